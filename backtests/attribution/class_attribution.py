@@ -72,7 +72,7 @@ class ClassAttribution:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a class: mean weights, the linked effects, and their total; fraction."""
+        """A row for each class: mean weights, the linked effects, and their total; fraction."""
         values = self.of_months.sum(axis=0)
         found = pd.DataFrame(values, index=pd.Index(self.classes, name=self.by), columns=list(EFFECTS))
         found.insert(0, "weight", self.weights[0])
@@ -81,7 +81,7 @@ class ClassAttribution:
 
     @property
     def by_month(self) -> pd.DataFrame:
-        """A row a month: both returns, and the effects of all classes, not linked; fraction."""
+        """A row for each month: both returns, and the effects of all classes, not linked; fraction."""
         found = pd.DataFrame(self.effects.sum(axis=1), index=self.months.rename("month"), columns=list(EFFECTS))
         found.insert(0, "return", self.returns)
         found.insert(1, "compared", self.compared)

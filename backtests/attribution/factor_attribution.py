@@ -61,14 +61,14 @@ class FactorAttribution:
 
     @property
     def by_year(self) -> pd.DataFrame:
-        """A row a year: the part of each factor, of alpha and of the residual, and their sum; fraction."""
+        """A row for each year: the part of each factor, of alpha and of the residual, and their sum; fraction."""
         columns = [*self.factors, ALPHA, RESIDUAL]
         found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=columns)
         return found.assign(total=self.cells.sum(axis=1))
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a factor and one for alpha, fraction a year.
+        """A row for each factor and one for alpha, fraction a year.
 
         Columns : coefficient (a beta; alpha is a year), its 95 % interval, and its part of the return a year.
         """

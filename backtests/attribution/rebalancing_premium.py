@@ -1,4 +1,4 @@
-"""The rebalancing premium: how much faster a policy grew than the portfolio that it opened with and never traded.
+"""The rebalancing premium: growth of a policy above that of its opening portfolio, held without trades.
 
 Both open with the weights w₀ of the policy's opening trade. The drifting portfolio keeps its units, reinvests dividends
 and pays nothing; its weights drift. With the log returns g = ln(1 + r) of the lines and of cash, and the weights w of
@@ -78,12 +78,12 @@ class RebalancingPremium:
 
     @property
     def terms(self) -> pd.Series:
-        """A row a term, ln of wealth over the test."""
+        """A row for each term, ln of wealth over the test."""
         return pd.Series(self.cells.sum(axis=0), index=pd.Index(TERMS, name="term"), name=self.name)
 
     @property
     def by_year(self) -> pd.DataFrame:
-        """A row a year, a column a term, and the premium before and after costs."""
+        """A row for each year, a column for each term, and the premium before and after costs."""
         found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(TERMS))
         return found.assign(gross=self.cells[:, :COST].sum(axis=1), net=self.cells.sum(axis=1))
 

@@ -53,7 +53,7 @@ class RiskContributions:
         return (*self.lines, *(name if name not in self.lines else f"{name} account" for name in (CASH, REST)))
 
     def by_line(self) -> dict[str, dict[str, float | None]]:
-        """By line, then for cash and the rest: weight, and both contributions as shares of their sums."""
+        """The weight and both contributions, as shares of their sums, by asset, then for cash and the rest."""
         cash = 1.0 - float(self.weights.sum())
         return _rows(
             self.parts, [*self.weights, cash, 0.0], self._shares(self.ex_ante, 2), self._shares(self.realised, 0)

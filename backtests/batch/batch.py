@@ -45,11 +45,11 @@ class PreparedConfiguration:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """C configurations by columns: what many of them share is one object, and they have its number.
+    """C configurations in columns: each object that many of them share is stored once, and columns hold its number.
 
-    bands    : what they share, each object once.
-    targets  : likewise.
-    costs    : likewise.
+    bands    : the distinct bands.
+    targets  : the distinct target paths.
+    costs    : the distinct costs.
     of_bands, of_targets, of_costs : (C,) numbers of a configuration's own.
     lag      : (C,) sessions from a decision to its booking.
     first    : (C,) market row of the opening trade.
@@ -236,7 +236,7 @@ class Blocks:
     """A batch as its blocks read it; the members that are left over in the last block never open."""
 
     def __init__(self, market: Market, batch: Batch) -> None:
-        """Lay out the columns of all blocks at once: what each of them takes is a slice."""
+        """Lay out the columns of all blocks at once; each block takes a slice of them."""
         self.market, self.batch, count = market, batch, len(batch)
         costs = [(owner.cost_parameters().rates, owner.total) for owner in batch.costs]
         cases, case = batch.openings

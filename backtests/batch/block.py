@@ -99,7 +99,7 @@ def _begin(block: BlockArrays, n: int, days: int, state: State) -> int:
 
 @inlined
 def _is_asked(block: BlockArrays, group: int, t: int, stop: int, days: int, state: State) -> bool:
-    """Is a rule of the group asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
+    """True if a rule of the group is asked on a day before `stop`; finds the next such day from t on, and stores it."""
     if state.review[group] >= stop:
         return False
     following, member, last = days, group * WIDTH, group * WIDTH + WIDTH

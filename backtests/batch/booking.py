@@ -1,4 +1,4 @@
-"""A group of members through a few days, one after the other: what is due is booked, then the rules are asked.
+"""Backtest of a group of members over a few days in turn: due bookings are made, then the rules are asked.
 
 All members of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
 `bands.ask`, in the same order for each member, so that they have the same bits.
@@ -379,7 +379,7 @@ def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, 
 
 @inlined
 def _rates(state: State, o: int, n: int) -> Rates:
-    """Those of the line whose members lie at o."""
+    """The cost rates of the asset whose members lie at o."""
     return load(state.rates, o), load(state.rates, n * BLOCK + o)
 
 

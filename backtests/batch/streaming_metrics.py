@@ -73,7 +73,7 @@ def opened(nav: float) -> Curve:
 def lived(curve: Curve, before: float, after: float, cash: float, strategic: float, own: float) -> Curve:
     """The curve a day later.
 
-    curve     : up to the day before.
+    curve     : running figures up to the day before.
     before    : NAV before the day's trade, currency.
     after     : NAV after it, currency.
     cash      : the day's return of cash, fraction.
@@ -113,9 +113,9 @@ def charged(charges: Array) -> float:
 
 @inlined
 def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
-    """With one more trade.
+    """The running figures with one more trade.
 
-    so_far  : what is kept of the trades before.
+    so_far  : running sums of the trades before.
     trades  : (n,) currency, buys positive.
     charges : (columns, n) currency.
     nav     : before the trade, currency.
@@ -151,7 +151,7 @@ def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: 
 
 @inlined
 def _variance(total: float, squares: float, days: int) -> float:
-    """Of `days` numbers, from their sum and the sum of their squares, ddof 1."""
+    """The variance of `days` numbers, from their sum and the sum of their squares, ddof 1."""
     return max(squares - total * total / days, 0.0) / (days - 1)
 
 

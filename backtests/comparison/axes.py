@@ -40,12 +40,12 @@ class TwoAxes:
 
     @property
     def rules(self) -> pd.DataFrame:
-        """A row a rule and target, by J against the target's own path."""
+        """A row for each rule and target, by J against the target's own path."""
         return self.grid.table
 
     @property
     def targets(self) -> pd.DataFrame:
-        """A row a measure and target, with the difference to the strategic target; empty where none are compared."""
+        """A row for each measure and target, with the difference to the strategic one; empty without a comparison."""
         return pd.DataFrame() if self.compared is None else self.compared.table
 
     @cached_property

@@ -67,7 +67,7 @@ class DailyTerms:
 
     @property
     def variance(self) -> float:
-        """Of the market in the test, a year."""
+        """The variance of the market in the test, a year."""
         return float(self.market.mean())
 
     def losses(self, tracking_penalty: float, costs: float = 1.0) -> Array:

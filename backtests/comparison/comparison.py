@@ -88,7 +88,7 @@ class Comparison(PairedBacktests):
         return None if name is None else self.fitted[name].policy
 
     def seeds(self) -> pd.DataFrame:
-        """A row a learned policy and seed: J on training worlds, then its figures out of sample."""
+        """A row for each learned policy and seed: J on training worlds, then its figures out of sample."""
         rows = []
         for name, by_seed in self.seed_scores.items():
             training = self.fitted[name].training

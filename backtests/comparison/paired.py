@@ -51,7 +51,7 @@ TERMS = {  # of a backtest, which may differ on purpose: field and words
 class PairedBacktests:
     """Backtests on the same market and days, with the evidence of their differences.
 
-    benchmark : what all are measured by.  reference : the one to which differences are taken.
+    benchmark : benchmark of all.  reference : name of the backtest to which differences are taken.
     backtests, scores : by name, in the order given.  evidence : figures, differences and their intervals.
     """
 
@@ -62,23 +62,23 @@ class PairedBacktests:
     evidence: Evidence
 
     def table(self) -> pd.DataFrame:
-        """A column a policy, a row a figure."""
+        """A column for each policy, a row for each figure."""
         return table(self.scores, self.backtests)
 
     @cached_property
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
-        """By metric and policy: the figure with its interval, in the unit of the record, or why there is none."""
+        """Figures with intervals by metric and policy, in the unit of the record, or the reason why there is none."""
         return intervals(self.backtests, self.benchmark, self.evidence, self._drawdowns)
 
     @cached_property
     def pairs(self) -> Mapping[str, Pair]:
-        """By policy other than the reference: its pair with the reference."""
+        """The pair of each other policy with the reference, by policy."""
         ratios = self.evidence.ratios
         return {} if ratios is None else pairs(self.backtests, self.evidence, ratios, self._drawdowns)
 
     @cached_property
     def superior_ability(self) -> Mapping[str, SuperiorAbility | NotAvailable]:
-        """By metric, "loss" and "growth": Hansen's test that no policy is better than the reference, or why not."""
+        """Hansen's test that no policy is better than the reference, by metric ("loss", "growth"); or why not."""
         returns = {name: played.net_returns for name, played in self.backtests.items()}
         return {"loss": any_loses_less(self.evidence), "growth": any_grows_faster(self.evidence, returns)}
 

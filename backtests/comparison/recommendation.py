@@ -51,7 +51,7 @@ class Work:
 
     @classmethod
     def of(cls, played: Backtest, policy: object) -> "Work":
-        """Of a backtest of a policy."""
+        """The work of a policy in a backtest."""
         years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
         counted = played.counted
         return cls(float(counted.any(axis=1).sum()) / years, float(counted.sum()) / years, complexity(policy))
@@ -179,7 +179,7 @@ class Question:
 
     @property
     def base(self) -> int:
-        """The place of what gains are taken on: what the desk does now, else the candidate with the least work."""
+        """The place from which gains are taken: the desk's present policy, else the candidate with the least work."""
         if self.now is not None:
             return self.now
         return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: _least(self.work[p]))
@@ -259,7 +259,7 @@ def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], tar
 
     asked  : all that it follows from; None without a candidate.
     broken : for each that is no candidate, why.
-    target : why another target than the strategic one is held, or "".
+    target : the reason why another target than the strategic one is held, or "".
     """
     if asked is None:
         return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target)
@@ -296,7 +296,7 @@ def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidat
 
 
 def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -> dict[str, float]:
-    """By candidate that loses less with more days, the price of a day below which it pays, the highest first."""
+    """The price of a day below which a candidate that loses less with more days pays, by candidate, highest first."""
     own = candidates[policy]
     found = {
         name: day_cost + (own.loss - one.loss) / (one.work.days - own.work.days)

@@ -79,11 +79,11 @@ class RuleGrid:
     resampling: Resampling
 
     def on(self, target: str) -> dict[str, Score]:
-        """By rule, its figures on this target; without the rules that it cannot have."""
+        """The figures of each rule on this target; without the rules that it cannot have."""
         return {rule: s for (rule, on), s in self.scores.items() if on == target}
 
     def candidates(self, target: str) -> dict[str, Score]:
-        """By policy of the file that holds this target, its figures against its own path; of equal ones the first."""
+        """The figures of each policy that holds this target against its own path; of equal ones the first."""
         return {name: self.scores[cell] for cell, name in self.policies.items() if cell[1] == target}
 
     def everywhere(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ class RuleGrid:
 
     @cached_property
     def best(self) -> Mapping[str, BestRule]:
-        """By target, its best rule."""
+        """The best rule on each target."""
         return {target: _best(self.on(target), self.slow_losses(target)) for target in self.targets}
 
     def slow_losses(self, target: str) -> SlowMeans:
@@ -102,7 +102,7 @@ class RuleGrid:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a rule and target that were played together.
+        """A row for each rule and target that were played together.
 
         Columns : policy of the file or "", loss with lower and upper (infinite where the test holds too few episodes to
                   know it), cost and tracking_loss in bp a year, tracking_error and turnover as fractions a year, p and
@@ -201,7 +201,7 @@ def own_benchmark(benchmark: Benchmark, targets: TargetPath) -> Benchmark:
 
 
 def _rules(portfolio: Portfolio, fitted: Mapping[str, Fitted], on: Mapping[str, str]) -> dict[str, list[str]]:
-    """By rule, the policies that have it, in the order of the file; the first on the strategic target names it."""
+    """The policies with each rule, in the order of the file; the first on the strategic target names it."""
     kinds: list[tuple[Any, list[str]]] = []
     for name in fitted:
         spec = portfolio.policies[name]

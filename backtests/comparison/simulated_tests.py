@@ -77,10 +77,10 @@ class SimulatedTests:
         return found
 
     def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array, Array]:
-        """Of the logarithm of J in a market of this variance a year.
+        """The logarithm of expected J in a market of this variance a year, its bias in one test, and the gaps of tests.
 
-        Returns : (P,) that of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of one
-                  test; (S, P) gaps between tests, whose squares sum to their variance.
+        Returns : (P,) the logarithm of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of
+                  one test; (S, P) gaps between tests, whose squares sum to their variance.
         """
         logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
         gap = np.log(variance) - np.log(self.variance).mean()
@@ -102,7 +102,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     A policy that cannot be played in one of them is left out.
     played    : the real backtests of one market and test, whose policies, dates, lines, costs, lag and opening NAV the
                 simulated ones have; without whole lots, orders at the open, flows and volumes.
-    benchmark : with the strategic target.
+    benchmark : benchmark with the strategic target.
     """
     one = next(iter(played.values()))
     known = {name: each.policy for name, each in played.items() if _is_played(each.policy, benchmark)}
@@ -156,7 +156,7 @@ def _is_played(policy: object, benchmark: Benchmark) -> bool:
 def elasticities(
     names: Sequence[str], tests: SimulatedTests | None, tracking_penalty: float, costs: float = 1.0
 ) -> Elasticity:
-    """Of J to the variance of the market, of each policy; 1 where no test was simulated, as of bands."""
+    """The elasticity of each policy's J to the variance of the market; 1 where no test was simulated, as of bands."""
     value, error = np.ones(len(names)), np.full(len(names), UNTOLD)
     if tests is not None:
         known = [names.index(name) for name in tests.names if name in names]

@@ -49,7 +49,7 @@ class ComparedTargets:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a measure and target, in the units of records.
+        """A row for each measure and target, in the units of records.
 
         Columns : value, lower, upper, difference, difference_lower, difference_upper, p, p_holm, verdict, detectable
                   (None where there is none), and no_interval and no_test: why there is none, or "".

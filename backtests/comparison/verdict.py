@@ -50,7 +50,7 @@ class Verdict:
     left: str = ""
 
     def sentences(self) -> tuple[str, ...]:
-        """Those that there are, in order, without the table."""
+        """The statements that are not empty, in order, without the table."""
         said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
         return tuple(filter(None, said))
 
@@ -104,8 +104,8 @@ class Told:
 def verdict_of(told: Told, changes: str = "") -> Verdict:
     """The verdict on a recommendation.
 
-    told    : what the words are made from.
-    changes : what would change the answer (`backtests.comparison.descriptions.stability`).
+    told    : the inputs of the words.
+    changes : the changes that would alter the answer (`backtests.comparison.descriptions.stability`).
     """
     made, rule = told.made, told.rule
     heading = _heading(told)
@@ -191,7 +191,7 @@ def _heading(told: Told) -> str:
 
 
 def _shown(made: Recommendation) -> list[str]:
-    """The policies of the table: what the desk does now; the recommended one, or the best other and the least work."""
+    """The policies of the table: the desk's present one; the recommended one, or the best other and the least work."""
     assert made.now is not None
     assert made.policy is not None
     if not made.is_kept:
@@ -274,7 +274,7 @@ def _said(told: Told) -> str:
 
 
 def _gain(told: Told, best: str) -> str:
-    """By how much what the desk does now is worse than the best, and what the recommended policy gains on it."""
+    """The loss of the desk's present policy above the best, and the gain of the recommended policy on it."""
     made, unit = told.made, told.portfolio.basis
     assert made.policy is not None
     assert made.now is not None

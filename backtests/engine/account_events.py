@@ -33,9 +33,9 @@ def hold(
     """Charge for what was held since the close before row t; gives cash_units.
 
     sessions      : the market.
-    desk          : what holding costs.
+    desk          : costs of holding.
     t             : row of the day.
-    nav           : at the close before, currency.
+    nav           : NAV at the close before, currency.
     units         : (n,) units held.
     cash_units    : units of cash held.
     holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.

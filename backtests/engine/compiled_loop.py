@@ -1,4 +1,4 @@
-"""The days of one backtest, compiled: what happens on its own, what is booked, what the rule asks.
+"""The days of one backtest, compiled: account events, bookings, and decisions of the rule.
 
 The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
 paid and delisted lines paid out; what is due at the open is booked; the day closes and money comes or goes; what is due
@@ -87,7 +87,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 ) -> tuple[int, int]:
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
 
-    inputs     : what is played; its ledger is written.
+    inputs     : inputs of the backtest; its ledger is written.
     first      : row of the opening trade.
     units      : (n,) units held after it; written.
     cash_units : units of cash held after it.
@@ -255,7 +255,7 @@ def carry_out(
 ) -> tuple[int, float, float, PendingDecision, bool]:
     """Book what is due at row t of prices.
 
-    inputs     : what is played; its ledger is written.
+    inputs     : inputs of the backtest; its ledger is written.
     prices     : (T, n) worth of a unit, currency.
     t          : row of the day.
     order      : the decision.

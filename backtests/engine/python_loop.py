@@ -55,10 +55,12 @@ class _Book:
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: EngineInputs, cash_units: float, ledger: Ledger, bands: NoTradeBands | None
 ) -> tuple[tuple[str, ...], dict[int, Why], dict[int, Array]]:
-    """Play the days after the first; gives the trigger of each booking, the reasons to hold by market row, and by
-    booking the orders (n,), currency, that cash could not pay.
+    """Run the days after the first; gives triggers, reasons to hold, and unpaid orders.
 
-    inputs     : what is played.
+    Returns : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,), currency,
+              that cash could not pay.
+
+    inputs     : inputs of the backtest.
     cash_units : units of cash held after the opening trade.
     ledger     : its first row is read, the others are written.
     bands      : the policy's, where it has any: it decides by them, and days on which nothing comes and it cannot want

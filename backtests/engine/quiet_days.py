@@ -30,7 +30,7 @@ def tiles_of(market: Market, which: str = "index") -> Array:
 def whole(days: Array) -> Array:
     """The array with its last row repeated until `DAYS` divides the rows.
 
-    days : (T, ...) a row a day, in any unit.
+    days : (T, ...) a row for each day, in any unit.
     """
     return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 

@@ -190,9 +190,9 @@ class Backtest:
 
     @cached_property
     def cost_rates(self) -> pd.Series:
-        """Each cost summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost.
+        """Each cost summed over the test, over `wealth_charged`, or yesterday's NAV for costs of holding.
 
-        Returns : a row a cost, by name, fraction.
+        Returns : a row for each cost, by name, fraction.
         """
         book = self.ledger
         done = np.flatnonzero(book.booked >= 0)
@@ -269,8 +269,10 @@ class Backtest:
         A line that cannot trade keeps its units, at its last mark; the lines that can share what it leaves (`nearest`).
         Where participation limits orders, a line whose volume of the session is zero is one too. A buy in whole lots
         that costs more when it is filled than cash can pay is reduced.
-        weight : at that mark, before the booking.  target : in force when the decision was made, fraction of NAV.
-        reason : "no trading", "no volume" or "cash".  unpaid : what cash could not pay, fraction of NAV.
+        weight : weight at that mark, before the booking, fraction of NAV.
+        target : target in force when the decision was made, fraction of NAV.
+        reason : "no trading", "no volume" or "cash".
+        unpaid : amount that cash could not pay, fraction of NAV.
         """
         book = self.ledger
         done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
@@ -311,7 +313,7 @@ class Backtest:
         return Why(self.triggers[decision], None if line == NO_LINE else line, size, allowed)
 
     def decisions(self) -> pd.DataFrame:
-        """A row for each day on which the policy was asked: what it answered, when that was booked, and why.
+        """A row for each day on which the policy was asked: its answer, the day of the booking, and the reason.
 
         gap, allowed : fraction of NAV.  line : "cash", or "" where no line decided.  booked : NaT for a day of holding,
         and for a trade that the data ended before.
@@ -398,7 +400,7 @@ class Backtest:
         return found
 
     def summary(self) -> pd.DataFrame:
-        """A row a figure: value and unit, net of costs unless labelled gross; tracking error is to its own target."""
+        """Value and unit of each figure, net of costs unless labelled gross; tracking error is to its own target."""
         table: pd.DataFrame = view(self, "summary")
         return table
 

@@ -1,4 +1,4 @@
-"""Playing one policy through history: what is played is checked and opened here.
+"""Backtest of one policy: checks the inputs, and books the opening trade.
 
 `compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop` where it does not. What a trade
 is stands in `research.accounting`; when to trade stands in the policy.
@@ -298,8 +298,10 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
 def _play(
     inputs: EngineInputs, cash_units: float, ledger: Ledger
 ) -> tuple[tuple[str, ...], dict[int, Why] | None, dict[int, Array]]:
-    """Play all days, compiled or day by day; gives what triggered each booking, why a rule that was asked held, and
-    what cash could not pay.
+    """Run all days, compiled or day by day; gives triggers, reasons to hold, and unpaid orders.
+
+    Returns : the trigger of each booking; the reasons of a rule that was asked to hold; the orders that cash could not
+              pay.
     """
     rule = compiled_rule(inputs.policy)
     if rule is None:

@@ -100,7 +100,7 @@ def backtest_figures(
 
     backtest : one policy on one market.
     scored   : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
-    folded   : those of the groups `FOLDED` too?
+    folded   : True to include those of the groups `FOLDED`.
     Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
     money-weighted growth, as far as there is one.
     """
@@ -136,7 +136,7 @@ def flow_figures(backtest: Backtest) -> dict[str, float]:
 
 
 def backtest_table(backtest: Backtest) -> pd.DataFrame:
-    """A row a figure: value in the unit beside it, net of costs unless labelled gross.
+    """A row for each figure: value in the unit beside it, net of costs unless labelled gross.
 
     Where a figure is not defined its value is missing, and a third column says why.
     """

@@ -1,4 +1,4 @@
-"""The limits of the target that is in force on a day: what was solved on the day of its refit.
+"""The limits of the target in force on a day: the programme solved on the day of its refit.
 
 day = limits_in_force(portfolio, "limited", as_of="2022-12-29")
 limits_used(day.programme)
@@ -38,7 +38,7 @@ class LimitsInForce:
 
     @property
     def past(self) -> Past:
-        """Up to the day of the refit."""
+        """The market's past up to the day of the refit."""
         return self.market.past(len(self.market.dates) - 1)
 
     @cached_property
@@ -63,7 +63,7 @@ class LimitsInForce:
         return 100.0 * pd.DataFrame(others | own, index=list(self.market.assets))
 
     def without_previous(self) -> "LimitsInForce":
-        """The same without a target before: what another allocation scales or combines has one that is not known."""
+        """The programme without a target before: one that another allocation scales or combines has an unknown one."""
         return replace(self, previous=None)
 
     def of_lines(self, weights: Array) -> Array:

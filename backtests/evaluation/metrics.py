@@ -64,7 +64,7 @@ class Measured:
 
     @property
     def periods_per_year(self) -> float:
-        """By which figures are annualised."""
+        """Number of periods by which figures are annualised."""
         return self.benchmark.periods_per_year
 
     @property
@@ -74,7 +74,7 @@ class Measured:
 
     @property
     def calendar_days(self) -> float:
-        """From the close before the first return to the last."""
+        """Number of calendar days from the close before the first return to the last."""
         dates = self.backtest.dates
         return float((dates[-1] - dates[0]).days)
 
@@ -310,7 +310,7 @@ class Metric(Column):
 
     @property
     def counted_unit(self) -> str:
-        """Its unit where no label stands beside it: what is counted, of a count."""
+        """Its unit where no label stands beside it: for a count, the name of the things counted."""
         return f"{self.narrow} {self.unit}" if self.unit == "a year" else self.unit
 
     @property
@@ -495,5 +495,5 @@ COST_PARTS: Mapping[str, Metric] = {
 
 
 def lower_is_better(key: str) -> bool:
-    """Is the lower number the better one? So it is of a column that is no metric."""
+    """True if the lower number is the better one, as it is of a column that is no metric."""
     return key not in METRICS or METRICS[key].lower_is_better

@@ -100,7 +100,7 @@ class Evidence:
         return replace(self, reference=reference)
 
     def figures(self, metric: str) -> dict[str, Estimate]:
-        """By policy: its own figure and its interval, by the error of J or of a ratio, else the draws' percentiles."""
+        """The figure of each policy with its interval, by the error of J or of a ratio, else the draws' percentiles."""
         if metric == LOSS:
             return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
         if metric == "sharpe" and self.ratios is not None:
@@ -112,7 +112,7 @@ class Evidence:
         }
 
     def differences(self, metric: str) -> dict[str, Difference]:
-        """By policy other than the reference: its difference to the reference, with interval, p and word."""
+        """The difference of each other policy to the reference, with interval, p and verdict."""
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0

@@ -1,4 +1,4 @@
-"""The interval of every figure of a comparison: what it is, how it was found, or why there is none.
+"""The interval of every figure of a comparison: its kind, its method, or the reason why there is none.
 
 `METRICS` says of each metric whether it has an interval and what kind; here each is found, once for all policies.
 """

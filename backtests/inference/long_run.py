@@ -1,4 +1,4 @@
-"""The loss J at other variances of the market than that of a test: what it is in the long run."""
+"""The loss J at other variances of the market than that of a test, such as the long-run one."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ UNTOLD = 0.3  # error of an elasticity that no theory gives: so far apart are th
 
 @dataclass(frozen=True, eq=False)
 class Elasticity:
-    """By how many per cent the loss J of P policies grows with a variance of the market that is one per cent higher.
+    """The percentage by which J of P policies grows with a variance of the market that is one per cent higher.
 
     value : (P,).
     error : (P,) standard errors.

@@ -1,4 +1,4 @@
-"""Sentences about intervals and pairs: what has no interval and why, what difference could be found, what SPA says."""
+"""Sentences about intervals and pairs: figures without an interval, detectable differences, and the SPA test."""
 
 from collections.abc import Mapping, Sequence
 

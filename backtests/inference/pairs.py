@@ -1,4 +1,4 @@
-"""Each policy against the reference: how alike they are, in what they differ, and what difference could be found.
+"""Each policy against the reference: correlation, differences, and the smallest differences that could be found.
 
 The test of Sharpe ratios is that of Ledoit and Wolf everywhere; Memmel's z stands beside it as the classical number,
 without a p of its own.
@@ -59,7 +59,7 @@ class Pair:
     detectable: Mapping[str, float | NotAvailable]
 
     def record(self) -> dict[str, Any]:
-        """The same as plain values: what is not available is null, and its reason stands under `not_available`."""
+        """The same as plain values: unavailable figures are null, with the reason under `not_available`."""
         reasons = {k: d.reason for k, d in self.differences.items() if isinstance(d, NotAvailable)}
         return {
             "policy": self.policy,

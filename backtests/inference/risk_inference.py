@@ -98,7 +98,7 @@ def predicted_cvar(
     returns : (T,) simple returns, fraction.
     waves   : number of waves of the error, see `wave_error`.
     level   : level of the range, which is symmetric in logarithms.
-    Raises  : as `risk_with_error`.
+    Raises  : the errors of `risk_with_error`.
 
     The other history strays from the truth as far as this one does: its variance about this estimate is twice the
     estimate's own, and the range √2 times as wide as the interval of `risk_with_error`.
@@ -109,7 +109,7 @@ def predicted_cvar(
 
 
 def _quantile(periods_per_year: float, waves: int, level: float) -> float:
-    """Of Student's t at `level`, two-sided. Raises ConfigError for what cannot be asked."""
+    """The two-sided quantile of Student's t at `level`. Raises ConfigError for invalid arguments."""
     from scipy.special import stdtrit
 
     check_positive(periods_per_year=periods_per_year)

@@ -60,7 +60,7 @@ class Moments:
 
     @classmethod
     def of(cls, excess: ArrayLike) -> "Moments":
-        """Those of a series.
+        """The moments of a series.
 
         excess : (T,) returns over cash or over a reference, fraction a period.
         Raises : DataError for fewer than 24 periods, and for what is not finite or does not vary.

@@ -45,7 +45,7 @@ class SharpeEstimate(Estimate):
 
     value     : η(q) times the ratio a period, with `ddof` 1.
     error     : standard error, a year: η(q) times that of the ratio a period; η itself is taken as known.
-    error_iid : the same for independent normal periods, as Lo's equation 9 has it; larger or smaller.
+    error_iid : error for independent normal periods, as Lo's equation 9 has it; larger or smaller.
     scale     : η(q); √q where periods are uncorrelated.
     periods   : number of periods.
     lags      : periods over which autocorrelation was allowed for.
@@ -402,7 +402,7 @@ def checked_series(values: ArrayLike, what: str, least: int = LEAST) -> Array:
     """A series (T,) of floats. Raises DataError for one that is too short, not finite, or that does not vary.
 
     values : (T,).
-    what   : how a message names it.
+    what   : its name in a message.
     least  : observations that are needed.
     """
     found = np.asarray(values, dtype=float)

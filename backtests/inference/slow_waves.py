@@ -176,7 +176,7 @@ class SlowMeans:
         return apart <= self.rounding
 
     def _quantile(self, p: int, q: int, probability: float) -> float:
-        """Of the difference, when both logarithms err as their waves say."""
+        """The quantile of the difference, when both logarithms err as their waves say."""
         from scipy.optimize import brentq
 
         distribution, scale = self._distribution(p, q), float(self.means[p] + self.means[q])
@@ -215,7 +215,7 @@ class SlowMeans:
         return distribution
 
     def _p(self, p: int, q: int, *, from_below: bool, from_above: bool) -> float:
-        """Of equal means; one-sided where the difference is known from one side only."""
+        """The p value of equal means; one-sided where the difference is known from one side only."""
         from scipy.special import stdtr
 
         t = self.ratio(p, q)
@@ -279,7 +279,7 @@ def ratios_among_equals(slow: SlowMeans) -> Array:
 
 
 def quantile(level: float, *, both: bool = True) -> float:
-    """Of Student's t with `WAVES` degrees of freedom at confidence `level`, of two sides or of one.
+    """The quantile of Student's t with `WAVES` degrees of freedom at confidence `level`, two-sided or one-sided.
 
     >>> round(quantile(0.95), 3), round(quantile(0.95, both=False), 3)
     (3.182, 2.353)

@@ -72,10 +72,10 @@ class TargetFigure:
 
     value       : the figure, in the unit of the record.
     interval    : its interval, or None; of a drawdown a predictive range.
-    difference  : to the first target, or None.
+    difference  : difference to the first target, or None.
     detectable  : the smallest true difference that the test finds with a probability of 80 %, or None.
-    no_interval : why there is no interval; "" where there is one.
-    no_test     : why there is no difference with a test; "" where there is one.
+    no_interval : the reason why there is no interval; "" where there is one.
+    no_test     : the reason why there is no difference with a test; "" where there is one.
     """
 
     value: float
@@ -332,7 +332,7 @@ def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFi
 
 
 def _each(series: _Series, measure: Callable[[Array], Estimate]) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """By target, its figure with an interval, or why there is none."""
+    """The figure of each target with an interval, or the reason why there is none."""
     found, reasons = {}, {}
     for name, column in zip(series.names, series.net.T, strict=True):
         try:
@@ -354,8 +354,9 @@ def _by_tests(
 
     values  : by target.
     own     : by target, its figure with an interval.
-    reasons : by target without one, why there is none.
-    test    : gives the difference of target k to the first, with error and p; it may refuse with DataError.
+    reasons : the reason why a target has no interval, by target.
+    test    : function that gives the difference of target k to the first, with error and p; it may refuse with
+              DataError.
     """
     tests, refused = {}, {series.names[0]: FIRST}
     for k in series.others:

@@ -33,8 +33,8 @@ HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
 class Family(NamedTuple):
     """Rules that differ in one or two settings.
 
-    make     : gives the rule of a setting.
-    settings : those that are tried.
+    make     : function that gives the rule of a setting.
+    settings : the settings that are tried.
     """
 
     make: MakeRule

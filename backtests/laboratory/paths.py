@@ -95,11 +95,11 @@ def play_block(
     growths      : (W, D, n) 1 + simple returns.
     cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
     tradable     : (W, D, n) or (1, D, n), whether each line can trade.
-    arrays       : where a path is laid out; written.
+    arrays       : arrays in which a path is laid out; written.
     sessions     : `arrays.sessions`.
     rule         : the bands.
-    options      : what the rule asks and makes beyond them.
-    desk         : how decisions are carried out.
+    options      : options of the rule beyond its bands.
+    desk         : execution of decisions.
     opening      : (1, n) weights to open in, fraction of NAV.
     cash         : weight of cash to open in, fraction of NAV.
     strategic    : (n,) as in `measure`, fraction of NAV.

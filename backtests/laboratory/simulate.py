@@ -136,7 +136,7 @@ class SimulationResult:
         return self.cost + self.tracking
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """A row a figure: mean over paths, standard error, and bounds at confidence `level`."""
+        """A row for each figure: mean over paths, standard error, and bounds at confidence `level`."""
         found = {name: estimate(getattr(self, name), level) for name in ("loss", *FIGURES)}
         rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])

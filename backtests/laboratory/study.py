@@ -58,7 +58,7 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
 
 
 def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
-    """A row a rule: its figures, and its J compared with the reference's, paired over their common paths.
+    """A row for each rule: its figures, and its J compared with the reference's, paired over their common paths.
 
     loss, cost, tracking : bp of NAV a year.  turnover, events : a year.  loss_lower, loss_upper : bounds of the loss.
     gap, gap_error, gap_lower, gap_upper : loss less the reference's, bp a year, its standard error and bounds.
@@ -139,13 +139,14 @@ class Study:
     laboratory   : its paths.
     region       : its optimum.
     tuned        : the settings that were chosen.
-    table        : a row a rule, the optimum first; columns and units as `gaps` gives them.
+    table        : a row for each rule, the optimum first; columns and units as `gaps` gives them.
     curves       : the same for each setting of each family, and for regions that are optimal at other tracking
                    penalties; with columns policy (the setting) and family.
-    markets      : the same, a row a market and rule, with columns policy and market; the reference is the optimum, or
-                   where none is known the best rule.
+    markets      : the same, a row for each market and rule, with columns policy and market; the reference is the
+                   optimum, or where none is known the best rule.
     scaling_laws : as `scaling_laws` gives them.
-    invested     : fully invested markets, a row a market and rule; columns as `fully_invested.rules_above` gives them.
+    invested     : fully invested markets, a row for each market and rule; columns as `fully_invested.rules_above` gives
+                   them.
     three        : the optimal region of `THREE`, fully invested.
     """
 
@@ -166,7 +167,7 @@ class Study:
         return 1e4 * self.region.value
 
     def sample(self, path: int = 0) -> pd.DataFrame:
-        """One path under the optimum, a row a week after the warm-up.
+        """One path under the optimum, a row for each week after the warm-up.
 
         Gaps before and after booking, fraction of NAV.
         """
@@ -191,7 +192,7 @@ class Study:
 
 
 def _fewer(paths: int) -> int:
-    """As many paths as the fully invested markets get."""
+    """The number of paths of the fully invested markets."""
     return max(paths // 3, 6)
 
 
@@ -267,7 +268,7 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of the first two assets on one path, fraction of NAV: a row a week.
+    """Gaps of the first two assets on one path, fraction of NAV: a row for each week.
 
     laboratory : laboratory of two assets or more.
     rule       : rule to be backtested.

@@ -39,7 +39,7 @@ class Changes:
 def changes_between(before: pd.DataFrame, after: pd.DataFrame, figures: Sequence[str]) -> Changes:
     """The differences between two batches; a run that failed in one of them is compared with nothing.
 
-    before, after : a row a run, with the columns of `batch.parquet`.
+    before, after : a row for each run, with the columns of `batch.parquet`.
     figures       : keys of metrics to compare, each with columns for its lower and its upper bound, NaN where unknown.
     """
     old, now = _by_run(before), _by_run(after)

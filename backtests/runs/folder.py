@@ -1,4 +1,4 @@
-"""One run: what it is called, what it is made from, and the folder that holds it, made whole or not at all.
+"""A run: its name, its inputs, and its folder, which is written complete or not at all.
 
 A run is named after its portfolio, its last day, and a hash over settings, data fingerprint and code, so that the same
 run has the same name. It is built in a hidden folder beside its final name, synced, and renamed when whole. Its
@@ -225,7 +225,7 @@ def run_folders(reports: Path) -> list[Path]:
 
 
 def _names(reports: Path) -> set[str]:
-    """Of runs, and of former runs."""
+    """The names of runs, and of former runs."""
     names = os.listdir(reports) if reports.exists() else []
     return {name for name in names if not name.startswith(".") or name.endswith(".old")}
 

@@ -8,11 +8,11 @@ class Origin(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """The name of the run."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the data, hex."""
+        """The fingerprint of the data, hex."""
 
     @property
     def code(self) -> str:

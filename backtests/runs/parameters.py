@@ -71,7 +71,7 @@ def _parameters_cell(notebook: Path) -> str:
 
 
 def fits(value: object, kind: str) -> bool:
-    """Is a value of this kind? A whole number serves where a fraction is meant; a list has at least one number.
+    """True if a value is of this kind. A whole number serves where a fraction is meant; a list has at least one number.
 
     >>> fits(2, "float"), fits(True, "int"), fits([1, 0.5], "list[float]"), fits([], "list[int]")
     (True, False, True, False)

@@ -1,4 +1,4 @@
-"""Lists of tasks that can be interrupted and resumed: what their results are made from, and which workers run them.
+"""Lists of tasks that can be interrupted and resumed: the inputs of their results, and the workers that run them.
 
 A task is a part of a sweep, or a case of a study. Results on disk say what they were made from: settings, data, code
 and the libraries on which their bits depend; results of anything else are refused, and never mixed in. Workers are
@@ -170,7 +170,7 @@ def on_client(
                ends all.
     function : called with the common arguments, then a task.
     common   : the first arguments; a future among them becomes its result, on each worker once.
-    tasks    : in the order in which they are started.
+    tasks    : tasks in the order in which they are started.
     Raises   : TimeoutError where no workers are left; the errors of tasks.
     """
 
@@ -267,7 +267,7 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 def check_worker(wanted: Mapping[str, str]) -> None:
     """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
 
-    wanted : what `code_here` gave then, to whoever began it.
+    wanted : inputs that `code_here` gave to the process that began it.
     """
     for name, here in code_here().items():
         if here != wanted[name]:
@@ -317,7 +317,7 @@ def as_they_finish(
     """Keep a few tasks a worker submitted; give back each with its result as it finishes.
 
     submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
-    tasks   : in the order in which they are started; no more are drawn than are submitted.
+    tasks   : tasks in the order in which they are started; no more are drawn than are submitted.
     workers : number of workers, or a function that says how many there are now.
     gone    : asked now and then while no result arrives; true twice in a row, the workers are given up.
     Raises  : TimeoutError where the workers are given up; what a task raises.

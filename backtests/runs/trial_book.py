@@ -186,7 +186,7 @@ def _batch(key: tuple[Path, *Terms], rows: Sequence[Mapping[str, Any]]) -> Batch
 
 
 def _begin_anew() -> None:
-    """Of a forked process: what waits is its parent's to write."""
+    """Clear the waiting trials in a forked process: its parent writes them."""
     global _lock
     _lock = threading.Lock()
     _waiting.clear()
@@ -224,9 +224,10 @@ def _write(folder: Path, batch: Batch, run: str) -> None:
 class TrialBook:
     """Trials, each once.
 
-    trials   : a row a trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their names), data,
-               periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written, run and code.
-               Of a trial that was counted more than once, the row whose moments are known stands, else the first.
+    trials   : a row for each trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their
+               names), data, periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written,
+               run and code. Of a trial that was counted more than once, the row whose moments are known stands, else
+               the first.
     variants : configurations that are variants of one: what some batch found in one cluster.
     """
 
@@ -295,7 +296,7 @@ class TrialBook:
 
 
 def book_of(parts: Sequence[tuple[Mapping[str, Any], pd.DataFrame]]) -> TrialBook:
-    """The book of parts: what holds for all trials of each, by the names of `OF_BATCH`, and their table."""
+    """The book of parts: the facts common to the trials of each, by the names of `OF_BATCH`, and their table."""
     parts = sorted(((about, table) for about, table in parts if len(table)), key=lambda part: part[0]["written"])
     if not parts:
         return TrialBook(pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH, "sharpe")}).astype(EMPTY), ())

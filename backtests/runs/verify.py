@@ -1,4 +1,4 @@
-"""Whether a run is what it was when it was made: its files, and its name, compared with its manifest."""
+"""Verification of a run: its files and its name, compared with its manifest."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The numbers behind the pictures of a sweep: pure functions of its table.
 
-`labels.policies` has named the rows; a *ladder* is a table of one metric, a row a level of one condition, a column a
-policy.
+`labels.policies` has named the rows; a *ladder* is a table of one metric, a row for each level of one condition, a
+column a policy.
 """
 
 import math
@@ -79,7 +79,7 @@ class Grid:
 def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None) -> Grid:
     """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
 
-    table  : a row a configuration; metrics in the units of records.
+    table  : a row for each configuration; metrics in the units of records.
     x      : name of the parameter across.
     y      : name of the parameter down.
     metric : name of a column.
@@ -135,9 +135,9 @@ def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
 
 
 def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
+    """Every policy between cost and gap to the target it tracks: a row for each policy, at `chosen` (default: today's).
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     chosen  : values by name of a condition.
     Returns : columns policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a
               year), gap (to that target, fraction a year), loss (bp a year), efficient (among those with its target:
@@ -181,9 +181,9 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
 def ladder(
     table: pd.DataFrame, along: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """One metric of every policy along a condition: a row a level, rising; a column a policy.
+    """One metric of every policy along a condition: a row for each level, rising; a column for each policy.
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     along   : name of the condition.
     metric  : name of a column.
     chosen  : values of the other conditions (default: today's).
@@ -246,7 +246,7 @@ def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 def span_at(spans: pd.DataFrame, level: float) -> int:
     """Row number of `leaders` that holds at a level; where one span ends and another begins, the later one.
 
-    spans : a row a span, as `leaders` gives them.
+    spans : a row for each span, as `leaders` gives them.
     level : in their unit.
     """
     return max(int((spans["first"] <= level).sum()) - 1, 0)
@@ -278,9 +278,9 @@ def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
 def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Best and worst rank of each policy over all conditions under which all were played: columns best, worst.
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     metric  : name of a column.
-    Returns : a row a policy; ranks are numbers from 1, the best.
+    Returns : a row for each policy; ranks are numbers from 1, the best.
     """
     rows = policies(table)
     wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
@@ -291,7 +291,7 @@ def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Rank of each policy at each level, 1 the best; equals share the better rank.
 
-    ladder  : a row a level, a column a policy; in the metric's unit.
+    ladder  : a row for each level, a column for each policy; in the metric's unit.
     metric  : its name.
     Returns : rows and columns of the ladder.
     """
@@ -311,9 +311,9 @@ def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
 
 
 def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
-    """At how many levels each policy is the best (equals share): a row a policy.
+    """The number of levels at which each policy is the best (equals share): a row for each policy.
 
-    ladder : a row a level, a column a policy; in the metric's unit.
+    ladder : a row for each level, a column for each policy; in the metric's unit.
     metric : its name.
     """
     return (ranks(ladder, metric) == 1).sum()
@@ -340,7 +340,7 @@ class Picked:
 def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
     """Pick the best policy at each start, and look it up at every other start.
 
-    ladder : a row a start, a column a policy; in the metric's unit.
+    ladder : a row for each start, a column for each policy; in the metric's unit.
     metric : its name.
     Raises : ConfigError for one start.
     """
@@ -376,7 +376,7 @@ def luck_of_the_best(trials: int) -> float:
 
 
 def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
-    """Values of an axis, rising, of a table with a row a configuration; in the unit of the axis."""
+    """Values of an axis, rising, of a table with a row for each configuration; in the unit of the axis."""
     return sorted(table[axis].dropna().unique())
 
 

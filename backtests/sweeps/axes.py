@@ -90,7 +90,7 @@ class Choices:
     def made(self, *held: Any, **settings: Any) -> Any:
         """The rule or allocation with one value for each setting. Raises ConfigError for one that is missing or wrong.
 
-        held : what it takes before its settings: of a rule, the allocation.
+        held : arguments before its settings: of a rule, the allocation.
         """
         for place, (name, parameter) in enumerate(self.parameters.items()):
             if place < len(held) and name in settings:
@@ -101,7 +101,7 @@ class Choices:
         return self.make(*held, **settings)
 
     def __repr__(self) -> str:
-        """As it is written."""
+        """The axis as it is written in code."""
         settings = "".join(f", {name}={value!r}" for name, value in getattr(self, "settings", {}).items())
         return f"Choices({getattr(self.make, '__name__', self.make)}{settings})"
 
@@ -270,7 +270,7 @@ def _at(values: Values, u: float) -> Any:
 
 
 def _in_order(configurations: list[Configuration]) -> list[Configuration]:
-    """In the order of a plan: neighbours share the most."""
+    """The configurations in the order of a plan: neighbours share the most."""
     policies = {policy: k for k, policy in enumerate(dict.fromkeys(c.policy for c in configurations))}
     none = pd.Timestamp.min
     key = lambda c: (c.portfolio, policies[c.policy], c.start or none, -1 if c.lag is None else c.lag, c.cost_multiple)  # noqa: E731

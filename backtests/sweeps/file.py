@@ -323,7 +323,7 @@ def _configuration(document: Document, name: str, setups: Mapping[str, Setup]) -
 
 
 def _keep(document: Document, plan: Plan) -> Keep:
-    """Of which configurations full paths are kept."""
+    """The selection of configurations whose full paths are stored."""
     if not document.has("keep"):
         return Keep()
     document.check_keys(("keep",), ("best", "by", "configurations"))

@@ -43,7 +43,7 @@ Day = str | date | pd.Timestamp
 
 @dataclass(frozen=True)
 class Strategic:
-    """The strategic target of whichever portfolio a policy is played on: what a sweep's policies hold by default."""
+    """The strategic target of the portfolio that a policy runs on: the default allocation of a sweep's policies."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     schedule: ClassVar[str] = "listing"
@@ -130,7 +130,7 @@ class Plan:
         return tuple(None if start is None else pd.Timestamp(start) for start in self.starts)
 
     def __len__(self) -> int:
-        """Configurations: what a sweep of the plan counts as trials."""
+        """Number of configurations, which a sweep of the plan counts as trials."""
         return int(np.prod(self.shape)) if self.picks is None else len(self.picks)
 
     def positions(self, part: Part) -> NDArray[np.int64]:
@@ -227,7 +227,7 @@ class Plan:
         }
 
     def __repr__(self) -> str:
-        """One line: how many configurations, of what."""
+        """The number and kind of the configurations, in one line."""
         portfolios, policies, starts, lags, costs = self.shape
         how = "every combination" if self.picks is None else "picks"
         return (

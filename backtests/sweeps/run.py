@@ -56,7 +56,7 @@ class Sweep:
 
     @property
     def trials(self) -> int:
-        """Configurations that were tried: how many the evidence has to allow for."""
+        """Number of configurations that were tried, for which the evidence has to allow."""
         return len(self.plan)
 
     @property
@@ -172,7 +172,7 @@ def run_parts(
 
     prepared : the sweep.
     parts    : parts of its plan.
-    job      : such as `run_part`: a function of the sweep and a part, which workers call.
+    job      : function of the sweep and a part, such as `run_part`, which workers call.
     workers  : number of workers of this machine.
     cluster  : address of a Dask cluster instead, or "".
     progress : True to show the bar.

@@ -33,7 +33,7 @@ def is_free(setup: Setup) -> bool:
 
 
 def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
-    """The parts in which a sweep is played: those of its plan, where the batch engine plays them.
+    """The parts in which a sweep runs: those of its plan, where the batch engine runs them.
 
     What is played by itself takes as long as many that are played together, so each is a part of its own, or a few are
     where there are more than `CHUNKS`; any workers can then share them, and little is lost when one is stopped.
@@ -65,7 +65,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
     ways, is played in batches, anything else by itself, to the same bits.
-    Raises : what the engine raises.
+    Raises : the errors of the engine.
     """
     plan = prepared.plan
     places, numbers = plan.positions(part), np.arange(part.first, part.stop)

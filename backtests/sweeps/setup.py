@@ -111,7 +111,7 @@ class Setup:
 
     @property
     def scales(self) -> bool:
-        """Is everything proportional to wealth, and booked at the close at once? Then the batch engine can play it."""
+        """True if everything is proportional to wealth and booked at once at the close, as the batch engine needs."""
         return scales(self.market, self.costs, self.execution, self.dividends, self.flows)
 
     def scaled_to(self, nav: float) -> "Setup":
@@ -168,7 +168,7 @@ class Setup:
 
     @cached_property
     def _multiples(self) -> dict[float, Costs]:
-        """Its costs by multiple: those that were asked for first, and its own."""
+        """The setup's costs by multiple: its own, and those that were asked for."""
         return {1.0: self.costs}
 
     def times(self, multiple: float) -> Costs:
@@ -283,7 +283,7 @@ def _check_games(
     firsts: Mapping[tuple[str, Start], int],
     strategic: Mapping[str, TargetPath],
 ) -> None:
-    """Lay out a game for each setup, start, smallest and largest lag: what its market lacks is said first.
+    """Lay out inputs for each setup, start, smallest and largest lag: missing data of a market is reported first.
 
     Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
     """

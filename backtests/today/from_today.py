@@ -71,7 +71,7 @@ def drawdown_name(limit: float) -> str:
 
 
 def figure_words(stated: float | None) -> dict[str, tuple[str, str]]:
-    """By name of each figure, in order: what it is, and its unit.
+    """The description and unit of each figure, by its name, in order.
 
     stated : the maximum drawdown of the file, which is counted in place of `LIMITS` and stands first; or None.
     """
@@ -102,8 +102,8 @@ class PolicyFuture:
     law     : its name.
     policy  : its name.
     paths   : number of futures.
-    figures : by the names of `figure_words`.
-    fan     : (D + 1, ·) wealth over that of today by date, a column a level of `LEVELS`.
+    figures : figures by the names of `figure_words`.
+    fan     : (D + 1, ·) wealth over that of today by date, a column for each level of `LEVELS`.
     """
 
     law: str
@@ -168,7 +168,7 @@ class FromToday:
 
     @property
     def words(self) -> dict[str, tuple[str, str]]:
-        """By name of each figure: what it is, and its unit."""
+        """The description and unit of each figure, by its name."""
         return figure_words(self.limit)
 
     @property
@@ -178,7 +178,7 @@ class FromToday:
         return next(one for one in self.futures.values() if one.law == self.laws[0] and one.paths == most)
 
     def table(self) -> pd.DataFrame:
-        """A row a law and policy: number of paths, each figure, and its standard error in a column `<name>_se`."""
+        """A row for each law and policy: number of paths, figures, and standard errors in columns `<name>_se`."""
         rows = []
         for (law, policy), one in self.futures.items():
             cells = {"law": law, "policy": policy, "paths": one.paths}
@@ -188,7 +188,7 @@ class FromToday:
         return pd.DataFrame(rows).set_index(["law", "policy"])
 
     def fans(self) -> pd.DataFrame:
-        """A row a law, policy and date: wealth over that of today at each level."""
+        """A row for each law, policy and date: wealth over that of today at each level."""
         parts = [
             one.fan.rename_axis("date").reset_index().assign(law=law, policy=policy)
             for (law, policy), one in self.futures.items()
@@ -329,7 +329,7 @@ def _strategic(opening: Opening, growths: Array) -> Array:
 
 
 class _Gathered(NamedTuple):
-    """Of each of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `figure_words`."""
+    """Results of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `figure_words`."""
 
     wealth: Array
     drawdown: Array

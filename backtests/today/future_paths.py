@@ -90,7 +90,7 @@ class Opening:
 
     @cached_property
     def execution(self) -> Execution:
-        """The execution of the file as far as simulated markets have what it needs: at the close, without volumes."""
+        """The execution of the file as far as simulated markets have the data for it: at the close, without volumes."""
         given = self.portfolio.execution
         return Execution(minimum_trade=given.minimum_trade, days=given.days)
 
@@ -152,7 +152,7 @@ class Opening:
 
     @cached_property
     def instruments(self) -> pd.DataFrame:
-        """Of every future: none is delisted."""
+        """The instruments of every future: none is delisted."""
         return staying(self.portfolio.market.instruments)
 
     @cached_property
@@ -224,7 +224,7 @@ class SharedBands:
 
     @classmethod
     def of(cls, opening: Opening, policy: Policy) -> "SharedBands":
-        """Of a policy that can be played at once."""
+        """The bands of a policy that can run on all futures at once."""
         rule, past = compiled_rule(policy), _past(opening, policy)
         assert rule is not None
         market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)

@@ -118,7 +118,7 @@ class HoldingsRisk:
         return self.ex_ante.volatility(self.portfolio.weights - self.portfolio.target)
 
     def exposures(self, by: str, cash: str | None = None) -> pd.DataFrame:
-        """A row a group: weight, target, gap, and shares of volatility and of tracking error.
+        """A row for each group: weight, target, gap, and shares of volatility and of tracking error.
 
         A fund that is split over classes or sectors counts in each as far as the file says, its risk like its value.
         by   : "asset_class", "sector" or "currency".
@@ -138,7 +138,7 @@ class HoldingsRisk:
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:
-        """A row a line: weight, target, gap, range, band of the active policy, and how far it is outside of both.
+        """A row for each asset: weight, target, gap, range, band of the active policy, and distance outside of both.
 
         outside_range, outside_band : fraction of NAV, below zero under it, 0 within; NaN where there is none.
         """
@@ -171,7 +171,7 @@ def holdings_risk(
     policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
-    notes     : what a reader must know of the policies.
+    notes     : notes that a reader must know on the policies.
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """

@@ -107,7 +107,7 @@ class TargetsToday:
         return next(target for target in self.targets if target.allocation == allocation)
 
     def table(self, target: TargetToday) -> pd.DataFrame:
-        """A row a line, and cash: weights held, strategic, of the target and of each control, and shares of risk.
+        """A row for each asset and cash: weights held, strategic, of the target and of each control, shares of risk.
 
         target  : one of `targets`.
         Columns : held, strategic, target: fraction of NAV; risk: share of the target's variance; then each control,
@@ -129,7 +129,7 @@ class TargetsToday:
         return {"held": self.held} | {name: one.risk for name, one in shown.items()}
 
     def side_by_side(self) -> pd.DataFrame:
-        """A row a line, cash and three figures; a column for what is held, the strategic target, and each other target.
+        """A row for each asset, cash and three figures; columns for the holdings, the strategic and each other target.
 
         A target is called by the first policy that holds it; controls that are no target follow. Weights are fractions
         of NAV; "volatility" is a year's; "torsion bets" is their effective number; "to trade" is the one-way turnover
@@ -158,7 +158,7 @@ class TargetsToday:
         return max(float(gap[gap > 0.0].sum()), float(-gap[gap < 0.0].sum()))
 
     def __repr__(self) -> str:
-        """As text: a section for each allocation."""
+        """The targets as text: a section for each allocation."""
         return str(view(self, "text"))
 
     def _repr_html_(self) -> str:

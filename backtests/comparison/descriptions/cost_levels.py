@@ -53,8 +53,8 @@ class BreakEven:
 class CostLevels:
     """Policies played at several costs of trading, the same for every line.
 
-    table       : a row a policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth (fraction
-                  a year, net), or NaN for both where the policy cannot pay that much.
+    table       : a row for each policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth
+                  (fraction a year, net), or NaN for both where the policy cannot pay that much.
     break_evens : against the reference, by policy and cost.
     reference   : its name.
     searched    : the policies for which they were looked for.
@@ -71,7 +71,7 @@ class CostLevels:
     left_out: tuple[str, ...] = ()
 
     def wide(self, metric: str) -> pd.DataFrame:
-        """A row a policy, a column a level, of "loss" or "growth"."""
+        """A row for each policy, a column for each level, of "loss" or "growth"."""
         rows = {name: own.set_index("cost_bps")[metric] for name, own in self.table.groupby("policy", sort=False)}
         return pd.DataFrame(rows).T.rename_axis(index="policy")
 

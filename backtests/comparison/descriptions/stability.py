@@ -40,9 +40,9 @@ NAMED = 4  # cases in which the answer is another, up to which they are named
 class Change:
     """One thing that was changed, and what was then recommended.
 
-    what    : was changed, in words.
+    what    : the change, in words.
     answers : the recommended policy in each case, or `NONE`.
-    before  : what is recommended without the change.
+    before  : the recommendation without the change.
     """
 
     what: str
@@ -112,7 +112,7 @@ class Stability:
     not_played: tuple[str, ...]
 
     def table(self) -> pd.DataFrame:
-        """A row a change: how many cases, in how many the answer stays, and what is recommended."""
+        """A row for each change: number of cases, number in which the answer stays, and the recommendations."""
         rows = [
             {
                 "change": one.what,
@@ -137,7 +137,7 @@ class Stability:
         return f"Changes the answer: {listed([one.words for one in self.turns], 'or')}. {self._tried()}".strip()
 
     def _tried(self) -> str:
-        """In how many cases the answer stays, and what it is in the others, which are named where they are few."""
+        """The number of cases in which the answer stays, and the other answers, with their cases where they are few."""
         cases = sum(len(one.answers) for one in self.changes)
         if not cases:
             return ""

@@ -85,7 +85,7 @@ class ShockResult:
 
     moved    : the returns of the lines.
     policies : its effect on each policy, by name.
-    left_out : by policy, why it has none.
+    left_out : the reason why a policy has none, by name.
     """
 
     moved: Moved
@@ -280,9 +280,9 @@ def _after_shock(
 def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest) -> Backtest:
     """A policy on a longer market, from its last trade on, so that it knows how long ago that was.
 
-    portfolio : by whose accounting it trades.
-    market    : with the session of the shock and those after it.
-    costs     : on this market.
+    portfolio : portfolio by whose accounting it trades.
+    market    : market with the session of the shock and those after it.
+    costs     : costs on this market.
     rule      : the policy.
     played    : its backtest in the test, without the shock.
     """

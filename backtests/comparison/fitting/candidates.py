@@ -171,11 +171,11 @@ def with_comparator(
 ) -> Benchmark:
     """The benchmark with the comparator that the portfolio's file names; a policy that was not played is played.
 
-    portfolio : with the file's `benchmark`.
+    portfolio : portfolio with the file's `benchmark`.
     benchmark : its target, ranges and g.
     played    : backtests by policy, all in the test of the portfolio.
     paths     : keeps the target paths that others can share.
-    progress  : told what is being done, or None.
+    progress  : callback that is told the step, or None.
     """
 
     def play(name: str) -> Backtest:

@@ -69,12 +69,12 @@ def played_trials(
 def fold_trials(
     portfolio: Portfolio, fits: Sequence[Fitted], starts: Sequence[pd.Timestamp], played: Backtest, losses: Array
 ) -> list[Batch]:
-    """The trials of a walk-forward: a row a fold, as its policy was played there, and a row a seed that was not.
+    """The trials of a walk-forward: a row for each fold, with its policy, and for each seed that was not backtested.
 
     Folds are parts of one trial: all are in one cluster. The tunings of folds follow, as trials on the whole data,
     whatever part of them a fold was fitted on.
 
-    portfolio : as it was played, from the first fold on.
+    portfolio : portfolio as it was backtested, from the first fold on.
     fits      : the candidate as it was fitted for each fold.
     starts    : the first day of each fold.
     played    : through all folds.
@@ -101,9 +101,9 @@ def fold_trials(
 def split_trials(
     setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
 ) -> Batch:
-    """The trials of combinatorial splits: a row a setting, as it was played in all blocks.
+    """The trials of combinatorial splits: a row for each setting, as it was played in all blocks.
 
-    setup  : on which they were played.
+    setup  : setup on which they ran.
     rules  : the settings.
     days   : (D,) of all blocks.
     active : (settings, D) returns net of costs, over the strategic target.

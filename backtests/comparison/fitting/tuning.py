@@ -108,7 +108,7 @@ class TuningCard:
 class Tuned:
     """The rule that was chosen, which knows the last day that it was chosen on (`with_last_day`), and how it was.
 
-    trials : what was tried, as the trial book counts it, in the order of `card.tried`.
+    trials : the trials as the trial book counts them, in the order of `card.tried`.
     """
 
     policy: Rule
@@ -185,15 +185,15 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     """Every threshold that was tried.
 
     tuned   : the rule that was tuned.
-    Returns : a row a threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a year,
-              and chosen, true of one.
+    Returns : a row for each threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a
+              year, and chosen, true of one.
     """
     tried = tuned.card.tried
     return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=tried["loss"], chosen=tried["chosen"])
 
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
-    """The metrics of a sweep, a row a rule, each played on `setup` from its start to its end."""
+    """The metrics of a sweep, a row for each rule, each played on `setup` from its start to its end."""
     return uncounted_sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
 
 
@@ -234,7 +234,7 @@ def _values(rule: Any) -> dict[str, Any]:
 def every_candidate(candidates: Any, setup: Setup) -> dict[Rule, Origin | None]:
     """Every candidate once, with its place on its grid, where it has one.
 
-    candidates : as `tune` takes them.
+    candidates : candidates as `tune` takes them.
     setup      : setup whose strategic target is held where a grid names no allocation.
     Raises     : ConfigError if something is not a candidate, or if there are none.
     """
@@ -340,7 +340,7 @@ def _first_target(allocation: Allocation, market: Market) -> int:
 
 
 def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
-    """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
+    """Settings and figures, a row for each candidate. Raises ConfigError for a J that is no number."""
     if not isinstance(measured, pd.DataFrame):
         refuse(
             "what measures candidates gave", measured, "it must give a table with one row per rule and a column loss."

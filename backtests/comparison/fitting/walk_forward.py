@@ -158,7 +158,7 @@ class WalkForward:
         return tuple(found)
 
     def folds(self) -> pd.DataFrame:
-        """A row a fold: its start, the last day that its policy saw, what was tried and chosen, J before and in it."""
+        """A row for each fold: its start, the last day its policy saw, trials and choice, J before and in it."""
         days, rows = self.played.dates[1:], []
         for fitted, start, stop in zip(self.fits, self.starts, [*self.starts[1:], None], strict=True):
             within = (days >= start) & (days < stop if stop is not None else True)
@@ -177,7 +177,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def tried(self) -> pd.DataFrame:
-        """A row a trial: fold, what was tried (a seed, or settings), and its J on the training days; bp a year."""
+        """A row for each trial: its fold, seed or settings, and J on the training days; bp a year."""
         rows: list[dict[str, Any]] = []
         for fold, fitted in enumerate(self.fits):
             if fitted.training is not None:
@@ -195,7 +195,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def decay(self) -> pd.DataFrame:
-        """J less the reference's by the age of the fit: a row an age in months since the last day that a fold saw.
+        """J less the reference's by the age of the fit: a row for each age in months since a fold's last training day.
 
         Returns : months; folds with at least LEAST_SESSIONS sessions of that age; sessions of them; difference, the
                   mean over these folds, bp a year; lower and upper, Student's bounds at 95 % over folds, NaN for fewer
@@ -215,7 +215,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def _by_age(self) -> list[list[Array]]:
-        """By age and fold, the daily differences of J to the reference's; none for a fold that is too short."""
+        """Daily differences of J to the reference's by age and fold; none for a fold that is too short."""
         days, daily = self.played.dates[1:], self.score.losses - self.reference_losses
         found: list[list[Array]] = [[] for _ in range(len(AGES) + 1)]
         for fold, (start, stop) in enumerate(zip(self.starts, [*self.starts[1:], None], strict=True)):
@@ -228,7 +228,7 @@ class WalkForward:
 
     @cached_property
     def older(self) -> pd.DataFrame:
-        """J of older fits less that of the newest on the same days: a row a number of folds by which they are older.
+        """J of older fits less that of the newest on the same days: a row for each number of folds between them.
 
         One portfolio goes through all folds with the older fits too; in the first folds there are none, and no
         difference is taken there.
@@ -256,7 +256,7 @@ class WalkForward:
 
     @property
     def decay_sentence(self) -> str:
-        """Does the fit decay? By the fits that are one fold older, on the same days."""
+        """The decay of the fit, in words, from the fits that are one fold older, on the same days."""
         if all(_account(fitted)[0] is None for fitted in self.fits):
             return f"{self.name} was not fitted, so there is no decay."
         if self.older.empty:

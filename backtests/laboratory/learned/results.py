@@ -33,10 +33,10 @@ FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown",
 class SavedPolicies(NamedTuple):
     """The policies of one folder.
 
-    cards   : by seed, the model card.
-    folders : by seed, where the policy is.
+    cards   : the model card of each seed.
+    folders : the folder of each seed's policy.
     representative : the seed with the median J, which represents all seeds.
-    results : what backtests measured; empty without a test.
+    results : results of backtests; empty without a test.
     """
 
     cards: Mapping[int, dict[str, Any]]
@@ -218,7 +218,7 @@ def _own(folder: Path) -> list[Path]:
 
 
 def checksums_of(folder: Path) -> dict[str, str]:
-    """By the name of each seed's folder, the checksum on its card.
+    """The checksum on each seed's card, by the name of the seed's folder.
 
     Raises : DataError where a card is missing or has none.
     """

@@ -224,7 +224,7 @@ class OnDays(CompiledRule):
     days: frozenset[int]
 
     def decide(self, view: View) -> Hold | Trade:
-        """To the target on its days."""
+        """Trade to the target on the drawn days."""
         today = int(view.past.days[-1].astype(int))
         return Calendar(self.allocation, "day").decide(view) if today in self.days else Hold(Why("calendar"))
 

@@ -54,7 +54,7 @@ def played_with_benchmarks(
 
 
 def evidence_table(backtests: Mapping[str, Backtest], evidence: Evidence) -> pd.DataFrame:
-    """A row a policy, as text.
+    """A row for each policy, as text.
 
     Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
     """

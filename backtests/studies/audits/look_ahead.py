@@ -44,12 +44,13 @@ class LookAhead:
     """The result of the test.
 
     policy, market : in words.
-    table : a row a day: its kind, the number of decisions to trade by then, and the first difference, "" for none, on
-            the market that ends there and on two that continue with other values.
+    table : a row for each day: its kind, the number of decisions to trade by then, and the first difference, "" for
+            none, on the market that ends there and on two that continue with other values.
     days : number of the decision days of the policy that could be checked.
-    whole : has every kind of decision day been checked?
-    unrepeatable : what differs first between two runs on the same market, "" for nothing: it is no look-ahead.
-    read : what the policy read from elsewhere while it decided, in words.
+    whole : True if every kind of decision day was checked.
+    unrepeatable : the first difference between two runs on the same market, "" for none: it is no evidence of
+                   look-ahead.
+    read : the sources outside the market that the policy read while it decided, in words.
     """
 
     policy: str

@@ -33,10 +33,10 @@ Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each 
 
 @dataclass(frozen=True)
 class _Recorder(RuleTraits):
-    """A policy that decides day by day, with every answer: its market row, its reason, and the box of a trade; and with
-    what it read from elsewhere.
+    """A recorder of every answer of a policy that decides day by day, and of its reads from elsewhere.
 
-    After row `last` it is not asked: what it decides then, or that it fails, is no fact of the days before.
+    An answer has its market row, its reason, and the box of a trade. After row `last` the policy is not asked: a
+    decision or a failure after it is no fact of the days before.
     """
 
     policy: Policy
@@ -87,7 +87,7 @@ class Played:
     result  : its backtest.
     answers : all that it asked for.
     days    : (D,) market rows on which it was asked, or its target was made.
-    read    : what it read from elsewhere while it decided, in words, each once.
+    read    : the outside sources that it read while it decided, in words, each once.
     """
 
     result: Backtest

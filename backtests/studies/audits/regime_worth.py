@@ -20,8 +20,8 @@ from research.rules import Calendar
 class RegimeWorth:
     """The value of a portfolio with exposure by the regimes of several models, on the same days, net of costs.
 
-    portfolio : with market, costs and strategic target.
-    exposures : by name of the model, the portfolio's target with exposure by its regimes.
+    portfolio : portfolio with market, costs and strategic target.
+    exposures : the portfolio's target with exposure by the regimes of each model, by its name.
     backtests : by name: the portfolio always invested, each exposure, and after each its benchmarks of equal exposure.
     evidence  : their paired differences to the portfolio always invested.
     """
@@ -41,11 +41,11 @@ class RegimeWorth:
 
     @property
     def differences(self) -> dict[str, Difference]:
-        """By policy, its Sharpe ratio less that of the portfolio always invested."""
+        """The Sharpe ratio of each policy less that of the portfolio always invested."""
         return self.evidence.differences("sharpe")
 
     def table(self) -> pd.DataFrame:
-        """A row a policy, as text: exposure, growth, risk and cost a year, and the difference of its Sharpe ratio."""
+        """A row for each policy, as text: exposure, growth, risk and cost a year, and difference of Sharpe ratios."""
         return evidence_table(self.backtests, self.evidence)
 
     def answer(self) -> str:

@@ -36,7 +36,7 @@ class SmoothedExposure:
 
     allocation : the portfolio to hold when calm.
     turbulent  : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
-    schedule   : when targets are made.
+    schedule   : dates on which targets are made.
     """
 
     allocation: Allocation
@@ -52,7 +52,7 @@ class SmoothedExposure:
         market     : market of T days.
         allocation : the portfolio to hold when calm.
         regimes    : the fitted regime model.
-        schedule   : when targets are made.
+        schedule   : dates on which targets are made.
         """
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
         return cls(allocation, frozen(turbulent.to_numpy()), schedule)
@@ -75,7 +75,7 @@ class SmoothedExposure:
 class SmoothedRegimeCheck:
     """The value of a portfolio with exposure by smoothed and by filtered regimes, on the same days, net of costs.
 
-    portfolio : with market, costs and strategic target.
+    portfolio : portfolio with market, costs and strategic target.
     regimes   : the fitted regime model.
     policies  : by name, a function from a market to the policy.
     backtests : by name: the portfolio always invested, both policies, and after each its benchmarks of equal exposure.
@@ -100,11 +100,11 @@ class SmoothedRegimeCheck:
 
     @property
     def differences(self) -> dict[str, Difference]:
-        """By policy, its Sharpe ratio less that of the portfolio always invested."""
+        """The Sharpe ratio of each policy less that of the portfolio always invested."""
         return self.evidence.differences("sharpe")
 
     def table(self) -> pd.DataFrame:
-        """A row a policy, as text.
+        """A row for each policy, as text.
 
         Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
         """

@@ -44,8 +44,8 @@ class Entry:
     date    : the last day that it saw, YYYY-MM-DD.
     horizon : rows of the market that it is about.
     data    : fingerprint of the market up to that day.
-    lines   : by line, the mean and the standard deviation of its return over the horizon, fractions.
-    notes   : what the forecast said besides.
+    lines   : the mean and the standard deviation of each asset's return over the horizon, fractions.
+    notes   : further notes of the forecast.
     """
 
     model: Any
@@ -197,7 +197,7 @@ def _plain(number: float) -> float | None:
 
 
 def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
-    """A row a day and line of entries of one model: mean and deviation over the horizon, fractions."""
+    """A row for each day and line of entries of one model: mean and deviation over the horizon, fractions."""
     rows = [
         {"date": pd.Timestamp(entry.date), "horizon": entry.horizon, "line": line, "mean": mean, "deviation": deviation}
         for entry in written
@@ -212,7 +212,7 @@ def book_folder() -> Path:
 
 
 def book_place() -> str:
-    """The same as it is written: from the workbench's folder, or what `REBALANCE_FORECASTS` says."""
+    """The folder of the book as written: from the workbench's folder, or in `REBALANCE_FORECASTS`."""
     return os.environ.get(PLACE) or "data/forecasts"
 
 

@@ -50,7 +50,7 @@ class Skill:
     by_measure: Mapping[str, EstimateWithTest]
 
     def table(self) -> pd.DataFrame:
-        """A row a measure: value, lower, upper, p."""
+        """A row for each measure: value, lower, upper, p."""
         rows = {name: (e.value, e.lower, e.upper, e.p) for name, e in self.by_measure.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper", "p"])
 
@@ -129,8 +129,7 @@ def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:
 
 
 def skill_by_line(path: ForecastPath) -> pd.DataFrame:
-    """A row a line: dates, hit rate, R² of its return over the mean so far, R² of its log variance over the random
-    walk."""
+    """Dates, hit rate, R² of return over the mean so far, and of log variance over the random walk, by asset."""
     logs = _log_variances(path)
     columns = {
         "dates": (np.isfinite(path.mean) & np.isfinite(path.outcome)).sum(axis=0),
@@ -142,7 +141,7 @@ def skill_by_line(path: ForecastPath) -> pd.DataFrame:
 
 
 def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame:
-    """A row a group of dates, such as a year or a regime: dates, rank IC, hit rate, coverage, R² of log variance.
+    """A row for each group of dates, such as a year: dates, rank IC, hit rate, coverage, R² of log variance.
 
     groups : (D,) of each date; it must be known on the date if it is to be acted on.
     """

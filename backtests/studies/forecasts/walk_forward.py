@@ -61,7 +61,7 @@ class ForecastPath:
 
     @property
     def whole(self) -> Past:
-        """All days of the market: what outcomes are taken from."""
+        """All days of the market, from which outcomes are taken."""
         return self.market.past(len(self.market.dates) - 1)
 
     @cached_property
@@ -147,7 +147,7 @@ def walk_forward(
     horizon  : rows of the market that the forecasts are about; moments over others are scaled, see `Moments.over`.
     every    : period; where its last session is no row, the first row after it counts.
     start    : first row at whose close it is asked.
-    folder   : where paths are kept.
+    folder   : folder of stored paths.
     Raises   : ConfigError for another horizon, period or start; DataError where no day has enough history; PolicyError
                for a forecast that has seen later days than the one on which it is asked.
     """

@@ -44,7 +44,7 @@ class Worth:
     strategic : (n,) the strategic target, fraction of NAV.
     backtests : by name: without the forecast, with it, with it at the volatility without it, and controls.
     evidence  : paired differences to the portfolio without it.
-    figures   : a row a backtest, see `table`.
+    figures   : a row for each backtest, see `table`.
     """
 
     forecast: ForecastViews
@@ -70,8 +70,11 @@ class Worth:
         return tuple(d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith(OTHER))
 
     def table(self) -> pd.DataFrame:
-        """A row a backtest: growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference of
-        the Sharpe ratio to that without the forecast, with its interval and p."""
+        """A row for each backtest, with the difference of its Sharpe ratio to that without the forecast.
+
+        The columns are growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference with
+        its interval and p.
+        """
         differences = self.evidence.differences("sharpe")
         rows = {name: (d.value, d.lower, d.upper, d.p) for name, d in differences.items()}
         columns = ["Sharpe less without", "lower", "upper", "p"]

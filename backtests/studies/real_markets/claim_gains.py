@@ -54,7 +54,7 @@ class Results:
         return cls(Study.load(KEPT), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
 
     def rows(self, multiple: float = 1.0) -> pd.DataFrame:
-        """A row a case and rule, of both studies at the usual costs; at a multiple of them, of real markets alone."""
+        """A row for each case and rule, of both studies at the usual costs, of real markets alone at a multiple."""
         rows = representative_rows(self.markets, multiple)
         return pd.concat([rows, exposure_rows(self.exposure)], ignore_index=True) if multiple == 1.0 else rows
 
@@ -62,13 +62,13 @@ class Results:
 class Measured(NamedTuple):
     """The gain of a claim.
 
-    gain    : in the unit of the claim, with its interval.
+    gain    : gain in the unit of the claim, with its interval.
     p       : two-sided, of a gain of 0 (of the allowed loss, where a claim is of no worse than so much).
     reached : number of cases whose gain is at least what matters.
     cases   : their number.
     where   : the markets in words.
     seeds   : trained for each case; 0 where nothing is trained.
-    beside  : what a reader should know beside the gain, in words, or "".
+    beside  : further information on the gain for a reader, in words, or "".
     """
 
     gain: Estimate
@@ -85,7 +85,7 @@ class AdvertisedClaim:
     """One claim.
 
     words   : the claim, as a sentence.
-    short   : the same in a few words, for a picture.
+    short   : the claim in a few words, for a picture.
     source  : source of the claim: authors, year, title, and where it appeared.
     how     : the measurement made here, in words.
     unit    : unit of the gain.
@@ -230,7 +230,7 @@ def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
 
 
 def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a case that has both rules: the rule's columns, and the other's with " of other"."""
+    """A row for each case that has both rules: the rule's columns, and the other's with " of other"."""
     rows = results.rows(multiple)
     own, other = (rows[rows["rule"] == name].set_index("case") for name in (rule, over))
     pairs = own.join(other, how="inner", rsuffix=" of other")
@@ -240,7 +240,7 @@ def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.
 
 
 def _seeds(results: Results, rule: str) -> int:
-    """Of a rule, in each case; the universal policy is one network for all of them."""
+    """The number of seeds of a rule in each case; the universal policy is one network for all of them."""
     if rule == "universal":
         return 1
     tables = [study.table for study in (results.markets, results.exposure)]

@@ -50,7 +50,7 @@ CLAIMS = (
 
 
 def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.DataFrame:
-    """A row a claim: what a rule has beyond another, over all cases, with its interval.
+    """A row for each claim: the gain of a rule over another, over all cases, with its interval.
 
     study : the study of real markets.
     rule  : for which it is claimed.

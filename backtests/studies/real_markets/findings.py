@@ -110,7 +110,7 @@ def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def _in_rank(rows: pd.DataFrame, by: str, rank: int) -> pd.DataFrame:
-    """Of each case the row with this rank, from 0, by a column."""
+    """The row of each case with this rank, from 0, by a column."""
     ranked = rows.sort_values(["case", by])
     return ranked[ranked.groupby("case", sort=False).cumcount() == rank]
 
@@ -132,9 +132,9 @@ def exposure_rows(study: Study) -> pd.DataFrame:
 
 
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
-    """By rule: a row a case that has it and the comparator `over`, columns own, other, window.
+    """The cases of each rule that have it and the comparator `over`: a table with columns own, other, window.
 
-    rows : as `representative_rows` gives them.
+    rows : rows as `representative_rows` gives them.
     Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
     """
     if rows.empty:
@@ -150,7 +150,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
 
 
 def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and verdict.
+    """A row for each rule: J over that of `over`, geometric mean over cases, with interval, p, Holm's p and verdict.
 
     lower_in : number of cases in which its J is lower.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
@@ -183,8 +183,8 @@ def exposure(study: Study) -> pd.DataFrame:
     """Sharpe ratio and drawdown of the learned exposure, minus those of each benchmark of the same mean exposure.
 
     study   : the study of real markets.
-    Returns : a row a benchmark and measure, in the unit of the measure. Holm's p and verdicts are adjusted for all four
-              comparisons. Empty where it was not learned in cases of two windows.
+    Returns : a row for each benchmark and measure, in the unit of the measure. Holm's p and verdicts are adjusted for
+              all four comparisons. Empty where it was not learned in cases of two windows.
     """
     rows = exposure_rows(study)
     if rows.empty:
@@ -198,7 +198,7 @@ def exposure(study: Study) -> pd.DataFrame:
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
-    """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
+    """A row for each rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
     factor = METRICS[measure].factor
     table = _compared(rows, over, measure, lambda own, other: factor * (own - other))
     return table.rename(columns={"estimate": "difference"}).drop(columns="lower_in")

@@ -54,8 +54,9 @@ KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 class Study:
     """The results of a study.
 
-    table    : a row a case, rule, seed and cost, with the columns of `run_case` and case, universe, window and lines.
-    manifest : what each case was made from, the settings of learners, how rules were chosen, and the time it took.
+    table    : a row for each case, rule, seed and cost, with the columns of `run_case` and case, universe, window and
+               lines.
+    manifest : inputs of each case, settings of learners, choice of rules, and the time it took.
     """
 
     table: pd.DataFrame
