@@ -22,7 +22,8 @@ class RiskContributions:
     lines    : n names.
     classes  : (n,) asset class of each.
     weights  : (n,) at the last close, fraction of NAV.
-    ex_ante  : (n,) of the volatility of these weights by the covariance of the last `window` returns, fraction a year.
+    ex_ante  : (n,) contributions to the volatility of these weights by the covariance of the last `window` returns,
+               fraction a year.
     realised : (n + 2,) of the realised volatility, net of costs, fraction a year: of the lines, of cash, and of what
                is left, which is costs, and bookings within a day.
     window   : returns of the covariance.
@@ -60,7 +61,7 @@ class RiskContributions:
         )
 
     def by_class(self) -> dict[str, dict[str, float | None]]:
-        """The same by class."""
+        """The weight and both contributions by class."""
         found = self.by_line()
         columns = {
             name: summed_by(np.array([row[name] or 0.0 for row in found.values()]), (*self.classes, CASH, REST))

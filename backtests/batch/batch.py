@@ -134,7 +134,7 @@ def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
     play    : function that gives the figures (BLOCK or fewer, m) of the block that begins at a number.
     count   : number of configurations.
     workers : number of threads.
-    Returns : (count, m) in the units of `play`.
+    Returns : (count, m) figures in the units of `play`.
     """
     starts = range(0, count, BLOCK)
     if workers == 1:

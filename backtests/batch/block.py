@@ -169,7 +169,7 @@ def _close(
 
 @inlined
 def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> bool:
-    """May a line of the group be past a trigger at one of `DAYS` closes? See `booking.refresh_bounds`."""
+    """True if an asset of the group may be past a trigger at one of `DAYS` closes. See `booking.refresh_bounds`."""
     low = high = load(state.nav, first) * panel.scale[t]
     for day in range(1, DAYS):
         value = load(state.nav, day * BLOCK + first) * panel.scale[t + day]

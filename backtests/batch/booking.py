@@ -151,7 +151,7 @@ def _follow_rows(panel: Panel, block: BlockArrays, first: int, now: int, n: int,
 def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
     """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
 
-    after_another : is the member before this one of the group, and open, so that it knows its own?
+    after_another : True if the member before this one belongs to the group and is open, so that its next day is known.
     """
     at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, ROW], (days,))
     k, following = row[now], now + 1
@@ -232,7 +232,7 @@ def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int
 
 @inlined
 def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
-    """May a line of the group be past a trigger today? See `refresh_bounds`."""
+    """True if an asset of the group may be past a trigger today. See `refresh_bounds`."""
     price = panel.cash_index[now]
     over, under = load(state.over, n * BLOCK + first) * price, load(state.under, n * BLOCK + first) * price
     for i in range(n):

@@ -34,7 +34,7 @@ class Panel(NamedTuple):
 
     closes     : (rows, n) worth of a unit of each line: the market's index.
     cash_index : (rows,) worth of a unit of cash.
-    tradable   : (T, n) whether each line can trade.
+    tradable   : (T, n) True where an asset can trade.
     scale      : (rows,) 1 over the mean growth of the lines.
     lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `DAYS` closes.
     highest    : (tiles, n + 1) highest index x scale of each line and of cash in `DAYS` closes.
@@ -73,7 +73,7 @@ class BlockArrays(NamedTuple):
     at           : (BLOCK, FACTS) addresses of their arrays, so that nothing shared is copied.
     rows         : (BLOCK,) number of rows K of the no-trade bands.
     fraction     : (BLOCK,) fraction of the way to the box that a trade goes in a day.
-    again        : (BLOCK,) does a trade go a fraction of its way, and is the rule asked again on the next day?
+    again        : (BLOCK,) 1 if a trade goes a fraction of its way, and the rule is asked again on the next day.
     opening_cash : (BLOCK,) weight of cash after the opening trade, fraction of NAV.
     lag          : (BLOCK,) sessions from a decision to its booking.
     first        : (BLOCK,) row of the opening trade.

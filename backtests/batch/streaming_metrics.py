@@ -113,12 +113,12 @@ def charged(charges: Array) -> float:
 
 @inlined
 def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
-    """The running figures with one more trade.
+    """The running sums with one more trade.
 
     so_far  : running sums of the trades before.
     trades  : (n,) currency, buys positive.
     charges : (columns, n) currency.
-    nav     : before the trade, currency.
+    nav     : NAV before the trade, currency.
     """
     bought = sold = 0.0
     lines = 0

@@ -66,8 +66,8 @@ class Comparison(PairedBacktests):
     """Policies of one portfolio on the same market, days, costs and lag.
 
     backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
-    asked : what the recommendation follows from, or None.  tests : simulated ones, or None.
-    trials : configurations tried in all, on training days or test.  warnings : what a reader must judge.
+    asked : the question that the recommendation follows from, or None.  tests : simulated tests, or None.
+    trials : configurations tried in all, on training days or test.  warnings : warnings for a reader to judge.
     settings : those really used, plain JSON values.
     """
 

@@ -250,7 +250,7 @@ def question(
 
 
 def is_short(rows: int, year: float) -> bool:
-    """Has a test less than `WEAK_YEARS` years?  Three calendar years may have two sessions less than 3 × 252."""
+    """True if a test has less than `WEAK_YEARS` years. Three calendar years may have two sessions below 3 × 252."""
     return rows < 0.99 * WEAK_YEARS * year
 
 

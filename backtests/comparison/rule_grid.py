@@ -43,7 +43,7 @@ class BestRule:
 
     rule    : its name.
     members : the model confidence set of the rules on J, the best among them.
-    p       : p value of belonging to it, by rule.
+    p       : p-value of belonging to it, by rule.
     losses  : J of each rule with its interval, bp a year.
     """
 

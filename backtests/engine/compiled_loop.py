@@ -224,7 +224,7 @@ def _is_asked(rule: BandArrays, t: int) -> bool:
 
 @inlined
 def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
-    """May the rule want to trade at row t? Not while it rests. What it asks besides bands is asked in `_look`."""
+    """True if the rule, unless it rests, may want to trade at row t. Options beside bands are checked in `_look`."""
     if rule.asks_more:
         return not rests(rule, t, booked)
     return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])

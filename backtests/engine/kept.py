@@ -28,7 +28,7 @@ def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
 
     market : market of the value; no value may refer to it, or it would be stored for ever.
     key    : all that the value depends on beside the market; immutable.
-    make   : function of a value that nobody changes.
+    make   : function that gives a value that nobody changes.
     """
     known = _KEPT.setdefault(market, {})
     try:

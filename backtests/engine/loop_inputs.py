@@ -13,16 +13,16 @@ class Sessions(NamedTuple):
 
     closes     : (T, n) worth of a unit at each close, currency.
     cash_index : (T,) worth of a unit of cash at each close, currency.
-    tradable   : (T, n) whether each line can trade.
+    tradable   : (T, n) True where an asset can trade.
     opens      : (T, n) worth of a unit at each open, currency, or (0, n) where nothing is booked there.
     income     : (T, n) currency paid per unit, or (0, n).
     exits      : (n,) row at which a line is paid out, T if never.
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
-    busy       : (T,) is there income, an exit, a flow, or a split of whole lots?
+    busy       : (T,) True where there is income, an exit, a flow, or a split of whole lots.
     tiles      : (tiles, n + 1, DAYS) the closes and cash, as `quiet_days.tiles_of` lays them out, currency.
-    buyable    : (n,) may money that comes buy the line?
-    sellable   : (n,) may money that goes sell it?
+    buyable    : (n,) True if deposits may buy the asset.
+    sellable   : (n,) True if withdrawals may sell it.
     """
 
     closes: Array

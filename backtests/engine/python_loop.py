@@ -57,14 +57,13 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
 ) -> tuple[tuple[str, ...], dict[int, Why], dict[int, Array]]:
     """Run the days after the first; gives triggers, reasons to hold, and unpaid orders.
 
-    Returns : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,), currency,
-              that cash could not pay.
-
     inputs     : inputs of the backtest.
     cash_units : units of cash held after the opening trade.
     ledger     : its first row is read, the others are written.
     bands      : the policy's, where it has any: it decides by them, and days on which nothing comes and it cannot want
                  to trade are passed over, compiled. Their reasons follow from the bands.
+    Returns    : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,),
+                 currency, that cash could not pay.
     Raises     : PolicyError for an answer of the policy that cannot be booked.
     """
     decide, bounds = inputs.policy.decide if bands is None else bands.decision, np.empty((2, len(ledger.units[0]) + 1))

@@ -300,8 +300,8 @@ def _play(
 ) -> tuple[tuple[str, ...], dict[int, Why] | None, dict[int, Array]]:
     """Run all days, compiled or day by day; gives triggers, reasons to hold, and unpaid orders.
 
-    Returns : the trigger of each booking; the reasons of a rule that was asked to hold; the orders that cash could not
-              pay.
+    Returns : the trigger of each booking; the reasons why a rule that was asked held; the orders that cash could
+              not pay.
     """
     rule = compiled_rule(inputs.policy)
     if rule is None:

@@ -19,7 +19,7 @@ from research.risk.measures import BPS
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """The measures common to all policies of one comparison.
+    """The benchmark by which all policies of one comparison are measured.
 
     strategic        : target path of the file's static target, rebalanced daily at no cost.
     lower            : (n,) lower end of the range of each line, fraction of NAV.

@@ -73,7 +73,7 @@ class EstimateWithTest(Estimate):
 
 @dataclass(frozen=True)
 class NotAvailable:
-    """A result that could not be estimated.  reason : why, and what would be needed."""
+    """A result that could not be estimated.  reason : the cause, and what would be needed."""
 
     reason: str
 

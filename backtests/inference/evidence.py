@@ -40,7 +40,7 @@ class Difference(EstimateWithTest):
 
     lower, upper : interval of the pair, not widened for the number of policies compared; infinite where the test holds
                    too few episodes to know that end.
-    p            : p value of no difference; 1 - level or less where the interval leaves zero out.
+    p            : p-value of no difference; 1 - level or less where the interval leaves zero out.
     p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
     verdict      : verdict by `p_holm` at 1 - level; "not available" where there is no test: its interval and p are NaN.
     """
@@ -60,9 +60,9 @@ class Evidence:
 
     names      : P policies.
     reference  : name of the policy with which the others are compared.
-    estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
+    estimates  : (P,) figures by metric of `COMPARED`, in the unit of the record.
     losses     : J of each policy, with its uncertainty.
-    draws      : (reps, P) by each other metric: the same figures on each draw. A row is one draw for all policies.
+    draws      : (reps, P) the same figures on each draw, by each other metric. A row is one draw for all policies.
     days       : T.
     resampling : resampling of the days.
     level      : level of the intervals; the words are at 1 - level, after Holm.
@@ -322,7 +322,7 @@ def _adjusted(p: Sequence[float]) -> list[float]:
 
 
 def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
-    """The verdict on a difference with this p value: its significance at 1 - `level`, and its sign."""
+    """The verdict on a difference with this p-value: its significance at 1 - `level`, and its sign."""
     if p != p:
         return "not available"
     if p > 1.0 - level:

@@ -56,7 +56,7 @@ def out_of_sample_r2(
     """1 − Σ (r − f)² / Σ (r − b)², of forecasts f of outcomes r, all (D,) or (D, n), against the benchmark forecasts b.
 
     A date counts once, however many assets it has.
-    p      : p value of forecasts no better than the benchmark, one-sided: a model with parameters to estimate errs more
+    p      : p-value of forecasts no better than the benchmark, one-sided: a model with parameters to estimate errs more
              than a benchmark without, even where it is true, and the test adds this back. So p may be small where the
              value is below zero: something was foreseen, and more was lost to estimating it. It is 1 where the
              forecasts are the benchmark's but for rounding.

@@ -230,8 +230,8 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
 def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array, own: Array) -> int:
     """Write, of each half's best in the other half, the rank (H,) from 1 for the worst, and the Sharpe ratio (H,).
 
-    sums    : (2, S, N) of standardised returns and of their squares, by block.
-    lengths : (S,) of the blocks.
+    sums    : (2, S, N) sums of standardised returns and of their squares, by block.
+    lengths : (S,) lengths of the blocks.
     shift   : (N,) mean over deviation of each trial.
     halves  : (H, S / 2) the blocks of each, as `itertools.combinations` orders them: the other half of h is H − 1 − h.
     Returns : the first trial that does not vary in some half, or -1.
@@ -337,7 +337,7 @@ def _distance(correlations: Array) -> Array:
 class SuperiorAbility:
     """Hansen's test that no policy has a lower expected loss than the reference.
 
-    p           : p value of that, consistent: policies that are clearly worse do not count.
+    p           : p-value of that, consistent: policies that are clearly worse do not count.
     lower, upper: p where all that did worse in the sample are left out, and where all count as equals (White's).
     best        : column of the policy with the largest studentised advantage.
     """

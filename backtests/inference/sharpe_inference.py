@@ -147,7 +147,7 @@ class SharpeDifference(EstimateWithTest):
 
     error       : standard error of the difference.
     z           : the difference over its error.
-    p           : two-sided p value of no difference.
+    p           : two-sided p-value of no difference.
     correlation : correlation of the two series: the closer to one, the smaller a difference can be seen.
     detectable  : the smallest true difference that this test would find with a probability of 80 %.
     """
@@ -353,7 +353,7 @@ def _draw_studentised(
     """Write (reps,) |d* − d| / s(d*), a row of `work` for the sums and the length of each block; count what is still.
 
     prefix, centre : (2T + 1, 4) and (4,), of standardised series z1, z2 and of their squares.
-    means          : (2,) of the series, over their deviations.
+    means          : (2,) means of the series, over their deviations.
     """
     days = (prefix.shape[0] - 1) // 2
     whole, still = means[0] - means[1], 0

@@ -52,7 +52,7 @@ def wave_transforms(columns: Array, waves: int = WAVES) -> Array:
 def wave_error(influence: Array, waves: int = WAVES) -> float:
     """Standard error of the mean of a series (T,), by `wave_transforms`; it has `waves` degrees of freedom.
 
-    influence : (T,) of each period on the estimate.
+    influence : (T,) influence of each period on the estimate.
     waves     : number of transforms: few are honest where a series has a long memory, many are sharper where not.
     """
     return math.sqrt(float(np.mean(wave_transforms(influence[:, None], waves) ** 2)))
@@ -62,10 +62,10 @@ def wave_error(influence: Array, waves: int = WAVES) -> float:
 class SlowMeans:
     """Means of P daily series, none of which is ever negative, over the same T days.
 
-    means     : (P,) in the unit of the series.
-    influence : (P, T) of each day on the logarithm of a mean: the day over the mean, less what the market's variance
-                explains.
-    known     : (P,) whether a mean is known from above too, see `backtests.inference.slow_waves`.
+    means     : (P,) means in the unit of the series.
+    influence : (P, T) influence of each day on the logarithm of a mean: the day over the mean, less what the market's
+                variance explains.
+    known     : (P,) True if a mean has a known upper bound too, see `backtests.inference.slow_waves`.
     rounding  : differences between means of so much or less come from rounding.
     """
 
@@ -111,7 +111,7 @@ class SlowMeans:
         """The means of columns (T, P), as other tests have them in which the market is as volatile as in this one.
 
         columns    : (T, P) finite; 0 or more, but for rounding.
-        known      : (P,) whether each mean is known from above too.
+        known      : (P,) True if a mean has a known upper bound too.
         rounding   : differences between means of so much or less come from rounding.
         market     : (T,) squared returns of the market, or None: what its variance explains of a mean is no error.
         elasticity : (P,) or one for all, by how many per cent a mean grows with a variance that is one per cent higher.
@@ -215,7 +215,7 @@ class SlowMeans:
         return distribution
 
     def _p(self, p: int, q: int, *, from_below: bool, from_above: bool) -> float:
-        """The p value of equal means; one-sided where the difference is known from one side only."""
+        """The p-value of equal means; one-sided where the difference is known from one side only."""
         from scipy.special import stdtr
 
         t = self.ratio(p, q)

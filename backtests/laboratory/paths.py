@@ -106,7 +106,7 @@ def play_block(
     warm_up      : days at the start that are not measured.
     figures      : (W, 4) as in `measure`, fractions and a count; written.
     deviation    : (W, n) as in `measure`, squared fraction of NAV; written.
-    Returns      : (path, row) of the first that cannot be booked, or (W, -1).
+    Returns      : (path, row) of the first booking that cannot be made, or (W, -1).
     """
     units = arrays.units
     for w in range(len(growths)):
@@ -159,7 +159,7 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
 def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
     """Write which lines can trade on each day of path w.
 
-    tradable : (W, D, n) whether each line can trade.
+    tradable : (W, D, n) True where an asset can trade.
     w        : number of the path.
     arrays   : its `tradable` is written.
     """

@@ -29,7 +29,7 @@ PLACES = (ROOT / "data" / "cache" / "clusters", platformdirs.user_cache_path("re
 
 
 def access(address: str, role: str) -> "Security":
-    """The certificates that a process presents and requires at the cluster of an address.
+    """The security settings of a process at the cluster of an address.
 
     address : address, such as tls://127.0.0.1:8786.
     role    : role of the process there: "client" or "worker".
@@ -86,7 +86,7 @@ def check_certificate(what: str, role: str) -> None:
 
 @contextmanager
 def own_certificate(port: int) -> Iterator["Security"]:
-    """The certificate of all members of a cluster on this machine; its file is deleted with the block.
+    """The security settings of all members of a cluster on this machine; their file is deleted with the block.
 
     port   : port of the scheduler.
     Raises : ConfigError where another cluster of this user has the port, and where no file can be kept from others.

@@ -109,7 +109,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    """The manifest at a path, as `read_manifest` gives it. Raises FileNotFoundError or NotADirectoryError for none."""
+    """The manifest at a path, as `read_manifest` gives it.
+
+    Raises : FileNotFoundError or NotADirectoryError where there is none.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -24,7 +24,7 @@ SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the comma
 
 
 class FailedCell(DataError):
-    """A cell of a notebook failed. source : of the cell. traceback : what the kernel said of it, without colours."""
+    """A cell of a notebook failed. source : source of the cell. traceback : the kernel's traceback, without colours."""
 
     source = traceback = ""
 

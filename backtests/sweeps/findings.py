@@ -56,7 +56,7 @@ class Findings:
 
     @cached_property
     def common(self) -> bool:
-        """Did at least half of the policies, and two, run under these conditions? If not, nothing is ranked."""
+        """True if at least half of the policies, and two, ran under these conditions. If not, nothing is ranked."""
         return comparable(len(at(self.table, self.now)["policy"].unique()), len(self.table["policy"].unique()))
 
     @cached_property

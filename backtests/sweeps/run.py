@@ -126,7 +126,7 @@ def uncounted_sweep(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Sweep:
-    """Run `sweep` without counting: the caller counts trials of another kind, or the configurations are none."""
+    """Run as `sweep` does, uncounted: the caller counts trials of another kind, or configurations are no trials."""
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:

@@ -22,13 +22,13 @@ TOGETHER = 16 * BLOCK  # configurations whose no-trade bands are made at a time:
 
 
 def is_plain(policy: Policy) -> bool:
-    """Can the batch engine play the policy? Any other is played by itself."""
+    """True if the batch engine can run the policy. Any other runs by itself."""
     rule = compiled_rule(policy)
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
 
 def is_free(setup: Setup) -> bool:
-    """Can the batch engine play on a setup? All lines are traded both ways, and nothing depends on wealth."""
+    """True if the batch engine can run on a setup: all assets are traded both ways, and nothing depends on wealth."""
     return setup.scales and not any(setup.market.trading)
 
 

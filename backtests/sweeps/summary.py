@@ -168,7 +168,7 @@ def _table(rows: pd.DataFrame, told: Mapping[int, str] | None = None, *, with_co
     """Rows as aligned text, with headings and units.
 
     told            : interval of J in words, by configuration, or none.
-    with_conditions : whether those of each row are shown.
+    with_conditions : True if those of each row are shown.
     """
     metrics, told = [METRICS[key] for key in KEY_FIGURES], told or {}
     heads = [[m.narrow, *["95 %"] * (m.key == "loss" and bool(told))] for m in metrics]

@@ -64,7 +64,7 @@ class HoldingsRisk:
     stress        : episodes, shocks and correlations.
     future        : policies run from today on; or the reason why they are not.
     undefined     : the reason why a figure is not defined, by its name; it is NaN, or empty.
-    notes         : notes that a reader must know on its computation.
+    notes         : notes on its computation that a reader must know.
     """
 
     portfolio: Portfolio
@@ -171,7 +171,7 @@ def holdings_risk(
     policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
-    notes     : notes that a reader must know on the policies.
+    notes     : notes on the policies that a reader must know.
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """

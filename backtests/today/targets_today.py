@@ -89,7 +89,7 @@ class TargetsToday:
     strategic : strategic target of the file.
     held      : risk of the weights held at the last close of the portfolio; None where it has none.
     controls  : targets that need no opinion, by name; without those that the market's history does not allow.
-    notes     : notes that a reader must know, in sentences.
+    notes     : notes for a reader, in sentences.
     """
 
     portfolio: Portfolio
@@ -162,7 +162,7 @@ class TargetsToday:
         return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
-        """The same as a block of HTML."""
+        """The targets as a block of HTML."""
         return str(view(self, "html"))
 
 

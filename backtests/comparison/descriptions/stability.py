@@ -74,7 +74,7 @@ class Turn:
     what  : the number, in words, such as "a tracking penalty".
     below : True if the answer changes below `at`, False if above it.
     at    : the value at which it changes, as text.
-    now   : the desk's present value, as text, or "" where `what` contains it.
+    now   : the desk's present value, as text, or "" where `at` implies it.
     to    : the policy that is then recommended.
     back  : the value at which the answer is the first one again, as text; "" where that was not found.
     """

@@ -101,14 +101,14 @@ def fold_trials(
 def split_trials(
     setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
 ) -> Batch:
-    """The trials of combinatorial splits: a row for each setting, as it was played in all blocks.
+    """The trials of combinatorial splits: a row for each setting, as it ran in all blocks.
 
     setup  : setup on which they ran.
     rules  : the settings.
-    days   : (D,) of all blocks.
+    days   : (D,) days of all blocks.
     active : (settings, D) returns net of costs, over the strategic target.
     losses : (settings, D) daily terms of J, bp a year.
-    year   : periods of one.
+    year   : number of periods in a year.
     """
     when = {"first": f"{days[0]:%Y-%m-%d}", "last": f"{days[-1]:%Y-%m-%d}", "days": len(days), "lag": setup.lag}
     rows = [

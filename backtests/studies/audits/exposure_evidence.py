@@ -34,7 +34,7 @@ def played_with_benchmarks(
 
     portfolio : portfolio with market, costs and strategic target.
     policies  : by name, a function from a market to the policy.
-    schedule  : dates on which all trade.
+    schedule  : schedule by which all trade.
     draws     : number of draws of the bootstrap.
     short     : function that shortens a policy's name for the names of its benchmarks.
     """

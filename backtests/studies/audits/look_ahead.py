@@ -218,7 +218,7 @@ def kinds_of(market: Market, rows: Rows) -> np.ndarray:
 
     Kinds are taken together until each has `LEAST` days.
     market : T days.
-    rows   : (k,) of it.
+    rows   : (k,) rows of the market.
     """
     kinds = market.dates[rows].day_name().to_numpy(dtype=object)
     ends = {every: np.append(np.diff(period(market.days, every)) != 0, False) for every in ("month", "quarter")}
@@ -254,8 +254,8 @@ def _decision_days(played: Played, first: int) -> Rows:
 def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Generator) -> Rows:
     """The numbers of at most so many days, in order: as many of each kind, half of them with a trade, drawn at random.
 
-    kinds  : (k,) of each day.
-    traded : (k,) whether the policy decided to trade on it.
+    kinds  : (k,) kind of each day.
+    traded : (k,) True if the policy decided to trade on it.
     """
     turn = np.empty(len(kinds))  # when it is taken: first one of each kind, then another of each
     for kind in np.unique(kinds):

@@ -37,7 +37,7 @@ def benchmarks(
 
     played   : the policy's backtest.
     held     : the portfolio to hold.
-    rule     : dates on which both trade.
+    rule     : function from an allocation to the rule by which both trade.
     lookback : returns from which the volatility target estimates volatility.
     Raises   : DataError as `matched_rules` does, and where there are no such rules.
     """
@@ -62,7 +62,7 @@ def matched_rules(
     benchmarks.
     played   : the policy's backtest.
     held     : the portfolio to hold.
-    rule     : dates on which both trade.
+    rule     : function from an allocation to the rule by which both trade.
     lookback : returns from which the volatility target estimates volatility.
     Raises   : DataError for a backtest with deposits or withdrawals.
     """

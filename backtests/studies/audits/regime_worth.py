@@ -67,7 +67,7 @@ def regime_worth(
 
     portfolio : portfolio with market, costs and strategic target.
     regimes   : regimes by name; the most turbulent regime of each holds cash.
-    schedule  : dates on which targets are made and traded.
+    schedule  : schedule by which targets are made and traded.
     draws     : number of draws of the bootstrap.
     Raises    : the errors of `RegimeExposure`, `backtest` and `evidence_between`.
     """

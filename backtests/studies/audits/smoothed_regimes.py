@@ -36,7 +36,7 @@ class SmoothedExposure:
 
     allocation : the portfolio to hold when calm.
     turbulent  : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
-    schedule   : dates on which targets are made.
+    schedule   : schedule by which targets are made.
     """
 
     allocation: Allocation
@@ -52,7 +52,7 @@ class SmoothedExposure:
         market     : market of T days.
         allocation : the portfolio to hold when calm.
         regimes    : the fitted regime model.
-        schedule   : dates on which targets are made.
+        schedule   : schedule by which targets are made.
         """
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
         return cls(allocation, frozen(turbulent.to_numpy()), schedule)
@@ -150,7 +150,7 @@ def check_smoothed_regimes(
     line         : the asset whose regimes are fitted.
     fitted_until : last day of the fit, at least a period of `schedule` before the test. Both policies use the same
                    fitted model from then on; they differ only in the returns that their probabilities have seen.
-    schedule     : dates on which targets are made and traded.
+    schedule     : schedule by which targets are made and traded.
     draws        : number of draws of the bootstrap.
     Raises       : the errors of `MarkovSwitching.fit`, `backtest` and `evidence_between`.
     """

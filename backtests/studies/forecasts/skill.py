@@ -143,7 +143,7 @@ def skill_by_line(path: ForecastPath) -> pd.DataFrame:
 def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame:
     """A row for each group of dates, such as a year: dates, rank IC, hit rate, coverage, R² of log variance.
 
-    groups : (D,) of each date; it must be known on the date if it is to be acted on.
+    groups : (D,) group of each date; it must be known on the date if it is to be acted on.
     """
     labels = pd.Series(list(groups))
     values = {

@@ -104,7 +104,7 @@ def worth(
 
     portfolio : portfolio with market, costs and strategic target, which is the prior; its test is the days.
     forecast  : forecast whose means become views.
-    schedule  : dates on which both trade to the target.
+    schedule  : schedule by which both trade to the target.
     controls  : maximum number of permutations of the assets.
     draws     : number of draws of the bootstrap.
     Raises    : ConfigError for a target that holds nothing, or is short of an asset; the errors of `backtest` and the
