@@ -1,4 +1,4 @@
-"""Where a record finds the functions of higher rooms that make its text, its page and its warnings.
+"""Look-up of the functions of higher rooms that make a record's text, its page and its warnings.
 
 A record must not import its page, since all rooms would then import each other. Its methods look functions up here by
 name, as pandas finds the backend of `DataFrame.plot`; a module is imported at the first look-up. A new record or page
@@ -31,7 +31,7 @@ HERE = __name__.rpartition(".")[0]
 
 
 def view(record: object, kind: str) -> Any:
-    """What `VIEWS` says is made of a record, or of a record of its base class, under this name."""
+    """The product that `VIEWS` names for a record, or for a record of its base class, under this name."""
     names = (f"{cls.__module__}.{cls.__qualname__}".removeprefix(f"{HERE}.") for cls in type(record).__mro__)
     module, function = next(VIEWS[name, kind] for name in names if (name, kind) in VIEWS).split(":")
     return getattr(import_module(f"{HERE}.{module}"), function)(record)

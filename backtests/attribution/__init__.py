@@ -1,1 +1,1 @@
-"""Where returns, costs and differences came from, reconciled to the cent."""
+"""Attribution of returns, costs and differences to their sources, reconciled to the cent."""

@@ -9,10 +9,10 @@ from research.market import Market
 def refuse_unlike(name: str, played: Backtest, reference: str, base: Backtest) -> None:
     """Raise ConfigError unless two backtests are of the same market, days and periods a year.
 
-    name      : of the first.
-    played    : the first.
-    reference : name of the second.
-    base      : the second.
+    name      : name of the first backtest.
+    played    : the first backtest.
+    reference : name of the second backtest.
+    base      : the second backtest.
     """
     if differs := _unlike_markets(played.market, base.market):
         last = min(played.market.dates[-1], base.market.dates[-1])
@@ -39,7 +39,7 @@ def refuse_unlike(name: str, played: Backtest, reference: str, base: Backtest) -
 
 
 def _unlike_markets(one: Market, other: Market) -> str:
-    """What differs between two markets, in words; "" where nothing does."""
+    """The differences between two markets, in words; "" where there are none."""
     if one is other or one.fingerprint == other.fingerprint:
         return ""
     if one.assets != other.assets:

@@ -43,16 +43,16 @@ EXPOSURE, TIMING, INCOME, DRAG, EXECUTION = range(len(MARKET))
 class Attribution:
     """The gap of one backtest to another, in logarithms of wealth.
 
-    name      : of the one.
-    other     : of the other.
+    name      : name of the first backtest.
+    other     : name of the other backtest.
     dates     : (D + 1,) closes, the opening one first.
     years     : (Y,) calendar years of the test.
     lines     : (n + 1,) names of the lines and of cash.
     cells     : (Y, n + 1, components) parts of the gap, in the order of `COMPONENTS`.
-    daily     : (D + 1, components) the same by day; the opening trade is the first.
-    realised  : (Y,) the gap of each year as the two NAVs have it; the opening trade is in the first.
-    ends      : what a unit of wealth became in the one and in the other, time-weighted.
-    no_income : why dividends are not told from prices, or "".
+    daily     : (D + 1, components) parts of the gap by day; the opening trade is the first.
+    realised  : (Y,) the gap of each year by the two NAVs; the opening trade is in the first year.
+    ends      : final value of a unit of wealth in the first and in the other backtest, time-weighted.
+    no_income : the reason why dividends are not separated from prices, or "".
     """
 
     name: str
@@ -84,7 +84,7 @@ class Attribution:
 
     @property
     def money(self) -> float:
-        """By what a part of the gap is multiplied to be one of the difference in terminal wealth, of a unit each.
+        """The factor that turns a part of the gap into one of the difference in terminal wealth, for a unit each.
 
         It is the logarithmic mean of the two ends, so the parts then add up to that difference.
         """
@@ -99,21 +99,21 @@ class Attribution:
 
     @cached_property
     def by_component(self) -> pd.Series:
-        """A row a component: its part of the gap."""
+        """A row for each component: its part of the gap."""
         return self._named(self.cells.sum(axis=(0, 1)))
 
     @cached_property
     def by_year(self) -> pd.DataFrame:
-        """A row a year, a column a component, and their total."""
+        """A row for each year, a column for each component, and their total."""
         return self._table(self.cells.sum(axis=1), pd.Index(self.years, name="year"))
 
     @cached_property
     def by_line(self) -> pd.DataFrame:
-        """A row a line and one for cash, a column a component, and their total."""
+        """A row for each line and one for cash, a column for each component, and their total."""
         return self._table(self.cells.sum(axis=0), pd.Index(self.lines, name="asset"))
 
     def table(self) -> pd.DataFrame:
-        """A row a year and line, a column a component, and their total: every cell."""
+        """A row for each year and line, a column for each component, and their total: every cell."""
         index = pd.MultiIndex.from_product([self.years, self.lines], names=["year", "asset"])
         return self._table(self.cells.reshape(len(index), -1), index)
 
@@ -137,7 +137,7 @@ def attribution(backtest: Backtest, other: Backtest) -> Attribution:
 
     Cash flows are allowed: the gap is then one of time-weighted growth, to which the flows themselves add nothing.
     backtest : the one.
-    other    : what it is measured against; relative returns are to its return before costs.
+    other    : name of the benchmark; relative returns are to its return before costs.
     Raises   : ConfigError for backtests of different markets, days or periods a year.
     """
     refuse_unlike(backtest.name, backtest, other.name, other)
@@ -149,7 +149,7 @@ def attributed(backtest: Backtest, one: Contributions, other: Backtest, two: Con
 
     backtest : the one.
     one      : its contributions.
-    other    : what it is measured against.
+    other    : name of the benchmark.
     two      : its contributions.
     """
     factors = linking_factors(backtest.net_returns, other.net_returns)

@@ -33,15 +33,15 @@ NO_SECTOR = "no sector"
 class ClassAttribution:
     """The difference of two returns by class and effect, fraction.
 
-    name     : of the backtest.
-    other    : what it is measured against.
+    name     : name of the backtest.
+    other    : the benchmark, in words.
     by       : "asset_class" or "sector".
     months   : (M,) first days of the months of the test.
     classes  : (m,) names; cash is the last.
-    effects  : (M, m, 4) of each month, in the order of `EFFECTS`; those of a month add up to its difference.
+    effects  : (M, m, 4) effects of each month, in the order of `EFFECTS`; those of a month add up to its difference.
     returns  : (M,) net return of the backtest in each month, fraction.
-    compared : (M,) net return of what it is measured against.
-    weights  : (2, m) mean weights of the classes, of the backtest and of what it is measured against.
+    compared : (M,) net return of the benchmark in each month, fraction.
+    weights  : (2, m) mean weights of the classes, of the backtest and of the benchmark.
     """
 
     name: str
@@ -72,7 +72,7 @@ class ClassAttribution:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a class: mean weights, the linked effects, and their total; fraction."""
+        """A row for each class: mean weights, the linked effects, and their total; fraction."""
         values = self.of_months.sum(axis=0)
         found = pd.DataFrame(values, index=pd.Index(self.classes, name=self.by), columns=list(EFFECTS))
         found.insert(0, "weight", self.weights[0])
@@ -81,7 +81,7 @@ class ClassAttribution:
 
     @property
     def by_month(self) -> pd.DataFrame:
-        """A row a month: both returns, and the effects of all classes, not linked; fraction."""
+        """A row for each month: both returns, and the effects of all classes, not linked; fraction."""
         found = pd.DataFrame(self.effects.sum(axis=1), index=self.months.rename("month"), columns=list(EFFECTS))
         found.insert(0, "return", self.returns)
         found.insert(1, "compared", self.compared)
@@ -129,12 +129,12 @@ def class_attribution(
 def _by_month(
     backtest: Backtest, effects: Array, both: list[Array], labels: tuple[str, By, tuple[str, ...], Array]
 ) -> ClassAttribution:
-    """The effects of days, the opening first, as those of months.
+    """Sum the effects of days, the opening trade first, by month.
 
-    backtest : whose days they are of.
-    effects  : (D + 1, m, 4) of each day.
-    both     : (D + 1,) net returns of the backtest and of what it is measured against.
-    labels   : name of the latter, `by`, names of the classes and their mean weights.
+    backtest : the backtest that they are of.
+    effects  : (D + 1, m, 4) effects of each day.
+    both     : (D + 1,) net returns of the backtest and of the benchmark.
+    labels   : name of the benchmark, `by`, names of the classes and their mean weights.
     """
     days = backtest.dates.to_numpy().astype("datetime64[M]")
     months, row = np.unique(np.append(days[1:2], days[1:]), return_inverse=True)
@@ -177,7 +177,7 @@ def _others(parts: Contributions, other: Contributions) -> Array:
 
 
 def _of_target(backtest: Backtest, parts: Contributions, target: TargetPath) -> Contributions:
-    """What a target contributes that is rebalanced at every close at no cost; returns are those of `parts`."""
+    """The contributions of a target that is rebalanced at every close at no cost; returns are those of `parts`."""
     rows = target.rows[target.row[backtest.first : -1]]
     nothing = np.zeros_like(parts.execution)
     return Contributions(

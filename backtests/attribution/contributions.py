@@ -1,7 +1,7 @@
-"""What each line, each cost and cash contributed to the return of every day of one backtest.
+"""Contributions of each asset, each cost and cash to the return of every day of one backtest.
 
 All contributions are amounts over the NAV of the close before, so those of a day add up to its net return. They are
-taken from units, returns and charges of the record; nothing is defined as what is left.
+taken from units, returns and charges of the record; none is defined as a remainder.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ COSTS = (*COLUMNS, *HOLDING_COSTS)  # every cost, in the order of `Contributions
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What makes up the returns of D days, fraction of the NAV of the close before.
+    """The components of the returns of D days, fraction of the NAV of the close before.
 
-    weights       : (D, n + 1) at the close before, after what was booked then; cash is the last.
-    price_returns : (D, n) of the lines, without dividends as far as they are known.
-    yields        : (D, n) dividends of the lines over the close before.
+    weights       : (D, n + 1) weights at the close before, after the trades booked then; cash is the last.
+    price_returns : (D, n) returns of the assets, without dividends as far as they are known.
+    yields        : (D, n) dividends of the assets over the close before.
     cash_returns  : (D,) interest.
-    execution     : (D, n) from the open to the close, of what was traded at the open.
-    costs         : (D, n + 1, costs) what was paid, 0 or more, in the order of `COSTS`; what no line causes is cash's.
-    opening       : (n,) what the opening trade cost, over the wealth before it.
-    no_income     : why dividends are not told from prices, or "".
+    execution     : (D, n) returns from the open to the close of the amounts traded at the open.
+    costs         : (D, n + 1, costs) costs paid, 0 or more, in the order of `COSTS`; cash bears costs without an asset.
+    opening       : (n,) cost of the opening trade over the wealth before it.
+    no_income     : the reason why dividends are not separated from prices, or "".
     """
 
     weights: Array

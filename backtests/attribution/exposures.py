@@ -1,4 +1,4 @@
-"""What a policy held through its test: weights by class and by currency, how concentrated, and where risk came from."""
+"""Exposure of a policy through its test: weights by class and currency, concentration, and sources of risk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from research.risk.decomposition.contributions import effective_bets
 
 @dataclass(frozen=True, eq=False)
 class Concentration:
-    """How many lines, and how many uncorrelated ones, a policy was spread over.
+    """The effective numbers of assets and of uncorrelated bets over which a policy was spread.
 
     dates : (D + 1,) closes, the opening one first.
-    lines : (D + 1,) effective number of lines at each close, NaN where it held cash alone.
+    lines : (D + 1,) effective number of assets at each close, NaN where it held cash alone.
     bets  : (m,) effective number of bets at each month's end of the test, by the returns of the year up to it.
-    ends  : (m,) row of `dates` of each; none before a year of returns is known for every line held.
+    ends  : (m,) row of `dates` of each; none before a year of returns is known for every asset held.
     """
 
     dates: pd.DatetimeIndex
@@ -35,13 +35,13 @@ class Concentration:
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """What one policy held, and the risk of that.
+    """The weights that one policy held, and their risk.
 
     policy        : its name.
     classes       : (D + 1, k) weight of each asset class at each close, and of cash, where any was held.
-    currencies    : likewise of each currency.
-    concentration : effective numbers of lines and of bets.
-    contributions : to its volatility, by line and class.
+    currencies    : (D + 1, k) the same for each currency.
+    concentration : effective numbers of assets and of bets.
+    contributions : contributions to its volatility, by asset and class.
     """
 
     policy: str
@@ -66,8 +66,8 @@ def exposure_of(policy: str, backtest: Backtest, periods_per_year: float) -> Exp
 def exposures(backtest: Backtest, groups: Sequence[str]) -> pd.DataFrame:
     """(D + 1, k) weight of each group at each close, fraction of NAV, and of cash, where any was held.
 
-    backtest : of n lines.
-    groups   : (n,) of the lines, such as `market.asset_class`; columns are in the order of their first appearance.
+    backtest : a backtest of n assets.
+    groups   : (n,) group of each asset, such as `market.asset_class`; columns are in the order of first appearance.
     """
     weights, names = backtest.weights.to_numpy(), list(dict.fromkeys(groups))
     member = np.array([[group == name for name in names] for group in groups], dtype=float)
@@ -81,8 +81,8 @@ def exposures(backtest: Backtest, groups: Sequence[str]) -> pd.DataFrame:
 def concentration_path(backtest: Backtest, window: int) -> Concentration:
     """The effective number of lines at each close, and of bets at each month's end.
 
-    backtest : of n lines.
-    window   : returns of the covariance of bets: the sample's, of lines known on all its days.
+    backtest : a backtest of n assets.
+    window   : number of returns in the covariance of bets: the sample covariance of the assets known on all its days.
     """
     weights, market = backtest.weights.to_numpy(), backtest.market
     sizes = np.abs(weights).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What factors explain of a policy's return over cash: a regression, and its parts by factor and year.
+"""Attribution of a policy's return over cash to factors: a regression, and its parts by factor and year.
 
 Net returns over cash are alpha + Σ beta × factor + residual on every day, by least squares over the whole test. So the
 sum of the daily returns over cash of a year is days × alpha + Σ beta × the sum of the factor's returns + the residuals,
@@ -24,17 +24,17 @@ ALPHA, RESIDUAL = "alpha", "residual"
 class FactorAttribution:
     """The return over cash of one backtest by factor.
 
-    name             : of the backtest.
+    name             : name of the backtest.
     factors          : (k,) names.
     dates            : (T,) days on which the factors are known.
-    regression       : with intervals.
+    regression       : the regression, with intervals.
     years            : (Y,) calendar years.
     cells            : (Y, k + 2) sums of daily returns: by factor, of alpha, of the residual; fraction.
     realised         : (Y,) sums of the daily net returns over cash, fraction.
     window           : days of a rolling regression.
     rolling          : (T - window + 1, k) betas over the window up to each of the last days; none of a shorter test.
-    periods_per_year : by which alpha is annualised.
-    source           : of the factors.
+    periods_per_year : number of periods by which alpha is annualised.
+    source           : source of the factors.
     """
 
     name: str
@@ -61,14 +61,14 @@ class FactorAttribution:
 
     @property
     def by_year(self) -> pd.DataFrame:
-        """A row a year: the part of each factor, of alpha and of the residual, and their sum; fraction."""
+        """A row for each year: the part of each factor, of alpha and of the residual, and their sum; fraction."""
         columns = [*self.factors, ALPHA, RESIDUAL]
         found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=columns)
         return found.assign(total=self.cells.sum(axis=1))
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a factor and one for alpha, fraction a year.
+        """A row for each factor and one for alpha, fraction a year.
 
         Columns : coefficient (a beta; alpha is a year), its 95 % interval, and its part of the return a year.
         """

@@ -1,4 +1,4 @@
-"""The rebalancing premium: how much faster a policy grew than the portfolio that it opened with and never traded.
+"""The rebalancing premium: growth of a policy above that of its opening portfolio, held without trades.
 
 Both open with the weights w₀ of the policy's opening trade. The drifting portfolio keeps its units, reinvests dividends
 and pays nothing; its weights drift. With the log returns g = ln(1 + r) of the lines and of cash, and the weights w of
@@ -41,12 +41,12 @@ COST = len(TERMS) - 1
 class RebalancingPremium:
     """The growth of a policy over that of its drifting portfolio, in logarithms of wealth, and its terms.
 
-    name     : of the backtest.
+    name     : name of the backtest.
     dates    : (D + 1,) closes, the opening one first.
     years    : (Y,) calendar years of the test.
-    cells    : (Y, terms) in the order of `TERMS`; what takes growth away is negative.
-    drifting : (D + 1,) what a unit of wealth became in the drifting portfolio.
-    realised : ln growth of the policy before holding costs, over that of the drifting portfolio, as its NAV has it.
+    cells    : (Y, terms) in the order of `TERMS`; terms that reduce growth are negative.
+    drifting : (D + 1,) value of a unit of wealth in the drifting portfolio.
+    realised : ln growth of the policy before holding costs, over that of the drifting portfolio, by its NAV.
     """
 
     name: str
@@ -78,12 +78,12 @@ class RebalancingPremium:
 
     @property
     def terms(self) -> pd.Series:
-        """A row a term, ln of wealth over the test."""
+        """A row for each term, ln of wealth over the test."""
         return pd.Series(self.cells.sum(axis=0), index=pd.Index(TERMS, name="term"), name=self.name)
 
     @property
     def by_year(self) -> pd.DataFrame:
-        """A row a year, a column a term, and the premium before and after costs."""
+        """A row for each year, a column for each term, and the premium before and after costs."""
         found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(TERMS))
         return found.assign(gross=self.cells[:, :COST].sum(axis=1), net=self.cells.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""Where the money went: start + market gains + income - each cost + flows = end, for every day and every line.
+"""Reconciliation of wealth: start + market gains + income - each cost + flows = end, for every day and every asset.
 
 The gains are taken from units and prices, what was traded and charged from the record, and the ends from the wealth
 that the engine kept; nothing is defined as the difference of the others, so that the residual is a check.
@@ -88,7 +88,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
 
 
 def _summed(backtest: Backtest) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What the lines did, summed over lines for each day, and over days for each line.
+    """The amounts of all assets, summed over assets for each day, and over days for each asset.
 
     For each day: (D + 1,) start, market, income, traded, borrow and what was `paid` of all charges; (D + 1, columns)
     charges; (D + 1,) the largest residual `of_lines`. For each line: (n,) market, income, traded and borrow, and
@@ -112,7 +112,7 @@ def _summed(backtest: Backtest) -> tuple[dict[str, Array], dict[str, Array]]:
 
 
 def _follow(backtest: Backtest, first: int, stop: int) -> _Lines:
-    """What the lines did from the day `first`, 0 being the opening, to the day before `stop`."""
+    """The amounts of each asset from the day `first`, 0 being the opening, to the day before `stop`."""
     book, before = backtest.ledger, max(first - 1, 0)
     units, index = book.units[backtest.held[before:stop]], backtest.index[before:stop]
     value, years = units * index, years_of(backtest.market.days[backtest.first :])[before + 1 : stop]

@@ -1,4 +1,4 @@
-"""What each line and class added to the risk of a policy: ex ante at the last close, and realised in the test."""
+"""Contributions of each asset and class to a policy's risk: ex ante at the last close, and realised in the test."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class RiskContributions:
     lines    : n names.
     classes  : (n,) asset class of each.
     weights  : (n,) at the last close, fraction of NAV.
-    ex_ante  : (n,) of the volatility of these weights by the covariance of the last `window` returns, fraction a year.
+    ex_ante  : (n,) contributions to the volatility of these weights by the covariance of the last `window` returns,
+               fraction a year.
     realised : (n + 2,) of the realised volatility, net of costs, fraction a year: of the lines, of cash, and of what
                is left, which is costs, and bookings within a day.
     window   : returns of the covariance.
@@ -53,14 +54,14 @@ class RiskContributions:
         return (*self.lines, *(name if name not in self.lines else f"{name} account" for name in (CASH, REST)))
 
     def by_line(self) -> dict[str, dict[str, float | None]]:
-        """By line, then for cash and the rest: weight, and both contributions as shares of their sums."""
+        """The weight and both contributions, as shares of their sums, by asset, then for cash and the rest."""
         cash = 1.0 - float(self.weights.sum())
         return _rows(
             self.parts, [*self.weights, cash, 0.0], self._shares(self.ex_ante, 2), self._shares(self.realised, 0)
         )
 
     def by_class(self) -> dict[str, dict[str, float | None]]:
-        """The same by class."""
+        """The weight and both contributions by class."""
         found = self.by_line()
         columns = {
             name: summed_by(np.array([row[name] or 0.0 for row in found.values()]), (*self.classes, CASH, REST))
@@ -91,11 +92,11 @@ def _rows(
 
 
 def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -> RiskContributions:
-    """Both contributions of one backtest; what is not defined has its reason.
+    """Both contributions of one backtest; each that is not defined has its reason.
 
-    backtest         : of n lines.
-    periods_per_year : by which risk is annualised.
-    window           : returns of the covariance at the last close: the sample covariance that rules use.
+    backtest         : a backtest of n assets.
+    periods_per_year : number of periods by which risk is annualised.
+    window           : number of returns in the covariance at the last close: the sample covariance that rules use.
     """
     market, weights = backtest.market, backtest.weights.to_numpy()[-1]
     past, undefined = market.past(len(market.dates) - 1), dict[str, str]()

@@ -45,11 +45,11 @@ class PreparedConfiguration:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """C configurations by columns: what many of them share is one object, and they have its number.
+    """C configurations in columns: each object that many of them share is stored once, and columns hold its number.
 
-    bands    : what they share, each object once.
-    targets  : likewise.
-    costs    : likewise.
+    bands    : the distinct bands.
+    targets  : the distinct target paths.
+    costs    : the distinct costs.
     of_bands, of_targets, of_costs : (C,) numbers of a configuration's own.
     lag      : (C,) sessions from a decision to its booking.
     first    : (C,) market row of the opening trade.
@@ -105,14 +105,14 @@ def play_batch(
 ) -> Array:
     """(C, len(BATCH_METRICS)) metrics of each configuration, in the units of records; `CVAR` last where asked for.
 
-    market           : T days of n lines.
-    configurations   : C of them, each from a wealth of 1.
-    strategic        : the target that J and the first tracking error are measured against.
+    market           : T days of n assets.
+    configurations   : C configurations, each from a wealth of 1.
+    strategic        : the target by which J and the first tracking error are measured.
     tracking_penalty : price of squared tracking error.
-    periods_per_year : by which figures are annualised.
-    cvar95           : take the one figure that needs the whole path too.
-    workers          : threads, which take one block after the other.
-    leverage_limit   : the most that absolute weights sum to.
+    periods_per_year : number of periods by which figures are annualised.
+    cvar95           : True if the one figure that needs the whole path is also computed.
+    workers          : number of threads, each of which runs one block after the other.
+    leverage_limit   : maximum of the sum of absolute weights.
     Raises           : ConfigError or PolicyError, naming the configuration, for one that does not fit the market or
                        cannot be booked; DataError for one with a figure that is not defined.
     """
@@ -129,12 +129,12 @@ def play_batch(
 
 
 def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
-    """What `play` gives for the block of configurations that begins at each start, by this many threads.
+    """Apply `play` to each block of configurations, with this many threads.
 
-    play    : gives the figures (BLOCK or fewer, m) of the block that begins at a number.
-    count   : of the configurations.
+    play    : function that gives the figures (BLOCK or fewer, m) of the block that begins at a number.
+    count   : number of configurations.
     workers : number of threads.
-    Returns : (count, m) in the units of `play`.
+    Returns : (count, m) figures in the units of `play`.
     """
     starts = range(0, count, BLOCK)
     if workers == 1:
@@ -202,7 +202,7 @@ def check_batch(market: Market, batch: Batch, leverage_limit: float) -> None:
 
 
 def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
-    """Why this cannot be played on the market, or nothing."""
+    """The reason why this cannot be backtested on the market, or ""."""
     days, n = market.shape
     if isinstance(owner, Costs):
         if len(owner.total) != n:
@@ -236,7 +236,7 @@ class Blocks:
     """A batch as its blocks read it; the members that are left over in the last block never open."""
 
     def __init__(self, market: Market, batch: Batch) -> None:
-        """Lay out the columns of all blocks at once: what each of them takes is a slice."""
+        """Lay out the columns of all blocks at once; each block takes a slice of them."""
         self.market, self.batch, count = market, batch, len(batch)
         costs = [(owner.cost_parameters().rates, owner.total) for owner in batch.costs]
         cases, case = batch.openings
@@ -316,11 +316,11 @@ def _play(
 
 
 def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
-    """Why row t of the market cannot be booked by a configuration, in words.
+    """The error, with its reason, for a configuration that cannot book row t of the market.
 
-    market : that is played.
+    market : the market of the backtest.
     batch  : the configurations.
-    number : of the configuration.
+    number : number of the configuration.
     t      : row of the market.
     """
     targets, costs = batch.targets[batch.of_targets[number]], batch.costs[batch.of_costs[number]]

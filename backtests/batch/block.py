@@ -35,7 +35,7 @@ def play_block(
     out: Array,
     state: State,
 ) -> tuple[int, int]:
-    """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
+    """Backtest a block to the last row; gives (member, row) of the first trade that cannot be booked, or (-1, -1).
 
     panel            : the market.
     cash             : (T,) simple return of cash, fraction.
@@ -43,7 +43,7 @@ def play_block(
     strategic        : (T,) returns of the strategic target, fraction.
     own              : (P, T) returns of the members' own targets, fraction.
     tracking_penalty : price of squared tracking error.
-    periods_per_year : by which figures are annualised.
+    periods_per_year : number of periods by which figures are annualised.
     curves           : [CURVE, member] the `Curve` of each, at the end; written.
     path             : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
     out              : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
@@ -99,7 +99,7 @@ def _begin(block: BlockArrays, n: int, days: int, state: State) -> int:
 
 @inlined
 def _is_asked(block: BlockArrays, group: int, t: int, stop: int, days: int, state: State) -> bool:
-    """Is a rule of the group asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
+    """True if a rule of the group is asked on a day before `stop`; finds the next such day from t on, and stores it."""
     if state.review[group] >= stop:
         return False
     following, member, last = days, group * WIDTH, group * WIDTH + WIDTH
@@ -169,7 +169,7 @@ def _close(
 
 @inlined
 def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> bool:
-    """May a line of the group be past a trigger at one of `DAYS` closes? See `booking.refresh_bounds`."""
+    """True if an asset of the group may be past a trigger at one of `DAYS` closes. See `booking.refresh_bounds`."""
     low = high = load(state.nav, first) * panel.scale[t]
     for day in range(1, DAYS):
         value = load(state.nav, day * BLOCK + first) * panel.scale[t + day]

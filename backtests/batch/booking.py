@@ -1,4 +1,4 @@
-"""A group of members through a few days, one after the other: what is due is booked, then the rules are asked.
+"""Backtest of a group of members over a few days in turn: due bookings are made, then the rules are asked.
 
 All members of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
 `bands.ask`, in the same order for each member, so that they have the same bits.
@@ -70,16 +70,16 @@ Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges
 def play_group(
     panel: Panel, block: BlockArrays, group: int, t: int, length: int, n: int, valued: bool, state: State
 ) -> tuple[int, int]:
-    """Play a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
+    """Backtest a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
     panel  : the market.
     block  : the members.
     group  : number of the group.
     t      : first row.
     length : number of rows, at most `DAYS`.
-    n      : number of lines.
-    valued : does `state.nav` hold these days as if none traded?
-    state  : of the block; written.
+    n      : number of assets.
+    valued : True if `state.nav` holds these days as if none traded.
+    state  : state of the block; written.
     """
     first, trades = group * WIDTH, 0
     begin, change = load(block.first, first), 0
@@ -120,7 +120,7 @@ def _lowest(flags: int) -> int:
 
 @inlined
 def _next_wake(group: int, t: int, trades: int, state: State) -> None:
-    """When the group has to be played again: what books on most days is played on without another look."""
+    """Set the next day on which the group must be run; a group that books on most days is run without this check."""
     wake = t if 2 * trades >= DAYS else np.iinfo(np.int64).max
     for member in range(group * WIDTH, (group + 1) * WIDTH):
         wake = min(wake, state.change[member])
@@ -151,7 +151,7 @@ def _follow_rows(panel: Panel, block: BlockArrays, first: int, now: int, n: int,
 def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
     """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
 
-    after_another : is the member before this one of the group, and open, so that it knows its own?
+    after_another : True if the member before this one belongs to the group and is open, so that its next day is known.
     """
     at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, ROW], (days,))
     k, following = row[now], now + 1
@@ -208,9 +208,9 @@ def _prepare_opening(panel: Panel, block: BlockArrays, member: int, now: int, n:
 
 @inlined
 def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
-    """Ask the rules of a group's members that wait for no booking; does any want to trade?
+    """Ask the rules of a group's members that have no pending booking; True if any of them trades.
 
-    fresh : are `state.over` and `state.under` those of the units held? Then they say no at half the price.
+    fresh : True if `state.over` and `state.under` belong to the units held; the check for no trade then costs half.
     """
     first = group * WIDTH
     idle = bits((load(block.first, first) < float(now)) & (load(state.due, first) == NEVER))
@@ -232,7 +232,7 @@ def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int
 
 @inlined
 def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
-    """May a line of the group be past a trigger today? See `refresh_bounds`."""
+    """True if an asset of the group may be past a trigger today. See `refresh_bounds`."""
     price = panel.cash_index[now]
     over, under = load(state.over, n * BLOCK + first) * price, load(state.under, n * BLOCK + first) * price
     for i in range(n):
@@ -255,7 +255,7 @@ def _asked(block: BlockArrays, first: int, now: int, group: int, days: int, stat
 
 @inlined
 def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
-    """How far the furthest line is past its trigger: `weigh` and `ask`."""
+    """The distance of the furthest asset beyond its trigger, as `weigh` and `ask` give it."""
     per_nav, total, past = 1.0 / nav, fill(0.0), fill(-np.inf)
     for i in range(n):
         o = i * BLOCK + first
@@ -269,7 +269,7 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
 
 @inlined
 def refresh_bounds(n: int, first: int, state: State) -> None:
-    """What the first look compares: `quiet_days.bounds`, with products for its quotients."""
+    """Update the bounds of the first check: `quiet_days.bounds`, with products for its quotients."""
     for i in range(n + 1):
         o = i * BLOCK + first
         units, lower, upper = load(state.units, o), load(state.per_lower, o), load(state.per_upper, o)
@@ -379,13 +379,13 @@ def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, 
 
 @inlined
 def _rates(state: State, o: int, n: int) -> Rates:
-    """Those of the line whose members lie at o."""
+    """The cost rates of the asset whose members lie at o."""
     return load(state.rates, o), load(state.rates, n * BLOCK + o)
 
 
 @inlined
 def _unrounded(state: State, at: int) -> Vector:
-    """What is asked of the line at `at`: its weight, where it would move by rounding only."""
+    """The weight asked of the asset at `at`: its present weight where the move is within rounding."""
     held, goal = load(state.held, at), load(state.asked, at)
     return where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
 

@@ -1,4 +1,4 @@
-"""What a block of configurations reads and holds: the market, their own arrays where they lie, and the state of days.
+"""Inputs and state of a block of configurations: the market, their own arrays in place, and the state of each day.
 
 A *member* of a block is one configuration, or one that never opens where a block is not full.
 
@@ -34,7 +34,7 @@ class Panel(NamedTuple):
 
     closes     : (rows, n) worth of a unit of each line: the market's index.
     cash_index : (rows,) worth of a unit of cash.
-    tradable   : (T, n) whether each line can trade.
+    tradable   : (T, n) True where an asset can trade.
     scale      : (rows,) 1 over the mean growth of the lines.
     lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `DAYS` closes.
     highest    : (tiles, n + 1) highest index x scale of each line and of cash in `DAYS` closes.
@@ -73,7 +73,7 @@ class BlockArrays(NamedTuple):
     at           : (BLOCK, FACTS) addresses of their arrays, so that nothing shared is copied.
     rows         : (BLOCK,) number of rows K of the no-trade bands.
     fraction     : (BLOCK,) fraction of the way to the box that a trade goes in a day.
-    again        : (BLOCK,) does a trade go a fraction of its way, and is the rule asked again on the next day?
+    again        : (BLOCK,) 1 if a trade goes a fraction of its way, and the rule is asked again on the next day.
     opening_cash : (BLOCK,) weight of cash after the opening trade, fraction of NAV.
     lag          : (BLOCK,) sessions from a decision to its booking.
     first        : (BLOCK,) row of the opening trade.
@@ -130,11 +130,11 @@ def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
 
 
 class State(NamedTuple):
-    """What a block holds from day to day. [a, member] : flat, a x BLOCK numbers; NAV is from a wealth of 1.
+    """The state of a block from day to day. [a, member] : flat, a x BLOCK numbers; NAV is from a wealth of 1.
 
     units     : [n + 1, member] units held, cash last.
     nav       : [DAYS, member] NAV after each close's trade.
-    before    : [DAYS, member] NAV before it.
+    before    : [DAYS, member] NAV before each close's trade.
     over      : [n + 1, member] units over the trigger whose crossing takes them up, cash last; see
                 `booking.refresh_bounds`.
     under     : [n + 1, member] units over the trigger whose crossing takes them down, cash last.
@@ -146,16 +146,16 @@ class State(NamedTuple):
     change    : (BLOCK,) the next day with another one.
     box_lower : [n + 1, member] lower bound of the box of row `boxed`, fraction of NAV, cash last.
     box_upper : [n + 1, member] its upper bound, fraction of NAV, cash last.
-    boxed     : (BLOCK,) row of the bands that the box is of.
+    boxed     : (BLOCK,) row of the bands from which the box is taken.
     rates     : [2 n, member] cost a side, fraction of the notional.
     due       : (BLOCK,) day of the booking, or NEVER.
-    again     : (BLOCK,) is it asked again tomorrow?
+    again     : (BLOCK,) 1 if the rule is asked again on the next day.
     trades    : [TRADED, member] the `Traded` of each.
     opening   : [2, member] cost of the opening trade, fraction of wealth, and NAV after it.
     wake      : (GROUPS,) day before which nothing is due in a group and no row changes.
     review    : (GROUPS,) day before which none of its rules is asked.
-    alike     : (GROUPS,) are all its members of one rule?
-    one_path  : (GROUPS,) are all its members of one target path?
+    alike     : (GROUPS,) True if all members of a group have one rule.
+    one_path  : (GROUPS,) True if all members of a group have one target path.
     values    : [n, WIDTH] scratch of a booking, value of each line, fraction of the opening wealth.
     held      : [n, WIDTH] scratch of a booking, weights as drifted, fraction of NAV.
     asked     : [n, WIDTH] scratch of a booking, weights to trade to, fraction of NAV.

@@ -33,7 +33,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class Curve(NamedTuple):
-    """What is kept of a path of NAV from day to day.
+    """The running figures of a path of NAV, kept from day to day.
 
     per_nav : 1 over the last NAV.  peak : the highest NAV.  low, low_peak : NAV at the deepest fall, and the peak
     before it.  The others are sums of daily returns and of their squares: net of costs, over cash, and, before costs,
@@ -55,7 +55,7 @@ class Curve(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """What is kept of trades: sums of cost and of one-way turnover over NAV before them, lines, and days of trading."""
+    """The running sums of trades: cost and one-way turnover over NAV before them, assets traded, days of trading."""
 
     cost: float
     turnover: float
@@ -73,7 +73,7 @@ def opened(nav: float) -> Curve:
 def lived(curve: Curve, before: float, after: float, cash: float, strategic: float, own: float) -> Curve:
     """The curve a day later.
 
-    curve     : up to the day before.
+    curve     : running figures up to the day before.
     before    : NAV before the day's trade, currency.
     after     : NAV after it, currency.
     cash      : the day's return of cash, fraction.
@@ -113,12 +113,12 @@ def charged(charges: Array) -> float:
 
 @inlined
 def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
-    """With one more trade.
+    """The running sums with one more trade.
 
-    so_far  : what is kept of the trades before.
+    so_far  : running sums of the trades before.
     trades  : (n,) currency, buys positive.
     charges : (columns, n) currency.
-    nav     : before the trade, currency.
+    nav     : NAV before the trade, currency.
     """
     bought = sold = 0.0
     lines = 0
@@ -131,14 +131,14 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
 
 @inlined
 def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
-    """With one more trade.
+    """The running sums with one more trade.
 
-    so_far : what is kept of the trades before.
-    cost   : of the trade, currency.
-    bought : currency.
-    sold   : currency.
-    lines  : number of lines that count as traded.
-    nav    : before the trade, currency.
+    so_far : running sums of the trades before.
+    cost   : cost of the trade, currency.
+    bought : purchases, currency.
+    sold   : sales, currency.
+    lines  : number of assets that count as traded.
+    nav    : NAV before the trade, currency.
     """
     per_nav = 1.0 / nav
     return Traded(
@@ -151,7 +151,7 @@ def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: 
 
 @inlined
 def _variance(total: float, squares: float, days: int) -> float:
-    """Of `days` numbers, from their sum and the sum of their squares, ddof 1."""
+    """The variance of `days` numbers, from their sum and the sum of their squares, ddof 1."""
     return max(squares - total * total / days, 0.0) / (days - 1)
 
 
@@ -170,20 +170,20 @@ def finish(
 ) -> None:
     """Write the metrics of a path.
 
-    curve            : what was kept of its NAV.
-    trades           : what was kept of its trades.
+    curve            : running figures of its NAV.
+    trades           : running sums of its trades.
     first            : NAV after the opening trade, currency.
     last             : NAV at the end, currency.
-    opening_cost     : fraction of the wealth before the opening trade.
+    opening_cost     : cost of the opening trade, fraction of the wealth before it.
     days             : number of returns.
     span             : calendar days.
     tracking_penalty : price of squared tracking error.
-    periods_per_year : by which figures are annualised.
+    periods_per_year : number of periods by which figures are annualised.
     out              : (len(BATCH_METRICS),) in the units of records; written.
 
-    The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
-    it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days may
-    have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
+    The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: callers that show it
+    refuse it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days
+    may have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
     """
     years, root = days / periods_per_year, math.sqrt(periods_per_year)
     spread = math.sqrt(_variance(curve.excess, curve.excess2, days))
@@ -286,11 +286,11 @@ def _one_path(
 
 
 def checked(figures: Array, name: str) -> Array:
-    """The same figures, where the Sharpe ratio is defined.
+    """The figures unchanged, if the Sharpe ratio is defined.
 
     figures : (len(BATCH_METRICS),) or longer, in the units of records.
-    name    : whose they are, for the message.
-    Raises  : DataError where it is not.
+    name    : owner of the figures, for the message.
+    Raises  : DataError if the Sharpe ratio is not defined.
     """
     if np.isnan(figures[SHARPE]):
         raise DataError(

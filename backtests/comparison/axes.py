@@ -25,12 +25,12 @@ NO_LIMITS = "The limits of tracking error and ranges are those of the strategic 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TwoAxes:
-    """Which rule, and which target.
+    """The two choices of a comparison: the rule and the target.
 
     grid       : every rule on every target.
     compared   : the targets under one rule, or None.
-    why_not    : why targets are not compared; "" where they are.
-    may_change : may the recommendation hold another target than the strategic one?
+    why_not    : the reason why targets are not compared; "" where they are.
+    may_change : True if the recommendation may hold another target than the strategic one.
     """
 
     grid: RuleGrid
@@ -40,12 +40,12 @@ class TwoAxes:
 
     @property
     def rules(self) -> pd.DataFrame:
-        """A row a rule and target, by J against the target's own path."""
+        """A row for each rule and target, by J against the target's own path."""
         return self.grid.table
 
     @property
     def targets(self) -> pd.DataFrame:
-        """A row a measure and target, with the difference to the strategic target; empty where none are compared."""
+        """A row for each measure and target, with the difference to the strategic one; empty without a comparison."""
         return pd.DataFrame() if self.compared is None else self.compared.table
 
     @cached_property
@@ -72,15 +72,15 @@ def two_axes(
 ) -> TwoAxes | None:
     """Both axes of a comparison; None where all its policies hold the strategic target.
 
-    portfolio   : whose candidates they are.
-    benchmark   : with the path of the strategic target.
+    portfolio   : the portfolio of the candidates.
+    benchmark   : the benchmark, with the path of the strategic target.
     fitted      : candidates by name.
-    backtests   : of each.
-    scores      : of each, by `benchmark`.
+    backtests   : backtest of each candidate.
+    scores      : scores of each candidate, by `benchmark`.
     recommended : the policy under whose rule targets are compared, if this can be moved onto all of them; or None.
-    reference   : the one whose rule takes its place where it cannot; and where the target may change, since it is then
+    reference   : the policy whose rule takes its place where it cannot; and where the target may change, as it is then
                   chosen before the rule, and by nothing that was chosen in this test.
-    resampling  : of the days.
+    resampling  : resampling of the days.
     """
     if len(targets_of(portfolio, fitted)) == 1:
         return None
@@ -104,14 +104,14 @@ def recommend_with_target(
 ) -> tuple[Recommendation, Question | None]:
     """The recommendation on the strategic target; where the file lets it change, the target is chosen first.
 
-    portfolio : whose candidates they are.
-    benchmark : with the path of the strategic target.
+    portfolio : the portfolio of the candidates.
+    benchmark : the benchmark, with the path of the strategic target.
     fitted    : candidates by name.
     played    : the backtest of each.
-    scores    : of each, by `benchmark`.
-    evidence  : of their differences to the reference.
-    tests     : simulated ones on the strategic target, or None.
-    Returns   : the recommendation, and what it follows from.
+    scores    : scores of each candidate, by `benchmark`.
+    evidence  : evidence on the differences to the reference.
+    tests     : simulated tests on the strategic target, or None.
+    Returns   : the recommendation, and the question that it follows from.
     """
     axes = None
     if portfolio.target_may_change:

@@ -1,4 +1,4 @@
-"""What a test and theory together say of the losses of policies, in markets as volatile as the test's.
+"""Losses of policies expected from a test and theory together, in markets as volatile as the test's.
 
 Theory is the prior: the logarithms of expected J are normal round what simulated tests give, as far apart and as alike
 as these are, `SPREAD` times over three years: so much do the 73 real cases of the study differ from what is simulated
@@ -32,13 +32,13 @@ STEEPEST = 5.0  # of a drawn scale of the test's errors: Student's tails beyond 
 
 @dataclass(frozen=True, eq=False)
 class DailyTerms:
-    """What P policies paid and how far they were off the target on each of D days.
+    """The costs of P policies and their distance from the target on each of D days.
 
     names   : P policies.
     cost    : (D, P) bp of NAV a year.
     squares : (D, P) squared tracking difference, a year.
     market  : (D,) squared return of the strategic target, a year: its mean is the variance of the market in the test.
-    year    : days of one.
+    year    : number of days in a year.
     """
 
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ class DailyTerms:
 
     @property
     def variance(self) -> float:
-        """Of the market in the test, a year."""
+        """The variance of the market in the test, a year."""
         return float(self.market.mean())
 
     def losses(self, tracking_penalty: float, costs: float = 1.0) -> Array:
@@ -86,11 +86,11 @@ def belief(
 ) -> Array:
     """(DRAWS, P) J of the policies, bp a year, drawn from what theory and test say of a market of this volatility.
 
-    terms            : of the test.
-    tests            : simulated ones, of some of the policies or of none.
+    terms            : daily terms of the test.
+    tests            : simulated tests, of some of the policies or of none.
     tracking_penalty : price of squared tracking error.
     costs            : multiple of the costs, with the trades as they were.
-    volatility       : of the market, a year; by default the test's. The test's losses are then rescaled by elasticity.
+    volatility       : volatility of the market, a year; by default the test's, to which the losses are then rescaled.
     """
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)

@@ -66,8 +66,8 @@ class Comparison(PairedBacktests):
     """Policies of one portfolio on the same market, days, costs and lag.
 
     backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
-    asked : what the recommendation follows from, or None.  tests : simulated ones, or None.
-    trials : configurations tried in all, on training days or test.  warnings : what a reader must judge.
+    asked : the question that the recommendation follows from, or None.  tests : simulated tests, or None.
+    trials : configurations tried in all, on training days or test.  warnings : warnings for a reader to judge.
     settings : those really used, plain JSON values.
     """
 
@@ -88,7 +88,7 @@ class Comparison(PairedBacktests):
         return None if name is None else self.fitted[name].policy
 
     def seeds(self) -> pd.DataFrame:
-        """A row a learned policy and seed: J on training worlds, then its figures out of sample."""
+        """A row for each learned policy and seed: J on training worlds, then its figures out of sample."""
         rows = []
         for name, by_seed in self.seed_scores.items():
             training = self.fitted[name].training
@@ -105,7 +105,7 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: of the data in the test, of policies that never traded, and of the run."""
+        """The warnings for a reader to judge: on the data in the test, policies that never traded, and the run."""
         found = [
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
@@ -123,7 +123,7 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of the data in the test, and need not judge."""
+        """The notes on the data in the test that a reader must know, and need not judge."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
         return tuple(str(n) for n in self.portfolio.market.notes if not n.warning and n.falls_in(first, last))
 
@@ -142,7 +142,7 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def selection(self) -> Selection:
-        """What this comparison's own search does to its figures: deflated Sharpe ratios, and overfitting."""
+        """The effects of this comparison's own search on its figures: deflated Sharpe ratios, and overfitting."""
         return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials, self.evidence_against_now)
 
     @property
@@ -152,13 +152,13 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def risk(self) -> dict[str, PolicyRisk]:
-        """What could have been lost and when: of the recommended policy, and then of the reference."""
+        """Possible losses of the recommended policy and then of the reference, with their dates."""
         names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
         return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
 
     @cached_property
     def from_today(self) -> FromToday | NotAvailable:
-        """What may become of today's holdings: the recommended policy, the reference, the active one, and never."""
+        """Forecast of today's holdings under the recommended, the reference and the active policy, and untouched."""
         never = [name for name, f in self.fitted.items() if traits(f.policy).family == "never"][:1]
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
@@ -166,7 +166,7 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def exposure(self) -> Exposure:
-        """What the recommended policy held and where its risk came from, or the reference's."""
+        """The exposures and sources of risk of the recommended policy, or of the reference."""
         name = self.recommendation.policy or self.reference
         return exposure_of(name, self.backtests[name], self.benchmark.periods_per_year)
 
@@ -177,14 +177,14 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def attributions(self) -> Attributions:
-        """Where the growth of the recommended policy over the reference came from, and what rebalancing earned."""
+        """The growth of the recommended policy over the reference by source, and the gain from rebalancing."""
         return attributions(
             self.backtests, self.benchmark, self.reference, self.recommendation.policy, self.portfolio.factors
         )
 
     @cached_property
     def behaviour(self) -> Behaviour:
-        """How the policies behave: limits, start and length of the holding, costs, round trips and wealth."""
+        """The behaviour of the policies: limits, start and length of the holding, costs, round trips and wealth."""
         return behaviour_of(
             self.portfolio,
             self.benchmark,
@@ -202,13 +202,13 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What to do, what it gains, how likely that is, what else would do, and what would change the answer."""
+        """The action, its gain and the probability of that, the alternatives, and the changes that alter the answer."""
         told = Told(self.portfolio, self.recommendation, self.recommended, self.scores, self.backtests, self.evidence)
         return verdict_of(told, "" if self.stability is None else self.stability.sentence)
 
     @cached_property
     def axes(self) -> TwoAxes | None:
-        """Which rule on each target, and which target under one rule; None where all policies hold one target."""
+        """The best rule on each target, and the best target under one rule; None where all policies hold one target."""
         return two_axes(
             self.portfolio,
             self.benchmark,
@@ -222,12 +222,12 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def stability(self) -> Stability | None:
-        """What would change the recommendation; None where there is no choice."""
+        """The changes that would alter the recommendation; None where there is no choice."""
         return stability(self.portfolio, self.recommendation, self.asked, self.fitted)
 
     @cached_property
     def stress(self) -> StressTests:
-        """What the policies did in episodes of stress, and would do after shocks and at higher costs."""
+        """The results of the policies in episodes of stress, after shocks and at higher costs."""
         shown = self.recommendation.policy or self.reference
         rules = {name: one.policy for name, one in self.fitted.items()}
         return stress_tests(self.portfolio, self.benchmark, rules, self.backtests, shown)
@@ -284,9 +284,9 @@ def compare(
     tracking_penalty: float = TRACKING_PENALTY,
     progress: Progress | None = None,
 ) -> PairedBacktests:
-    """Play every candidate of a portfolio from its first test day on, and judge them on the same days.
+    """Backtest every candidate of a portfolio from its first test day on, and judge them on the same days.
 
-    Backtests that are there, `compare([one, other])`, are measured by the target of the reference and compared in the
+    Finished backtests, `compare([one, other])`, are measured by the target of the reference and compared in the
     same way; without a portfolio there are no limits, and nothing is recommended.
 
     compared  : a portfolio, whose candidates are compared; or backtests of one market and test, by name or as a list.
@@ -294,14 +294,14 @@ def compare(
     only      : names of the candidates to compare (default: all).
     rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
     rl_seeds  : number of seeds of learned candidates; 0 takes the file's.
-    draws     : of the bootstrap.
-    retrain   : train learned candidates anew, even if the same training is kept.
-    tracking_penalty : of the loss J of backtests; that of a portfolio stands in its file.
-    progress  : told what is being done, and how far it is; without it a bar is shown.
+    draws     : number of draws of the bootstrap.
+    retrain   : True to train learned candidates anew, even if the same training is stored.
+    tracking_penalty : price of squared tracking error in the loss J of backtests; a portfolio's stands in its file.
+    progress  : callback that is told the step and its progress; without it a bar is shown.
     Raises    : ConfigError for an unknown name or a reference that is not among the candidates, and for backtests of
                 different markets, days or periods a year.
 
-    What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only. Each candidate
+    Tuned thresholds and learned policies are fitted on the days before the test only. Each candidate
     of a portfolio, with its seeds and the configurations of its tuning, is counted in the trial book
     (`backtests.runs.trial_book`).
     """
@@ -395,7 +395,7 @@ def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[
 def backtest_warnings(
     portfolio: Portfolio, fitted: Mapping[str, Fitted], backtests: Mapping[str, Backtest]
 ) -> list[str]:
-    """What a reader must judge of the data in a test, of how its policies were fitted, and of how they were used there.
+    """Warnings for a reader to judge: on the data in a test, on the fits of its policies, and on their use there.
 
     fitted, backtests : by policy, one at least, all on the same days.
     """
@@ -420,14 +420,14 @@ def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
 def check_settings(
     portfolio: Portfolio, names: Sequence[str], reference: str, rl_steps: int, rl_seeds: int, draws: int
 ) -> None:
-    """Refuse what cannot be compared, before anything is fitted.
+    """Raise for settings that cannot be compared, before anything is fitted.
 
-    portfolio : whose candidates are compared.
-    names     : of the candidates to compare.
+    portfolio : the portfolio whose candidates are compared.
+    names     : names of the candidates to compare.
     reference : the policy to which differences are taken.
     rl_steps  : training steps a seed of learned candidates.
     rl_seeds  : number of seeds of learned candidates.
-    draws     : of the bootstrap.
+    draws     : number of draws of the bootstrap.
     Raises    : ConfigError.
     """
     for name in [*names, reference]:

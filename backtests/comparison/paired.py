@@ -51,7 +51,7 @@ TERMS = {  # of a backtest, which may differ on purpose: field and words
 class PairedBacktests:
     """Backtests on the same market and days, with the evidence of their differences.
 
-    benchmark : what all are measured by.  reference : the one to which differences are taken.
+    benchmark : benchmark of all.  reference : name of the backtest to which differences are taken.
     backtests, scores : by name, in the order given.  evidence : figures, differences and their intervals.
     """
 
@@ -62,23 +62,23 @@ class PairedBacktests:
     evidence: Evidence
 
     def table(self) -> pd.DataFrame:
-        """A column a policy, a row a figure."""
+        """A column for each policy, a row for each figure."""
         return table(self.scores, self.backtests)
 
     @cached_property
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
-        """By metric and policy: the figure with its interval, in the unit of the record, or why there is none."""
+        """Figures with intervals by metric and policy, in the unit of the record, or the reason why there is none."""
         return intervals(self.backtests, self.benchmark, self.evidence, self._drawdowns)
 
     @cached_property
     def pairs(self) -> Mapping[str, Pair]:
-        """By policy other than the reference: its pair with the reference."""
+        """The pair of each other policy with the reference, by policy."""
         ratios = self.evidence.ratios
         return {} if ratios is None else pairs(self.backtests, self.evidence, ratios, self._drawdowns)
 
     @cached_property
     def superior_ability(self) -> Mapping[str, SuperiorAbility | NotAvailable]:
-        """By metric, "loss" and "growth": Hansen's test that no policy is better than the reference, or why not."""
+        """Hansen's test that no policy is better than the reference, by metric ("loss", "growth"); or why not."""
         returns = {name: played.net_returns for name, played in self.backtests.items()}
         return {"loss": any_loses_less(self.evidence), "growth": any_grows_faster(self.evidence, returns)}
 
@@ -101,7 +101,7 @@ class PairedBacktests:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: of the data in the test, and of terms that differ beside the policies."""
+        """The warnings for a reader to judge: on the data in the test, and on terms that differ beside the policies."""
         base = self.backtests[self.reference]
         found = list(warnings_in(base.market.notes, *base.dates[[0, -1]]))
         for name, played in self.backtests.items():
@@ -138,7 +138,7 @@ class PairedBacktests:
 
     @cached_property
     def searched(self) -> str:
-        """What the trial book leaves of it, for a cell; "" of backtests of several targets, and in a run."""
+        """The trial book's judgement of the comparison, for a cell; "" with several targets, and in a run."""
         return "" if self.other_targets else searched_words(self.evidence_against_now, self.backtests)
 
     @cached_property
@@ -148,7 +148,7 @@ class PairedBacktests:
         return tuple(name for name, b in self.backtests.items() if not np.array_equal(_targets_in_test(b), own))
 
     def answer(self) -> str:
-        """What differs significantly, in words; of backtests of several targets, growth, risk and costs of each."""
+        """The significant differences, in words; of backtests of several targets, growth, risk and costs of each."""
         if not self.other_targets:
             return finding(self.evidence)
         follow = "follows" if len(self.other_targets) == 1 else "follow"
@@ -195,9 +195,9 @@ def pair(
     """Measure backtests by the target of the reference, and compare them.
 
     backtests        : two at least, with a name each: a sequence takes the names of the backtests.
-    reference        : the one to which differences are taken, and whose target J is measured by; "" takes the first.
-    tracking_penalty : of the loss J.
-    draws            : of the bootstrap.
+    reference        : name of the backtest to which differences are taken, with the target of J; "" takes the first.
+    tracking_penalty : price of squared tracking error in the loss J.
+    draws            : number of draws of the bootstrap.
     Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
                        backtests, and for different markets, days or periods a year.
     """
@@ -222,7 +222,7 @@ def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, 
     """The score of each backtest. Raises DataError for one that has none, with its name.
 
     played    : backtests by name.
-    benchmark : by which they are measured.
+    benchmark : benchmark by which they are measured.
     """
     scores = {}
     for name, one in played.items():
@@ -244,11 +244,11 @@ def evidence_of(
     """The paired evidence of measured backtests, with J at the variance of the market in their test.
 
     played    : backtests by name.
-    scores    : of each.
-    reference : name of the one with which the others are compared.
-    draws     : of the bootstrap.
-    benchmark : by which they are measured.
-    tests     : simulated ones, or None.
+    scores    : scores of each backtest.
+    reference : name of the backtest with which the others are compared.
+    draws     : number of draws of the bootstrap.
+    benchmark : benchmark by which they are measured.
+    tests     : simulated tests, or None.
     """
     losses = [s.losses for s in scores.values()]
     elasticity = elasticities(list(played), tests, benchmark.tracking_penalty)
@@ -261,7 +261,7 @@ def loss_intervals(played: Mapping[int, Backtest], benchmark: Benchmark) -> dict
     """J of backtests by number, such as the seeds of a learned policy, with the intervals that a comparison gives.
 
     played    : backtests of one market and test.
-    benchmark : by which they are measured.
+    benchmark : benchmark by which they are measured.
     """
     named = {str(number): one for number, one in played.items()}
     scores = {name: score(one, benchmark, (LOSS,)) for name, one in named.items()}
@@ -282,11 +282,11 @@ def evidence_between(
     """The paired evidence of backtests on the same days; of Sharpe ratios by Lo (2002) and Ledoit and Wolf (2008).
 
     played     : backtests by name.
-    losses     : the daily terms of J of each, (D,) bp a year.
-    reference  : name of the one with which the others are compared.
-    resampling : of the days.
-    benchmark  : whose strategic target is the market at whose variance J is stated; None states it at none.
-    elasticity : of J to that variance, as of bands where it is not given.
+    losses     : daily terms of J of each backtest, (D,) bp a year.
+    reference  : name of the backtest with which the others are compared.
+    resampling : resampling of the days.
+    benchmark  : benchmark whose strategic target is the market at whose variance J is stated; None states it at none.
+    elasticity : elasticity of J to that variance; where it is not given, that of bands.
     """
     one = next(iter(played.values()))
     returns, cash = np.column_stack([b.net_returns for b in played.values()]), one.market.cash[one.first + 1 :]
@@ -315,7 +315,7 @@ def evidence_between(
 
 
 def has_shown_its_limit(played: Backtest) -> bool:
-    """Has a policy limited drift often enough that its loss is known from above too?
+    """True if a policy has limited drift often enough that its loss has a known upper bound too.
 
     Its rule ends every drift past a limit within a week, and did so in the test.
     """
@@ -335,7 +335,7 @@ def slow_losses(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) 
 
 
 def why_not_limited(played: Backtest) -> str:
-    """Why the loss of a policy is known from below only, as the rest of a sentence; "" where it is known from above."""
+    """The reason why a policy's loss has only a known lower bound, as the rest of a sentence; "" where it has both."""
     if played.periods_per_year < WEEKLY:
         return "its market has less than a row a week"
     if not traits(played.policy).limits_drift:

@@ -38,10 +38,10 @@ TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it dr
 
 @dataclass(frozen=True)
 class Work:
-    """What a policy asks of the desk.
+    """The work that a policy asks of the desk.
 
-    days    : with a trade, a year.
-    orders  : a year.
+    days    : days with a trade, a year.
+    orders  : orders a year.
     simple  : place of its class among `research.rules.protocol.FAMILIES`, from the simplest on.
     """
 
@@ -51,7 +51,7 @@ class Work:
 
     @classmethod
     def of(cls, played: Backtest, policy: object) -> "Work":
-        """Of a backtest of a policy."""
+        """The work of a policy in a backtest."""
         years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
         counted = played.counted
         return cls(float(counted.any(axis=1).sum()) / years, float(counted.sum()) / years, complexity(policy))
@@ -59,10 +59,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a policy is expected to lose, in currency a year, and what it gains on what the desk does now.
+    """The expected loss of a policy, in currency a year, and its expected gain over the desk's present policy.
 
-    loss   : costs, taxes, tracking at the desk's price, days and orders at theirs.
-    gain   : the expected one, and an interval of the gains that test and theory leave likely.
+    loss   : costs, taxes, tracking error, days and orders at the desk's prices.
+    gain   : the expected gain, and an interval of the gains that test and theory leave likely.
     better : probability that the gain is above zero.
     pays   : probability that it is more than the margin.
     work   : days and orders.
@@ -77,20 +77,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to do, and against what.
+    """The recommended policy, and the alternatives.
 
     policy     : its name, or None.
-    now        : what the desk does now; the candidate with the least work where the file names no policy, or one of
-                 another target; None without a candidate.
-    nav        : of the portfolio, currency.
-    margin     : what is material, currency a year.
-    candidates : those within the limits, by name.
-    prices     : by candidate that is expected to lose less and asks for more days: the price of a trading day, in
+    now        : name of the desk's present policy; the candidate with the least work where the file names none, or
+                 one of another target; None without a candidate.
+    nav        : NAV of the portfolio, currency.
+    margin     : smallest material difference, currency a year.
+    candidates : candidates within the limits, by name.
+    prices     : for each candidate that is expected to lose less and asks for more days: the price of a trading day, in
                  currency, below which it pays in place of the recommended one; the highest price first.
-    volatility : of the market in the test, a year: at it losses are stated.
-    broken     : for each that is no candidate, the limits that it breached, or another reason (`OTHER_TARGET`,
+    volatility : volatility of the market in the test, a year, at which losses are stated.
+    broken     : for each policy that is no candidate, the limits that it breached, or another reason (`OTHER_TARGET`,
                  `TOO_SHORT`).
-    target     : why another target than the strategic one is held, where the file lets it change; else "".
+    target     : the reason why another target than the strategic one is held, where the file lets it change; else "".
     """
 
     policy: str | None
@@ -105,7 +105,7 @@ class Recommendation:
 
     @property
     def is_kept(self) -> bool:
-        """Does the desk go on as now?"""
+        """True if the desk goes on as now."""
         return self.policy == self.now
 
     @property
@@ -123,18 +123,18 @@ class Recommendation:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """All that a recommendation follows from: what is asked again when something changes.
+    """The inputs of a recommendation, from which it is made again when something changes.
 
-    terms            : of the test, of the candidates and what the desk does now.
-    tests            : simulated ones, or None.
-    work             : of each.
-    eligible         : of each, is it a candidate?
-    now              : its place, or None where the file names none that can be compared.
-    nav              : currency.
-    margin           : currency a year.
+    terms            : daily terms of the test, of the candidates and the desk's present policy.
+    tests            : simulated tests, or None.
+    work             : work of each policy.
+    eligible         : for each policy, True if it is a candidate.
+    now              : place of the desk's present policy, or None where the file names none that can be compared.
+    nav              : NAV, currency.
+    margin           : smallest material difference, currency a year.
     tracking_penalty : price of squared tracking error.
-    day_cost         : what a day with a trade costs the desk, currency.
-    order_cost       : what an order costs it, currency.
+    day_cost         : cost to the desk of a day with a trade, currency.
+    order_cost       : cost to the desk of an order, currency.
     """
 
     terms: DailyTerms
@@ -158,10 +158,10 @@ class Question:
     ) -> Array:
         """(DRAWS, P) losses in currency a year.
 
-        terms      : of another test; by default of this one.
+        terms      : daily terms of another test; by default of this one.
         penalty    : multiple of the tracking penalty.
         costs      : multiple of the costs, with the trades as they were.
-        volatility : of the market, a year; by default that of the test.
+        volatility : volatility of the market, a year; by default that of the test.
         """
         drawn = belief(
             self.terms if terms is None else terms,
@@ -179,7 +179,7 @@ class Question:
 
     @property
     def base(self) -> int:
-        """The place of what gains are taken on: what the desk does now, else the candidate with the least work."""
+        """The place from which gains are taken: the desk's present policy, else the candidate with the least work."""
         if self.now is not None:
             return self.now
         return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: _least(self.work[p]))
@@ -189,10 +189,10 @@ def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: 
     """The place of the policy that is recommended.
 
     losses   : (DRAWS, P) drawn losses, currency a year.
-    work     : of the P policies.
-    eligible : of each, is it a candidate? One is at least.
-    base     : place of what the desk does now.
-    margin   : what is material, currency a year.
+    work     : work of the P policies.
+    eligible : for each policy, True if it is a candidate; one at least is.
+    base     : place of the desk's present policy.
+    margin   : smallest material difference, currency a year.
     """
     expected, gains = losses.mean(axis=0), losses[:, [base]] - losses
     candidates = [p for p, one in enumerate(eligible) if one]
@@ -212,13 +212,13 @@ def question(
     backtests: Mapping[str, Backtest],
     held: Allocation | None = None,
 ) -> tuple[Question | None, dict[str, tuple[str, ...]]]:
-    """What a recommendation follows from, None without a candidate; and why others are no candidates.
+    """The question that a recommendation follows from, None without a candidate; and the reasons of the others.
 
-    portfolio : whose limits, margin and prices are taken.
-    scores    : of each policy.
-    terms     : of the test, of the same policies.
-    tests     : simulated ones, or None.
-    backtests : of each policy.
+    portfolio : portfolio of the limits, margin and prices.
+    scores    : scores of each policy.
+    terms     : daily terms of the test, of the same policies.
+    tests     : simulated tests, or None.
+    backtests : backtest of each policy.
     held      : the target that candidates hold; by default the strategic one.
     """
     held = portfolio.strategic if held is None else held
@@ -250,7 +250,7 @@ def question(
 
 
 def is_short(rows: int, year: float) -> bool:
-    """Has a test less than `WEAK_YEARS` years?  Three calendar years may have two sessions less than 3 × 252."""
+    """True if a test has less than `WEAK_YEARS` years. Three calendar years may have two sessions below 3 × 252."""
     return rows < 0.99 * WEAK_YEARS * year
 
 
@@ -259,7 +259,7 @@ def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], tar
 
     asked  : all that it follows from; None without a candidate.
     broken : for each that is no candidate, why.
-    target : why another target than the strategic one is held, or "".
+    target : the reason why another target than the strategic one is held, or "".
     """
     if asked is None:
         return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target)
@@ -296,7 +296,7 @@ def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidat
 
 
 def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -> dict[str, float]:
-    """By candidate that loses less with more days, the price of a day below which it pays, the highest first."""
+    """The price of a day below which a candidate that loses less with more days pays, by candidate, highest first."""
     own = candidates[policy]
     found = {
         name: day_cost + (own.loss - one.loss) / (one.work.days - own.work.days)
@@ -311,7 +311,7 @@ def _least(work: Work) -> tuple[float, float, int]:
 
 
 def _drifts(portfolio: Portfolio, name: str) -> bool:
-    """Does a policy never trade, and is it not what the desk does now?"""
+    """True if a policy never trades and is not the desk's present one."""
     return traits(portfolio.policies[name]).family == "never" and name != portfolio.policy
 
 

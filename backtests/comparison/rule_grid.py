@@ -43,7 +43,7 @@ class BestRule:
 
     rule    : its name.
     members : the model confidence set of the rules on J, the best among them.
-    p       : of belonging to it, by rule.
+    p       : p-value of belonging to it, by rule.
     losses  : J of each rule with its interval, bp a year.
     """
 
@@ -58,15 +58,15 @@ class RuleGrid:
     """Rules × targets, on the same days, costs and lag.
 
     targets    : allocation by name, the strategic one first.
-    benchmarks : by target, what J on it is measured by. Only the strategic one has the ranges of the file: they
-                 surround the strategic weights.
-    rules      : by rule, the words of what it does. A rule is called by the first policy that has it, if possible one
+    benchmarks : by target, the benchmark by which J is measured. Only the strategic one has the ranges of the file:
+                 they surround the strategic weights.
+    rules      : by rule, its description. A rule is called by the first policy that has it, if possible one
                  on the strategic target.
-    policies   : by cell, the policy of the file that stands there; none for a cell that was made here.
-    backtests  : by cell.
-    scores     : by cell, against the target of the cell.
-    missing    : by cell without a backtest, the reason.
-    resampling : of the days.
+    policies   : the policy of the file in each cell; none for a cell that was made here.
+    backtests  : backtests by cell.
+    scores     : scores by cell, against the target of the cell.
+    missing    : the reason why a cell has no backtest, by cell.
+    resampling : resampling of the days.
     """
 
     targets: Mapping[str, Allocation]
@@ -79,11 +79,11 @@ class RuleGrid:
     resampling: Resampling
 
     def on(self, target: str) -> dict[str, Score]:
-        """By rule, its figures on this target; without the rules that it cannot have."""
+        """The figures of each rule on this target; without the rules that it cannot have."""
         return {rule: s for (rule, on), s in self.scores.items() if on == target}
 
     def candidates(self, target: str) -> dict[str, Score]:
-        """By policy of the file that holds this target, its figures against its own path; of equal ones the first."""
+        """The figures of each policy that holds this target against its own path; of equal ones the first."""
         return {name: self.scores[cell] for cell, name in self.policies.items() if cell[1] == target}
 
     def everywhere(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ class RuleGrid:
 
     @cached_property
     def best(self) -> Mapping[str, BestRule]:
-        """By target, its best rule."""
+        """The best rule on each target."""
         return {target: _best(self.on(target), self.slow_losses(target)) for target in self.targets}
 
     def slow_losses(self, target: str) -> SlowMeans:
@@ -102,7 +102,7 @@ class RuleGrid:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a rule and target that were played together.
+        """A row for each rule and target that were played together.
 
         Columns : policy of the file or "", loss with lower and upper (infinite where the test holds too few episodes to
                   know it), cost and tracking_loss in bp a year, tracking_error and turnover as fractions a year, p and
@@ -128,7 +128,7 @@ class RuleGrid:
 def targets_of(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> dict[str, Allocation]:
     """The distinct allocations of the candidates by name, after the strategic target.
 
-    portfolio : whose candidates they are.
+    portfolio : the portfolio of the candidates.
     fitted    : candidates by name.
     """
     found: dict[str, Allocation] = {STRATEGIC: portfolio.strategic}
@@ -148,14 +148,14 @@ def rule_grid(
     scores: Mapping[str, Score],
     resampling: Resampling,
 ) -> RuleGrid:
-    """Play every rule of the candidates on every target of them; what was played already is taken as it is.
+    """Backtest every rule of the candidates on each of their targets; finished backtests are taken as they are.
 
-    portfolio  : whose candidates they are.
-    benchmark  : with the path of the strategic target.
+    portfolio  : the portfolio of the candidates.
+    benchmark  : benchmark with the path of the strategic target.
     fitted     : candidates by name, ready for a backtest.
-    backtests  : of each, in the test.
-    scores     : of each, by `benchmark`.
-    resampling : of the days.
+    backtests  : backtest of each candidate in the test.
+    scores     : scores of each candidate, by `benchmark`.
+    resampling : resampling of the days.
     """
     targets = targets_of(portfolio, fitted)
     on = {
@@ -191,17 +191,17 @@ def rule_grid(
 
 
 def own_benchmark(benchmark: Benchmark, targets: TargetPath) -> Benchmark:
-    """The same price of tracking error by another target, without ranges.
+    """The same price of tracking error against another target, without ranges.
 
-    benchmark : of the strategic target.
-    targets   : path of the other one.
+    benchmark : benchmark of the strategic target.
+    targets   : path of the other target.
     """
     anywhere = np.full(len(benchmark.lower), np.inf)
     return replace(benchmark, strategic=targets, lower=-anywhere, upper=anywhere)
 
 
 def _rules(portfolio: Portfolio, fitted: Mapping[str, Fitted], on: Mapping[str, str]) -> dict[str, list[str]]:
-    """By rule, the policies that have it, in the order of the file; the first on the strategic target names it."""
+    """The policies with each rule, in the order of the file; the first on the strategic target names it."""
     kinds: list[tuple[Any, list[str]]] = []
     for name in fitted:
         spec = portfolio.policies[name]

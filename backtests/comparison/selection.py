@@ -1,4 +1,4 @@
-"""How much of what a comparison found may be the luck of a search: deflated savings in J, deflated ratios, and PBO.
+"""Selection bias of a comparison's findings: deflated savings in J, deflated ratios, and PBO.
 
 The best of many configurations seems to save something by luck alone: as many standard errors of a difference in J as
 the largest of so many independent normal numbers is expected to be. Only what was tried on days of the test counts
@@ -42,10 +42,10 @@ CONSTANT = "its active returns do not vary"
 
 @dataclass(frozen=True)
 class ActiveSharpe:
-    """The Sharpe ratio of one policy's active returns, and what a search leaves of it.
+    """The Sharpe ratio of one policy's active returns, before and after allowing for the search.
 
     ratio        : annual, net of costs, over the strategic target.
-    probability  : that the true ratio is above zero, had nothing else been tried (PSR).
+    probability  : probability that the true ratio is above zero, had nothing else been tried (PSR).
     deflated     : the same, given how many trials there were (DSR); None of a single one.
     track_record : years after which such a ratio would be above zero with 95 % probability (MinTRL); infinite where
                    it is not above zero.
@@ -63,11 +63,11 @@ class ActiveSharpe:
 class LargestSaving:
     """The largest saving in J of a comparison, judged as the best of a search.
 
-    policy, against : whose J is lower, and with whose it is compared.
+    policy, against : names of the policy whose J is lower, and of the one with which it is compared.
     saving          : J of `against` less that of `policy`, bp a year.
     tried           : configurations, variants counted once.
-    luck            : what the best of so many, none better than `against`, exceeds in half of such searches, bp a year.
-    probability     : that the best of so many shows less by luck; `alone`, that one does.
+    luck            : saving that the best of so many, none better than `against`, exceeds half of the time, bp a year.
+    probability     : probability that the best of so many shows less by luck; `alone`, that a single one does.
     """
 
     policy: str
@@ -81,19 +81,19 @@ class LargestSaving:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What a comparison's own search does to its figures.
+    """The effects of a comparison's own search on its figures.
 
-    policies     : by name.
+    policies     : active Sharpe ratios of the policies, by name.
     trials       : configurations and seeds that this comparison tried.
     effective    : the same with variants counted once: clusters of the series that were played in the test, and each
                    configuration of a tuning that was not chosen.
-    saving       : the largest one in J over what the desk does now, or None.
+    saving       : the largest saving in J over the desk's present policy, or None.
     noise        : annual active Sharpe ratio that the best of so many worthless trials is expected to reach; None of
                    a single one.
     overfitting  : probability that the best policy in one half of the days is no better than the median in the other
                    (PBO); None where `why_not` says why.
-    compared     : policies that differ, of which it is that probability.
-    why_not      : why there is no such probability, or "".
+    compared     : number of different policies in that probability.
+    why_not      : the reason why there is no such probability, or "".
     """
 
     policies: Mapping[str, ActiveSharpe]
@@ -113,13 +113,13 @@ def selection_of(
     played: Batch,
     evidence: Evidence,
 ) -> Selection:
-    """Judge what a comparison found as the result of a search.
+    """Judge a comparison's findings as the result of a search.
 
-    benchmark : whose strategic target active returns are over.
-    backtests : by policy.
-    fitted    : the candidates, with what their tunings tried.
+    benchmark : benchmark over whose strategic target active returns are measured.
+    backtests : backtests by policy.
+    fitted    : the candidates, with the trials of their tunings.
     played    : candidates and seeds of the test, as trials.
-    evidence  : of the test, against what the desk does now.
+    evidence  : evidence of the test, against the desk's present policy.
     """
     year, book = benchmark.periods_per_year, own_book(played, fitted)
     active = {name: active_returns(one, benchmark) for name, one in backtests.items()}
@@ -166,7 +166,7 @@ def largest_saving(evidence: Evidence, tried: int) -> LargestSaving | None:
 
 
 def saving_words(found: LargestSaving | None) -> str:
-    """What luck leaves of the largest saving; "" where there is none."""
+    """The largest saving compared with luck, in words; "" where there is none."""
     if found is None:
         return ""
     return (
@@ -178,7 +178,7 @@ def saving_words(found: LargestSaving | None) -> str:
 
 
 def searched_words(evidence: Evidence, backtests: Mapping[str, Backtest]) -> str:
-    """What the trial book says of a cell's comparison: how much was tried in these days, and what that leaves of it.
+    """The trial book's judgement of a cell's comparison: the number of trials in these days, and the saving after luck.
 
     "" in a run, whose pages must not depend on what else was tried, and where nothing else was.
     """
@@ -202,7 +202,7 @@ def days_of(backtests: Mapping[str, Backtest]) -> tuple[str, str]:
 
 
 def _judged(active: Array, noise: float | None, year: float) -> ActiveSharpe:
-    """What active returns (T,) come to. noise : the ratio a period that the best worthless trial reaches, or None."""
+    """The Sharpe ratio of active returns (T,). noise : the best worthless trial's ratio a period, or None."""
     try:
         moments = Moments.of(active)
     except DataError as error:

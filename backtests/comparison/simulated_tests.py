@@ -1,4 +1,4 @@
-"""What theory says of rules: their losses in simulated tests, on the dates, of the lines and at the costs of the test.
+"""Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
 loses in such a market follows from the rule, the target and the costs alone. Two things are learned from it: how the
@@ -42,8 +42,8 @@ class SimulatedTests:
     names    : P rules.
     cost     : (S, P) bp of NAV a year.
     squares  : (S, P) squared tracking difference, a year.
-    variance : (S,) of the strategic target, a year.
-    years    : of a test.
+    variance : (S,) variance of the strategic target, a year.
+    years    : years of a test.
     """
 
     names: tuple[str, ...]
@@ -77,10 +77,10 @@ class SimulatedTests:
         return found
 
     def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array, Array]:
-        """Of the logarithm of J in a market of this variance a year.
+        """The logarithm of expected J in a market of this variance a year, its bias in one test, and the gaps of tests.
 
-        Returns : (P,) that of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of one
-                  test; (S, P) gaps between tests, whose squares sum to their variance.
+        Returns : (P,) the logarithm of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of
+                  one test; (S, P) gaps between tests, whose squares sum to their variance.
         """
         logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
         gap = np.log(variance) - np.log(self.variance).mean()
@@ -102,7 +102,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     A policy that cannot be played in one of them is left out.
     played    : the real backtests of one market and test, whose policies, dates, lines, costs, lag and opening NAV the
                 simulated ones have; without whole lots, orders at the open, flows and volumes.
-    benchmark : with the strategic target.
+    benchmark : benchmark with the strategic target.
     """
     one = next(iter(played.values()))
     known = {name: each.policy for name, each in played.items() if _is_played(each.policy, benchmark)}
@@ -147,7 +147,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
 
 
 def _is_played(policy: object, benchmark: Benchmark) -> bool:
-    """Is a policy played compiled, and does it hold the strategic target, whatever prices do?"""
+    """True if a policy runs compiled and holds the strategic target, whatever prices do."""
     held = held_by(policy)
     fixed = type(held) in (FixedWeights, EqualWeights) and repr(held) == benchmark.strategic.allocation
     return fixed and compiled_rule(policy) is not None
@@ -156,7 +156,7 @@ def _is_played(policy: object, benchmark: Benchmark) -> bool:
 def elasticities(
     names: Sequence[str], tests: SimulatedTests | None, tracking_penalty: float, costs: float = 1.0
 ) -> Elasticity:
-    """Of J to the variance of the market, of each policy; 1 where no test was simulated, as of bands."""
+    """The elasticity of each policy's J to the variance of the market; 1 where no test was simulated, as of bands."""
     value, error = np.ones(len(names)), np.full(len(names), UNTOLD)
     if tests is not None:
         known = [names.index(name) for name in tests.names if name in names]

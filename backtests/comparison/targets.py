@@ -1,4 +1,4 @@
-"""Which target: those of a portfolio's policies under one rule, and whether another may replace the strategic one.
+"""Choice of the target: the policies' targets under one rule, and whether another may replace the strategic one.
 
     grid = rule_grid(portfolio, benchmark, fitted, backtests, scores, resampling)
     compared = compare_targets(grid, comparing_rule(grid, portfolio, (portfolio.reference,)))
@@ -49,7 +49,7 @@ class ComparedTargets:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a measure and target, in the units of records.
+        """A row for each measure and target, in the units of records.
 
         Columns : value, lower, upper, difference, difference_lower, difference_upper, p, p_holm, verdict, detectable
                   (None where there is none), and no_interval and no_test: why there is none, or "".
@@ -83,11 +83,11 @@ class ChosenTarget:
 
 
 def comparing_rule(grid: RuleGrid, portfolio: Portfolio, preferred: Sequence[str | None]) -> str:
-    """The rule under which targets are compared: of those played on all targets, the first preferred, or the simplest.
+    """The rule under which targets are compared: the first preferred one backtested on all, else the simplest.
 
     grid      : rules and targets.
-    portfolio : whose policies they are.
-    preferred : policies of the file, whose rules are taken if they can be; None for none.
+    portfolio : the portfolio of the policies.
+    preferred : policies of the file whose rules are taken if they can be; None for none.
     Raises    : ConfigError where no rule was played on all targets.
     """
     everywhere = grid.everywhere()
@@ -104,8 +104,8 @@ def compare_targets(grid: RuleGrid, rule: str, risk_aversion: float = RISK_AVERS
     """Compare all targets of a grid under one of its rules.
 
     grid          : rules and targets.
-    rule          : played on all targets.
-    risk_aversion : of the certainty equivalent.
+    rule          : name of a rule that was backtested on all targets.
+    risk_aversion : risk aversion of the certainty equivalent.
     Raises        : ConfigError for a rule that was not played on all targets; DataError for a series that is in cash on
                     nearly all days.
     """

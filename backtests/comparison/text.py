@@ -34,7 +34,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _limits(broken: tuple[str, ...] | None) -> str:
-    """Whether a policy kept its limits, by why it is no candidate."""
+    """The compliance of a policy with its limits, from the reasons why it is no candidate."""
     if broken is None:
         return "within"
     return "no candidate" if broken in ((OTHER_TARGET,), (TOO_SHORT,)) else "breached"
@@ -96,7 +96,7 @@ def _title(paired: PairedBacktests, of: str) -> str:
 
 
 def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
-    """Key figures, a row a policy; with whether it is within the limits, where there are any."""
+    """Key figures, a row for each policy; with whether it is within the limits, where there are any."""
     metrics, last = defined(KEY_FIGURES, paired.scores), ["limits"] if limits else []
     head = ["policy", *(metric.narrow for metric in metrics), *last]
     units = ["", *(metric.narrow_unit for metric in metrics), *("" for _ in last)]
@@ -126,7 +126,7 @@ def _intervals(paired: PairedBacktests, name: str) -> str:
 
 
 def _certainty(paired: PairedBacktests, chosen: str | None) -> str:
-    """How small a difference this test would find, and whether any policy is better than the reference."""
+    """The smallest difference that this test would find, and whether any policy is better than the reference."""
     if not paired.pairs:
         return ""
     sentences = [

@@ -26,17 +26,17 @@ NOTHING_OF_MARGIN = 0.1  # share of the margin, below which an amount is worth n
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison says, in this order.
+    """The statements of a comparison, in this order.
 
-    heading : of which portfolio and test it is, and what the desk does now.
-    do      : which policy to use, and what it does.
-    heads   : of the columns of `rows`, the first without one.
-    rows    : money, tracking error, work and growth of what the desk does now and of one or two others.
-    gain    : what it gains, and how likely that is.
-    changes : what would change the answer.
-    growth  : what it gave up in growth, and why.
-    others  : what else is within the margin, and when it pays.
-    left    : which policies are no candidates, and why.
+    heading : the portfolio and test, and the desk's present policy.
+    do      : the policy to use, and its description.
+    heads   : heads of the columns of `rows`, the first without one.
+    rows    : money, tracking error, work and growth of the desk's present policy and of one or two others.
+    gain    : its gain, and the probability of that.
+    changes : the changes that would alter the answer.
+    growth  : the growth it gave up, and the reason.
+    others  : the other policies within the margin, and when they pay.
+    left    : the policies that are no candidates, and the reasons.
     """
 
     heading: str
@@ -50,7 +50,7 @@ class Verdict:
     left: str = ""
 
     def sentences(self) -> tuple[str, ...]:
-        """Those that there are, in order, without the table."""
+        """The statements that are not empty, in order, without the table."""
         said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
         return tuple(filter(None, said))
 
@@ -61,14 +61,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Told:
-    """What the words of a verdict are made from.
+    """The inputs of the words of a verdict.
 
-    portfolio : for which it is.
+    portfolio : the portfolio of the comparison.
     made      : the recommendation.
     rule      : the recommended policy itself, or None.
-    scores    : of each policy.
-    backtests : of each policy.
-    evidence  : of their growth.
+    scores    : scores of each policy.
+    backtests : backtest of each policy.
+    evidence  : evidence on their growth.
     """
 
     portfolio: Portfolio
@@ -87,7 +87,7 @@ class Told:
         return self.scores[name]["cost"] / BPS * self.portfolio.nav
 
     def tracking(self, name: str) -> float:
-        """What its tracking error is worth at the desk's price, currency a year."""
+        """The cost of its tracking error at the desk's price, currency a year."""
         return (self.scores[name]["loss"] - self.scores[name]["cost"]) / BPS * self.portfolio.nav
 
     def gap(self, name: str, other: str, metric: str) -> float:
@@ -104,8 +104,8 @@ class Told:
 def verdict_of(told: Told, changes: str = "") -> Verdict:
     """The verdict on a recommendation.
 
-    told    : what the words are made from.
-    changes : what would change the answer (`backtests.comparison.descriptions.stability`).
+    told    : the inputs of the words.
+    changes : the changes that would alter the answer (`backtests.comparison.descriptions.stability`).
     """
     made, rule = told.made, told.rule
     heading = _heading(told)
@@ -131,7 +131,7 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
 
 
 def rule_words(rule: Rule, portfolio: Portfolio) -> str:
-    """What a rule does, as the rest of a sentence."""
+    """The description of a rule, as the rest of a sentence."""
     if not isinstance(rule, RuleTraits):
         return f"a rule of your own ({type(rule).__name__})"
     held, _, long = long_name(rule, portfolio.strategic).rpartition("; ")
@@ -140,7 +140,7 @@ def rule_words(rule: Rule, portfolio: Portfolio) -> str:
 
 
 def _when(long: str) -> str:
-    """When a rule trades, and where to.
+    """The occasions on which a rule trades, and its destination.
 
     >>> _when("past 2 points, to target"), _when("each quarter, to target")
     ('when a weight is 2 points off its target, to target', 'each quarter, to target')
@@ -150,9 +150,9 @@ def _when(long: str) -> str:
 
 
 def _widths(played: Backtest) -> str:
-    """How wide a rule's bands are on the last day, where each line has its own; else nothing.
+    """The widths of a rule's bands on the last day, where each asset has its own; else "".
 
-    It opens with a space.
+    The text opens with a space.
     """
     last = len(played.market.dates) - 1
     _, upper = bands_in_force(played, np.array([last]))
@@ -191,7 +191,7 @@ def _heading(told: Told) -> str:
 
 
 def _shown(made: Recommendation) -> list[str]:
-    """The policies of the table: what the desk does now; the recommended one, or the best other and the least work."""
+    """The policies of the table: the desk's present one; the recommended one, or the best other and the least work."""
     assert made.now is not None
     assert made.policy is not None
     if not made.is_kept:
@@ -250,7 +250,7 @@ def _work(told: Told, name: str) -> tuple[float, float]:
 
 
 def _work_priced(told: Told, name: str) -> float:
-    """What days and orders cost the desk, currency a year."""
+    """The cost of days and orders to the desk, currency a year."""
     days, orders = _work(told, name)
     return told.portfolio.day_cost * days + told.portfolio.order_cost * orders
 
@@ -259,7 +259,7 @@ def _work_priced(told: Told, name: str) -> float:
 
 
 def _said(told: Told) -> str:
-    """Why a change is needed, pays or does not; what breaches a limit has no gain to be compared with."""
+    """The reason why a change is needed, pays or does not; a policy that breaches a limit has no gain to compare."""
     made = told.made
     assert made.now is not None
     if made.now not in made.candidates:
@@ -274,7 +274,7 @@ def _said(told: Told) -> str:
 
 
 def _gain(told: Told, best: str) -> str:
-    """By how much what the desk does now is worse than the best, and what the recommended policy gains on it."""
+    """The loss of the desk's present policy above the best, and the gain of the recommended policy on it."""
     made, unit = told.made, told.portfolio.basis
     assert made.policy is not None
     assert made.now is not None
@@ -306,7 +306,7 @@ def _likely(told: Told, name: str) -> str:
 
 
 def _margin(told: Told) -> str:
-    """What is material, in currency and in bp of NAV."""
+    """The smallest material difference, in currency and in bp of NAV."""
     return f"{told.money(told.made.margin)} {told.portfolio.basis} ({told.portfolio.materiality:g} bp)"
 
 
@@ -325,7 +325,7 @@ def _worth(told: Told) -> str:
 
 
 def _kept(told: Told, best: str) -> str:
-    """Why the desk goes on as now: nothing is better, or not by the margin, or that is not sure."""
+    """The reason why the desk goes on as now: nothing is better, or not by the margin, or not surely so."""
     made, unit = told.made, told.portfolio.basis
     gain = made.candidates[best].gain.value
     if gain > made.margin:
@@ -347,7 +347,7 @@ def _kept(told: Told, best: str) -> str:
 
 
 def _growth(told: Told, name: str) -> str:
-    """How growth differed from that of what the desk does now, with the interval of this pair alone, and by what."""
+    """The difference in growth to the desk's present policy, with the interval of this pair alone, and its cause."""
     made, metric = told.made, told.grown
     assert made.now is not None
     gap, a_year = told.gap(name, made.now, metric), " a year" if metric == "growth" else ""
@@ -366,7 +366,7 @@ def _growth(told: Told, name: str) -> str:
 
 
 def _cause(told: Told, name: str) -> str:
-    """What most of a difference in growth to what the desk does now came from."""
+    """The main cause of a difference in growth to the desk's present policy."""
     now, played = told.made.now, told.backtests[name]
     assert now is not None
     one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
@@ -380,10 +380,11 @@ def _cause(told: Told, name: str) -> str:
 
 
 def cause_words(active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str]) -> str:
-    """What most of a difference in growth came from: costs, how much of one asset was held, or when; else nothing.
+    """The main cause of a difference in growth: costs, the amount held of one asset, or its timing; else "".
 
-    What an asset gave is the sum over days of the difference in its weight times what it earned beyond the portfolio.
-    The mean difference times the sum of these is that of holding more or less; the rest is that of timing.
+    The contribution of an asset is the sum over days of the difference in its weight times its return beyond the
+    portfolio. The mean difference times the sum of these is the part from holding more or less; the rest is that of
+    timing.
 
     active   : (D, n) weight less that of the other policy at the close before.
     relative : (D, n) return of each asset beyond the portfolio's, fraction.
@@ -407,7 +408,7 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
 
 
 def _others(told: Told) -> str:
-    """Which other candidates are within the margin of the best, and when the next better one pays."""
+    """The other candidates within the margin of the best, and when the next better one pays."""
     made, said = told.made, []
     best = made.best
     assert made.policy is not None
@@ -426,7 +427,7 @@ def _others(told: Told) -> str:
 
 
 def _left(told: Told) -> str:
-    """Which policies are no candidates; and that ranges, and not rules, are in the way of growth."""
+    """The policies that are no candidates; and whether ranges, and not rules, limit growth."""
     made = told.made
     target = [name for name, why in made.broken.items() if why == (OTHER_TARGET,)]
     short = [name for name, why in made.broken.items() if why == (TOO_SHORT,)]

@@ -1,4 +1,4 @@
-"""What happens to an account besides decisions, compiled: holding costs, dividends, delistings, cash flows."""
+"""Events of an account besides decisions, compiled: holding costs, dividends, delistings, cash flows."""
 
 import numpy as np
 
@@ -33,9 +33,9 @@ def hold(
     """Charge for what was held since the close before row t; gives cash_units.
 
     sessions      : the market.
-    desk          : what holding costs.
+    desk          : costs of holding.
     t             : row of the day.
-    nav           : at the close before, currency.
+    nav           : NAV at the close before, currency.
     units         : (n,) units held.
     cash_units    : units of cash held.
     holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.
@@ -59,15 +59,15 @@ def events(
     ledger: Ledger,
     count: int,
 ) -> tuple[float, int]:
-    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written).
+    """Pay the dividends of row t, and pay out assets delisted on it; gives (cash_units, rows written).
 
     sessions   : the market.
-    desk       : what the payment is charged.
-    scratch    : of a booking.
+    desk       : the charges on the payment.
+    scratch    : scratch of a booking.
     t          : row of the day.
     units      : (n,) units held; written.
     cash_units : units of cash held.
-    ledger     : a row a delisting is written.
+    ledger     : ledger, to which a row for each delisting is written.
     count      : rows of the ledger written so far.
     """
     cash_price = sessions.cash_index[t]
@@ -97,19 +97,19 @@ def take_in(
     sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
     cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, int]:  # fmt: skip
-    """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
+    """Take in the cash flow at the close of row t, or pay it out, and rebalance with it if the desk does so.
 
     sessions   : the market.
     target     : (K, n) fraction of NAV.
     k          : row of the target in force.
-    desk       : how decisions are carried out. One that does not rebalance with flows sells what cash cannot pay, and
+    desk       : execution of decisions. A desk that does not rebalance with flows sells what cash cannot pay, and
                  no more.
-    scratch    : of a booking.
+    scratch    : scratch of a booking.
     t          : row of the day.
-    soon       : a decision is booked whole at this close, and uses the money.
+    soon       : True if a decision is booked whole at this close, and uses the money.
     units      : (n,) units held; written.
     cash_units : units of cash held.
-    ledger     : the booking is written.
+    ledger     : ledger, to which the booking is written.
     count      : rows of the ledger written so far.
     Returns    : (status, nav in currency, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold
                  leaves cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by
@@ -160,21 +160,21 @@ def use_up(order_limits: Array, t: int, trades: Array, nav: float) -> None:
 
 @inlined
 def uses_all(desk: Desk, left: int, fraction: float) -> bool:
-    """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
+    """True if a decision is booked whole at the close that it is due at, so that it uses the money of that close.
 
-    left : sessions over which what is left of it is worked.  fraction : of the way to its box that it goes.
+    left : sessions over which the rest of it is worked.  fraction : part of the distance to its box that it trades.
     """
     return left == 1 and fraction == 1.0 and not desk.at_open and len(desk.order_limits) == 0
 
 
 @inlined
 def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
-    """Does a withdrawal leave cash overdrawn by more than `OVERDRAFT` beyond `least`?
+    """True if a withdrawal leaves cash overdrawn by more than `OVERDRAFT` beyond `least`.
 
-    flow  : currency; below 0 for a withdrawal.
-    least : weight of cash that is meant, fraction of NAV.
-    cash  : held after it, currency.
-    nav   : currency.
+    flow  : amount of the flow, currency; below 0 for a withdrawal.
+    least : intended weight of cash, fraction of NAV.
+    cash  : cash after it, currency.
+    nav   : NAV, currency.
     """
     return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 

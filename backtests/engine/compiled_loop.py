@@ -1,4 +1,4 @@
-"""The days of one backtest, compiled: what happens on its own, what is booked, what the rule asks.
+"""The days of one backtest, compiled: account events, bookings, and decisions of the rule.
 
 The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
 paid and delisted lines paid out; what is due at the open is booked; the day closes and money comes or goes; what is due
@@ -23,18 +23,18 @@ from research.rules.triggers import answer
 
 
 class PendingDecision(NamedTuple):
-    """A decision that is being carried out.
+    """A decision that is being executed.
 
     t          : row of the day on which it was made.
-    line       : column of the line that triggered it, or NO_LINE.
-    size       : what it was past its target by, fraction of NAV.
-    allowed    : what was allowed, fraction of NAV.
+    line       : column of the asset that triggered it, or NO_LINE.
+    size       : distance past its target, fraction of NAV.
+    allowed    : distance that was allowed, fraction of NAV.
     k          : row of its box.
     cash_lower : lower bound of cash in that box, fraction of NAV.
     cash_upper : upper bound of cash in that box, fraction of NAV.
     root       : its first row in the ledger, -1 before that is written.
     left       : sessions over which the rest is worked.
-    fraction   : of the way to the box that a trade goes in a day.
+    fraction   : fraction of the distance to the box that is traded in a day.
     """
 
     t: int
@@ -57,14 +57,14 @@ def invest(
     """The opening trade at row t, from cash; gives (status, units of cash).
 
     sessions        : the market.
-    cost_parameters : of the trade.
-    lots            : what was paid for what is held; written.
-    scratch         : of a booking.
+    cost_parameters : cost parameters of the trade.
+    lots            : tax lots of the units held; written.
+    scratch         : scratch of a booking.
     t               : row of the day.
     goal            : (1, n) weights to open in, fraction of NAV.
     cash            : weight of cash to open in, fraction of NAV.
-    wealth          : currency.
-    order_limits    : (0, n) currency, no limit.
+    wealth          : wealth before the trade, currency.
+    order_limits    : (0, n), no limit.
     opening         : the ledger's record of the trade.
     ledger          : its first row is written.
     """
@@ -87,7 +87,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 ) -> tuple[int, int]:
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
 
-    inputs     : what is played; its ledger is written.
+    inputs     : inputs of the backtest; its ledger is written.
     first      : row of the opening trade.
     units      : (n,) units held after it; written.
     cash_units : units of cash held after it.
@@ -206,7 +206,7 @@ def quiet(
 
 @inlined
 def _is_still(sessions: Sessions, rule: BandArrays, t: int) -> bool:
-    """Does nothing come in `DAYS` rows from t on, and is one row of the rule in force?"""
+    """True if no event falls in the `DAYS` rows from t on, and one row of the rule is in force."""
     moves = 0
     for d in range(t, t + DAYS):
         moves |= sessions.busy[d] | (rule.row[d] != rule.row[t])
@@ -215,7 +215,7 @@ def _is_still(sessions: Sessions, rule: BandArrays, t: int) -> bool:
 
 @inlined
 def _is_asked(rule: BandArrays, t: int) -> bool:
-    """Is the rule asked in one of `DAYS` rows from t on?"""
+    """True if the rule is asked in one of the `DAYS` rows from t on."""
     asked = 0
     for d in range(t, t + DAYS):
         asked |= rule.asked[d]
@@ -224,7 +224,7 @@ def _is_asked(rule: BandArrays, t: int) -> bool:
 
 @inlined
 def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
-    """May the rule want to trade at row t? Not while it rests. What it asks besides bands is asked in `_look`."""
+    """True if the rule, unless it rests, may want to trade at row t. Options beside bands are checked in `_look`."""
     if rule.asks_more:
         return not rests(rule, t, booked)
     return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
@@ -255,7 +255,7 @@ def carry_out(
 ) -> tuple[int, float, float, PendingDecision, bool]:
     """Book what is due at row t of prices.
 
-    inputs     : what is played; its ledger is written.
+    inputs     : inputs of the backtest; its ledger is written.
     prices     : (T, n) worth of a unit, currency.
     t          : row of the day.
     order      : the decision.

@@ -1,4 +1,4 @@
-"""What is played, and by which accounting: the inputs of one backtest as the loops take them."""
+"""Inputs of one backtest, the policy and its accounting, in the form that the loops take."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,11 +104,11 @@ class EngineInputs:
 
     @cached_property
     def split(self) -> Mask:
-        """(T,) does a split change the units of whole lots?"""
+        """(T,) True where a split changes the units of whole lots."""
         return _split_days(self.market, self.execution)
 
     def refused(self, t: int, nav: float) -> PolicyError:
-        """Why row t of the market cannot be booked, in words.  nav : before the trade, currency."""
+        """The error, with its reason, where row t cannot be booked.  nav : before the trade, currency."""
         where, flow = f"policy {self.name!r} cannot go on at {self.market.dates[t]:%Y-%m-%d}", self.sessions.flows[t]
         if flow < 0.0:
             return PolicyError(

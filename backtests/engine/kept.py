@@ -1,7 +1,7 @@
-"""What backtests of one market have in common, made once and kept as long as the market is.
+"""Cache of what backtests of one market share, computed once and stored as long as the market is.
 
-A market is frozen and so is all that it is kept under, so nothing that is kept can change: a changed market is another
-market, and a changed rule another rule.
+A market is frozen and so are all keys, so no stored value can change: a changed market is another market, and a
+changed rule another rule.
 """
 
 from collections.abc import Callable, Hashable
@@ -24,11 +24,11 @@ _KEPT: WeakKeyDictionary[Market, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives for a market and a key, made when it is first asked for.
+    """The value of `make` for a market and a key, computed when it is first asked for.
 
-    market : no value may refer to it, or it would be kept for ever.
+    market : market of the value; no value may refer to it, or it would be stored for ever.
     key    : all that the value depends on beside the market; immutable.
-    make   : gives a value that nobody changes.
+    make   : function that gives a value that nobody changes.
     """
     known = _KEPT.setdefault(market, {})
     try:
@@ -42,7 +42,7 @@ def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
 
 
 def is_settled(policy: object) -> bool:
-    """Do the targets and bands of a policy follow from its settings and the market alone?
+    """True if the targets and bands of a policy follow from its settings and the market alone.
 
     A class of a user's own, or one derived from a shipped class, may read a file, or draw numbers: it is asked anew.
     """
@@ -52,11 +52,11 @@ def is_settled(policy: object) -> bool:
 def bands_of(rule: CompiledRule, market: Market, targets: TargetPath, first: int, costs: Costs) -> NoTradeBands:
     """The no-trade bands of a portfolio that opens at market row `first`.
 
-    rule    : what decides.
-    market  : T days of n lines.
+    rule    : rule that gives the bands.
+    market  : T days of n assets.
     targets : the path of its targets on this market.
     first   : row of the opening trade.
-    costs   : of n lines.
+    costs   : costs of n assets.
     """
     if rule.has_plain_bands and not rule.depends_on_costs and not any(market.trading) and is_settled(rule):
         key = ("bands", rule, targets, first)

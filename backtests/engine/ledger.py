@@ -1,4 +1,4 @@
-"""What a loop writes while it runs: every booking and every day, as arrays."""
+"""Arrays that a loop writes while it runs: every booking and every day."""
 
 from typing import NamedTuple
 
@@ -13,25 +13,25 @@ FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money
 
 
 class Ledger(NamedTuple):
-    """What a loop writes.
+    """The records that a loop writes.
 
-    Row j of k bookings, a decision that is worked over several days having several; the arrays are longer while the
+    Row j of k bookings; a decision that is worked over several days has several. The arrays are longer while the
     loop runs.
 
-    part_of         : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
+    part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW or EXIT.
     asked           : (k,) market row of the decision.
     booked          : (k,) market row of the booking; -1 when the data ended first.
     line            : (k,) number of the line of `Why`.
     size            : (k,) size of `Why`, in its unit.
-    allowed         : (k,) what `Why` says was allowed, in its unit.
+    allowed         : (k,) allowed size of `Why`, in its unit.
     trades          : (k, n) currency, buys positive.
     charges         : (k, columns, n) currency.
-    nav_before      : (k,) wealth before the trade, with money that came or went, currency.
+    nav_before      : (k,) wealth before the trade, with the cash flow, currency.
     units           : (k + 1, n) units held after the opening trade (row 0) and after each booking.
     cash_units      : (k + 1,) units of cash held likewise.
     nav             : (D + 1,) wealth at each close, the opening trade's first, currency.
-    cash            : (D + 1,) what of it is cash, currency.
-    holding_costs   : (D + 1, 4) what holding cost since the last close, currency, in the order of `HOLDING_COSTS`.
+    cash            : (D + 1,) cash in that wealth, currency.
+    holding_costs   : (D + 1, 4) holding costs since the last close, currency, in the order of `HOLDING_COSTS`.
     opening_trades  : (n,) currency, buys positive.
     opening_charges : (columns, n) currency.
     residual        : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.

@@ -1,4 +1,4 @@
-"""What the loops play, as arrays: the market, the desk, and all that the compiled loop is given."""
+"""Inputs of the loops as arrays: the market, the desk, and all that the compiled loop is given."""
 
 from typing import NamedTuple
 
@@ -13,16 +13,16 @@ class Sessions(NamedTuple):
 
     closes     : (T, n) worth of a unit at each close, currency.
     cash_index : (T,) worth of a unit of cash at each close, currency.
-    tradable   : (T, n) whether each line can trade.
+    tradable   : (T, n) True where an asset can trade.
     opens      : (T, n) worth of a unit at each open, currency, or (0, n) where nothing is booked there.
     income     : (T, n) currency paid per unit, or (0, n).
     exits      : (n,) row at which a line is paid out, T if never.
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
-    busy       : (T,) is there income, an exit, a flow, or a split of whole lots?
+    busy       : (T,) True where there is income, an exit, a flow, or a split of whole lots.
     tiles      : (tiles, n + 1, DAYS) the closes and cash, as `quiet_days.tiles_of` lays them out, currency.
-    buyable    : (n,) may money that comes buy the line?
-    sellable   : (n,) may money that goes sell it?
+    buyable    : (n,) True if deposits may buy the asset.
+    sellable   : (n,) True if withdrawals may sell it.
     """
 
     closes: Array
@@ -40,16 +40,16 @@ class Sessions(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
+    """The execution of decisions and its charges: see `Costs`, `Execution` and `Flows`.
 
-    cost_parameters : of what is decided.
-    at_close        : of the opening trade and of flows, which are booked at closes.
-    holding_costs   : what holding costs.
-    lots            : what was paid for what is held.
-    order_limits    : (T, n) currency, what a session's volume still allows each line, or (0, n) without a limit.
+    cost_parameters : cost parameters of decisions.
+    at_close        : cost parameters of the opening trade and of flows, which are booked at closes.
+    holding_costs   : costs of holding.
+    lots            : tax lots of the units held.
+    order_limits    : (T, n) orders that a session's volume still allows each asset, currency, or (0, n) if unlimited.
     days            : sessions over which an order is worked.
-    at_open         : are decisions booked at opens?
-    invest_flows    : is the portfolio rebalanced with flows?
+    at_open         : True if decisions are booked at opens.
+    invest_flows    : True if the portfolio is rebalanced with flows.
     lag             : sessions from a decision to its booking.
     """
 
@@ -65,16 +65,16 @@ class Desk(NamedTuple):
 
 
 class LoopInputs(NamedTuple):
-    """What the loop plays.
+    """The inputs of the compiled loop.
 
     sessions  : the market.
     rule      : the bands.
-    options   : what the rule asks and makes beyond them.
-    desk      : how decisions are carried out.
-    scratch   : of a booking.
-    workspace : of a decision.
+    options   : options of the rule beyond its bands.
+    desk      : execution of decisions.
+    scratch   : scratch of a booking.
+    workspace : workspace of a decision.
     bounds    : (2, n + 1) scratch of the quiet days, units over weight.
-    ledger    : what is written.
+    ledger    : the ledger, which is written.
     """
 
     sessions: Sessions

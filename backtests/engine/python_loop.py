@@ -55,14 +55,15 @@ class _Book:
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: EngineInputs, cash_units: float, ledger: Ledger, bands: NoTradeBands | None
 ) -> tuple[tuple[str, ...], dict[int, Why], dict[int, Array]]:
-    """Play the days after the first; gives the trigger of each booking, the reasons to hold by market row, and by
-    booking the orders (n,), currency, that cash could not pay.
+    """Run the days after the first; gives triggers, reasons to hold, and unpaid orders.
 
-    inputs     : what is played.
+    inputs     : inputs of the backtest.
     cash_units : units of cash held after the opening trade.
     ledger     : its first row is read, the others are written.
     bands      : the policy's, where it has any: it decides by them, and days on which nothing comes and it cannot want
                  to trade are passed over, compiled. Their reasons follow from the bands.
+    Returns    : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,),
+                 currency, that cash could not pay.
     Raises     : PolicyError for an answer of the policy that cannot be booked.
     """
     decide, bounds = inputs.policy.decide if bands is None else bands.decision, np.empty((2, len(ledger.units[0]) + 1))
@@ -230,9 +231,9 @@ def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: 
 def _asked_again(
     inputs: EngineInputs, decide: Callable[[View], Hold | Trade], view: View, trade: Trade
 ) -> Callable[[Position, bool], Trade | None]:
-    """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
+    """The answers of the rule at one close: the trade that it asked for, then its answer after the orders so far.
 
-    As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
+    As with a trade list, a rule with a `desk_schedule`, or `asked_once`, is not asked again.
     """
 
     def ask(position: Position, again: bool) -> Trade | None:
@@ -267,7 +268,7 @@ def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:
 
 
 def _view(inputs: EngineInputs, held: _Book, t: int, history: Array, unfinished: bool) -> View:
-    """What the policy sees at the close of row t; its arrays are its own, or read-only."""
+    """The policy's view at the close of row t; its arrays are its own, or read-only."""
     weights, history, target = np.empty(len(held.units)), history.view(), inputs.targets.rows[inputs.targets.row[t]]
     nav = float(history[-1])
     cash_weight = weigh(held.units, inputs.sessions.closes, t, nav, weights)

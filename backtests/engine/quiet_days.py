@@ -30,7 +30,7 @@ def tiles_of(market: Market, which: str = "index") -> Array:
 def whole(days: Array) -> Array:
     """The array with its last row repeated until `DAYS` divides the rows.
 
-    days : (T, ...) a row a day, in any unit.
+    days : (T, ...) a row for each day, in any unit.
     """
     return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
@@ -96,9 +96,9 @@ def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]
 
 @inlined
 def quiet_days(nav: Vector, tiles: Array, tile: int, lines: int, over: Array, under: Array) -> int:
-    """On how many closes of a tile, from the first on, is no weight past its trigger?
+    """Number of closes of a tile, from the first on, before a weight is past its trigger.
 
-    nav   : `value` there.
+    nav   : `value` on this tile.
     tiles : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
     tile  : number of the tile.
     lines : n + 1, with cash.

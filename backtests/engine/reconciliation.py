@@ -13,13 +13,13 @@ from research.accounting.costs import HOLDING_COSTS
 class Reconciliation:
     """The money of one backtest, currency.
 
-    name    : of the backtest.
-    daily   : a row a close, the opening's first: start, market, interest, income, flows, each cost, end, and what is
-              left unexplained; currency.
-    by_line : a row a line and one for cash: start, market (of cash: interest), income (of a line: what it paid to
-              cash), traded, each cost (paid by cash), flows, end; currency. A line ends at start + market + traded;
+    name    : name of the backtest.
+    daily   : a row for each close, the opening's first: start, market, interest, income, flows, each cost, end, and the
+              unexplained rest; currency.
+    by_line : a row for each asset and one for cash: start, market (of cash: interest), income (of an asset: paid to
+              cash), traded, each cost (paid by cash), flows, end; currency. An asset ends at start + market + traded;
               cash at start + interest + all income - all traded - all costs + flows.
-    largest : the largest residual of a day, of a line on a day, or of the totals, as a fraction of NAV.
+    largest : the largest residual of a day, of an asset on a day, or of the totals, as a fraction of NAV.
     worst   : the close of the day with the largest residual.
     """
 
@@ -31,7 +31,7 @@ class Reconciliation:
 
     @property
     def holds(self) -> bool:
-        """Is every residual rounding?"""
+        """True if every residual is rounding."""
         return self.largest <= WEIGHT
 
     @property

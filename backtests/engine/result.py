@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """One policy played on one market: what was asked, what was booked, what it cost and why.
+    """One policy backtested on one market: decisions, bookings, costs and reasons.
 
-    market           : T days of n lines.
-    policy           : what was played.
-    costs            : that were charged.
+    market           : T days of n assets.
+    policy           : policy that was backtested.
+    costs            : costs that were charged.
     targets          : the allocation's target path on the market.
     lag              : sessions from a decision to its booking.
-    execution        : how decisions were booked.
+    execution        : execution of the decisions.
     dividends        : "reinvest" or "cash".
-    flows            : (D + 1,) money that came at each close, currency.
+    flows            : (D + 1,) cash flow at each close, currency.
     first            : market row of the opening trade, the last close before the test.
-    wealth           : before the opening trade, currency.
-    periods_per_year : by which its figures are annualised.
-    name             : of the backtest.
-    ledger           : what was booked.
-    triggers         : (k,) what asked for each booking.
+    wealth           : wealth before the opening trade, currency.
+    periods_per_year : number of periods by which its figures are annualised.
+    name             : name of the backtest.
+    ledger           : record of the bookings.
+    triggers         : (k,) trigger of each booking.
     holds            : reasons to hold by market row, or None; those of a rule with bands can be derived from these.
     unpaid           : by row of the ledger, (n,) currency of buys in whole lots that cash could not pay when filled.
 
@@ -93,7 +93,7 @@ class Backtest:
 
     @cached_property
     def plain(self) -> bool:
-        """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
+        """True if nothing but the trades of decisions came, went or cost, and all were booked at closes."""
         book = self.ledger
         paid = self.costs.holding_costs.some and bool(book.holding_costs.any())
         still = not self.flows.any() and not paid and bool((book.part_of >= 0).all())
@@ -190,9 +190,9 @@ class Backtest:
 
     @cached_property
     def cost_rates(self) -> pd.Series:
-        """Each cost summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost.
+        """Each cost summed over the test, over `wealth_charged`, or yesterday's NAV for costs of holding.
 
-        Returns : a row a cost, by name, fraction.
+        Returns : a row for each cost, by name, fraction.
         """
         book = self.ledger
         done = np.flatnonzero(book.booked >= 0)
@@ -269,8 +269,10 @@ class Backtest:
         A line that cannot trade keeps its units, at its last mark; the lines that can share what it leaves (`nearest`).
         Where participation limits orders, a line whose volume of the session is zero is one too. A buy in whole lots
         that costs more when it is filled than cash can pay is reduced.
-        weight : at that mark, before the booking.  target : in force when the decision was made, fraction of NAV.
-        reason : "no trading", "no volume" or "cash".  unpaid : what cash could not pay, fraction of NAV.
+        weight : weight at that mark, before the booking, fraction of NAV.
+        target : target in force when the decision was made, fraction of NAV.
+        reason : "no trading", "no volume" or "cash".
+        unpaid : amount that cash could not pay, fraction of NAV.
         """
         book = self.ledger
         done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
@@ -299,7 +301,7 @@ class Backtest:
 
     @cached_property
     def after_listing(self) -> Mask:
-        """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
+        """(k,) True for the first decision after the listing of an asset, which changed the target by itself."""
         listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])]
         fresh: Mask = (listed[1:] & ~listed[:-1]).any(axis=1)
         return fresh
@@ -311,7 +313,7 @@ class Backtest:
         return Why(self.triggers[decision], None if line == NO_LINE else line, size, allowed)
 
     def decisions(self) -> pd.DataFrame:
-        """A row for each day on which the policy was asked: what it answered, when that was booked, and why.
+        """A row for each day on which the policy was asked: its answer, the day of the booking, and the reason.
 
         gap, allowed : fraction of NAV.  line : "cash", or "" where no line decided.  booked : NaT for a day of holding,
         and for a trade that the data ended before.
@@ -359,7 +361,7 @@ class Backtest:
 
     @cached_property
     def hold_reasons(self) -> dict[int, Why]:
-        """Why the policy held, by market row: as recorded, or derived from its bands and the weights that it saw."""
+        """The policy's reasons to hold, by market row: recorded, or derived from its bands and the weights it saw."""
         rule = compiled_rule(self.policy)
         if rule is None:
             assert self.holds is not None  # what decides day by day records its reasons
@@ -388,17 +390,17 @@ class Backtest:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: targets without a solution; a learned policy on days that it saw, or elsewhere."""
+        """The warnings for a reader: targets without a solution; a learned policy on days it saw, or elsewhere."""
         of_use: tuple[str, ...] = view(self, "warnings")
         return (*self.targets.remarks(self.first, self.name), *of_use)
 
     def reconcile(self) -> Reconciliation:
-        """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""
+        """The wealth of every day and every asset reconciled: start + gains + income - each cost + flows = end."""
         found: Reconciliation = view(self, "reconciliation")
         return found
 
     def summary(self) -> pd.DataFrame:
-        """A row a figure: value and unit, net of costs unless labelled gross; tracking error is to its own target."""
+        """Value and unit of each figure, net of costs unless labelled gross; tracking error is to its own target."""
         table: pd.DataFrame = view(self, "summary")
         return table
 

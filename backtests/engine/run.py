@@ -1,4 +1,4 @@
-"""Playing one policy through history: what is played is checked and opened here.
+"""Backtest of one policy: checks the inputs, and books the opening trade.
 
 `compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop` where it does not. What a trade
 is stands in `research.accounting`; when to trade stands in the policy.
@@ -55,29 +55,29 @@ def backtest(
     periods_per_year: float | None = None,
     name: str = "",
 ) -> Backtest:
-    """Play `policy` on `market` from the close before `start` to the last row.
+    """Backtest `policy` on `market` from the close before `start` to the last row.
 
-    market           : T days of n lines.
-    policy           : what decides.
-    costs            : of n lines.
+    market           : T days of n assets.
+    policy           : the policy to backtest.
+    costs            : costs of n assets.
     start            : first date of the test (default: the day after the allocation's first target and the rule's first
                        estimate).
     nav              : wealth before the opening trade, currency.
     lag              : sessions from a decision to its booking; 0 only to match a peer or a closed form.
-    execution        : how what was decided is booked: at once, at the close, unless it says otherwise.
-    dividends        : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash",
+    execution        : execution of decisions; by default all at once, at the close.
+    dividends        : "reinvest", in the asset that pays them, on the day and at no cost, as the returns do; or "cash",
                        where they wait for the next trade.
-    flows            : money that comes and goes.
-    start_weights    : (n,) to open in, instead of the first target, fraction of NAV; in the market's order, or a Series
-                       with the name of every line.
-    targets          : the allocation's target path on this market, when it is at hand; computed otherwise.
-    leverage_limit   : the most that the absolute weights of a target or a box may sum to.
-    periods_per_year : of the market, by default from its dates: 252 sessions, 52 weeks, 12 months; it annualises
-                       figures, and is that of the policy, if this goes by risk a year.
-    name             : of the backtest; by default the policy's short name.
-    Raises           : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
-                       and rows a year that are not the market's; PolicyError, naming the date, for weights that cannot
-                       be booked.
+    flows            : deposits and withdrawals.
+    start_weights    : (n,) weights to open in instead of the first target, fraction of NAV; in the market's order, or a
+                       Series with the name of every asset.
+    targets          : the allocation's target path on this market, if it is known already; computed otherwise.
+    leverage_limit   : maximum sum of the absolute weights of a target or a box.
+    periods_per_year : periods a year of the market, by default from its dates: 252 sessions, 52 weeks, 12 months; it
+                       annualises figures, and is that of the policy if the policy uses risk a year.
+    name             : name of the backtest; by default the policy's short name.
+    Raises           : ConfigError for a start outside the data, costs of another size, a wealth that is not positive,
+                       and periods a year that are not the market's; PolicyError, naming the date, for weights that
+                       cannot be booked.
     """
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
     found = rows_a_year(market.days)
@@ -298,8 +298,10 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
 def _play(
     inputs: EngineInputs, cash_units: float, ledger: Ledger
 ) -> tuple[tuple[str, ...], dict[int, Why] | None, dict[int, Array]]:
-    """Play all days, compiled or day by day; gives what triggered each booking, why a rule that was asked held, and
-    what cash could not pay.
+    """Run all days, compiled or day by day; gives triggers, reasons to hold, and unpaid orders.
+
+    Returns : the trigger of each booking; the reasons why a rule that was asked held; the orders that cash could
+              not pay.
     """
     rule = compiled_rule(inputs.policy)
     if rule is None:

@@ -20,9 +20,9 @@ from research.orders.lots.sizing import size, within_cash
 
 
 def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
-    """What is held after the close of row t, in quoted units.
+    """The holdings after the close of row t, in quoted units.
 
-    inputs     : what is played.
+    inputs     : inputs of the backtest.
     t          : row of the day.
     units      : (n,) units held.
     cash_units : units of cash held.
@@ -42,11 +42,11 @@ def orders(
 ) -> Array:
     """(n,) signed quoted units, buys positive, of the trade list at the close of row t.
 
-    inputs     : what is played.
+    inputs     : inputs of the backtest.
     t          : row of the day.
     units      : (n,) units held.
     cash_units : units of cash held.
-    ask        : gives the trade that is asked of a position, or None.
+    ask        : function that gives the trade that is asked of a position, or None.
     target     : (n,) fraction of NAV.
     """
     return size(position(inputs, t, units, cash_units), ask, target, inputs.name, greedy=True).units
@@ -55,7 +55,7 @@ def orders(
 def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:
     """Invest the wealth in whole lots at the close of the first row; gives (nav, cash_units, charges).
 
-    inputs  : what is played.
+    inputs  : inputs of the backtest.
     weights : (n,) to open in, fraction of NAV.
     before  : wealth, currency.
     ledger  : its opening row is written.
@@ -81,10 +81,10 @@ def fill(
 ) -> tuple[float, float, Array]:  # fmt: skip
     """Fill the orders of row `asked` at row t, where their lines can trade and cash can pay for them.
 
-    inputs  : what is played.
+    inputs  : inputs of the backtest.
     asked   : row of the decision.
     t       : row of the booking.
-    at_open : is it booked at the open?
+    at_open : True if it is booked at the open.
     wished  : (n,) signed quoted units of row `asked`, buys positive.
     units   : (n,) units held; written.
     cash    : held, currency.
@@ -128,7 +128,7 @@ def fill(
 def pay_in_lieu(inputs: EngineInputs, t: int, units: Array, trades: Array, charges: Array) -> float:
     """Pay out the fractions of units that the splits of row t leave of whole ones; gives what cash gets, currency.
 
-    inputs  : what is played.
+    inputs  : inputs of the backtest.
     t       : row of the day.
     units   : (n,) units held; written.
     trades  : (n,) currency, buys positive; written.

@@ -1,1 +1,1 @@
-"""What a backtest is worth: scores, intervals and verdicts, reconciled money, and the tables of figures."""
+"""Evaluation of a backtest: scores, intervals and verdicts, reconciled money, and the tables of figures."""

@@ -1,4 +1,4 @@
-"""The figures of one backtest, and of several: which are shown, in which order; as a table and as text."""
+"""The figures of one backtest, and of several: the selection, the order, the table and the text."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -49,9 +49,9 @@ KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe
 
 
 def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]:
-    """By group, the metrics of a backtest in the order of its table: every one that `score` computes is in a group.
+    """The metrics of a backtest by group, in the order of its table: each one that `score` computes is in a group.
 
-    benchmark : by which it is measured; those of ranges are left out where it has none.
+    benchmark : benchmark by which it is measured; metrics of ranges are left out where it has none.
     """
     if benchmark is not None and not benchmark.has_ranges:
         return {group: [m for m in found if m.key != OUTSIDE] for group, found in metric_groups().items()}
@@ -62,10 +62,10 @@ def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]
 
 
 def defined(keys: Sequence[str], scores: Mapping[str, Score]) -> list[Metric]:
-    """These metrics of backtests on the same days; where the test is shorter than a year, what it grew for the CAGR.
+    """These metrics of backtests on the same days; in a test shorter than a year, total growth replaces the CAGR.
 
-    keys   : of `METRICS`, such as `HEADLINE_FIGURES`.
-    scores : by name.
+    keys   : keys of `METRICS`, such as `HEADLINE_FIGURES`.
+    scores : scores by name.
     """
     missing = {key for scored in scores.values() for key in scored.undefined}
     return [METRICS[GROWN.get(key, key) if key in missing else key] for key in keys]
@@ -100,7 +100,7 @@ def backtest_figures(
 
     backtest : one policy on one market.
     scored   : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
-    folded   : those of the groups `FOLDED` too?
+    folded   : True to include those of the groups `FOLDED`.
     Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
     money-weighted growth, as far as there is one.
     """
@@ -136,7 +136,7 @@ def flow_figures(backtest: Backtest) -> dict[str, float]:
 
 
 def backtest_table(backtest: Backtest) -> pd.DataFrame:
-    """A row a figure: value in the unit beside it, net of costs unless labelled gross.
+    """A row for each figure: value in the unit beside it, net of costs unless labelled gross.
 
     Where a figure is not defined its value is missing, and a third column says why.
     """
@@ -152,10 +152,10 @@ def backtest_table(backtest: Backtest) -> pd.DataFrame:
 
 
 def not_available(scores: Mapping[str, Score], metrics: Sequence[Metric]) -> list[str]:
-    """Which of these metrics which backtests do not have, and why: a sentence a metric and reason.
+    """The metrics that backtests lack, and the reasons: a sentence for each metric and reason.
 
-    scores  : of each backtest, by name.
-    metrics : those that are shown.
+    scores  : scores of each backtest, by name.
+    metrics : the metrics that are shown.
     """
     sentences = []
     for metric in metrics:
@@ -170,7 +170,7 @@ def not_available(scores: Mapping[str, Score], metrics: Sequence[Metric]) -> lis
 
 
 def backtest_title(backtest: Backtest) -> str:
-    """Which policy was backtested, on which days, at what lag."""
+    """The policy that was backtested, the days and the lag."""
     dates, rows = backtest.dates, row_count(len(backtest.dates) - 1, backtest.periods_per_year)
     return (
         f"{backtest.name}: {long_name(backtest.policy)}; {counted(len(backtest.market.assets), 'asset')}, "

@@ -17,7 +17,7 @@ def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Ar
     A rule that trades past something else, such as the sum of a class or a tracking error, has none for a single line.
 
     played  : the backtest.
-    rows    : (D,) of its market.
+    rows    : (D,) rows of its market.
     Returns : (D, n) twice.
     """
     nothing = np.full((len(rows), len(played.market.assets)), np.nan)

@@ -1,6 +1,6 @@
-"""What the policies of a portfolio are measured against: its strategic target, its ranges, the price of tracking error.
+"""Benchmark of a portfolio's policies: its strategic target, its ranges, and the price of tracking error.
 
-What a reader compares them with, a policy or a series that the file names, is their `comparator`. `target_returns` is
+The policy or series that the file names for comparison is their `comparator`. `target_returns` is
 the return of a target that costs nothing; `losses` are the daily terms of J against it.
 """
 
@@ -19,14 +19,14 @@ from research.risk.measures import BPS
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """What all policies of one comparison are measured by.
+    """The benchmark by which all policies of one comparison are measured.
 
     strategic        : target path of the file's static target, rebalanced daily at no cost.
     lower            : (n,) lower end of the range of each line, fraction of NAV.
     upper            : (n,) upper end of the range of each line, fraction of NAV.
     tracking_penalty : price of tracking error (`research.risk.daily_loss`).
-    periods_per_year : by which figures are annualised.
-    comparator       : to which beta and the other relative figures are taken; None for the strategic target.
+    periods_per_year : number of periods by which figures are annualised.
+    comparator       : base of beta and the other relative figures; None for the strategic target.
     """
 
     strategic: TargetPath
@@ -44,12 +44,12 @@ class Benchmark:
 
     @property
     def compared_with(self) -> str:
-        """What relative figures are taken to, in words."""
+        """The base of relative figures, in words."""
         return STRATEGIC if self.comparator is None else self.comparator.name
 
     @property
     def has_ranges(self) -> bool:
-        """Has any line a range that it could leave?"""
+        """True if any asset has a range that it could leave."""
         return bool(np.isfinite([self.lower, self.upper]).any())
 
 
@@ -75,7 +75,7 @@ def market_history(benchmark: Benchmark, backtest: Backtest) -> Array:
 
 
 def comparator_in_test(benchmark: Benchmark, backtest: Backtest) -> Comparator:
-    """What the relative figures of a backtest are taken to, with its returns; the strategic target if nothing else."""
+    """The base of a backtest's relative figures, with its returns; the strategic target if the file names none."""
     if benchmark.comparator is not None:
         return benchmark.comparator
     return Comparator(STRATEGIC, target_returns(benchmark.strategic, backtest.market, backtest.first))

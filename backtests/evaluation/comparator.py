@@ -1,4 +1,4 @@
-"""What beta and the other relative figures of a comparison are taken to: the benchmark that its file names.
+"""Comparator of beta and the other relative figures of a comparison: the benchmark that its file names.
 
 It is not `evaluation.benchmark.Benchmark`, which holds the strategic target, the ranges and g, by which J, tracking
 error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling beta depends on the comparator.
@@ -24,7 +24,7 @@ STRATEGIC, NONE = "the strategic target", "none"
 class Comparator:
     """A return series beside the test's, or that there is none.
 
-    name    : in words, as "the policy quarterly" or "SPY"; "none" where there is none.
+    name    : its name in words, as "the policy quarterly" or "SPY"; "none" where there is none.
     returns : (D,) on the days of the test, fraction; None where there is none.
     """
 
@@ -76,7 +76,7 @@ def comparator_of(named: NamedBenchmark, first: int, play: Callable[[str], Backt
 
     named : by the file.
     first : market row of the last close before the test.
-    play  : gives the backtest of a policy by its name.
+    play  : function that gives the backtest of a policy by its name.
     """
     if named.kind == "strategic":
         return None

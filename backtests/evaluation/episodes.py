@@ -1,4 +1,4 @@
-"""What a backtest did in an episode of stress: return, drawdown, turnover, orders and cost between two closes."""
+"""Figures of a backtest in an episode of stress: return, drawdown, turnover, orders and cost between two closes."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ class HoldingWindows:
     other: str
 
     def table(self) -> pd.DataFrame:
-        """A row a length in years: windows, share with a positive difference, and least, median and most of them."""
+        """A row for each length in years: windows, share of positive differences, and their least, median and most."""
         rows = []
         for k in range(self.difference.shape[1]):
             values = self.difference[:, k]
@@ -43,7 +43,7 @@ class HoldingWindows:
         return pd.DataFrame(rows, columns=["years", "windows", "positive", "least", "median", "most"])
 
     def cells(self) -> pd.DataFrame:
-        """A row a window: start and end (YYYY-MM-DD), years, and difference, fraction a year."""
+        """A row for each window: start and end (YYYY-MM-DD), years, and difference, fraction a year."""
         s, k = np.nonzero(~np.isnan(self.difference))
         ends = self.ends.to_numpy()[s, k]
         return pd.DataFrame(

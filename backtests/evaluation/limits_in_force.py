@@ -1,4 +1,4 @@
-"""The limits of the target that is in force on a day: what was solved on the day of its refit.
+"""The limits of the target in force on a day: the programme solved on the day of its refit.
 
 day = limits_in_force(portfolio, "limited", as_of="2022-12-29")
 limits_used(day.programme)
@@ -23,12 +23,12 @@ from research.rules.protocol import held_by
 
 @dataclass(frozen=True, eq=False)
 class LimitsInForce:
-    """What a mean-variance allocation solved for the target in force.
+    """The programme that a mean-variance allocation solved for the target in force.
 
-    allocation : that gave it.
-    market     : up to the day of the refit.
-    answer     : of that day.
-    previous   : (n,) target before, what has left since spread over its class; None for the first.
+    allocation : allocation that gave the target.
+    market     : market up to the day of the refit.
+    answer     : answer of that day.
+    previous   : (n,) target before, with that of assets gone since spread over their class; None for the first.
     """
 
     allocation: MeanVariance
@@ -38,12 +38,12 @@ class LimitsInForce:
 
     @property
     def past(self) -> Past:
-        """Up to the day of the refit."""
+        """The market's past up to the day of the refit."""
         return self.market.past(len(self.market.dates) - 1)
 
     @cached_property
     def programme(self) -> DayProgramme:
-        """What was solved."""
+        """The programme that was solved."""
         return self.allocation.programme(self.past, self.previous)
 
     def frontiers(self, points: int) -> FrontierPair:
@@ -63,7 +63,7 @@ class LimitsInForce:
         return 100.0 * pd.DataFrame(others | own, index=list(self.market.assets))
 
     def without_previous(self) -> "LimitsInForce":
-        """The same without a target before: what another allocation scales or combines has one that is not known."""
+        """The programme without a target before: one that another allocation scales or combines has an unknown one."""
         return replace(self, previous=None)
 
     def of_lines(self, weights: Array) -> Array:
@@ -73,12 +73,12 @@ class LimitsInForce:
 
 
 def limits_in_force(portfolio: Portfolio, policy: str, as_of: str) -> LimitsInForce:
-    """What was solved for the target of a policy in force at the last close up to a date.
+    """The programme solved for the target of a policy in force at the last close up to a date.
 
-    portfolio : with its policies.
-    policy    : that holds a mean-variance allocation.
+    portfolio : portfolio with its policies.
+    policy    : name of a policy that holds a mean-variance allocation.
     as_of     : YYYY-MM-DD, from the first day of the test on.
-    Raises    : ConfigError for an unknown policy, and one that holds another allocation; what the allocation raises.
+    Raises    : ConfigError for an unknown policy, and one that holds another allocation; the errors of the allocation.
     """
     portfolio.check_policy(policy)
     allocation = held_by(portfolio.policies[policy], portfolio.strategic)
@@ -93,7 +93,7 @@ def limits_in_force(portfolio: Portfolio, policy: str, as_of: str) -> LimitsInFo
 
 
 def at_row(allocation: MeanVariance, path: TargetPath, market: Market, t: int) -> LimitsInForce:
-    """What was solved for the target in force at row `t` of a market. `path` is that of the allocation."""
+    """The programme solved for the target in force at row `t` of a market. `path` is that of the allocation."""
     answer, k = path.answer_at(t), int(path.row[t])
     seen = market.until(f"{answer.seen:%Y-%m-%d}")
     previous = carried(path.rows[k - 1], seen.past(len(seen.dates) - 1)) if k else None

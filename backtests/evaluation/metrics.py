@@ -1,4 +1,4 @@
-"""What each metric is: its name, its unit, how it is shown, which way is better, and how it is computed.
+"""Registry of the metrics: the name, unit, format, better direction and function of each.
 
 Scores, evidence, sweeps, sheets, the study of real markets and the headings of CSV files all read `METRICS`. A new
 metric is a function of `Measured` and a row of `METRICS`; it then stands in scores, tables, sheets and their JSON. A
@@ -64,7 +64,7 @@ class Measured:
 
     @property
     def periods_per_year(self) -> float:
-        """By which figures are annualised."""
+        """Number of periods by which figures are annualised."""
         return self.benchmark.periods_per_year
 
     @property
@@ -74,7 +74,7 @@ class Measured:
 
     @property
     def calendar_days(self) -> float:
-        """From the close before the first return to the last."""
+        """Number of calendar days from the close before the first return to the last."""
         dates = self.backtest.dates
         return float((dates[-1] - dates[0]).days)
 
@@ -134,7 +134,7 @@ class Measured:
 
     @cached_property
     def curve(self) -> Mapping[str, float]:
-        """What one compiled pass over the path gives, net of costs (`curve_measures`); NaN where not defined."""
+        """The figures of one compiled pass over the path, net of costs (`curve_measures`); NaN where not defined."""
         found = curve_measures(
             self.backtest.growth_path, self.cash, days=self.days, periods_per_year=self.periods_per_year
         )
@@ -268,14 +268,14 @@ class Metric(Column):
     """A number by which backtests are judged.
 
     short             : its name where there is little room; by default the label up to its first comma.
-    lower_is_better   : of two policies, is the one with the lower number the better one?
-    of                : its function; None where it is taken from elsewhere than `Measured`.
-    of_portfolio      : does it need the strategic target of a portfolio? A backtest by itself then has none.
+    lower_is_better   : True if the policy with the lower number is the better one of two.
+    of                : its function; None where it is computed from something other than `Measured`.
+    of_portfolio      : True if it needs the strategic target of a portfolio; a backtest by itself then has none.
     rounding          : differences between policies of so much or less come from rounding, in the unit of the record;
                         None where policies are not compared by it.
     difference_digits : digits of a difference, where they are not those of the number.
-    interval          : what stands beside it, as `backtests.inference.intervals` finds it; "" where there is none.
-    no_interval       : why there is none.
+    interval          : its interval, as `backtests.inference.intervals` finds it; "" where there is none.
+    no_interval       : the reason why there is none.
     """
 
     short: str = ""
@@ -310,7 +310,7 @@ class Metric(Column):
 
     @property
     def counted_unit(self) -> str:
-        """Its unit where no label stands beside it: what is counted, of a count."""
+        """Its unit where no label stands beside it: for a count, the name of the things counted."""
         return f"{self.narrow} {self.unit}" if self.unit == "a year" else self.unit
 
     @property
@@ -320,7 +320,7 @@ class Metric(Column):
 
     @property
     def difference(self) -> Column:
-        """How the difference of two policies is shown."""
+        """The format of the difference of two policies."""
         digits = self.digits if self.difference_digits is None else self.difference_digits
         return Column(self.key, self.name, self.unit.replace("%", "points"), self.factor, digits)
 
@@ -495,5 +495,5 @@ COST_PARTS: Mapping[str, Metric] = {
 
 
 def lower_is_better(key: str) -> bool:
-    """Is the lower number the better one? So it is of a column that is no metric."""
+    """True if the lower number is the better one, as it is of a column that is no metric."""
     return key not in METRICS or METRICS[key].lower_is_better

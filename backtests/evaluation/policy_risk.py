@@ -1,4 +1,4 @@
-"""What a policy could have lost, and when: its deepest drawdowns, calendar months, rolling year, and worst days."""
+"""Possible losses of a policy and their dates: deepest drawdowns, calendar months, rolling year, and worst days."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,17 +44,17 @@ class PolicyRisk:
     """Risk of one policy over the D days of its test, net of costs unless said otherwise.
 
     dates     : (D + 1,) closes, the opening one first.
-    returns   : (D,) daily, fraction.
+    returns   : (D,) daily returns, fraction.
     drawdowns : the deepest ones, deepest first, with rows of `dates`.
-    months    : a row a calendar month: period ("2015-01"), return (fraction), incomplete (whether it may be).
-    years     : likewise, a row a calendar year.
+    months    : a row for each calendar month: period ("2015-01"), return (fraction), incomplete (True if it may be).
+    years     : likewise, a row for each calendar year.
     window    : returns in a rolling year.
     rolling   : by measure ("volatility", "sharpe", "tracking_error", "beta"), (D - window + 1,) of the year up to each
                 of the last days; fractions a year and ratios. Tracking error is before costs, to the strategic target;
                 beta is net of costs, to the benchmark.
     tails     : by level, VaR and CVaR of a day.
-    undefined : by measure and by level, why there is none.
-    benchmark : of beta, in words.
+    undefined : by measure and by level, the reason why there is none.
+    benchmark : benchmark of beta, in words.
     extremes  : by length of period, the best and the worst.
     """
 
@@ -77,7 +77,7 @@ class PolicyRisk:
 
     @property
     def constant(self) -> bool:
-        """Are all daily returns equal, to rounding?"""
+        """True if all daily returns are equal, to rounding."""
         return bool(np.ptp(self.returns) <= SERIES)
 
 

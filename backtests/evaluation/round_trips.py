@@ -17,7 +17,7 @@ Closed = tuple[float, float, float, float, float]  # units, invested, pnl, retur
 
 @dataclass
 class _Position:
-    """What is held of one line: signed units, what they cost a unit, fees paid for them, and their mean day."""
+    """The holding of one asset: signed units, cost a unit, fees paid for them, and their mean day."""
 
     units: float = 0.0
     price: float = 0.0
@@ -25,12 +25,12 @@ class _Position:
     day: float = 0.0
 
     def book(self, units: float, value: float, fee: float, day: float) -> Closed | None:
-        """Book an order; gives what it closed, or None.
+        """Book an order; gives the part of the position that it closed, or None.
 
-        units : signed, buys positive.
-        value : of them, currency, signed likewise.
-        fee   : of the order, currency.
-        day   : of the order, days since 1970.
+        units : units of the order, signed; buys positive.
+        value : value of these units, currency, signed likewise.
+        fee   : fee of the order, currency.
+        day   : day of the order, days since 1970.
         """
         size = min(abs(units), abs(self.units))
         if self.units * units >= 0.0 or size <= RESIDUE * abs(units):

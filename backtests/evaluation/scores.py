@@ -1,4 +1,4 @@
-"""What one backtest was worth: every metric of the registry that has a function, and the daily terms of J."""
+"""Scores of one backtest: every metric of the registry that has a function, and the daily terms of J."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ class Score:
 
     Fractions are a year, costs and J bp a year, unless the metric says otherwise; net of costs unless named gross.
 
-    values    : by metric, those that are defined.
+    values    : the defined metrics, by key.
     drawdown  : the maximum drawdown with its rows.
     losses    : (D,) daily terms of J, bp a year.
-    undefined : by metric, why the backtest has no such figure.
+    undefined : the reason why the backtest has no such figure, by metric.
     """
 
     values: Mapping[str, float]
@@ -62,5 +62,5 @@ def score(backtest: Backtest, benchmark: Benchmark, only: Collection[str] = METR
 
 
 def table(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> pd.DataFrame:
-    """A column a policy, a row a figure."""
+    """A column for each policy, a row for each figure."""
     return pd.DataFrame({name: s.figures(backtests[name].dates) for name, s in scores.items()})

@@ -13,11 +13,11 @@ MOST = 10  # days
 
 @dataclass(frozen=True)
 class OnDay:
-    """What one policy did on one day.
+    """The result of one policy on one day.
 
     value    : its return, net of costs, fraction.
-    turnover : one-way, of what was booked that day; 0.0 where nothing was.
-    next     : one-way, of what was booked at the next close; None after the last.
+    turnover : one-way turnover of the orders booked that day; 0.0 where there were none.
+    next     : one-way turnover of the orders booked at the next close; None after the last.
     """
 
     value: float
@@ -28,10 +28,10 @@ class OnDay:
 def worst_days(
     backtests: Mapping[str, Backtest], reference: str, most: int = MOST
 ) -> dict[pd.Timestamp, dict[str, OnDay]]:
-    """By day, the days of the lowest net returns of the reference first: by policy, what it did.
+    """The results of each policy on the days of the reference's lowest net returns, lowest first, by day.
 
     backtests : by name, on the same days.
-    reference : whose worst days they are.
+    reference : name of the policy whose worst days are taken.
     most      : number of days; fewer where the test has fewer. Days of gain are left out.
     """
     returns, dates = backtests[reference].net_returns, backtests[reference].dates[1:]

@@ -1,1 +1,1 @@
-"""What is not known of figures: intervals, tests, and corrections for what was tried."""
+"""Uncertainty of figures: intervals, tests, and corrections for the number of trials."""

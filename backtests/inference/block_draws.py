@@ -55,8 +55,8 @@ HOUSE = Resampling()
 def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
     """(reps, C) mean of each column over the days of each draw, in its own unit.
 
-    columns    : (T, C) a row a day, each column in its own unit.
-    resampling : of the days. The first draws of many are those of few.
+    columns    : (T, C) a row for each day, each column in its own unit.
+    resampling : resampling of the days. The first draws of many are those of few.
     Raises     : DataError if T is less than two blocks.
 
     A block starts on any day with equal probability, and one that reaches the last day continues at the first.

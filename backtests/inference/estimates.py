@@ -73,13 +73,13 @@ class EstimateWithTest(Estimate):
 
 @dataclass(frozen=True)
 class NotAvailable:
-    """What could not be estimated.  reason : why, and what would be needed."""
+    """A result that could not be estimated.  reason : the cause, and what would be needed."""
 
     reason: str
 
 
 def or_why_not(estimated: Callable[[], Found]) -> Found | NotAvailable:
-    """What `estimated` gives; or, where the data do not allow it (DataError), the reason.
+    """The result of `estimated`; or, where the data do not allow it (DataError), the reason.
 
     >>> or_why_not(lambda: 1.0)
     1.0

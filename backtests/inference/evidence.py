@@ -1,10 +1,10 @@
-"""How sure are we: policies compared on the same days, in pairs.
+"""Paired evidence on policies compared on the same days.
 
-Of the loss J, intervals and tests come from the slowest waves of its daily terms (`backtests.inference.slow_waves`):
+For the loss J, intervals and tests come from the slowest waves of its daily terms (`backtests.inference.slow_waves`):
 episodes of months make it, and blocks of days are too short for them. For growth and Sharpe ratio, history is drawn
 again in blocks of days (`backtests.inference.block_draws`): one set of draws for all policies, so that what they share
 cancels in their differences. A policy more or less in the comparison changes no bit of another's figures or intervals.
-Only what is said of many policies at once (Holm's p, the words) depends on how many there are.
+Only statements about many policies at once (Holm's p, the words) depend on their number.
 """
 
 import math
@@ -40,9 +40,9 @@ class Difference(EstimateWithTest):
 
     lower, upper : interval of the pair, not widened for the number of policies compared; infinite where the test holds
                    too few episodes to know that end.
-    p            : of no difference; 1 - level or less where the interval leaves zero out.
+    p            : p-value of no difference; 1 - level or less where the interval leaves zero out.
     p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
-    verdict      : by `p_holm` at 1 - level; "not available" where there is no test: its interval and p are NaN.
+    verdict      : verdict by `p_holm` at 1 - level; "not available" where there is no test: its interval and p are NaN.
     """
 
     p_holm: float
@@ -59,15 +59,15 @@ class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
     names      : P policies.
-    reference  : the one with which the others are compared.
-    estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
-    losses     : J of each, with what is not known of it.
-    draws      : (reps, P) by each other metric: the same figures on each draw. A row is one draw for all policies.
+    reference  : name of the policy with which the others are compared.
+    estimates  : (P,) figures by metric of `COMPARED`, in the unit of the record.
+    losses     : J of each policy, with its uncertainty.
+    draws      : (reps, P) the same figures on each draw, by each other metric. A row is one draw for all policies.
     days       : T.
-    resampling : of the days.
-    level      : of the intervals; the words are at 1 - level, after Holm.
+    resampling : resampling of the days.
+    level      : level of the intervals; the words are at 1 - level, after Holm.
     ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
-    long_run   : J as all history would have it, and the volatilities of the market; or None.
+    long_run   : J averaged over all history, and the volatilities of the market; or None.
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
@@ -100,7 +100,7 @@ class Evidence:
         return replace(self, reference=reference)
 
     def figures(self, metric: str) -> dict[str, Estimate]:
-        """By policy: its own figure and its interval, by the error of J or of a ratio, else the draws' percentiles."""
+        """The figure of each policy with its interval, by the error of J or of a ratio, else the draws' percentiles."""
         if metric == LOSS:
             return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
         if metric == "sharpe" and self.ratios is not None:
@@ -112,7 +112,7 @@ class Evidence:
         }
 
     def differences(self, metric: str) -> dict[str, Difference]:
-        """By policy other than the reference: its difference to the reference, with interval, p and word."""
+        """The difference of each other policy to the reference, with interval, p and verdict."""
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0
@@ -192,7 +192,7 @@ def paired_evidence(
 ) -> Evidence:
     """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
 
-    names            : of the P policies.
+    names            : names of the P policies.
     losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
     returns          : (T, P) simple returns net of costs, fraction.
     cash             : (T,) simple return of cash, fraction.
@@ -200,14 +200,14 @@ def paired_evidence(
     span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
                        its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
                        rates.
-    periods_per_year : by which figures are annualised.
-    limited          : (P,) or one for all, whether a policy has shown the largest drift that it allows, so that its J
-                       is known from above too (`backtests.inference.slow_waves`).
+    periods_per_year : number of periods by which figures are annualised.
+    limited          : (P,) or one for all, True if a policy has shown the largest drift that it allows, so that its J
+                       has a known upper bound too (`backtests.inference.slow_waves`).
     market           : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and
-                       what that explains of J is no error.
-    elasticity       : (P,) or one for all, by how many per cent J grows with a variance that is one per cent higher.
-    resampling       : of the days.
-    level            : of the intervals.
+                       the part of J that it explains is no error.
+    elasticity       : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
+    resampling       : resampling of the days.
+    level            : level of the intervals.
     Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
                        naming the policy; ConfigError for names, reference, level, span or periods.
     """
@@ -322,7 +322,7 @@ def _adjusted(p: Sequence[float]) -> list[float]:
 
 
 def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
-    """The verdict on a difference with this p-value: significant at 1 - `level`, and for the better or the worse?"""
+    """The verdict on a difference with this p-value: its significance at 1 - `level`, and its sign."""
     if p != p:
         return "not available"
     if p > 1.0 - level:
@@ -331,7 +331,7 @@ def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
 
 
 def _is_untold(one: EstimateWithTest) -> bool:
-    """Are both ends unknown, or the only end that would tell the difference from zero?"""
+    """True if both ends are unknown, or the only end that would distinguish the difference from zero is."""
     if math.isinf(one.lower):
         return math.isinf(one.upper) or one.value > 0.0
     return math.isinf(one.upper) and one.value < 0.0

@@ -28,8 +28,8 @@ def mean_over_dates(values: Array, horizon: int = 1, level: float = 0.95) -> Est
 
     values  : (D,) or (D, n), the mean of a row is that of its date; NaN counts nowhere.
     horizon : rows over which an outcome reaches: 1 where outcomes do not overlap.
-    level   : of the interval.
-    Raises  : DataError for fewer than 24 dates or six horizons; ConfigError for a horizon or a level that is none.
+    level   : level of the interval.
+    Raises  : DataError for fewer than 24 dates or six horizons; ConfigError for an invalid horizon or level.
     Source  : Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice, Journal of Business
               and Economic Statistics 36(4): equal-weighted cosines, 0.4 T^(2/3) of them (equation 4), Student's t.
     """
@@ -55,11 +55,11 @@ def out_of_sample_r2(
 ) -> EstimateWithTest:
     """1 − Σ (r − f)² / Σ (r − b)², of forecasts f of outcomes r, all (D,) or (D, n), against the benchmark forecasts b.
 
-    A date counts once, however many lines it has.
-    p      : of forecasts no better than the benchmark, one-sided: a model with parameters to estimate errs more than a
-             benchmark without, even where it is true, and the test adds this back. So p may be small where the value
-             is below zero: something was foreseen, and more was lost to estimating it. It is 1 where the forecasts are
-             the benchmark's but for rounding.
+    A date counts once, however many assets it has.
+    p      : p-value of forecasts no better than the benchmark, one-sided: a model with parameters to estimate errs more
+             than a benchmark without, even where it is true, and the test adds this back. So p may be small where the
+             value is below zero: something was foreseen, and more was lost to estimating it. It is 1 where the
+             forecasts are the benchmark's but for rounding.
     Source : Campbell and Thompson (2008), Predicting excess stock returns out of sample, Review of Financial Studies
              21(4), equation 1; the test: Clark and West (2007), Approximately normal tests for equal predictive
              accuracy in nested models, Journal of Econometrics 138, equation 3.1.

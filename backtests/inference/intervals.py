@@ -1,4 +1,4 @@
-"""The interval of every figure of a comparison: what it is, how it was found, or why there is none.
+"""The interval of every figure of a comparison: its kind, its method, or the reason why there is none.
 
 `METRICS` says of each metric whether it has an interval and what kind; here each is found, once for all policies.
 """
@@ -46,12 +46,12 @@ ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval 
 def intervals(
     played: Mapping[str, Backtest], benchmark: Benchmark, evidence: Evidence, drawdowns: Array | NotAvailable
 ) -> dict[str, dict[str, Interval]]:
-    """By metric of `METHODS` and by policy: the figure with its interval, in the unit of the record, or why not.
+    """By metric of `METHODS` and by policy: the figure with its interval, in the unit of the record, or the reason.
 
     played    : backtests by name, all on the same days.
-    benchmark : what they are measured by.
-    evidence  : of the same policies.
-    drawdowns : as `drawn_drawdowns` gives them.
+    benchmark : benchmark by which they are measured.
+    evidence  : evidence of the same policies.
+    drawdowns : drawdowns as `drawn_drawdowns` gives them.
     """
     found: dict[str, dict[str, Interval]] = {metric: {} for metric in METHODS}
     for metric in evidence.estimates:
@@ -83,7 +83,7 @@ def drawn_drawdowns(played: Mapping[str, Backtest], evidence: Evidence) -> Array
     """(reps, P) maximum drawdown of the policies on drawn histories, fraction, the same days for all; or why not.
 
     played   : backtests by name, all on the same days.
-    evidence : of the same policies.
+    evidence : evidence of the same policies.
     """
     resampling = replace(evidence.resampling, reps=min(evidence.resampling.reps, MOST_DRAWS))
     returns = [one.net_returns for one in played.values()]
@@ -97,11 +97,11 @@ def drawn_drawdowns(played: Mapping[str, Backtest], evidence: Evidence) -> Array
 def interval_records(
     shown: Sequence[Metric], found: Mapping[str, Mapping[str, Interval]], evidence: Evidence
 ) -> dict[str, dict[str, Any]]:
-    """The same as plain values, by metric: its kind and method and the ends for each policy; or why there is none.
+    """The intervals as plain values, by metric: kind, method and the ends for each policy; or the reason why none.
 
     shown    : metrics with an interval and without.
     found    : intervals by metric and policy.
-    evidence : of the same policies.
+    evidence : evidence of the same policies.
     """
     records: dict[str, dict[str, Any]] = {}
     for metric in shown:

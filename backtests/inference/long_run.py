@@ -1,4 +1,4 @@
-"""The loss J at other variances of the market than that of a test: what it is in the long run."""
+"""The loss J at other variances of the market than that of a test, such as the long-run one."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ UNTOLD = 0.3  # error of an elasticity that no theory gives: so far apart are th
 
 @dataclass(frozen=True, eq=False)
 class Elasticity:
-    """By how many per cent the loss J of P policies grows with a variance of the market that is one per cent higher.
+    """The percentage by which J of P policies grows with a variance of the market that is one per cent higher.
 
     value : (P,).
     error : (P,) standard errors.
@@ -30,8 +30,8 @@ class Elasticity:
 class LongRun:
     """J of policies in the market of all history.
 
-    tested     : volatility of the market in the test, a year: at it J and its intervals are stated.
-    volatility : of the market over windows of history as long as the test, a year.
+    tested     : volatility of the market in the test, a year, at which J and its intervals are stated.
+    volatility : volatility of the market over windows of history as long as the test, a year.
     figures    : J at that volatility by policy, bp a year, with its interval.
     """
 
@@ -41,30 +41,30 @@ class LongRun:
 
     @property
     def at_test(self) -> str:
-        """Where intervals of J are stated, in words."""
+        """The volatility at which intervals of J are stated, in words."""
         return f"at {percent(self.tested)} volatility"
 
     @property
     def at_history(self) -> str:
-        """Where the figures are."""
+        """The volatility at which the figures are stated, in words."""
         return f"at {percent(self.volatility)} volatility"
 
 
 def long_run(
     names: Sequence[str], losses: SlowMeans, elasticity: Elasticity, history: Array, days: int, level: float
 ) -> LongRun:
-    """J as tests of this length have it on average over all history, and not in this one alone.
+    """J of tests of this length on average over all history, and not in this one alone.
 
     J grows as a power of the variance of the market: its long-run mean is J / V^e times the mean of V^e over windows.
     It errs as J at the variance of the test does, as the mean of the variance over history does, and, the further that
     is from the test, as the elasticity e does.
 
-    names      : of the P policies.
+    names      : names of the P policies.
     losses     : their J in the test.
-    elasticity : of each to the variance.
+    elasticity : elasticity of each J to the variance.
     history    : (H,) squared returns of the market, a year, up to the end of the test; H >= days.
-    days       : of the test.
-    level      : of the intervals.
+    days       : number of days of the test.
+    level      : level of the intervals.
     """
     summed = np.concatenate([[0.0], np.cumsum(history)])
     windows = (summed[days:] - summed[:-days]) / days

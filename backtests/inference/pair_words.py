@@ -1,4 +1,4 @@
-"""Sentences about intervals and pairs: what has no interval and why, what difference could be found, what SPA says."""
+"""Sentences about intervals and pairs: figures without an interval, detectable differences, and the SPA test."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ DETECTED = ("growth", "sharpe")  # of which the smallest difference that could b
 
 
 def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, Interval]]) -> list[str]:
-    """Why figures have no interval, a sentence for each reason: of metrics that have none, then of single policies.
+    """The reasons why figures have no interval, a sentence for each: first for whole metrics, then for policies.
 
     shown : the metrics of a table.
     found : intervals by metric and policy.
@@ -36,11 +36,11 @@ def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, I
 
 
 def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
-    """The smallest differences in CAGR and Sharpe ratio that a test as long would find; "" without pairs.
+    """The smallest differences in CAGR and Sharpe ratio that a test of this length finds; "" without pairs.
 
-    pairs  : by policy.
-    chosen : the policy of whose pair it is said; where it has none, that with the smallest detectable growth.
-    periods_per_year : of the market.
+    pairs  : pairs by policy.
+    chosen : the policy whose pair is used; where it has none, the pair with the smallest detectable growth.
+    periods_per_year : number of periods a year of the market.
     """
     if not pairs:
         return ""
@@ -87,7 +87,7 @@ def p_words(p: float) -> str:
 
 
 def not_available(pairs: Mapping[str, Pair]) -> list[str]:
-    """Why differences of pairs are not available, a sentence for each reason."""
+    """The reasons why differences of pairs are not available, a sentence for each."""
     reasons: dict[str, dict[str, list[str]]] = {}
     for name, pair in pairs.items():
         for metric, each in pair.differences.items():

@@ -27,9 +27,9 @@ from research.risk import sharpe
 class PairedSharpe:
     """Sharpe ratios of P policies on T days.
 
-    excess           : (P, T) returns over cash, net of costs, fraction: a row a policy.
-    periods_per_year : by which ratios are annualised.
-    resampling       : of the days; the blocks of Ledoit and Wolf are of equal length.
+    excess           : (P, T) returns over cash, net of costs, fraction: a row for each policy.
+    periods_per_year : number of periods by which ratios are annualised.
+    resampling       : resampling of the days; the blocks of Ledoit and Wolf are of equal length.
     """
 
     excess: Array
@@ -43,7 +43,7 @@ class PairedSharpe:
         """The ratio of a policy by Lo (2002), annualised with its autocorrelation.
 
         policy : its row.
-        level  : of the interval.
+        level  : level of the interval.
         """
         return or_why_not(lambda: sharpe_with_error(self.excess[policy], self.periods_per_year, level=level))
 
@@ -51,7 +51,7 @@ class PairedSharpe:
         """The ratio of a policy annualised by √periods_per_year, as tables have it, with Lo's error; or with NaN.
 
         policy : its row.
-        level  : of the interval.
+        level  : level of the interval.
         """
         value, found = self._ratio(policy), self.own(policy, level)
         if isinstance(found, NotAvailable):
@@ -63,7 +63,7 @@ class PairedSharpe:
         """The ratio of policy `one` less that of `two`, by Ledoit and Wolf (2008).
 
         one, two : rows.
-        level    : of the interval, which is that of the test.
+        level    : level of the interval, which is that of the test.
         """
         if (one, two, level) not in self._found:
             x, y = self.excess[one], self.excess[two]
@@ -73,10 +73,10 @@ class PairedSharpe:
         return self._found[one, two, level]
 
     def memmel(self, one: int, two: int, level: float) -> SharpeDifference | NotAvailable:
-        """The same as for independent normal days, by Memmel (2003).
+        """The difference as for independent normal days, by Memmel (2003).
 
         one, two : rows.
-        level    : of the interval.
+        level    : level of the interval.
         """
         x, y = self.excess[one], self.excess[two]
         return or_why_not(lambda: memmel(x, y, self.periods_per_year, level=level))
@@ -87,7 +87,7 @@ class PairedSharpe:
         NaN where there is no test; 1 and 0 for equal ratios, which are those of the same or of leveraged returns.
         policies : rows.
         base     : row of the reference.
-        level    : of the intervals.
+        level    : level of the intervals.
         """
         p, half = np.full(len(policies), np.nan), np.full(len(policies), np.nan)
         for k, policy in enumerate(policies):

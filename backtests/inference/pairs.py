@@ -1,4 +1,4 @@
-"""Each policy against the reference: how alike they are, in what they differ, and what difference could be found.
+"""Each policy against the reference: correlation, differences, and the smallest differences that could be found.
 
 The test of Sharpe ratios is that of Ledoit and Wolf everywhere; Memmel's z stands beside it as the classical number,
 without a p of its own.
@@ -40,14 +40,14 @@ METHODS: Mapping[str, str] = {  # how the difference of a metric is tested
 class Pair:
     """A policy against the reference, on the same days; differences are the policy's figure less the reference's.
 
-    policy, reference : names.
-    days        : of the test.
-    correlation : of their daily returns over cash.
-    differences : by metric of `METHODS`, in the unit of the record, or why there is none: `Difference` with a p of its
+    policy, reference : names of the policy and the reference.
+    days        : number of days of the test.
+    correlation : correlation of their daily returns over cash.
+    differences : by metric of `METHODS`, in the unit of the record, or the reason why not: `Difference` with a p of its
                   own and Holm's over all pairs; of the maximum drawdown, the range expected in another such period.
-    memmel      : the test of Sharpe ratios for independent normal days, or why there is none.
+    memmel      : the test of Sharpe ratios for independent normal days, or the reason why there is none.
     detectable  : by metric, growth and Sharpe ratio: the smallest true difference that a test of this pair alone finds
-                  with probability `POWER`; or why there is none.
+                  with probability `POWER`; or the reason why not.
     """
 
     policy: str
@@ -59,7 +59,7 @@ class Pair:
     detectable: Mapping[str, float | NotAvailable]
 
     def record(self) -> dict[str, Any]:
-        """The same as plain values: what is not available is null, and its reason stands under `not_available`."""
+        """The same as plain values: unavailable figures are null, with the reason under `not_available`."""
         reasons = {k: d.reason for k, d in self.differences.items() if isinstance(d, NotAvailable)}
         return {
             "policy": self.policy,
@@ -76,12 +76,13 @@ class Pair:
 def pairs(
     played: Mapping[str, Backtest], evidence: Evidence, ratios: PairedSharpe, drawdowns: Array | NotAvailable
 ) -> dict[str, Pair]:
-    """By policy other than the reference of `evidence`, its pair with the reference.
+    """The pair of each policy with the reference of `evidence`, by policy.
 
     played    : backtests by name, all on the same days.
-    evidence  : of the same policies.
-    ratios    : of the same policies.
-    drawdowns : (reps, P) of drawn histories, or why there are none, as `intervals.drawn_drawdowns` gives them.
+    evidence  : evidence of the same policies.
+    ratios    : Sharpe ratios of the same policies.
+    drawdowns : (reps, P) maximum drawdowns of drawn histories, or the reason why not, as `intervals.drawn_drawdowns`
+                gives them.
     """
     names, reference, level = list(played), evidence.reference, evidence.level
     base = names.index(reference)
@@ -121,9 +122,9 @@ def pairs(
 
 
 def any_grows_faster(evidence: Evidence, returns: Mapping[str, Array]) -> SuperiorAbility | NotAvailable:
-    """Hansen's test that no policy has a higher expected log return than the reference; or why there is none.
+    """Hansen's test that no policy has a higher expected log return than the reference; or the reason why not.
 
-    evidence : of the policies.
+    evidence : evidence of the policies.
     returns  : by policy, (T,) simple returns above −1, fraction; a policy with those of the reference does not count.
     """
     base = returns[evidence.reference]
@@ -135,13 +136,13 @@ def any_grows_faster(evidence: Evidence, returns: Mapping[str, Array]) -> Superi
 
 
 def any_loses_less(evidence: Evidence) -> SuperiorAbility | NotAvailable:
-    """The same that no policy has a lower J than the reference, with the errors and the law that judge J elsewhere.
+    """The test that no policy has a lower J than the reference, with the errors and the law that judge J elsewhere.
 
     The statistic is the largest Student's t of the logarithm of the ratio to each policy, its law that of policies with
-    equal means (`slow_waves.ratios_among_equals`). A policy whose J is known from below only cannot show the reference
+    equal means (`slow_waves.ratios_among_equals`). A policy whose J has no known upper bound cannot show the reference
     to be worse. As in Hansen's test, policies that are clearly worse do not count.
 
-    evidence : of the policies.
+    evidence : evidence of the policies.
     """
     slow, base = evidence.losses, evidence.names.index(evidence.reference)
     others = [p for p in range(len(evidence.names)) if p != base and slow.ratio(base, p) != 0.0]

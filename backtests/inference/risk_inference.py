@@ -37,11 +37,11 @@ def risk_with_error(
     """Volatility ("volatility", a year) and CVaR 95 % ("cvar95", a period) of a series, each with its interval.
 
     returns          : (T,) simple returns, fraction.
-    periods_per_year : by which volatility is annualised.
-    waves            : of the error, see `wave_error`.
-    level            : of the intervals, which are symmetric in logarithms.
-    Raises           : DataError for fewer than 250 periods, for what is not finite or does not vary, and where the
-                       worst twentieth of the periods are gains on average; ConfigError for periods, waves or level.
+    periods_per_year : number of periods by which volatility is annualised.
+    waves            : number of waves of the error, see `wave_error`.
+    level            : level of the intervals, which are symmetric in logarithms.
+    Raises           : DataError for fewer than 250 periods, for returns that are not finite or do not vary, and where
+                       the worst twentieth of the periods are gains on average; ConfigError for periods, waves or level.
     """
     x = checked_series(returns, "returns", LEAST)
     quantile = _quantile(periods_per_year, waves, level)
@@ -65,9 +65,9 @@ def risk_difference(
     """Volatility and CVaR of one series less those of another on the same periods, with intervals and tests.
 
     one, two         : (T,) simple returns of the same periods, fraction.
-    periods_per_year : by which volatility is annualised.
-    waves            : of the errors, see `wave_error`.
-    level            : of the intervals, which the tests invert.
+    periods_per_year : number of periods by which volatility is annualised.
+    waves            : number of waves of the errors, see `wave_error`.
+    level            : level of the intervals, which the tests invert.
     Raises           : DataError as `risk_with_error`, for series of different lengths, and for identical ones: no test
                        of a difference exists; ConfigError for periods, waves or level.
     """
@@ -96,9 +96,9 @@ def predicted_cvar(
     """CVaR 95 % of a series, a period, and a *predictive range* of that of another history as long.
 
     returns : (T,) simple returns, fraction.
-    waves   : of the error, see `wave_error`.
-    level   : of the range, which is symmetric in logarithms.
-    Raises  : as `risk_with_error`.
+    waves   : number of waves of the error, see `wave_error`.
+    level   : level of the range, which is symmetric in logarithms.
+    Raises  : the errors of `risk_with_error`.
 
     The other history strays from the truth as far as this one does: its variance about this estimate is twice the
     estimate's own, and the range √2 times as wide as the interval of `risk_with_error`.
@@ -109,7 +109,7 @@ def predicted_cvar(
 
 
 def _quantile(periods_per_year: float, waves: int, level: float) -> float:
-    """Of Student's t at `level`, two-sided. Raises ConfigError for what cannot be asked."""
+    """The two-sided quantile of Student's t at `level`. Raises ConfigError for invalid arguments."""
     from scipy.special import stdtrit
 
     check_positive(periods_per_year=periods_per_year)
@@ -158,13 +158,13 @@ def predicted_drawdown(
     """The maximum drawdown of a series, and a *predictive range* of that of another history as long.
 
     returns    : (T,) simple returns, fraction.
-    resampling : of the days.
-    level      : of the range.
-    Raises     : DataError for fewer than 250 periods or two blocks, for what is not finite, loses everything or does
-                 not vary; ConfigError for the level.
+    resampling : resampling of the days.
+    level      : level of the range.
+    Raises     : DataError for fewer than 250 periods or two blocks, for returns that are not finite, lose everything or
+                 do not vary; ConfigError for the level.
 
-    A history has no true drawdown to be covered. The range is of histories that are drawn from draws: once for what is
-    not known of the mean and the variance, and once for what the next history makes of them.
+    A history has no true drawdown to be covered. The range is of histories that are drawn from draws: once for the
+    uncertainty of the mean and the variance, and once for the course of the next history.
     """
     check_level(level)
     x = checked_history(returns, resampling)
@@ -172,10 +172,10 @@ def predicted_drawdown(
 
 
 def checked_history(returns: ArrayLike, resampling: Resampling) -> Array:
-    """A series (T,) of which drawdowns can be predicted. Raises DataError as `predicted_drawdown`.
+    """A series (T,) with predictable drawdowns. Raises DataError as `predicted_drawdown`.
 
     returns    : (T,) simple returns, fraction.
-    resampling : of the days.
+    resampling : resampling of the days.
     """
     x = checked_series(returns, "returns", max(LEAST, 2 * resampling.block))
     if x.min() <= -1.0:
@@ -188,7 +188,7 @@ def in_range(returns: Array, drawn: Array, level: float) -> Estimate:
 
     returns : (T,) simple returns, fraction.
     drawn   : (reps,) maximum drawdowns of drawn histories, fraction.
-    level   : of the range.
+    level   : level of the range.
     """
     lower, upper = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return Estimate(max_drawdown(nav_path(returns)).depth, float(lower), float(upper), level)
@@ -197,8 +197,9 @@ def in_range(returns: Array, drawn: Array, level: float) -> Estimate:
 def twice_drawn_drawdowns(returns: Array, resampling: Resampling) -> Array:
     """(reps, P) maximum drawdown, fraction, never positive, of draws of draws; the same days for all P series.
 
-    returns    : (T, P) simple returns above −1, fraction. A series more changes no bit of the others.
-    resampling : of the days; blocks of each of the two draws are twice as long, so that both together have its mean.
+    returns    : (T, P) simple returns above −1, fraction. An additional series changes no bit of the others.
+    resampling : resampling of the days; blocks of each of the two draws are twice as long, so that both together have
+                 its mean.
     """
     days, count = returns.shape
     longer, guide = geometric_lengths(2 * resampling.block, days)

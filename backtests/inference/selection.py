@@ -1,7 +1,7 @@
-"""How much of the best of many is luck: Sharpe ratios after a search, and how often a search picks what then fails.
+"""Selection bias: Sharpe ratios after a search, and the probability that the trial it picks then fails.
 
-All ratios here are a period, not a year, where nothing else is said: the closer periods are, the better their moments
-are known. Of a rebalancing policy, judge *active* returns: what it earned above its reference, not the market.
+All ratios here are a period, not a year, unless stated otherwise: the closer periods are, the better their moments
+are known. For a rebalancing policy, judge *active* returns: those above its reference, not the market's.
 """
 
 import math
@@ -31,13 +31,13 @@ ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
 
 @dataclass(frozen=True)
 class Moments:
-    """What the tests of this module need to know of a series.
+    """The moments of a series that the tests of this module need.
 
-    sharpe   : a period.
+    sharpe   : Sharpe ratio a period.
     periods  : number of periods, T.
-    skewness : of a normal series 0.
-    kurtosis : raw, of a normal series 3.
-    Raises   : ConfigError for what no series has: less than two periods, or a kurtosis below 1 + skewness².
+    skewness : skewness; 0 for a normal series.
+    kurtosis : raw kurtosis; 3 for a normal series.
+    Raises   : ConfigError for moments that no series has: less than two periods, or a kurtosis below 1 + skewness².
     """
 
     sharpe: float
@@ -60,7 +60,7 @@ class Moments:
 
     @classmethod
     def of(cls, excess: ArrayLike) -> "Moments":
-        """Those of a series.
+        """The moments of a series.
 
         excess : (T,) returns over cash or over a reference, fraction a period.
         Raises : DataError for fewer than 24 periods, and for what is not finite or does not vary.
@@ -82,7 +82,7 @@ class Moments:
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
     """The probability that the true Sharpe ratio is above `threshold`, from one series that was not searched for.
 
-    moments   : of the series.
+    moments   : moments of the series.
     threshold : a ratio a period.
     Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11.
 
@@ -115,7 +115,7 @@ def expected_maximum(trials: float) -> float:
 class DeflatedSharpe:
     """A Sharpe ratio judged as the best of many.
 
-    probability : that the true ratio is above zero, given the search.
+    probability : probability that the true ratio is above zero, given the search.
     threshold   : the ratio a period that the best of so many worthless trials would be expected to reach.
     trials      : number of independent trials.
     """
@@ -126,12 +126,12 @@ class DeflatedSharpe:
 
 
 def deflated_sharpe(moments: Moments, trials: float, variance: float) -> DeflatedSharpe:
-    """The Sharpe ratio of the best of many trials, tested against what the best of worthless ones reaches.
+    """The Sharpe ratio of the best of many trials, tested against the best of as many worthless ones.
 
-    moments  : of the best trial's series.
+    moments  : moments of the best trial's series.
     trials   : number of independent trials; `effective_trials` counts variants of one trial once.
-    variance : of the trials' Sharpe ratios a period; of annual ratios, over the periods of a year.
-    Raises   : ConfigError for fewer than two trials, or a variance that is none.
+    variance : variance of the trials' Sharpe ratios a period; for annual ratios, over the periods of a year.
+    Raises   : ConfigError for fewer than two trials, or an invalid variance.
     Source   : Bailey and López de Prado (2014), The Deflated Sharpe Ratio, equations 1 and 2.
 
     >>> best = Moments(2.5 / 250**0.5, 1_250, skewness=-3.0, kurtosis=10.0)     # the paper's example
@@ -148,7 +148,7 @@ def deflated_sharpe(moments: Moments, trials: float, variance: float) -> Deflate
 def minimum_track_record(moments: Moments, threshold: float = 0.0, level: float = 0.95) -> float:
     """Number of periods after which a Sharpe ratio such as this one is above `threshold` with probability `level`.
 
-    moments   : of the series; its own number of periods does not count.
+    moments   : moments of the series; its own number of periods does not count.
     threshold : a ratio a period.
     level     : a probability above one half.
     Raises    : DataError for a ratio that is not above the threshold: no length would show it; ConfigError for level.
@@ -173,13 +173,13 @@ def minimum_track_record(moments: Moments, threshold: float = 0.0, level: float 
 
 @dataclass(frozen=True, eq=False)
 class Overfitting:
-    """How the trial that is best in one half of the days does in the other, over all halves.
+    """The results in one half of the days of the trial that is best in the other, over all halves.
 
-    probability : that it is no better there than the median trial (PBO).
+    probability : probability that it is no better there than the median trial (PBO).
     logits      : (H,) log(ω / (1 − ω)) of its rank ω in the other half; above zero, better than the median.
     loss        : probability that its Sharpe ratio in the other half is below zero.
     trials      : number of trials.
-    blocks      : of days, of which every half has one half.
+    blocks      : number of blocks of days, of which every half has one half.
     """
 
     probability: float
@@ -195,7 +195,7 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
     returns : (T, N) returns of N trials on the same periods, over cash or over a reference, fraction.
     blocks  : S, even; the periods are cut into S blocks, whose lengths differ by one at most, and each of the
               S! / (S/2)!² halves is once the one in which the best is chosen.
-    names   : of the trials, for messages.
+    names   : names of the trials, for messages.
     Raises  : DataError for a single trial, fewer than two periods a block, returns that are not finite, a trial that
               does not vary in some half; ConfigError for a number of blocks that is odd, below 2 or above 20.
     Source  : Bailey, Borwein, López de Prado and Zhu (2017), The probability of backtest overfitting, Journal of
@@ -230,8 +230,8 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
 def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array, own: Array) -> int:
     """Write, of each half's best in the other half, the rank (H,) from 1 for the worst, and the Sharpe ratio (H,).
 
-    sums    : (2, S, N) of standardised returns and of their squares, by block.
-    lengths : (S,) of the blocks.
+    sums    : (2, S, N) sums of standardised returns and of their squares, by block.
+    lengths : (S,) lengths of the blocks.
     shift   : (N,) mean over deviation of each trial.
     halves  : (H, S / 2) the blocks of each, as `itertools.combinations` orders them: the other half of h is H − 1 − h.
     Returns : the first trial that does not vary in some half, or -1.
@@ -294,7 +294,7 @@ def trial_clusters(
 
     returns     : (T, N) returns of N trials on the same periods, over a reference, fraction.
     correlation : clusters are joined while the mean distance between their trials is that of this correlation or less.
-    names       : of the trials, for messages.
+    names       : names of the trials, for messages.
     Raises      : DataError for a single trial, fewer than 24 periods, or returns that are not finite or do not vary;
                   ConfigError for a correlation that is not between 0 and 1.
     Source      : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
@@ -337,7 +337,7 @@ def _distance(correlations: Array) -> Array:
 class SuperiorAbility:
     """Hansen's test that no policy has a lower expected loss than the reference.
 
-    p           : of that, consistent: policies that are clearly worse do not count.
+    p           : p-value of that, consistent: policies that are clearly worse do not count.
     lower, upper: p where all that did worse in the sample are left out, and where all count as equals (White's).
     best        : column of the policy with the largest studentised advantage.
     """
@@ -349,11 +349,11 @@ class SuperiorAbility:
 
 
 def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resampling = HOUSE) -> SuperiorAbility:
-    """Is any of many policies better than the reference, allowing for how many were tried?
+    """Test whether any of many policies is better than the reference, allowing for the number tried.
 
     reference  : (T,) daily losses of the reference.
-    losses     : (T, P) of the others, on the same days, in the same unit.
-    resampling : of the days.
+    losses     : (T, P) losses of the others, on the same days, in the same unit.
+    resampling : resampling of the days.
     Raises     : DataError for losses of another length or that are not finite, fewer days than two blocks or 24, and
                  for a policy that differs from the reference by a constant: there is nothing to test.
     Source     : Hansen (2005), A test for superior predictive ability, Journal of Business and Economic Statistics

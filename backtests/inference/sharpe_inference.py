@@ -45,7 +45,7 @@ class SharpeEstimate(Estimate):
 
     value     : η(q) times the ratio a period, with `ddof` 1.
     error     : standard error, a year: η(q) times that of the ratio a period; η itself is taken as known.
-    error_iid : the same for independent normal periods, as Lo's equation 9 has it; larger or smaller.
+    error_iid : error for independent normal periods, as Lo's equation 9 has it; larger or smaller.
     scale     : η(q); √q where periods are uncorrelated.
     periods   : number of periods.
     lags      : periods over which autocorrelation was allowed for.
@@ -67,11 +67,11 @@ def sharpe_with_error(
     """The annual Sharpe ratio of a series, its standard error and its interval, with autocorrelation.
 
     excess           : (T,) returns over cash, fraction a period.
-    periods_per_year : q, by which the ratio is annualised.
-    lags             : autocorrelations that count, in η and in the error; by default 4 (T / 100)^(2/9), at most q − 1.
-                       With 0 periods are taken as uncorrelated: the ratio is annualised by √q, the error allows for
-                       skewness and kurtosis.
-    level            : of the interval.
+    periods_per_year : q, the number of periods by which the ratio is annualised.
+    lags             : number of autocorrelations that count, in η and in the error; by default 4 (T / 100)^(2/9), at
+                       most q − 1. With 0 periods are taken as uncorrelated: the ratio is annualised by √q, the error
+                       allows for skewness and kurtosis.
+    level            : level of the interval.
     Raises           : DataError for fewer than 24 periods, periods that are not finite, that do not vary, or that are
                        too negatively correlated for a year to have a variance; ConfigError for q, lags or level.
     Source           : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equations 9, 14
@@ -147,8 +147,8 @@ class SharpeDifference(EstimateWithTest):
 
     error       : standard error of the difference.
     z           : the difference over its error.
-    p           : two-sided, of no difference.
-    correlation : of the two series: the closer to one, the smaller a difference can be seen.
+    p           : two-sided p-value of no difference.
+    correlation : correlation of the two series: the closer to one, the smaller a difference can be seen.
     detectable  : the smallest true difference that this test would find with a probability of 80 %.
     """
 
@@ -167,10 +167,11 @@ def memmel(
     """The difference of two Sharpe ratios, tested as for independent normal periods: quick, and too sure of daily data.
 
     one, two         : (T,) returns over cash of the same periods, fraction.
-    periods_per_year : by which the ratios are annualised.
-    level            : of the interval; the difference that can be detected is of a test at 1 − level.
-    Raises           : DataError for fewer than 24 periods, for what is not finite or does not vary, and for series that
-                       are multiples of each other, whose ratios are equal; ConfigError for periods or level.
+    periods_per_year : number of periods by which the ratios are annualised.
+    level            : level of the interval; the difference that can be detected is of a test at 1 − level.
+    Raises           : DataError for fewer than 24 periods, for returns that are not finite or do not vary, and for
+                       series that are multiples of each other, whose ratios are equal; ConfigError for periods or
+                       level.
     Source           : Jobson and Korkie (1981), Performance Hypothesis Testing with the Sharpe and Treynor Measures;
                        Memmel (2003), Performance Hypothesis Testing with the Sharpe Ratio, Finance Letters 1.
     """
@@ -204,9 +205,9 @@ def detectable_difference(error: float, *, level: float = 0.95, power: float = 0
     """The smallest true difference that a two-sided test at 1 − level finds with probability `power`.
 
     error  : standard error of the difference; the answer is in its unit.
-    level  : of the interval that the test inverts.
+    level  : level of the interval that the test inverts.
     power  : a probability.
-    Raises : ConfigError for a level or a power that is none.
+    Raises : ConfigError for an invalid level or power.
 
     >>> round(detectable_difference(1.0), 2)
     2.8
@@ -229,13 +230,15 @@ def ledoit_wolf(
     """The difference of two Sharpe ratios by the studentised block bootstrap, for fat tails and changing volatility.
 
     one, two         : (T,) returns over cash of the same periods, fraction.
-    periods_per_year : by which the ratios are annualised.
-    resampling       : of the periods; its blocks are of equal length where `blocks` is "circular", as in the paper, and
-                       of random length where it is "stationary". The last block of a draw is cut to T periods.
-    blocks           : see `resampling`.
-    level            : of the symmetric interval, which is that of the test; `detectable` is by the normal quantiles.
-    Raises           : DataError for fewer periods than two blocks or 24, for what is not finite or does not vary, and
-                       for series that are multiples of each other; ConfigError for blocks, periods or level.
+    periods_per_year : number of periods by which the ratios are annualised.
+    resampling       : resampling of the periods; its blocks are of equal length where `blocks` is "circular", as in the
+                       paper, and of random length where it is "stationary". The last block of a draw is cut to T
+                       periods.
+    blocks           : "circular" or "stationary", see `resampling`.
+    level            : level of the symmetric interval, which is that of the test; `detectable` is by the normal
+                       quantiles.
+    Raises           : DataError for fewer periods than two blocks or 24, for returns that are not finite or do not
+                       vary, and for series that are multiples of each other; ConfigError for blocks, periods or level.
 
     The error of the sample is by the prewhitened kernel estimator (equation 4), that of each draw by its block sums
     (section 3.2.2): both of the influence of each period on the difference, which is their delta method.
@@ -350,7 +353,7 @@ def _draw_studentised(
     """Write (reps,) |d* − d| / s(d*), a row of `work` for the sums and the length of each block; count what is still.
 
     prefix, centre : (2T + 1, 4) and (4,), of standardised series z1, z2 and of their squares.
-    means          : (2,) of the series, over their deviations.
+    means          : (2,) means of the series, over their deviations.
     """
     days = (prefix.shape[0] - 1) // 2
     whole, still = means[0] - means[1], 0
@@ -399,7 +402,7 @@ def checked_series(values: ArrayLike, what: str, least: int = LEAST) -> Array:
     """A series (T,) of floats. Raises DataError for one that is too short, not finite, or that does not vary.
 
     values : (T,).
-    what   : how a message names it.
+    what   : its name in a message.
     least  : observations that are needed.
     """
     found = np.asarray(values, dtype=float)

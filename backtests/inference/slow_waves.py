@@ -52,7 +52,7 @@ def wave_transforms(columns: Array, waves: int = WAVES) -> Array:
 def wave_error(influence: Array, waves: int = WAVES) -> float:
     """Standard error of the mean of a series (T,), by `wave_transforms`; it has `waves` degrees of freedom.
 
-    influence : (T,) of each period on the estimate.
+    influence : (T,) influence of each period on the estimate.
     waves     : number of transforms: few are honest where a series has a long memory, many are sharper where not.
     """
     return math.sqrt(float(np.mean(wave_transforms(influence[:, None], waves) ** 2)))
@@ -62,10 +62,10 @@ def wave_error(influence: Array, waves: int = WAVES) -> float:
 class SlowMeans:
     """Means of P daily series, none of which is ever negative, over the same T days.
 
-    means     : (P,) in the unit of the series.
-    influence : (P, T) of each day on the logarithm of a mean: the day over the mean, less what the market's variance
-                explains.
-    known     : (P,) whether a mean is known from above too, see `backtests.inference.slow_waves`.
+    means     : (P,) means in the unit of the series.
+    influence : (P, T) influence of each day on the logarithm of a mean: the day over the mean, less what the market's
+                variance explains.
+    known     : (P,) True if a mean has a known upper bound too, see `backtests.inference.slow_waves`.
     rounding  : differences between means of so much or less come from rounding.
     """
 
@@ -111,7 +111,7 @@ class SlowMeans:
         """The means of columns (T, P), as other tests have them in which the market is as volatile as in this one.
 
         columns    : (T, P) finite; 0 or more, but for rounding.
-        known      : (P,) whether each mean is known from above too.
+        known      : (P,) True if a mean has a known upper bound too.
         rounding   : differences between means of so much or less come from rounding.
         market     : (T,) squared returns of the market, or None: what its variance explains of a mean is no error.
         elasticity : (P,) or one for all, by how many per cent a mean grows with a variance that is one per cent higher.
@@ -170,13 +170,13 @@ class SlowMeans:
         return math.log(one / two) / error
 
     def _same(self, p: int, q: int) -> bool:
-        """Are they one series, but for rounding?"""
+        """True if they are one series, but for rounding."""
         waves = self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]
         apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
         return apart <= self.rounding
 
     def _quantile(self, p: int, q: int, probability: float) -> float:
-        """Of the difference, when both logarithms err as their waves say."""
+        """The quantile of the difference, when both logarithms err as their waves say."""
         from scipy.optimize import brentq
 
         distribution, scale = self._distribution(p, q), float(self.means[p] + self.means[q])
@@ -215,7 +215,7 @@ class SlowMeans:
         return distribution
 
     def _p(self, p: int, q: int, *, from_below: bool, from_above: bool) -> float:
-        """Of equal means; one-sided where the difference is known from one side only."""
+        """The p-value of equal means; one-sided where the difference is known from one side only."""
         from scipy.special import stdtr
 
         t = self.ratio(p, q)
@@ -228,9 +228,9 @@ class SlowMeans:
 class ConfidenceSet:
     """The series that cannot be ruled out as the one of lowest expected mean.
 
-    included : (P,) bool: p above `size`.
+    included : (P,) True where p is above `size`.
     p        : (P,) the smallest size at which a series is left out, a probability.
-    size     : of the test, a probability.
+    size     : size of the test, a probability.
     """
 
     included: Mask
@@ -279,7 +279,7 @@ def ratios_among_equals(slow: SlowMeans) -> Array:
 
 
 def quantile(level: float, *, both: bool = True) -> float:
-    """Of Student's t with `WAVES` degrees of freedom at confidence `level`, of two sides or of one.
+    """The quantile of Student's t with `WAVES` degrees of freedom at confidence `level`, two-sided or one-sided.
 
     >>> round(quantile(0.95), 3), round(quantile(0.95, both=False), 3)
     (3.182, 2.353)
@@ -291,7 +291,7 @@ def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
     """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `power`.
 
     error : standard error of the difference; the answer is in its unit.
-    level : of the interval that the test inverts.
+    level : level of the interval that the test inverts.
     power : a probability.
 
     >>> round(detectable(1.0), 2)  # 2.80 where the error is known

@@ -1,7 +1,7 @@
-"""What different targets were worth on the same days, with intervals, and their paired differences to the first.
+"""Figures of different targets on the same days, with intervals, and their paired differences to the first.
 
 Targets differ in risk, so growth alone does not rank them. Beside it stand the Sharpe ratio, the certainty equivalent
-of power utility, and growth at equal volatility. Intervals and tests are those that cover what each figure is:
+of power utility, and growth at equal volatility. The intervals and tests suit each figure:
 
 growth, certainty equivalent : one paired bootstrap of the days, the draws of all of a comparison's intervals.
 Sharpe ratio                 : percentiles of the same draws; the difference by Ledoit and Wolf (2008).
@@ -72,10 +72,10 @@ class TargetFigure:
 
     value       : the figure, in the unit of the record.
     interval    : its interval, or None; of a drawdown a predictive range.
-    difference  : to the first target, or None.
+    difference  : difference to the first target, or None.
     detectable  : the smallest true difference that the test finds with a probability of 80 %, or None.
-    no_interval : why there is no interval; "" where there is one.
-    no_test     : why there is no difference with a test; "" where there is one.
+    no_interval : the reason why there is no interval; "" where there is one.
+    no_test     : the reason why there is no difference with a test; "" where there is one.
     """
 
     value: float
@@ -98,8 +98,8 @@ class TargetFigure:
 class Match:
     """A target and the first one at the same volatility: the riskier of the two is mixed with cash.
 
-    volatility  : of both, a year: the lower of the two realised ones.
-    invested    : fraction of the target that is held, the rest in cash; 1 where the other is the riskier.
+    volatility  : volatility of both, a year: the lower of the two realised ones.
+    invested    : fraction of the target that is held, the rest in cash; 1 where the first target is the riskier.
     first_value : growth of the first target at this volatility, fraction a year.
     first_invested : fraction of the first target that is held.
     """
@@ -114,14 +114,14 @@ class Match:
 class TargetEvidence:
     """K targets on the same D days: figures by measure of `MEASURES` and by target, the first being the reference.
 
-    names         : of the K targets.
-    figures       : by measure, then by target; growth at equal volatility is of the other targets only, since each has
-                    its own volatility with the first.
-    matches       : by target other than the first, how volatilities were made equal.
-    unmatched     : by target, why they could not be.
-    risk_aversion : of the certainty equivalent.
-    level         : of the intervals; differences are tested at 1 - level after Holm, over the other targets.
-    resampling    : of the days.
+    names         : names of the K targets.
+    figures       : figures by measure, then by target; growth at equal volatility is of the other targets only, since
+                    each has its own volatility with the first.
+    matches       : match of volatilities, by target other than the first.
+    unmatched     : the reason why there is none, by target.
+    risk_aversion : risk aversion of the certainty equivalent.
+    level         : level of the intervals; differences are tested at 1 - level after Holm, over the other targets.
+    resampling    : resampling of the days.
     """
 
     names: tuple[str, ...]
@@ -168,14 +168,15 @@ def target_evidence(
 ) -> TargetEvidence:
     """Figures of K targets with intervals, and their paired differences to the first.
 
-    evidence         : of the same K series by `paired_evidence`, the first as reference: growth and Sharpe ratio.
+    evidence         : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe
+                       ratio.
     returns          : (D, K) simple returns net of costs, fraction.
     cash             : (D,) simple returns of cash, fraction.
     span_days        : calendar days from the close before the first return to the last.
-    periods_per_year : by which figures are annualised.
+    periods_per_year : number of periods by which figures are annualised.
     slow             : turnover and cost of the targets, a year, by the keys of `MEASURES`.
     risk_aversion    : γ of the certainty equivalent.
-    Raises           : ConfigError for a γ that is none; DataError as `paired_evidence` does.
+    Raises           : ConfigError for an invalid γ; DataError as `paired_evidence` does.
     """
     resampling, names = evidence.resampling, evidence.names
     series = _Series(names, np.asarray(returns), cash, span_days, periods_per_year, resampling, evidence.level)
@@ -265,11 +266,11 @@ def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match]
 def _tested(
     series: _Series, measure: str, estimates: Array, draws: Array, names: Sequence[str] = ()
 ) -> dict[str, Difference]:
-    """By target, its difference to the first with its test.
+    """The difference of each target to the first with its test, by target.
 
     estimates : (m,) differences.
-    draws     : (reps, m) of them.
-    names     : of the m targets; by default all but the first.
+    draws     : (reps, m) draws of them.
+    names     : names of the m targets; by default all but the first.
     """
     rounding = MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
@@ -331,7 +332,7 @@ def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFi
 
 
 def _each(series: _Series, measure: Callable[[Array], Estimate]) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """By target, its figure with an interval, or why there is none."""
+    """The figure of each target with an interval, or the reason why there is none."""
     found, reasons = {}, {}
     for name, column in zip(series.names, series.net.T, strict=True):
         try:
@@ -353,8 +354,9 @@ def _by_tests(
 
     values  : by target.
     own     : by target, its figure with an interval.
-    reasons : by target without one, why there is none.
-    test    : gives the difference of target k to the first, with error and p; it may refuse with DataError.
+    reasons : the reason why a target has no interval, by target.
+    test    : function that gives the difference of target k to the first, with error and p; it may refuse with
+              DataError.
     """
     tests, refused = {}, {series.names[0]: FIRST}
     for k in series.others:

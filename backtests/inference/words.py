@@ -44,7 +44,7 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
 
 
 def tried_words(trials: int) -> str:
-    """How many configurations were tried.
+    """The number of configurations that were tried, in words.
 
     >>> tried_words(1200)
     '1,200 configurations were tried.'
@@ -53,14 +53,14 @@ def tried_words(trials: int) -> str:
 
 
 def grown_words(scored: Score) -> str:
-    """What a backtest grew, a year if it is as long."""
+    """The growth of a backtest in words, a year if the test is that long."""
     if "growth" in scored.undefined:
         return percent(scored["total_return"])
     return f"{percent(scored['growth'])} a year"
 
 
 def finding(evidence: Evidence) -> str:
-    """How many policies differ significantly from the reference in J."""
+    """The policies that differ significantly from the reference in J, in words."""
     found, reference = evidence.differences("loss"), evidence.reference
     if not found:
         return f"{reference} is the only policy: there is nothing to compare it with."

@@ -33,8 +33,8 @@ HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
 class Family(NamedTuple):
     """Rules that differ in one or two settings.
 
-    make     : gives the rule of a setting.
-    settings : those that are tried.
+    make     : function that gives the rule of a setting.
+    settings : the settings that are tried.
     """
 
     make: MakeRule
@@ -90,9 +90,9 @@ def played(market: SimulatedMarket, laboratory: Laboratory, rule: Policy, worker
 class TunedSettings:
     """The result of tuning.
 
-    settings : by family, the best.
+    settings : the best settings, by family.
     trials   : number of rules tried in all.
-    seed, paths : of the simulated paths.
+    seed, paths : seed and number of the simulated paths.
     """
 
     settings: Mapping[str, tuple[float, ...]]
@@ -108,7 +108,7 @@ def tune(
 
     market  : the simulated market.
     paths   : number of paths.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
     tried   : the families; by default `families` of the market.
     """

@@ -1,8 +1,8 @@
-"""How far rules are above the optimum in markets without cash, or above a bound from below.
+"""Loss of rules above the optimum in markets without cash, or above a lower bound.
 
-The optimum of three assets is a dynamic programme's, and is played on the same paths as every rule. With more assets
-none is known; there the reference is `research.rules.optimum.lower_bound`, which is a number and not a rule, and what a
-rule is above it is more than what it is above the best rule.
+The optimum of three assets is a dynamic programme's, and runs on the same paths as every rule. With more assets
+none is known; there the reference is `research.rules.optimum.lower_bound`, which is a number and not a rule, and the
+excess of a rule over it is more than its excess over the best rule.
 """
 
 from functools import partial
@@ -46,17 +46,17 @@ def families_without_cash(market: SimulatedMarket) -> dict[str, Family]:
 
 
 def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
-    """A row a rule of one market: its loss, and how far it is above the reference.
+    """A row for each rule of one market: its loss, and its excess over the reference.
 
     market  : the simulated market.
-    name    : of the market.
+    name    : name of the market.
     paths   : number of paths; rules are tuned on a third as many, of the next seed.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
     Returns : columns market, policy, reference ("optimal region" or "lower bound"); loss, loss_lower, loss_upper, cost,
               tracking, bp of NAV a year; turnover and events a year; over, over_lower, over_upper, fractions of the
-              reference; bound, that of the market, bp of NAV a year. The first row is the reference. Of the universal
-              policy only the loss is measured.
+              reference; bound, the lower bound of the market, bp of NAV a year. The first row is the reference. Of the
+              universal policy only the loss is measured.
     """
     tried = families_without_cash(market)
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried)

@@ -22,11 +22,11 @@ FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `mea
 
 
 class PathArrays(NamedTuple):
-    """Where the path at hand is laid out and played; T is its days and one.
+    """The arrays in which a path is laid out and backtested; T is its number of days plus one.
 
     closes     : (T, n) as in `Sessions`, to be written to; worth of a unit, from 1.
     cash_index : (T,) as in `Sessions`, to be written to; worth of a unit of cash, from 1.
-    tradable   : (T, n) as in `Sessions`, to be written to; whether each line can trade.
+    tradable   : (T, n) as in `Sessions`, to be written to; True if an asset can trade.
     tiles      : (tiles, n + 1, DAYS) as in `Sessions`, to be written to; worth of a unit.
     units      : (n,) units held.
     bounds     : (2, n + 1) scratch of the quiet days, units over weight.
@@ -95,18 +95,18 @@ def play_block(
     growths      : (W, D, n) 1 + simple returns.
     cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
     tradable     : (W, D, n) or (1, D, n), whether each line can trade.
-    arrays       : where a path is laid out; written.
+    arrays       : arrays in which a path is laid out; written.
     sessions     : `arrays.sessions`.
     rule         : the bands.
-    options      : what the rule asks and makes beyond them.
-    desk         : how decisions are carried out.
+    options      : options of the rule beyond its bands.
+    desk         : execution of decisions.
     opening      : (1, n) weights to open in, fraction of NAV.
     cash         : weight of cash to open in, fraction of NAV.
     strategic    : (n,) as in `measure`, fraction of NAV.
     warm_up      : days at the start that are not measured.
     figures      : (W, 4) as in `measure`, fractions and a count; written.
     deviation    : (W, n) as in `measure`, squared fraction of NAV; written.
-    Returns      : (path, row) of the first that cannot be booked, or (W, -1).
+    Returns      : (path, row) of the first booking that cannot be made, or (W, -1).
     """
     units = arrays.units
     for w in range(len(growths)):
@@ -159,7 +159,7 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
 def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
     """Write which lines can trade on each day of path w.
 
-    tradable : (W, D, n) whether each line can trade.
+    tradable : (W, D, n) True where an asset can trade.
     w        : number of the path.
     arrays   : its `tradable` is written.
     """
@@ -173,14 +173,14 @@ def measure(
     growths: Array, cash_growths: Array, w: int, closes: Array, ledger: Ledger, count: int, strategic: Array,
     warm_up: int, figures: Array, deviation: Array,
 ) -> None:  # fmt: skip
-    """Write what path w came to on the days after `warm_up`.
+    """Write the results of path w on the days after `warm_up`.
 
     growths      : (W, D, n) 1 + simple returns.
     cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
     w            : number of the path.
     closes       : (D + 1, n) worth of a unit, from 1.
-    ledger       : of the path.
-    count        : bookings in it.
+    ledger       : ledger of the path.
+    count        : number of bookings in it.
     strategic    : (n,) weights, fraction of NAV.
     warm_up      : days at the start that are not measured.
     figures      : (W, 4) sums of costs over NAV, of squared active returns, of one-way turnover, fractions, and number

@@ -36,20 +36,20 @@ BLOCK = 8  # paths that are drawn together and played by one call
 
 @dataclass(frozen=True, eq=False)
 class Laboratory:
-    """A return-generating process, and the target, costs and paths with which rules are played in it.
+    """A return-generating process, and the target, costs and paths with which rules are backtested in it.
 
     model            : simulates the returns of n assets.
     target           : (n,) strategic weights, fraction of NAV; cash is the rest.
-    costs            : of a portfolio that starts with a NAV of 1.
+    costs            : costs of a portfolio that starts with a NAV of 1.
     tracking_penalty : price of squared tracking error, as in `research.risk.daily_loss`.
     paths            : number of paths.
     days             : steps of each path.
-    seed             : of the paths.
+    seed             : seed of the paths.
     warm_up          : steps at the start that are not measured, so that the portfolio has forgotten its start in the
                        target.
     lag              : steps from a decision to its booking; 0, the close that is seen, as in closed forms.
     cash             : as in `simulated_market`: simple return of cash each step, fraction.
-    instruments      : (n, ·) as in `simulated_market`: names and classes of the lines.
+    instruments      : (n, ·) as in `simulated_market`: names and classes of the assets.
     calendar         : as in `simulated_market`.
     start            : as in `simulated_market`: date of row 0.
     periods_per_year : steps a year, by which figures are annualised; equal to the model's.
@@ -114,10 +114,10 @@ class SimulationResult:
     """The figures of a rule on W paths of a laboratory after their warm-up.
 
     laboratory : the paths.
-    rule       : that was played.
+    rule       : the rule that was backtested.
     cost       : (W,) bp of NAV a year.
     tracking   : (W,) tracking penalty: g/2 x mean squared active return, bp of NAV a year. J is cost plus this.
-    turnover   : (W,) a year, one-way, fraction of NAV.
+    turnover   : (W,) turnover a year, one-way, fraction of NAV.
     events     : (W,) bookings a year in which an asset was traded.
     deviation  : (W, n) mean square of weight less strategic weight at the close, fraction of NAV squared.
     """
@@ -136,7 +136,7 @@ class SimulationResult:
         return self.cost + self.tracking
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """A row a figure: mean over paths, standard error, and bounds at confidence `level`."""
+        """A row for each figure: mean over paths, standard error, and bounds at confidence `level`."""
         found = {name: estimate(getattr(self, name), level) for name in ("loss", *FIGURES)}
         rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])

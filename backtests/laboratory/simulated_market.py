@@ -26,13 +26,13 @@ KEPT = 64  # regions and bounds of a process: more than a study computes
 class SimulatedMarket:
     """Assets with normal log-returns and cash without interest, with target, cost and tracking penalty.
 
-    target      : of each asset, fraction of NAV; cash is the rest.
-    mean        : of each asset, growth a year above cash, continuously compounded, fraction.
-    volatility  : of each asset, a year, fraction.
-    correlation : of any two assets, or (n, n) of each two.
-    cost        : a side, fraction of the notional, of every asset or of each.
+    target      : weight of each asset, fraction of NAV; cash is the rest.
+    mean        : growth of each asset, a year above cash, continuously compounded, fraction.
+    volatility  : volatility of each asset, a year, fraction.
+    correlation : correlation of any two assets, or (n, n) of each two.
+    cost        : cost a side, fraction of the notional, of every asset or of each.
     tracking_penalty : price of squared tracking error.
-    ticket      : of an event, fraction of NAV, whatever is traded.
+    ticket      : ticket of an event, fraction of NAV, whatever is traded.
     """
 
     target: tuple[float, ...]
@@ -64,12 +64,12 @@ class SimulatedMarket:
 
     @property
     def has_optimum(self) -> bool:
-        """Has it so few assets that a dynamic programme finds the optimal policy?"""
+        """True if it has few enough assets for a dynamic programme to find the optimal policy."""
         return len(self.target) <= (3 if self.is_whole else 2)
 
     @property
     def is_whole(self) -> bool:
-        """Is nothing left to cash?"""
+        """True if nothing is left to cash."""
         return is_fully_invested(np.array(self.target))
 
     def laboratory(self, paths: int, seed: int) -> Laboratory:

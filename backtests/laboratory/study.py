@@ -1,6 +1,6 @@
-"""How far rules are above the optimum, in simulated markets with a known optimal policy.
+"""Loss of rules above the optimum, in simulated markets with a known optimal policy.
 
-The reference is the optimal region itself, played on the same paths as every rule, so that random shocks cancel; the
+The reference is the optimal region itself, run on the same paths as every rule, so that random shocks cancel; the
 loss that its dynamic programme computes is shown too. A step is a week: rules decide at every step, and trade at the
 close that they see.
 """
@@ -58,7 +58,7 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
 
 
 def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
-    """A row a rule: its figures, and its J compared with the reference's, paired over their common paths.
+    """A row for each rule: its figures, and its J compared with the reference's, paired over their common paths.
 
     loss, cost, tracking : bp of NAV a year.  turnover, events : a year.  loss_lower, loss_upper : bounds of the loss.
     gap, gap_error, gap_lower, gap_upper : loss less the reference's, bp a year, its standard error and bounds.
@@ -91,9 +91,9 @@ LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatilit
 
 
 class ScalingLaws(NamedTuple):
-    """How band and loss of one asset's optimum grow with cost.
+    """The growth of band and loss of one asset's optimum with cost.
 
-    table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
+    table : a row for each cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
     width, loss : exponents of cost, by least squares of logarithms; in theory 1/3 and 2/3.
     """
 
@@ -139,13 +139,14 @@ class Study:
     laboratory   : its paths.
     region       : its optimum.
     tuned        : the settings that were chosen.
-    table        : a row a rule, the optimum first; columns and units as `gaps` gives them.
+    table        : a row for each rule, the optimum first; columns and units as `gaps` gives them.
     curves       : the same for each setting of each family, and for regions that are optimal at other tracking
                    penalties; with columns policy (the setting) and family.
-    markets      : the same, a row a market and rule, with columns policy and market; the reference is the optimum, or
-                   where none is known the best rule.
+    markets      : the same, a row for each market and rule, with columns policy and market; the reference is the
+                   optimum, or where none is known the best rule.
     scaling_laws : as `scaling_laws` gives them.
-    invested     : fully invested markets, a row a market and rule; columns as `fully_invested.rules_above` gives them.
+    invested     : fully invested markets, a row for each market and rule; columns as `fully_invested.rules_above` gives
+                   them.
     three        : the optimal region of `THREE`, fully invested.
     """
 
@@ -166,7 +167,7 @@ class Study:
         return 1e4 * self.region.value
 
     def sample(self, path: int = 0) -> pd.DataFrame:
-        """One path under the optimum, a row a week after the warm-up.
+        """One path under the optimum, a row for each week after the warm-up.
 
         Gaps before and after booking, fraction of NAV.
         """
@@ -191,7 +192,7 @@ class Study:
 
 
 def _fewer(paths: int) -> int:
-    """As many paths as the fully invested markets get."""
+    """The number of paths of the fully invested markets."""
     return max(paths // 3, 6)
 
 
@@ -203,11 +204,11 @@ def study(
     markets: Mapping[str, SimulatedMarket] = MARKETS,
     invested: Mapping[str, SimulatedMarket] = FULLY_INVESTED,
 ) -> Study:
-    """Tune on paths of the next seed, then play every rule on paths of this seed.
+    """Tune on paths of the next seed, then run every rule on paths of this seed.
 
     market  : the base case.
     paths   : number of paths.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
     markets : other markets by name.
     invested : fully invested markets by name.
@@ -253,10 +254,10 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
     market  : the simulated market.
     paths   : number of paths.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
-    Returns : a row a rule; columns and units as `gaps` gives them. The reference is the optimum, or where none is known
-              the best of the rules.
+    Returns : a row for each rule; columns and units as `gaps` gives them. The reference is the optimum, or where none
+              is known the best of the rules.
     """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
@@ -267,10 +268,10 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of the first two assets on one path, fraction of NAV: a row a week.
+    """Gaps of the first two assets on one path, fraction of NAV: a row for each week.
 
-    laboratory : of two assets or more.
-    rule       : to be played.
+    laboratory : laboratory of two assets or more.
+    rule       : rule to be backtested.
     path       : number of the path.
     Returns    : columns first and second, before booking; first_after and second_after, after it.
     """

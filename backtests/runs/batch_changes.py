@@ -1,4 +1,4 @@
-"""What differs between a batch and the previous one of the same name: recommendations, runs, and figures."""
+"""Differences between a batch and the previous one of the same name: recommendations, runs, and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed since the previous batch.
+    """The changes since the previous batch.
 
     compared : number of runs with a comparison in both.
     policies : by run, the recommendation before and after, where they differ; "" where none is recommended.
@@ -39,7 +39,7 @@ class Changes:
 def changes_between(before: pd.DataFrame, after: pd.DataFrame, figures: Sequence[str]) -> Changes:
     """The differences between two batches; a run that failed in one of them is compared with nothing.
 
-    before, after : a row a run, with the columns of `batch.parquet`.
+    before, after : a row for each run, with the columns of `batch.parquet`.
     figures       : keys of metrics to compare, each with columns for its lower and its upper bound, NaN where unknown.
     """
     old, now = _by_run(before), _by_run(after)
@@ -65,7 +65,7 @@ def key_of(row: Mapping[Any, Any]) -> Key:
 
 
 def called(key: Key) -> str:
-    """What a run is called: its portfolio, and its parameters on one line."""
+    """The name of a run: its portfolio, and its parameters on one line."""
     return " ".join(part for part in (key[0], ", ".join(key[1])) if part)
 
 
@@ -74,7 +74,7 @@ def _by_run(table: pd.DataFrame) -> dict[Key, dict[Any, Any]]:
 
 
 def _is_comparison(row: Mapping[Any, Any]) -> bool:
-    """Does the run compare policies, and did it end well?"""
+    """True if the run compares policies and ended well."""
     return bool(row["status"] != "failed" and row["orders"] >= 0)
 
 

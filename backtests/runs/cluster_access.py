@@ -1,4 +1,4 @@
-"""Who may use a Dask cluster: those who hold its key.
+"""Access to a Dask cluster, for holders of its key.
 
 Whoever reaches a scheduler or a worker without TLS runs code there. So a cluster on this machine makes a key and a
 certificate when it starts, in a file that its user alone may read; other machines take those of Dask's settings.
@@ -29,11 +29,11 @@ PLACES = (ROOT / "data" / "cache" / "clusters", platformdirs.user_cache_path("re
 
 
 def access(address: str, role: str) -> "Security":
-    """What a process shows and asks for at the cluster at an address.
+    """The security settings of a process at the cluster of an address.
 
-    address : such as tls://127.0.0.1:8786.
-    role    : that the process has there: "client" or "worker".
-    Raises  : ConfigError for what is no address of a scheduler, one on another machine that is reached without TLS, and
+    address : address, such as tls://127.0.0.1:8786.
+    role    : role of the process there: "client" or "worker".
+    Raises  : ConfigError for an invalid address of a scheduler, one on another machine that is reached without TLS, and
               where there is no certificate.
     """
     from distributed import Security
@@ -60,7 +60,7 @@ def access(address: str, role: str) -> "Security":
 
 
 def is_here(host: str) -> bool:
-    """Does an address belong to this machine alone?"""
+    """True if an address belongs to this machine alone."""
     if host == "localhost":
         return True
     with suppress(ValueError):
@@ -69,7 +69,7 @@ def is_here(host: str) -> bool:
 
 
 def has_certificate(role: str) -> bool:
-    """Do Dask's settings name a certificate for a role: "client", "scheduler" or "worker"?"""
+    """True if Dask's settings name a certificate for a role: "client", "scheduler" or "worker"."""
     from distributed import Security
 
     return Security().get_connection_args(role)["ssl_context"] is not None
@@ -86,9 +86,9 @@ def check_certificate(what: str, role: str) -> None:
 
 @contextmanager
 def own_certificate(port: int) -> Iterator["Security"]:
-    """What all of a cluster on this machine show and ask for; its file goes with the block.
+    """The security settings of all members of a cluster on this machine; their file is deleted with the block.
 
-    port   : of the scheduler.
+    port   : port of the scheduler.
     Raises : ConfigError where another cluster of this user has the port, and where no file can be kept from others.
     """
     from distributed import Security

@@ -1,4 +1,4 @@
-"""What differs between two finished runs: what they were made from, their figures, and where their wealth parts."""
+"""Differences between two finished runs: their inputs, their figures, and the days on which their wealth parts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class FigureDifference:
 
     @property
     def size(self) -> float:
-        """How far they are apart, relative to the larger; infinite where one run has none, or words differ."""
+        """The distance between the two, relative to the larger; infinite where one run has none, or words differ."""
         if not (isinstance(self.one, float | int) and isinstance(self.other, float | int)):
             return float("inf")
         return abs(self.other - self.one) / max(abs(self.one), abs(self.other))
@@ -44,7 +44,7 @@ class WealthDifference:
     """The first close at which the wealth of a policy differs between two runs, and why.
 
     policy     : its name.
-    date       : of that close, YYYY-MM-DD.
+    date       : date of that close, YYYY-MM-DD.
     one, other : wealth there, currency.
     why        : the first thing that differs on that day.
     """
@@ -58,14 +58,14 @@ class WealthDifference:
 
 @dataclass(frozen=True)
 class RunDifferences:
-    """What differs between two runs.
+    """The differences between two runs.
 
     one, other : their manifests.
-    made_from  : by what it is of (settings, data, code, packages): a sentence for each difference.
+    made_from  : by input (settings, data, code, packages): a sentence for each difference.
     files      : names of the files that differ or that one of them lacks, by their content now.
-    figures    : of policies of both runs that differ, the farthest apart first.
+    figures    : figures of policies of both runs that differ, the farthest apart first.
     alone      : policies of one run only, by its number, 0 or 1.
-    wealth     : of each policy whose wealth differs.
+    wealth     : first difference of each policy whose wealth differs.
     same       : policies whose wealth is equal at every close.
     """
 
@@ -198,7 +198,7 @@ def stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
 
 
 def _json(path: Path) -> Any:
-    """What a file holds. Raises DataError where it is missing or damaged."""
+    """The content of a file. Raises DataError where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -206,7 +206,7 @@ def _json(path: Path) -> Any:
 
 
 def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:
-    """Where the wealth of each policy that both have first differs, and the policies of which it is equal."""
+    """The first difference in wealth of each policy that both have, and the policies whose wealth is equal."""
     mine, theirs = _paths(one), _paths(other)
     differ, same = [], []
     for policy in (name for name in mine if name in theirs):
@@ -229,7 +229,7 @@ def _paths(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def _first_difference(policy: str, mine: pd.DataFrame, theirs: pd.DataFrame) -> WealthDifference | None:
-    """Where the wealth of a policy first differs, from two tables of daily results; None where it does not."""
+    """The first difference in the wealth of a policy, from two tables of daily results; None where there is none."""
     spans = [f"{table.index[0]:%Y-%m-%d} to {table.index[-1]:%Y-%m-%d}" for table in (mine, theirs)]
     if spans[0] != spans[1] or len(mine) != len(theirs):
         counts = [f"{span} ({len(table):,} closes)" for span, table in zip(spans, (mine, theirs), strict=True)]

@@ -1,4 +1,4 @@
-"""One run: what it is called, what it is made from, and the folder that holds it, made whole or not at all.
+"""A run: its name, its inputs, and its folder, which is written complete or not at all.
 
 A run is named after its portfolio, its last day, and a hash over settings, data fingerprint and code, so that the same
 run has the same name. It is built in a hidden folder beside its final name, synced, and renamed when whole. Its
@@ -82,7 +82,7 @@ def _hash_of(files: Iterable[Path], root: Path) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was made from. settings : plain JSON values. code : as `code_version` gives it."""
+    """The inputs of a run. settings : plain JSON values. code : as `code_version` gives it."""
 
     kind: str
     portfolio: str
@@ -104,7 +104,7 @@ class Run:
 
 
 def surroundings(root: Path = ROOT) -> dict[str, Any]:
-    """What results are made with besides the code: versions of libraries and of Python, platform, hash of the lock."""
+    """The environment of results: versions of libraries and of Python, platform, hash of the lock."""
     lock = root / "requirements.lock"
     return {
         "versions": {name: version(name) for name in LIBRARIES},
@@ -120,7 +120,7 @@ def partial_of(final: Path) -> Path:
 
 
 def former_of(final: Path) -> Path:
-    """Where the run `final` that stood there before is, between the two renames that put a new one in its place."""
+    """The path of the old run `final`, between the two renames that put a new one in its place."""
     return final.parent / f".{final.name}.old"
 
 
@@ -225,13 +225,13 @@ def run_folders(reports: Path) -> list[Path]:
 
 
 def _names(reports: Path) -> set[str]:
-    """Of runs, and of former runs."""
+    """The names of runs, and of former runs."""
     names = os.listdir(reports) if reports.exists() else []
     return {name for name in names if not name.startswith(".") or name.endswith(".old")}
 
 
 def found_at(final: Path) -> Path:
-    """Where the run `final` is: at its name, or where a kill between the two renames left it.
+    """The path of the run `final`: at its name, or where a kill between the two renames left it.
 
     A name alone is also looked for among the usual runs, and the beginning of one name is enough.
     Raises : DataError for the beginning of several names, and where there is none.

@@ -37,8 +37,8 @@ def changed_code(code: str, now: str) -> str:
 def sign(folder: Path, started: datetime) -> None:
     """Add times, the hash of each file and a checksum to the manifest of a run: the last thing that is written.
 
-    folder  : of the run, with the manifest as `Run.manifest` gives it and all other files.
-    started : when the run began.
+    folder  : folder of the run, with the manifest as `Run.manifest` gives it and all other files.
+    started : time at which the run began.
     """
     manifest, ended = json.loads((folder / MANIFEST).read_text(encoding="utf-8")), datetime.now(UTC)
     times = {
@@ -74,7 +74,7 @@ def checksum(manifest: Mapping[str, Any]) -> str:
 
 
 class Times(BaseModel, strict=True, extra="forbid"):
-    """When a run was made, in UTC, and how long it took."""
+    """The time at which a run was made, in UTC, and its duration."""
 
     started: str
     ended: str
@@ -82,7 +82,7 @@ class Times(BaseModel, strict=True, extra="forbid"):
 
 
 class Manifest(BaseModel, extra="allow", strict=True):
-    """What every signed manifest holds; facts of the result stand beside it."""
+    """The entries of every signed manifest; facts of the result stand beside them."""
 
     run: str
     kind: str
@@ -109,7 +109,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    """What `read_manifest` gives, from its path. Raises FileNotFoundError, NotADirectoryError where there is none."""
+    """The manifest at a path, as `read_manifest` gives it.
+
+    Raises : FileNotFoundError or NotADirectoryError where there is none.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -131,7 +134,7 @@ class BrokenRun(UserWarning):
 
 
 class PastRuns(NamedTuple):
-    """What a folder of runs holds.
+    """The runs in a folder.
 
     whole  : folders and manifests of the runs of one kind, the newest first.
     broken : a sentence for each folder whose manifest cannot be used.

@@ -24,7 +24,7 @@ SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the comma
 
 
 class FailedCell(DataError):
-    """A cell of a notebook failed. source : of the cell. traceback : what the kernel said of it, without colours."""
+    """A cell of a notebook failed. source : source of the cell. traceback : the kernel's traceback, without colours."""
 
     source = traceback = ""
 
@@ -40,13 +40,13 @@ def execute(
     progress: Path | None = None,
     trust_code: bool = False,
 ) -> None:
-    """Have papermill execute a notebook, in the notebook's own folder, and show how far it is.
+    """Have papermill execute a notebook, in the notebook's own folder, and show its progress.
 
     notebook   : path of the notebook.
     output     : path of the executed one.
-    parameters : of its cell of parameters.
-    progress   : path of a file in which the notebook tells how far it is, for us to show.
-    trust_code : may the files that it reads name rules by import path?
+    parameters : values for its cell of parameters.
+    progress   : path of a file in which the notebook reports its progress, to be shown.
+    trust_code : True if the files that it reads may name rules by import path.
     Raises     : ConfigError before a kernel starts; FailedCell with the failing cell's error when the notebook fails;
                  DeadKernel when its kernel dies.
     """

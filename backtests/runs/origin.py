@@ -1,18 +1,18 @@
-"""What a sheet says of the run that it belongs to."""
+"""Identification of the run that a sheet belongs to."""
 
 from typing import Protocol
 
 
 class Origin(Protocol):
-    """What identifies a run; `backtests.runs.folder.Run` is one."""
+    """The identity of a run; `backtests.runs.folder.Run` is one."""
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """The name of the run."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the data, hex."""
+        """The fingerprint of the data, hex."""
 
     @property
     def code(self) -> str:

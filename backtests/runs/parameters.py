@@ -25,7 +25,7 @@ class Parameter:
     """One line of a `parameters` cell.
 
     kind    : its type as written: one of `KINDS`, list[int] or list[float].
-    default : of that type.
+    default : default value, of that type.
     meaning : the comment on the line, which papermill shows as its help.
     """
 
@@ -71,7 +71,7 @@ def _parameters_cell(notebook: Path) -> str:
 
 
 def fits(value: object, kind: str) -> bool:
-    """Is a value of this kind? A whole number serves where a fraction is meant; a list has at least one number.
+    """True if a value is of this kind. A whole number serves where a fraction is meant; a list has at least one number.
 
     >>> fits(2, "float"), fits(True, "int"), fits([1, 0.5], "list[float]"), fits([], "list[int]")
     (True, False, True, False)
@@ -95,9 +95,9 @@ def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, P
 
 
 def check_given(namespace: Mapping[str, Any]) -> None:
-    """What a notebook calls in the cell after its parameters: whatever was given to it is a parameter of its type.
+    """Check, in the cell after a notebook's parameters, that whatever was given to it is a parameter of its type.
 
-    namespace : of the notebook, as `globals()` gives it; its annotations say what it declares.
+    namespace : namespace of the notebook, as `globals()` gives it; its annotations say what it declares.
     Raises    : ConfigError for an unknown name in the cell that papermill put before this one, and for a value as
                 `check_parameters` does.
     """

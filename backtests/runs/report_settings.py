@@ -8,11 +8,11 @@ FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run
 def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
     """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's.
 
-    portfolio : whose candidates are compared.
+    portfolio : portfolio whose candidates are compared.
     reference : the policy to which differences are taken.
     rl_steps  : training steps a seed of learned candidates.
     rl_seeds  : number of seeds of learned candidates.
-    draws     : of the bootstrap.
+    draws     : number of draws of the bootstrap.
     """
     return {
         "portfolio": portfolio.settings,

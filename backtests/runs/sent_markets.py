@@ -36,7 +36,7 @@ class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
         self.markets: dict[str, Market] = {}
 
     def persistent_id(self, found: Any) -> tuple[Any, ...] | None:
-        """What stands for a market: its fingerprint, and what is not in that; None for anything else."""
+        """The substitute for a market: its fingerprint, and the facts not in that; None for anything else."""
         if type(found) is not Market:
             return None
         self.markets[found.fingerprint] = found
@@ -74,7 +74,7 @@ def unpacked(content: bytes, key: str) -> Any:
 def offered(client: Any, markets: Mapping[str, bytes]) -> Iterator[str]:
     """Offer markets to all workers of a cluster, also to those that come later; gives the key under which they are.
 
-    client  : of the cluster.
+    client  : client of the cluster.
     markets : pickled, by fingerprint. The scheduler holds one copy of them within the block.
     """
     key = OFFER + client.id

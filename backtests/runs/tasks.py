@@ -1,4 +1,4 @@
-"""Lists of tasks that can be interrupted and resumed: what their results are made from, and which workers run them.
+"""Lists of tasks that can be interrupted and resumed: the inputs of their results, and the workers that run them.
 
 A task is a part of a sweep, or a case of a study. Results on disk say what they were made from: settings, data, code
 and the libraries on which their bits depend; results of anything else are refused, and never mixed in. Workers are
@@ -60,7 +60,7 @@ Result = TypeVar("Result")
 
 
 def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
-    """What results are made from, as it reads back from JSON.
+    """The inputs of results, as they read back from JSON.
 
     run  : its kind, settings and code.
     data : fingerprint of each market, by name.
@@ -166,11 +166,12 @@ def on_client(
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with their results as they finish, from the workers of a Dask cluster, as many as there are at the time.
 
-    client   : of the cluster. Its scheduler gives a task whose worker dies to another one; what a task raises ends all.
-    function : called with what is common, then a task.
+    client   : client of the cluster. Its scheduler gives a task whose worker dies to another one; an error in a task
+               ends all.
+    function : called with the common arguments, then a task.
     common   : the first arguments; a future among them becomes its result, on each worker once.
-    tasks    : in the order in which they are started.
-    Raises   : TimeoutError where no workers are left; what a task raises.
+    tasks    : tasks in the order in which they are started.
+    Raises   : TimeoutError where no workers are left; the errors of tasks.
     """
 
     def submit(task: Task) -> "Future[Result]":
@@ -222,7 +223,7 @@ def _greet(address: str, security: "Security") -> None:
 
 
 def threads_of(client: Any) -> Callable[[], int]:
-    """How many threads the workers of a cluster have, asked at most once in `WATCH` seconds: they come and go."""
+    """The number of threads of a cluster's workers, asked at most once in `WATCH` seconds: they come and go."""
     known, asked = 0, float("-inf")
 
     def threads() -> int:
@@ -241,7 +242,7 @@ def wait_for(client: Any, future: Any) -> None:
 
 
 def is_gone(client: Any) -> bool:
-    """Is the client's cluster away, or without workers?"""
+    """True if the client's cluster is gone, or without workers."""
     return client.status != "running" or not client.scheduler_info()["workers"]
 
 
@@ -266,7 +267,7 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 def check_worker(wanted: Mapping[str, str]) -> None:
     """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
 
-    wanted : what `code_here` gave then, to whoever began it.
+    wanted : inputs that `code_here` gave to the process that began it.
     """
     for name, here in code_here().items():
         if here != wanted[name]:
@@ -316,7 +317,7 @@ def as_they_finish(
     """Keep a few tasks a worker submitted; give back each with its result as it finishes.
 
     submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
-    tasks   : in the order in which they are started; no more are drawn than are submitted.
+    tasks   : tasks in the order in which they are started; no more are drawn than are submitted.
     workers : number of workers, or a function that says how many there are now.
     gone    : asked now and then while no result arrives; true twice in a row, the workers are given up.
     Raises  : TimeoutError where the workers are given up; what a task raises.

@@ -61,9 +61,9 @@ class Batch:
 
     portfolio        : name of the portfolio's file, of the setup or of the market.
     assets           : names of the market's lines.
-    terms            : what the trials were played under besides, such as costs; plain JSON values.
-    periods_per_year : by which figures are annualised.
-    trials           : a row a trial. kind, one of `KINDS`; policy, as text; first and last day of the returns,
+    terms            : further conditions of the trials, such as costs; plain JSON values.
+    periods_per_year : number of periods by which figures are annualised.
+    trials           : a row for each trial. kind, one of `KINDS`; policy, as text; first and last day of the returns,
                        YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known: active_return
                        and active_volatility, fraction a year; skewness and raw kurtosis of the daily active returns;
                        loss J, bp a year; cluster, equal for trials of this batch that are variants of one.
@@ -101,7 +101,7 @@ def _kept(text: str) -> str:
 
 
 def book_folder() -> Path:
-    """Where the book is: in the person's own folder of data, or what `REBALANCE_TRIALS` names, from the workbench's."""
+    """The folder of the book: the user's data folder, or that in `REBALANCE_TRIALS`, relative to the workbench's."""
     named = os.environ.get(PLACE)
     return DATA.parent / named if named else platformdirs.user_data_path("rebalance", appauthor=False) / "trials"
 
@@ -151,10 +151,10 @@ _ends = 0  # the process that writes what waits when it ends
 
 
 def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
-    """Count a backtest, soon: it waits in memory.
+    """Count a backtest later; until then it waits in memory.
 
-    terms : of its batch.
-    row   : the columns of `Batch.trials` that are known, but for its kind.
+    terms : terms of its batch.
+    row   : the columns of `Batch.trials` that are known, except for its kind.
     """
     global _ends
     with _lock:
@@ -186,7 +186,7 @@ def _batch(key: tuple[Path, *Terms], rows: Sequence[Mapping[str, Any]]) -> Batch
 
 
 def _begin_anew() -> None:
-    """Of a forked process: what waits is its parent's to write."""
+    """Clear the waiting trials in a forked process: its parent writes them."""
     global _lock
     _lock = threading.Lock()
     _waiting.clear()
@@ -224,9 +224,10 @@ def _write(folder: Path, batch: Batch, run: str) -> None:
 class TrialBook:
     """Trials, each once.
 
-    trials   : a row a trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their names), data,
-               periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written, run and code.
-               Of a trial that was counted more than once, the row whose moments are known stands, else the first.
+    trials   : a row for each trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their
+               names), data, periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written,
+               run and code. Of a trial that was counted more than once, the row whose moments are known stands, else
+               the first.
     variants : configurations that are variants of one: what some batch found in one cluster.
     """
 
@@ -278,14 +279,14 @@ class TrialBook:
 
     @property
     def clustered(self) -> int:
-        """How many of them were correlated with others."""
+        """The number of trials that were correlated with others."""
         known = np.concatenate([*self.variants, np.array([], dtype=np.uint64)])
         return int(np.isin(self.trials["configuration"].unique(), known).sum())
 
     def luck(self, days: int) -> float | None:
-        """Variance of the trials' active Sharpe ratios a period, as that of series of so many days; None of one ratio.
+        """Variance of the trials' active Sharpe ratios a period, for series of so many days; None with a single ratio.
 
-        Ratios of other lengths are brought to this one: of worthless trials, ratio² × days has one expectation.
+        Ratios of other lengths are rescaled to this one: for worthless trials, ratio² × days has one expectation.
         """
         known = self.trials[np.isfinite(self.trials["sharpe"].to_numpy(dtype=float))]
         if len(known) < 2:
@@ -295,7 +296,7 @@ class TrialBook:
 
 
 def book_of(parts: Sequence[tuple[Mapping[str, Any], pd.DataFrame]]) -> TrialBook:
-    """The book of parts: what holds for all trials of each, by the names of `OF_BATCH`, and their table."""
+    """The book of parts: the facts common to the trials of each, by the names of `OF_BATCH`, and their table."""
     parts = sorted(((about, table) for about, table in parts if len(table)), key=lambda part: part[0]["written"])
     if not parts:
         return TrialBook(pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH, "sharpe")}).astype(EMPTY), ())
@@ -365,9 +366,9 @@ def _assets_of(path: Path) -> str:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """What holds for all trials of a file, and their table.
+    """The facts common to all trials of a file, and their table.
 
-    Raises : DataError, with what is wrong and how to mend it, for a file that is not whole.
+    Raises : DataError, with the fault and the fix, for a damaged file.
     """
     named = NAME.fullmatch(path.name)
     if named is None:

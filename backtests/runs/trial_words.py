@@ -1,4 +1,4 @@
-"""What a trial was, in words and plain values: the same whoever tried it, a backtest, a comparison or a sweep."""
+"""Description of a trial in words and plain values, the same for a backtest, a comparison or a sweep."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that
 
 
 def scales(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
-    """Is everything proportional to wealth, and booked at the close at once?"""
+    """True if everything is proportional to wealth, and booked at once at the close."""
     events = flows is not None or dividends == "cash" or bool((market.exits < len(market.dates)).any())
     return costs.proportional and execution == Execution() and not events
 
@@ -36,9 +36,9 @@ def terms(
     execution: Execution,
     flows: Flows | None,
 ) -> dict[str, Any]:
-    """What a policy is played under besides market, days and lag, as plain JSON values; spreads by the day by sha256.
+    """The conditions of a backtest besides market, days and lag, as plain JSON values; daily spreads by sha256.
 
-    strategic : the target that J is measured against, None of a policy that has none.
+    strategic : the target that J is measured against, None for a policy that has none.
     nav       : wealth before the opening trade, 1 where everything scales with it.
     """
     charged = costs.settings
@@ -74,7 +74,7 @@ def in_words(strategic: Allocation | None, values: Sequence[Any]) -> list[str]:
 
 
 def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence[Any]) -> list[str]:
-    """What `in_words` gives of values of one class."""
+    """The words of `in_words` for values of one class."""
     settings = _settings(kind)  # type: ignore[arg-type]  # a class has a hash
     if issubclass(kind, np.generic):
         return [repr(value.item()) for value in values]
@@ -98,7 +98,7 @@ def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence
 
 
 def _of_content(strategic: Allocation | None, value: Any) -> str:
-    """What is no dataclass by what it holds: a table by its hash, an object or a function by its name and content."""
+    """The words of a value that is no dataclass: a table by its hash, an object or function by name and content."""
     if id(value) in (within := _within.get()):
         return "itself"
     token = _within.set(within | {id(value)})

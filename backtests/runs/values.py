@@ -51,8 +51,8 @@ def record(**values: Any) -> None:
 def read_values(path: Path | str) -> dict[str, Any]:
     """The values that a notebook recorded, by name, read from its file; {} where it recorded none.
 
-    path   : of an executed notebook, of ours or of anybody who used scrapbook's `glue`.
-    Raises : DataError for what is no notebook; FileNotFoundError where there is none.
+    path   : path of an executed notebook, of ours or of anybody who used scrapbook's `glue`.
+    Raises : DataError for a file that is no notebook; FileNotFoundError where there is none.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -87,13 +87,13 @@ def answer_in(content: Mapping[str, Any]) -> str:
 
 
 def values_table(folder: Path | str, notebook: str = "*") -> pd.DataFrame:
-    """The values of all executed notebooks in the folders of a folder, such as `reports`: a row each, a column a value.
+    """The values of all executed notebooks in the folders of a folder, such as `reports`, one row for each notebook.
 
-    folder   : that holds folders of runs; hidden ones are left out.
+    folder   : folder that holds folders of runs; hidden ones are left out.
     notebook : name of the notebooks, such as "compare_policies"; "*" for all.
-    Returns  : with the columns run and notebook, then a column for each value, in the order in which they are found;
-               notebooks without a value are left out.
-    Raises   : DataError for a folder that is none, and for a file that is no notebook.
+    Returns  : a table with the columns run and notebook, then a column for each value, in the order in which they are
+               found; notebooks without a value are left out.
+    Raises   : DataError for a path that is no folder, and for a file that is no notebook.
     """
     if not Path(folder).is_dir():
         raise DataError(f"there is no folder {shown(str(folder))}. Give one that holds runs, such as reports.")

@@ -1,4 +1,4 @@
-"""Whether a run is what it was when it was made: its files, and its name, compared with its manifest."""
+"""Verification of a run: its files and its name, compared with its manifest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ from foundation.paper.wording import counted
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found of a run.
+    """The result of verifying a run.
 
-    folder   : of the run.
-    manifest : of the run.
-    changed  : a sentence for each file that is not as it was; empty when the run is what it was.
-    since    : how code and libraries of today differ from those of the run: a new run may give other figures.
+    folder   : folder of the run.
+    manifest : manifest of the run.
+    changed  : a sentence for each file that has changed; empty when the run is unchanged.
+    since    : the differences of today's code and libraries from those of the run: a new run may give other figures.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _strange(folder: Path) -> list[str]:
-    """What a run has none of: links, pipes, devices."""
+    """The links, pipes and devices in a folder, of which a run has none."""
     found = (p for p in sorted(folder.rglob("*")) if p.is_symlink() or not (p.is_file() or p.is_dir()))
     return [path.relative_to(folder).as_posix() for path in found]
 

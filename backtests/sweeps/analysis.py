@@ -1,7 +1,7 @@
 """The numbers behind the pictures of a sweep: pure functions of its table.
 
-`labels.policies` has named the rows; a *ladder* is a table of one metric, a row a level of one condition, a column a
-policy.
+`labels.policies` has named the rows; a *ladder* is a table of one metric, a row for each level of one condition, a
+column a policy.
 """
 
 import math
@@ -44,11 +44,12 @@ class Grid:
     metric    : its name.
     x         : name of the parameter across.
     y         : name of the parameter down.
-    means     : a row a value of `y`, a column a value of `x`, in the metric's unit; NaN where the sweep has none.
-    counts    : number of configurations a cell, rows and columns likewise.
-    chosen    : the parameters that were held, and where.
-    averaged  : those that were averaged, with the number of their values.
-    deviation : of the best cell from start to start, standard deviation (ddof 1), in the metric's unit; 0 where there
+    means     : a row for each value of `y`, a column for each value of `x`, in the metric's unit; NaN where the sweep
+                has none.
+    counts    : number of configurations in each cell, rows and columns likewise.
+    chosen    : the parameters that were fixed, and their values.
+    averaged  : the parameters that were averaged, with the number of their values.
+    deviation : standard deviation of the best cell from start to start (ddof 1), in the metric's unit; 0 where there
                 is one.
     """
 
@@ -78,7 +79,7 @@ class Grid:
 def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None) -> Grid:
     """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
 
-    table  : a row a configuration; metrics in the units of records.
+    table  : a row for each configuration; metrics in the units of records.
     x      : name of the parameter across.
     y      : name of the parameter down.
     metric : name of a column.
@@ -134,9 +135,9 @@ def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
 
 
 def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
+    """Every policy between cost and gap to the target it tracks: a row for each policy, at `chosen` (default: today's).
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     chosen  : values by name of a condition.
     Returns : columns policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a
               year), gap (to that target, fraction a year), loss (bp a year), efficient (among those with its target:
@@ -180,9 +181,9 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
 def ladder(
     table: pd.DataFrame, along: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """One metric of every policy along a condition: a row a level, rising; a column a policy.
+    """One metric of every policy along a condition: a row for each level, rising; a column for each policy.
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     along   : name of the condition.
     metric  : name of a column.
     chosen  : values of the other conditions (default: today's).
@@ -207,11 +208,11 @@ def shortlist(table: pd.DataFrame, metric: str = "loss", chosen: Mapping[str, An
 
 
 def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
-    """Who is best from which level to which, by linear interpolation between the levels: columns policy, first, last.
+    """The best policy over each span of levels, by linear interpolation between them: columns policy, first, last.
 
-    ladder  : a row a level, rising, a column a policy; in the metric's unit.
+    ladder  : a row for each level, rising, a column for each policy; in the metric's unit.
     metric  : its name.
-    Returns : a row a span; first and last in the unit of the levels.
+    Returns : a row for each span; first and last in the unit of the levels.
 
     A policy that is best twice has two rows. Policies that are equal at a level change places only where one falls
     behind.
@@ -245,7 +246,7 @@ def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 def span_at(spans: pd.DataFrame, level: float) -> int:
     """Row number of `leaders` that holds at a level; where one span ends and another begins, the later one.
 
-    spans : a row a span, as `leaders` gives them.
+    spans : a row for each span, as `leaders` gives them.
     level : in their unit.
     """
     return max(int((spans["first"] <= level).sum()) - 1, 0)
@@ -277,9 +278,9 @@ def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
 def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Best and worst rank of each policy over all conditions under which all were played: columns best, worst.
 
-    table   : a row a configuration; metrics in the units of records.
+    table   : a row for each configuration; metrics in the units of records.
     metric  : name of a column.
-    Returns : a row a policy; ranks are numbers from 1, the best.
+    Returns : a row for each policy; ranks are numbers from 1, the best.
     """
     rows = policies(table)
     wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
@@ -290,7 +291,7 @@ def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Rank of each policy at each level, 1 the best; equals share the better rank.
 
-    ladder  : a row a level, a column a policy; in the metric's unit.
+    ladder  : a row for each level, a column for each policy; in the metric's unit.
     metric  : its name.
     Returns : rows and columns of the ladder.
     """
@@ -301,18 +302,18 @@ def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 
 def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
-    """How a metric scatters over the levels: a row a policy; columns least, low, median, high, most (`BAND`'s ends).
+    """The spread of a metric over the levels: a row for each policy; columns least, low, median, high, most.
 
-    ladder : a row a level, a column a policy; its unit is that of the result.
+    ladder : a row for each level, a column for each policy; its unit is that of the result. `BAND` gives low and high.
     """
     quantiles = {"least": 0.0, "low": BAND[0], "median": 0.5, "high": BAND[1], "most": 1.0}
     return pd.DataFrame({name: ladder.quantile(q) for name, q in quantiles.items()})
 
 
 def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
-    """At how many levels each policy is the best (equals share): a row a policy.
+    """The number of levels at which each policy is the best (equals share): a row for each policy.
 
-    ladder : a row a level, a column a policy; in the metric's unit.
+    ladder : a row for each level, a column for each policy; in the metric's unit.
     metric : its name.
     """
     return (ranks(ladder, metric) == 1).sum()
@@ -320,11 +321,13 @@ def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
 
 @dataclass(frozen=True)
 class Picked:
-    """What picking the best at one start was worth at the others.
+    """The worth at the other starts of picking the best policy at one start.
 
-    starts : how many.  policies : among how many it was picked.  distinct : how many policies were picked at some
-    start.  rank : mean rank of the picked policy at the other starts; 1: no selection bias, (policies + 1) / 2: chance.
-    loss : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
+    starts   : number of starts.
+    policies : number of policies to pick from.
+    distinct : number of policies picked at some start.
+    rank     : mean rank of the picked policy at the other starts; 1: no selection bias, (policies + 1) / 2: chance.
+    loss     : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
     """
 
     starts: int
@@ -337,7 +340,7 @@ class Picked:
 def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
     """Pick the best policy at each start, and look it up at every other start.
 
-    ladder : a row a start, a column a policy; in the metric's unit.
+    ladder : a row for each start, a column for each policy; in the metric's unit.
     metric : its name.
     Raises : ConfigError for one start.
     """
@@ -373,7 +376,7 @@ def luck_of_the_best(trials: int) -> float:
 
 
 def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
-    """Values of an axis, rising, of a table with a row a configuration; in the unit of the axis."""
+    """Values of an axis, rising, of a table with a row for each configuration; in the unit of the axis."""
     return sorted(table[axis].dropna().unique())
 
 
@@ -381,7 +384,7 @@ def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
 
 
 def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "loss") -> list[str]:
-    """Where the best policy changes as costs move away from the level `now`: a sentence for each side, the nearest.
+    """The levels at which the best policy changes away from the level `now`: a sentence for each side, the nearest.
 
     ladder : rows are cost multiples.
 

@@ -90,7 +90,7 @@ class Choices:
     def made(self, *held: Any, **settings: Any) -> Any:
         """The rule or allocation with one value for each setting. Raises ConfigError for one that is missing or wrong.
 
-        held : what it takes before its settings: of a rule, the allocation.
+        held : arguments before its settings: of a rule, the allocation.
         """
         for place, (name, parameter) in enumerate(self.parameters.items()):
             if place < len(held) and name in settings:
@@ -101,7 +101,7 @@ class Choices:
         return self.make(*held, **settings)
 
     def __repr__(self) -> str:
-        """As it is written."""
+        """The axis as it is written in code."""
         settings = "".join(f", {name}={value!r}" for name, value in getattr(self, "settings", {}).items())
         return f"Choices({getattr(self.make, '__name__', self.make)}{settings})"
 
@@ -142,9 +142,9 @@ def threshold(
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What is combined: rules with allocations, and what they are played under (see `Plan`).
+    """The combinations of a plan: rules with allocations, and their conditions (see `Plan`).
 
-    Raises : ConfigError for an empty axis, a value given twice, and one that is no value of its axis.
+    Raises : ConfigError for an empty axis, a value given twice, and one that its axis cannot take.
     """
 
     rules: Sequence[Choices]
@@ -178,7 +178,7 @@ class Axes:
 
     @property
     def ranges(self) -> bool:
-        """Does some axis hold a range?"""
+        """True if some axis holds a range."""
         of_choices = (v for choice in (*self.rules, *self.allocations) for v in choice.settings.values())
         return any(isinstance(v, Range) for v in (self.cost_multiples, *of_choices))
 
@@ -186,9 +186,9 @@ class Axes:
 def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     """`size` different configurations drawn from the axes; the same seed draws the same.
 
-    axes   : to draw from.
+    axes   : the axes to draw from.
     size   : number of configurations.
-    seed   : of the random numbers.
+    seed   : seed of the random numbers.
     kind   : "sobol", a scrambled Sobol sequence, which fills the space evenly, or "random", independent draws.
     Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
     Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.
@@ -270,7 +270,7 @@ def _at(values: Values, u: float) -> Any:
 
 
 def _in_order(configurations: list[Configuration]) -> list[Configuration]:
-    """In the order of a plan: neighbours share the most."""
+    """The configurations in the order of a plan: neighbours share the most."""
     policies = {policy: k for k, policy in enumerate(dict.fromkeys(c.policy for c in configurations))}
     none = pd.Timestamp.min
     key = lambda c: (c.portfolio, policies[c.policy], c.start or none, -1 if c.lag is None else c.lag, c.cost_multiple)  # noqa: E731

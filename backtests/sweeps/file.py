@@ -63,7 +63,7 @@ STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 
 @dataclass(frozen=True, eq=False)
 class SweepFile:
-    """What a sweep's file asks for. settings : the file as plain JSON values."""
+    """The contents of a sweep's file. settings : the file as plain JSON values."""
 
     portfolios: tuple[Portfolio, ...]
     plan: Plan
@@ -209,7 +209,7 @@ def _text(document: Document, path: KeyPath, value: Any) -> str:
 
 
 def _number_or_name(document: Document, path: KeyPath, value: Any) -> int | str:
-    """Which configuration."""
+    """The number or name of a configuration."""
     if not (isinstance(value, str) or is_whole(value)):
         document.refuse(path, "not a configuration", value, "Give its number, or its name.")
     return value  # type: ignore[no-any-return]
@@ -323,7 +323,7 @@ def _configuration(document: Document, name: str, setups: Mapping[str, Setup]) -
 
 
 def _keep(document: Document, plan: Plan) -> Keep:
-    """Of which configurations full paths are kept."""
+    """The selection of configurations whose full paths are stored."""
     if not document.has("keep"):
         return Keep()
     document.check_keys(("keep",), ("best", "by", "configurations"))
@@ -338,7 +338,7 @@ def _keep(document: Document, plan: Plan) -> Keep:
 
 
 def _placed(document: Document, path: KeyPath, make: Callable[..., Any], *given: Any) -> Any:
-    """What `make` makes of what is given; its refusal gains the place in the file."""
+    """The result of `make` for the given arguments; its refusal gains the place in the file."""
     try:
         return make(*given)
     except (ConfigError, DataError) as error:

@@ -32,9 +32,9 @@ RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 class Findings:
     """One portfolio's rows of a sweep, judged by one metric.
 
-    table  : a row a configuration, as the sweep wrote it, metrics in the units of records; here with the names of
-             `labels.policies`.
-    metric : by which policies are judged.
+    table  : a row for each configuration, as the sweep wrote it, metrics in the units of records; here with the names
+             of `labels.policies`.
+    metric : metric by which policies are judged.
     trials : number of configurations tried, including those of other portfolios.
     own    : lag and start of the portfolio itself, policies are compared there if at least half of them ran there.
     Raises : ConfigError for a table that cannot be compared (`labels.one_portfolio`).
@@ -56,22 +56,22 @@ class Findings:
 
     @cached_property
     def common(self) -> bool:
-        """Did at least half of the policies, and two, run under these conditions? If not, nothing is ranked."""
+        """True if at least half of the policies, and two, ran under these conditions. If not, nothing is ranked."""
         return comparable(len(at(self.table, self.now)["policy"].unique()), len(self.table["policy"].unique()))
 
     @cached_property
     def best(self) -> pd.DataFrame:
         """The best policy of each family under those conditions, the best first.
 
-        Returns : a row a policy; metrics in the units of records.
+        Returns : a row for each policy; metrics in the units of records.
         """
         return shortlist(self.table, self.metric, self.now)
 
     @cached_property
     def rivals(self) -> pd.DataFrame:
-        """Those of them with the target of the best policy, so that rules are compared on the same target.
+        """The policies with the target of the best policy, so that rules are compared on the same target.
 
-        Returns : a row a policy; metrics in the units of records.
+        Returns : a row for each policy; metrics in the units of records.
         """
         first = self.best.iloc[0]
         same = [c for c in ("allocation", "window") if c in self.best]
@@ -89,7 +89,7 @@ class Findings:
         return families(self.table)
 
     def varies(self, axis: str) -> bool:
-        """Does the sweep have two values of this axis?"""
+        """True if the sweep has two values of this axis."""
         return axis in self.table and len(self.table[axis].dropna().unique()) > 1
 
     def others(self, axis: str) -> str:
@@ -101,7 +101,7 @@ class Findings:
 
         along   : name of the condition.
         metric  : name of a metric; "" for that of the findings.
-        Returns : a row a level, a column a policy, in the metric's unit.
+        Returns : a row for each level, a column for each policy, in the metric's unit.
         """
         if not self.varies(along):
             return None
@@ -115,7 +115,7 @@ class Findings:
 
         along   : name of the condition.
         metric  : name of a metric; "" for that of the findings.
-        Returns : a row a level, a column a policy, in the metric's unit; None where there is none.
+        Returns : a row for each level, a column for each policy, in the metric's unit; None where there is none.
         """
         whole = self.whole_ladder(along, metric)
         kept = [] if whole is None else [name for name in self.shown if name in whole]
@@ -125,7 +125,7 @@ class Findings:
         """The best value of all policies at each of these cost levels, under the other conditions of today.
 
         costs   : (m,) multiples of the portfolio's costs, numbers.
-        Returns : a row a level, in the metric's unit.
+        Returns : a row for each level, in the metric's unit.
         """
         rows = at(self.table, {c: v for c, v in self.now.items() if c != "cost_multiple"})
         best = rows.groupby("cost_multiple")[self.metric]
@@ -134,7 +134,8 @@ class Findings:
     def cost_by_start(self) -> list[pd.DataFrame]:
         """Values by cost level of these policies, at each start date.
 
-        Returns : a table a start: a row a multiple of costs, a column a policy, in the metric's unit.
+        Returns : a table for each start: a row for each multiple of costs, a column for each policy, in the metric's
+                  unit.
         """
         rows = self.table[(self.table["lag"] == self.now["lag"]) & self.table["policy"].isin(self.shown)]
         wide = rows.pivot_table(index=["start", "cost_multiple"], columns="policy", values=self.metric)
@@ -145,7 +146,7 @@ class Findings:
 
     @property
     def metric_record(self) -> Metric:
-        """The metric: what it is called, and how it is printed."""
+        """The metric: its name, and its format."""
         return METRICS[self.metric]
 
     @cached_property
@@ -188,7 +189,7 @@ class Findings:
 
     @property
     def valley(self) -> str:
-        """How many policies are about as good as the best: with many, the choice among them matters little."""
+        """The number of policies about as good as the best: with many, the choice among them matters little."""
         rows, first = at(self.table, self.now), self.best.iloc[0]
         best = float(first[self.metric])
         near = rows[(rows[self.metric] - best).abs() <= NEAR * abs(best)]
@@ -207,7 +208,7 @@ class Findings:
 
     @cached_property
     def headline(self) -> str:
-        """Whether the best policy remains the best at other costs."""
+        """The statement whether the best policy remains the best at other costs."""
         if not self.common:
             return ""
         costs = self.ladder("cost_multiple")
@@ -217,7 +218,7 @@ class Findings:
         return " ".join([*(self.flips or [stable]), *self._lead_of_all(set(costs))])
 
     def _lead_of_all(self, named: set[Any]) -> list[str]:
-        """Which of all policies is best at other costs, if they are not all in `named`."""
+        """The best of all policies at other costs, in words, unless all are in `named`."""
         whole = self.whole_ladder("cost_multiple")
         spans = leaders(whole, self.metric) if whole is not None else pd.DataFrame({"policy": []})
         if set(spans["policy"]) <= named or whole is None:

@@ -69,7 +69,7 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows by the number of their configuration: workers finish in any order, and a page must not show it.
 
-    table : a row a configuration, columns of any kind and unit, which stay.
+    table : a row for each configuration, columns of any kind and unit, which stay.
     """
     if "configuration" in table:
         return table.sort_values("configuration", kind="stable", ignore_index=True)
@@ -103,7 +103,7 @@ def policies(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], own: str) -> str:
-    """The family of a policy: what has `many` values is not in its name."""
+    """The family of a policy: settings with `many` values are not in its name."""
     drawn = [c for c in many if record[c] == record[c] and record[c] not in ("", 0 if c == "window" else "")]
     kept = {**record, **dict.fromkeys(drawn, np.nan)}
     return _held(kept, varied, own) + _family(kept) + further_words(kept, varied) + DRAWN * bool(drawn)
@@ -134,9 +134,9 @@ def _aim(to: float) -> str:
 
 
 def targets(table: pd.DataFrame) -> pd.Series:
-    """What each row's policy tracks, in words: its allocation and window; "" for the portfolio's own target.
+    """The target of each row's policy, in words: its allocation and window; "" for the portfolio's own target.
 
-    table : a row a configuration, with columns allocation and window (sessions) where the sweep has them.
+    table : a row for each configuration, with columns allocation and window (sessions) where the sweep has them.
     """
     if "allocation" not in table:
         return pd.Series("", index=table.index)
@@ -147,7 +147,7 @@ def targets(table: pd.DataFrame) -> pd.Series:
 
 
 def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
-    """What it holds, where policies of the table differ in it and it is not the portfolio's `own` target."""
+    """The allocation, where policies of the table differ in it and it is not the portfolio's `own` target; else ""."""
     window, allocation = record.get("window", 0) or 0, str(record.get("allocation", ""))
     window = 0 if window != window else window
     if not varied & {"allocation", "window"} or (allocation == own and not window):
@@ -171,7 +171,7 @@ def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
 
 
 def families(named: pd.DataFrame) -> list[str]:
-    """Families of a table with names, a row a configuration with columns family and rule, in the order of a legend."""
+    """Families of a table with names, one row per configuration with columns family and rule, in legend order."""
     first = named.drop_duplicates("family")
     place = {rule: k for k, rule in enumerate(ORDER)}
     order = sorted(range(len(first)), key=lambda k: place.get(first["rule"].iloc[k], len(place)))
@@ -195,7 +195,8 @@ def axis_value(axis: str, value: Any) -> str:
 def today(table: pd.DataFrame, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The conditions a reader takes for granted: the portfolio's `own`, where half of the policies were played there.
 
-    table : a row a configuration, with the columns of `CONDITIONS`: costs as multiples, lag in sessions, start a date.
+    table : a row for each configuration, with the columns of `CONDITIONS`: costs as multiples, lag in sessions, start a
+            date.
     own   : lag and start of the portfolio; by default one session and the earliest start.
 
     Else those under which most policies were played; of equals the cost level nearest to today's, then the nearest to
@@ -216,7 +217,7 @@ def today(table: pd.DataFrame, own: Mapping[str, Any] | None = None) -> dict[str
 
 
 def comparable(here: int, there: int) -> bool:
-    """Can policies be ranked where `here` of `there` were played: half of them, and not one alone?"""
+    """True if policies can be ranked where `here` of `there` ran: half of them, and not one alone."""
     return 2 * here >= there and here >= min(2, there)
 
 
@@ -242,7 +243,7 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
 def at(table: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
     """Rows at the chosen values.
 
-    table  : a row a configuration, columns of any kind and unit, which stay.
+    table  : a row for each configuration, columns of any kind and unit, which stay.
     chosen : values by name of a column.
     Raises : ConfigError, naming the values there are, when there is no such row.
     """

@@ -1,8 +1,8 @@
-"""What a sweep plays: configurations, numbered in an order in which neighbours share the most.
+"""Plan of a sweep: configurations, numbered in an order in which neighbours share the most.
 
 A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
-take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares
-no-trade bands stands side by side.
+take no more memory than their axes do. Cost changes fastest, then lag, start, policy and portfolio: configurations
+that share no-trade bands are neighbours.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ Day = str | date | pd.Timestamp
 
 @dataclass(frozen=True)
 class Strategic:
-    """The strategic target of whichever portfolio a policy is played on: what a sweep's policies hold by default."""
+    """The strategic target of the portfolio that a policy runs on: the default allocation of a sweep's policies."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     schedule: ClassVar[str] = "listing"
@@ -87,12 +87,12 @@ class Plan:
     """Every combination of these axes, or those picked from them.
 
     policies       : rules with allocations, each once.
-    cost_multiples : of the portfolio's costs, 0 or more.
+    cost_multiples : multiples of the portfolio's costs, 0 or more.
     lags           : sessions, or None for the portfolio's own.
     starts         : first days of the test, or None for the portfolio's own.
     portfolios     : names of desks; "" for the only one.
     picks          : (N, 5) positions on `AXES` of each configuration, or None for every combination.
-    names          : of the configurations that were picked, or ().
+    names          : names of the configurations that were picked, or ().
     Raises         : ConfigError for an empty axis, a value given twice, and one out of its range.
     """
 
@@ -130,7 +130,7 @@ class Plan:
         return tuple(None if start is None else pd.Timestamp(start) for start in self.starts)
 
     def __len__(self) -> int:
-        """Configurations: what a sweep of the plan counts as trials."""
+        """Number of configurations, which a sweep of the plan counts as trials."""
         return int(np.prod(self.shape)) if self.picks is None else len(self.picks)
 
     def positions(self, part: Part) -> NDArray[np.int64]:
@@ -179,7 +179,7 @@ class Plan:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What identifies it, as plain JSON values."""
+        """The identity of a plan, as plain JSON values."""
         picks = None if self.picks is None else hashlib.sha256(self.picks.astype("<i8").tobytes()).hexdigest()
         return {
             "policies": [repr(policy) for policy in self.policies],
@@ -195,7 +195,7 @@ class Plan:
 
     @cached_property
     def _of_policies(self) -> dict[str, np.ndarray]:
-        """What the table says of each policy: a column a setting, those beyond the usual where they vary."""
+        """The columns of each policy in the table: one for each setting, the unusual ones where they vary."""
         rows = [policy_columns(policy) for policy in self.policies]
         usual = list(policy_columns(self.policies[0]))[:USUAL]
         names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
@@ -227,7 +227,7 @@ class Plan:
         }
 
     def __repr__(self) -> str:
-        """One line: how many configurations, of what."""
+        """The number and kind of the configurations, in one line."""
         portfolios, policies, starts, lags, costs = self.shape
         how = "every combination" if self.picks is None else "picks"
         return (
@@ -239,7 +239,7 @@ class Plan:
 def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -> Plan:
     """The plan of exactly these configurations, in this order.
 
-    names : of each, or ().  Raises : ConfigError for none, one given twice, and names that are not one each.
+    names : name of each, or ().  Raises : ConfigError for none, one given twice, and another number of names.
     """
     if not isinstance(configurations, Sequence) or not configurations:
         refuse("a list of configurations is", configurations, "give at least one Configuration, in a list.")
@@ -261,7 +261,7 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
 
 
 def held_in_plan(policy: Rule) -> Allocation:
-    """What a policy of a plan holds: its allocation, or the strategic target where it names none."""
+    """The allocation that a policy of a plan holds, or the strategic target where it names none."""
     return held_by(policy, Strategic())
 
 
@@ -295,7 +295,7 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
 
 
 def _nested_settings(allocation: Any) -> dict[str, Any]:
-    """What an allocation scales, its forecast or estimator, as they print themselves; and what has no default."""
+    """The `repr` of the allocation that it scales, or of its forecast or estimator; and settings without a default."""
     if isinstance(allocation, EstimatorAllocation):
         return {"estimator": allocation.estimator_text}
     cls: type = type(allocation)
@@ -317,7 +317,7 @@ def _settings(record: Any, without: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _empty(values: set[Any]) -> Any:
-    """What stands where a setting does not apply, or is None, beside these values of it."""
+    """The value of a setting that does not apply, or is None, beside these values of it."""
     return "" if any(isinstance(value, str) for value in values) else float("nan")
 
 

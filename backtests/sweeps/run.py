@@ -38,11 +38,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What a sweep found.
+    """The results of a sweep.
 
-    table : a row a configuration: where it is on each axis, then its metrics, in the units of `evaluation.scores.Score`
-    (fractions a year; loss, cost and opening cost in bp; nav of 1 at the start).
-    paths : of the configurations that were kept: a row a configuration and close.
+    table : a row for each configuration: its place on each axis, then its metrics, in the units of
+            `evaluation.scores.Score` (fractions a year; loss, cost and opening cost in bp; nav of 1 at the start).
+    paths : paths of the configurations that were chosen for it: a row for each configuration and close.
     """
 
     prepared: PreparedSweep = field(repr=False)
@@ -51,12 +51,12 @@ class Sweep:
 
     @property
     def plan(self) -> Plan:
-        """What was played."""
+        """The plan that was run."""
         return self.prepared.plan
 
     @property
     def trials(self) -> int:
-        """Configurations that were tried: how many the evidence has to allow for."""
+        """Number of configurations that were tried, for which the evidence has to allow."""
         return len(self.plan)
 
     @property
@@ -73,7 +73,7 @@ class Sweep:
         return backtest_one(self.prepared, self.plan.number(configuration))
 
     def __repr__(self) -> str:
-        """How much was played, and the best under the conditions of today, as text."""
+        """The size of the sweep, and the best under the conditions of today, as text."""
         from backtests.sweeps.summary import sweep_text
 
         return sweep_text(self.prepared, [self.table])
@@ -94,17 +94,17 @@ def sweep(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Sweep:
-    """Play every configuration of a plan on a portfolio or setup, or on several.
+    """Run every configuration of a plan on a portfolio or setup, or on several.
 
     where    : `Setup.on(market, costs, strategic, start)` makes a setup of a bare market.
-    plan     : axes are played as a grid; `sample(axes, ...)` and `listed(...)` make other plans.
-    workers  : of this machine (`backtests.sweeps.executors`).
+    plan     : the plan; axes are run as a grid; `sample(axes, ...)` and `listed(...)` make other plans.
+    workers  : number of workers of this machine (`backtests.sweeps.executors`).
     cluster  : address of a Dask cluster instead, or "".
-    keep     : of which configurations full paths are kept.
-    cvar95   : is that metric wanted as well?
-    folder   : where finished chunks are kept, so that a killed sweep goes on from them; "" or None keeps none.
-    progress : show a bar.
-    Raises   : ConfigError for what cannot be played, and for a folder with chunks of other settings, data or code.
+    keep     : configurations whose full paths are stored.
+    cvar95   : True to compute that metric as well.
+    folder   : folder of finished chunks, from which an interrupted sweep resumes; "" or None stores none.
+    progress : True to show a bar.
+    Raises   : ConfigError for a plan that cannot be run, and for a folder with chunks of other settings, data or code.
 
     Each configuration is counted in the trial book (`backtests.runs.trial_book`).
     """
@@ -126,7 +126,7 @@ def uncounted_sweep(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Sweep:
-    """What `sweep` gives, of configurations that the caller counts as trials of another kind, or that are none."""
+    """Run as `sweep` does, uncounted: the caller counts trials of another kind, or configurations are no trials."""
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
@@ -146,10 +146,10 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
     """The prepared sweep.
 
     where  : a portfolio or setup, or several.
-    plan   : axes are played as a grid.
-    keep   : of which configurations full paths are kept.
-    cvar95 : is that metric wanted as well?
-    Raises : ConfigError for paths that cannot be kept, before anything is played.
+    plan   : the plan; axes are run as a grid.
+    keep   : configurations whose full paths are stored.
+    cvar95 : True to compute that metric as well.
+    Raises : ConfigError for paths that cannot be stored, before anything is run.
     """
     prepared = prepare_sweep(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95)
     for which in keep.configurations:
@@ -168,15 +168,15 @@ def run_parts(
     progress: bool,
     done: int = 0,
 ) -> Iterator[tuple[Part, Result]]:
-    """Parts with what a job makes of each as they finish, under a progress bar.
+    """Parts with the results of a job for each as they finish, under a progress bar.
 
     prepared : the sweep.
-    parts    : of its plan.
-    job      : such as `run_part`: a function of the sweep and a part, which workers call.
-    workers  : of this machine.
+    parts    : parts of its plan.
+    job      : function of the sweep and a part, such as `run_part`, which workers call.
+    workers  : number of workers of this machine.
     cluster  : address of a Dask cluster instead, or "".
-    progress : show the bar.
-    done     : configurations that were finished before.
+    progress : True to show the bar.
+    done     : number of configurations that were finished before.
     """
     count = len(prepared.plan)
     with bar(count, "sweep", "configurations", done=done, shown=progress) as stages:
@@ -193,14 +193,14 @@ def _chunk(stamp: bytes, prepared: PreparedSweep, part: Part) -> bytes:
 def run_into(
     folder: Path, prepared: PreparedSweep, done: set[Part], workers: int, cluster: str, progress: bool
 ) -> None:
-    """Play what is not finished in a folder, and write each chunk as it finishes; none is kept in memory.
+    """Run the unfinished parts of a folder, and write each chunk as it finishes; none is kept in memory.
 
-    folder   : of the chunks.
+    folder   : folder of the chunks.
     prepared : the sweep.
     done     : parts that are finished.
-    workers  : of this machine.
+    workers  : number of workers of this machine.
     cluster  : address of a Dask cluster instead, or "".
-    progress : show a bar.
+    progress : True to show a bar.
     """
     left = (part for part in parts_of(prepared) if part not in done)
     count = sum(part.stop - part.first for part in done)
@@ -210,7 +210,7 @@ def run_into(
 
 
 def settings_of(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a sweep is made from besides data and code, as plain JSON values. asked : in words of the sweep's file."""
+    """The inputs of a sweep besides data and code, as plain JSON values. asked : contents of the sweep's file."""
     return {
         "sweep": dict(asked) if asked is not None else prepared.plan.settings,
         "portfolios": {name: setup.settings for name, setup in prepared.setups.items()},

@@ -22,18 +22,18 @@ TOGETHER = 16 * BLOCK  # configurations whose no-trade bands are made at a time:
 
 
 def is_plain(policy: Policy) -> bool:
-    """Can the batch engine play the policy? Any other is played by itself."""
+    """True if the batch engine can run the policy. Any other runs by itself."""
     rule = compiled_rule(policy)
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
 
 def is_free(setup: Setup) -> bool:
-    """Can the batch engine play on a setup? All lines are traded both ways, and nothing depends on wealth."""
+    """True if the batch engine can run on a setup: all assets are traded both ways, and nothing depends on wealth."""
     return setup.scales and not any(setup.market.trading)
 
 
 def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
-    """The parts in which a sweep is played: those of its plan, where the batch engine plays them.
+    """The parts in which a sweep runs: those of its plan, where the batch engine runs them.
 
     What is played by itself takes as long as many that are played together, so each is a part of its own, or a few are
     where there are more than `CHUNKS`; any workers can then share them, and little is lost when one is stopped.
@@ -65,7 +65,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
     ways, is played in batches, anything else by itself, to the same bits.
-    Raises : what the engine raises.
+    Raises : the errors of the engine.
     """
     plan = prepared.plan
     places, numbers = plan.positions(part), np.arange(part.first, part.stop)

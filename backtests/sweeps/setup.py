@@ -1,4 +1,4 @@
-"""Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
+"""Setups of a sweep's configurations: markets with their costs, and the target paths that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,14 +32,14 @@ MULTIPLES = 64  # costs that a setup keeps: grids have few, and a sample may hav
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """A market, what trading on it costs, and what its policies are judged by.
+    """A market, the costs of trading on it, and the target by which its policies are judged.
 
-    name : by which a plan calls it.  strategic : the target that J and tracking error are measured against.
+    name : its name in a plan.  strategic : the target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     tracking_penalty : price of squared tracking error in J.
-    execution, dividends : how decisions are booked, and what becomes of dividends.
-    flows : money that comes and goes, or None.
+    execution, dividends : the booking of decisions, and the treatment of dividends.
+    flows : deposits and withdrawals, or None.
     """
 
     name: str
@@ -59,8 +59,8 @@ class Setup:
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Setup":
         """A setup on a bare market.
 
-        market    : T days of n lines.
-        costs     : of n lines.
+        market    : T days of n assets.
+        costs     : costs of n assets.
         strategic : the target that J is measured against.
         start     : first day of the test.
         others    : any other field, by its name.
@@ -96,7 +96,7 @@ class Setup:
 
     @property
     def terms(self) -> dict[str, Any]:
-        """What configurations are played under besides market, days and lag (`backtests.runs.trial_words.terms`)."""
+        """The conditions of configurations besides market, days and lag (`backtests.runs.trial_words.terms`)."""
         own = (self.costs, self.nav, self.periods_per_year, self.dividends, self.execution, self.flows)
         return terms(self.strategic, *own)
 
@@ -111,7 +111,7 @@ class Setup:
 
     @property
     def scales(self) -> bool:
-        """Is everything proportional to wealth, and booked at the close at once? Then the batch engine can play it."""
+        """True if everything is proportional to wealth and booked at once at the close, as the batch engine needs."""
         return scales(self.market, self.costs, self.execution, self.dividends, self.flows)
 
     def scaled_to(self, nav: float) -> "Setup":
@@ -131,7 +131,7 @@ class Setup:
 
     @cached_property
     def strategic_path(self) -> TargetPath:
-        """What J is measured against, of an allocation with a window from the opening trade of the test on."""
+        """The target that J is measured against; with a window, from the opening trade of the test on."""
         return self.strategic_from(self.first(None))
 
     def strategic_from(self, first: int) -> TargetPath:
@@ -163,12 +163,12 @@ class Setup:
         return self.strategic if isinstance(allocation, Strategic) else allocation
 
     def held(self, policy: Rule) -> Allocation:
-        """What a policy holds here: its allocation, or the strategic target where it names none."""
+        """The allocation that a policy holds here, or the strategic target where it names none."""
         return self.holds(held_in_plan(policy))
 
     @cached_property
     def _multiples(self) -> dict[float, Costs]:
-        """Its costs by multiple: those that were asked for first, and its own."""
+        """The setup's costs by multiple: its own, and those that were asked for."""
         return {1.0: self.costs}
 
     def times(self, multiple: float) -> Costs:
@@ -210,7 +210,7 @@ class PreparedSweep:
         return len({id(path) for path in self.paths.values()})
 
     def setup(self, configuration: Configuration) -> Setup:
-        """Where a configuration is played."""
+        """The setup of a configuration."""
         return self.setups[configuration.portfolio]
 
     def targets(self, configuration: Configuration) -> TargetPath:
@@ -267,7 +267,7 @@ def prepare_sweep(
 
 
 def _strategic_path(setup: Setup, firsts: Mapping[tuple[str, Start], int]) -> TargetPath:
-    """What J is measured against, from the earliest opening trade on."""
+    """The target that J is measured against, from the earliest opening trade on."""
     earliest = _earliest(setup.name, firsts)
     return setup.strategic_path if firsts.get((setup.name, None)) == earliest else setup.strategic_from(earliest)
 
@@ -283,7 +283,7 @@ def _check_games(
     firsts: Mapping[tuple[str, Start], int],
     strategic: Mapping[str, TargetPath],
 ) -> None:
-    """Lay out a game for each setup, start, smallest and largest lag: what its market lacks is said first.
+    """Lay out inputs for each setup, start, smallest and largest lag: missing data of a market is reported first.
 
     Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
     """

@@ -37,13 +37,13 @@ CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
 def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
-    folder : of the sweep.
-    run    : what the sweep is made from.
+    folder : folder of the sweep.
+    run    : inputs of the sweep.
     data   : fingerprint by setup.
-    fresh  : start over, even if chunks exist.
-    Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
+    fresh  : True to start over, even if chunks exist.
+    Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from other inputs.
 
-    Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
+    Where the sweep fails before a chunk is finished there is nothing to resume from: nothing of it stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "w") as lock:  # never deleted while the folder stays: another process would lock a new one
@@ -73,7 +73,7 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """What the chunks of a folder were made from. Raises DataError for a file that does not say it."""
+    """The inputs recorded for the chunks of a folder. Raises DataError for a file that does not state them."""
     try:
         found = json.loads((folder / RUN).read_text(encoding="utf-8"))
         if not isinstance(found, dict):
@@ -157,7 +157,7 @@ def made_from(folder: Path) -> bytes:
 
 
 def _stamp(schema: pa.Schema) -> bytes:
-    """What the chunk of this schema says that it was made from."""
+    """The inputs recorded in the chunk of this schema."""
     found: bytes = (schema.metadata or {}).get(STAMP, b"")
     return found
 

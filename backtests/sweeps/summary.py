@@ -27,7 +27,7 @@ def sweep_text(
     """The summary of a sweep from its table, which may come in parts.
 
     prepared  : the sweep.
-    tables    : a row a configuration; metrics in the units of records.
+    tables    : a row for each configuration; metrics in the units of records.
     rows      : number of policies that are shown.
     intervals : interval of J in words, by configuration, of a portfolio and some of its configurations, or None.
 
@@ -58,8 +58,8 @@ def best_of(
 ) -> dict[str, pd.DataFrame]:
     """The rows with the lowest loss, by portfolio; no more than these are held beside the present table.
 
-    under  : by portfolio, the conditions of the rows that count, or None for all.
-    tables : a row a configuration; metrics in the units of records.
+    under  : conditions of the rows that count, by portfolio, or None for all.
+    tables : a row for each configuration; metrics in the units of records.
     rows   : most of a portfolio.
     """
     best: dict[str, pd.DataFrame] = {}
@@ -91,7 +91,7 @@ def own_conditions(setup: Setup) -> dict[str, Any]:
 
 
 def reference(prepared: PreparedSweep) -> dict[str, dict[str, Any] | None]:
-    """By portfolio, the conditions at which its policies are compared, as on the page; None where there are none."""
+    """The conditions at which policies are compared on the page, by portfolio; None where there are none."""
     plan, found = prepared.plan, dict[str, dict[str, Any] | None]()
     every = plan.picks is None
     names = plan.positions(Part(0, len(plan)))[:, 0] if not every else np.array([])
@@ -120,7 +120,7 @@ def reference(prepared: PreparedSweep) -> dict[str, dict[str, Any] | None]:
 
 
 def _at(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.Series:
-    """Which rows are under these conditions."""
+    """True for the rows under these conditions."""
     return (table[list(conditions)] == pd.Series(conditions)).all(axis=1)
 
 
@@ -168,7 +168,7 @@ def _table(rows: pd.DataFrame, told: Mapping[int, str] | None = None, *, with_co
     """Rows as aligned text, with headings and units.
 
     told            : interval of J in words, by configuration, or none.
-    with_conditions : whether those of each row are shown.
+    with_conditions : True if those of each row are shown.
     """
     metrics, told = [METRICS[key] for key in KEY_FIGURES], told or {}
     heads = [[m.narrow, *["95 %"] * (m.key == "loss" and bool(told))] for m in metrics]

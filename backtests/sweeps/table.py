@@ -1,4 +1,4 @@
-"""The table of a sweep: a row a configuration, its place on each axis, then its metrics."""
+"""The table of a sweep: a row for each configuration, its place on each axis, then its metrics."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from foundation.errors import ConfigError
 
 @dataclass(frozen=True)
 class Keep:
-    """Of which configurations full paths are kept.
+    """The selection of configurations whose full paths are stored.
 
     best : how many of the best.  by : the metric that says which are.  configurations : these besides, by number or
     name.  Raises : ConfigError for an unknown metric and a number below zero.
@@ -54,7 +54,7 @@ def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
 def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """The rows in order of a metric, the best first; of equals, the lower number.
 
-    table  : a row a configuration, with its number and metrics in the units of records.
+    table  : a row for each configuration, with its number and metrics in the units of records.
     by     : name of a column.
     Raises : ConfigError for a metric that the table does not have.
     """
@@ -70,8 +70,8 @@ def kept(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) ->
     """Numbers of the configurations whose paths are kept, in order.
 
     prepared : the sweep.
-    keep     : what is kept.
-    tables   : a row a configuration, with `configuration` and `keep.by`, a metric in the unit of records.
+    keep     : the selection.
+    tables   : a row for each configuration, with `configuration` and `keep.by`, a metric in the unit of records.
     """
     best = pd.DataFrame({"configuration": np.array([], dtype=np.int64), keep.by: np.array([])})
     for table in tables if keep.best else ():
@@ -80,7 +80,7 @@ def kept(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) ->
 
 
 def paths(prepared: PreparedSweep, numbers: Sequence[int]) -> pd.DataFrame:
-    """Full paths: a row a kept configuration and close, with NAV of a wealth of 1, cost and turnover of the day."""
+    """Full paths: a row for each stored configuration and close, with NAV from 1, cost and turnover of the day."""
     parts = []
     for number in numbers:
         b = backtest_one(prepared, number)

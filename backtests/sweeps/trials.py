@@ -1,4 +1,4 @@
-"""The trials of a sweep, for the trial book: what was played under which terms, and what it earned over the target.
+"""The trials of a sweep, for the trial book: the configurations, their terms, and their returns over the target.
 
 A sweep keeps figures and no returns. The mean active return of a row follows from its growth and volatility: the mean
 of simple returns is that of log returns plus half the mean square, to third order, and so is the strategic target's;
@@ -34,7 +34,7 @@ def sweep_trials(prepared: PreparedSweep, table: pd.DataFrame) -> list[Batch]:
     """The trials of a sweep, a batch a portfolio.
 
     prepared : the sweep.
-    table    : a row a configuration, all or some: `configuration` and `FIGURES`, in the units of records.
+    table    : a row for each configuration, all or some: `configuration` and `FIGURES`, in the units of records.
     """
     plan, numbers = prepared.plan, table["configuration"].to_numpy()
     places = plan.positions(Part(numbers.min(), numbers.max() + 1))[numbers - numbers.min()]
@@ -68,12 +68,12 @@ def tuning_trials(
 ) -> Batch:
     """The trials of a tuning.
 
-    setup         : on which it was asked for.
+    setup         : the setup for which it was asked.
     training      : the same up to the last training day, where rules were measured.
-    cost_multiple : of the costs.
-    rules         : that were tried.
-    measured      : a row a rule: its loss, and where it was played the figures of a sweep.
-    how           : words for what measured them; "" where they were played on the training days.
+    cost_multiple : multiple of the costs.
+    rules         : rules that were tried.
+    measured      : a row for each rule: its loss, and if it was backtested the figures of a sweep.
+    how           : words for the measure; "" where rules were backtested on the training days.
     """
     dates, first = training.market.dates, training.first(None)
     rows: dict[str, Any] = {
@@ -102,7 +102,7 @@ def _labelled(texts: Sequence[str], which: Rows) -> Any:
 def _active_returns(setup: Setup, targets: TargetPath, firsts: Rows, figures: pd.DataFrame) -> Array:
     """(k,) mean return net of costs over the strategic target, fraction a year.
 
-    setup   : where the rows were played.
+    setup   : setup on which the rows ran.
     targets : the strategic ones.
     firsts  : (k,) market row of the opening trade of each row.
     figures : k rows, with growth and volatility.

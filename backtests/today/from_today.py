@@ -1,7 +1,7 @@
-"""What may become of today's holdings within a year: policies played through simulated futures, under several laws.
+"""Possible outcomes of today's holdings within a year: policies run through simulated futures, under several laws.
 
-Every figure comes with its Monte Carlo standard error, which says how far other random numbers would move it. How far
-another law would move it is what the laws side by side say; neither is an interval for what will happen.
+Every figure comes with its Monte Carlo standard error, which says how far other random numbers would move it. The
+comparison of laws says how far another law would move it; neither is an interval for what will happen.
 """
 
 import math
@@ -61,7 +61,7 @@ OTHER_FIGURES = {
 
 
 def drawdown_limits(stated: float | None) -> tuple[float, ...]:
-    """The drawdowns whose breach is counted: that which the file states, or else those of `LIMITS`."""
+    """The drawdowns whose breach is counted: the one that the file states, or else those of `LIMITS`."""
     return LIMITS if stated is None else (stated,)
 
 
@@ -71,7 +71,7 @@ def drawdown_name(limit: float) -> str:
 
 
 def figure_words(stated: float | None) -> dict[str, tuple[str, str]]:
-    """By name of each figure, in order: what it is, and its unit.
+    """The description and unit of each figure, by its name, in order.
 
     stated : the maximum drawdown of the file, which is counted in place of `LIMITS` and stands first; or None.
     """
@@ -91,7 +91,7 @@ class Simulated(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Are there futures enough to say?"""
+        """True if there are enough futures for a figure."""
         return not math.isnan(self.value)
 
 
@@ -102,8 +102,8 @@ class PolicyFuture:
     law     : its name.
     policy  : its name.
     paths   : number of futures.
-    figures : by the names of `figure_words`.
-    fan     : (D + 1, ·) wealth over that of today by date, a column a level of `LEVELS`.
+    figures : figures by the names of `figure_words`.
+    fan     : (D + 1, ·) wealth over that of today by date, a column for each level of `LEVELS`.
     """
 
     law: str
@@ -131,23 +131,23 @@ class StandingEstimates:
 
 @dataclass(frozen=True, eq=False)
 class FromToday:
-    """Today's holdings played on by policies, under each law.
+    """Today's holdings continued by policies, under each law.
 
-    futures  : by (law, policy).
+    futures  : results by (law, policy).
     laws     : their names, the recommended one first.
     policies : their names; the first is the one that the fan is drawn for.
-    nav      : of today, currency.
-    basis    : currency.
+    nav      : today's NAV, currency.
+    basis    : currency of the portfolio.
     dates    : (D + 1,) today and the rows to come.
     month    : the row of `dates` that is the last within 30 days, or the first to come.
     sample   : first and last date of the returns that the laws are fitted to.
     drift    : mean log return a year of the strategic target in that sample: in the long run all laws keep it.
-    seed     : of the random numbers.
-    left_out : what the file has and the futures have not, by name.
+    seed     : seed of the random numbers.
+    left_out : names of the features that the file has and the futures have not.
     limit    : the maximum drawdown that the file states, fraction of NAV, or None.
-    refused  : by name of a law that could not be fitted: why not.
-    rows     : what the rows to come are called: "sessions", or "weeks", "months" and so on.
-    checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.
+    refused  : the reason why a law could not be fitted, by its name.
+    rows     : name of the rows to come: "sessions", or "weeks", "months" and so on.
+    checks   : for each policy that estimates: the effect of continuing with its estimates of the last close.
     """
 
     futures: Mapping[tuple[str, str], PolicyFuture]
@@ -168,7 +168,7 @@ class FromToday:
 
     @property
     def words(self) -> dict[str, tuple[str, str]]:
-        """By name of each figure: what it is, and its unit."""
+        """The description and unit of each figure, by its name."""
         return figure_words(self.limit)
 
     @property
@@ -178,7 +178,7 @@ class FromToday:
         return next(one for one in self.futures.values() if one.law == self.laws[0] and one.paths == most)
 
     def table(self) -> pd.DataFrame:
-        """A row a law and policy: number of paths, each figure, and its standard error in a column `<name>_se`."""
+        """A row for each law and policy: number of paths, figures, and standard errors in columns `<name>_se`."""
         rows = []
         for (law, policy), one in self.futures.items():
             cells = {"law": law, "policy": policy, "paths": one.paths}
@@ -188,7 +188,7 @@ class FromToday:
         return pd.DataFrame(rows).set_index(["law", "policy"])
 
     def fans(self) -> pd.DataFrame:
-        """A row a law, policy and date: wealth over that of today at each level."""
+        """A row for each law, policy and date: wealth over that of today at each level."""
         parts = [
             one.fan.rename_axis("date").reset_index().assign(law=law, policy=policy)
             for (law, policy), one in self.futures.items()
@@ -206,17 +206,17 @@ def from_today(
     laws: Mapping[str, FutureLaw] | None = None,
     workers: int = WORKERS,
 ) -> FromToday:
-    """Play policies on from today's holdings through a year of simulated futures, under each law.
+    """Run policies from today's holdings through a year of simulated futures, under each law.
 
-    A policy that estimates goes on with its estimates of the last close, and on 100 futures as it is: `checks` says
-    what that changes. One that cannot be played at once is played under the first law only, on 100 futures, or on 50
-    where it decides in Python.
-    portfolio : its holdings are those of the last close.
-    policies  : ready to decide, by name; the first is shown.
+    A policy that estimates continues with its estimates of the last close; on 100 futures it also runs unchanged, and
+    `checks` gives the difference. A policy that cannot run on all futures at once runs under the first law only, on 100
+    futures, or on 50 where it decides in Python.
+    portfolio : portfolio, whose holdings are those of the last close.
+    policies  : policies ready to decide, by name; the first is shown.
     paths     : number of futures of the first law; of each other law a quarter of it.
-    seed      : of the random numbers; policies are played on the same futures.
-    laws      : by name, the recommended one first; by default those of `future_laws`.
-    workers   : threads that play; the figures do not depend on them.
+    seed      : seed of the random numbers; all policies run on the same futures.
+    laws      : laws by name, the recommended one first; by default those of `future_laws`.
+    workers   : number of threads; the figures do not depend on it.
     Raises    : DataError as `future_laws` and `Opening` do; ConfigError for no policy, or a number of paths out of
                 range; PolicyError for a future in which a policy cannot go on.
     """
@@ -263,7 +263,7 @@ def from_today(
 def from_today_or_why_not(
     portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS
 ) -> FromToday | NotAvailable:
-    """What `from_today` gives; or, where data or a policy do not allow it, the reason."""
+    """The result of `from_today`; or, where data or a policy do not allow it, the reason."""
     try:
         return from_today(portfolio, policies, paths=paths)
     except (DataError, PolicyError) as error:
@@ -311,7 +311,7 @@ def _slow(
 def _check(
     opening: Opening, law: FutureLaw, shared: SharedBands, exact: PolicyFuture, wealth: Array, seed: int
 ) -> StandingEstimates:
-    """What standing estimates change.  wealth : (P,) after the year without them."""
+    """The effect of standing estimates.  wealth : (P,) after the year without them."""
     growths = law.growths(0, opening.days, seed)[: exact.paths]
     played = play_futures(opening, {"": shared}, growths)[""]
     standing = _Gathered.of(opening, played, _strategic(opening, growths))
@@ -329,7 +329,7 @@ def _strategic(opening: Opening, growths: Array) -> Array:
 
 
 class _Gathered(NamedTuple):
-    """Of each of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `figure_words`."""
+    """Results of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `figure_words`."""
 
     wealth: Array
     drawdown: Array

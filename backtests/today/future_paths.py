@@ -90,7 +90,7 @@ class Opening:
 
     @cached_property
     def execution(self) -> Execution:
-        """The execution of the file as far as simulated markets have what it needs: at the close, without volumes."""
+        """The execution of the file as far as simulated markets have the data for it: at the close, without volumes."""
         given = self.portfolio.execution
         return Execution(minimum_trade=given.minimum_trade, days=given.days)
 
@@ -102,7 +102,7 @@ class Opening:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and a simulated future does not, by name."""
+        """The features that the file has and a simulated future does not, by name."""
         portfolio, costs = self.portfolio, self.portfolio.costs
         found = {
             "whole lots": portfolio.execution.sizing == "units",
@@ -152,7 +152,7 @@ class Opening:
 
     @cached_property
     def instruments(self) -> pd.DataFrame:
-        """Of every future: none is delisted."""
+        """The instruments of every future: none is delisted."""
         return staying(self.portfolio.market.instruments)
 
     @cached_property
@@ -180,11 +180,11 @@ class Opening:
 
 @dataclass(frozen=True, eq=False)
 class PlayedPaths:
-    """What one policy did on P futures, from the last close on.
+    """The results of one policy on P futures, from the last close on.
 
     nav      : (P, D + 1) wealth at each close, the last one of the data first, currency, net of costs.
-    cost     : (P, D + 1) what trading at that close cost, over wealth before it.
-    holding  : (P, D + 1) what holding cost since the close before, over wealth there.
+    cost     : (P, D + 1) cost of trading at that close, over wealth before it.
+    holding  : (P, D + 1) cost of holding since the close before, over wealth there.
     turnover : (P, D + 1) one-way, over wealth before the trade.
     """
 
@@ -195,7 +195,7 @@ class PlayedPaths:
 
 
 def is_played_at_once(policy: Policy) -> bool:
-    """Can a policy be played through many futures by bands that they share: by its own, or by those of the last close?
+    """True if a policy can run through many futures by shared bands: by its own, or by those of the last close.
 
     A rule of a user's own may look at prices, tranches drift with them, and some policies decide day by day.
     """
@@ -206,7 +206,7 @@ def is_played_at_once(policy: Policy) -> bool:
 
 
 def estimates(policy: Policy) -> bool:
-    """Does a policy estimate anew on the way, so that its bands or targets depend on the prices to come?"""
+    """True if a policy estimates anew on the way, so that its bands or targets depend on the prices to come."""
     return traits(policy).window > 0 or type(held_by(policy)) not in (FixedWeights, EqualWeights)
 
 
@@ -224,7 +224,7 @@ class SharedBands:
 
     @classmethod
     def of(cls, opening: Opening, policy: Policy) -> "SharedBands":
-        """Of a policy that can be played at once."""
+        """The bands of a policy that can run on all futures at once."""
         rule, past = compiled_rule(policy), _past(opening, policy)
         assert rule is not None
         market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)
@@ -242,7 +242,7 @@ class SharedBands:
 
 
 def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, SharedBands]:
-    """What `play_futures` takes, by name, of policies of which `is_played_at_once` is true; the others are left out."""
+    """The bands of policies for `play_futures`, by name; those with `is_played_at_once` false are left out."""
     return {name: SharedBands.of(opening, one) for name, one in policies.items() if is_played_at_once(one)}
 
 
@@ -263,12 +263,12 @@ def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths:
 
 
 def play_future(opening: Opening, policy: Policy, growths: Array, name: str = "") -> PlayedPaths:
-    """Play any policy, from today's holdings, through one future, on a market with the past that it estimates from.
+    """Run any policy, from today's holdings, through one future, on a market with the past that it estimates from.
 
     opening : today's holdings.
-    policy  : what decides.
-    growths : (D, n) 1 + simple return of each line on each row to come.
-    name    : of the policy, in messages.
+    policy  : the policy to run.
+    growths : (D, n) 1 + simple return of each asset on each row to come.
+    name    : name of the policy, in messages.
     Raises  : PolicyError, with the date, where the policy cannot go on.
     """
     past = _past(opening, policy)
@@ -306,7 +306,7 @@ def _past(opening: Opening, policy: Policy) -> int:
 def _inputs(
     opening: Opening, policy: Policy, market: Market, targets: TargetPath, first: int, name: str
 ) -> EngineInputs:
-    """What is played on a market that holds the future, opened at its row `first`."""
+    """The inputs of a backtest on a market that holds the future, opened at its row `first`."""
     leverage = max(1.0, float(np.abs(targets.rows).sum(axis=1).max()))
     return EngineInputs.of(
         market, policy, targets, opening.costs, first, opening.portfolio.lag, opening.execution, "reinvest", None,
@@ -328,7 +328,7 @@ def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, floa
 
 
 def _given(inputs: EngineInputs, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
-    """What the compiled loop takes."""
+    """The inputs of the compiled loop."""
     n = len(inputs.market.assets)
     workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
     return LoopInputs(inputs.sessions, bands, options, inputs.desk, inputs.scratch, workspace, bounds, ledger)

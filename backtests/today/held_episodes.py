@@ -1,4 +1,4 @@
-"""What the weights of today would have done in past episodes of stress."""
+"""Performance of today's weights in past episodes of stress."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from research.risk.stress.episodes import Episode, span_of
 class HeldEpisode:
     """The weights of today, bought at the close before an episode and held through it without a trade.
 
-    name         : of the episode.
+    name         : name of the episode.
     first, last  : closes from which and to which returns are earned.
-    whole        : is the whole of it covered by the data?
+    whole        : True if the whole of it is covered by the data.
     total_return : fraction of NAV, not annualised.
     max_drawdown : the lowest wealth over its peak, less 1; never positive.
     """

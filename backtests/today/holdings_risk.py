@@ -33,11 +33,11 @@ METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 
 @dataclass(frozen=True)
 class Loss:
-    """What may be lost at a level, positive, fraction of NAV.
+    """The possible loss at a level, positive, fraction of NAV.
 
     horizon : one row of the market, such as "one day"; or "one month".
     method  : "historical" or "Gaussian".
-    level   : such as 0.95.
+    level   : level of the loss, such as 0.95.
     """
 
     horizon: str
@@ -49,22 +49,22 @@ class Loss:
 
 @dataclass(frozen=True, eq=False)
 class HoldingsRisk:
-    """Today's holdings, n lines, and their risk.
+    """Today's holdings of n assets, and their risk.
 
     portfolio     : the holdings.
     ex_ante       : the samples that they are measured by.
-    losses        : by horizon, method and level.
+    losses        : possible losses by horizon, method and level.
     contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
-    active        : (n,) to the tracking error to the strategic target; they sum to it.
-    beta          : of the holdings to the strategic target, by the covariance.
-    lines         : effective number of lines.
-    bets          : effective number of uncorrelated lines.
-    bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
+    active        : (n,) contributions to the tracking error to the strategic target; they sum to it.
+    beta          : beta of the holdings to the strategic target, by the covariance.
+    lines         : effective number of assets.
+    bets          : effective number of uncorrelated bets.
+    bands         : (2, n) weights past which the active policy trades an asset today, NaN where it has no such band.
     policy        : name of the active policy that `bands` are of, or "".
     stress        : episodes, shocks and correlations.
-    future        : policies played on from today; or why they are not.
-    undefined     : by name of a figure, why there is none; it is NaN, or empty.
-    notes         : what a reader must know of how it was made.
+    future        : policies run from today on; or the reason why they are not.
+    undefined     : the reason why a figure is not defined, by its name; it is NaN, or empty.
+    notes         : notes on its computation that a reader must know.
     """
 
     portfolio: Portfolio
@@ -99,7 +99,7 @@ class HoldingsRisk:
 
     @property
     def row(self) -> str:
-        """What a row of the market is: "day", "week" and so on."""
+        """The name of a row of the market: "day", "week" and so on."""
         return row_name(self.portfolio.periods_per_year)
 
     @property
@@ -118,7 +118,7 @@ class HoldingsRisk:
         return self.ex_ante.volatility(self.portfolio.weights - self.portfolio.target)
 
     def exposures(self, by: str, cash: str | None = None) -> pd.DataFrame:
-        """A row a group: weight, target, gap, and shares of volatility and of tracking error.
+        """A row for each group: weight, target, gap, and shares of volatility and of tracking error.
 
         A fund that is split over classes or sectors counts in each as far as the file says, its risk like its value.
         by   : "asset_class", "sector" or "currency".
@@ -138,7 +138,7 @@ class HoldingsRisk:
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:
-        """A row a line: weight, target, gap, range, band of the active policy, and how far it is outside of both.
+        """A row for each asset: weight, target, gap, range, band of the active policy, and distance outside of both.
 
         outside_range, outside_band : fraction of NAV, below zero under it, 0 within; NaN where there is none.
         """
@@ -171,7 +171,7 @@ def holdings_risk(
     policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
-    notes     : what a reader must know of the policies.
+    notes     : notes on the policies that a reader must know.
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """

@@ -10,13 +10,13 @@ from research.risk.stress.shocks import WINDOW_YEARS, ShockEffect, covariance_of
 
 @dataclass(frozen=True, eq=False)
 class HoldingsStress:
-    """What today's holdings would have done in episodes, what shocks would do, and their risk with other correlations.
+    """The results of today's holdings in episodes, after shocks, and their risk with other correlations.
 
-    episodes  : of the past, that the data has with all lines held.
+    episodes  : past episodes that the data has with all assets held.
     shocks    : effect of each, before any trade.
     breakdown : risk with correlations moved by each share of the way to one.
-    window    : returns of the covariance.
-    left_out  : sentences: what is left out, and why.
+    window    : number of returns in the covariance.
+    left_out  : sentences that name what is left out, and the reasons.
     """
 
     episodes: tuple[HeldEpisode, ...]

@@ -1,9 +1,9 @@
-"""What the allocations of a portfolio's policies hold on a date and why, beside what is held and beside controls.
+"""Targets of a portfolio's policies on a date with their reasons, compared with the holdings and with controls.
 
     found = targets_today(portfolio, as_of="2022-12-29")
     found.table("hrp_monthly")
 
-A target is the one in force at the close: that of the last day of its schedule, with the reasons of that day. All
+A target is the one in force at the close, set on the last day of its schedule, with the reasons of that day. All
 weights are measured by one covariance, of the date itself, so that their risks can be compared.
 """
 
@@ -49,13 +49,15 @@ YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year 
 class TargetToday:
     """The target of one allocation that is in force at a close.
 
-    name       : of the allocation, in words.
-    allocation : that gave it.
-    policies   : names of those that hold it; () for a control.
+    name       : name of the allocation, in words.
+    allocation : allocation that gave the target.
+    policies   : names of the policies that hold it; () for a control.
     answer     : weights and their reasons, of the day on which they were computed.
-    risk       : of the weights, by the covariance of the date of the whole; None where it has none.
-    sensitivity : of the weights to each input of the estimate; None where it is not asked for, and where none is made.
-    trees      : of each hierarchical allocation that it is, scales or combines, by its name, on the day of the answer.
+    risk       : risk of the weights, by the covariance of the date of the whole; None where it has none.
+    sensitivity : sensitivity of the weights to each input of the estimate; None where it is not asked for, and where
+                  none is made.
+    trees      : tree of each hierarchical allocation that it is, scales or combines, by its name, on the day of the
+                 answer.
     """
 
     name: str
@@ -81,13 +83,13 @@ class TargetToday:
 class TargetsToday:
     """The targets in force at one close, the distinct allocations of a portfolio's policies first.
 
-    portfolio : whose policies they are.
-    date      : of the close.
-    targets   : of each distinct allocation, in the order of the policies.
-    strategic : of the file.
+    portfolio : portfolio of the policies.
+    date      : date of the close.
+    targets   : target of each distinct allocation, in the order of the policies.
+    strategic : strategic target of the file.
     held      : risk of the weights held at the last close of the portfolio; None where it has none.
-    controls  : by name, targets that need no opinion; without those that the market's history does not allow.
-    notes     : what a reader must know, in sentences.
+    controls  : targets that need no opinion, by name; without those that the market's history does not allow.
+    notes     : notes for a reader, in sentences.
     """
 
     portfolio: Portfolio
@@ -105,7 +107,7 @@ class TargetsToday:
         return next(target for target in self.targets if target.allocation == allocation)
 
     def table(self, target: TargetToday) -> pd.DataFrame:
-        """A row a line, and cash: weights held, strategic, of the target and of each control, and shares of risk.
+        """A row for each asset and cash: weights held, strategic, of the target and of each control, shares of risk.
 
         target  : one of `targets`.
         Columns : held, strategic, target: fraction of NAV; risk: share of the target's variance; then each control,
@@ -127,7 +129,7 @@ class TargetsToday:
         return {"held": self.held} | {name: one.risk for name, one in shown.items()}
 
     def side_by_side(self) -> pd.DataFrame:
-        """A row a line, cash and three figures; a column for what is held, the strategic target, and each other target.
+        """A row for each asset, cash and three figures; columns for the holdings, the strategic and each other target.
 
         A target is called by the first policy that holds it; controls that are no target follow. Weights are fractions
         of NAV; "volatility" is a year's; "torsion bets" is their effective number; "to trade" is the one-way turnover
@@ -156,11 +158,11 @@ class TargetsToday:
         return max(float(gap[gap > 0.0].sum()), float(-gap[gap < 0.0].sum()))
 
     def __repr__(self) -> str:
-        """As text: a section for each allocation."""
+        """The targets as text: a section for each allocation."""
         return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
-        """The same as a block of HTML."""
+        """The targets as a block of HTML."""
         return str(view(self, "html"))
 
 
@@ -169,13 +171,14 @@ def targets_today(
 ) -> TargetsToday:
     """The targets of a portfolio's policies in force at the last close, or at the last one up to a date.
 
-    portfolio : with its policies; those that must be tuned or trained hold what they are tuned or trained for.
+    portfolio : portfolio with its policies; those that must be tuned or trained hold what they are tuned or trained
+                for.
     as_of     : YYYY-MM-DD; None for the last close.
-    policies  : names of those to explain; None for all.
-    sensitivity : of each target that is estimated from a window to its inputs too? It asks each of them again, twice
-                for each mean, volatility and correlation.
-    Raises    : ConfigError for an unknown policy and for what is no date; DataError for a date before the market, and
-                what the allocations raise; PolicyError for one that has no solution yet.
+    policies  : names of the policies to explain; None for all.
+    sensitivity : True to compute the sensitivity of each target that is estimated from a window to its inputs too. It
+                  asks each of them again, twice for each mean, volatility and correlation.
+    Raises    : ConfigError for an unknown policy and for an invalid date; DataError for a date before the market, and
+                the errors of the allocations; PolicyError for one that has no solution yet.
     """
     names = list(portfolio.policies if policies is None else policies)
     for name in names:
@@ -213,11 +216,11 @@ def target_today(
 ) -> TargetToday:
     """The target of an allocation that is in force at the last close of a market.
 
-    allocation : what to hold.
-    market     : up to the date.
-    moments    : by which its risk is measured; None for not at all.
-    policies   : names of those that hold it.
-    Raises     : as `target_path` does.
+    allocation : allocation to hold.
+    market     : market up to the date.
+    moments    : moments by which its risk is measured; None for no measurement.
+    policies   : names of the policies that hold it.
+    Raises     : the errors of `target_path`.
     """
     last = len(market.dates) - 1
     path: TargetPath = target_path(allocation, market, start=last)
@@ -230,7 +233,7 @@ def target_today(
 
 
 def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:
-    """How far each input of an estimate moves the weights on the day on which they were computed."""
+    """The effect of each input of an estimate on the weights, on the day on which they were computed."""
     if target.allocation.window < 2 or target.answer.fallback:
         return None
     row = market.row(target.answer.seen)

@@ -1,1 +1,1 @@
-"""What a comparison describes beside its verdict: attribution, behaviour, capacity, stress."""
+"""Descriptions of a comparison beside its verdict: attribution, behaviour, capacity, stress."""

@@ -1,4 +1,4 @@
-"""What a comparison attributes: the gap of one policy to the reference, rebalancing premiums, classes and factors."""
+"""Attributions of a comparison: the gap of one policy to the reference, rebalancing premiums, classes and factors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ from research.market.factors import FactorReturns
 
 @dataclass(frozen=True, eq=False)
 class Attributions:
-    """What is attributed of one comparison.
+    """The attributions of one comparison.
 
     shown     : the policy that is attributed: the recommended one, unless that is the reference or there is none.
-    reference : what it is measured against.
-    gap       : of the two; None where there is one policy.
+    reference : the policy that it is compared with.
+    gap       : attribution of the gap between the two; None where there is one policy.
     premiums  : by policy.
-    by_class  : of `shown`, by class against the reference (where there are two policies) and the strategic target, then
-                likewise by sector where the instruments have sectors.
-    factors   : of `shown` and the reference, where factors are given.
-    is_recommended : is `shown` the recommended policy?
+    by_class  : attributions of `shown`, by class against the reference (where there are two policies) and the strategic
+                target, then likewise by sector where the instruments have sectors.
+    factors   : attributions of `shown` and the reference, where factors are given.
+    is_recommended : True if `shown` is the recommended policy.
     """
 
     shown: str
@@ -50,10 +50,10 @@ def attributions(
     """Attribute the returns of a comparison.
 
     backtests   : by policy.
-    benchmark   : whose strategic target classes are measured against.
+    benchmark   : benchmark whose strategic target classes are compared with.
     reference   : a policy.
     recommended : a policy, or None.
-    factors     : of the portfolio file, or None.
+    factors     : factor returns of the portfolio file, or None.
     """
     backtests = {name: b if b.name == name else replace(b, name=name) for name, b in backtests.items()}
     others = [name for name in backtests if name != reference]

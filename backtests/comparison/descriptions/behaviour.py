@@ -1,4 +1,4 @@
-"""How policies behave, in a comparison or alone: limits, start and length of holding, costs, round trips and wealth."""
+"""Behaviour of policies, compared or alone: limits, start and length of holding, costs, round trips and wealth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Behaviour:
     statements : by policy, its weights against targets and ranges.
     windows    : growth of `shown` less that of `other` by start month and length, or less that of the benchmark where
                  `shown` is alone; None where there is neither.
-    costs      : every policy at other costs of trading; None where they were not played again.
+    costs      : every policy at other costs of trading; None where they were not backtested again.
     trips      : by policy, its round trips.
-    capacities : of the recommended policy, over the reference and over a policy that never trades, as far as there are.
+    capacities : capacities of the recommended policy, over the reference and over a policy that never trades, if any.
     """
 
     shown: str
@@ -49,14 +49,14 @@ def behaviour_of(
     reference: str,
     recommended: str | None,
 ) -> Behaviour:
-    """Describe the policies of a comparison; at other costs and wealths they are played again.
+    """Describe the policies of a comparison; for other costs and wealths they are backtested again.
 
-    portfolio   : whose candidates they are.
-    benchmark   : by which they are measured.
+    portfolio   : the portfolio of the candidates.
+    benchmark   : benchmark by which they are measured.
     fitted      : candidates by name, ready for a backtest.
-    backtests   : of each, in the test.
-    reference   : name of the one with which the others are compared.
-    recommended : name of the recommended one, or None.
+    backtests   : backtest of each candidate in the test.
+    reference   : name of the candidate with which the others are compared.
+    recommended : name of the recommended candidate, or None.
     """
     policies = {name: f.policy for name, f in fitted.items()}
     shown = recommended or reference
@@ -82,7 +82,7 @@ def behaviour_alone(played: Backtest, benchmark: Benchmark) -> Behaviour:
     """Describe one policy by itself, without another replay.
 
     played    : its backtest.
-    benchmark : by which it is measured.
+    benchmark : benchmark by which it is measured.
     """
     comparator = comparator_in_test(benchmark, played)
     return Behaviour(

@@ -21,13 +21,13 @@ PRECISION = 1e-3  # of the wealth that is found: a thousandth
 
 @dataclass(frozen=True, eq=False)
 class Capacity:
-    """What is left of the gain of one policy over another as wealth rises, or why that is not known.
+    """The gain of one policy over another that is left as wealth rises, or the reason why that is not known.
 
     policy, against : names.
     nav   : wealth before the opening trade at which impact takes half of the gain, currency; None where `reason` is.
-    table : a row a wealth that was played, rising: nav (currency), gain and gain_without_impact (J of the other less J
+    table : a row for each wealth, rising: nav (currency), gain and gain_without_impact (J of the other less J
             of the policy, bp a year; NaN where the trades cannot be booked at all).
-    reason : why there is no number, as a sentence, or "".
+    reason : the reason why there is no number, as a sentence, or "".
     """
 
     policy: str
@@ -81,12 +81,12 @@ def capacity(
 ) -> Capacity:
     """Find by replays at rising wealth where impact takes half of the gain in J of `policy` over `against`.
 
-    portfolio : whose market, test and costs are taken; its wealth is where the search begins.
-    benchmark : of J.
+    portfolio : portfolio of the market, test and costs; the search begins at its wealth.
+    benchmark : benchmark by which J is measured.
     policies  : ready for a backtest, by name.
-    backtests : of each, in the test.
-    policy    : name of the one whose gain is meant.
-    against   : name of the other one: it is played at the same wealth, and pays for its own impact.
+    backtests : backtest of each policy in the test.
+    policy    : name of the policy whose gain is measured.
+    against   : name of the other policy: it is backtested at the same wealth, and pays for its own impact.
 
     Wealth is that before the opening trade; it then grows as the policy does, while volumes are those of the market.
     Amounts such as tickets stay, so the gain without impact is played at each wealth too.
@@ -125,7 +125,7 @@ def _left(row: Mapping[str, float]) -> float:
 
 
 def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str, float], more: bool) -> str:
-    """Why no wealth was found, as a sentence. more : is more than half of the gain left where the search began?"""
+    """The reason why no wealth was found. more : True if more than half of the gain is left at the first wealth."""
     policy, against = replay.pair
     first, end = (f"{row['nav']:,.0f} {replay.portfolio.basis}" for row in (before, last))
     gain = f"half of the gain of {policy} over {against}"
@@ -145,7 +145,7 @@ def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str,
 
 
 def _missing(portfolio: Portfolio) -> str:
-    """What a capacity needs and this portfolio does not have, with how to give it; "" where nothing is missing."""
+    """The missing inputs of a capacity in this portfolio, and how to give them; "" where nothing is missing."""
     if portfolio.market.volumes is None:
         return (
             f"market {portfolio.market.name!r} has no volumes, by which impact is estimated: take a market that has "

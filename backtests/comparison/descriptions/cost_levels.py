@@ -32,10 +32,10 @@ Replay = Callable[[str, float], Backtest]  # a policy by its name, at a level of
 class BreakEven:
     """A cost at which a policy and the reference change places by J, found by replays.
 
-    policy     : which is not the reference.
+    policy     : name of the policy, which is not the reference.
     cost       : bp of notional a side.
-    difference : J of the policy less that of the reference, both played at that cost, bp a year.
-    below      : which of the two has the lower J at lower costs.
+    difference : J of the policy less that of the reference, both backtested at that cost, bp a year.
+    below      : name of the one of the two with the lower J at lower costs.
     """
 
     policy: str
@@ -45,7 +45,7 @@ class BreakEven:
 
     @property
     def jumps(self) -> bool:
-        """Does the difference pass zero by a jump, where a trade moves to another day?"""
+        """True if the difference passes zero by a jump, where a trade moves to another day."""
         return abs(self.difference) > EQUAL
 
 
@@ -53,8 +53,8 @@ class BreakEven:
 class CostLevels:
     """Policies played at several costs of trading, the same for every line.
 
-    table       : a row a policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth (fraction
-                  a year, net), or NaN for both where the policy cannot pay that much.
+    table       : a row for each policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth
+                  (fraction a year, net), or NaN for both where the policy cannot pay that much.
     break_evens : against the reference, by policy and cost.
     reference   : its name.
     searched    : the policies for which they were looked for.
@@ -71,7 +71,7 @@ class CostLevels:
     left_out: tuple[str, ...] = ()
 
     def wide(self, metric: str) -> pd.DataFrame:
-        """A row a policy, a column a level, of "loss" or "growth"."""
+        """A row for each policy, a column for each level, of "loss" or "growth"."""
         rows = {name: own.set_index("cost_bps")[metric] for name, own in self.table.groupby("policy", sort=False)}
         return pd.DataFrame(rows).T.rename_axis(index="policy")
 
@@ -90,11 +90,11 @@ def at_level(costs: Costs, bps: float) -> Costs:
 
 
 def replayed(portfolio: Portfolio, policies: Mapping[str, Rule], backtests: Mapping[str, Backtest]) -> Replay:
-    """A function that plays a policy as it was fitted, on the paths of targets that are there, at a level of costs.
+    """A function that backtests a fitted policy at a level of costs, on the target paths of its backtest.
 
-    portfolio : whose market, test and other costs are taken.
+    portfolio : portfolio of the market, test and other costs.
     policies  : ready for a backtest, by name.
-    backtests : of each, in the test.
+    backtests : backtest of each policy in the test.
     """
 
     def play(name: str, bps: float) -> Backtest:
@@ -113,18 +113,18 @@ def cost_levels(
     reference: str,
     recommended: str | None,
 ) -> CostLevels:
-    """Play policies at each of `LEVELS`, and find where each and the reference change places by J.
+    """Backtest policies at each of `LEVELS`, and find where each and the reference change places by J.
 
-    portfolio   : whose market, test and other costs are taken.
-    benchmark   : of J.
+    portfolio   : portfolio of the market, test and other costs.
+    benchmark   : benchmark by which J is measured.
     policies    : ready for a backtest, by name: a tuned or learned one as it was fitted at the costs of the file.
-    backtests   : of each, in the test.
-    reference   : name of the one with which the others are compared.
-    recommended : name of the recommended one, or None.
+    backtests   : backtest of each policy in the test.
+    reference   : name of the policy with which the others are compared.
+    recommended : name of the recommended policy, or None.
 
-    Policies of a user's own class that decide day by day are left out, but the reference and the recommended one.
+    Policies of a user's own class that decide day by day are left out, except the reference and the recommended one.
     Between two levels at which the order differs the root is found by replays (Brent, 1973): for the recommended
-    policy, and for those that are played compiled, as the reference is, and hold its target. The J of another target
+    policy, and for those that run compiled, as the reference does, and hold its target. The J of another target
     measures the distance of the targets.
     """
     play = replayed(portfolio, policies, backtests)

@@ -1,4 +1,4 @@
-"""What a policy statement asks of a portfolio: each line within its range, and how far each strays from its target."""
+"""Compliance with a policy statement: each asset's range, and the distance of each asset from its target."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ class PolicyStatement:
 
     days         : D.
     days_outside : those on which a line is outside its range, as the metric of that name counts them.
-    lines        : a row a line, and one for cash where it has a target or a gap. Fractions of NAV: target (at the last
-                   close), lower and upper end of the range (NaN where there is none), worst_gap (signed: weight less
-                   target) with worst_date, mean_gap (of the sizes). Days: days_outside, longest_outside (in
+    lines        : a row for each line, and one for cash where it has a target or a gap. Fractions of NAV: target (at
+                   the last close), lower and upper end of the range (NaN where there is none), worst_gap (signed:
+                   weight less target) with worst_date, mean_gap (of the sizes). Days: days_outside, longest_outside (in
                    succession), and past_band, on which the weight is past the policy's own no-trade band (NaN for a
                    policy without one). asset_class is text.
-    classes      : a row an asset class: target, worst_gap, worst_date and mean_gap of its total weight, and
+    classes      : a row for each asset class: target, worst_gap, worst_date and mean_gap of its total weight, and
                    days_outside, on which one of its lines is outside its range.
     """
 
@@ -37,7 +37,7 @@ class PolicyStatement:
 
     @property
     def has_ranges(self) -> bool:
-        """Has any line a range?"""
+        """True if any asset has a range."""
         return bool(self.lines[["lower", "upper"]].notna().any(axis=None))
 
     @property

@@ -1,4 +1,4 @@
-"""What would change the recommendation: it is made again at other prices, in other markets, and on other days."""
+"""Changes that would alter the recommendation: it is made again at other prices, in other markets, on other days."""
 
 import math
 from collections import Counter
@@ -40,9 +40,9 @@ NAMED = 4  # cases in which the answer is another, up to which they are named
 class Change:
     """One thing that was changed, and what was then recommended.
 
-    what    : was changed, in words.
+    what    : the change, in words.
     answers : the recommended policy in each case, or `NONE`.
-    before  : what is recommended without the change.
+    before  : the recommendation without the change.
     """
 
     what: str
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def words(self) -> str:
-        """What was recommended, how often; the cases of what is another policy, where they are few."""
+        """The recommended policies and their counts; the cases of each other policy, where they are few."""
         counts = Counter(self.answers.values()).most_common()
         return ", ".join(
             f"{name} {count}" + ("" if name == self.before else f" ({listed(self._cases(name), most=4)})")
@@ -69,14 +69,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Turn:
-    """Where one number of the question changes the answer.
+    """A value of one number of the question at which the answer changes.
 
     what  : the number, in words, such as "a tracking penalty".
-    below : does the answer change below `at`, or above it?
-    at    : in the words of a reader.
-    now   : the number that the desk has, in the same words, or "" where they say it.
+    below : True if the answer changes below `at`, False if above it.
+    at    : the value at which it changes, as text.
+    now   : the desk's present value, as text, or "" where `at` implies it.
     to    : the policy that is then recommended.
-    back  : where the answer is the first one again, in the same words; "" where that was not found.
+    back  : the value at which the answer is the first one again, as text; "" where that was not found.
     """
 
     what: str
@@ -88,7 +88,7 @@ class Turn:
 
     @property
     def words(self) -> str:
-        """Where the answer changes, and to what."""
+        """The value at which the answer changes, and the new answer."""
         to = f"{self.now and f'now {self.now}; '}then {self.to}"
         if self.back:
             first, last = (self.back, self.at) if self.below else (self.at, self.back)
@@ -98,12 +98,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Stability:
-    """What would change the recommendation.
+    """The changes that would alter the recommendation.
 
     recommended : the policy.
     turns       : the numbers at which the answer changes.
-    changes     : one thing at a time.
-    not_played  : candidates that decide day by day in Python, and are left out where all are played again.
+    changes     : results of changing one thing at a time.
+    not_played  : candidates that decide day by day in Python, and are left out where all are backtested again.
     """
 
     recommended: str
@@ -112,7 +112,7 @@ class Stability:
     not_played: tuple[str, ...]
 
     def table(self) -> pd.DataFrame:
-        """A row a change: how many cases, in how many the answer stays, and what is recommended."""
+        """A row for each change: number of cases, number in which the answer stays, and the recommendations."""
         rows = [
             {
                 "change": one.what,
@@ -126,7 +126,7 @@ class Stability:
 
     @property
     def sentence(self) -> str:
-        """What changes the answer, or that nothing tried does."""
+        """The changes that alter the answer, or the statement that nothing tried does."""
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
             said = (
@@ -137,7 +137,7 @@ class Stability:
         return f"Changes the answer: {listed([one.words for one in self.turns], 'or')}. {self._tried()}".strip()
 
     def _tried(self) -> str:
-        """In how many cases the answer stays, and what it is in the others, which are named where they are few."""
+        """The number of cases in which the answer stays, and the other answers, with their cases where they are few."""
         cases = sum(len(one.answers) for one in self.changes)
         if not cases:
             return ""
@@ -156,15 +156,15 @@ class Stability:
 def stability(
     portfolio: Portfolio, made: Recommendation, asked: Question | None, fitted: Mapping[str, Fitted]
 ) -> Stability | None:
-    """What would change a recommendation; None without a choice, or where another target was chosen.
+    """The changes that would alter a recommendation; None without a choice, or where another target was chosen.
 
-    portfolio : for which it was made.
+    portfolio : the portfolio for which it was made.
     made      : the recommendation.
-    asked     : what it follows from.
+    asked     : the question that it follows from.
     fitted    : the policies by name.
 
-    Prices, markets and days need no new backtest; what is a candidate on all days is one on some. For lags, first days
-    and assets the candidates are played again as they were fitted, and judged by the limits anew; those that decide
+    Prices, markets and days need no new backtest; a candidate on all days is also one on some. For lags, first days
+    and assets the candidates are backtested again as they were fitted, and judged by the limits anew; those that decide
     day by day in Python are left out there.
     """
     if made.policy is None or made.target or asked is None or sum(asked.eligible) < 2:
@@ -264,9 +264,9 @@ def _both(multiples: Array) -> dict[bool, list[float]]:
 
 
 def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -> tuple[float, str, float] | None:
-    """Where the answer is another one, which, and where it is the first one again (0.0 where it is not).
+    """The value at which the answer changes, the new answer, and the value where it is the first again, or 0.0.
 
-    multiples : tried in turn from what the desk has; None where all give the same.
+    multiples : multiples of the desk's value, tried in turn; the result is None where all give the same answer.
     An answer that holds between two multiples only is passed over for the one that holds there.
     """
     answers = [answer(k) for k in multiples]
@@ -318,7 +318,7 @@ def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: Simula
 
 
 def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: SimulatedTests | None) -> str | None:
-    """What is recommended for a portfolio among fitted policies, or `NONE`; None where it cannot be played.
+    """The policy recommended among fitted ones, or `NONE`; None where the portfolio cannot be backtested.
 
     Tests are simulated where none are given.
     """

@@ -56,17 +56,17 @@ P = TypeVar("P", bound=Policy)
 
 @dataclass(frozen=True, eq=False)
 class AfterShock:
-    """What a shock does to a policy that holds its last weights, and what it then trades.
+    """The effect of a shock on a policy that holds its last weights, and its trades afterwards.
 
-    effect    : on these weights, before any trade.
-    line      : the line furthest from its target after the shock, or "cash".
-    gap       : of that line, weight less target, fraction of NAV.
+    effect    : effect on these weights, before any trade.
+    line      : the asset furthest from its target after the shock, or "cash".
+    gap       : weight less target of that asset, fraction of NAV.
     sessions  : from the shock to the first trade that is booked: 0 for one at the close of the shock, which was decided
                 before it; None where nothing is booked in `MONTH` sessions.
-    reason    : of that trade, or "".
-    turnover  : booked from the shock to `MONTH` sessions after it, one-way, fraction of NAV.
-    orders    : their number.
-    cost      : of these trades, fraction of NAV.
+    reason    : reason of that trade, or "".
+    turnover  : trades booked from the shock to `MONTH` sessions after it, one-way, fraction of NAV.
+    orders    : number of these orders.
+    cost      : cost of these trades, fraction of NAV.
     """
 
     effect: ShockEffect
@@ -85,7 +85,7 @@ class ShockResult:
 
     moved    : the returns of the lines.
     policies : its effect on each policy, by name.
-    left_out : by policy, why it has none.
+    left_out : the reason why a policy has none, by name.
     """
 
     moved: Moved
@@ -111,15 +111,15 @@ class Liquidity:
 class StressTests:
     """The stress tests of one comparison, or of one backtest.
 
-    episodes    : those that the data covers, in order of their days.
-    shocks      : those that move a line of the portfolio.
-    liquidity   : by policy.
-    volumes     : do costs or orders depend on volumes, so that less volume matters?
-    impact      : how many times the market impact of an order is charged in the shock to liquidity; None without any.
+    episodes    : the episodes that the data covers, in order of their days.
+    shocks      : the shocks that move an asset of the portfolio.
+    liquidity   : results of the shock to liquidity, by policy.
+    volumes     : True if costs or orders depend on volumes, so that less volume matters.
+    impact      : multiple of the market impact of an order in the shock to liquidity; None without impact.
     breakdown   : risk of the last weights of `policy` with correlations moved toward one.
-    policy      : whose weights these are: the recommended one, or the reference.
-    window      : returns of the covariance of shocks and correlations.
-    left_out    : sentences: which episodes, shocks and policies are left out, and why.
+    policy      : name of the policy of these weights: the recommended one, or the reference.
+    window      : number of returns in the covariance of shocks and correlations.
+    left_out    : sentences that name the episodes, shocks and policies left out, and the reasons.
     """
 
     episodes: tuple[EpisodeResult, ...]
@@ -142,11 +142,11 @@ def stress_tests(
 ) -> StressTests:
     """All stress tests of the policies of a portfolio.
 
-    portfolio : with its episodes and shocks.
-    benchmark : by which its policies are measured.
-    rules     : by name, the policies as they were played.
-    backtests : by name, of the test.
-    policy    : whose last weights have their correlations stressed.
+    portfolio : portfolio with its episodes and shocks.
+    benchmark : benchmark by which its policies are measured.
+    rules     : the policies by name, as they were backtested.
+    backtests : backtests in the test, by name.
+    policy    : name of the policy whose last weights have their correlations stressed.
     """
     again = {name: rule for name, rule in rules.items() if name == policy or not is_slow(rule)}
     episodes, missing = episode_results(portfolio.stress.episodes, benchmark, backtests, portfolio, again)
@@ -188,7 +188,7 @@ def stress_without_portfolio(played: Backtest, benchmark: Benchmark) -> StressTe
     """The stress tests that need no portfolio file: the house's episodes in the test, and correlations.
 
     played    : a backtest.
-    benchmark : by which it is measured.
+    benchmark : benchmark by which it is measured.
     """
     window = round(WINDOW_YEARS * played.periods_per_year)
     episodes, left_out = episode_results(house_episodes(), benchmark, {played.name: played})
@@ -198,7 +198,7 @@ def stress_without_portfolio(played: Backtest, benchmark: Benchmark) -> StressTe
 
 
 def is_slow(rule: Policy) -> bool:
-    """Is it of a user's own class, and decides day by day?"""
+    """True if the policy is of a user's own class and decides day by day."""
     return compiled_rule(rule) is None and traits(rule).family == FAMILIES[-1]
 
 
@@ -208,12 +208,12 @@ def is_slow(rule: Policy) -> bool:
 def shock_results(
     portfolio: Portfolio, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest], window: int
 ) -> tuple[list[ShockResult], list[str]]:
-    """What the shocks of a portfolio do to its policies, and a sentence for each that is left out, in part at least.
+    """The effects of a portfolio's shocks on its policies, and a sentence for each that is left out at least in part.
 
-    portfolio : with its shocks.
-    rules     : by name, the policies as they were played.
-    backtests : by name, of the test.
-    window    : returns of the covariance by which a shock is propagated.
+    portfolio : portfolio with its shocks.
+    rules     : the policies by name, as they were backtested.
+    backtests : backtests in the test, by name.
+    window    : number of returns in the covariance by which a shock is propagated.
     Raises    : DataError where no covariance is known.
     """
     market = portfolio.market
@@ -253,7 +253,7 @@ def longer_costs(costs: Costs, rows: int) -> Costs:
 def _after_shock(
     portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest, moved: Moved
 ) -> AfterShock:
-    """What a shock does to one policy; arguments of `_going_on`.  moved : the returns of the shock."""
+    """The effect of a shock on one policy; arguments of `_going_on`.  moved : the returns of the shock."""
     shocked = len(portfolio.market.dates)
     after = _going_on(portfolio, market, costs, rule, played)
     effect = shock_effect(after.weights.to_numpy()[shocked - 1 - after.first], moved)
@@ -280,9 +280,9 @@ def _after_shock(
 def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest) -> Backtest:
     """A policy on a longer market, from its last trade on, so that it knows how long ago that was.
 
-    portfolio : by whose accounting it trades.
-    market    : with the session of the shock and those after it.
-    costs     : on this market.
+    portfolio : portfolio by whose accounting it trades.
+    market    : market with the session of the shock and those after it.
+    costs     : costs on this market.
     rule      : the policy.
     played    : its backtest in the test, without the shock.
     """
@@ -309,14 +309,14 @@ def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, 
 
 
 def by_volume(portfolio: Portfolio) -> bool:
-    """Do costs or orders of a portfolio depend on volumes?"""
+    """True if costs or orders of a portfolio depend on volumes."""
     return portfolio.market.volumes is not None and (
         portfolio.costs.impact is not None or portfolio.execution.participation is not None
     )
 
 
 def impact_times(costs: Costs) -> float | None:
-    """How many times the impact of an order is charged: by its coefficient, and by the volume; None without impact."""
+    """Multiple of the impact of an order, from its coefficient and the volume; None without impact."""
     return None if costs.impact is None else COSTS_TIMES * VOLUME_OVER ** (costs.impact.exponent - 1.0)
 
 
@@ -332,8 +332,8 @@ def with_higher_costs(portfolio: Portfolio) -> Portfolio:
 def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: Backtest) -> Liquidity:
     """One policy with higher costs, on the days of the test, deciding as if costs had not changed.
 
-    portfolio : as it is.
-    benchmark : by which J is measured.
+    portfolio : portfolio without the stress.
+    benchmark : benchmark by which J is measured.
     rule      : the policy.
     played    : its backtest in the test.
     """

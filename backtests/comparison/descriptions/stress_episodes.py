@@ -1,4 +1,4 @@
-"""What policies did in named episodes: in the test, or before it where they were not fitted."""
+"""Results of policies in named episodes: in the test, or before it where they were not fitted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,16 +26,16 @@ REFUSALS = (ValueError, ArithmeticError)  # the house's are ValueErrors; a rule 
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """What the policies did in one episode.
+    """The results of the policies in one episode.
 
     episode  : its name, days and source.
     first    : the close on which its first return is earned.
     last     : its last close.
     when     : "test", or "before" for an episode before the test, with backtests of its own.
-    whole    : is the whole of it covered?
+    whole    : True if the whole of it is covered.
     target   : return of the strategic target in it, rebalanced daily at no cost, fraction.
-    figures  : by policy.
-    left_out : by policy, why it has none.
+    figures  : figures of each policy, by name.
+    left_out : the reason why a policy has no figures, by name.
     unlisted : lines with a target that were not listed at its first close; their target was spread over the others.
     """
 
@@ -57,15 +57,15 @@ def episode_results(
     portfolio: Portfolio | None = None,
     rules: Mapping[str, Policy] = MappingProxyType({}),
 ) -> tuple[list[EpisodeResult], list[str]]:
-    """What policies did in episodes, and a sentence for each episode that is left out.
+    """The results of policies in episodes, and a sentence for each episode that is left out.
 
     episodes  : in the order of their days.
-    benchmark : with the strategic target.
-    backtests : by name, of the test; one at least.
-    portfolio : by which policies are backtested before the test; None leaves such episodes out.
-    rules     : by name, the policies that can be backtested again, as they were fitted.
+    benchmark : benchmark with the strategic target.
+    backtests : backtests of the test by name; one at least.
+    portfolio : portfolio by which policies are backtested before the test; None leaves such episodes out.
+    rules     : the policies that can be backtested again, as they were fitted, by name.
 
-    An episode is one of the test where the test has half of its days at least.
+    An episode belongs to the test if the test has at least half of its days.
     """
     tested = next(iter(backtests.values()))
     market = tested.market
@@ -144,7 +144,7 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
 
 
 def _not_before(rule: Policy, market: Market, row: int) -> str:
-    """Why a policy has no backtest from a row before the test, or ""."""
+    """The reason why a policy has no backtest from a row before the test, or ""."""
     if (seen := fitted_until(rule)) is not None:
         return f"fitted on days up to {seen:%Y-%m-%d}, which contain days of the episode"
     window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
@@ -169,13 +169,13 @@ def _result(
 
     episode   : the episode.
     span      : its rows, counted from row `first` of the market.
-    market    : of the policies.
+    market    : market of the policies.
     target    : (n,) strategic weights as the portfolio file states them; None without a file.
     first     : row of the market.
-    when      : it was played.
-    returns   : of the strategic target on the days of the episode, fraction.
-    figures   : by policy.
-    left_out  : by policy, why it has none.
+    when      : "test", or "before" for an episode before the test.
+    returns   : returns of the strategic target on the days of the episode, fraction.
+    figures   : figures of each policy, by name.
+    left_out  : the reason why a policy has no figures, by name.
     """
     base, last = first + span.base, first + span.last
     unlisted = np.zeros(len(market.assets), dtype=bool) if target is None else (target != 0.0) & ~market.listed[base]

@@ -60,15 +60,15 @@ def fit(
     spec: Rule | TunedThreshold | Learned | None = None,
     retrain: bool = False,
 ) -> Fitted:
-    """Tune or train a candidate if needed, on the days before the test only. What is tried is counted by the caller.
+    """Tune or train a candidate if needed, on the days before the test only; the caller counts the trials.
 
-    A training is kept in `TRAININGS`, and taken from there when settings, data, costs, code and seed are the same.
+    A training is stored in `TRAININGS`, and loaded from there when settings, data, costs, code and seed are the same.
 
-    name      : of the candidate.
-    portfolio : whose days it is fitted on.
-    progress  : told what is being done, or None.
+    name      : name of the candidate.
+    portfolio : portfolio whose days it is fitted on.
+    progress  : callback that is told the step, or None.
     spec      : the candidate itself, if it is not the file's of that name.
-    retrain   : train anew what is kept.
+    retrain   : True to train anew, even if the training is stored.
     Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
     """
     try:
@@ -102,7 +102,7 @@ def _fitted(
 
 
 def tuning_setup(portfolio: Portfolio) -> Setup:
-    """Where thresholds are tuned: the desk of the file, without what tuning ignores."""
+    """The file's setup without what tuning ignores, in which thresholds are tuned."""
     return replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
 
 
@@ -171,11 +171,11 @@ def with_comparator(
 ) -> Benchmark:
     """The benchmark with the comparator that the portfolio's file names; a policy that was not played is played.
 
-    portfolio : with the file's `benchmark`.
+    portfolio : portfolio with the file's `benchmark`.
     benchmark : its target, ranges and g.
     played    : backtests by policy, all in the test of the portfolio.
     paths     : keeps the target paths that others can share.
-    progress  : told what is being done, or None.
+    progress  : callback that is told the step, or None.
     """
 
     def play(name: str) -> Backtest:
@@ -190,12 +190,12 @@ def with_comparator(
 def backtest_candidate(
     portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
 ) -> Backtest:
-    """Backtest a fitted policy in the test of `portfolio`. `paths` stores target paths that others can share.
+    """Backtest a fitted policy in the test of `portfolio`.
 
-    portfolio : whose market, costs and test are taken.
-    policy    : that is ready.
-    name      : of the backtest.
-    paths     : keeps the target paths that others can share.
+    portfolio : portfolio of the market, costs and test.
+    policy    : a policy that is ready for a backtest.
+    name      : name of the backtest.
+    paths     : target paths by allocation, kept here so that other backtests can share them.
     Raises    : PolicyError with the name for an allocation without a target, and as `backtest` does.
     """
     paths = {} if paths is None else paths

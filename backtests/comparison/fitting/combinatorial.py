@@ -1,4 +1,4 @@
-"""Combinatorial purged cross-validation of a tuned rule: how far does its choice hold on days that it did not see?
+"""Combinatorial purged cross-validation of a tuned rule: the worth of its choice on days that it did not see.
 
 The history is cut into blocks. Every combination of some of them is tested once, by the settings that have the lowest J
 on the others; the tested blocks, in order of time, make up several paths through the whole history.
@@ -43,20 +43,20 @@ MOST_SPLITS = 5_000
 
 @dataclass(frozen=True, eq=False)
 class Combinatorial:
-    """The splits of a candidate's history, and the paths that their tested blocks make up.
+    """The splits of a candidate's history, and the paths that their tested blocks form.
 
-    name      : of the candidate.
-    portfolio : whose market, costs and target were taken.
-    days      : (D,) of all blocks, from the first on which every setting can be played.
+    name      : name of the candidate.
+    portfolio : portfolio of the market, costs and target.
+    days      : (D,) days of all blocks, from the first on which every setting can be backtested.
     starts    : first day of each block.
     purge     : sessions left out of training on either side of a tested block.
-    embargo   : sessions left out after a tested block besides.
+    embargo   : sessions left out in addition after a tested block.
     trials    : number of settings.
-    splits    : a row a split: tested (numbers of its blocks, from 1), sessions (trained on), chosen (settings), and J
-                on the training days and in the tested blocks, bp a year: loss_training, loss.
+    splits    : a row for each split: tested (numbers of its blocks, from 1), sessions (trained on), chosen (settings),
+                and J on the training days and in the tested blocks, bp a year: loss_training, loss.
     losses    : (P, D) daily terms of J of each path, bp a year.
     returns   : (P, D) daily returns of each path, net of costs.
-    paths     : a row a path: loss (J, bp a year) and sharpe.
+    paths     : a row for each path: loss (J, bp a year) and sharpe.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Combinatorial:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge."""
+        """The warnings for a reader to judge."""
         beside = self.portfolio.beside_costs
         return (f"Played without {', '.join(beside)}, as in tuning.",) if beside else ()
 
@@ -87,7 +87,7 @@ class Combinatorial:
 
     @property
     def sentence(self) -> str:
-        """What the choice is worth on days that it did not see, in words."""
+        """The worth of the choice on days that it did not see, in words."""
         chosen = Counter(self.splits["chosen"])
         settings, times = chosen.most_common(1)[0]
         before, after = self.splits["loss_training"].mean(), self.splits["loss"].mean()
@@ -124,18 +124,18 @@ def combinatorial(
 ) -> Combinatorial:
     """Choose the settings of a tuned candidate anew in every split of its history, and read them in the tested blocks.
 
-    Each setting is played in each block from its target at the close before, at no cost of opening, with the costs and
+    Each setting runs in each block from its target at the close before, at no cost of opening, with the costs and
     the lag of the portfolio; executions, dividends and flows are those of tuning.
 
-    portfolio : whose market, costs and candidates are taken.
-    name      : of a tuned candidate.
-    blocks    : that the history is cut into, of equal length; the last one takes what is left.
+    portfolio : portfolio of the market, costs and candidates.
+    name      : name of a tuned candidate.
+    blocks    : number of blocks of equal length that the history is cut into; the last one takes the remainder.
     tested    : blocks of a split that are tested, 2 or more: C(blocks, tested) splits make C(blocks - 1, tested - 1)
                 paths.
     purge     : training sessions left out on either side of a tested block, whose lag and holdings reach into it.
-    embargo   : training sessions left out after a tested block besides.
+    embargo   : training sessions left out in addition after a tested block.
     spec      : the candidates themselves, as `tune` takes them, if they are not the file's.
-    progress  : told what is being done, and how far it is; without it a bar is shown.
+    progress  : callback that is told the step and its progress; without it a bar is shown.
     Raises    : ConfigError for a candidate that has nothing to choose, for a learned one, and for numbers that do not
                 fit together; ConfigError and DataError as `tune` does.
 

@@ -40,12 +40,12 @@ def played_trials(
     seed_backtests: Mapping[str, Mapping[int, Backtest]],
     seed_scores: Mapping[str, Mapping[int, Score]],
 ) -> Batch:
-    """The trials of one test: a row a candidate, or a row a seed of a learned one; variants of one are in one cluster.
+    """The trials of one test: a row for each candidate or seed of a learned one; variants share a cluster.
 
-    portfolio                   : as it was played.
-    benchmark                   : whose strategic target active returns are over.
+    portfolio                   : portfolio as it was backtested.
+    benchmark                   : benchmark over whose strategic target active returns are measured.
     fitted, backtests, scores   : by policy.
-    seed_backtests, seed_scores : by learned policy and seed; what is missing there was trained, and not played.
+    seed_backtests, seed_scores : by learned policy and seed; seeds missing there were trained, and not backtested.
     """
     setup, rows = Setup.of(portfolio), list[Row]()
     for name, one in fitted.items():
@@ -69,12 +69,12 @@ def played_trials(
 def fold_trials(
     portfolio: Portfolio, fits: Sequence[Fitted], starts: Sequence[pd.Timestamp], played: Backtest, losses: Array
 ) -> list[Batch]:
-    """The trials of a walk-forward: a row a fold, as its policy was played there, and a row a seed that was not.
+    """The trials of a walk-forward: a row for each fold, with its policy, and for each seed that was not backtested.
 
     Folds are parts of one trial: all are in one cluster. The tunings of folds follow, as trials on the whole data,
     whatever part of them a fold was fitted on.
 
-    portfolio : as it was played, from the first fold on.
+    portfolio : portfolio as it was backtested, from the first fold on.
     fits      : the candidate as it was fitted for each fold.
     starts    : the first day of each fold.
     played    : through all folds.
@@ -101,14 +101,14 @@ def fold_trials(
 def split_trials(
     setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
 ) -> Batch:
-    """The trials of combinatorial splits: a row a setting, as it was played in all blocks.
+    """The trials of combinatorial splits: a row for each setting, as it ran in all blocks.
 
-    setup  : on which they were played.
+    setup  : setup on which they ran.
     rules  : the settings.
-    days   : (D,) of all blocks.
+    days   : (D,) days of all blocks.
     active : (settings, D) returns net of costs, over the strategic target.
     losses : (settings, D) daily terms of J, bp a year.
-    year   : periods of one.
+    year   : number of periods in a year.
     """
     when = {"first": f"{days[0]:%Y-%m-%d}", "last": f"{days[-1]:%Y-%m-%d}", "days": len(days), "lag": setup.lag}
     rows = [
@@ -123,7 +123,7 @@ def split_trials(
 
 
 def tunings_of(fits: Iterable[Fitted]) -> list[Batch]:
-    """What the tuned ones among candidates tried."""
+    """The trials of the tuned candidates."""
     return [fitted.tuned.trials for fitted in fits if fitted.tuned is not None]
 
 
@@ -148,7 +148,7 @@ def _rule(setup: Setup, fitted: Fitted) -> Row:
 
 
 def _played(played: Backtest, benchmark: Benchmark, score: Score) -> Row:
-    """What was played: its days, active figures and J, and the active returns themselves under `active`."""
+    """The record of a backtest: its days, active figures and J, and the active returns themselves under `active`."""
     active = active_returns(played, benchmark)
     return (
         {"active": active, "loss": score["loss"]}
@@ -158,7 +158,7 @@ def _played(played: Backtest, benchmark: Benchmark, score: Score) -> Row:
 
 
 def _when(played: Backtest, days: pd.DatetimeIndex) -> Row:
-    """When and how a trial was played, of which nothing else is known yet."""
+    """The days and conditions of a trial of which nothing else is known yet."""
     return {
         "first": f"{days[0]:%Y-%m-%d}",
         "last": f"{days[-1]:%Y-%m-%d}",

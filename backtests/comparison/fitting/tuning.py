@@ -43,20 +43,19 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class TuningCard:
-    """How a rule was chosen.
+    """The record of a tuning: the chosen rule, all candidates and the days they were measured on.
 
-    rule          : as it was tried.
+    rule          : the chosen rule, as it was tried.
     loss          : J, bp a year, on the training days.
-    tried         : a row a candidate: its settings, loss and what else was measured, in the units of records; `chosen`
+    tried         : a row for each candidate: its settings, loss and other figures, in the units of records; `chosen`
                     is true of one.
     first         : first training day.
     seen          : last training day.
-    sessions      : from the one to the other.
-    possible      : the first day that the allocations alone would have allowed; costs that are known later move
-                    `first`.
-    cost_multiple : of the costs at which the candidates were played.
+    sessions      : number of sessions from the first to the last.
+    possible      : the first training day by the allocations alone; costs that are known only later move `first`.
+    cost_multiple : multiple of the costs at which the candidates were backtested.
     edges         : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
-    fingerprint   : of the market up to `seen`.
+    fingerprint   : fingerprint of the market up to `seen`.
     """
 
     rule: Rule
@@ -82,7 +81,7 @@ class TuningCard:
 
     @property
     def moved(self) -> bool:
-        """Were training days left out because costs were not known on them?"""
+        """True if training days were left out because costs were not known on them."""
         return self.first > self.possible
 
     @property
@@ -109,7 +108,7 @@ class TuningCard:
 class Tuned:
     """The rule that was chosen, which knows the last day that it was chosen on (`with_last_day`), and how it was.
 
-    trials : what was tried, as the trial book counts it, in the order of `card.tried`.
+    trials : the trials as the trial book counts them, in the order of `card.tried`.
     """
 
     policy: Rule
@@ -129,11 +128,11 @@ def tune(
 
     candidates : the grid of a rule's settings; or rules and such grids, in a list. A grid that names no allocation is
     played on the strategic target. Candidates that are equal count once, and all are measured on the same days.
-    where : market, costs, lag and tracking_penalty, or the portfolio that has them.
-    until : by default the last day before its test.
-    cost_multiple : of the costs, 0 or more.
-    measure : gives the loss of candidates from a setup that ends with `until`; by default they are played there
-    (`played`).
+    where : a setup of market, costs, lag and tracking_penalty, or the portfolio that has them.
+    until : last training day; by default the last day before its test.
+    cost_multiple : multiple of the costs, 0 or more.
+    measure : function that gives the loss of candidates from a setup that ends with `until`; by default a backtest
+    there (`played`).
     Of equals the one that trades least is kept, where trades were measured; then the widest band; then the first.
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
@@ -151,7 +150,7 @@ def uncounted_tune(
     cost_multiple: float = 1.0,
     measure: Measure | None = None,
 ) -> Tuned:
-    """What `tune` gives, whose caller counts its trials, or makes a tuning again that was counted before."""
+    """Tune as `tune` does, without counting: the caller counts the trials, or they were counted before."""
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
@@ -186,15 +185,15 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     """Every threshold that was tried.
 
     tuned   : the rule that was tuned.
-    Returns : a row a threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a year,
-              and chosen, true of one.
+    Returns : a row for each threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a
+              year, and chosen, true of one.
     """
     tried = tuned.card.tried
     return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=tried["loss"], chosen=tried["chosen"])
 
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
-    """The metrics of a sweep, a row a rule, each played on `setup` from its start to its end."""
+    """The metrics of a sweep, a row for each rule, each played on `setup` from its start to its end."""
     return uncounted_sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
 
 
@@ -235,9 +234,9 @@ def _values(rule: Any) -> dict[str, Any]:
 def every_candidate(candidates: Any, setup: Setup) -> dict[Rule, Origin | None]:
     """Every candidate once, with its place on its grid, where it has one.
 
-    candidates : as `tune` takes them.
-    setup      : whose strategic target is held where a grid names no allocation.
-    Raises     : ConfigError for what are no candidates, or none.
+    candidates : candidates as `tune` takes them.
+    setup      : setup whose strategic target is held where a grid names no allocation.
+    Raises     : ConfigError if something is not a candidate, or if there are none.
     """
     if isinstance(candidates, TunedThreshold):
         held, bands, to = candidates.allocation, candidates.bands, candidates.to
@@ -261,7 +260,7 @@ def _made(origin: Origin, setup: Setup) -> Any:
 
 
 def _edges(origin: Origin | None, setup: Setup) -> tuple[str, ...]:
-    """Where a candidate lies at an end of the numbers tried, and the rule takes numbers beyond it: name and value."""
+    """The settings at an end of the numbers tried beyond which the candidate's rule allows more: name and value."""
     if origin is None:
         return ()
     choices, settings = origin
@@ -294,13 +293,13 @@ def _allows(origin: Origin, setup: Setup) -> bool:
 
 
 def training_setup(setup: Setup, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Setup, pd.Timestamp]:
-    """The setup up to `until`, from the first day that all candidates can be played on; and that by windows alone.
+    """The setup up to `until`, from the first day that all candidates can run on; and that day by windows alone.
 
     setup         : market, costs and target.
     rules         : the candidates.
     until         : last day, or None for the last day before the test of the setup.
-    cost_multiple : of the costs, 0 or more.
-    Raises        : as `tune` does.
+    cost_multiple : multiple of the costs, 0 or more.
+    Raises        : the errors of `tune`.
     """
     dates = setup.market.dates
     last = setup.start - pd.Timedelta(days=1) if until is None else day("until is", until)
@@ -341,7 +340,7 @@ def _first_target(allocation: Allocation, market: Market) -> int:
 
 
 def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
-    """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
+    """Settings and figures, a row for each candidate. Raises ConfigError for a J that is no number."""
     if not isinstance(measured, pd.DataFrame):
         refuse(
             "what measures candidates gave", measured, "it must give a table with one row per rule and a column loss."

@@ -48,14 +48,14 @@ def on_worlds(
 ) -> Measure:
     """Measure candidates by their mean J over simulated paths, calibrated to the setup on which they are tuned.
 
-    paths   : number of worlds, 2 or more.
-    years   : of each world that count.
-    seed    : of the worlds.
+    paths   : number of simulated paths, 2 or more.
+    years   : years of each path that count.
+    seed    : seed of the paths.
     warm_up : years before them that do not count.
     workers : number of threads.
     Raises  : ConfigError for a number out of range.
 
-    Cash earns its mean return of those days. All candidates are played on the same worlds, whose lines are named and
+    Cash earns its mean return of those days. All candidates run on the same paths, whose assets are named and
     grouped as the setup's are; each row has the standard error of its loss beside it. Rules hold the strategic target,
     and pay its proportional costs, minimums and tickets.
     """

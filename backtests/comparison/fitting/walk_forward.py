@@ -91,7 +91,7 @@ class Succession(RuleTraits):
 
     @property
     def limits_drift(self) -> bool:
-        """Do all policies end every drift past a limit within a week?"""
+        """True if all policies end every drift past a limit within a week."""
         return all(traits(policy).limits_drift for policy in self.policies)
 
     @property
@@ -114,15 +114,15 @@ class Succession(RuleTraits):
 class WalkForward:
     """The walk-forward of a candidate through the test of its portfolio.
 
-    name             : of the candidate.
-    portfolio        : as it was played.
-    fits             : how each fold's policy came to be.
+    name             : name of the candidate.
+    portfolio        : portfolio as it was backtested.
+    fits             : fit of each fold's policy.
     starts           : first day of each fold.
     played           : one backtest through all folds.
-    score            : its figures.
+    score            : figures of this backtest.
     window           : sessions that each fold was fitted on; None for all earlier ones.
     embargo          : sessions left out between the last training day and the fold.
-    reference        : policy of the portfolio that `decay` takes differences to; "" where the candidate is itself it.
+    reference        : policy of the portfolio that `decay` takes differences to; "" where it is the candidate.
     reference_losses : (D,) daily terms of the reference's J through the same days, bp a year; zeros without one.
     """
 
@@ -144,7 +144,7 @@ class WalkForward:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: of the data, of how folds were fitted, of learned policies each in its own fold."""
+        """The warnings for a reader to judge: on the data, the fits of folds, and learned policies in their folds."""
         days, names = self.played.dates[1:], [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
         found = [
             *warnings_in(self.portfolio.market.notes, *self.played.dates[[0, -1]]),
@@ -158,7 +158,7 @@ class WalkForward:
         return tuple(found)
 
     def folds(self) -> pd.DataFrame:
-        """A row a fold: its start, the last day that its policy saw, what was tried and chosen, J before and in it."""
+        """A row for each fold: its start, the last day its policy saw, trials and choice, J before and in it."""
         days, rows = self.played.dates[1:], []
         for fitted, start, stop in zip(self.fits, self.starts, [*self.starts[1:], None], strict=True):
             within = (days >= start) & (days < stop if stop is not None else True)
@@ -177,7 +177,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def tried(self) -> pd.DataFrame:
-        """A row a trial: fold, what was tried (a seed, or settings), and its J on the training days; bp a year."""
+        """A row for each trial: its fold, seed or settings, and J on the training days; bp a year."""
         rows: list[dict[str, Any]] = []
         for fold, fitted in enumerate(self.fits):
             if fitted.training is not None:
@@ -195,7 +195,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def decay(self) -> pd.DataFrame:
-        """J less the reference's by the age of the fit: a row an age in months since the last day that a fold saw.
+        """J less the reference's by the age of the fit: a row for each age in months since a fold's last training day.
 
         Returns : months; folds with at least LEAST_SESSIONS sessions of that age; sessions of them; difference, the
                   mean over these folds, bp a year; lower and upper, Student's bounds at 95 % over folds, NaN for fewer
@@ -215,7 +215,7 @@ class WalkForward:
         return pd.DataFrame(rows)
 
     def _by_age(self) -> list[list[Array]]:
-        """By age and fold, the daily differences of J to the reference's; none for a fold that is too short."""
+        """Daily differences of J to the reference's by age and fold; none for a fold that is too short."""
         days, daily = self.played.dates[1:], self.score.losses - self.reference_losses
         found: list[list[Array]] = [[] for _ in range(len(AGES) + 1)]
         for fold, (start, stop) in enumerate(zip(self.starts, [*self.starts[1:], None], strict=True)):
@@ -228,7 +228,7 @@ class WalkForward:
 
     @cached_property
     def older(self) -> pd.DataFrame:
-        """J of older fits less that of the newest on the same days: a row a number of folds by which they are older.
+        """J of older fits less that of the newest on the same days: a row for each number of folds between them.
 
         One portfolio goes through all folds with the older fits too; in the first folds there are none, and no
         difference is taken there.
@@ -256,7 +256,7 @@ class WalkForward:
 
     @property
     def decay_sentence(self) -> str:
-        """Does the fit decay? By the fits that are one fold older, on the same days."""
+        """The decay of the fit, in words, from the fits that are one fold older, on the same days."""
         if all(_account(fitted)[0] is None for fitted in self.fits):
             return f"{self.name} was not fitted, so there is no decay."
         if self.older.empty:
@@ -314,18 +314,18 @@ def walk_forward(
     spec: Rule | TunedThreshold | Learned | None = None,
     progress: Progress | None = None,
 ) -> WalkForward:
-    """Fit candidate `name` of a portfolio at each start, on days before it, and play all of it through the test.
+    """Fit candidate `name` of a portfolio at each start, on days before it, and backtest it through the whole test.
 
-    portfolio : whose market, costs and candidates are taken.
-    name      : of the candidate.
+    portfolio : portfolio of the market, costs and candidates.
+    name      : name of the candidate.
     starts    : the first days of the folds, in order; the test begins with the first of them.
     window    : sessions that each fold is fitted on, the last ones (rolling); None for all earlier days (expanding).
                 Windows of allocations and estimates lie within it.
     embargo   : sessions left out between the last training day and the fold, 0 or more.
     spec      : the candidate itself, if it is not one of the file's.
-    progress  : told what is being done, and how far it is; without it a bar is shown.
+    progress  : callback that is told the step and its progress; without it a bar is shown.
     Raises    : ConfigError for starts that are out of order, or none, or past the data, and for a window or an embargo
-                that leaves no training days; what fitting raises.
+                that leaves no training days; and the errors of fitting.
 
     Each fold, with its seeds and the configurations of its tuning, is counted in the trial book
     (`backtests.runs.trial_book`).

@@ -42,7 +42,7 @@ class KnownOptimum:
 
     market : the simulated market; its ticket is the fee of an event.
     paths  : number of paths, of ten years each.
-    seed   : of the paths.
+    seed   : seed of the paths.
     """
 
     market: SimulatedMarket
@@ -96,7 +96,7 @@ class KnownOptimum:
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
     """The learners of a market without fees, by name.
 
-    target : what to hold.
+    target : the target to hold.
     seeds  : one policy is trained for each.
     share  : fraction of each learner's training budget, above 0 and at most 1.
     """
@@ -171,7 +171,7 @@ def shipped(market: str) -> pd.DataFrame:
     """The shipped results of five seeds of each learner at the full budget.
 
     market  : "plain" or "fee".
-    Returns : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
+    Returns : a row for each learner and seed; columns and units as `gaps_to_optimum` gives them.
     Raises  : DataError for a file that cannot be read.
 
     `python -m benchmarks.learning` computes them again and prints where it writes them.
@@ -186,7 +186,7 @@ def shipped(market: str) -> pd.DataFrame:
 def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
     """Two tables of `gaps_to_optimum` in words, without and with a fee, in the order of median gaps.
 
-    plain : a row a learner and seed without a fee; columns and units as `gaps_to_optimum` gives them.
+    plain : a row for each learner and seed without a fee; columns and units as `gaps_to_optimum` gives them.
     fee   : the same with a fee for every event, rows, columns and units alike.
     """
     sentences = []

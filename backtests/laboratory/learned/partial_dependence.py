@@ -18,7 +18,7 @@ HELD = ("age", "volatility regime", "market return")  # features that gaps do no
 def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -> Array:
     """(m, n) width of each asset's box as a multiple of the closed-form half-width.
 
-    policy : with action "bands".
+    policy : policy with action "bands".
     gaps   : (m, n) weights less the last target, fraction of NAV.
     regime : value of the feature "volatility regime"; None for its training mean.
     """
@@ -53,7 +53,7 @@ def single_line_gaps(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
 def own_width_multiples(policy: LearnedPolicy, line: int, drifts: Array, regime: float | None = None) -> Array:
     """(m,) width of an asset's own box, as a multiple of the closed-form half-width, after it alone drifted.
 
-    policy : with action "bands".
+    policy : policy with action "bands".
     line   : index of the asset.
     drifts : (m,) drifts of the asset, in closed-form half-widths.
     regime : value of the feature "volatility regime"; None for its training mean.
@@ -65,7 +65,7 @@ def own_width_multiples(policy: LearnedPolicy, line: int, drifts: Array, regime:
 def trade_sizes(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
     """(m,) signed trade, in closed-form half-widths, of an asset to the edge of its box after it alone drifted.
 
-    policy : with action "bands".
+    policy : policy with action "bands".
     line   : index of the asset.
     drifts : (m,) drifts of the asset, in closed-form half-widths.
     """

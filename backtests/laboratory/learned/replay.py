@@ -14,7 +14,7 @@ from research.rules.networks.actions import decode_actions
 
 
 def replay(played: Backtest, line: str) -> pd.DataFrame:
-    """A row a day for one asset: `weight` after booking, `target`, `lower` and `upper` of the last box, and `traded`.
+    """The days of one asset: `weight` after booking, `target`, `lower` and `upper` of the last box, and `traded`.
 
     Weights are fractions of NAV; bounds are NaN where the last decision was to hold.
     Raises : ConfigError for an asset that is not in the market, and for a backtest of a policy that was not learned.

@@ -33,10 +33,10 @@ FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown",
 class SavedPolicies(NamedTuple):
     """The policies of one folder.
 
-    cards   : by seed, the model card.
-    folders : by seed, where the policy is.
+    cards   : the model card of each seed.
+    folders : the folder of each seed's policy.
     representative : the seed with the median J, which represents all seeds.
-    results : what backtests measured; empty without a test.
+    results : results of backtests; empty without a test.
     """
 
     cards: Mapping[int, dict[str, Any]]
@@ -53,13 +53,13 @@ def results_of(
     marks: Mapping[str, float],
     run: str,
 ) -> dict[str, Any]:
-    """What a test measured of a learned policy, as plain JSON values.
+    """The results of a learned policy in a test, as plain JSON values.
 
-    training : of its seeds.
-    played   : by seed, its backtest; the representative seed must be among them.
-    scores   : of the same backtests.
-    losses   : J of the same, with the intervals of the comparison that they belong to.
-    marks    : by name, J of other policies on the same days, bp of NAV a year.
+    training : training of its seeds.
+    played   : backtests by seed; the representative seed must be among them.
+    scores   : scores of the same backtests.
+    losses   : J of the same backtests, with the intervals of the comparison that they belong to.
+    marks    : J of other policies on the same days by name, bp of NAV a year.
     run      : id of the run that they belong to.
     """
     one = played[training.chosen]
@@ -218,7 +218,7 @@ def _own(folder: Path) -> list[Path]:
 
 
 def checksums_of(folder: Path) -> dict[str, str]:
-    """By the name of each seed's folder, the checksum on its card.
+    """The checksum on each seed's card, by the name of the seed's folder.
 
     Raises : DataError where a card is missing or has none.
     """

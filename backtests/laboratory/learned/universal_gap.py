@@ -29,10 +29,10 @@ CLOSED = "closed form"
 
 
 def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
-    """Random markets whose optimum is known: of each of `KINDS` in turn.
+    """Random markets whose optimum is known, for each of `KINDS` in turn.
 
-    Volatility is 8 to 60 %, correlation of any two -0.5 (of three lines -0.4) to 0.9, the cost of each line 1 to 50 bp,
-    tracking penalty 1 to 20.
+    Volatility is 8 to 60 %, correlation of any two -0.5 (of three assets -0.4) to 0.9, the cost of each asset 1 to 50
+    bp, tracking penalty 1 to 20.
     """
     rng, kinds = np.random.default_rng(seed), list(KINDS.values())
     return [_drawn(rng, *kinds[k % len(kinds)]) for k in range(count)]
@@ -45,7 +45,7 @@ def markets_of_many_lines(count: int, seed: int = SEED) -> list[SimulatedMarket]
 
 
 def kind_of(market: SimulatedMarket) -> str:
-    """Which of `KINDS` a market is of, or how many lines it has."""
+    """The name among `KINDS` of a market's kind, or its number of assets."""
     kind = (len(market.target), market.is_whole)
     return next((name for name, known in KINDS.items() if known == kind), f"{len(market.target)} lines, no cash")
 
@@ -68,14 +68,14 @@ def _drawn(rng: np.random.Generator, n: int, whole: bool) -> SimulatedMarket:
 def gap(
     market: SimulatedMarket, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
 ) -> dict[str, float]:
-    """The relative gap of J to the optimum in one market, or to the bound from below where none is known, by rule.
+    """The relative gap of J to the optimum in one market, or to the lower bound where no optimum is known, by rule.
 
     Keys are "universal" for the network, "error" for its standard error over paths, CLOSED for the closed-form widths
     in the same boxes, and the names of the other rules.
     market : the simulated market.
     policy : the network.
     paths  : number of paths.
-    seed   : of the paths.
+    seed   : seed of the paths.
     beside : other rules by name.
     """
     laboratory, lines = market.laboratory(paths, seed), lines_in(market)

@@ -27,7 +27,7 @@ def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> 
 
     policy : a learned policy.
     played : a backtest in which it was in force on `days`.
-    days   : of the test.
+    days   : days of the test.
     """
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
@@ -104,8 +104,8 @@ def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> 
     Empty for a policy that was not learned. The engine itself refuses a test that starts before the last training day.
     policy : any policy.
     played : the backtest in which it was used.
-    name   : of the policy in the warnings.
-    days   : of the test, on which it was active.
+    name   : name of the policy in the warnings.
+    days   : days of the test on which it was active.
     """
     if isinstance(policy, Universal):
         return _unlike(policy, played, name, days)

@@ -44,13 +44,13 @@ LEAST_DAYS = 20  # with returns of all lines, to draw or to shuffle
 
 @dataclass(frozen=True, eq=False)
 class Controls:
-    """The three controls of a portfolio's policies; each table has a row a policy.
+    """The three controls of a portfolio's policies; each table has a row for each policy.
 
-    portfolio  : whose policies they are.
-    reference  : to which gains are taken.
-    shuffled   : of `shuffled_days`.
-    random     : of `random_times`; without policies that never traded.
-    martingale : of `martingale_worlds`.
+    portfolio  : portfolio of the policies.
+    reference  : name of the policy to which gains are taken.
+    shuffled   : table of `shuffled_days`.
+    random     : table of `random_times`; without policies that never traded.
+    martingale : table of `martingale_worlds`.
     """
 
     portfolio: Portfolio
@@ -61,7 +61,7 @@ class Controls:
 
     @property
     def passed(self) -> bool:
-        """Does the sum hold for every policy in martingale worlds?"""
+        """True if the sum holds for every policy in martingale worlds."""
         return bool(self.martingale["holds"].all())
 
     def __repr__(self) -> str:
@@ -120,18 +120,18 @@ def controls(
     seed: int = 1,
     progress: Progress | None = None,
 ) -> Controls:
-    """The controls of a portfolio's policies, fitted as in a comparison; kept trainings are taken.
+    """The controls of a portfolio's policies, fitted as in a comparison; stored trainings are used.
 
-    They are played at closes, without flows, and with dividends reinvested.
-    portfolio : whose market, costs, test and policies are taken.
+    They are backtested at closes, without flows, and with dividends reinvested.
+    portfolio : portfolio of the market, costs, test and policies.
     only      : names of the policies (default: all); the reference is added.
     shuffles  : orders of the test days, 2 or more.
     rules     : random rules for each policy, 1 or more.
     worlds    : martingale worlds, 40 or more; a tenth of them for a policy that is asked day by day, 40 at least.
-    seed      : of all that is drawn.
-    progress  : told what is being done, and how far it is; without it a bar is shown.
-    Raises    : ConfigError for a name that is not in the file, and for numbers out of range; DataError where lines are
-                hardly ever listed together; what fitting raises.
+    seed      : seed of all draws.
+    progress  : callback that is told the step and its progress; without it a bar is shown.
+    Raises    : ConfigError for a name that is not in the file, and for numbers out of range; DataError where assets are
+                hardly ever listed together; the errors of fitting.
     """
     for what, value, least in (("shuffles", shuffles, 2), ("rules", rules, 1), ("worlds", worlds, LEAST_WORLDS)):
         if not (is_whole(value) and value >= least):
@@ -156,15 +156,15 @@ def controls(
 def shuffled_days(
     portfolio: Portfolio, policies: Mapping[str, Rule], shuffles: int, seed: int, tell: Progress
 ) -> pd.DataFrame:
-    """What each policy gains over the reference, in the test and on its days in other orders.
+    """The gain of each policy over the reference, in the test and on its days in other orders.
 
-    The calendar stays, and lines and cash of a day stay together; days before the test stay where they are. The days
-    moved are those with returns of all lines.
-    portfolio : whose market, costs and test are taken.
-    policies  : ready to be played, by name, the reference among them.
+    The calendar stays, and assets and cash of a day stay together; days before the test stay where they are. The days
+    moved are those with returns of all assets.
+    portfolio : portfolio of the market, costs and test.
+    policies  : policies ready for a backtest, by name, the reference among them.
     shuffles  : number of orders.
-    seed      : of the orders.
-    tell      : told how far it is.
+    seed      : seed of the orders.
+    tell      : callback that is told the progress.
     Returns   : by policy: loss_gain, the reference's J less the policy's, each against its own target, bp a year, and
                 growth_gain, of annual growth, fraction; loss_mean, loss_sd, growth_mean, growth_sd over orders.
     """
@@ -224,7 +224,7 @@ class OnDays(CompiledRule):
     days: frozenset[int]
 
     def decide(self, view: View) -> Hold | Trade:
-        """To the target on its days."""
+        """Trade to the target on the drawn days."""
         today = int(view.past.days[-1].astype(int))
         return Calendar(self.allocation, "day").decide(view) if today in self.days else Hold(Why("calendar"))
 
@@ -239,11 +239,11 @@ def random_times(
 ) -> pd.DataFrame:
     """The J of each policy among those of rules that trade to its target on as many days, drawn at random.
 
-    portfolio : whose market, costs and test are taken.
-    policies  : ready to be played, by name.
+    portfolio : portfolio of the market, costs and test.
+    policies  : policies ready for a backtest, by name.
     rules     : number of random rules for each.
-    seed      : of their days.
-    tell      : told how far it is.
+    seed      : seed of their days.
+    tell      : callback that is told the progress.
     Returns   : by policy that traded: days on which it traded; loss, its J against its own target, bp a year;
                 loss_random, the mean J of the rules; beats, the share of them with a higher J (of equals, half).
     """
@@ -288,22 +288,22 @@ def martingale_worlds(
     tell: Progress,
     sessions: int = 252,
 ) -> pd.DataFrame:
-    """Expected wealth and costs less the wealth at the start, where every line and cash are martingales.
+    """Expected wealth and costs less the wealth at the start, where every asset and cash are martingales.
 
-    A day of a world is a day of the portfolio's market, drawn at random, less the mean return of each line; cash earns
-    nothing. What a policy holds is decided before a day's returns, so what it earns has mean 0, and
+    A day of a world is a day of the portfolio's market, drawn at random, less the mean return of each asset; cash earns
+    nothing. The weights of a policy are decided before a day's returns, so its gains have mean 0, and
     E[wealth] + E[costs] = wealth at the start, a cost counting on the day on which it is paid.
 
-    The error is small, since what the lines and the strategic target gained by chance in the same world, held without
-    costs, is taken off by regression: control variates. Their means are 0 whatever a policy does. With few worlds for
-    the number of lines only that of the target is.
+    The error is small, since the gains by chance of the assets and the strategic target in the same world, held without
+    costs, are taken off by regression: control variates. Their means are 0 whatever a policy does. With few worlds for
+    the number of assets only that of the target is.
 
-    portfolio : whose market, costs and test are taken; of costs, commissions, spreads, minima and tickets.
-    policies  : ready to be played, by name.
-    worlds    : their number; a tenth, 40 at least, for a policy that is asked day by day.
-    seed      : of the days.
-    tell      : told how far it is.
-    sessions  : of a world's test.
+    portfolio : portfolio of the market, costs and test; of its costs, commissions, spreads, minima and tickets.
+    policies  : policies ready for a backtest, by name.
+    worlds    : number of worlds; a tenth, 40 at least, for a policy that is asked day by day.
+    seed      : seed of the days.
+    tell      : callback that is told the progress.
+    sessions  : number of sessions of a world's test.
     Returns   : by policy: worlds; costs, excess and its error, bp of the wealth at the start; and whether the sum
                 holds, within `ERRORS` standard errors.
     """
@@ -333,7 +333,7 @@ def martingale_worlds(
 def _sums(
     portfolio: Portfolio, market: Market, costs: Costs, policy: Policy, paths: dict[Allocation, TargetPath]
 ) -> tuple[float, float]:
-    """What is left of a wealth of 1, and what was paid for trades."""
+    """The final wealth of a start of 1, and the costs paid for trades."""
     held = held_by(policy, portfolio.strategic)
     if held not in paths:
         paths[held] = target_path(held, market, start=market.row(portfolio.test_start - pd.Timedelta(days=1)))

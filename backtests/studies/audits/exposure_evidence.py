@@ -32,11 +32,11 @@ def played_with_benchmarks(
 ) -> tuple[dict[str, Backtest], Evidence]:
     """The portfolio's strategic target always invested, each policy with its benchmarks, and their paired differences.
 
-    portfolio : with market, costs and strategic target.
+    portfolio : portfolio with market, costs and strategic target.
     policies  : by name, a function from a market to the policy.
-    schedule  : when all trade.
-    draws     : of the bootstrap.
-    short     : of a policy's name, as its benchmarks are called after it.
+    schedule  : schedule by which all trade.
+    draws     : number of draws of the bootstrap.
+    short     : function that shortens a policy's name for the names of its benchmarks.
     """
     market, held = portfolio.market, portfolio.strategic
 
@@ -54,7 +54,7 @@ def played_with_benchmarks(
 
 
 def evidence_table(backtests: Mapping[str, Backtest], evidence: Evidence) -> pd.DataFrame:
-    """A row a policy, as text.
+    """A row for each policy, as text.
 
     Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
     """

@@ -25,15 +25,15 @@ class Future(NamedTuple):
 
 
 def future(market: Market, costs: Costs, flows: Flows | None, t: int, which: str, seed: int = 0) -> Future:
-    """One of `FUTURES`, or `CALM`, after row t; money comes and goes up to row t only.
+    """One of `FUTURES`, or `CALM`, after row t; cash flows occur up to row t only.
 
     market : T days.
-    costs  : of its lines.
-    flows  : money that comes and goes.
+    costs  : costs of its assets.
+    flows  : deposits and withdrawals.
     t      : the last row that stays.
-    which  : of the futures. The mirrored one has the opposite returns: whoever goes by the sign of the next return, or
-             by which line has the highest, decides otherwise in one of the two.
-    seed   : of the values that are drawn.
+    which  : one of the futures. The mirrored one has the opposite returns: a policy that uses the sign of the next
+             return, or the asset with the highest, decides otherwise in one of the two.
+    seed   : seed of the values that are drawn.
     """
     if flows is not None:
         flows = replace(flows, amounts={day: x for day, x in flows.amounts.items() if day <= market.dates[t]})
@@ -54,8 +54,8 @@ def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False)
     Dates stay, and no asset is delisted later. Facts by date are other numbers, and words that were known by then.
     market   : T days.
     t        : the last row that stays.
-    seed     : of the values that are drawn.
-    mirrored : draw the opposite values: returns of the other sign, higher prices and volumes.
+    seed     : seed of the values that are drawn.
+    mirrored : True to draw the opposite values: returns of the other sign, higher prices and volumes.
     """
     rng, shape = np.random.default_rng([seed, t]), market.shape
     later, left = np.arange(shape[0])[:, None] > t, market.exits <= t
@@ -77,11 +77,11 @@ def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False)
 
 
 def calm_after(market: Market, t: int, seed: int = 0) -> Market:
-    """The same market up to and including row t; after it every line stays as it was that day, and hardly moves.
+    """The same market up to and including row t; after it every asset stays as it was that day, and hardly moves.
 
     market : T days.
     t      : the last row that stays.
-    seed   : of the returns.
+    seed   : seed of the returns.
     """
     names = ("tradable", "prices", "volumes", "cash")
     panels = {name: getattr(market, name)[t] for name in names if getattr(market, name) is not None}

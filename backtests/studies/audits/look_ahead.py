@@ -1,8 +1,8 @@
-"""The look-ahead test: does a policy know what comes after its decisions?
+"""Look-ahead test of policies: a search for decisions that depend on later data.
 
     look_ahead(lambda market: Calendar(HRP(window=252), "month"), market, costs, start="2015-01-02")
 
-On its own decision days the market is cut off, and in further runs every later value is another one. All that was
+On its own decision days the market is cut off, and in further runs every later value is changed. All that was
 decided and booked up to that day must be the same, but for rounding. The policy is *made* from each of these markets
 too, so that anything computed in advance from the whole history is found. A policy that does not repeat itself on the
 unchanged market is not accused: it is named as such. What it reads from elsewhere cannot be changed: a policy of your
@@ -44,12 +44,13 @@ class LookAhead:
     """The result of the test.
 
     policy, market : in words.
-    table : a row a day: its kind, the number of decisions to trade by then, and the first difference, "" for none, on
-            the market that ends there and on two that continue with other values.
+    table : a row for each day: its kind, the number of decisions to trade by then, and the first difference, "" for
+            none, on the market that ends there and on two that continue with other values.
     days : number of the decision days of the policy that could be checked.
-    whole : has every kind of decision day been checked?
-    unrepeatable : what differs first between two runs on the same market, "" for nothing: it is no look-ahead.
-    read : what the policy read from elsewhere while it decided, in words.
+    whole : True if every kind of decision day was checked.
+    unrepeatable : the first difference between two runs on the same market, "" for none: it is no evidence of
+                   look-ahead.
+    read : the sources outside the market that the policy read while it decided, in words.
     """
 
     policy: str
@@ -62,7 +63,7 @@ class LookAhead:
 
     @property
     def found(self) -> bool:
-        """Does any decision or trade depend on later data?"""
+        """True if any decision or trade depends on later data."""
         return not self.unrepeatable and bool((self.table[list(FUTURES)] != "").to_numpy().any())
 
     @property
@@ -169,22 +170,23 @@ def look_ahead(
 
     On the whole market twice, then on markets that end on a decision day or continue otherwise after it.
 
-    A policy that looks ahead on some days only is detected only if such days are checked: of more decision days than
-    `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of quarters), half of them
-    days on which it decided to trade. What it reads from elsewhere than the market it is made from or sees is not
-    found.
-    make   : makes a policy, with its allocation, from a market. It must compute in there all that the policy uses.
-    market : as it was.
-    costs  : of the test.
+    A policy that looks ahead on some days only is detected only if such days are checked. Where there are more
+    decision days than `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of
+    quarters), half of them days on which it decided to trade. Data that it reads from elsewhere than the market it is
+    made from or sees is not found.
+    make   : function that makes a policy, with its allocation, from a market. All that the policy uses must be computed
+             there.
+    market : the unchanged market.
+    costs  : costs of the test.
     start  : first day of the test.
-    days   : the most decision days to check; or the days themselves, after the first possible booking and before the
-             last day of the test.
+    days   : maximum number of decision days to check; or the days themselves, after the first possible booking and
+             before the last day of the test.
     lag    : sessions from a decision to its booking.
-    seed   : of the days that are drawn, and of the changed values: returns, prices, volumes, tradable, spreads, cash.
-             Dates stay.
-    nav, execution, dividends, flows, leverage_limit, periods_per_year : of the test, as in `backtest`.
-    Raises : ConfigError for days outside the test, and all that making and playing the policy on the whole market
-             raises.
+    seed   : seed of the days that are drawn, and of the changed values: returns, prices, volumes, tradable, spreads,
+             cash. Dates stay.
+    nav, execution, dividends, flows, leverage_limit, periods_per_year : settings of the test, as in `backtest`.
+    Raises : ConfigError for days outside the test, and the errors of making the policy and of backtesting it on the
+             whole market.
     """
     if not is_whole(seed) or seed < 0:
         refuse("seed of look_ahead is", seed, "give a whole number of 0 or more.")
@@ -216,7 +218,7 @@ def kinds_of(market: Market, rows: Rows) -> np.ndarray:
 
     Kinds are taken together until each has `LEAST` days.
     market : T days.
-    rows   : (k,) of it.
+    rows   : (k,) rows of the market.
     """
     kinds = market.dates[rows].day_name().to_numpy(dtype=object)
     ends = {every: np.append(np.diff(period(market.days, every)) != 0, False) for every in ("month", "quarter")}
@@ -252,8 +254,8 @@ def _decision_days(played: Played, first: int) -> Rows:
 def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Generator) -> Rows:
     """The numbers of at most so many days, in order: as many of each kind, half of them with a trade, drawn at random.
 
-    kinds  : (k,) of each day.
-    traded : (k,) whether the policy decided to trade on it.
+    kinds  : (k,) kind of each day.
+    traded : (k,) True if the policy decided to trade on it.
     """
     turn = np.empty(len(kinds))  # when it is taken: first one of each kind, then another of each
     for kind in np.unique(kinds):
@@ -265,7 +267,7 @@ def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Gen
 
 
 def _is_whole_sample(sampled: np.ndarray, kinds: np.ndarray) -> bool:
-    """Are there `LEAST` days of every kind in the sample, or all that there are?"""
+    """True if the sample has `LEAST` days of every kind, or all that there are."""
     found = zip(*np.unique(kinds, return_counts=True), strict=True)
     return all(int((sampled == kind).sum()) >= min(LEAST, count) for kind, count in found)
 
@@ -309,11 +311,11 @@ class _Test:
         return found, unrepeatable
 
     def _unrepeatable(self) -> str:
-        """What differs first in another run on the unchanged market; "" for nothing."""
+        """The first difference in another run on the unchanged market; "" for none."""
         return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1)
 
     def _by_chance(self, t: int, which: str) -> str:
-        """What differs on the unchanged market too, or differs once and not again; "" where neither."""
+        """The first difference that also occurs on the unchanged market, or does not recur; "" for none."""
         for _ in range(AGAIN):
             if words := self._unrepeatable():
                 return words
@@ -322,10 +324,10 @@ class _Test:
         return ""
 
     def _difference(self, t: int, which: str) -> str:
-        """What differs first, up to row t, where the policy is made for and played on another market; "" for nothing.
+        """The first difference up to row t where the policy is made for, and run on, another market; "" for none.
 
-        Where that cannot be played, the future in which hardly anything happens is asked about: a withdrawal that could
-        not be paid later, or a rest longer than what is left, accuses nobody.
+        Where the backtest fails there, the future in which hardly anything happens is used instead: a withdrawal that
+        could not be paid later, or a rest longer than the remaining sessions, is no evidence of look-ahead.
         """
         try:
             other = self._play(future(*self.known, t, which, self.seed), t)

@@ -37,7 +37,7 @@ def benchmarks(
 
     played   : the policy's backtest.
     held     : the portfolio to hold.
-    rule     : when both trade.
+    rule     : function from an allocation to the rule by which both trade.
     lookback : returns from which the volatility target estimates volatility.
     Raises   : DataError as `matched_rules` does, and where there are no such rules.
     """
@@ -62,7 +62,7 @@ def matched_rules(
     benchmarks.
     played   : the policy's backtest.
     held     : the portfolio to hold.
-    rule     : when both trade.
+    rule     : function from an allocation to the rule by which both trade.
     lookback : returns from which the volatility target estimates volatility.
     Raises   : DataError for a backtest with deposits or withdrawals.
     """
@@ -94,7 +94,7 @@ def matched_rules(
 
 
 def exposure_table(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
-    """A row a policy: mean exposure, growth, volatility, Sharpe ratio, drawdown and cost, net of costs, a year."""
+    """A row per policy: mean exposure, growth, volatility, Sharpe ratio, drawdown and cost, net of costs, a year."""
     found = {}
     for name, one in {played.name: played, **others}.items():
         span = float((one.dates[-1] - one.dates[0]).days)

@@ -26,12 +26,12 @@ def audit_policy(
 ) -> LookAhead:
     """The look-ahead test of a policy in the test of a portfolio.
 
-    portfolio : whose market, costs, execution, dividends, flows and test are taken.
-    make      : makes the policy, with its allocation, from a market. What was tuned or trained is given as it is: it
-                has seen no day of the test.
-    days      : the most decision days to check.
-    sessions  : of the test, from its first day on; None for all.
-    Raises    : as `look_ahead` does.
+    portfolio : portfolio of the market, costs, execution, dividends, flows and test.
+    make      : function that makes the policy, with its allocation, from a market. A tuned or trained policy is given
+                as it is: it has seen no day of the test.
+    days      : maximum number of decision days to check.
+    sessions  : number of sessions of the test, from its first day on; None for all.
+    Raises    : the errors of `look_ahead`.
     """
     known = Future(portfolio.market, portfolio.costs, portfolio.flows)
     last = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) + (sessions or len(portfolio.market.dates))

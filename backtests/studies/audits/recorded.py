@@ -33,10 +33,10 @@ Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each 
 
 @dataclass(frozen=True)
 class _Recorder(RuleTraits):
-    """A policy that decides day by day, with every answer: its market row, its reason, and the box of a trade; and with
-    what it read from elsewhere.
+    """A recorder of every answer of a policy that decides day by day, and of its reads from elsewhere.
 
-    After row `last` it is not asked: what it decides then, or that it fails, is no fact of the days before.
+    An answer has its market row, its reason, and the box of a trade. After row `last` the policy is not asked: a
+    decision or a failure after it is no fact of the days before.
     """
 
     policy: Policy
@@ -87,7 +87,7 @@ class Played:
     result  : its backtest.
     answers : all that it asked for.
     days    : (D,) market rows on which it was asked, or its target was made.
-    read    : what it read from elsewhere while it decided, in words, each once.
+    read    : the outside sources that it read while it decided, in words, each once.
     """
 
     result: Backtest
@@ -97,13 +97,13 @@ class Played:
 
     @classmethod
     def on(cls, future: Future, policy: Policy, terms: Mapping[str, Any], last: int | None = None) -> "Played":
-        """Play a copy of the policy: one that remembers its days begins afresh each time.
+        """Backtest a copy of the policy: one that remembers its days begins afresh each time.
 
         future : market, costs and flows.
-        policy : as it was made.
-        terms  : of the backtest.
+        policy : policy as it was made.
+        terms  : terms of the backtest.
         last   : market row after which it is not asked; without one it always is.
-        Raises : all that playing it raises.
+        Raises : all errors of the backtest.
         """
         with warnings.catch_warnings():
             if last is not None:
@@ -160,7 +160,7 @@ class Played:
 
 
 def difference(one: Played, two: Played, t: int) -> str:
-    """What differs first between two backtests, up to row t: field, line, day and size; "" for nothing.
+    """The first difference between two backtests, up to row t: field, asset, day and size; "" for none.
 
     Numbers that differ by rounding alone (`ROUNDING`) are the same: a filter over the whole history rounds otherwise
     where later days are others.

@@ -1,4 +1,4 @@
-"""What models of regimes are worth: exposure by each of them, as known on the day, net of cost, with intervals."""
+"""Value of regime models: exposure by each of them, as known on the day, net of cost, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from research.rules import Calendar
 class RegimeWorth:
     """The value of a portfolio with exposure by the regimes of several models, on the same days, net of costs.
 
-    portfolio : with market, costs and strategic target.
-    exposures : by name of the model, the portfolio's target with exposure by its regimes.
+    portfolio : portfolio with market, costs and strategic target.
+    exposures : the portfolio's target with exposure by the regimes of each model, by its name.
     backtests : by name: the portfolio always invested, each exposure, and after each its benchmarks of equal exposure.
     evidence  : their paired differences to the portfolio always invested.
     """
@@ -41,15 +41,15 @@ class RegimeWorth:
 
     @property
     def differences(self) -> dict[str, Difference]:
-        """By policy, its Sharpe ratio less that of the portfolio always invested."""
+        """The Sharpe ratio of each policy less that of the portfolio always invested."""
         return self.evidence.differences("sharpe")
 
     def table(self) -> pd.DataFrame:
-        """A row a policy, as text: exposure, growth, risk and cost a year, and the difference of its Sharpe ratio."""
+        """A row for each policy, as text: exposure, growth, risk and cost a year, and difference of Sharpe ratios."""
         return evidence_table(self.backtests, self.evidence)
 
     def answer(self) -> str:
-        """What each exposure changed, in words, with the limitations."""
+        """The effect of each exposure, in words, with the limitations."""
         of, (first, last) = self.differences, self.backtests[WHOLE].dates[[1, -1]]
         sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
         worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
@@ -65,11 +65,11 @@ def regime_worth(
 ) -> RegimeWorth:
     """Compare `portfolio` always invested with exposures by the regimes of several models.
 
-    portfolio : with market, costs and strategic target.
-    regimes   : by name; of each the most turbulent regime holds cash.
-    schedule  : when targets are made and traded.
-    draws     : of the bootstrap.
-    Raises    : as `RegimeExposure`, `backtest` and `evidence_between` do.
+    portfolio : portfolio with market, costs and strategic target.
+    regimes   : regimes by name; the most turbulent regime of each holds cash.
+    schedule  : schedule by which targets are made and traded.
+    draws     : number of draws of the bootstrap.
+    Raises    : the errors of `RegimeExposure`, `backtest` and `evidence_between`.
     """
     exposures = {name: RegimeExposure(portfolio.strategic, one, schedule) for name, one in regimes.items()}
     policies = {name: (lambda _, held=held: Calendar(held, schedule)) for name, held in exposures.items()}
@@ -77,7 +77,7 @@ def regime_worth(
 
 
 def excluding(names: Sequence[str]) -> str:
-    """Whose intervals exclude zero, in words.
+    """The names whose intervals exclude zero, in words.
 
     >>> excluding([]), excluding(["jump model"])
     ('No interval excludes zero', 'The interval of jump model excludes zero')

@@ -36,7 +36,7 @@ class SmoothedExposure:
 
     allocation : the portfolio to hold when calm.
     turbulent  : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
-    schedule   : when targets are made.
+    schedule   : schedule by which targets are made.
     """
 
     allocation: Allocation
@@ -49,10 +49,10 @@ class SmoothedExposure:
     ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
-        market     : of T days.
+        market     : market of T days.
         allocation : the portfolio to hold when calm.
         regimes    : the fitted regime model.
-        schedule   : when targets are made.
+        schedule   : schedule by which targets are made.
         """
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
         return cls(allocation, frozen(turbulent.to_numpy()), schedule)
@@ -75,7 +75,7 @@ class SmoothedExposure:
 class SmoothedRegimeCheck:
     """The value of a portfolio with exposure by smoothed and by filtered regimes, on the same days, net of costs.
 
-    portfolio : with market, costs and strategic target.
+    portfolio : portfolio with market, costs and strategic target.
     regimes   : the fitted regime model.
     policies  : by name, a function from a market to the policy.
     backtests : by name: the portfolio always invested, both policies, and after each its benchmarks of equal exposure.
@@ -100,11 +100,11 @@ class SmoothedRegimeCheck:
 
     @property
     def differences(self) -> dict[str, Difference]:
-        """By policy, its Sharpe ratio less that of the portfolio always invested."""
+        """The Sharpe ratio of each policy less that of the portfolio always invested."""
         return self.evidence.differences("sharpe")
 
     def table(self) -> pd.DataFrame:
-        """A row a policy, as text.
+        """A row for each policy, as text.
 
         Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
         """
@@ -146,13 +146,13 @@ def check_smoothed_regimes(
 ) -> SmoothedRegimeCheck:
     """Compare `portfolio` always invested with exposures by smoothed and by filtered regimes of one asset.
 
-    portfolio    : with market, costs and strategic target.
+    portfolio    : portfolio with market, costs and strategic target.
     line         : the asset whose regimes are fitted.
     fitted_until : last day of the fit, at least a period of `schedule` before the test. Both policies use the same
                    fitted model from then on; they differ only in the returns that their probabilities have seen.
-    schedule     : when targets are made and traded.
-    draws        : of the bootstrap.
-    Raises       : as `MarkovSwitching.fit`, `backtest` and `evidence_between` do.
+    schedule     : schedule by which targets are made and traded.
+    draws        : number of draws of the bootstrap.
+    Raises       : the errors of `MarkovSwitching.fit`, `backtest` and `evidence_between`.
     """
     market, held = portfolio.market, portfolio.strategic
     regimes = MarkovSwitching(line).fit(market.past(market.row(fitted_until)))

@@ -1,1 +1,1 @@
-"""What forecasts are good for: walked forward, their skill with intervals, and what they are worth after costs."""
+"""Walk-forward evaluation of forecasts: their skill with intervals, and their value after costs."""

@@ -44,8 +44,8 @@ class Entry:
     date    : the last day that it saw, YYYY-MM-DD.
     horizon : rows of the market that it is about.
     data    : fingerprint of the market up to that day.
-    lines   : by line, the mean and the standard deviation of its return over the horizon, fractions.
-    notes   : what the forecast said besides.
+    lines   : the mean and the standard deviation of each asset's return over the horizon, fractions.
+    notes   : further notes of the forecast.
     """
 
     model: Any
@@ -65,9 +65,9 @@ class Entry:
 def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
     """The forecast at the last close of a market, as an entry.
 
-    forecast : asked of the whole market.
-    market   : that ends on the day of the forecast.
-    horizon  : rows of the market.
+    forecast : forecast, asked on the whole market.
+    market   : market that ends on the day of the forecast.
+    horizon  : number of rows of the market that it is about.
     """
     past = market.past(len(market.dates) - 1)
     found = predicted(forecast, past).over(horizon)
@@ -84,7 +84,7 @@ def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
 
 
 def model_of(forecast: Forecast) -> Any:
-    """What distinguishes a forecast from others, as JSON values: its class and settings, or how it prints itself."""
+    """The identity of a forecast, as JSON values: its class and settings, or its `repr`."""
     return settings_of(forecast) or [type(forecast).__name__, repr(forecast)]
 
 
@@ -120,10 +120,10 @@ def entries(model: Any, market: Market) -> list[Entry]:
 
 
 def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
-    """What a walk-forward says otherwise than the book, a sentence a day and line.
+    """The differences of a walk-forward from the book, a sentence for each day and asset.
 
-    path    : over data that may be later, of the same model.
-    written : of the book, about the same market.
+    path    : walk-forward of the same model, over data that may be later.
+    written : entries of the book, about the same market.
     """
     row_of = {f"{date:%Y-%m-%d}": d for d, date in enumerate(path.dates)}
     found = []
@@ -146,17 +146,17 @@ def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
 
 
 def _agree(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
-    """Are two forecasts of a line one, but for rounding?"""
+    """True if two forecasts of an asset are equal, but for rounding."""
     return one is not None and other is not None and bool(np.allclose(one, other, rtol=0.0, atol=ROUNDED * other[1]))
 
 
 def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, EstimateWithTest]) -> Path:
-    """Write the card of a forecast beside its entries: what it is, on what it was measured, its skill and its cost.
+    """Write the card of a forecast beside its entries: its settings, the data it was measured on, its skill and cost.
 
-    path     : its walk-forward.
-    forecast : with all settings, its seeds among them.
-    name     : by which a file calls it.
-    skill    : by measure.
+    path     : walk-forward of the forecast.
+    forecast : forecast with all settings, its seeds among them.
+    name     : name by which a file calls it.
+    skill    : skill by measure.
     """
     market = path.market
     told = {
@@ -180,7 +180,7 @@ def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping
 
 
 def _named(market: Market) -> tuple[str, ...]:
-    """What a market is called, and its lines in one order."""
+    """The name of a market, and its assets in one order."""
     return (market.name, *sorted(market.assets))
 
 
@@ -197,7 +197,7 @@ def _plain(number: float) -> float | None:
 
 
 def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
-    """A row a day and line of entries of one model: mean and deviation over the horizon, fractions."""
+    """A row for each day and line of entries of one model: mean and deviation over the horizon, fractions."""
     rows = [
         {"date": pd.Timestamp(entry.date), "horizon": entry.horizon, "line": line, "mean": mean, "deviation": deviation}
         for entry in written
@@ -207,12 +207,12 @@ def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
 
 
 def book_folder() -> Path:
-    """Where the book is: `data/forecasts`, or what `REBALANCE_FORECASTS` names, from the workbench's folder."""
+    """The folder of the book: `data/forecasts`, or `REBALANCE_FORECASTS`, relative to the workbench's folder."""
     return DATA.parent / book_place()
 
 
 def book_place() -> str:
-    """The same as it is written: from the workbench's folder, or what `REBALANCE_FORECASTS` says."""
+    """The folder of the book as written: from the workbench's folder, or in `REBALANCE_FORECASTS`."""
     return os.environ.get(PLACE) or "data/forecasts"
 
 

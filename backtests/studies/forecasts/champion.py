@@ -1,4 +1,4 @@
-"""Champion and challengers: which forecast is used, and when another takes its place."""
+"""Champion and challengers: the forecast in use, and the test by which another takes its place."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ SIZE = 0.05  # of the test, after Holm's adjustment over the challengers
 
 @dataclass(frozen=True, eq=False)
 class Challenge:
-    """What a champion's challengers showed out of sample.
+    """The results of a champion and its challengers out of sample.
 
     champion : the forecast in use.
     winner   : the champion, or the best challenger that is significantly better.
-    table    : a row a forecast: mean loss, difference to the champion with its interval, one-sided p and Holm's p.
+    table    : a row for each forecast: mean loss, difference to the champion with its interval, one-sided p and Holm's
+               p.
     dates    : month ends on which all are compared.
     """
 
@@ -49,10 +50,10 @@ class Challenge:
 def challenge(paths: Mapping[str, ForecastPath], champion: str, size: float = SIZE) -> Challenge:
     """Compare challengers with the champion by Diebold and Mariano's test, one-sided, adjusted for their number.
 
-    paths    : of one market and horizon, by name.
-    champion : name of the one in use.
-    size     : of the test.
-    Raises   : as `compared` does.
+    paths    : walk-forwards of one market and horizon, by name.
+    champion : name of the forecast in use.
+    size     : size of the test.
+    Raises   : the errors of `compared`.
     """
     table = compared(paths, LOSS, champion)
     others = [name for name in table.index if name != champion]

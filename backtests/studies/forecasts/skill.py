@@ -1,4 +1,4 @@
-"""How good forecasts were on the days of a walk-forward, with intervals: all together, by line, year and regime."""
+"""Skill of forecasts on the days of a walk-forward, with intervals: all together, by asset, year and regime."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ class Skill:
     by_measure: Mapping[str, EstimateWithTest]
 
     def table(self) -> pd.DataFrame:
-        """A row a measure: value, lower, upper, p."""
+        """A row for each measure: value, lower, upper, p."""
         rows = {name: (e.value, e.lower, e.upper, e.p) for name, e in self.by_measure.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper", "p"])
 
@@ -58,7 +58,7 @@ class Skill:
 def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
     """Rank IC, hit rate, R² over the mean so far and over zero, and the ratios of root mean squared errors to both.
 
-    level  : of the intervals.
+    level  : level of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     forecast, outcome, horizon = path.mean, path.outcome, path.overlap
@@ -71,13 +71,13 @@ def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
 
 
 def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
-    """R² of log variance and QLIKE over the random walk, and how often outcomes lay in the 90 % interval.
+    """R² of log variance and QLIKE over the random walk, and the share of outcomes in the 90 % interval.
 
     The random walk is the realised variance of the horizon that ended. The logarithm of an expected variance lies above
     the expected logarithm: the logarithms of both are moved by their mean error so far. The gain in QLIKE is that of
-    the forecast over it, above 0 where the forecast is better, of each line and of the portfolio of equal risks, which
+    the forecast over it, above 0 where the forecast is better, of each asset and of the portfolio of equal risks, which
     takes correlations too. All are tested by Diebold and Mariano, coverage against 90 %.
-    level  : of the intervals.
+    level  : level of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     variance, realised, last = np.square(path.deviation), path.realised, path.last_variance
@@ -129,8 +129,7 @@ def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:
 
 
 def skill_by_line(path: ForecastPath) -> pd.DataFrame:
-    """A row a line: dates, hit rate, R² of its return over the mean so far, R² of its log variance over the random
-    walk."""
+    """Dates, hit rate, R² of return over the mean so far, and of log variance over the random walk, by asset."""
     logs = _log_variances(path)
     columns = {
         "dates": (np.isfinite(path.mean) & np.isfinite(path.outcome)).sum(axis=0),
@@ -142,9 +141,9 @@ def skill_by_line(path: ForecastPath) -> pd.DataFrame:
 
 
 def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame:
-    """A row a group of dates, such as a year or a regime: dates, rank IC, hit rate, coverage, R² of log variance.
+    """A row for each group of dates, such as a year: dates, rank IC, hit rate, coverage, R² of log variance.
 
-    groups : (D,) of each date; it must be known on the date if it is to be acted on.
+    groups : (D,) group of each date; it must be known on the date if it is to be acted on.
     """
     labels = pd.Series(list(groups))
     values = {
@@ -164,11 +163,11 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
 
 
 def decay(path: ForecastPath, horizons: Sequence[int] = HORIZONS, level: float = 0.95) -> pd.DataFrame:
-    """A row a horizon: the rank IC of the same forecasts with the returns over it, with its interval.
+    """A row for each horizon: the rank IC of the same forecasts with the returns over it, with its interval.
 
-    horizons : rows of the market.
-    level    : of the intervals.
-    Raises   : DataError for fewer than three lines.
+    horizons : numbers of rows of the market.
+    level    : level of the intervals.
+    Raises   : DataError for fewer than three assets.
     """
     if path.mean.shape[1] < FEWEST_LINES:
         raise DataError(f"{path.mean.shape[1]} lines have no ranks to compare: rank IC needs {FEWEST_LINES}.")
@@ -195,10 +194,9 @@ def loss_by_date(path: ForecastPath, loss: str) -> Array:
 
 
 def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level: float = 0.95) -> pd.DataFrame:
-    """A row a forecast: mean loss on the days and lines that all have, less that of the reference, and which may be
-    best.
+    """A row for each forecast: mean loss on common days and assets, difference to the reference, and confidence set.
 
-    paths     : of one market and horizon.
+    paths     : walk-forwards of one market and horizon, by name.
     loss      : one of `LOSSES`.
     reference : name of the forecast to which differences are taken; its own is 0.
     Columns   : loss; difference, lower, upper and p by Diebold and Mariano; in the set (True where the model confidence

@@ -1,4 +1,4 @@
-"""What the forecasts of a portfolio expect today, with the skill that each has shown beside its numbers."""
+"""Forecasts of a portfolio today, with the skill that each has shown beside its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from research.portfolio.keys.forecasts import usual_forecasts
 class ForecastsToday:
     """The forecasts of a portfolio at the last close of a market.
 
-    market  : that ends on the day on which they are asked.
-    horizon : rows of the market that they are about.
-    every   : what a row is called, such as "day".
-    models  : by name; the first is the champion.
-    entries : what each expects today, by name.
-    paths   : what each expected at month ends so far, by name.
-    failed  : why the others expect nothing, by name.
+    market  : market that ends on the day on which they are asked.
+    horizon : number of rows of the market that they are about.
+    every   : name of a row, such as "day".
+    models  : forecasts by name; the first is the champion.
+    entries : today's entry of each, by name.
+    paths   : walk-forward of each at month ends so far, by name.
+    failed  : the reason why the others give no forecast, by name.
     """
 
     market: Market
@@ -51,7 +51,7 @@ class ForecastsToday:
 
     @cached_property
     def skills(self) -> Mapping[str, tuple[Skill, Skill] | DataError]:
-        """By name the skill of returns and of variances, or why it cannot be measured."""
+        """The skill of returns and of variances of each forecast, or the reason why it cannot be measured."""
         return {name: _skills(path) for name, path in self.paths.items()}
 
     def by_measure(self, name: str) -> dict[str, EstimateWithTest]:
@@ -69,7 +69,7 @@ class ForecastsToday:
 
     @property
     def decision(self) -> str:
-        """Whether the champion stays, or why this is not known, in words."""
+        """The decision on the champion, or the reason why there is none, in words."""
         found = self.challenge
         return found.sentence() if isinstance(found, Challenge) else f"No challenge is decided: {found}"
 
@@ -85,9 +85,11 @@ class ForecastsToday:
         return f"{self.horizon} {self.every}{'' if self.horizon == 1 else 's'}"
 
     def table(self, name: str) -> pd.DataFrame:
-        """A row a line of one forecast: expected return, the ends of its 90 % interval and the mean so far, over the
-        horizon, fractions; month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance
-        over the random walk."""
+        """A row for each asset of one forecast, with its skill.
+
+        The columns are expected return, the ends of its 90 % interval and the mean so far, over the horizon, fractions;
+        month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance over the random walk.
+        """
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
         mean, deviation = np.array(list(entry.lines.values())).T
@@ -97,7 +99,7 @@ class ForecastsToday:
         return expected.join(skill_by_line(self.paths[name]))
 
     def measures(self) -> pd.DataFrame:
-        """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
+        """A row for each measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
         rows = [
             (measure, name, e.value, e.lower, e.upper, e.p)
             for name in self.skills
@@ -136,7 +138,7 @@ class ForecastsToday:
 
 
 def skill_text(by_measure: Mapping[str, EstimateWithTest]) -> str:
-    """A row a measure: its value with the interval, and p."""
+    """A row for each measure: its value with the interval, and p."""
     rows = [["measure", "value", "95% interval", "p"]]
     for measure, estimate in by_measure.items():
         rows.append([measure, number(estimate.value, 3), _interval(estimate), number(estimate.p, 3)])
@@ -144,7 +146,7 @@ def skill_text(by_measure: Mapping[str, EstimateWithTest]) -> str:
 
 
 def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> ForecastsToday:
-    """What a portfolio's forecasts expect after a day, and what they expected at month ends before.
+    """The forecasts of a portfolio after a day, and those at month ends before.
 
     as_of  : a day of the market's history, YYYY-MM-DD; None for its last close.
     Raises : DataError for a day before the market, and where no forecast has enough history.

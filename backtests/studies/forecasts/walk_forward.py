@@ -33,16 +33,16 @@ LEAST = 12  # days: fewer are computed as fast as a file is read
 
 @dataclass(frozen=True, eq=False)
 class ForecastPath:
-    """Forecasts of n lines on D days, and what came of them. NaN says that there was no forecast, or no outcome yet.
+    """Forecasts of n assets on D days, and the outcomes. NaN where there was no forecast, or no outcome yet.
 
-    market    : T days of n lines.
-    rows      : (D,) of the market, at whose closes the forecasts were made.
-    horizon   : rows of the market that each is about.
+    market    : T days of n assets.
+    rows      : (D,) rows of the market at whose closes the forecasts were made.
+    horizon   : number of rows of the market that each is about.
     mean      : (D, n) expected simple return over the horizon, fraction.
     deviation : (D, n) standard deviation of that return, fraction.
     portfolio : (D,) variance of the return of the portfolio of equal risks (`equal_risks`), which takes correlations.
-    notes     : (D,) what was said of each, such as that a fit failed.
-    seconds   : of a processor that all of them took when they were computed, fits and all.
+    notes     : (D,) note on each, such as that a fit failed.
+    seconds   : processor time of all of them when they were computed, fits included, seconds.
     """
 
     market: Market
@@ -61,7 +61,7 @@ class ForecastPath:
 
     @property
     def whole(self) -> Past:
-        """All days of the market: what outcomes are taken from."""
+        """All days of the market, from which outcomes are taken."""
         return self.market.past(len(self.market.dates) - 1)
 
     @cached_property
@@ -147,7 +147,7 @@ def walk_forward(
     horizon  : rows of the market that the forecasts are about; moments over others are scaled, see `Moments.over`.
     every    : period; where its last session is no row, the first row after it counts.
     start    : first row at whose close it is asked.
-    folder   : where paths are kept.
+    folder   : folder of stored paths.
     Raises   : ConfigError for another horizon, period or start; DataError where no day has enough history; PolicyError
                for a forecast that has seen later days than the one on which it is asked.
     """

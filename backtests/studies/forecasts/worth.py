@@ -1,9 +1,9 @@
-"""What a forecast is worth: the same allocation and rule with and without it, on the same days, net of costs.
+"""Value of a forecast: the same allocation and rule with and without it, on the same days, net of costs.
 
 The allocation is the best of Black and Litterman's posterior. Without a forecast that is the strategic target, exactly;
 with it, the target with the tilts that the forecast has earned (`research.forecast.views.forecast_views`). Sharpe
 ratios do not depend on volatility, and the same is shown at the volatility of the portfolio without it. Controls have
-the forecast's tilts on other lines: as much turnover, and no skill.
+the forecast's tilts on other assets: as much turnover, and no skill.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Worth:
     strategic : (n,) the strategic target, fraction of NAV.
     backtests : by name: without the forecast, with it, with it at the volatility without it, and controls.
     evidence  : paired differences to the portfolio without it.
-    figures   : a row a backtest, see `table`.
+    figures   : a row for each backtest, see `table`.
     """
 
     forecast: ForecastViews
@@ -55,7 +55,7 @@ class Worth:
 
     @property
     def holds_strategic(self) -> bool:
-        """Was the strategic target held without the forecast, to 0.0001 % of NAV?"""
+        """True if the strategic target was held without the forecast, to 0.0001 % of NAV."""
         rows = self.backtests[WITHOUT].targets.rows
         return bool(np.abs(rows[-1] - self.strategic).max() < STRATEGIC)
 
@@ -70,8 +70,11 @@ class Worth:
         return tuple(d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith(OTHER))
 
     def table(self) -> pd.DataFrame:
-        """A row a backtest: growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference of
-        the Sharpe ratio to that without the forecast, with its interval and p."""
+        """A row for each backtest, with the difference of its Sharpe ratio to that without the forecast.
+
+        The columns are growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference with
+        its interval and p.
+        """
         differences = self.evidence.differences("sharpe")
         rows = {name: (d.value, d.lower, d.upper, d.p) for name, d in differences.items()}
         columns = ["Sharpe less without", "lower", "upper", "p"]
@@ -97,14 +100,15 @@ def worth(
     controls: int = CONTROLS,
     draws: int = 10_000,
 ) -> Worth:
-    """Play a portfolio with and without a forecast, and compare in pairs.
+    """Backtest a portfolio with and without a forecast, and compare in pairs.
 
-    portfolio : with market, costs and strategic target, which is the prior; its test is the days.
-    forecast  : whose means become views.
-    schedule  : when both trade to the target.
-    controls  : permutations of the lines, at most.
-    draws     : of the bootstrap.
-    Raises    : ConfigError for a target that holds nothing, or is short of a line; as `backtest` and the forecast do.
+    portfolio : portfolio with market, costs and strategic target, which is the prior; its test is the days.
+    forecast  : forecast whose means become views.
+    schedule  : schedule by which both trade to the target.
+    controls  : maximum number of permutations of the assets.
+    draws     : number of draws of the bootstrap.
+    Raises    : ConfigError for a target that holds nothing, or is short of an asset; the errors of `backtest` and the
+                forecast.
     """
     views = earned_views(portfolio, forecast)
     played: dict[str, Backtest] = {}
@@ -143,7 +147,7 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
 
 
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
-    """What is best to hold by a forecast whose prior is the strategic target: that target where nothing is moved."""
+    """The best allocation under a forecast whose prior is the strategic target; that target where nothing is moved."""
     best = MeanVariance(
         objective="utility",
         forecast=forecast,

@@ -1,4 +1,4 @@
-"""What rules and learners are worth on real markets: many cases, out of sample, with intervals over all of them."""
+"""Value of rules and learners on real markets: many cases, out of sample, with intervals over all of them."""
 
 from backtests.studies.real_markets.cases import NAMED, Case, all_cases, case
 from backtests.studies.real_markets.run_case import Budget

@@ -243,12 +243,12 @@ class Outcome:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the claim holds."""
+        """The verdict on the claim."""
         return verdict(self.measured.gain, self.claim.least, self.p_holm)
 
 
 def verdict(gain: Estimate, least: float, p_holm: float) -> Verdict:
-    """Whether a claim holds whose smallest gain that matters is `least`.
+    """The verdict on a claim whose smallest gain that matters is `least`.
 
     >>> verdict(Estimate(8.0, 2.0, 14.0, 0.95), 5.0, 0.01), verdict(Estimate(1.0, 0.2, 1.8, 0.95), 5.0, 0.01)
     ('holds', 'does not hold')
@@ -279,7 +279,7 @@ DOUBT = (
 
 
 def claims_table(found: Sequence[Outcome]) -> pd.DataFrame:
-    """A row a claim, as text: what was measured, the gain with its interval, where, and the verdict."""
+    """A row for each claim, as text: the measurement, the gain with its interval, the place, and the verdict."""
     rows = []
     for one in found:
         claim, (gain, _, reached, cases, where, seeds, beside) = one.claim, one.measured
@@ -299,7 +299,7 @@ def claims_table(found: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def sources_table(found: Sequence[Outcome]) -> pd.DataFrame:
-    """A row a claim: who claims it, and what would change the answer."""
+    """A row for each claim: who claims it, and what would change the answer."""
     rows = [(one.claim.words, one.claim.source, one.verdict, one.claim.change) for one in found]
     columns = ["claim", "claimed by", "verdict", "what would change the answer"]
     return pd.DataFrame(rows, columns=columns).set_index("claim")

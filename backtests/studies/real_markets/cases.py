@@ -84,7 +84,7 @@ class Case:
 
     @property
     def setup(self) -> Setup:
-        """Where rules are tuned and played: at 10 bp a side, for the same J as everywhere."""
+        """The setup in which rules are tuned and backtested: at 10 bp a side, for the same J as everywhere."""
         market = self.market
         costs = Costs.bps(len(self.weights), commission=COST / 2, half_spread=COST / 2)
         return Setup.on(

@@ -35,11 +35,11 @@ DIGITS = {"%": 1, "Sharpe": 3, "points": 2}
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured and kept.
+    """The stored results of the studies.
 
     markets  : the study of real markets.
     exposure : the study of learned exposure; its cases are among those of `markets`.
-    optimum  : learners in the market whose optimum is known, a row a learner and seed.
+    optimum  : learners in the market whose optimum is known, a row for each learner and seed.
     regimes  : one portfolio with exposure by regimes; without it the claim about regimes is left out.
     """
 
@@ -54,7 +54,7 @@ class Results:
         return cls(Study.load(KEPT), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
 
     def rows(self, multiple: float = 1.0) -> pd.DataFrame:
-        """A row a case and rule, of both studies at the usual costs; at a multiple of them, of real markets alone."""
+        """A row for each case and rule, of both studies at the usual costs, of real markets alone at a multiple."""
         rows = representative_rows(self.markets, multiple)
         return pd.concat([rows, exposure_rows(self.exposure)], ignore_index=True) if multiple == 1.0 else rows
 
@@ -62,13 +62,13 @@ class Results:
 class Measured(NamedTuple):
     """The gain of a claim.
 
-    gain    : in the unit of the claim, with its interval.
+    gain    : gain in the unit of the claim, with its interval.
     p       : two-sided, of a gain of 0 (of the allowed loss, where a claim is of no worse than so much).
     reached : number of cases whose gain is at least what matters.
     cases   : their number.
     where   : the markets in words.
     seeds   : trained for each case; 0 where nothing is trained.
-    beside  : what a reader should know beside the gain, in words, or "".
+    beside  : further information on the gain for a reader, in words, or "".
     """
 
     gain: Estimate
@@ -84,14 +84,14 @@ class Measured(NamedTuple):
 class AdvertisedClaim:
     """One claim.
 
-    words   : what is claimed, as a sentence.
-    short   : the same in a few words, for a picture.
-    source  : who claims it: authors, year, title, and where it appeared.
-    how     : what is measured here, in words.
-    unit    : of the gain.
+    words   : the claim, as a sentence.
+    short   : the claim in a few words, for a picture.
+    source  : source of the claim: authors, year, title, and where it appeared.
+    how     : the measurement made here, in words.
+    unit    : unit of the gain.
     least   : the smallest gain that matters, in that unit; below 0 where the claim is of no worse than so much.
-    measure : gives the gain from the results, None where they lack it.
-    change  : what would change the answer.
+    measure : function that gives the gain from the results, None where they lack it.
+    change  : evidence that would change the answer.
     """
 
     words: str
@@ -112,11 +112,11 @@ def lower(
 ) -> Callable[..., Measured]:
     """The gain of a rule whose figures are to be lower: per cent by which they are below those of another rule.
 
-    rule     : for which it is claimed.
-    over     : beside which.
-    measures : columns of the study; of several their product, averaged in logs.
-    at_least : for a figure of `over` that is known from below only.
-    multiple : of the costs, at which both are tuned and played.
+    rule     : name of the rule for which it is claimed.
+    over     : name of the rule that it is compared with.
+    measures : columns of the study; of several, their product, averaged in logs.
+    at_least : True for a figure of `over` that has only a known lower bound.
+    multiple : multiple of the costs at which both are tuned and backtested.
     """
 
     def measure(claim: AdvertisedClaim, results: Results) -> Measured:
@@ -181,7 +181,7 @@ def _beside(measure: Callable[..., Measured], others: Mapping[str, Callable[...,
 
 
 def best_seed(rule: str) -> Callable[..., Measured]:
-    """The gain of the seed with the lowest J in training over the mean of all seeds: of J, in the test."""
+    """The gain in J, in the test, of the seed with the lowest J in training over the mean of all seeds."""
 
     def measure(claim: AdvertisedClaim, results: Results) -> Measured:
         table = results.markets.table
@@ -230,7 +230,7 @@ def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
 
 
 def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a case that has both rules: the rule's columns, and the other's with " of other"."""
+    """A row for each case that has both rules: the rule's columns, and the other's with " of other"."""
     rows = results.rows(multiple)
     own, other = (rows[rows["rule"] == name].set_index("case") for name in (rule, over))
     pairs = own.join(other, how="inner", rsuffix=" of other")
@@ -240,7 +240,7 @@ def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.
 
 
 def _seeds(results: Results, rule: str) -> int:
-    """Of a rule, in each case; the universal policy is one network for all of them."""
+    """The number of seeds of a rule in each case; the universal policy is one network for all of them."""
     if rule == "universal":
         return 1
     tables = [study.table for study in (results.markets, results.exposure)]

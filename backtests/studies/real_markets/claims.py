@@ -1,4 +1,4 @@
-"""What is claimed for learned rebalancing, measured over the cases of the study: returns, drawdowns and trading."""
+"""Claims for learned rebalancing, measured over the cases of the study: returns, drawdowns and trading."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,11 +18,11 @@ HIGHER_SHARPE = 0.15  # of the other's: the claim that a case may or may not rea
 class Claim(NamedTuple):
     """One claim and how it is measured.
 
-    words   : what is claimed.
+    words   : the claim.
     measure : the metric of a case.
-    compare : of the rule's metric and the other's, a case each, gives the numbers that are averaged.
-    back    : of their mean and its bounds, gives those of what is told.
-    unit    : of it.
+    compare : function of the rule's metric and the other's, a case each, that gives the numbers that are averaged.
+    back    : function of their mean and its bounds that gives those in the unit of the claim.
+    unit    : unit of the claim.
     """
 
     words: str
@@ -50,7 +50,7 @@ CLAIMS = (
 
 
 def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.DataFrame:
-    """A row a claim: what a rule has beyond another, over all cases, with its interval.
+    """A row for each claim: the gain of a rule over another, over all cases, with its interval.
 
     study : the study of real markets.
     rule  : for which it is claimed.

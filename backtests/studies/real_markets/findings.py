@@ -90,7 +90,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
 
 
 def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """One row per case and rule at one cost: of several seeds the selected one, and comparators made of several rules.
+    """One row per case and rule at one cost: the selected one of several seeds, and comparators made of several rules.
 
     Rules that move to cash are left out: `exposure_rows` has them. Of the three families of thresholds, each tuned on
     the training days, "chosen in training" is the one with the lowest J there, which a user would pick; "tuned
@@ -110,7 +110,7 @@ def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def _in_rank(rows: pd.DataFrame, by: str, rank: int) -> pd.DataFrame:
-    """Of each case the row with this rank, from 0, by a column."""
+    """The row of each case with this rank, from 0, by a column."""
     ranked = rows.sort_values(["case", by])
     return ranked[ranked.groupby("case", sort=False).cumcount() == rank]
 
@@ -132,9 +132,9 @@ def exposure_rows(study: Study) -> pd.DataFrame:
 
 
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
-    """By rule: a row a case that has it and the comparator `over`, columns own, other, window.
+    """The cases of each rule that have it and the comparator `over`: a table with columns own, other, window.
 
-    rows : as `representative_rows` gives them.
+    rows : rows as `representative_rows` gives them.
     Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
     """
     if rows.empty:
@@ -150,7 +150,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
 
 
 def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and verdict.
+    """A row for each rule: J over that of `over`, geometric mean over cases, with interval, p, Holm's p and verdict.
 
     lower_in : number of cases in which its J is lower.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
@@ -166,12 +166,12 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
+    """A row for each rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
 
     study    : the study of real markets.
     over     : name of a rule.
     measure  : one of `MEASURES`, in whose unit the numbers are.
-    multiple : of the costs.
+    multiple : multiple of the costs.
     Raises   : ConfigError for another measure.
     """
     one_of("measure is", measure, MEASURES)
@@ -183,8 +183,8 @@ def exposure(study: Study) -> pd.DataFrame:
     """Sharpe ratio and drawdown of the learned exposure, minus those of each benchmark of the same mean exposure.
 
     study   : the study of real markets.
-    Returns : a row a benchmark and measure, in the unit of the measure. Holm's p and verdicts are adjusted for all four
-              comparisons. Empty where it was not learned in cases of two windows.
+    Returns : a row for each benchmark and measure, in the unit of the measure. Holm's p and verdicts are adjusted for
+              all four comparisons. Empty where it was not learned in cases of two windows.
     """
     rows = exposure_rows(study)
     if rows.empty:
@@ -198,7 +198,7 @@ def exposure(study: Study) -> pd.DataFrame:
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
-    """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
+    """A row for each rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
     factor = METRICS[measure].factor
     table = _compared(rows, over, measure, lambda own, other: factor * (own - other))
     return table.rename(columns={"estimate": "difference"}).drop(columns="lower_in")
@@ -207,11 +207,11 @@ def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
 def _compared(
     rows: pd.DataFrame, over: str, measure: str, compare: Callable[[pd.Series, pd.Series], ArrayLike]
 ) -> pd.DataFrame:
-    """A row a rule of `rows`, as `representative_rows` gives them, that has cases of two windows with `over`.
+    """A row for each rule in `rows`, as `representative_rows` gives them, that has cases of two windows with `over`.
 
     Columns: the mean's estimate, lower, upper and p; its cases and windows; and lower_in, the cases in which the rule
     has the lower measure.
-    compare : of the measure and that of `over`, a case each, gives the numbers that are averaged.
+    compare : function of the measure and that of `over`, a case each, that gives the numbers that are averaged.
     """
     found = {}
     for rule, pairs in paired(rows, over, measure).items():
@@ -233,7 +233,7 @@ def _check_windows(study: Study) -> None:
 
 
 def _in_many(windows: pd.Series) -> bool:
-    """Are there at least two windows, as an interval needs?"""
+    """True if there are at least two windows, as an interval needs."""
     return len(set(windows)) > 1
 
 
@@ -265,7 +265,7 @@ def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """One row per rule: J relative to each comparator, with intervals, and the spread of the seeds of a case.
 
     study    : the study of real markets.
-    multiple : of the costs.
+    multiple : multiple of the costs.
     Raises   : DataError for a study without a comparator, or of too few windows.
     """
     _check_windows(study)
@@ -288,7 +288,7 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
 
     study    : the study of real markets.
     over     : name of a rule.
-    multiple : of the costs.
+    multiple : multiple of the costs.
     Raises   : DataError for a study of too few windows.
     """
     _check_windows(study)

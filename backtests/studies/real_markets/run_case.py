@@ -70,8 +70,8 @@ EXPOSURE_SEEDS = (1, 2, 3, 4, 5)
 class Budget:
     """The training budgets, and whether rules take part.
 
-    steps : of a seed, by learner; those that are not in it do not learn.  seeds : one policy from each.
-    rules : do those play that do not learn, or are tuned?
+    steps : number of steps of a seed, by learner; others do not learn.  seeds : seeds, each of which gives one policy.
+    rules : True if the rules that do not learn, or are tuned, are run.
     """
 
     steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))

@@ -54,8 +54,9 @@ KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 class Study:
     """The results of a study.
 
-    table    : a row a case, rule, seed and cost, with the columns of `run_case` and case, universe, window and lines.
-    manifest : what each case was made from, the settings of learners, how rules were chosen, and the time it took.
+    table    : a row for each case, rule, seed and cost, with the columns of `run_case` and case, universe, window and
+               lines.
+    manifest : inputs of each case, settings of learners, choice of rules, and the time it took.
     """
 
     table: pd.DataFrame
@@ -132,14 +133,14 @@ def study(
 ) -> Study:
     """Run every case that `folder` does not have yet, store each when it finishes, and combine all.
 
-    cases    : to be played.
-    folder   : None keeps nothing.
-    budget   : of training and tuning.
-    workers  : processes of our own, a case each.
-    client   : of a Dask cluster instead, whose workers have one thread each.
-    progress : show a bar.
-    fresh    : play all of them anew.
-    Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
+    cases    : cases to be run.
+    folder   : folder of the stored cases; None stores nothing.
+    budget   : budget of training and tuning.
+    workers  : number of processes of our own, a case each.
+    client   : client of a Dask cluster instead, whose workers have one thread each.
+    progress : True to show a bar.
+    fresh    : True to run all of them anew.
+    Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from other inputs.
     """
     budget, folder = budget or Budget(), None if folder is None else Path(folder)
     tasks.check_workers(workers)
@@ -219,13 +220,13 @@ def run(
 ) -> Study:
     """Run the cases of these names (default: all), and save all results of the study in their folder.
 
-    names   : of the cases, or none.
-    folder  : in which they are kept.
-    budget  : of training and tuning.
-    workers : processes of our own, a case each.
+    names   : names of the cases, or none.
+    folder  : folder in which they are stored.
+    budget  : budget of training and tuning.
+    workers : number of processes of our own, a case each.
     cluster : address of a Dask scheduler, whose workers have one thread each.
-    fresh   : play all of them anew.
-    Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
+    fresh   : True to run all of them anew.
+    Raises  : ConfigError as `study` does, for an unknown name, an invalid cluster, and for a cluster that goes away.
     """
     cases = [case(name) for name in names] or list(exposure_cases() if EXPOSURE in budget.steps else all_cases())
     if cluster:
