@@ -46,7 +46,8 @@ MASKS = (
     (re.compile(r'"code": "[^"]*"'), '"code": CODE'),
     (re.compile(r"\bcode [0-9a-f]{12}(?:\+[0-9a-f]+)?"), "code CODE"),
     (
-        re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"sha256"): "[0-9a-f]{64}"'),
+        re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"trades.csv"|"sha256"|"hash"): "[0-9a-f]{64}"'),
+        (re.compile(r"(?m),[0-9a-f]{16}$"), ",LIST"),
         r"\1: HASH",
     ),  # of a run's name, too
 )
