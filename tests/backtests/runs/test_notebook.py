@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from backtests.runs.notebook import execute
+from backtests.runs.notebook import DeadKernel, execute
 from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
 from foundation.errors import ConfigError, DataError
 from research.portfolio.file.document import TRUST
@@ -212,7 +212,7 @@ def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(DataError, match=r"the kernel that ran story\.ipynb died"):
+    with pytest.raises(DeadKernel, match=r"the kernel that ran story\.ipynb died"):
         execute(path, tmp_path / "out.ipynb", {})
     thread.join()
 
