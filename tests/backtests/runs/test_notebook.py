@@ -151,7 +151,6 @@ def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, 
             "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deploy, withdraw, "
             "side, to_target.",
         ),
-        (["policy", "7"], "parameter policy of this notebook is 7 (int), expected str."),
     ],
 )
 def test_papermill_itself_runs_a_notebook_from_another_folder_and_stops_at_a_wrong_parameter(
