@@ -20,21 +20,10 @@ from foundation.paper.formats import plain_json
 from foundation.paper.render import fill
 from foundation.paper.wording import number
 from research.allocation import EqualWeights
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.rules import Calendar
 
-NAMES = ["quarterly", "threshold", "tuned", "hrp_threshold"]
 ORIGIN = Run("report", "global", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
-@pytest.fixture(scope="module")
-def comparison(portfolio: Portfolio) -> Comparison:
-    return compare(portfolio, only=NAMES, draws=100)
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +36,6 @@ def axes(comparison: Comparison) -> TwoAxes:
 def written(comparison: Comparison, folder: Path) -> str:
     words_written(comparison, None, ORIGIN, folder)
     return (folder / "tearsheet.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("sheet")
-    written(comparison, found)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from written import words_written
 
-from backtests.comparison import compare
+from backtests.comparison import Comparison, compare
 from backtests.runs.folder import MAIL, Run
 from backtests.sheets.pages.tearsheet import whole_sheet
 from backtests.sheets.sections.summary import grid, plain, summary_markdown
@@ -19,7 +19,6 @@ from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
 
 ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-NAMES = ["never", "quarterly", "threshold", "tuned"]
 HOSTILE = (
     "a|b",
     "*bold*",
@@ -57,11 +56,8 @@ def tables(page: str) -> list[list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=NAMES, draws=100)
-    place = tmp_path_factory.mktemp("sheet")
-    words_written(comparison, trades_of(comparison), ORIGIN, place)
-    return place
+def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return words_written(comparison, trades_of(comparison), ORIGIN, tmp_path_factory.mktemp("sheet"))
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +99,10 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     assert heads[-2:] == ["Warnings", "This run"]
 
 
-def test_orders_of_the_day_are_in_a_table() -> None:
-    comparison = compare(
-        load_portfolio("data/portfolios/global_multi_asset.yaml"), only=["quarterly", "threshold"], draws=100
-    )
+def test_orders_of_the_day_are_in_a_table(comparison, page) -> None:
     listed = trades_of(comparison)
     assert len(listed.orders), "this test needs orders"
-    found = tables(read(summary_markdown(whole_sheet(comparison, listed, ORIGIN))))[1]
+    found = tables(page)[1]
     assert [row[0] for row in found[1:] if row] == listed.orders["asset"].tolist()
     assert [float(row[4].replace(",", "")) for row in found[1:] if row] == pytest.approx(
         listed.orders["notional"], abs=0.005
