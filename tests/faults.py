@@ -13,10 +13,12 @@ import gc
 import io
 import os
 import re
+import resource
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -140,6 +142,20 @@ def _is_below(folder: Path, path: Any, within: Any = -1) -> bool:
         return False
     base = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else ""
     return Path(os.path.abspath(Path(base, os.fsdecode(path)))).is_relative_to(folder)
+
+
+# -- disks -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def full_at(size: int) -> Iterator[None]:
+    """No process writes a file of more bytes than `size`: a quota, or what is left of a disk."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 COMMAND = [sys.executable, "-c", "from desk.cli import main; main()", "batch"]
 KINDS = ("batch", "worker", "kernel")
+SETTINGS = ["--notebook", "rebalance_now", "--grid", "policy=never,quarterly"]  # of a batch of two runs a file
 LONGEST = 12.0  # seconds from a start, or from a kill, to a kill of a batch; a quarter of them to another kill
 
 
@@ -39,8 +40,7 @@ def desks(folder: Path, count: int) -> list[Path]:
 
 def start(files: list[Path], reports: Path) -> subprocess.Popen[bytes]:
     """The batch of two runs a file, with two workers."""
-    words = [*map(str, files), "--notebook", "rebalance_now", "--grid", "policy=never,quarterly"]
-    words += ["--workers", "2", "--reports", str(reports)]
+    words = [*map(str, files), *SETTINGS, "--workers", "2", "--reports", str(reports)]
     return subprocess.Popen([*COMMAND, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -91,18 +91,18 @@ def check_whole(reports: Path) -> None:
         assert verify(folder).changed == ()
 
 
-def killed(folder: Path, runs: int, kills: int, seed: int = 1, longest: float = LONGEST) -> Counter[str]:
+def killed(
+    folder: Path, files: list[Path], wanted: dict[str, bytes], kills: int, seed: int = 1, longest: float = LONGEST
+) -> Counter[str]:
     """Kill so often, then let the batch end, and compare; gives the number of kills of each kind, and of starts.
 
-    folder : empty.
-    runs   : of a batch, an even number. One that ended is deleted and begun again, for as long as kills are left.
+    folder : empty. A batch that ended is put aside there and begun again, for as long as kills are left.
+    files  : of the batch, which has two runs a file.
+    wanted : what a batch of them leaves that nobody disturbed, as `timeless` gives it.
     longest: seconds, as `LONGEST`; a small batch ends before most kills that come so late.
     """
     rng, count, reports = random.Random(seed), Counter[str](), folder / "reports"
-    files = desks(folder, runs // 2)
-    finished(files, folder / "undisturbed")
-    wanted = timeless(folder / "undisturbed")
-    assert sum(name.endswith("manifest.json") for name in wanted) == runs
+    assert sum(name.endswith("manifest.json") for name in wanted) == 2 * len(files)
     batch = start(files, reports)
     count["started"] += 1
     while sum(count[kind] for kind in KINDS) < kills:
@@ -143,7 +143,9 @@ if __name__ == "__main__":
     runs, kills, seed = (*given, *(20, 100, 1)[len(given) :])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
-        found = killed(Path(place), runs, kills, seed)
+        files, undisturbed = desks(Path(place), runs // 2), Path(place) / "undisturbed"
+        finished(files, undisturbed)
+        found = killed(Path(place), files, timeless(undisturbed), kills, seed)
     print(
         f"{kills} kills in batches of {runs}: {dict(found)}; every run whole and equal; "
         f"{time.monotonic() - began:.0f} s"

@@ -12,10 +12,10 @@ from research.orders import TradeList
 ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 
 
-def written(comparison: Comparison, folder: Path) -> Path:
+def written(comparison: Comparison, folder: Path, trades: TradeList | None = None) -> Path:
     """The folder, with the sheet's page, numbers and mail in it, and the numbers behind each picture."""
-    sheet = whole_sheet(comparison, None, ORIGIN)
-    write_words(folder, sheet, comparison, None, ORIGIN)
+    sheet = whole_sheet(comparison, trades, ORIGIN)
+    write_words(folder, sheet, comparison, trades, ORIGIN)
     (folder / PICTURES).mkdir()
     for picture in pictures(sheet):
         (folder / PICTURES / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")

@@ -177,7 +177,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     for module, functions in {
         tearsheet: ("whole_sheet", "pictures", "sheet_numbers", "render"),
         policy_card: ("with_optimality_gaps", "policy_html"),
-        reporting: ("results", "results_of"),
+        reporting: ("loss_intervals", "results", "results_of"),
     }.items():
         for name in functions:
             monkeypatch.setattr(module, name, once(getattr(module, name)))
@@ -230,6 +230,7 @@ def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Mo
         reporting: (
             "backtest_candidate",
             "score",
+            "loss_intervals",
             "results",
             "results_of",
             "benchmark_of",

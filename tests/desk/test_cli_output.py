@@ -50,7 +50,6 @@ def test_columns_of_a_table_stay_aligned_where_signs_are_replaced() -> None:
 @pytest.mark.parametrize(
     "environment",
     [
-        {"PYTHONIOENCODING": "latin-1"},
         {"PYTHONIOENCODING": "ascii"},
         {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],

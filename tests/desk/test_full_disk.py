@@ -3,16 +3,15 @@
 import ctypes
 import json
 import os
-import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 from commanded import FILE, ROOT, TRADES, rebalance
+from faults import full_at
 from learned import carded, two_lines
 
 ROOM = 200  # bytes that a file may have: a quota, or what is left of a disk
@@ -59,18 +58,25 @@ print(json.dumps({name: (one.status, one.err) for name, one in done.items()}))
 """
 
 
-def run_under(before: Callable[[], object], folder: Path) -> Ended:
-    """Every command, one after the other in a process of their own, for which `before` is called first."""
-    asked = {name: [word.format(folder=folder) for word in words] for name, words in COMMANDS.items()}
-    program = [sys.executable, "-c", PROGRAM, str(ROOT / "tests"), json.dumps(asked)]
-    done = subprocess.run(program, cwd=ROOT, preexec_fn=before, capture_output=True, text=True, check=False)
+def asked(folder: Path) -> dict[str, list[str]]:
+    """The words of every command."""
+    return {name: [word.format(folder=folder) for word in words] for name, words in COMMANDS.items()}
+
+
+def under_a_quota(folder: Path) -> Ended:
+    """Every command, where no process writes a file of more than `ROOM` bytes."""
+    with full_at(ROOM):
+        done = {name: rebalance(*words) for name, words in asked(folder).items()}
+    return {name: (one.status, one.err) for name, one in done.items()}
+
+
+def under_permissions(folder: Path) -> Ended:
+    """Every command, one after the other in a process of their own that may write only where permissions say so."""
+    program = [sys.executable, "-c", PROGRAM, str(ROOT / "tests"), json.dumps(asked(folder))]
+    done = subprocess.run(program, cwd=ROOT, preexec_fn=as_any_user, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: Ended = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def quota() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
 
 
 def as_any_user() -> None:
@@ -94,7 +100,7 @@ def check_refused(ended: tuple[int, str], place: Path, said: str) -> None:
 def full(desk: Path) -> Ended:
     """How each command ends where its files are there already."""
     before = contents(desk)
-    ended = run_under(quota, desk)
+    ended = under_a_quota(desk)
     assert contents(desk) == before
     return ended
 
@@ -111,7 +117,7 @@ def full_and_new(desk: Path, full: Ended) -> Ended:
         (aside / path.relative_to(desk)).parent.mkdir(parents=True, exist_ok=True)
         path.rename(aside / path.relative_to(desk))
     left = contents(desk)
-    ended = run_under(quota, desk)
+    ended = under_a_quota(desk)
     assert contents(desk) == left
     for path in moved:
         (aside / path.relative_to(desk)).rename(path)
@@ -126,7 +132,7 @@ def read_only(desk: Path, full_and_new: Ended) -> Ended:
     folders = [folder for top in tops for folder in (top, *(p for p in top.rglob("*") if p.is_dir()))]
     for folder in folders:
         folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    ended = run_under(as_any_user, desk)
+    ended = under_permissions(desk)
     assert contents(desk) == before
     for folder in folders:
         folder.chmod(stat.S_IRWXU)

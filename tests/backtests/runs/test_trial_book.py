@@ -1,5 +1,6 @@
 """The trial book: counted once, written by several at once, never half, never read where it is damaged."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -35,15 +36,6 @@ from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
 MARKET = load_portfolio(ROOT / "data/portfolios/sixty_forty.yaml").market
-WRITER = """
-import sys
-from backtests.runs.trial_book import count_trials
-sys.path.append({here!r})
-from test_trial_book import batch
-for k in range(*map(int, sys.argv[1:])):
-    count_trials([batch([f"rule {{k}} {{n}}" for n in range(50)])])
-    print(k, flush=True)
-"""
 
 
 def batch(policies: list[str], assets: str = "SPY IEF", portfolio: str = "desk", **columns: object) -> Batch:
@@ -53,6 +45,19 @@ def batch(policies: list[str], assets: str = "SPY IEF", portfolio: str = "desk",
         "cost_multiple": 1.0,
     }  # fmt: skip
     return Batch(portfolio, assets.split(), {"costs": [1.0]}, 252.0, pd.DataFrame(rows | columns), "f" * 64)
+
+
+WRITER = f"""
+import sys
+import pandas as pd
+from backtests.runs.trial_book import Batch, count_trials
+
+{inspect.getsource(batch)}
+
+for k in range(*map(int, sys.argv[1:])):
+    count_trials([batch([f"rule {{k}} {{n}}" for n in range(50)])])
+    print(k, flush=True)
+"""
 
 
 @pytest.fixture
@@ -168,10 +173,9 @@ def test_the_spread_of_ratios_does_not_depend_on_how_long_each_was_played() -> N
 
 
 def writer(*words: object) -> subprocess.Popen[str]:
-    script = WRITER.format(here=str(Path(__file__).parent))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, words)], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, *map(str, words)], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
 
-from backtests.comparison import compare
+from backtests.comparison import Comparison, compare
 from backtests.evaluation.backtest_figures import metric_groups
 from backtests.inference.pairs import METHODS
 from backtests.runs.folder import Run
@@ -20,7 +20,6 @@ from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"tearsheet-{SCHEMA}.json"
 ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-POLICIES = ["never", "quarterly", "tuned", "hrp_threshold"]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +28,8 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def numbers(keys: dict[str, object], *policies: str) -> dict[str, Any]:
+def numbers(found: Comparison) -> dict[str, Any]:
     """The numbers of a report as its file has them; its pages, whose drawings take ten times as long, are not made."""
-    found = compare(load_portfolio("data/portfolios/global_multi_asset.yaml", keys), only=list(policies), draws=200)
     trades = trades_of(found)
     listed = sheet_numbers(found, trades, ORIGIN, pictures(whole_sheet(found, trades, ORIGIN)))
     written: dict[str, Any] = json.loads(json.dumps(listed, allow_nan=False))
@@ -39,8 +37,8 @@ def numbers(keys: dict[str, object], *policies: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    return numbers({}, *POLICIES)
+def report(comparison: Comparison) -> dict[str, Any]:
+    return numbers(comparison)
 
 
 def faults(schema: dict[str, Any], found: object) -> list[str]:
@@ -77,7 +75,8 @@ def test_a_report_obeys_it_and_every_key_is_described(schema: dict[str, Any], re
     ids=["nothing recommended", "some months", "cash flows", "one policy"],
 )
 def test_other_reports_obey_it(schema: dict[str, Any], keys: dict[str, object], policies: list[str]) -> None:
-    assert faults(schema, numbers(keys, *policies)) == []
+    portfolio = load_portfolio("data/portfolios/global_multi_asset.yaml", keys)
+    assert faults(schema, numbers(compare(portfolio, only=policies, draws=100))) == []
 
 
 def renamed(found: dict[str, Any]) -> None:

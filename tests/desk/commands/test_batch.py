@@ -103,7 +103,7 @@ def few(folder: Path, name: str) -> Path:
 def made(reports: Path) -> Done:
     """Two runs of today's trades, a failing cell and, of a file that is not there, three failures."""
     file = few(reports.parent, "mine")
-    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--workers", "2", "--reports", reports]
+    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--reports", reports]
     return rebalance("batch", file, reports.parent / "absent.yaml", *words)
 
 

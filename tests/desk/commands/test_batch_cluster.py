@@ -116,19 +116,7 @@ def test_a_cluster_makes_the_bytes_of_one_machine(
     assert "2 runs: 0 made, 1 found, 1 failed." in again.out
 
 
-def test_a_failing_cell_on_a_worker_is_told_here(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
-    made = make_batch(
-        [file], ["policy=nope"], notebook="rebalance_now", reports=tmp_path / "reports",
-        cluster=cluster.scheduler_address,
-    )  # fmt: skip
-    assert made.failed == 1
-    (page,) = (tmp_path / "reports" / "batch" / "failures").iterdir()
-    assert page.stem.startswith("mine-2022-12-29-")
-    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
-    assert f"The cell:\n\n{cell}" in page.read_text()
-
-
-def test_a_job_that_kills_each_of_its_workers_fails_alone(
+def test_a_job_that_kills_each_of_its_workers_fails_alone_and_a_failing_cell_is_told_here(
     cluster: LocalCluster, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deadly(*given: object) -> object:
@@ -139,11 +127,13 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone(
         return make_there(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(workers, "make_there", deadly)
-    jobs = [Job(file, (f"policy={policy}",)) for policy in ("never", "quarterly")]
+    jobs = [Job(file, (f"policy={policy}",)) for policy in ("never", "quarterly", "nope")]
     names = {job: name_of(job, TRADES) for job in jobs}
     found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
-    assert [found[job].status for job in jobs] == ["failed", "made"]
+    assert [found[job].status for job in jobs] == ["failed", "made", "failed"]
     assert "the process that ran it died" in found[jobs[0]].verdict
+    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
+    assert f"The cell:\n\n{cell}" in found[jobs[2]].failure
     assert [path.name for path in (tmp_path / "reports").iterdir()] == [names[jobs[1]]]
 
 

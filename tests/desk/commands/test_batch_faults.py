@@ -1,25 +1,20 @@
 """What goes wrong in the middle of a batch costs no other run, is told in a sentence, and leaves nothing half-made."""
 
 import os
-import resource
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from commanded import FILE, ROOT, rebalance
-from killed_batch import desks, killed, victims
+from faults import full_at
+from killed_batch import SETTINGS, desks, killed, timeless
 
 from desk.commands.batch.file import plan_of
 from desk.commands.batch.make import named_runs, time_left
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import outcome
-
-MAIN = "from desk.cli import main; main()"
 
 
 def table(reports: Path, name: str = "batch") -> pd.DataFrame:
@@ -28,80 +23,37 @@ def table(reports: Path, name: str = "batch") -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a desk, and below it the reports of a batch of its one run."""
+    """The folder of a desk, and below it the reports of a batch of its two runs, made one after the other here."""
     folder = tmp_path_factory.mktemp("made")
-    (file,) = desks(folder, 1)
-    done = rebalance("batch", file, "--notebook", "rebalance_now", "--reports", folder / "r")
+    done = rebalance("batch", *desks(folder, 1), *SETTINGS, "--reports", folder / "r")
     assert done.status == 0, done.err
     return folder
 
 
-def test_kills_of_batch_workers_and_kernels_leave_whole_runs(tmp_path: Path) -> None:
+def test_kills_of_batch_workers_and_kernels_leave_whole_runs(made: Path, tmp_path: Path) -> None:
     """One of each, where nothing ends before it is killed; `killed_batch.py` does a hundred of these."""
-    count = killed(tmp_path, runs=2, kills=3, seed=10, longest=6.0)
+    count = killed(tmp_path, desks(made, 1), timeless(made / "r"), kills=3, seed=10, longest=6.0)
     assert count["batch"] + count["worker"] + count["kernel"] == 3
-
-
-def test_a_kernel_that_is_killed_from_outside_is_begun_again_once(tmp_path: Path) -> None:
-    """Of the first run the first kernel is killed, of the second run both: the first, third and fourth that start."""
-    words = [sys.executable, "-c", MAIN, "batch", *desks(tmp_path, 2), "--notebook", "rebalance_now"]
-    words += ["--reports", tmp_path / "r"]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as batch:
-        started: list[int] = []
-        until = time.monotonic() + 120
-        while batch.poll() is None and time.monotonic() < until:
-            for kernel in victims(batch)["kernel"]:
-                if kernel.pid not in started and time.time() - kernel.create_time() > 0.2:
-                    if len(started) != 1:
-                        kernel.kill()
-                    started.append(kernel.pid)
-            time.sleep(0.05)
-        printed = batch.communicate()[0]
-    assert len(started) == 4
-    assert table(tmp_path / "r")["status"].tolist() == ["made", "failed"], printed
-    assert batch.returncode == 1
-    assert "the kernel that ran rebalance_now.ipynb died (was it killed, or out of memory?). Run it again." in printed
-    assert [path.name[:5] for path in sorted((tmp_path / "r").iterdir())] == ["batch", "desk0"]
 
 
 def test_a_disk_that_is_full_for_one_run_costs_no_other(tmp_path: Path) -> None:
     """Of the second portfolio the executed notebook is larger than any file may be."""
     (small,) = desks(tmp_path, 1)
     large = ROOT / "data" / "portfolios" / "stocks_20.yaml"
-
-    def quota() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))
-
-    words = [
-        sys.executable,
-        "-c",
-        MAIN,
-        "batch",
-        small,
-        large,
-        "--notebook",
-        "rebalance_now",
-        "--reports",
-        tmp_path / "r",
-    ]
-    done = subprocess.run(words, cwd=ROOT, preexec_fn=quota, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
+    with full_at(90_000):
+        done = rebalance("batch", small, large, "--notebook", "rebalance_now", "--reports", tmp_path / "r")
+    assert done.status == 1, done.err
     assert table(tmp_path / "r")["status"].tolist() == ["made", "failed"]
-    assert "File too large" in done.stdout
+    assert "File too large" in done.out
     assert not [path.name for path in (tmp_path / "r").iterdir() if path.name.startswith((".", "stocks_20"))]
 
 
 def test_a_batch_whose_page_cannot_be_written_keeps_its_runs(made: Path) -> None:
     before = {path.name: path.read_bytes() for path in (made / "r" / "batch").iterdir()}
-    words = [sys.executable, "-c", MAIN, "batch", made / "desk0.yaml", "--notebook", "rebalance_now"]
-    words += ["--reports", made / "r"]
-
-    def quota() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
-
-    done = subprocess.run(words, cwd=ROOT, preexec_fn=quota, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"File too large ({made / 'r' / '.batch.partial'}")
+    with full_at(2_000):
+        done = rebalance("batch", made / "desk0.yaml", *SETTINGS, "--reports", made / "r")
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith(f"File too large ({made / 'r' / '.batch.partial'}")
     assert {path.name: path.read_bytes() for path in (made / "r" / "batch").iterdir()} == before
 
 

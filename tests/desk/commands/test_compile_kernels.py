@@ -15,7 +15,17 @@ from foundation.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-ALL = "import sys, desk.cli\nsys.argv = ['rebalance', *{words}]\ndesk.cli.main()"
+COMMANDS = """
+import sys
+from desk.cli import main
+
+for words in {commands!r}:
+    sys.argv = ["rebalance", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code, words
+"""
 REPORT = """
 from desk.commands.made import run_for
 from backtests.comparison import compare
@@ -66,27 +76,19 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def rebalance(*words: str) -> subprocess.CompletedProcess[str]:
-    return run(ALL.format(words=words))
-
-
-def test_a_backtest_and_a_trade_list_compile_nothing_after_set_up(tmp_path: Path) -> None:
-    """On another portfolio than the one that set-up plays."""
-    rebalance("compile")
-    assert "nothing to do" in rebalance("compile").stdout
+def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
+    """By commands on another portfolio than the one that set-up plays, by a report, and whichever features come
+    together: arrays of one kind, and floats, whatever a user gives.
+    """
+    run(COMMANDS.format(commands=[["compile"]]))
     compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in compiled
-    for words in ([*TRADES, str(FILE)], ["backtest", str(FILE), "--policy", "threshold"]):
-        done = rebalance(*words, "--reports", str(tmp_path))
-        assert "compiling" not in done.stderr.lower()
-
-
-@pytest.mark.parametrize("script", [REPORT, OTHERS], ids=["a report", "other costs, events and rules"])
-def test_nothing_else_is_compiled_after_set_up(script: str) -> None:
-    """Whichever features come together: arrays of one kind, and floats, whatever a user gives."""
-    rebalance("compile")
-    assert "compiling" not in run(script).stderr.lower()
+    where = ["--reports", str(tmp_path)]
+    commands = [["compile"], [*TRADES, str(FILE), *where], ["backtest", str(FILE), "--policy", "threshold", *where]]
+    done = run(COMMANDS.format(commands=commands) + REPORT + OTHERS)
+    assert "nothing to do" in done.stdout
+    assert "compiling" not in done.stderr.lower()
 
 
 def test_a_job_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import RELATIVE
 from backtests.runs.verify import verify
-from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet, sheet_of
+from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet
 from desk.commands.past_runs import replay, show_text
 from desk.commands.report import make_backtest
 from foundation.errors import DataError
@@ -149,8 +149,6 @@ def test_a_backtest_shows_and_writes_the_same_sheet(sheet, tmp_path) -> None:
     assert faults(numbers(place.parent)) == []
     assert numbers(place.parent)["portfolio"] is None
     assert "write(folder)" in repr(sheet)
-    again = sheet_of(sheet.played).write(tmp_path / "again")
-    assert again.read_bytes() == place.read_bytes()
 
 
 def test_risk_of_the_sheet_is_that_of_vectorbt_and_pandas(sheet, played) -> None:

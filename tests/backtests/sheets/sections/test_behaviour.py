@@ -23,8 +23,6 @@ from backtests.sheets.sections.behaviour import behaviour_numbers, behaviour_par
 from foundation.paper.formats import plain_json
 from research.portfolio import Portfolio, load_portfolio
 
-NAMES = ["never", "monthly", "quarterly", "threshold"]
-
 
 def said(parts: list[Part]) -> str:
     """The paragraphs."""
@@ -73,7 +71,7 @@ def test_days_outside_are_those_of_the_figures(comparison: Comparison) -> None:
         f"{100 * btc['mean_gap']:.2f}",
     ]
     every = cells(tables(behaviour_parts(comparison))[1])
-    assert list(every) == NAMES
+    assert list(every) == list(comparison.backtests)
 
 
 def test_the_csv_behind_the_heat_map_has_every_window(comparison: Comparison, folder: Path) -> None:
@@ -90,12 +88,12 @@ def test_the_csv_behind_the_heat_map_has_every_window(comparison: Comparison, fo
 def test_the_csv_behind_the_costs_has_every_point(comparison: Comparison, folder: Path) -> None:
     data = pd.read_csv(folder / "figures" / "cost_levels.csv")
     assert data.columns.tolist() == ["policy", "cost_bps", "loss", "growth"]
-    assert len(data) == len(NAMES) * len(LEVELS)
+    assert len(data) == len(comparison.backtests) * len(LEVELS)
     own = data[data["policy"] == "threshold"]["loss"].to_numpy()
     assert own == pytest.approx(comparison.behaviour.costs.wide("loss").loc["threshold"].to_numpy(), rel=1e-9)
     (picture,) = (p for p in pictures_in(behaviour_parts(comparison)) if p.name == "cost_levels")
     assert picture.caption.startswith("threshold has a lower J than quarterly at every level.")
-    assert "Off scale: never." in picture.caption
+    assert "Off scale: never and hrp_threshold." in picture.caption
     shown = next(table for table in tables(behaviour_parts(comparison)) if table["caption"].startswith("Loss J"))
     assert cells(shown)["monthly"][-1] == "20.1"
     assert cells(shown)["threshold"][-1] == "–"
@@ -145,7 +143,7 @@ def test_a_known_capacity_has_its_number_and_its_table(comparison: Comparison) -
 def test_the_json_has_all_of_it(comparison: Comparison, folder: Path) -> None:
     numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["behaviour"]
     assert numbers == plain_json(behaviour_numbers(comparison), missing_as_null=True)
-    assert list(numbers["ranges"]) == list(numbers["round_trips"]) == NAMES
+    assert list(numbers["ranges"]) == list(numbers["round_trips"]) == list(comparison.backtests)
     assert sum(row["windows"] for row in numbers["windows"]) == 336
 
 
@@ -183,7 +181,7 @@ def test_many_assets_are_folded() -> None:
 def test_behaviour_is_a_description_of_every_policy(comparison: Comparison) -> None:
     found = comparison.behaviour
     assert isinstance(found, Behaviour)
-    assert list(found.statements) == list(found.trips) == NAMES
+    assert list(found.statements) == list(found.trips) == list(comparison.backtests)
     assert [each.against for each in found.capacities] == ["quarterly", "never"]
 
 

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import check_page
 
 from backtests.comparison import compare
 from backtests.sheets.parts import Folded, Words, pictures_in
 from backtests.sheets.sections.exposure import exposure_parts, worst_days_parts
 from foundation.paper.svg import HUES
 from research.risk import volatility
-
-NAMES = ["never", "quarterly", "threshold"]
 
 
 def numbers(folder: Path, key: str) -> Any:
@@ -84,10 +81,6 @@ def test_the_worst_days_say_what_each_policy_did(comparison, folder) -> None:
             assert f"{100 * one['value']:.2f}".replace("-", "−") in cells
     assert any(one["turnover"] or one["next"] for row in rows for one in row["policies"].values())
     assert "traded" in text
-
-
-def test_the_page_fits_at_three_widths(folder, tmp_path) -> None:
-    check_page((folder / "tearsheet.html").read_text(encoding="utf-8"), tmp_path)
 
 
 # of which little can be said

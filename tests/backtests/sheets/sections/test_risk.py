@@ -21,8 +21,6 @@ from foundation.paper.wording import percent
 from research.portfolio import Portfolio
 from research.risk import calendar_months, calendar_years, rolling_sharpe, rolling_volatility
 
-NAMES = ["never", "quarterly", "threshold"]
-
 
 def csv(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / "figures" / f"{name}.csv")
@@ -39,6 +37,11 @@ def numbers(folder: Path) -> dict[str, dict[str, object]]:
     text = (folder / "tearsheet.json").read_text(encoding="utf-8")
     found: dict[str, dict[str, object]] = json.loads(text)["risk"]
     return found
+
+
+def notes(comparison: Comparison) -> str:
+    """The paragraphs of the section."""
+    return " ".join(part.text for part in risk_parts(comparison) if isinstance(part, Words))
 
 
 def shown(comparison: Comparison) -> str:
@@ -182,25 +185,25 @@ def test_a_year_to_the_day_has_one_point(portfolio, tmp_path) -> None:
     check_page((found / "tearsheet.html").read_text(encoding="utf-8"), tmp_path)
 
 
-def test_nothing_recommended_shows_the_reference_alone(portfolio, tmp_path) -> None:
+def test_nothing_recommended_shows_the_reference_alone(portfolio) -> None:
     strict = replace(portfolio, limits=replace(portfolio.limits, tracking_error=1e-5))
-    found = written(compare(strict, only=["quarterly", "never"], draws=100), tmp_path)
-    assert "Of quarterly, the reference, since no policy is recommended." in section(found)
-    assert list(numbers(found)) == ["quarterly"]
+    found = compare(strict, only=["quarterly", "never"], draws=100)
+    assert "Of quarterly, the reference, since no policy is recommended." in notes(found)
+    assert list(risk_numbers(found)) == ["quarterly"]
 
 
-def test_a_market_that_only_rises_has_no_drawdown(portfolio, tmp_path) -> None:
+def test_a_market_that_only_rises_has_no_drawdown(portfolio) -> None:
     market = portfolio.market
     rising = replace(
         portfolio, market=replace(market, returns=np.abs(market.returns) + 0.002 * (market.returns != 0.0))
     )
     compared = compare(cut(rising, "2021-01-04"), only=["quarterly", "never"], draws=100)
-    found = written(compared, tmp_path)
-    text = section(found)
-    assert "never fell below an earlier close: no drawdown." in text
-    assert "The deepest drawdowns" not in text
-    assert all(one["drawdowns"] == [] for one in numbers(found).values())
-    assert not re.search(r"(?i)\bnan\b", text)
+    parts = risk_parts(compared)
+    assert "never fell below an earlier close: no drawdown." in notes(compared)
+    assert not any("The deepest drawdowns" in part["caption"] for part in parts if isinstance(part, dict))
+    assert all(one["drawdowns"] == [] for one in risk_numbers(compared).values())
+    drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures_in(parts))
+    assert not re.search(r"(?i)\bnan\b", notes(compared) + drawn)
 
 
 def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) -> None:

