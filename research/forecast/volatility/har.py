@@ -20,8 +20,7 @@ from research.forecast.volatility.correlated import (
     correlated,
     exponential_variances,
 )
-from research.forecast.volatility.daily_deviations import MEASURES, Measure
-from research.forecast.volatility.har_features import FLOOR, NAMES, NEEDED, features
+from research.forecast.volatility.har_features import FLOOR, MEASURES, NAMES, NEEDED, Measure, features
 from research.market import Past
 
 APART = 5  # days from one row of the fit to the next: outcomes of a month on days in between say the same
