@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.views import view
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import COUNTED
 from research.allocation import (
@@ -59,7 +59,7 @@ class TargetRisk:
 
     def __post_init__(self) -> None:
         """Make the shares read-only."""
-        object.__setattr__(self, "share", frozen(np.asarray(self.share, dtype=float)))
+        freeze_fields(self, "share")
 
 
 def target_risk(weights: Array, assets: tuple[str, ...], moments: Moments) -> TargetRisk:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import one_of
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
@@ -96,8 +96,7 @@ class FittedHAR:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("centre", "scale", "coefficients"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self, "centre", "scale", "coefficients", dtype=None)
 
     def summary(self) -> pd.DataFrame:
         """A row a feature: what a deviation of it adds to the log variance."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows, running_sums
 from research.forecast.volatility.correlated import listed_since
 from research.market import Past
 
@@ -52,13 +52,13 @@ def features(past: Past, rows: Rows, measure: Measure) -> Features:
     """
     since = listed_since(past)
     ages = rows[:, None] + 1 - since
-    sums = _sums(np.where(past.listed, daily_deviations(past, measure), 0.0))
+    sums = running_sums(np.where(past.listed, daily_deviations(past, measure), 0.0))
     longest = sums[rows + 1] / np.maximum(ages, 1)
     known = (ages >= max(OWN)) & past.listed[rows] & (longest > 0.0) & (rows >= _first_row(since))[:, None]
     least = np.where(known, FLOOR * longest, 1.0)
     own = [_over(sums, rows, window) / window for window in OWN]
     mean = mean_line(past, since)
-    squares, returns = _sums(mean[:, None] ** 2), _sums(mean[:, None])
+    squares, returns = running_sums(mean[:, None] ** 2), running_sums(mean[:, None])
     columns = [2.0 * np.log(np.maximum(move, least)) for move in (*own, longest)]
     columns += [np.log(np.maximum(_over(squares, rows, w) / w, FLOOR**2)) + 0.0 * least for w in ALL]
     columns += [_over(returns, rows, w) / w**0.5 + 0.0 * least for w in ALL]
@@ -68,7 +68,7 @@ def features(past: Past, rows: Rows, measure: Measure) -> Features:
 def mean_line(past: Past, since: Rows) -> Array:
     """(T,) mean over lines of each day's return over the deviation of the line's last 252; 0 before there is one."""
     window = max(OWN)
-    squares = _sums(np.square(past.returns))
+    squares = running_sums(np.square(past.returns))
     found = np.zeros(past.t + 1)
     if past.t + 1 < window:
         return found
@@ -83,13 +83,6 @@ def mean_line(past: Past, since: Rows) -> Array:
 def _first_row(since: Rows) -> int:
     """The first row on which the mean line has returns enough."""
     return int(since.min()) + NEEDED - 2
-
-
-def _sums(values: Array) -> Array:
-    """(T + 1, ·) running sums of values (T, ·), from 0."""
-    found = np.zeros((len(values) + 1, values.shape[1]))
-    np.cumsum(values, axis=0, out=found[1:])
-    return found
 
 
 def _over(sums: Array, rows: Rows, window: int) -> Array:
