@@ -6,10 +6,8 @@ ratios do not depend on volatility, and the same is shown at the volatility of t
 the forecast's tilts on other lines: as much turnover, and no skill.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import factorial
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,10 +25,8 @@ from foundation.paper.wording import number, percent
 from research.allocation import Allocation, ConstantExposure, MeanVariance
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Benchmark, Forecast, ForecastViews
-from research.forecast.moments import Moments
-from research.forecast.predicted import predicted
 from research.forecast.views.equilibrium import RISK_AVERSION
-from research.market import Past
+from research.forecast.views.exchanged import Exchanged, circles
 from research.portfolio import Portfolio
 from research.risk import volatility
 from research.rules import Calendar
@@ -160,46 +156,3 @@ def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
 
 def _volatility(played: Backtest) -> float:
     return volatility(played.net_returns, played.periods_per_year)
-
-
-@dataclass(frozen=True)
-class Exchanged:
-    """What views from a forecast add to each line's prior, per unit of volatility, added to another line's instead.
-
-    A line has the tilts of the same other line on each day: they last as long, and move as much.
-    views  : whose tilts are exchanged.
-    circle : the lines of the market, each of which gives its tilts to the next of those that have a forecast.
-    """
-
-    views: ForecastViews
-    circle: tuple[str, ...]
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the views need."""
-        return self.views.window
-
-    def predict(self, past: Past) -> Moments:
-        """The moments of the views with the tilts of other lines; a line alone keeps its own."""
-        prior = predicted(self.views.prior, past).over(self.views.horizon)
-        moved = predicted(self.views, past)
-        order = [prior.assets.index(line) for line in self.circle if line in prior.assets]
-        tilts = (moved.mean - prior.mean) / prior.volatility
-        mean = prior.mean.copy()
-        mean[order] += prior.volatility[order] * np.roll(tilts[order], 1)
-        return replace(moved, mean=mean)
-
-
-def circles(lines: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, ...]]:
-    """Up to `count` circles of lines, no two of them alike: all there are where that is fewer, (n − 1)!.
-
-    >>> circles(["A", "B"], 5)
-    [('A', 'B')]
-    """
-    rng, (first, *others) = np.random.default_rng(seed), lines
-    drawn: dict[tuple[str, ...], None] = {}
-    while len(drawn) < min(count, factorial(len(others))):
-        drawn[(first, *(others[i] for i in rng.permutation(len(others)).tolist()))] = None
-    return list(drawn)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from simulated import world
 
-from backtests.studies.forecasts.worth import MATCHED, WITH, WITHOUT, Exchanged, circles, earned_views, tilted, worth
+from backtests.studies.forecasts.worth import MATCHED, WITH, WITHOUT, earned_views, tilted, worth
 from foundation.errors import ConfigError
 from research.allocation import FixedWeights, target_path
 from research.forecast import Benchmark, Estimated, ForecastViews, Moments
+from research.forecast.views.exchanged import Exchanged, circles
 from research.market import Past
 from research.portfolio import Portfolio, load_portfolio
 
