@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sheets import SHEETS
+from desk.commands.print_page import browser
 from foundation.errors import ConfigError
-from foundation.paper.pdf import browser
 
 VERSION = "4.14.1"
 INTEGRITY = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="  # sha512

@@ -24,8 +24,8 @@ import psutil
 from backtests.runs import tasks
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Plan, Strategic
-from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import MOST, Part
+from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
 from backtests.sweeps.store import write_chunk

@@ -13,8 +13,8 @@ from benchmarks.timing import Times, keep, machine, show, take_turns, versions
 from foundation.arrays import Array
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.feasibility import conflict
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints, Exposure, Group
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.frontier import frontier

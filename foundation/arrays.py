@@ -1,4 +1,4 @@
-"""The kinds of arrays that the package is written in, and how one is made read-only."""
+"""The kinds of arrays that the packages are written in, how they are made read-only, and their running sums."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +21,24 @@ def frozen(array: np.ndarray) -> np.ndarray:
         array = array.copy(order="C")
         array.flags.writeable = False
     return array
+
+
+def freeze_fields(record: object, *names: str, dtype: type | None = float) -> None:
+    """Make fields of a frozen dataclass read-only arrays.
+
+    names : of the fields.
+    dtype : of their numbers; None keeps that of each.
+    """
+    for name in names:
+        object.__setattr__(record, name, frozen(np.asarray(getattr(record, name), dtype=dtype)))
+
+
+def running_sums(values: Array) -> Array:
+    """(T + 1, n) sums of values (T, n) from the first row, with 0 before it.
+
+    >>> running_sums(np.array([[1.0], [2.0]])).tolist()
+    [[0.0], [1.0], [3.0]]
+    """
+    found = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=found[1:])
+    return found

@@ -14,8 +14,8 @@ from foundation.errors import ConfigError
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
 from research.allocation.allocation import carried
 from research.allocation.constraints.limits_used import DayProgramme
-from research.allocation.nested import each_of
 from research.allocation.optimised.frontier_pair import FrontierPair, frontier_pair
+from research.allocation.wrapper import each_of
 from research.market import Market, Past
 from research.portfolio import Portfolio
 from research.rules.protocol import held_by

@@ -3,6 +3,7 @@
 `METRICS` says of each metric whether it has an interval and what kind; here each is found, once for all policies.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.benchmark import Benchmark, daily_costs
 from backtests.evaluation.metrics import Measured, Metric, annual_growth
 from backtests.inference.estimates import Estimate, NotAvailable, or_why_not
 from backtests.inference.evidence import Evidence
@@ -23,9 +24,10 @@ from backtests.inference.risk_inference import (
     twice_drawn_drawdowns,
 )
 from backtests.inference.sharpe_inference import SharpeEstimate
-from backtests.inference.slow_figures import SLOW, slow_figures
+from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
 
+SLOW = ("cost", "turnover", "tracking_error", "tracking_error_own")  # metrics of `slow_figures`
 Interval = Estimate | NotAvailable
 MOST_DRAWS = 2_000  # of drawdowns, whose draws are of days and cannot be added up in blocks
 METHODS: Mapping[str, str] = {  # how the interval of a metric is found
@@ -129,3 +131,34 @@ def _ends(found: Interval) -> dict[str, Any]:
     if isinstance(found, SharpeEstimate):
         return ends | {"value": found.value, "scale": found.scale, "lags": found.lags}
     return ends
+
+
+def slow_figures(measured: Measured, *, limited: bool, level: float) -> dict[str, Estimate | NotAvailable]:
+    """By metric of `SLOW`, in the unit of its record: the figure with its interval, or why there is none.
+
+    measured : the backtest beside its benchmark.
+    limited  : has the policy shown the largest drift that it allows (`backtests.inference.slow_waves`)? If not, its
+               tracking error is known from below only; what it trades and pays is known all the same.
+    level    : of the intervals.
+    """
+    year, days = measured.periods_per_year, len(measured.net)
+    squares = [(active - active.mean()) ** 2 * (year * days / (days - 1)) for active in _active(measured)]
+    daily = [daily_costs(measured.backtest), measured.backtest.turnover * year, *squares]
+    means = SlowMeans.of(np.column_stack(daily), [True, True, limited, limited])
+    found: dict[str, Estimate | NotAvailable] = {metric: means.figure(k, level) for k, metric in enumerate(SLOW)}
+    for metric in SLOW[2:]:
+        found[metric] = _root(means.figure(SLOW.index(metric), level))
+    if not len(measured.backtest.booked):
+        nothing = NotAvailable("it never traded")
+        found |= {"cost": nothing, "turnover": nothing}
+    return found
+
+
+def _active(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+    return measured.active, measured.active_own
+
+
+def _root(squares: Estimate) -> Estimate:
+    """A standard deviation, from its square."""
+    value, lower, upper = (math.sqrt(v) for v in (squares.value, squares.lower, squares.upper))
+    return Estimate(value, lower, upper, squares.level, squares.error / (2.0 * value) if value > 0.0 else 0.0)

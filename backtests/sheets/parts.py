@@ -71,6 +71,11 @@ def pictures_in(parts: Iterable[Part]) -> Iterator[Picture]:
             yield from pictures_in(part.parts)
 
 
+def sheet_pictures(sheet: Mapping[str, Any]) -> list[Picture]:
+    """Every picture in the sections of a sheet, in order."""
+    return [picture for section in sheet["sections"] for picture in pictures_in(section["parts"])]
+
+
 def table(
     caption: str,
     heads: Sequence[str | tuple[str, str]],
@@ -129,5 +134,10 @@ def figures_table(
 
 
 def by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
-    """The rows of a frame as records, by the value in `column`."""
-    return {str(record[column]): {str(k): v for k, v in record.items()} for record in frame.to_dict("records")}
+    """The rows of a frame as records, by what stands in `column`."""
+    return {str(record[column]): record for record in records_of(frame)}
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as records."""
+    return [{str(k): v for k, v in record.items()} for record in frame.to_dict("records")]

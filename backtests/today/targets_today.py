@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.views import view
-from foundation.arrays import Array
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.tolerances import COUNTED
 from research.allocation import (
     Allocation,
     Answer,
@@ -30,12 +31,53 @@ from research.allocation.allocation import carried
 from research.allocation.answer import Following
 from research.allocation.hierarchical.model import Hierarchy, Model
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
-from research.allocation.nested import each_of
-from research.allocation.target_risk import TargetRisk, target_risk
+from research.allocation.wrapper import each_of
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
 from research.portfolio import Portfolio
+from research.risk.decomposition.contributions import risk_contributions
+from research.risk.decomposition.torsion import torsion_bets
 from research.rules.protocol import allocation_name, held_by
+
+
+@dataclass(frozen=True, eq=False)
+class TargetRisk:
+    """The risk of weights, of the lines whose moments are known.
+
+    volatility : of the return over the forecast's horizon, fraction.
+    share      : (n,) of each line in the portfolio's variance; they sum to one. NaN for a line whose moments are not
+                 known, and for all lines where none of them is held.
+    bets       : effective number of minimum torsion bets (`research.risk.decomposition.torsion`), 1 to n; NaN where
+                 nothing is held.
+    unknown    : lines that are held and whose moments are not known: their risk is left out.
+    """
+
+    volatility: float
+    share: Array
+    bets: float
+    unknown: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the shares read-only."""
+        freeze_fields(self, "share")
+
+
+def target_risk(weights: Array, assets: tuple[str, ...], moments: Moments) -> TargetRisk:
+    """The risk of weights (n,), fraction of NAV, of the lines `assets`.
+
+    Raises : DataError for a covariance without an inverse.
+    """
+    lines = np.array([assets.index(asset) for asset in moments.assets])
+    held = np.abs(weights) > COUNTED
+    unknown = tuple(asset for asset, there in zip(assets, held, strict=True) if there and asset not in moments.assets)
+    share = np.full(len(assets), np.nan)
+    if not held[lines].any():
+        return TargetRisk(0.0, share, np.nan, unknown)
+    known = weights[lines]
+    added = risk_contributions(known, moments.covariance)
+    share[lines] = added / added.sum()
+    return TargetRisk(float(added.sum()), share, torsion_bets(known, moments.covariance), unknown)
+
 
 CONTROLS: Mapping[str, Allocation] = {
     "1/N": EqualWeights(),

@@ -1,13 +1,34 @@
-"""Printing the page of a run as PDF, beside it."""
+"""Printing the page of a run as PDF, beside it, by Chromium: the same as the browser's own print dialog gives.
 
+Header, page numbers and breaks come from the page's own style.
+"""
+
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from desk.commands.past_runs import SHEETS
 from foundation.errors import ConfigError, DataError
-from foundation.paper.pdf import write_pdf
+from foundation.files import work_folder, write_whole, writing
 from foundation.progress import bar
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+GIVEN = "REBALANCE_CHROMIUM"  # environment variable: path of the browser
+SECONDS = 120  # after which a browser that does not end is stopped
+OPTIONS = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pdf-header-footer",  # of the browser, with the path of the file
+    "--generate-pdf-document-outline",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # nothing is fetched
+)
 
 
 def print_page(run: Path) -> Path:
@@ -36,3 +57,44 @@ def _sheet(folder: Path) -> Path:
         f"{folder} has no page to print. Reports, risk sheets, sweeps and laboratories have one, and backtests that "
         "were made with --sheet."
     )
+
+
+def browser() -> str:
+    """Path of a Chromium: the one that REBALANCE_CHROMIUM names, or the first on PATH.
+
+    Raises : ConfigError, saying how to get one, where there is none.
+    """
+    given = os.environ.get(GIVEN, "")
+    found = shutil.which(given) if given else next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        where = f"{GIVEN} is {given!r}, which is no program" if given else f"none of {', '.join(NAMES)} is on PATH"
+        raise ConfigError(
+            f"a PDF is printed by Chromium, and {where}. Install one (Debian: apt-get install chromium "
+            f"fonts-liberation), or give the path of one in {GIVEN}; or print the page from any browser."
+        )
+    return found
+
+
+def write_pdf(page: Path, pdf: Path) -> None:
+    """Print a page into a PDF file, whole or not at all.
+
+    page   : HTML file.
+    pdf    : path of the PDF, in a folder that exists; what is there is replaced.
+    Raises : ConfigError as `browser` does; DataError where the browser prints nothing.
+    """
+    program = browser()
+    with work_folder() as place, writing(pdf):
+        made = place / "page.pdf"
+        command = [program, *OPTIONS, f"--user-data-dir={place}/profile", f"--print-to-pdf={made}"]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--no-sandbox")  # Chromium refuses to run as root with one
+        try:
+            said = subprocess.run(
+                [*command, page.resolve().as_uri()], capture_output=True, text=True, timeout=SECONDS, check=False
+            ).stderr
+        except subprocess.TimeoutExpired as error:
+            raise DataError(f"{program} did not print {page} within {SECONDS} s. Print it from a browser.") from error
+        if not made.exists() or not made.read_bytes().startswith(b"%PDF"):
+            last = (said.strip().splitlines() or ["it said nothing"])[-1]
+            raise DataError(f"{program} did not print {page}: {last}. Print it from a browser.")
+        write_whole(pdf, made.read_bytes())

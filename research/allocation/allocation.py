@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from foundation.arguments import shown
-from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.arrays import Array, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 from research.allocation.answer import (
@@ -89,8 +89,8 @@ class TargetPath:
 
     def __post_init__(self) -> None:
         """Check that no target looks ahead, and make the arrays read-only."""
-        for name, kind in (("rows", np.float64), ("row", np.int64), ("seen", np.int64)):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=kind)))
+        freeze_fields(self, "rows")
+        freeze_fields(self, "row", "seen", dtype=np.int64)
         in_force = np.flatnonzero(self.row >= 0)
         ahead = self.seen[self.row[in_force]] > in_force
         if ahead.any():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import shown
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.labels import in_order
 from research.market import Past
@@ -72,7 +72,7 @@ class Answer:
 
     def __post_init__(self) -> None:
         """Make the weights read-only, and put the dearest limit first."""
-        object.__setattr__(self, "weights", frozen(np.asarray(self.weights, dtype=float)))
+        freeze_fields(self, "weights")
         if self.binding:
             object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -abs(limit.price))))
 

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from research.accounting.turnover import one_way
 from research.allocation.accuracy import ZERO
@@ -65,8 +65,7 @@ class InputSensitivity:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("weights", "errors", "moved"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "weights", "errors", "moved")
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, is_whole, refuse
-from foundation.arrays import Array, Rows, frozen
+from foundation.arrays import Array, Rows, freeze_fields
 from foundation.errors import ConfigError, PolicyError
 from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of
@@ -37,8 +37,7 @@ class WeightIntervals:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("weights", "drawn"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "weights", "drawn")
 
     def table(self, level: float = LEVEL) -> pd.DataFrame:
         """A row a line: weight, mean of the draws, and the interval that holds a share `level` of them."""

@@ -1,5 +1,7 @@
 """What allocations made of another one share: its window and its schedule, unless they state their own."""
 
+from collections.abc import Iterator
+
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Explained
 
@@ -22,3 +24,11 @@ class Wrapper(Explained):
     def window(self) -> int:
         """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
+
+
+def each_of(allocation: Allocation) -> Iterator[Allocation]:
+    """An allocation, then all that it scales or combines, at any depth, from the outside in."""
+    yield allocation
+    one = getattr(allocation, "allocation", None)
+    for part in (*(() if one is None else (one,)), *getattr(allocation, "allocations", ())):
+        yield from each_of(part)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, refuse
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE, EIGENVALUE
 from research.market import Past
@@ -37,8 +37,7 @@ class Moments:
 
     def __post_init__(self) -> None:
         """Check the numbers and make them read-only."""
-        for name in ("mean", "covariance"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "mean", "covariance")
         if not (is_number(self.horizon) and self.horizon > 0):
             refuse("horizon of moments is", self.horizon, "give a number of periods above 0.")
         k = len(self.assets)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from foundation.arguments import MOST_PENALTY
 from research.allocation import FixedWeights
 from research.market import Market
-from research.portfolio.file.dates import read_last_trade, read_periods_per_year, read_test_start
+from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, read_all
 from research.portfolio.file.policy_keys import (
@@ -116,16 +117,16 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     whole, market = market, with_line_facts(document, desk_market(market, lines))
     execution = read_execution(document)
     tracking_penalty = read_tracking_penalty(document)
-    a_year = read_periods_per_year(document, market)
+    a_year = _periods_per_year(document, market)
     estimated = {"returns": min(LOOKBACK, YEARS * a_year)}  # of covariances: a year of days, or years of rarer rows
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year), **estimated}
     policies = _policies(document, names, market, strategic, shared)
-    test_start = read_test_start(document, market)
+    test_start = _test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])
     parts = read_all(
         {
-            "last_trade": lambda: read_last_trade(document, market),
+            "last_trade": lambda: _last_trade(document, market),
             "costs": lambda: read_costs(document, market, of_lines),
             "limits": lambda: read_limits(document, lines),
             "dividends": lambda: read_dividends(document, market),
@@ -201,3 +202,35 @@ def _found(path: str | Path) -> str:
     """Where a portfolio file is: as given, or in the workbench's folder, where only that one is there."""
     own = str(ROOT / path)
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
+
+
+def _last_trade(document: Document, market: Market) -> pd.Timestamp:
+    """The day of the last trade, not after the last close."""
+    day, last = document.day("last_trade"), market.dates[-1]
+    if day > last:
+        fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
+        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
+    return day
+
+
+def _test_start(document: Document, market: Market) -> pd.Timestamp:
+    """The first day of the test, within the data."""
+    day, first, last = document.day("test_start"), market.dates[0], market.dates[-1]
+    if not first < day <= last:
+        fix = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
+        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", fix)
+    return day
+
+
+def _periods_per_year(document: Document, market: Market) -> int:
+    """Periods a year, by default those of the market. Raises ConfigError where it has another number of rows a year."""
+    found = int(rows_a_year(market.days))
+    stated = document.whole("periods_per_year", at_least=1, default=found)
+    if not has_rows_a_year(market.days, stated):
+        what = (
+            f"not the frequency of market {market.name!r}, which has {found} rows a year from "
+            f"{market.dates[0]:%Y-%m-%d} to {market.dates[-1]:%Y-%m-%d}"
+        )
+        fix = f"Write `periods_per_year: {found}`, or give a market with {stated} rows a year."
+        document.refuse(("periods_per_year",), what, stated, fix)
+    return stated

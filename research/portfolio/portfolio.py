@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import refuse
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, freeze_fields, frozen
 from foundation.errors import ConfigError
 from foundation.names import check_name, same_names
 from research.accounting import Costs, Execution, Flows
@@ -53,8 +53,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        object.__setattr__(self, "lots", frozen(np.asarray(self.lots, dtype=float)))
-        object.__setattr__(self, "fractional", frozen(np.asarray(self.fractional, dtype=bool)))
+        freeze_fields(self, "lots")
+        freeze_fields(self, "fractional", dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)

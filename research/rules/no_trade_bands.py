@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, freeze_fields, frozen
 from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.market.market import Market, Past
@@ -69,8 +69,7 @@ class NoTradeBands:
                     f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
                     "numbers, the lower first."
                 )
-        for name in ("asked", "row", "target", *rows, "cash"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self, "asked", "row", "target", *rows, "cash", dtype=None)
         kept = {name: frozen(x) for name, x in self.options._asdict().items() if isinstance(x, np.ndarray)}
         object.__setattr__(self, "options", self.options._replace(**kept))  # type: ignore[arg-type]
 
@@ -147,21 +146,6 @@ class NoTradeBands:
 
     def _why(self, line: int, size: float, allowed: float) -> Why:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
-
-
-def decide_in(rows: dict[str, Array], view: View, trigger: str, fraction: float, again: bool = True) -> Hold | Trade:
-    """The decision of one row of no-trade bands on the day of a view, with its reason.
-
-    rows     : target, trigger_lower, trigger_upper, lower, upper (1, n) and cash (1, 4) by name, fraction of NAV.
-    view     : the close.
-    trigger  : name of the trigger in the reason.
-    fraction : fraction of the way to the box that a trade goes in a day.
-    again    : is the policy asked again on the day after a trade that went a fraction of the way?
-    Raises   : PolicyError where no trade has a counterpart.
-    """
-    asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
-    rows = restricted(rows, view.past)
-    return NoTradeBands(asked, row, **rows, fraction=fraction, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:

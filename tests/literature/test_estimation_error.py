@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import wishart
 
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints, Most
 from research.allocation.constraints.roots import root_of

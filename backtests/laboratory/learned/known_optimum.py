@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.learned.optimality_gap import losses
-from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array
+from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
@@ -27,7 +27,8 @@ from research.learning.worlds.rollouts import action_function, closed_form, meas
 from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
 from research.market.reading.tables import DATA
-from research.rules.optimum.region import Region
+from research.risk.measures import BPS
+from research.rules.optimum.region import Region, Surfaces, destination, wants
 
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
 SHIPPED = DATA / "studies" / "known_optimum"
@@ -199,3 +200,45 @@ def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
         seeds = int(gaps["size"].max())
         sentences.append(f"{where}, J above the optimum's, median and range of {seeds} seeds: {'; '.join(each)}.")
     return "\n\n".join(sentences)
+
+
+def region_losses(laboratory: Laboratory, region: Region) -> Array:
+    """(W,) J of the region on each path of a laboratory after its warm-up, bp of NAV a year.
+
+    An event has one fee, whatever is traded, as in the dynamic programme. The accounting charges a ticket for each
+    order: where all trades of a rule move every asset, tickets that sum to the fee give the same costs. The optimum may
+    trade one asset alone, and is therefore played here.
+    """
+    growths = laboratory.model.growths(laboratory.paths, laboratory.days, laboratory.seed)
+    losses = np.empty(laboratory.paths)
+    _play(growths, region.target, region.cost, region.tracking_penalty, region.surfaces, laboratory.warm_up, losses)
+    found: Array = losses / (laboratory.days - laboratory.warm_up) * laboratory.periods_per_year * BPS
+    return found
+
+
+@compiled
+def _play(
+    growths: Array, target: Array, cost: Array, tracking_penalty: float, region: Surfaces, first: int, losses: Array
+) -> None:
+    """Write (W,) sums of cost + g/2 x active^2 over the days from row `first` on; growths (W, D, n)."""
+    n = len(target)
+    gap, to = np.empty(n), np.empty(n)
+    for w in range(len(growths)):
+        gap[:], losses[w] = 0.0, 0.0
+        for t in range(growths.shape[1]):
+            paid = 0.0
+            if wants(gap, region):
+                destination(gap, region, to)
+                paid += region.ticket
+                for i in range(n):
+                    paid += cost[i] * abs(to[i] - gap[i])
+                    gap[i] = to[i]
+            active, nav = 0.0, 1.0
+            for i in range(n):
+                grown = growths[w, t, i] - 1.0
+                active += gap[i] * grown
+                nav += (target[i] + gap[i]) * grown
+            for i in range(n):
+                gap[i] = (target[i] + gap[i]) * growths[w, t, i] / nav - target[i]
+            if t >= first:
+                losses[w] += paid + 0.5 * tracking_penalty * active * active

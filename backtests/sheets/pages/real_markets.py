@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.sheets.parts import Block, Folded, Part, Words, pictures_in, table
+from backtests.sheets.parts import Block, Folded, Part, Words, sheet_pictures, table
 from backtests.sheets.pictures.real_markets import frontier_picture, ratio_picture
 from backtests.sheets.render import render
 from backtests.studies.real_markets.findings import (
@@ -25,7 +25,6 @@ from backtests.studies.real_markets.study import Study
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import write_pictures
-from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.wording import number
 
@@ -75,14 +74,9 @@ def study_html(sheet: Block) -> str:
 def write_study_sheet(folder: Path, study: Study) -> Path:
     """Write study.html, and each picture as figures/<name>.csv, .png and .svg, into a folder, which exists."""
     sheet = study_sheet(study)
-    write_pictures(folder, study_pictures(sheet))
+    write_pictures(folder, sheet_pictures(sheet))
     write_whole(folder / SHEET, study_html(sheet))
     return folder / SHEET
-
-
-def study_pictures(sheet: Block) -> list[Picture]:
-    """Every picture of a sheet, in order."""
-    return [each for section in sheet["sections"] for each in pictures_in(section["parts"])]
 
 
 def _or_why(parts: Callable[[], Sequence[Part]]) -> list[Part]:

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
-from backtests.sheets.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
+from backtests.sheets.parts import Block, Part, Words, by_name, figures_table, records_of, sheet_pictures, table
 from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.render import render
 from backtests.sheets.sections.from_today import future_numbers, future_parts
@@ -63,19 +61,14 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     run    : identity of the run: words by name.
     """
     sheet = risk_sheet(risk, run)
-    write_pictures(folder, pictures(sheet))
+    write_pictures(folder, sheet_pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
-    numbers = risk_numbers(risk, run, pictures(sheet))
+    numbers = risk_numbers(risk, run, sheet_pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
     )
     write_whole(folder / SHEET, render("risk.html.j2", paper, sheet=sheet))
-
-
-def pictures(sheet: Block) -> list[Picture]:
-    """Every picture of a sheet, in order."""
-    return [each for section in sheet["sections"] for each in pictures_in(section["parts"])]
 
 
 def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
@@ -337,9 +330,9 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
         "effective_lines": risk.lines,
         "effective_bets": risk.bets,
         "losses": [asdict(one) for one in risk.losses],
-        "lines": _records(risk.drift()),
-        "classes": _records(risk.exposures("asset_class")),
-        "currencies": _records(risk.exposures("currency", risk.portfolio.basis)),
+        "lines": records_of(risk.drift()),
+        "classes": records_of(risk.exposures("asset_class")),
+        "currencies": records_of(risk.exposures("currency", risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": holdings_stress_numbers(portfolio, risk.stress),
         "from_today": future_numbers(risk.future),
@@ -349,7 +342,3 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in record.items()} for record in frame.to_dict("records")]

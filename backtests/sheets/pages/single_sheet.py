@@ -26,7 +26,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.words import charged_words, grown_words
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, pictures_in, table
+from backtests.sheets.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, sheet_pictures, table
 from backtests.sheets.pictures.comparison.costs import cost_table
 from backtests.sheets.pictures.comparison.timeline import growth_beside_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
@@ -137,10 +137,7 @@ class SingleSheet:
     @property
     def pictures(self) -> list[Picture]:
         """Every picture of the page, in order."""
-        return [
-            self.content["growth"],
-            *(each for section in self.content["sections"] for each in pictures_in(section["parts"])),
-        ]
+        return [self.content["growth"], *sheet_pictures(self.content)]
 
     def against(self, benchmark: pd.Series | Backtest | None) -> "SingleSheet":
         """The same sheet with another benchmark of beta and its like, of growth and of starts and lengths of holding.

@@ -26,7 +26,7 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Block, pictures_in, table
+from backtests.sheets.parts import Block, sheet_pictures, table
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.render import render
@@ -87,7 +87,7 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
     first = [*([sheet["decision"]] if sheet["decision"] else []), sheet["growth"]]
-    return [*first, *(each for section in sheet["sections"] for each in pictures_in(section["parts"]))]
+    return [*first, *sheet_pictures(sheet)]
 
 
 def comparison_html(comparison: Comparison) -> str:

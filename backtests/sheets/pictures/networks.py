@@ -1,16 +1,15 @@
-"""The variables that a temporal fusion transformer used, and the steps of its history."""
+"""The variables that a temporal fusion transformer used."""
 
 import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.panel import Axis, Panel, one_panel
+from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import AXIS, NAMES, ROW, TITLE
 from foundation.paper.picture import NARROW, Format, Picture, picture
 from foundation.paper.styles import fitted_name
 from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import listed, number, percent
 
-HIGH = 160.0  # px
 ROLES = {"history": "read of the past", "ahead": "known ahead"}
 
 
@@ -36,23 +35,6 @@ def importance_picture(importance: pd.DataFrame) -> Picture:
     return picture("variables", "What the network used", caption, f"{alt}.", shown, lambda f: _variables(f, shown))
 
 
-def attention_picture(attention: pd.Series) -> Picture:
-    """A bar for each step of the history, the last one at the right.
-
-    attention : share by steps back, as of `FittedNetwork.attention`.
-    """
-    even, most = 1.0 / len(attention), attention.index[int(attention.to_numpy().argmax())]
-    caption = (
-        "The share of attention that the first step's forecast gives each step of the history, mean over the lines; "
-        f"the line across is an even share. The most, {percent(attention.max())}, goes to step {most} back."
-    )
-    alt = "Attention, %, by steps back: " + ", ".join(f"{b}: {number(100 * a, 1)}" for b, a in attention.items())
-    table = attention.rename("share").reset_index()
-    return picture(
-        "attention", "Where the network looked", caption, f"{alt}.", table, lambda f: _attention(f, attention, even)
-    )
-
-
 def _variables(f: Format, shown: pd.DataFrame) -> Canvas:
     share = 100.0 * shown["share"].to_numpy()
     height, names = ROW * len(shown), 120.0 if f.css == NARROW.css else NAMES
@@ -70,16 +52,3 @@ def _variables(f: Format, shown: pd.DataFrame) -> Canvas:
     for row, name in zip(rows, shown["variable"], strict=True):
         canvas.text(names - 8.0, panel.top + ROW * float(row), fitted_name(str(name), names - 12.0), align="right")
     return canvas
-
-
-def _attention(f: Format, attention: pd.Series, even: float) -> Canvas:
-    back, share = -attention.index.to_numpy(float), 100.0 * attention.to_numpy()
-    across = Axis(back.min() - 0.5, back.max() + 0.5)
-    panel = one_panel(f, "attention", HIGH, across, Axis.over([*share, 0.0], margin=0.05), below=AXIS)
-    panel.title("Share of attention", "%, first step ahead")
-    panel.y_grid(panel.y.ticks(4))
-    panel.x_grid([tick for tick in panel.x.ticks(6) if tick == round(tick)])
-    panel.x_title("step; −1 ends on the day of the forecast")
-    panel.axes.bar(back, share, width=0.7, color=TOKENS["sky"], linewidth=0.0, zorder=1.0)
-    panel.y_line(100.0 * even, "soft", 1.0)
-    return panel.canvas

@@ -10,7 +10,7 @@ from backtests.comparison.descriptions.capacity import Capacity
 from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLevels
 from backtests.comparison.descriptions.policy_statement import PolicyStatement
 from backtests.evaluation.round_trips import RoundTrips
-from backtests.sheets.parts import Beside, Block, Folded, Part, Words, table
+from backtests.sheets.parts import Beside, Block, Folded, Part, Words, records_of, table
 from backtests.sheets.pictures.comparison.cost_levels import cost_levels_picture, root_words
 from backtests.sheets.pictures.comparison.holding_windows import BP, holding_windows_picture
 from backtests.sheets.sections.policy_styles import page_styles
@@ -423,10 +423,6 @@ def _statement_numbers(one: PolicyStatement) -> dict[str, Any]:
     return {
         "days": one.days,
         "days_outside": one.days_outside,
-        "lines": _records(one.lines),
-        "classes": _records(one.classes),
+        "lines": records_of(one.lines),
+        "classes": records_of(one.classes),
     }
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in record.items()} for record in frame.to_dict("records")]

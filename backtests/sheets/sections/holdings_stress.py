@@ -5,8 +5,7 @@ from typing import Any
 
 from backtests.sheets.parts import Block, Folded, Part, Words, table
 from backtests.sheets.sections.stress import correlation_parts, effect_numbers, move, moved_numbers, propagation_notes
-from backtests.today.held_episodes import HeldEpisode
-from backtests.today.holdings_stress import HoldingsStress
+from backtests.today.holdings_stress import HeldEpisode, HoldingsStress
 from foundation.paper.wording import class_words, number
 from research.market.calendars import row_name
 from research.portfolio import Portfolio

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from backtests.inference.estimates import EstimateWithTest
 from backtests.studies.forecasts.walk_forward import ForecastPath
@@ -194,16 +193,6 @@ def _told(mean: float, deviation: float) -> str:
 
 def _plain(number: float) -> float | None:
     return float(number) if np.isfinite(number) else None
-
-
-def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
-    """A row for each day and line of entries of one model: mean and deviation over the horizon, fractions."""
-    rows = [
-        {"date": pd.Timestamp(entry.date), "horizon": entry.horizon, "line": line, "mean": mean, "deviation": deviation}
-        for entry in written
-        for line, (mean, deviation) in entry.lines.items()
-    ]
-    return pd.DataFrame(rows, columns=["date", "horizon", "line", "mean", "deviation"])
 
 
 def book_folder() -> Path:

@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,6 @@ from desk.commands.notebook_run import ask_notebook, made_notebook
 from desk.commands.report import ask_report, made_report
 from desk.commands.terminal import of_files
 from foundation.arrays import Array
-from foundation.environment import set_within
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.risk.measures import BPS
 
@@ -130,7 +131,7 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     reports  : folder of the runs.
     retrain  : true to train learned policies anew.
     """
-    with set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
+    with _set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
         return _outcome(job, notebook, reports, retrain)
 
 
@@ -241,3 +242,17 @@ def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
         parts.append("".join(traceback.format_exception(error)))
     plain = Outcome(job.portfolio, job.given, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
     return replace(plain, failure="\n\n".join(parts) + "\n", seconds=time.monotonic() - began)
+
+
+@contextmanager
+def _set_within(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment has a value within the block, and the one that it had, or none, after it."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,20 +1,41 @@
 """What allocations under named constraints share: their settings, names that are checked, and turnover."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from foundation.arguments import check_positive
+from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
 from research.allocation.answer import Answer, Following
-from research.allocation.constrained.bounds import Bound, check_bound, frozen_bound
 from research.allocation.constraints.market_day import check_constraints
 from research.allocation.constraints.optimum import Optimum
-from research.allocation.constraints.read_only import given
-from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.constraints.records import Bounds, Constraints, given
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
 from research.market import Past
+
+Pairs = tuple[tuple[str, float], ...]
+Bound = float | Mapping[str, float] | Pairs  # kept as a number, or as pairs in the order of the names
+
+
+def frozen_bound(bound: Bound) -> float | Pairs:
+    """A bound that can be hashed: a number, or pairs in the order of the names."""
+    return tuple(sorted(bound.items())) if hasattr(bound, "items") else bound  # type: ignore[return-value]
+
+
+def check_bound(owner: str, bound: object) -> None:
+    """Raise ConfigError for a bound that is no fraction of NAV from -1 to 1, or a name given twice."""
+    pairs = bound if isinstance(bound, tuple) else (("", bound),)
+    for name, value in pairs:
+        if not (is_number(value) and -1.0 <= value <= 1.0):
+            of = f"{owner} for {name}" if name else owner
+            refuse(f"{of} is", value, "give a fraction of NAV, such as 0.3.")
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{owner} names {twice!r} twice. Name each line once.")
+
 
 SHORT = (
     "lines are short, as `gross` allows where no least is stated: write `lower: 0` beside the constraints for long "

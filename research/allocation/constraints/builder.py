@@ -14,9 +14,8 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
-from research.allocation.constraints.lookup import Lookup
+from research.allocation.constraints.lookup import Known, Lookup
 from research.allocation.constraints.records import (
     Bounds,
     Cardinality,

@@ -1,6 +1,10 @@
-"""Which lines a constraint is about, and the numbers that they have; names that the market does not have are kept."""
+"""What is known on a day that constraints are about, which lines a constraint is about, and the numbers they have.
 
-from collections.abc import Iterable, Mapping, Sequence
+Names that the market does not have are kept.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,8 +12,34 @@ import numpy as np
 
 from foundation.arguments import cut, shown
 from foundation.arrays import Array, Mask
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Where
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the limits of a day depend on, besides the constraints.
+
+    assets     : n names, of the lines that may be held.
+    columns    : name -> n words or numbers: asset class, sector, region, a score, anything.
+    covariance : (n, n) of returns a year; None where no constraint and no model needs it.
+    returns    : (T, n) of the window, a period; None likewise.
+    previous   : (n,) target before this one, fraction of NAV; None on the first day.
+    traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
+    absent     : names of the market's other lines, which have no complete window today and are not held.
+    elsewhere  : name -> words or numbers of these lines, in their order.
+    dated      : name -> its words on all days, of a column that changes by date: other words are refused. None where
+                 other words may yet come.
+    """
+
+    assets: tuple[str, ...]
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    covariance: Array | None = None
+    returns: Array | None = None
+    previous: Array | None = None
+    traded: Array | None = None
+    absent: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    dated: Mapping[str, Collection[str] | None] = field(default_factory=dict)
 
 
 class Lookup:

@@ -7,7 +7,7 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, DataError
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Constraints
 from research.market import Past
 

@@ -44,7 +44,7 @@ class Hierarchical(Constrained):
     half_life  : of the estimator with exponential weights, periods.
     recluster  : when lines are clustered anew: a schedule; None, whenever weights are computed.
     memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
-    Others     : as of `Constrained`; how constraints are kept, `projection` says. Those of volatility and tracking
+    Others     : as of `Constrained`; how constraints are kept, `model` says. Those of volatility and tracking
                  error take the covariance above.
     Raises     : as `Constrained`.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_whole, refuse
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
@@ -38,8 +38,7 @@ class Frontier:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("weights", "mean", "volatility"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "weights", "mean", "volatility")
 
     def summary(self) -> pd.DataFrame:
         """A row a point: mean, volatility, number of lines held, and the limit that binds most."""

@@ -8,7 +8,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.allocation.accuracy import KEPT
 from research.allocation.answer import NotSolvedError
-from research.allocation.constrained.bounds import Pairs
+from research.allocation.constrained.constrained import Pairs
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits
 from research.allocation.constraints.optimum import Aim, Optimum, optimum

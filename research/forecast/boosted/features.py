@@ -5,16 +5,16 @@ whole window, or a volume, a bar, a quote or a fact is missing in it. Each is ma
 that a later past leaves it as it was, to the bit. One that is infinite is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.errors import DataError
-from research.forecast.boosted.trailing import trailing
 from research.market import Past
 
+Combine = Callable[[Array, Array], Array]
 WEEK, MONTH, QUARTER, HALF, YEAR = 5, 21, 63, 126, 252  # sessions
 REACH = YEAR  # sessions before a day that its numbers depend on: the longest window
 MONTHS = 2.0 * np.pi * np.arange(12) / 12.0
@@ -224,3 +224,36 @@ def _check_finite(names: tuple[str, ...], rows: Rows, values: Array, past: Past)
             f"feature {names[k]} of {past.assets[line]} on {past.days[rows[day]]} is {values[day, line, k]}. Correct "
             "the returns, quotes or volumes up to that day, or leave the line out."
         )
+
+
+def trailing(values: Array, window: int, combine: Combine = np.add) -> Array:
+    """(T, n) sum, or another combination, of the last `window` rows up to and including each; NaN before so many.
+
+    Doubling combines the same rows in the same order wherever the array begins and ends, which a running sum does not:
+    the bits depend on these rows alone.
+
+    values  : (T, n).
+    window  : rows, at least 1.
+    combine : of two arrays, elementwise and associative, such as np.maximum.
+
+    >>> trailing(np.array([[1.0], [2.0], [3.0], [4.0]]), 3)[:, 0].tolist()
+    [nan, nan, 6.0, 9.0]
+    """
+    power, size = values, 1  # `power` combines the last `size` rows
+    while not window & size:
+        power, size = _after(power, power, size, combine), 2 * size
+    total, taken = power, size  # and `total` the last `taken`
+    while taken < window:
+        power, size = _after(power, power, size, combine), 2 * size
+        if window & size:
+            total, taken = _after(total, power, taken, combine), taken + size
+    found = np.full(values.shape, np.nan)
+    found[window - 1 :] = total[window - 1 :]
+    return found
+
+
+def _after(later: Array, earlier: Array, rows: int, combine: Combine) -> Array:
+    """`later` combined with what `earlier` was so many rows before; the first rows are of no use."""
+    found = later.copy()
+    found[rows:] = combine(later[rows:], earlier[:-rows])
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, refuse
-from foundation.arrays import Array, Rows, frozen
+from foundation.arrays import Array, Rows, freeze_fields
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.markov import check_states
@@ -124,8 +124,7 @@ class JumpRegimes:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("centres", "mean", "spread"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self, "centres", "mean", "spread", dtype=None)
 
     def states(self, returns: Array) -> Rows:
         """(T,) number of the state on the day of each simple return (T,), fraction, from those up to that day."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, is_whole, refuse
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
@@ -38,8 +38,7 @@ class Blend:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("weights", "mean", "error"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "weights", "mean", "error")
 
     def summary(self) -> pd.DataFrame:
         """A row for each line and signal, and one for their blend: score, expected return, its error, weight."""

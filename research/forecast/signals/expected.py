@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from foundation.tolerances import VARIATION
 from research.forecast.signals.history import History
@@ -41,8 +41,7 @@ class Expected:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("score", "mean", "error"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "score", "mean", "error")
 
 
 def expected(name: str, score: Array, today: Array, needed: int, past: History) -> Expected:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Rows, running_sums
 from foundation.tolerances import RETURNS
 from research.market import Past
 
@@ -35,13 +35,6 @@ class History:
     horizon: int
 
 
-def running(values: Array) -> Array:
-    """(T + 1, n) sums of values (T, n) from the first, with 0 before it."""
-    found = np.zeros((len(values) + 1, values.shape[1]))
-    np.cumsum(values, axis=0, out=found[1:])
-    return found
-
-
 def history(past: Past, horizon: int) -> History:
     """What a past holds for signals over a horizon, a whole number of periods."""
     from research.forecast.signals.pooled import precisions
@@ -50,7 +43,7 @@ def history(past: Past, horizon: int) -> History:
     first = np.where(listed.any(axis=0), np.argmax(listed, axis=0), past.t + 1)
     held = np.vstack([np.zeros_like(listed[:1]), listed[:-1]])  # over the day, which may end in an exit
     excess = np.where(held, past.returns - past.cash[:, None], 0.0)
-    total, squares = running(excess), running(np.where(held, past.returns, 0.0) ** 2)  # none in a halt
+    total, squares = running_sums(excess), running_sums(np.where(held, past.returns, 0.0) ** 2)  # none in a halt
     precision = precisions(squares, listed, first, DEVIATION, RETURNS**2)
     outcome = total[horizon + 1 :] - total[1:-horizon]
     outcome *= precision[:-horizon]

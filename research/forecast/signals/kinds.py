@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from foundation.arrays import Array
+from foundation.arrays import Array, running_sums
 from research.forecast.signals.expected import Expected, expected
-from research.forecast.signals.history import DEVIATION, History, running
+from research.forecast.signals.history import DEVIATION, History
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights lie before them
 
@@ -80,7 +80,7 @@ class ReversionSignal:
             form = {0: 1.0 / long - 1.0 / short, short: 1.0 / short, long: -1.0 / long}
             deviation = float(np.square(gap_weights(short, long)).sum()) ** 0.5
             forms.append({lag: weight / deviation for lag, weight in form.items()})
-        return scored(self, running(past.total[1:]), forms, past)
+        return scored(self, running_sums(past.total[1:]), forms, past)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from research.forecast.moments import Moments
 from research.forecast.views.view_rows import ViewRows
 
@@ -36,8 +36,7 @@ class Posterior:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("prior_doubt", "doubt", "mean_doubt"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "prior_doubt", "doubt", "mean_doubt")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from foundation.arguments import cut, did_you_mean
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from research.forecast.views.market_caps import market_caps
 from research.forecast.views.views import InvestorView, Side
@@ -36,8 +36,7 @@ class ViewRows:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("picks", "expected"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "picks", "expected")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""

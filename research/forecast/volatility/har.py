@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import one_of
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
@@ -20,8 +20,7 @@ from research.forecast.volatility.correlated import (
     correlated,
     exponential_variances,
 )
-from research.forecast.volatility.daily_deviations import MEASURES, Measure
-from research.forecast.volatility.har_features import FLOOR, NAMES, NEEDED, features
+from research.forecast.volatility.har_features import FLOOR, MEASURES, NAMES, NEEDED, Measure, features
 from research.market import Past
 
 APART = 5  # days from one row of the fit to the next: outcomes of a month on days in between say the same
@@ -97,8 +96,7 @@ class FittedHAR:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("centre", "scale", "coefficients"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self, "centre", "scale", "coefficients", dtype=None)
 
     def summary(self) -> pd.DataFrame:
         """A row a feature: what a deviation of it adds to the log variance."""

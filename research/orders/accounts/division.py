@@ -19,9 +19,9 @@ import numpy as np
 from foundation.arrays import Array
 from research.orders.accounts.division_problem import LIMITS, DivisionProblem
 from research.orders.accounts.division_programme import TIE, DivisionProgramme, Mode
+from research.orders.lots.lot_problem import Proof
 from research.orders.lots.order_programme import UNIT
 from research.orders.lots.position import CENT
-from research.orders.lots.proof import Proof
 
 LOTS = "whole lots and limits of the accounts together"
 

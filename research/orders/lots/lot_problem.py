@@ -20,6 +20,7 @@ so that every order would stop short of it, and be asked for again. A norm rises
 """
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +30,15 @@ from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
 from research.orders.lots.position import MOST_LOTS, Position
 from research.portfolio import WeightLimit
+
+
+class Proof(StrEnum):
+    """Proven, or the best that was found."""
+
+    EXACT = "exact"  # no better one exists
+    BOUNDED = "within the search limit"  # the best that a solver found until its nodes ended it
+    GREEDY = "greedy"  # found by a search that proves nothing
+
 
 CASH = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own

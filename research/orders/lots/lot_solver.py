@@ -15,13 +15,12 @@ from foundation.tolerances import LOT
 from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
 from research.orders.lots.lot_branch import branch
-from research.orders.lots.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, cash_distance, distances
+from research.orders.lots.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, Proof, cash_distance, distances
 from research.orders.lots.lot_search import search, spend
 from research.orders.lots.lot_tracking import track
 from research.orders.lots.order_limits import cash_limits, limits_of
 from research.orders.lots.order_programme import UNIT, Links, OrderColumns, solve
 from research.orders.lots.position import CENT
-from research.orders.lots.proof import Proof
 
 NODES = 5_000  # of HiGHS for a programme: some seconds
 EXACT_LINES = (

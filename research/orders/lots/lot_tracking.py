@@ -19,7 +19,7 @@ from foundation.compiled import linked
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
 from research.accounting.self_financing import charge_order
-from research.orders.lots.lot_problem import OUTSIDE, LotProblem
+from research.orders.lots.lot_problem import OUTSIDE, LotProblem, Proof
 from research.orders.lots.lot_search import (
     FINE,
     FIRST,
@@ -41,7 +41,6 @@ from research.orders.lots.lot_search import (
     _units,
 )
 from research.orders.lots.position import CENT
-from research.orders.lots.proof import Proof
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
 NODES = 2_000_000  # of the search within a radius: less than a second

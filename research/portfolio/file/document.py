@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -71,6 +71,16 @@ class Document:
                 with faults:
                     self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
         faults.end()
+
+    def check_line(self, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
+        """Raise ConfigError for a line that the portfolio does not have.
+
+        path   : its key.
+        asset  : as written.
+        assets : lines of the portfolio.
+        """
+        if asset not in assets:
+            self.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
 
     # -- questions ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foundation.arguments import did_you_mean
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, freeze_fields
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -45,8 +45,8 @@ class Account:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        object.__setattr__(self, "units", frozen(np.asarray(self.units, dtype=float)))
-        object.__setattr__(self, "prefers", frozen(np.asarray(self.prefers, dtype=bool)))
+        freeze_fields(self, "units")
+        freeze_fields(self, "prefers", dtype=bool)
 
 
 def read_accounts(
@@ -129,7 +129,7 @@ def _account(
     if not isinstance(prefers, list):
         document.refuse((*path, "prefers"), "not a list of lines", prefers, "Write [AGG, TLT], or leave it out.")
     for asset in prefers:
-        _check_line(document, (*path, "prefers"), asset, assets)
+        document.check_line((*path, "prefers"), asset, assets)
     return Account(name, number, kind == KINDS[0], held, 0.0, np.isin(assets, prefers), balances)
 
 
@@ -138,7 +138,7 @@ def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: Fa
     units = np.zeros(len(assets))
     for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
         with faults:
-            _check_line(document, (*path, "shares", asset), asset, assets)
+            document.check_line((*path, "shares", asset), asset, assets)
             units[assets.index(asset)] = document.number(*path, "shares", asset, at_least=0.0)
     return units
 
@@ -183,11 +183,6 @@ def _valued(
         found.append(replace(account, cash=cash, balances=account.balances if several else {}))
     faults.end()
     return tuple(found)
-
-
-def _check_line(document: Document, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
-    if asset not in assets:
-        document.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
 
 
 def _check_numbers(document: Document, accounts: Sequence[Account]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST, SMALLEST
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
@@ -43,8 +43,7 @@ class Prices:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        object.__setattr__(self, "per_unit", frozen(self.per_unit))
-        object.__setattr__(self, "days", frozen(self.days))
+        freeze_fields(self, "per_unit", "days", dtype=None)
 
     def of(self, asset: str) -> float:
         """The price of a line, currency per unit, NaN where it has none."""

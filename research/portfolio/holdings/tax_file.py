@@ -254,13 +254,8 @@ def _by_line(document: Document, key: str, assets: Sequence[str]) -> Iterator[tu
     """The lines under a key of `tax`, each with the path of its value."""
     for asset in document.mapping("tax", key) if document.has("tax", key) else ():
         path = ("tax", key, asset)
-        _check_line(document, path, asset, assets)
+        document.check_line(path, asset, assets)
         yield asset, path
-
-
-def _check_line(document: Document, path: KeyPath, asset: str, assets: Sequence[str]) -> None:
-    if asset not in assets:
-        document.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
 
 
 # -- settings --------------------------------------------------------------------------------------------------------

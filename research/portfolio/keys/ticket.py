@@ -156,8 +156,7 @@ def _by_line(document: Document, assets: tuple[str, ...]) -> dict[str, int]:
     path = ("ticket", "settlement_days_by_line")
     named = document.mapping(*path) if document.has(*path) else {}
     for asset in named:
-        if asset not in assets:
-            document.refuse((*path, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+        document.check_line((*path, asset), asset, assets)
     return {asset: _settlement(document, (*path, asset)) for asset in named}
 
 
@@ -165,8 +164,7 @@ def _of_lines(document: Document, key: str, assets: tuple[str, ...], known: tupl
     """Words by line, each one of the known where these are given."""
     found = {}
     for asset in document.mapping("ticket", key) if document.has("ticket", key) else {}:
-        if asset not in assets:
-            document.refuse(("ticket", key, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+        document.check_line(("ticket", key, asset), asset, assets)
         found[asset] = word = document.text("ticket", key, asset)
         if known and word not in known:
             document.refuse(("ticket", key, asset), "unknown", word, did_you_mean(word, known))
@@ -180,8 +178,7 @@ def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:
     found = {asset: document.text(*path, asset) for asset in document.mapping(*path)}
     owners: dict[str, str] = {}
     for asset in (*found, *(asset for asset in assets if asset not in found)):
-        if asset not in assets:
-            document.refuse((*path, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+        document.check_line((*path, asset), asset, assets)
         symbol = found.get(asset, asset)
         if symbol in owners:
             fix = "Give each line its own symbol."

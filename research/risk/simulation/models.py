@@ -47,8 +47,12 @@ class Model(Protocol):
         seed   : of the random numbers.
         first  : number of the first path.
         Raises : ConfigError for a number out of range.
+
+        A return is as exact as its growth factor, to 1e-16 of the holding.
         """
-        ...
+        found = self.growths(paths, days, seed, first)
+        found -= 1.0
+        return found
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns, computed before `returns`; arguments as in `returns`.
@@ -59,7 +63,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class GBM:
+class GBM(Model):
     """Geometric Brownian motion: dS_i / S_i = mean_i dt + dB_i, where the dB_i covary by covariance_ij dt.
 
     mean             : (n,) growth a year.
@@ -86,13 +90,6 @@ class GBM:
         """(n,) drift of the log return of a step, and (n, n) the matrix that mixes its normals."""
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of GBM")
 
-    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        return _less_one(self.growths(paths, days, seed, first))
-
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
 
@@ -108,7 +105,7 @@ class GBM:
 
 
 @dataclass(frozen=True, eq=False)
-class MertonJumps:
+class MertonJumps(Model):
     """Geometric Brownian motion with jumps at random times, which all lines share.
 
     mean             : (n,) growth a year, jumps included.
@@ -157,13 +154,6 @@ class MertonJumps:
         volatility, root = taken_apart(self.jump_covariance, "jump_covariance of MertonJumps")
         return root * volatility
 
-    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        return _less_one(self.growths(paths, days, seed, first))
-
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
 
@@ -184,7 +174,7 @@ class MertonJumps:
 
 
 @dataclass(frozen=True, eq=False)
-class RegimeSwitching:
+class RegimeSwitching(Model):
     """Geometric Brownian motion whose mean and covariance depend on a regime, a Markov chain that moves once a step.
 
     means            : (K, n) growth a year in each regime.
@@ -245,13 +235,6 @@ class RegimeSwitching:
         chain: Rows = _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
         return chain
 
-    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        return _less_one(self.growths(paths, days, seed, first))
-
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
 
@@ -269,7 +252,7 @@ class RegimeSwitching:
 
 
 @dataclass(frozen=True, eq=False)
-class Garch:
+class Garch(Model):
     """Returns whose variances follow GARCH(1,1), each line its own, with constant conditional correlations.
 
     mean             : (n,) growth a year.
@@ -323,13 +306,6 @@ class Garch:
         volatility, root = taken_apart(self.covariance, "covariance of Garch")
         return volatility**2 / self.periods_per_year, root
 
-    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        return _less_one(self.growths(paths, days, seed, first))
-
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
 
@@ -347,7 +323,7 @@ class Garch:
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticVolatility:
+class StochasticVolatility(Model):
     """Normal returns whose variances all rise and fall together, by a factor that moves slowly.
 
     mean             : (n,) growth a year.
@@ -383,13 +359,6 @@ class StochasticVolatility:
         """(n,) growth less variance of a step, and (n, n) the matrix that mixes its normals, at a factor of 1."""
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of StochasticVolatility")
 
-    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        return _less_one(self.growths(paths, days, seed, first))
-
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
 
@@ -424,15 +393,6 @@ def _grown(write: Write, paths: int, days: int, n: int, seed: int, first: int) -
         write(first + k, normals, out[k])
         np.exp(out[k], out=out[k])
     return out
-
-
-def _less_one(growths: Array) -> Array:
-    """Turn growth factors into simple returns, in place.
-
-    A return is as exact as its growth factor, to 1e-16 of the holding.
-    """
-    growths -= 1.0
-    return growths
 
 
 def _diffusion(mean: Array, covariance: Array, periods_per_year: float, name: str) -> tuple[Array, Array]:

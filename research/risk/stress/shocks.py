@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foundation.arguments import is_number, shown
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, freeze_fields
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
 from research.market.market import Past
@@ -90,8 +90,7 @@ class Moved:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("returns", "stated", "unknown", "bounded"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name))))
+        freeze_fields(self, "returns", "stated", "unknown", "bounded", dtype=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +114,7 @@ class ShockEffect:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("lines", "weights"):
-            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+        freeze_fields(self, "lines", "weights")
 
     @property
     def name(self) -> str:

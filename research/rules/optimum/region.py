@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, freeze_fields, frozen
 from foundation.compiled import inlined, linked
 from foundation.tolerances import DESTINATION, TRIGGER
 
@@ -84,8 +84,7 @@ class Region:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("target", "cost", "values", "advantage"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self, "target", "cost", "values", "advantage", dtype=None)
         for name in ("axes", "lower", "upper"):
             object.__setattr__(self, name, tuple(frozen(array) for array in getattr(self, name)))
 

@@ -13,7 +13,7 @@ from backtests.evaluation.policy_risk import PolicyRisk
 from research.portfolio import load_portfolio
 from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk import beta
-from research.risk.rolling_beta import rolling_beta
+from research.risk.rolling import rolling_beta
 
 FILE, NAMES = "data/portfolios/global_multi_asset.yaml", ["never", "quarterly", "threshold"]
 BENCHMARKS: dict[str, object] = {"the target": None, "a policy": "monthly", "a line": "SPY", "none": "none"}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints, CVaRLimit, Exposure, Group, Most
 from research.market import Market, instruments_table, with_facts
 

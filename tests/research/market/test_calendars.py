@@ -412,8 +412,8 @@ def test_day_of_an_exchange_is_that_of_its_time_zone(instant: str, calendar: str
 ASKS = """
 import sys
 from pathlib import Path
-from research.market import calendars, session_cache
-session_cache.FOLDER = Path(sys.argv[1])
+from research.market import calendars
+calendars.FOLDER = Path(sys.argv[1])
 exec(sys.argv[2])
 found = calendars.sessions(*calendars.np.array(["2001-09-03", "2001-09-21"], dtype="M8[D]"), "XNYS")
 now = calendars.datetime.fromisoformat("2001-09-12T02:00:00+00:00")

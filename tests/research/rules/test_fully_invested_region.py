@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from backtests.laboratory.optimal_region import region_losses
+from backtests.laboratory.learned.known_optimum import region_losses
 from backtests.laboratory.simulate import Laboratory, play
 from foundation.errors import ConfigError
 from research.accounting import Costs

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from browser import Elements, check_page
 
-from backtests.sheets.pages.real_markets import study_html, study_pictures, study_sheet, write_study_sheet
+from backtests.sheets.pages.real_markets import study_html, study_sheet, write_study_sheet
+from backtests.sheets.parts import sheet_pictures
 from backtests.studies.real_markets import KEPT, KEPT_EXPOSURE, Study
 from backtests.studies.real_markets.findings import CHOSEN, ratios, sentences
 
@@ -40,7 +41,7 @@ def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, sh
     (results,) = sheet["sections"][0]["parts"]
     (row,) = [row["cells"] for row in results["rows"] if row["cells"][0] == "gradient"]
     assert row[1].startswith(f"{found['ratio']:.2f} [{found['lower']:.2f}, {found['upper']:.2f}]")
-    drawn = study_pictures(sheet)[0]
+    drawn = sheet_pictures(sheet)[0]
     assert drawn.title == f"gradient over {CHOSEN}"
     assert f"below 1 in {found['lower_in']:.0f} of {found['cases']:.0f}" in drawn.caption
 

@@ -1,10 +1,10 @@
-"""Pictures of what a network used: every variable and step is named with its share, the most used first."""
+"""Pictures of what a network used: every variable is named with its share, the most used first."""
 
 import re
 
 import pandas as pd
 
-from backtests.sheets.pictures.networks import attention_picture, importance_picture
+from backtests.sheets.pictures.networks import importance_picture
 
 IMPORTANCE = pd.DataFrame(
     {
@@ -23,10 +23,3 @@ def test_variables_stand_with_their_shares_the_most_used_of_the_past_first() -> 
     )
     assert found.data["variable"].tolist() == ["momentum", "cash", "season_sine", "season_cosine"]
     assert {"momentum", "cash", "season_sine"} <= set(re.findall(r">([^<>]+)</text>", found.wide))
-
-
-def test_attention_is_drawn_by_steps_back() -> None:
-    found = attention_picture(pd.Series([0.2, 0.3, 0.5], pd.Index([3, 2, 1], name="steps back"), name="attention"))
-    assert "The most, 50.0\u202f%, goes to step 1 back" in found.caption
-    assert found.alt == "Attention, %, by steps back: 3: 20.0, 2: 30.0, 1: 50.0."
-    assert found.data.columns.tolist() == ["steps back", "share"]

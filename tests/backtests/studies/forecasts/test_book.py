@@ -13,7 +13,6 @@ from backtests.studies.forecasts.book import (
     enter,
     entries,
     entry_of,
-    frame_of,
     model_of,
     write_card,
 )
@@ -44,9 +43,9 @@ def test_what_is_entered_is_read_back_to_the_bit_once(market: Market) -> None:
     assert entries(model_of(FORECAST), market) == made
     assert entries(model_of(Estimated(window=61)), market) == []
     found = FORECAST.predict(market.past(market.row(days[1]))).over(HORIZON)
-    frame = frame_of(made).set_index(["date", "line"]).loc[days[1]]
-    np.testing.assert_array_equal(frame["mean"], found.mean)
-    np.testing.assert_array_equal(frame["deviation"], found.volatility)
+    mean, deviation = zip(*(made[1].lines[line] for line in found.assets), strict=True)
+    np.testing.assert_array_equal(mean, found.mean)
+    np.testing.assert_array_equal(deviation, found.volatility)
 
 
 def test_the_book_is_what_a_walk_forward_over_later_days_says(market: Market) -> None:

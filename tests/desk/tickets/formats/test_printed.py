@@ -12,9 +12,9 @@ from drawn_lists import drawn_list
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.commands.print_page import write_pdf
 from desk.tickets.formats import printed
 from desk.tickets.ticket import HeldLine, Ticket, make_ticket
-from foundation.paper.pdf import write_pdf
 from research.orders import Request, trade_list
 from research.orders.content import DISCLAIMER
 from research.portfolio import load_portfolio

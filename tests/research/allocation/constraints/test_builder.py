@@ -8,7 +8,7 @@ import pytest
 
 from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import (
     Bounds,
     Cardinality,

@@ -10,8 +10,8 @@ from scipy.optimize import linprog
 from foundation.arrays import Array
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.feasibility import Conflict, Mend, Room, conflict, room
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exposure, Group, Most
 
 

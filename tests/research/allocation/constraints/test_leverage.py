@@ -7,8 +7,8 @@ import pytest
 
 from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import (

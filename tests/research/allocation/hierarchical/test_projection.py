@@ -19,8 +19,8 @@ from research.allocation.constraints import (
     TrackingErrorLimit,
 )
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
-from research.allocation.hierarchical.projection import nearest
+from research.allocation.constraints.lookup import Known
+from research.allocation.hierarchical.model import nearest
 
 MODELS = (HRP, HERC, NCO, Schur)
 

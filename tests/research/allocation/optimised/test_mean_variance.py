@@ -7,7 +7,7 @@ import pytest
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import MeanVariance, NotSolvedError, target_path
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import (
     Bounds,

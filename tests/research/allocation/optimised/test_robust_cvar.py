@@ -7,7 +7,7 @@ import pytest
 from foundation.errors import ConfigError, DataError
 from research.allocation import RobustCVaR
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.optimised.robust_cvar import robust_cvar
 

@@ -8,7 +8,7 @@ import pytest
 from research.allocation import MaximumDiversification
 from research.allocation.constraints import branch
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Cardinality, Constraints
 from research.allocation.constraints.roots import root_of

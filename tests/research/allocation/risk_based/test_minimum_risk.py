@@ -8,7 +8,7 @@ from scipy.special import logsumexp, softmax
 from foundation.errors import ConfigError, DataError
 from research.allocation import MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.risk_based.risks import RISKS, risk_of

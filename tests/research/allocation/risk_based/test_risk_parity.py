@@ -6,7 +6,7 @@ import pytest
 from foundation.errors import ConfigError
 from research.allocation import NotSolvedError, RiskParity, target_path
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exclusions, Group
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.budgets import shares

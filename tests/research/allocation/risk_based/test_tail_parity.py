@@ -6,7 +6,7 @@ import pytest
 from foundation.errors import ConfigError, DataError
 from research.allocation import NotSolvedError, TailParity
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.known import Known
+from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import risk_of

@@ -1,7 +1,7 @@
 """What an allocation scales or combines is found at any depth."""
 
 from research.allocation import HRP, Average, ConstantExposure, EqualWeights, Shrunk
-from research.allocation.nested import each_of
+from research.allocation.wrapper import each_of
 
 
 def test_each_is_found_once_from_the_outside_in():

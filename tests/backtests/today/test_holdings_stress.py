@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.today.held_episodes import HeldEpisode, held_episodes, held_through
-from backtests.today.holdings_stress import holdings_stress
+from backtests.today.holdings_stress import HeldEpisode, held_episodes, held_through, holdings_stress
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.stress.episodes import Episode
 

@@ -10,7 +10,7 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
 from backtests.inference.estimates import Estimate, NotAvailable
-from backtests.inference.slow_figures import SLOW, slow_figures
+from backtests.inference.intervals import SLOW, slow_figures
 from backtests.inference.slow_waves import WAVES, wave_error
 from research.accounting import Costs
 from research.allocation import FixedWeights

@@ -6,9 +6,9 @@ import pytest
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import ConeProgramme
-from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
-from research.allocation.constraints.perspective import perspective
+from research.allocation.constraints.lookup import Known
+from research.allocation.constraints.optimum import perspective
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints
 from research.allocation.constraints.roots import root_of

@@ -18,9 +18,9 @@ from faults import alive, children
 import backtests.sweeps.run as sweeping
 from backtests.runs import tasks
 from backtests.runs.sent_markets import packed
-from backtests.sweeps import Axes, Plan, Setup, Strategic, executors, sweep
-from backtests.sweeps.executors import run_all
+from backtests.sweeps import Axes, Plan, Setup, Strategic, sweep
 from backtests.sweeps.plan import Part
+from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
 from backtests.sweeps.store import write_chunk
@@ -74,7 +74,7 @@ def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
 
 
 def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
-    assert executors.compiled(made)
+    assert sweeping.compiled(made)
     assert bits(run_all(made, PARTS, run_part, workers=2)) == alone
 
 
@@ -90,7 +90,7 @@ def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:
             return super().decide(view)
 
     plan = Plan([Unknown(setup.strategic, 0.01), Unknown(setup.strategic, 0.02)], [1.0, 2.0])
-    assert not executors.compiled(prepare_sweep(setup, plan))
+    assert not sweeping.compiled(prepare_sweep(setup, plan))
     one, two = (sweep(setup, plan, workers=w, progress=False).table for w in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
@@ -180,7 +180,7 @@ def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
             leaving.sync(leaving.workers[0].close)
             return packed(record)
 
-        monkeypatch.setattr(executors, "packed", and_leave)
+        monkeypatch.setattr(sweeping, "packed", and_leave)
         with pytest.raises(ConfigError, match=r"lost its workers.*no workers are left.*to resume"):
             bits(run_all(made, PARTS, run_part, cluster=leaving.scheduler_address))
 

@@ -1,4 +1,4 @@
-"""Pages as PDF: whole, with header, numbers and outline; and a sentence where no browser can print."""
+"""Pages printed as PDF: whole, with header, numbers and outline; and a sentence where no browser can print."""
 
 import re
 import zlib
@@ -15,9 +15,8 @@ from backtests.sheets.parts import table
 from backtests.sheets.render import render
 from desk.commands import report
 from desk.commands.made import Made
-from desk.commands.print_page import print_page
+from desk.commands.print_page import GIVEN, browser, print_page, write_pdf
 from foundation.errors import ConfigError, DataError
-from foundation.paper.pdf import GIVEN, browser, write_pdf
 from foundation.paper.render import Running, css_string
 
 TABLE = table(

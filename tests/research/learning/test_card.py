@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from research.learning.importance import importance
+from research.learning.card import importance
 from research.learning.worlds.rollouts import action_function
 from research.rules.networks.features import SHARED
 from research.rules.networks.policy_network import network
