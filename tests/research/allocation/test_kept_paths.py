@@ -19,7 +19,7 @@ from research.allocation import (
     target_path,
 )
 from research.allocation.kept_paths import settings_of
-from research.forecast import Estimated
+from research.forecast import Estimated, MarketCap
 
 HELD = VolatilityTarget(MeanVariance(forecast=Estimated(window=60), upper={"A00": 0.3, "A01": 0.5}), 0.1, lookback=20)
 
@@ -117,3 +117,8 @@ def test_what_its_settings_do_not_determine_or_what_costs_nothing_is_not_kept(no
 def test_a_folder_that_cannot_be_written_costs_only_the_time(noisy, tmp_path):
     (tmp_path / "file").write_text("")
     assert same(kept_target_path(HELD, noisy, 70, tmp_path / "file" / "below"), target_path(HELD, noisy, 70))
+
+
+def test_a_forecast_keeps_the_name_that_entries_of_forecast_books_have() -> None:
+    """Books were written when the module was `research.forecast.equilibrium`."""
+    assert settings_of(MarketCap())[0] == "research.forecast.equilibrium.MarketCap"
