@@ -45,11 +45,8 @@ MASKS = (
     (re.compile(r"\b[\d,]+ days ago"), "N days ago"),
     (re.compile(r'"code": "[^"]*"'), '"code": CODE'),
     (re.compile(r"\bcode [0-9a-f]{12}(?:\+[0-9a-f]+)?"), "code CODE"),
-    (
-        re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"trades.csv"|"sha256"|"hash"): "[0-9a-f]{64}"'),
-        (re.compile(r"(?m),[0-9a-f]{16}$"), ",LIST"),
-        r"\1: HASH",
-    ),  # of a run's name, too
+    (re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"trades.csv"|"sha256"|"hash"): "[0-9a-f]{64}"'), r"\1: HASH"),
+    (re.compile(r"(?m),[0-9a-f]{16}$"), ",LIST"),
 )
 
 

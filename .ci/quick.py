@@ -39,6 +39,7 @@ def tests_of(changed: set[Path]) -> list[Path]:
     names = {
         ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in changed if path.parts[0] in CODE
     }
+    names |= {path.stem for path in changed if path.parent == Path("tests")}  # what several tests share
     beside = {Path("tests", *path.parts[:-1], f"test_{path.name}") for path in changed}
     tests = [path.relative_to(ROOT) for path in sorted(ROOT.glob("tests/**/test_*.py"))]
     near = [path for path in tests if path in changed or path in beside]
@@ -51,7 +52,7 @@ def main() -> int:
     found = tests_of(changed)
     doctests = sorted(path for path in changed if path.parts[0] in CODE)
     if not found and not doctests:
-        print("No Python file differs from the last commit: nothing to run.")
+        print("No test imports what was edited." if changed else "No Python file differs from the last commit.")
         return 0
     if len(found) > MOST:
         print(f"{len(found)} test files import what was edited: the first {MOST}, and the rest with `make test`.")

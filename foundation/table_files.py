@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ DELIMITERS = (",", ";", "\t", "|")
 QUOTED = 60  # characters of a file that a message quotes
 LAYOUT = frozenset("\t\r\n")  # the characters without a sign that a table may have
 FOREIGN = (b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0")  # how workbooks and PDFs begin
-EMPTY = frozenset(("", "-", "--", "---", "–", "—", "n/a", "na", "#n/a", "null", "none"))  # what says that there is none
+EMPTY = frozenset(("", "-", "--", "---", "–", "—", "n/a", "#n/a", "null", "none"))  # what says that there is none
+NO_NUMBER = "na"  # the same in place of a number; NA is a ticker, too
 BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
 FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text, as by an apostrophe before it
 UNIT = re.compile(r"US\$|[$€£¥₹]|\b[A-Z]{3}\b")  # beside a number
@@ -203,12 +205,15 @@ def number(text: str, decimal: str = ".") -> Number | None:
     >>> number("($1,234.50)"), number("-12,5 EUR", ","), number("--")
     (Number(value=-1234.5, unit='$'), Number(value=-12.5, unit='EUR'), None)
     """
-    if not (text := cell_text(text)):
+    text = cell_text(text)
+    if not text or text.casefold() == NO_NUMBER:
         return None
     negative, unit, digits = _parts(text)
     if not STYLES[decimal].fullmatch(digits):
         raise ValueError(text)
     value = float(re.sub(rf"[^0-9{decimal}eE+-]", "", digits).replace(decimal, "."))
+    if not isfinite(value):
+        raise ValueError(text)
     return Number(-value if negative else value, unit)
 
 

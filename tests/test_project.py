@@ -224,6 +224,12 @@ def test_walls_between_the_rooms_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_research_asks_no_clock() -> None:
+    """A contract forbids sockets and `time`; dates it may reckon with, and not ask for."""
+    asks = re.compile(r"\.(?:now|today|utcnow)\(")
+    assert [path.name for path in (ROOT / "research").rglob("*.py") if asks.search(path.read_text())] == []
+
+
 def test_command_line_helps_without_loading_anything_heavy() -> None:
     script = (
         "import sys\n"

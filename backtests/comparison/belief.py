@@ -6,9 +6,10 @@ for them (`python -m benchmarks.theory`). The test is the likelihood: the logari
 variance err by their slowest waves (`backtests.inference.slow_waves`), together as the sums of months do. A few tests
 lose most, so one test's logarithm is below that of the expected J, by as much as in simulated tests.
 
-Each policy is believed by its own theory and test, so that no other policy beside it changes its loss. Draws are
-shared, so that differences of two are known as well as the two are alike. Taking what the test shows of one policy as
-news of the others loses more: regrets in `benchmarks.decisions` are then up to a third larger.
+Each policy is believed by its own theory and test, so that no other policy beside it changes its loss; only a rule of
+which no test is simulated is moved as those are that have one. Draws are shared, so that differences of two are known
+as well as the two are alike. Taking what the test shows of one policy as news of the others loses more: regrets in
+`benchmarks.decisions` are then up to a third larger.
 """
 
 import math
@@ -20,7 +21,7 @@ import numpy as np
 from backtests.comparison.simulated_tests import SMALLEST, SimulatedTests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
-from backtests.inference.slow_waves import MONTH, WAVES, SlowMeans
+from backtests.inference.slow_waves import MONTH, SPANS, WAVES, SlowMeans
 from foundation.arrays import Array, Mask
 from research.risk.measures import BPS
 
@@ -101,14 +102,16 @@ def belief(
     if tests is not None and variance > 0.0:
         known = [name for name in terms.names if name in tests.names]
         of, of_tests = ([names.index(name) for name in known] for names in (terms.names, tests.names))
-        expected, skew, left = (each[..., of_tests] for each in tests.expected(variance, tracking_penalty, costs))
+        expected, skew, left = tests.expected(variance, tracking_penalty, costs)
+        usual = skew.mean()  # of all simulated policies, whichever are compared
+        expected, skew, left = (each[..., of_tests] for each in (expected, skew, left))
         left = left * (SPREAD * math.sqrt(tests.years / YEARS))
         mean[of], apart[:, of], spread[of] = expected, _normal(len(left)) @ left, np.sqrt((left**2).sum(axis=0))
-        lift = np.full(count, skew.mean())  # of policies that no test was simulated of, as of the others
+        lift = np.full(count, usual)  # of policies that no test was simulated of
         lift[of] = skew
         measured += lift
     slow = SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity)
-    months = slow.sums(MONTH)
+    months = slow.sums(min(MONTH, max(len(losses) // SPANS, 1)))
     scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, DRAWS)), STEEPEST)[:, None]
     # A draw from the prior moved toward the test by the gain that the test's errors leave it (Matheron's rule).
     drawn, errors = mean + apart, scales * slow.errors

@@ -284,13 +284,16 @@ def _gain(told: Told, best: str) -> str:
         "days and orders": _work_priced(told, made.now) - _work_priced(told, made.policy),
     }
     parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
+    sure = min((n for n, one in made.candidates.items() if one.better >= SURE), key=lambda n: made.candidates[n].loss)
     why = ""
-    if best != made.policy:
-        why = f" {made.policy} asks for the least work of those within the margin of {best}."
+    if best != sure:
+        why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
+    if sure != made.policy:
+        why += f" {made.policy} asks for the least work of those within the margin of {sure}."
     return (
         f"{made.now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
         f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, made.policy)} "
-        f"This test showed {listed(parts)}: only costs are cash."
+        + (f"This test showed {listed(parts)}: only costs are cash." if parts else "This test showed no difference.")
     )
 
 

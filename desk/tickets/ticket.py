@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -361,13 +360,6 @@ def _check_limits(orders: Sequence[Order]) -> None:
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
-
-
-def _cell(value: Any) -> str | float | None:
-    """A cell of a table as text, a number to 15 significant digits, or None."""
-    if isinstance(value, Real):
-        return number(float(value))
-    return None if value is None or value is pd.NaT else str(value)
 
 
 def _weight(value: float) -> float:

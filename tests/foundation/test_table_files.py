@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
-from foundation.table_files import QUOTED, fault, is_below, iso_day, number, plain_number, quoted, read_bytes, read_text
+from foundation.table_files import (
+    QUOTED,
+    cell_text,
+    fault,
+    is_below,
+    iso_day,
+    number,
+    plain_number,
+    quoted,
+    read_bytes,
+    read_text,
+)
 
 TEXT = "a,b\nSociété,1\n"
 
@@ -125,3 +136,11 @@ def test_a_path_is_below_a_folder_wherever_its_links_lead(tmp_path: Path) -> Non
     assert is_below(tmp_path / "a.yaml", inside, tmp_path)
     for path in (inside / "../a.yaml", inside / "away/a.yaml", Path("/etc/passwd"), inside / "a\0b"):
         assert not is_below(path, inside)
+
+
+def test_na_is_no_number_and_may_be_a_ticker() -> None:
+    """National Bank of Canada trades as NA."""
+    assert cell_text("NA") == "NA"
+    assert number("NA") is None
+    with pytest.raises(ValueError, match="1e999"):
+        number("1e999")

@@ -182,7 +182,7 @@ def stability(
     changes = (
         Change(HALVES, on(parts), made.policy),
         Change(YEARS, on(years), made.policy),
-        *_played_again(portfolio, quick, asked.tests),
+        *(_played_again(portfolio, quick, asked.tests) if {made.policy, made.now or made.policy} <= {*quick} else ()),
     )
     return Stability(
         made.policy,

@@ -82,6 +82,8 @@ def branch(problem: LotProblem, start: Array, enough: float = NO_GAIN) -> tuple[
     enough  : the gap that is none, fraction of NAV.
     """
     of, best = Branch.of(problem), start.copy()
+    if not len(of.relaxed.lines):  # no line can trade a whole lot: there is one way
+        return best, problem.objective(best)
     bound = best_below(of, best)
     if problem.objective(best) - bound > enough:  # where limits leave cash above its point, it is dear from the start
         of.relaxed.prices[:] = 0.0

@@ -118,3 +118,20 @@ def test_the_same_trades_are_believed_alike_whether_or_not_they_could_be_simulat
 def test_a_market_that_stood_still_says_nothing_of_other_volatilities() -> None:
     draws = belief(measured((2.0, 4.0), 1e-6, variance=0.0), simulated((9.0, 9.0), 0.3), PENALTY, volatility=0.1)
     assert np.log(draws).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]), abs=1e-3)
+
+
+def test_rules_of_which_none_was_simulated_have_losses_where_others_beside_them_were() -> None:
+    """They are moved by the mean correction of all simulated tests, whichever policies are compared."""
+    both = measured((2.0, 4.0), 1e-6)
+    own = belief(
+        DailyTerms(("mine", "own"), both.cost, both.squares, both.market, 252.0), simulated((9.0, 9.0), 0.3), 5.0
+    )
+    assert np.log(own).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]) + 0.3**2 / 2.0, abs=0.005)
+
+
+def test_a_test_of_few_rows_errs_as_one_of_many_with_the_same_waves() -> None:
+    """Thirty rows have one month and no second: their sums are over fewer rows."""
+    few = measured((2.0, 4.0), 0.5, days=30)
+    many = measured_as((2.0, 4.0), np.repeat(few.cost / [2.0, 4.0], 84, axis=0), 0.01)
+    one, other = (np.log(belief(each, None, PENALTY)).std(axis=0) for each in (few, many))
+    assert one == pytest.approx(other, rel=0.1)

@@ -113,3 +113,17 @@ def test_lots_do_not_depend_on_the_order_of_lines() -> None:
     again, same = branch(mixed, start[order])
     assert again.tolist() == found[order].tolist()
     assert same == pytest.approx(bound, abs=1e-12)
+
+
+def test_where_no_line_can_trade_a_whole_lot_nothing_is_searched() -> None:
+    """0.4 units of which half are to be sold, in lots of one, beside a line that stays."""
+    yes, terms = np.ones(2, dtype=bool), Costs.bps(2).cost_parameters()._replace(tax=0.0, minimum_trade=0.0)
+    limits = OrderLimits(reserve=0.0, adverse_move=0.0)
+    position = Position(
+        np.array([0.4, 10.0]), np.array([500.0, 100.0]), np.ones(2), yes, yes, 0.0, 0.0, terms, 0, limits
+    )
+    goal = np.array([100.0, 1_000.0])
+    problem = LotProblem(position, goal, np.array([-1.0, 0.0]), goal - np.inf, goal + np.inf, 0.0, goal + np.inf)
+    found, bound = branch(problem, np.zeros(2))
+    assert found.tolist() == [0.0, 0.0]
+    assert bound == problem.objective(found)
