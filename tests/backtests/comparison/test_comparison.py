@@ -12,6 +12,7 @@ from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.comparison.verdict import Told, cause_words, verdict_of
 from foundation.errors import ConfigError, PolicyError
+from research.learning import GradientSettings
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -272,7 +273,8 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     assert again.tuned is not None
     assert tuned.policy == again.policy
     assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
-    learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
+    little = GradientSettings(worlds=32, decisions=26)
+    learned = replace(desk.policies["rl"], steps=1_000, seeds=(1,), gradient=little)
     one, two = (fit("rl", d, spec=learned, retrain=True).training for d in (desk, other))
     assert one is not None
     assert two is not None

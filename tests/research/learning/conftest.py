@@ -13,7 +13,7 @@ from research.rules.networks.features import FeatureScaling
 
 WEIGHTS = {"SPY": 0.25, "QQQ": 0.08, "VEA": 0.16, "VWO": 0.08, "VNQ": 0.07, "AGG": 0.27, "GLD": 0.07, "BTC": 0.02}
 COSTS_BPS = [2.0, 2.0, 3.0, 4.0, 4.0, 2.0, 3.0, 20.0]
-QUICK = PPOSettings(worlds=32, rollout=8, batch=64, epochs=2)
+QUICK = PPOSettings(worlds=32, rollout=8, batch=64, epochs=2, hidden=8)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from joblib.externals.loky import ProcessPoolExecutor
 
 from foundation.errors import ConfigError, DataError
-from research.learning import LearnedPolicy, Training, train, untrained
+from research.learning import CrossEntropySettings, LearnedPolicy, PPOSettings, Training, train, untrained
 from research.learning.worlds.rollouts import action_function, closed_form, evaluate_targets
 from research.learning.worlds.training_days import training_days
 from research.market import load_market
@@ -41,20 +41,28 @@ def assert_same(one, other, seeds):
 # -- the same, to the bit --------------------------------------------------------------------------------------------
 
 
-def test_processes_side_by_side_learn_the_same_to_the_bit(training, spec, real, costs):
-    assert_same(training, train(spec, real, costs, PENALTY, YEAR, workers=2), spec.seeds)
+def test_processes_side_by_side_learn_the_same_to_the_bit_without_the_third_seed(training, spec, real, costs):
+    two = replace(spec, seeds=(1, 2))
+    beside = train(two, real, costs, PENALTY, YEAR, workers=2)
+    for seed in two.seeds:
+        for mine, theirs in zip(training.policies[seed].net, beside.policies[seed].net, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        card = training.policies[seed].card
+        assert beside.policies[seed].card == card | {"settings": card["settings"] | {"seeds": [1, 2]}}
+        assert beside.losses[seed] == training.losses[seed]
 
 
-def test_a_seed_learns_the_same_without_the_others_and_elsewhere(training, spec, real, costs):
-    alone = replace(spec, seeds=(2,))
+def test_an_executor_learns_the_same_elsewhere(spec, real, costs):
+    """With the learner that is the quickest to start."""
+    little = CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8)
+    spec, told = replace(spec, seeds=(2,), learner="cross_entropy", ppo=PPOSettings(), cross_entropy=little), []
+    here = train(spec, real, costs, PENALTY, YEAR, workers=1)
     with ProcessPoolExecutor(max_workers=1) as executor:
-        told = []
-        again = train(
-            alone, real, costs, PENALTY, YEAR, executor=executor, progress=lambda *progress: told.append(progress)
+        there = train(
+            spec, real, costs, PENALTY, YEAR, executor=executor, progress=lambda *progress: told.append(progress)
         )
     assert told == [(spec.whole_steps, spec.whole_steps)]
-    for mine, theirs in zip(training.policies[2].net, again.policy.net, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    assert_same(here, there, spec.seeds)
 
 
 def test_threads_are_refused_since_they_would_share_what_is_drawn(spec, real, costs):

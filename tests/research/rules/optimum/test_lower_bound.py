@@ -74,7 +74,7 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
     target, mean, covariance, cost, penalty, interval = drawn(5, whole=True)
     bound, n = lower_bound(target, mean, covariance, cost, penalty, interval), len(target)
     rng = np.random.default_rng(3)
-    shocks = rng.normal(size=(200_000, n))
+    shocks = rng.normal(size=(50_000, n))
     shocks = np.concatenate([shocks, -shocks]) @ np.linalg.cholesky(covariance * interval).T
     growth = np.exp((mean - 0.5 * np.diag(covariance)) * interval + shocks)
     others = [np.delete(target, i) / (1.0 - target[i]) for i in range(n)]
@@ -99,7 +99,7 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
             for i, region in enumerate(regions)
         )
 
-    for _ in range(40):
+    for _ in range(20):
         gaps = 0.25 * target * rng.uniform(-1.0, 1.0, n)
         gaps -= target * gaps.sum()
         worth = (target + gaps) * growth
