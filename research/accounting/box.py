@@ -19,7 +19,7 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a ru
 
 
 class Lines(NamedTuple):
-    """What `place` moves.
+    """The lines that `place` moves into a box.
 
     lower   : (n,) lower bound of each line, fraction of NAV.
     upper   : (n,) upper bound of each line, fraction of NAV.

@@ -14,7 +14,12 @@ from research.market.liquidity import dollar_volume, volatility
 
 
 class Panel(NamedTuple):
-    """What a cost by the day is made of.  values : (T, n), NaN where not known.  shorter : how it is known earlier."""
+    """Values of a cost that depends on the day.
+
+    what    : name of the quantity.
+    values  : (T, n), NaN where not known.
+    shorter : how to make it known earlier, in words.
+    """
 
     what: str
     values: Array
@@ -26,7 +31,7 @@ def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[
 
     market      : T days of n lines.
     half_spread : (n,) or (T, n) fraction of notional.
-    model       : of impact, or None.
+    model       : model of impact, or None.
     Returns     : the panels, (T, n) each; lines without impact have 1 for mean volume and volatility.
     Raises      : DataError for a market without volumes.
     """
@@ -67,7 +72,7 @@ def on_each_day(
     market      : T days of n lines.
     first       : row from which closes need them; opens need them from the next one on.
     half_spread : (n,) or (T, n) fraction of notional.
-    model       : of impact, or None; without it the second array is (1, n), zeros.
+    model       : model of impact, or None; without it the second array is (1, n), zeros.
     at_open     : take what is known at the open of each day instead of its close.
     Raises      : DataError, naming asset, date, value and a day to start from, for what is not known of a line that
                   trades.

@@ -1,4 +1,4 @@
-"""What a policy sees at one close, and what it may answer: hold, or a box to trade into."""
+"""The information that a policy has at one close, and its possible answers: hold, or a box to trade into."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ PLAIN = {  # what a trigger says when no line is behind it
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a policy sees at one close.
+    """The information that a policy has at one close.
 
     past             : the market up to and including this close.
     target           : (n,) target in force today, fraction of NAV; cash is the rest.
@@ -45,7 +45,7 @@ class View:
     nav              : net asset value, currency.
     nav_history      : (d,) NAV at each of the d closes from the opening trade to today, currency.
     days_since_trade : sessions since the last booked trade, the opening trade included.
-    costs            : what trading and holding cost, up to today.
+    costs            : costs of trading and holding, up to today.
     unfinished       : true if the last trade went only a fraction of the way and the rule is asked again.
     reviewed         : true if a session of the rule's review schedule passed since the last trade: a desk that is not
                        asked daily catches up.
@@ -109,9 +109,9 @@ class Why:
     def sentence(self, names: Sequence[str], holds: bool = False, rule: str = "") -> str:
         """The reason in words.
 
-        names : of the lines, and of the groups if there are any.
-        holds : is it a reason to hold?
-        rule  : short name of the rule, for a decision of which it gave no reason.
+        names : names of the lines, and of the groups if there are any.
+        holds : true if it is a reason to hold.
+        rule  : short name of the rule, for a decision that the rule gave no reason for.
 
         A trigger that is not one of the workbench's own is a reason in the words of its rule, and stands as it is.
 
@@ -235,7 +235,7 @@ class Trade:
 
 @runtime_checkable
 class Policy(Protocol):
-    """When, how far and toward what to trade."""
+    """A rebalancing policy: it decides when, how far and toward what to trade."""
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or the box to trade into."""

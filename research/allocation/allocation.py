@@ -51,7 +51,7 @@ class Allocation(Protocol):
 
     @property
     def schedule(self) -> str:
-        """When a target is computed."""
+        """Schedule on which a target is computed."""
         ...
 
     @property
@@ -114,9 +114,9 @@ class TargetPath:
         return self.answers[self.row[t]]
 
     def remarks(self, first: int = 0, name: str = "") -> tuple[str, ...]:
-        """What a reader must judge of the targets in force from row `first` on: refits that fell back, and the like.
+        """Warnings about the targets in force from row `first` on: refits that fell back, and the like.
 
-        name : of whose refits they are, by default the allocation as it prints itself.
+        name : name of the allocation in the warnings; by default the allocation as it prints itself.
         """
         in_force = np.unique(self.row[first:])
         answers = [self.answers[k] for k in in_force[in_force >= 0]] if self.answers else []
@@ -145,11 +145,11 @@ class TargetPath:
 
 
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
-    """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
+    """The answer of an allocation: with its own reasons, or its weights alone; the weights are checked.
 
     A line that did not move within its window, such as one that was halted for a year, is left out, and a note says so.
-    allocation : asked.
-    past       : up to the day.
+    allocation : allocation that is asked.
+    past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
     Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
     """
@@ -245,9 +245,9 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
 def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
     """The answer of a refit at the close of `past`, or, where it has no solution, the weights of the one before it.
 
-    before : the answer before it, None for the first.
-    past   : up to the day of the refit.
-    refit  : of the past, and of the weights (n,) before it as `carried` gives them.
+    before : answer before it, None for the first.
+    past   : market up to the day of the refit.
+    refit  : function of the past, and of the weights (n,) before it as `carried` gives them.
     Raises : NotSolvedError where there is no solution, and no answer before.
     """
     previous = None if before is None else carried(before.weights, past)

@@ -67,7 +67,7 @@ class EstimatorAllocation(Following):
 
     @property
     def follows(self) -> bool:
-        """Does the estimator look at its previous weights?"""
+        """True if the estimator uses its previous weights."""
         return bool(getattr(self.estimator, "needs_previous_weights", False))
 
     @cached_property

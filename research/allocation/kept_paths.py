@@ -110,7 +110,7 @@ def _plain(value: object) -> Any:
 
 
 def _record(path: TargetPath) -> dict[str, Any]:
-    """What a path says beside its arrays, as JSON values."""
+    """The contents of a path beside its arrays, as JSON values."""
     answers = [
         {f.name: getattr(one, f.name) for f in fields(one) if f.name not in ("weights", "binding")}
         | {"seen": one.seen.isoformat(), "value": None if np.isnan(one.value) else one.value}

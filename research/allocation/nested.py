@@ -1,4 +1,4 @@
-"""What an allocation scales or combines: in its field `allocation`, or `allocations`."""
+"""The parts of an allocation that scales or combines others: its field `allocation`, or `allocations`."""
 
 from collections.abc import Iterator
 

@@ -16,7 +16,7 @@ MEANS: tuple[MeanName, ...] = ("historical", "ewma", "capm", "james_stein")
 def expected_returns(name: MeanName, returns: Array, cash: Array, half_life: float) -> Array:
     """Expected returns (k,) a period.
 
-    name      : of the estimator, one of `MEANS`:
+    name      : name of the estimator, one of `MEANS`:
                 historical   the arithmetic mean;
                 ewma         the mean with exponential weights (skfolio);
                 capm         cash plus beta times the excess return of the equally weighted lines (PyPortfolioOpt);

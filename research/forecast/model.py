@@ -22,7 +22,7 @@ Learned = TypeVar("Learned", covariant=True)
 
 
 class Fitted(Protocol):
-    """What a model learned: it forecasts on any day that is not before the last that it saw."""
+    """A fitted model: it forecasts on any day that is not before the last that it saw."""
 
     @property
     def seen(self) -> pd.Timestamp:
@@ -43,7 +43,7 @@ class Learner(Hashable, Protocol[Learned]):
         ...
 
     def fit(self, past: Past) -> Learned:
-        """What it learns from the past alone. Raises DataError where that is too little, or no fit is found."""
+        """The model fitted to the past alone. Raises DataError where that is too little, or no fit is found."""
         ...
 
 
@@ -165,7 +165,7 @@ def fit_rows(window: int, schedule: str, past: Past) -> Rows:
 
 @lru_cache(maxsize=FITS)
 def _fit(learner: Learner[Any], past: Past) -> Any:
-    """What a learner learns from a past, or the DataError that says why it learns nothing."""
+    """The result of fitting a learner to a past, or the DataError that says why there is none."""
     try:
         return learner.fit(past)
     except DataError as error:

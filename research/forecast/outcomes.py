@@ -1,4 +1,4 @@
-"""What came of forecasts: the return of each line over the horizon after a day, and its realised variance.
+"""The outcomes of forecasts: the return of each line over the horizon after a day, and its realised variance.
 
 An outcome that reaches beyond the last day is not known yet: NaN. So is that of a line that was not listed on the day.
 A line that leaves the market within the horizon counts with its delisting return, and returns nothing after it.

@@ -1,4 +1,4 @@
-"""What a forecast says on a day, computed once and never of a day that it has seen beyond."""
+"""The forecast of a day, computed once, and refused if it has seen a later day."""
 
 from functools import lru_cache
 

@@ -39,7 +39,7 @@ OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one lin
 def build(constraints: Constraints, known: Known) -> Limits:
     """All limits that the constraints mean on a day.
 
-    constraints : of the file.
+    constraints : constraints of the file.
     known       : names, facts, previous target and risk on the day.
     Raises      : ConfigError naming every line, column and word that the market does not have, and every fact that a
                   constraint needs and the day lacks.
@@ -97,7 +97,7 @@ class _Builder:
                 yield from self._weights("exclude", f"what is excluded ({who})", nothing, rows)
 
     def _every_line(self) -> Iterator[Limit]:
-        """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
+        """The stated bounds; on a side without one 0 or 1, with `gross` -gross or gross."""
         stated, gross = self.asked.every_line, self.asked.gross
         least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
         if stated is None or stated.least is None:

@@ -1,4 +1,4 @@
-"""What is known on a day that constraints are about: names, facts of the lines, the previous target, risk."""
+"""The data of a day that constraints need: names, facts of the lines, the previous target, risk."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from foundation.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the limits of a day depend on, besides the constraints.
+    """The data that the limits of a day depend on, besides the constraints.
 
-    assets     : n names, of the lines that may be held.
+    assets     : names of the n lines that may be held.
     columns    : name -> n words or numbers: asset class, sector, region, a score, anything.
-    covariance : (n, n) of returns a year; None where no constraint and no model needs it.
-    returns    : (T, n) of the window, a period; None likewise.
+    covariance : (n, n) covariance of returns a year; None where no constraint and no model needs it.
+    returns    : (T, n) returns of the window, a period; None likewise.
     previous   : (n,) target before this one, fraction of NAV; None on the first day.
     traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
     absent     : names of the market's other lines, which have no complete window today and are not held.

@@ -25,15 +25,15 @@ HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bou
 class Limit:
     """One side of a constraint, or an equation; all its rows are widened together.
 
-    key       : where it stands under `constraints`, such as "groups.us.most".
-    words     : what it says, such as "us (region us) is at most 30.00% of NAV".
+    key       : place under `constraints`, such as "groups.us.most".
+    words     : text, such as "us (region us) is at most 30.00% of NAV".
     rows      : block -> (k, size of the block); a block that is not named has zeros.
     lower     : (k,).
     upper     : (k,).
     bound     : the number in the file.
-    mend      : what to do to widen it, such as "raise the most of us"; "" where it cannot be widened.
-    unit      : of its bound: "of NAV", "a year", "lines", or of an exposure.
-    scale     : what one unit of NAV moves rows · x by at most: it makes limits of several units comparable.
+    mend      : change that widens it, such as "raise the most of us"; "" where it cannot be widened.
+    unit      : unit of its bound: "of NAV", "a year", "lines", or of an exposure.
+    scale     : largest change of rows · x per unit of NAV: it makes limits of several units comparable.
     firm      : its price, or its place in the order of giving way.
     root      : (r, n): the limit is |root · (weights - centre)| <= upper[0], and has no rows. Else None.
     centre    : (n,).
@@ -64,12 +64,12 @@ class Limit:
 
     @property
     def hard(self) -> bool:
-        """Is it kept always?"""
+        """True if it is always kept."""
         return not isfinite(self.price) and self.gives_way is None
 
     @property
     def raised(self) -> bool:
-        """Is it widened by raising its bound?"""
+        """True if raising its bound widens it."""
         return bool(np.isfinite(self.upper).any())
 
     @property
@@ -100,11 +100,11 @@ class Limit:
 
     @property
     def equation(self) -> bool:
-        """Are both of its bounds the same?"""
+        """True if both of its bounds are the same."""
         return self.root is None and bool((self.lower == self.upper).all())
 
     def mended(self, amount: float, raised: bool) -> str:
-        """How to widen it by `amount`, up or down, in words, with a written bound that suffices."""
+        """The change that widens it by `amount`, up or down, in words, with a written bound that suffices."""
         bound = self.bound + amount if raised else self.bound - amount
         return f"{self.mend} from {self.written(self.bound)} to {written(bound, self.unit, raised)}"
 
@@ -132,13 +132,13 @@ def written(value: float, unit: str, outward: bool | None = None) -> str:
 class Part:
     """Quantities that follow from the weights, and the rows that say how: lower <= rows · x <= upper.
 
-    name   : of the block.
-    size   : of the block.
+    name   : name of the block.
+    size   : size of the block.
     rows   : block -> (k, size of that block).
     lower  : (k,).
     least  : (size,) least value of each quantity.
     most   : (size,) largest value.
-    whole  : are they whole numbers?
+    whole  : true if they are whole numbers.
     of     : weights (n,) -> the quantities (size,) that follow from them.
     cones  : kind of cone, as of `cone_solvers`, and block -> (k, size of that block): rows · x is in the cone.
     """
@@ -160,7 +160,7 @@ class Limits:
 
     assets : n names.
     limits : in the order of the file.
-    parts  : that they need.
+    parts  : parts that the limits need.
     notes  : what a reader must know, such as a limit that does not apply today.
     """
 
@@ -234,7 +234,7 @@ class Limits:
         return np.array([self.distance(limit, x) for limit in self.limits])
 
     def distance(self, limit: Limit, x: Array) -> float:
-        """How far x (size,) is outside of one limit, in its unit; 0 inside."""
+        """Distance of x (size,) from the inside of one limit, in its unit; 0 inside."""
         if limit.root is not None:
             centre = 0.0 if limit.centre is None else limit.centre
             norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre))

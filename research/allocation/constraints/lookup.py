@@ -1,4 +1,4 @@
-"""Which lines a constraint is about, and the numbers that they have; names that the market does not have are kept."""
+"""The lines that a constraint covers, and their numbers; names that the market does not have are recorded as faults."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -50,7 +50,7 @@ class Lookup:
         return inside.astype(float), ", ".join(said)
 
     def _on_other_days(self, column: str, word: str) -> bool:
-        """Is it a word that a column has, or may have, on another day?"""
+        """True if a column has, or may have, this word on another day."""
         if column not in self.known.dated:
             return False
         words = self.known.dated[column]
@@ -61,7 +61,7 @@ class Lookup:
         return self.by_name(key, dict.fromkeys(names, 1.0))
 
     def some(self, names: Iterable[str]) -> bool:
-        """May one of these lines be held today?"""
+        """True if one of these lines may be held today."""
         return any(name in self.known.assets for name in names)
 
     def by_name(self, key: str, values: Mapping[str, float]) -> Array:

@@ -21,7 +21,7 @@ def by_field(record: object) -> dict[str, Any]:
 
 
 def reduced(record: object) -> tuple[Any, ...]:
-    """How a record is pickled: by its fields, and made anew, since a read-only mapping cannot be."""
+    """How to pickle a record: by its fields, and built again, since a read-only mapping cannot be pickled."""
     return partial(type(record), **by_field(record)), ()
 
 

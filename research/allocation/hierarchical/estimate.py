@@ -1,4 +1,4 @@
-"""What a hierarchical allocation knows on one date: returns, covariance and tree."""
+"""The estimate of a hierarchical allocation on one date: returns, covariance and tree."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def estimated(settings: Hierarchical, past: Past) -> Estimate:
-    """What an allocation with these settings knows on the last day of the past."""
+    """The estimate of an allocation with these settings on the last day of the past."""
     returns, lines = complete_returns(past, settings.window)
     cov = covariance(settings.covariance, returns, settings.half_life)
     # Least variance first, names where that ties: not a bit depends on the order of the columns.

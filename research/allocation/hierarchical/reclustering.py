@@ -84,7 +84,7 @@ def _window(settings: Hierarchical, past: Past, lines: Rows, row: int) -> Array:
 
 
 def _complete(settings: Hierarchical, past: Past, lines: Rows, row: int) -> bool:
-    """Had all lines a complete window then, in which their returns vary?"""
+    """True if all lines had a complete window on that row, in which their returns vary."""
     from research.forecast.window import ranges
 
     first = row - settings.window

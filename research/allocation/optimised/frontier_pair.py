@@ -1,4 +1,4 @@
-"""What the limits of an allocation cost: its frontier with them and without, and where its weights stand."""
+"""The cost of an allocation's limits: its frontier with and without them, and the position of its weights."""
 
 from dataclasses import dataclass
 
@@ -50,9 +50,9 @@ def frontier_pair(
 ) -> FrontierPair:
     """The frontiers of an allocation with its limits and without, at the close of `past`.
 
-    allocation : of the objective whose weights are shown.
-    past       : of N lines, n of which have a complete window.
-    points     : of the frontier with limits, at least 2.
+    allocation : allocation with the objective whose weights are shown.
+    past       : market of N lines, n of which have a complete window.
+    points     : number of points of the frontier with limits, at least 2.
     previous   : (N,) target before, against which a turnover is limited; None for none.
     Raises     : as the allocation does.
     """

@@ -33,7 +33,7 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees that forecast which lines return more than others, from what all of them looked like.
+    """Trees that rank lines by their expected return, from the features of all of them.
 
     Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
     the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
@@ -56,7 +56,7 @@ class Boosted:
     holdout          : most sessions of each of the two parts held back; fewer where these are a quarter of the past.
     embargo          : sessions between the last outcome of a part and the first day of the next.
     calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
-    seed             : of the features that a tree may use.
+    seed             : seed of the draw of features that a tree may use.
     Raises           : ConfigError for settings outside these, and a window or holdout too short for the horizon; when
                        fitted, ConfigError for a monotone feature that the market does not have, DataError for too few
                        returns and for a feature that is infinite.
@@ -141,7 +141,7 @@ class Boosted:
                 raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
 
     def growth(self, names: tuple[str, ...]) -> Growth:
-        """How trees are grown on these features."""
+        """Settings for growing trees on these features."""
         signs = dict(self.monotone)
         return Growth(
             rounds=self.rounds,
@@ -208,7 +208,7 @@ class FittedBoosted:
         return pd.Series(self._base(today), index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
-        """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
+        """Contribution of each feature to the expected return of each line, less that to the mean line, fraction.
 
         A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
@@ -236,7 +236,7 @@ class FittedBoosted:
         return today.cash + today.deviation * self.mean
 
     def _today(self, past: Past) -> "_Today":
-        """What a forecast is made from; raises as `predict`."""
+        """The inputs of a forecast; raises as `predict`."""
         refuse_earlier("the trees were", self.seen, past)
         returns, lines = complete_returns(past, YEAR)
         found, horizon = features(past, np.array([past.t])), self.settings.horizon
@@ -260,13 +260,13 @@ class FittedBoosted:
 
 @dataclass(frozen=True, eq=False)
 class _Today:
-    """What is known of k lines at the last close.
+    """Inputs of a forecast for k lines at the last close.
 
-    assets    : k names.
-    returns   : (252, k) of the last year.
+    assets    : names of the k lines.
+    returns   : (252, k) returns of the last year.
     numbers   : (k, f) features.
     deviation : (k,) standard deviation of the return over the horizon.
-    cash      : its return over the horizon at the rate of the last month.
+    cash      : return of cash over the horizon at the rate of the last month.
     """
 
     assets: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a model learns from: numbers of lines on days of the past, and what the lines returned after them."""
+"""The samples that a model is trained on: features of lines on days of the past, and the returns after them."""
 
 import hashlib
 from dataclasses import dataclass

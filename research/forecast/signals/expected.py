@@ -22,13 +22,13 @@ FEWEST = 12  # horizons with an outcome, below which a coefficient is not estima
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What one signal expects of n lines over the horizon; NaN for a line whose score is not known.
+    """Expected returns of n lines over the horizon by one signal; NaN for a line whose score is not known.
 
-    name        : of the signal.
-    score       : (n,) of today, the mean over its windows, about unit variance where returns are independent.
+    name        : name of the signal.
+    score       : (n,) score of today, the mean over its windows, about unit variance where returns are independent.
     mean        : (n,) simple return over the horizon, fraction.
     error       : (n,) standard error of it.
-    coefficient : of information, shrunk.
+    coefficient : information coefficient, shrunk.
     coefficient_error : standard error of it.
     """
 

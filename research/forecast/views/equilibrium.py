@@ -41,7 +41,8 @@ def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float 
 def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION, cash: float = 0.0) -> Array:
     """(k,) weights that are best for moments where nothing limits them: (delta * Sigma)^-1 * (mean - cash).
 
-    moments       : of k lines; a posterior's covariance contains the error of its mean, as He and Litterman take it.
+    moments       : moments of k lines; a posterior's covariance contains the error of its mean, as He and Litterman
+                    take it.
     risk_aversion : delta, above 0.
     cash          : its return over the horizon of the moments, fraction; what the weights lack to 1 is held in it.
     Raises        : DataError for a covariance that is singular.

@@ -1,6 +1,6 @@
-"""Views as rows over the lines of moments: which lines each is about, with which weights, and what it expects.
+"""Views as rows over the lines of moments: the lines of each view, their weights, and the expected return.
 
-What a view names is looked up as known on the day. A line that the market has and the moments lack (not listed yet,
+The names in a view are looked up as known on the day. A line that the market has and the moments lack (not listed yet,
 its window not complete) is no mistake: its view is set aside that day, with a note. So is a group of a fact that
 changes by date, on a day on which no line is in it: `check_views` refuses a group that no day has.
 """
@@ -26,7 +26,7 @@ class ViewRows:
     views    : m of them, those that were set aside left out.
     picks    : (m, k) weights of each line in what a view is about: they sum to 1, or to 0 for a difference.
     expected : (m,) return that each view expects of it, fraction a year.
-    notes    : which views were set aside, and which lines are missing from a group.
+    notes    : views that were set aside, and lines that are missing from a group.
     """
 
     views: tuple[InvestorView, ...]
@@ -122,7 +122,7 @@ class _Known:
         return weights, f"{side.name} is taken without {cut(', '.join(absent))}" if absent else ""
 
     def _on_other_days(self, word: str) -> bool:
-        """Is it a group that a fact by date has, or may have, on another day?"""
+        """True if a fact by date has, or may have, this group on another day."""
         dated = [values for values in self.past.facts.values() if values.dtype.kind == "U"]
         return any((values == word).any() for values in dated) if self.checked else bool(dated)
 
