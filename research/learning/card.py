@@ -32,8 +32,8 @@ def card(
 
     spec         : settings of the training.
     days         : the training days.
-    seed         : of the training.
-    result       : what the seed learned, with its features.
+    seed         : seed of the training.
+    result       : result of the seed, with its features.
     reward_scale : factor of every reward.
     references   : by name, J of another rule for each target, bp of NAV a year.
     """

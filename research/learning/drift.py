@@ -1,4 +1,4 @@
-"""Feature drift: does a policy see a market like the one in which it was trained?
+"""Feature drift: whether a policy sees a market like the one in which it was trained.
 
 The distance between two distributions is that of Kolmogorov and Smirnov, from 0 (equal) to 1 (disjoint). A policy's
 features are autocorrelated, so tables for independent draws would flag every market. The limit is empirical instead:
@@ -48,7 +48,7 @@ class Drift(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Is the distance larger than that of any training path?"""
+        """True if the distance is larger than that of any training path."""
         return self.distance > self.limit
 
 

@@ -80,12 +80,12 @@ class LearnedPolicy(FittedRule, CompiledRule):
 
     @property
     def limits_drift(self) -> bool:
-        """Does it decide at least once a week?"""
+        """True if it decides at least once a week."""
         return at_least_weekly(self.schedule)
 
     @property
     def long_name(self) -> str:
-        """What it does, in a few words."""
+        """The policy in a few words."""
         return f"{LEARNED[self.action]} learned, decided each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:

@@ -55,8 +55,8 @@ class Learned(UnfittedRule):
                     see `research.learning.learners`.
     patience      : early stopping: a seed stops after so many of the twelve points of its learning curve without a new
                     lowest J, and keeps the network of the lowest. 0 never stops, and keeps the last network.
-    device        : of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is slower
-                    for networks this small.
+    device        : device of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is
+                    slower for networks this small.
     ppo, sac, dqn, gradient, cross_entropy : settings of each learner; give only those of the learner in use.
     Raises        : ConfigError for a setting out of range, an allocation that is refitted, or a learner that cannot
                     learn the action.

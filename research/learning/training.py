@@ -123,9 +123,9 @@ def train(
 
     spec     : settings of the rule and of its training.
     market   : the training days; it ends with the last of them.
-    costs    : of J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
+    costs    : costs in J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
                `costs.simplified(market, nav)`.
-    tracking_penalty : of J: g, the price of squared tracking error.
+    tracking_penalty : g in J, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag      : sessions from a decision to its booking.
     workers  : processes (default: one per core); their number does not change the result by a bit.

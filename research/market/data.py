@@ -1,4 +1,4 @@
-"""What a market is made of: its arrays and tables by name, and when each of its lines is listed."""
+"""The data of a market: its arrays and tables by name, and the days on which each of its lines is listed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

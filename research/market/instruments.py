@@ -1,4 +1,4 @@
-"""What a line is: its class, its currency, the lot it trades in, which adjustment its prices carry, and its end."""
+"""The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
 from collections.abc import Sequence
 from datetime import date

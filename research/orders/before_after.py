@@ -33,8 +33,8 @@ class Outside(NamedTuple):
 
     asset  : its name.
     weight : fraction of NAV.
-    lower  : of the range, fraction of NAV.
-    upper  : of the range, fraction of NAV.
+    lower  : lower bound of the range, fraction of NAV.
+    upper  : upper bound of the range, fraction of NAV.
     by     : distance from the range, fraction of NAV.
     """
 
@@ -80,7 +80,7 @@ class State:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a state comes to; None for a figure that is not defined.
+    """Figures of a state; None for a figure that is not defined.
 
     nav             : currency.
     cash            : currency.
@@ -88,15 +88,15 @@ class Figures:
     drift           : half the sum of absolute gaps to the target, cash among them: the one-way turnover to it, fraction
                       of NAV.
     largest_drift   : the largest absolute gap, fraction of NAV.
-    furthest        : the line, or cash, that has it.
-    outside         : lines outside their ranges.
+    furthest        : line with that gap, or cash.
+    outside         : number of lines outside their ranges.
     tracking_error  : ex ante, to the target in force, fraction a year.
     strategic_tracking_error : the same to the strategic target.
     volatility      : ex ante, fraction a year.
     beta            : ex ante, to the benchmark of the file.
     var             : by horizon, the loss that 95 % of the past do not exceed, fraction of NAV.
     cvar            : by horizon, the mean loss of the other 5 %, fraction of NAV.
-    cost            : of the trade up to here, currency.
+    cost            : cost of the trade up to here, currency.
     cost_bps        : the same, basis points of NAV before the trade.
     """
 
@@ -156,7 +156,7 @@ class BeforeAfter:
 
     @cached_property
     def ex_ante(self) -> ExAnte | str:
-        """What risk is measured by; or why it cannot be."""
+        """The estimate that risk is measured by; or the reason why there is none."""
         try:
             return ExAnte.of(self.portfolio.market, self.portfolio.periods_per_year)
         except DataError as error:
@@ -183,7 +183,7 @@ class BeforeAfter:
 
     @property
     def benchmark(self) -> str:
-        """What beta is taken to, in words; "" where the file names no benchmark."""
+        """The benchmark of beta, in words; "" where the file names none."""
         named = self.portfolio.benchmark
         return {"none": "", "strategic": "the strategic target"}.get(named.kind, named.name)
 

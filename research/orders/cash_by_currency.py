@@ -1,8 +1,8 @@
-"""What the orders of a list do to cash in each currency, and the exchanges that they need.
+"""The effect of the orders of a list on cash in each currency, and the exchanges that they need.
 
 An order changes the cash of its line's currency by its notional and its costs, each in whole cents of that currency.
 The costs are those of that notional, and rounded once: those in the basis are exact amounts too, rounded to its cents.
-What a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
+Cash that a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
 surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
 """
 
@@ -35,10 +35,10 @@ class Exchange(NamedTuple):
     pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
     side         : buy or sell, of the foreign currency.
     currency     : foreign.
-    amount       : of it, above zero.
-    rate         : of the pair: what one unit of its first currency is worth in its second.
-    basis_amount : that is paid or received, in the basis.
-    reason       : in words.
+    amount       : amount of it, above zero.
+    rate         : rate of the pair: the worth of one unit of its first currency in its second.
+    basis_amount : amount that is paid or received, in the basis.
+    reason       : reason in words.
     """
 
     account: str
@@ -114,7 +114,7 @@ class CashByCurrency:
 
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """What each account buys of other currencies, and what it sells."""
+        """The exchanges of each account: purchases and sales of other currencies."""
         return tuple(exchange for exchanges, _ in self._settled for exchange in exchanges)
 
     @property

@@ -1,4 +1,4 @@
-"""What a trade list says: the parts that its ticket and its pages show, and the sentence that each of them carries."""
+"""The content of a trade list: the parts that its ticket and its pages show, and the sentence of each of them."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal

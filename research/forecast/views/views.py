@@ -38,8 +38,8 @@ FORMS = (
 class Side:
     """One side of a view.
 
-    name      : of a line, or of a group.
-    weighting : of the lines of a group; "" for a line.
+    name      : name of a line, or of a group.
+    weighting : weighting of the lines of a group; "" for a line.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Sentence:
-    """What a view says.
+    """A view after parsing.
 
-    side      : whose return it is about.
-    other     : what it is compared with; None for an absolute view.
+    side      : line or group whose return the view is about.
+    other     : line or group that it is compared with; None for an absolute view.
     rate      : expected return, or difference of returns, fraction a year.
-    over_cash : whether the return is that in excess of cash.
+    over_cash : true if the return is that in excess of cash.
     """
 
     side: Side
@@ -115,7 +115,7 @@ class InvestorView:
 
     @cached_property
     def sentence(self) -> Sentence:
-        """What it says."""
+        """The view after parsing."""
         return read_view(self.view)
 
 
@@ -194,7 +194,7 @@ def _side(text: str) -> Side:
 
 
 def _missing(plain: str) -> str:
-    """What keeps a text from being a view, in words."""
+    """The reason why a text is no view, in words."""
     if not re.search(r"\S (beats|returns) \S", plain):
         return "it has no verb `beats` or `returns` between a name and what follows"
     if " beats " in plain and " by " not in plain:

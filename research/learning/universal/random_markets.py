@@ -50,7 +50,7 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     rng       : generator that is drawn from.
     n         : number of assets.
     worlds    : number of paths, W.
-    decisions : of each path, D.
+    decisions : number of decisions of each path, D.
     drift     : about the geometric mean of u in a path.
     """
     target = _targets(rng, n, worlds)

@@ -74,10 +74,10 @@ class TrainableNetwork(torch.nn.Module):
 class TrainingState(NamedTuple):
     """The state of a training after `done` updates: all that the rest of it depends on.
 
-    seed     : of the random numbers.
+    seed     : seed of the random numbers.
     updates  : number of updates of the whole training.
     done     : number of updates made.
-    standard : how features are scaled.
+    standard : scaling of the features.
     weights  : the network's parameters by name, each of the shape of its layer, without a unit.
     mean     : Adam's first moment of the gradient of each parameter, of the same shape, without a unit.
     square   : Adam's second moment of the gradient of each parameter, of the same shape, without a unit.

@@ -76,7 +76,7 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
     held   : (n,) the assets that change.
     first  : first row that changes.
     stop   : row before which the change ends.
-    factor : of each asset's volatility on these days.
+    factor : factor of each asset's volatility on these days.
     share  : the correlations C of these days become (1 - |share|) C + |share| times the identity (share below zero) or
              times a matrix of ones (above).
     Raises : ConfigError where an asset would lose more than its whole value in a day.

@@ -112,8 +112,8 @@ def market_from_file(
     instruments : (n, ·) table by asset, as in `market_from_frame`.
     calendar    : as in `market_from_frame`.
     missing     : as in `market_from_frame`.
-    currency    : of its lines, three capital letters, where the instruments do not say another.
-    name        : what a report calls the market; by default the file's name.
+    currency    : currency of its lines, three capital letters, where the instruments do not say another.
+    name        : name of the market in a report; by default the file's name.
     Raises      : as `market_from_frame`.
     """
     if not re.fullmatch("[A-Z]{3}", currency):
@@ -156,9 +156,9 @@ def assemble(
     """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and three more.
 
     instruments : (n, ·) table by asset, or None.
-    currency    : of the lines, where the instruments do not say another.
-    notes       : about the data, before those found here.
-    scheduled   : the dates are known to be sessions of the calendar, which spares embedded data this check.
+    currency    : currency of the lines, where the instruments do not say another.
+    notes       : notes about the data, before those found here.
+    scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
     Raises      : as `market_from_frame`.
     """
     if volumes is not None:

@@ -44,7 +44,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def place(self, t: int, i: int) -> str:
-        """Where a cell stands, in words.
+        """The place of a cell, in words.
 
         >>> days = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
         >>> Table(days, ("SPY",), np.ones((2, 1)), "prices.csv", "line").place(1, 0)
@@ -53,7 +53,7 @@ class Table:
         return f"{self.names[i]} on {self.days[t]} ({self.row(t)})"
 
     def row(self, t: int) -> str:
-        """Where a row stands, in words."""
+        """The place of a row, in words."""
         return _row(self.source, self.line, t)
 
     def refuse(self, bad: NDArray[np.bool_], what: str, fix: str) -> None:
@@ -122,9 +122,9 @@ def read_table(path: str | Path) -> Table:
 
 
 def read_frame(path: Path, **options: Any) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """What stands in a CSV or Parquet file, and what a reader must know of it; names as written, first column as text.
+    """The contents of a CSV or Parquet file, and notes about it; names as written, first column as text.
 
-    options : of pandas' reader of CSV.
+    options : options of pandas' reader of CSV.
     Raises  : DataError for a file that is missing, empty, broken, or of another kind.
     """
     kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()

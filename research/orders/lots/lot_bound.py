@@ -71,7 +71,7 @@ class Relaxed(NamedTuple):
 
 @linked
 def _loss(of: Relaxed, i: int, steps: float) -> float:
-    """What so many steps of line i lose, with what they count in limits at its `price`, fraction of NAV."""
+    """Loss of so many steps of line i, with their use of limits at its `price`, fraction of NAV."""
     terms, price, units = of.terms, of.price, _units(of.terms, i, steps)
     if units == 0.0 or not _sendable(terms, i, units):
         return _each(terms, i, 0.0) if units == 0.0 else np.inf
@@ -82,7 +82,7 @@ def _loss(of: Relaxed, i: int, steps: float) -> float:
 
 @linked
 def _cost(terms: Terms, i: int, traded: float) -> float:
-    """What an order of line i costs, currency."""
+    """Costs of an order of line i, currency."""
     cost = 0.0
     charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
     for k in range(FIRST):
@@ -92,7 +92,7 @@ def _cost(terms: Terms, i: int, traded: float) -> float:
 
 @linked
 def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
-    """What so many steps of line i count in limit j."""
+    """Use of limit j by so many steps of line i."""
     terms, rows = of.terms, of.rows
     traded = _units(terms, i, steps) * terms.lines[PRICE, i]
     if traded == 0.0:

@@ -30,21 +30,21 @@ OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 class Terms(NamedTuple):
     """A `LotProblem` as the kernels take it.
 
-    lines     : (16, n) what is known of each line: units held, price, lots and their value, and so on.
-    costs     : of orders.
+    lines     : (16, n) data of each line: units held, price, lots and their value, and so on.
+    costs     : costs of orders.
     r         : row of their daily rates.
     q         : row of their daily impact.
     nav       : currency.
-    net       : what the step to the lines' shares buys less what it sells, currency.
+    net       : buys less sells of the step to the lines' shares, currency.
     cents     : cash, in whole cents.
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
-    adverse   : the move under which cash stays above zero, fraction of prices.
+    adverse   : adverse move under which cash stays above zero, fraction of prices.
     least     : notional of the smallest order that is sent, currency.
-    most      : number of orders.
-    turnover  : the most of it, one-way, fraction of NAV.
+    most      : largest number of orders.
+    turnover  : largest turnover, one-way, fraction of NAV.
     early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
-    scratch   : (8, n) room for the arithmetic.
+    scratch   : (8, n) arrays for intermediate results.
     """
 
     lines: Array
@@ -148,7 +148,7 @@ def _objective(terms: Terms, units: Array) -> float:
 
 @linked
 def _of_cash(terms: Terms, net: float) -> float:
-    """What cash's distance weighs where orders buy so much more than they sell, fraction of NAV."""
+    """The weighted distance of cash where buys exceed sells by so much, fraction of NAV."""
     return CASH_WEIGHT * abs(net - terms.net) / terms.nav
 
 
@@ -174,7 +174,7 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
-    """Is the order of line i large enough to be sent, or none?"""
+    """True if the order of line i is large enough to be sent, or none."""
     return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
 
 
@@ -207,7 +207,7 @@ def best_alone(terms: Terms, units: Array) -> None:
 
 @linked
 def _short_on(terms: Terms, units: Array, day: float) -> float:
-    """What cash lacks on a day after orders of signed units (n,), currency; see `Position.short_on`."""
+    """Shortfall of cash on a day after orders of signed units (n,), currency; see `Position.short_on`."""
     traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
     for i in range(len(units)):
         cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
@@ -224,7 +224,7 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
 
 @linked
 def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
-    """What cash lacks after orders (n,) on the day on which it lacks most, currency, and the day."""
+    """The largest shortfall of cash on any day after orders (n,), currency, and the day."""
     most, on = _short_on(terms, units, np.inf), np.inf
     for day in terms.early:
         short = _short_on(terms, units, day)
@@ -235,7 +235,7 @@ def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
 
 @linked
 def _short(terms: Terms, units: Array) -> float:
-    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+    """Shortfall of cash after orders of signed units (n,), currency; see `Position.short`."""
     return _short_first(terms, units)[0]
 
 
@@ -471,10 +471,10 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
 
 @linked
 def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
-    """What other units of line i improve the objective by, over what they trade; 0 where they may not be sent.
+    """Improvement of the objective by other units of line i, over what they trade; 0 where they may not be sent.
 
     spare : cash that they may use, currency.
-    net   : what all orders buy less what they sell, currency.
+    net   : buys less sells of all orders, currency.
     """
     used = (other - units) * terms.lines[PRICE, i]
     if used == 0.0 or used > spare or not _sendable(terms, i, other):

@@ -1,7 +1,7 @@
 """The best lots of a `LotProblem`, with a bound.
 
 Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
-linear programme on HiGHS goes on: that of `order_programme`, with the gap of each line from its point, from above.
+linear programme on HiGHS continues: the one of `order_programme`, with the gap of each line from its point, from above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,9 +37,9 @@ REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 class SolvedLots:
     """The best orders found.
 
-    problem : whose they are.
+    problem : problem that they solve.
     units   : (n,) signed units, buys positive.
-    how     : exact where the bound is reached.
+    how     : proof of the orders; exact where the bound is reached.
     below   : the bound, fraction of NAV, nan where none was computed; None where it is the objective of the orders.
     """
 
@@ -60,7 +60,7 @@ class SolvedLots:
 
     @property
     def words(self) -> str:
-        """How they were found, and where it is not proven that they are the best, by how much they may be worse."""
+        """The method that found the orders, and, where they are not proven the best, by how much they may be worse."""
         by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
         if np.isnan(self.bound):
             return f"{by}, without a bound"
@@ -153,7 +153,7 @@ def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, f
 
 
 def _rounded(problem: LotProblem, orders: OrderColumns, known: Array) -> float:
-    """What cash lacks at a point of the programme that keeps its limits in whole cents, currency."""
+    """Shortfall of cash at a point of the programme that keeps its limits in whole cents, currency."""
     lacks = [orders.past(limit, known) for limit in cash_limits(problem.position, problem.floor)]
     return max(lacks) * UNIT * problem.position.nav
 
@@ -224,7 +224,7 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """What a line loses at whole lots, between those next to its point, its share and each bound of its box, at least.
+    """Lower bound of a line's loss at whole lots, between those next to its point, its share and each bound of its box.
 
     Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
     point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.

@@ -217,7 +217,7 @@ def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
 
 @linked
 def _extra(terms: Terms, i: int, units: float) -> float:
-    """What an order of line i costs, and what is outside its box at its price, fraction of NAV."""
+    """Costs of an order of line i, and the amount outside its box at its price, fraction of NAV."""
     lines, charges = terms.lines, terms.scratch
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
@@ -231,7 +231,7 @@ def _extra(terms: Terms, i: int, units: float) -> float:
 
 @linked
 def _priced(tree: Tree, units: Array) -> float:
-    """What is outside soft limits of weights at their prices, fraction of NAV; inf outside one that binds."""
+    """Excess over soft limits of weights at their prices, fraction of NAV; inf outside one that binds."""
     terms, lost = tree.terms, 0.0
     if len(tree.limits) == 0:
         return 0.0
@@ -357,7 +357,7 @@ def _keep(tree: Tree, least: float) -> float:
 
 @linked
 def descend(tree: Tree, within: float) -> bool:
-    """Search for lots whose objective is less than `within` and than that of the best; is the search complete?"""
+    """Search for lots with an objective below `within` and below that of the best; true if the search is complete."""
     stack, found, m = tree.stack, tree.found, len(tree.rows)
     least = min(within, _worth(tree, found[BEST]) + _priced(tree, found[BEST]))
     for k in range(found.shape[1]):

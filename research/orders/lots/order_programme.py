@@ -155,7 +155,7 @@ class OrderColumns:
         return found
 
     def links(self, sizes: Sequence[Array]) -> Iterator[Links]:
-        """What ties the columns of each order to each other.
+        """The rows that link the columns of each order to each other.
 
         sizes : (k,) each, currency, at which tangents bound the impact besides the usual ones.
         """
@@ -267,11 +267,11 @@ def programme(
     links: Iterable[Links] = (),
     sizes: Sequence[Array] = (),
 ) -> Programme:
-    """What orders cost and what is past limits at its price, as a programme.
+    """The costs of orders, and their excess over limits at its price, as a programme.
 
-    orders : k that may be sent.
-    limits : that they keep; each with a price has a column of its own, after all others, in its own unit.
-    cost   : (c, k) of the columns, at least those five of an order; others are at least zero.
+    orders : columns of k orders that may be sent.
+    limits : limits that they keep; each with a price has a column of its own, after all others, in its own unit.
+    cost   : (c, k) costs of the columns, at least those five of an order; others are at least zero.
     links  : rows that tie the other columns to the orders.
     sizes  : (k,) each; see `OrderColumns.links`.
     """

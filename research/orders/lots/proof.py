@@ -1,4 +1,4 @@
-"""How far a solution is known to be the best."""
+"""The proof of a solution: how far it is known to be the best."""
 
 from enum import StrEnum
 

@@ -31,13 +31,13 @@ TURNS = 100  # times that a rule is asked at most; two are the usual number
 class Orders:
     """Orders from a position; costs and the cash after them are exact to the cent.
 
-    position : what is held before.
+    position : holdings before the orders.
     units    : (n,) signed units to trade, buys positive.
     wished   : (n,) signed units of the exact step within limits of weights, before cash or turnover reduces it.
     point    : (n,) weights after the exact step of the policy, fraction of NAV.
     goal     : (n,) weights that keep the limits of weights, nearest to it, fraction of NAV.
     solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
-    asked    : whose lots were looked for, or None where nothing was asked.
+    asked    : problem whose lots were looked for, or None where nothing was asked.
     """
 
     position: Position
@@ -128,7 +128,7 @@ class Orders:
         return found
 
     def limit(self, i: int) -> str:
-        """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
+        """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
         buys = bool(self.wished[i] > 0.0)
@@ -146,7 +146,7 @@ class Orders:
         return "cash limit" if buys and (self._has_its_share(i) or self._unpaid_on(i)) else ""
 
     def _has_its_share(self, i: int) -> bool:
-        """Is cash too little for line `i` to come to its point, and is what the line holds its share of the cash?"""
+        """True if cash is too little for line `i` to come to its point, and the line holds its share of the cash."""
         if self.asked is None or not self.asked.unpaid.any() or self.asked.unpaid[i] <= 0.0:
             return False
         share = self.asked.shared.goal[i] - COUNTED * self.position.nav
@@ -268,7 +268,7 @@ def size(
 
 
 def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
-    """Are lines (n,) that are due not traded only since what pays for them settles later?"""
+    """True if lines (n,) that are due are not traded only since the sales that pay for them settle later."""
     if problem.position.settles is None:
         return False
     at_once = solve_lots(replace(problem, position=replace(problem.position, settles=None)), greedy)
@@ -276,11 +276,11 @@ def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
 
 
 class _Turn(NamedTuple):
-    """What a turn begins with.
+    """The state at the start of a turn.
 
     units : (n,) signed units of the orders so far.
-    state : after them.
-    away  : what the exact step would trade from there, currency.
+    state : position after them.
+    away  : remaining trade of the exact step from there, currency.
     """
 
     units: Array
@@ -420,7 +420,7 @@ def _limited(
 
 
 def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
-    """What to raise where no orders keep the limits of weights."""
+    """The error to raise where no orders keep the limits of weights."""
     found = conflict(position, floor)
     why = found.words if found else "no orders that keep all limits were found: relax one of them."
     return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")

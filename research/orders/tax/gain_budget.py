@@ -1,6 +1,6 @@
 """The gain budget of a trade list: which sells are reduced so that its net realised gains stay within it.
 
-What a list may realise is the budget minus the gains of this year so far, and at least 0. Where the orders would
+A list may realise the budget minus the gains of this year so far, and at least 0. Where the orders would
 realise more, the units with the highest gain per currency sold are kept, until the rest is within the budget. Where
 each line sells its lots in the order of rising gains (highest cost first, average cost, and the least tax at one
 rate), no other choice sells more in currency.

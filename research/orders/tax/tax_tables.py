@@ -50,7 +50,7 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
 
 
 class _Substitute(NamedTuple):
-    """What may be bought in place of an asset, "" for nothing, and why nothing is named where the file names one."""
+    """The substitute for an asset, "" for none, and the reason why there is none where the file names one."""
 
     name: str
     why: str = ""
@@ -76,7 +76,7 @@ def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -
 
 
 def lock_substitute(portfolio: Portfolio, asset: str) -> str:
-    """What may be bought in place of an asset that a wash sale locks; "" where nothing is named, or that is locked."""
+    """The substitute for an asset that a wash sale locks; "" where none is named, or that is locked."""
     tax = portfolio.tax_lots
     return "" if tax is None else _substitutes(portfolio, tax.rules, wash_sale_locks(portfolio))[asset].name
 
@@ -122,7 +122,7 @@ def tax_words(facts: Mapping[str, Any], basis: str) -> list[str]:
 
 
 def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: TradedLots) -> tuple[str, ...]:
-    """What the tax of these orders, and what they do to the lots, does not take into account, by name."""
+    """Names of the items that the tax of these orders, and their effect on the lots, does not take into account."""
     tax, rate = portfolio.tax_lots, portfolio.costs.tax
     if tax is None:
         return ("tax on gains",) if rate is not None and rate.rate > 0.0 else ()
@@ -150,7 +150,7 @@ def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: Tra
 
 
 def _has(lots: Sequence[TaxLot], orders: AccountOrders) -> bool:
-    """Are lots of an account known?"""
+    """True if lots of an account are known."""
     return any(lot.account == orders.account for lot in lots)
 
 

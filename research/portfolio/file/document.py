@@ -75,7 +75,7 @@ class Document:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def has(self, *path: str) -> bool:
-        """Is there a value at this path?"""
+        """True if there is a value at this path."""
         return self.value(*path, default=None) is not None
 
     def value(self, *path: str, default: Any = ...) -> Any:
@@ -207,7 +207,7 @@ def read_document(
 
 
 def trusts_code(asked: bool | None) -> bool:
-    """May a file name classes by import path: as asked, or, for None, as the environment says?"""
+    """True if a file may name classes by import path: as asked, or, for None, as the environment says."""
     return os.environ.get(TRUST) == "1" if asked is None else asked
 
 

@@ -1,4 +1,4 @@
-"""Which policies a portfolio file has, which is in force and which is the reference, and what they may change."""
+"""The policies of a portfolio file: which is in force, which is the reference, and which settings they may change."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What of each line counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
+"""The part of each line that counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
 
 from collections.abc import Mapping, Sequence
 from math import fsum
@@ -19,10 +19,10 @@ Split = Mapping[str, Mapping[str, float]]  # by asset class or sector: name -> f
 
 
 def read_exposures(document: Document, path: KeyPath) -> Split:
-    """What a line says of `exposures`: {equity: 0.6, bonds: 0.4} of asset classes, or {sector: {…}} of sectors; or both
+    """The `exposures` of a line: {equity: 0.6, bonds: 0.4} of asset classes, or {sector: {…}} of sectors; or both
     as {asset_class: {…}, sector: {…}}. A leveraged fund says `total`: {equity: 0.9, bonds: 0.6, total: 1.5}.
 
-    path   : of the line.
+    path   : path of the line.
     Raises : ConfigError for a name or number that is wrong, and for fractions that do not sum to one or their total.
     """
     path = (*path, "exposures")

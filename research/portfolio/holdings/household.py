@@ -26,10 +26,10 @@ INSTEAD = "The holdings are the sums of `accounts`: leave it out."
 class Account:
     """One of the accounts of a portfolio.
 
-    name    : as the file calls it.
-    number  : of the broker, by which orders name the account.
-    taxable : are its gains taxed? If not, it is sheltered.
-    units   : (n,) held.
+    name    : name in the file.
+    number  : number of the account at the broker, by which orders name it.
+    taxable : true if its gains are taxed; else it is sheltered.
+    units   : (n,) units held.
     cash    : in the basis, at least 0.
     prefers : (n,) lines that it takes before the other accounts do.
     balances : cash by currency, where the portfolio has several; else {}.
