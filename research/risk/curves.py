@@ -30,17 +30,17 @@ TILE = 8 * WIDTH  # curves that are copied together, so that a row of them is re
 
 
 class Track(NamedTuple):
-    """What is kept of a curve from day to day, of a number or of eight in a register.
+    """The state of a curve from day to day, of a number or of eight in a register.
 
     per_nav : 1 over the last NAV.          peak, per_peak : highest NAV so far, and 1 over it.
     since   : day of the last peak.         under : the last drawdown, fraction, zero at a peak.
     deepest : the maximum drawdown.         squares : sum of squared drawdowns.
-    longest : of a drawdown so far, days.   hits : returns above rounding.
+    longest : days of the longest drawdown.   hits : returns above rounding.
     first, second, third, fourth : sums of powers of returns less the pilot.
     low, high       : the least and the largest of these.
-    excess, excess2 : sums of what they are over cash, and of its squares.
+    excess, excess2 : sums of returns over cash, and of their squares.
     least, most     : the least and the largest of these.
-    short, short2   : sums of what returns fell short of cash by, negative, and of its squares.
+    short, short2   : sums of shortfalls of returns below cash, negative, and of their squares.
     """
 
     per_nav: Number

@@ -1,4 +1,4 @@
-"""What every figure of a return series asks of it before it computes: one finite series, long enough, on one calendar.
+"""The conditions of every figure of a return series: one finite series, long enough, on one calendar.
 
 A series that fails is refused with the row, the value found and what to do; nothing is repaired, nothing gives NaN.
 """

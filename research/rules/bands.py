@@ -10,7 +10,7 @@ from foundation.tolerances import TARGET, TRIGGER, WEIGHT
 
 @inlined
 def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
-    """How far a weight is past its trigger, negative inside; of one portfolio, or of many in registers."""
+    """Distance of a weight past its trigger, negative inside; of one portfolio, or of many in registers."""
     return maximum(lower - weight, weight - upper)
 
 
@@ -118,7 +118,7 @@ def reason(
 
 @inlined
 def gap_of(weight: float, lower: float, upper: float) -> float:
-    """How far a weight is past its trigger, negative inside.
+    """Distance of a weight past its trigger, negative inside.
 
     A bound at zero counts only once it is crossed: a weight of zero is not close to trading.
     """
@@ -168,12 +168,12 @@ def own_sides(target: Array) -> dict[str, Array]:
 
 
 def is_fully_invested(target: Array) -> bool:
-    """Does a target (n,), fraction of NAV, leave nothing to cash, as `cash_of` counts it?"""
+    """True if a target (n,), fraction of NAV, leaves nothing to cash, as `cash_of` counts it."""
     return bool(cash_of(target[None])[0] == 0.0)
 
 
 def cash_of(target: Array) -> Array:
-    """What targets leave to cash: zero where it is less than 1e-9 of NAV.
+    """The cash weight of targets: zero where it is less than 1e-9 of NAV.
 
     target  : (K, n) fraction of NAV.
     Returns : (K,) fraction of NAV.

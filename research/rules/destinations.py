@@ -304,9 +304,9 @@ def move_breaching(
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     rule        : the bands.
-    options     : they say who pays.
+    options     : options that say who pays.
     k           : row of the bands in force.
-    workspace   : which lines breach; its goal (n,), fraction of NAV, is written.
+    workspace   : workspace with the breaching lines; its goal (n,), fraction of NAV, is written.
     Returns     : False where nobody can pay.
 
     The payer pays what it has, the rest of the others in proportion to their weights. Cash that is overdrawn is paid

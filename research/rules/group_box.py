@@ -112,7 +112,7 @@ def _set_ways(rule: BandArrays, k: int, amount: float, workspace: Workspace) -> 
 
 @inlined
 def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
-    """Mark the groups that went further than they have room; is there a new one?"""
+    """Mark the groups that moved further than their bounds allow; true if there is a new one."""
     found = False
     for group in range(options.groups.shape[2]):
         moved = sum_of(workspace.goal, options.member, group) - sum_of(workspace.start, options.member, group)

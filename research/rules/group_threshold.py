@@ -49,7 +49,7 @@ class GroupThreshold(StandardRule):
 
     @property
     def limits_drift(self) -> bool:
-        """Does it limit each line, not groups alone, and is it asked at least once a week?"""
+        """True if it limits each line, not groups alone, and is asked at least once a week."""
         return self.lines is not None and super().limits_drift
 
     @property

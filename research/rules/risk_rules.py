@@ -97,7 +97,7 @@ class TrackingError(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -134,7 +134,7 @@ class CostBenefit(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -142,7 +142,7 @@ class CostBenefit(RiskRule):
         return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What the cost of waiting is measured by: tracking_penalty / 2 x horizon, and the covariance."""
+        """The rule's options with the cost of waiting: tracking_penalty / 2 x horizon, and the covariance."""
         patience, covariance = 0.5 * self.tracking_penalty * self.horizon, self._with_unknown(estimates)
         return super().options(estimates)._replace(some=True, patience=patience, covariance=covariance)
 
@@ -175,7 +175,7 @@ class NoTradeRegion(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -190,7 +190,7 @@ class NoTradeRegion(RiskRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
@@ -230,7 +230,7 @@ class BestPoint(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -280,7 +280,7 @@ class OptimalRegion(StandardRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"into the optimal region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:

@@ -1,4 +1,4 @@
-"""When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
+"""Rules that trade never, on a calendar, or past a band. The allocation gives the target."""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
@@ -113,7 +113,7 @@ class Calendar(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited and self.tranches == 1
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -266,7 +266,7 @@ class Threshold(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited and self.lines == "all"
 
     @property
@@ -297,7 +297,7 @@ class Threshold(StandardRule):
         return band_rows(estimates.target, trigger, box)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """Which lines a trade moves, and which lines fund it. Raises ConfigError for a payer that is no line."""
+        """The rule's options with the lines that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
         options = super().options(estimates)
         if self.lines == "all":
             return options

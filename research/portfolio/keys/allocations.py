@@ -274,7 +274,7 @@ def read_forecast(
 
 
 def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]) -> Any:
-    """What the word of a kind alone stands for: its defaults, which a setting of the file may not suit."""
+    """The object that the word of a kind alone means: its defaults, which a setting of the file may not suit."""
     try:
         return cls(**held)
     except ConfigError as error:

@@ -28,10 +28,10 @@ MOST_NAME = 60  # characters of a name: it is the head of a table's row
 
 @dataclass(frozen=True)
 class Stress:
-    """What a portfolio is tested with.
+    """The stress tests of a portfolio.
 
-    episodes : in the order of their first days.
-    shocks   : in the order of the file.
+    episodes : episodes in the order of their first days.
+    shocks   : shocks in the order of the file.
     """
 
     episodes: tuple[Episode, ...] = ()

@@ -43,7 +43,7 @@ class WeightLimit:
 
     @property
     def binds(self) -> bool:
-        """May it not be broken at any price?"""
+        """True if it may not be broken at any price."""
         return not isfinite(self.price)
 
     @cached_property
@@ -53,12 +53,12 @@ class WeightLimit:
         return rows, frozen(np.array(self.exposures)[rows])
 
     def weight(self, weights: Array) -> float:
-        """What it limits of weights (n,), fraction of NAV."""
+        """The weight that it limits, of weights (n,), fraction of NAV."""
         rows, parts = self._counted
         return float((weights[rows] * parts).sum())
 
     def outside(self, weights: Array) -> float:
-        """How far weights (n,) are outside of it, fraction of NAV; zero inside."""
+        """Distance of weights (n,) outside of it, fraction of NAV; zero inside."""
         weight = self.weight(weights)
         return max(self.lower - weight, weight - self.upper, 0.0)
 
@@ -89,7 +89,7 @@ def read_weight_limits(
 
 
 def weight_limit_settings(document: Document) -> dict[str, Any]:
-    """What stands under `orders` about weights."""
+    """The settings under `orders` about weights."""
     return {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
 
 

@@ -1,4 +1,4 @@
-"""How a portfolio is spread over its lines: by weight, and by what risk its spreading takes away."""
+"""The concentration of a portfolio: by weight, and by the risk that diversification removes."""
 
 import math
 

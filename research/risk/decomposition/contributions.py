@@ -1,4 +1,4 @@
-"""What each line adds to the risk of a portfolio: ex ante from a covariance, realised from what each line earned.
+"""The contribution of each line to the risk of a portfolio: ex ante from a covariance, realised from its returns.
 
 Both are Euler's: a volatility is homogeneous of degree one in the weights, so that the weights times its derivatives
 sum to it. Nothing is left over, and a contribution below zero is that of a line that hedges the others.
@@ -62,7 +62,7 @@ def variance_contributions(parts: Array) -> Array:
 
 
 def effective_bets(weights: ArrayLike, covariance: Array) -> float:
-    """How many uncorrelated lines of equal risk are diversified as the portfolio is: its squared diversification ratio.
+    """The number of uncorrelated lines of equal risk with the same diversification: the squared diversification ratio.
 
     weights    : (n,) fraction of NAV, cash left out.
     covariance : (n, n) of the lines' returns.

@@ -35,12 +35,12 @@ def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class ExAnte:
-    """What the risk of any weights of a market's n lines is measured by, at its last close.
+    """The samples that measure the risk of any weights of a market's n lines, at its last close.
 
-    market           : of the lines.
-    periods_per_year : of its rows.
-    dates            : of the sample: rows on which all lines have returns.
-    returns          : (T, n) simple, of the sample.
+    market           : market of the lines.
+    periods_per_year : number of its rows a year.
+    dates            : dates of the sample: rows on which all lines have returns.
+    returns          : (T, n) simple returns of the sample.
     """
 
     market: Market
@@ -55,7 +55,7 @@ class ExAnte:
 
     @property
     def row(self) -> str:
-        """What a row of the market is: "day", "week" and so on."""
+        """The name of a row of the market: "day", "week" and so on."""
         return row_name(self.periods_per_year)
 
     @property

@@ -18,13 +18,13 @@ COLLINEAR = 1e12  # condition number of the correlations of the factors past whi
 class FactorRegression:
     """Returns over cash as alpha + Σ beta × factor + residual.
 
-    alpha           : a period, fraction.
+    alpha           : alpha a period, fraction.
     betas           : (k,).
     alpha_interval  : ends of the interval of alpha, a period, fraction.
     beta_intervals  : (k, 2) ends of the intervals.
     residuals       : (T,) fraction; they sum to 0.
     r_squared       : share of the variance that the factors explain.
-    lags            : of the covariance of Newey and West.
+    lags            : number of lags in the covariance of Newey and West.
     """
 
     alpha: float

@@ -29,7 +29,7 @@ class FutureLaw(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the law."""
         ...
 
     def growths(self, block: int, days: int, seed: int) -> Array:
@@ -37,7 +37,7 @@ class FutureLaw(Protocol):
 
         block : number of the block of paths, from 0.
         days  : sessions of each path.
-        seed  : of the random numbers.
+        seed  : seed of the random numbers.
         """
         ...
 

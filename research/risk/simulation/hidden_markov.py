@@ -57,10 +57,10 @@ def fit_hidden_markov(
 
     The first day's state is drawn from the stationary probabilities. The first start takes days for the more turbulent
     the larger returns are round them, so that it is the same each time; further ones draw the states of stretches.
-    names  : of the n lines.
-    states : k, 2 or more.
-    starts : of the search, of which the best after 25 rounds is continued.
-    seed   : of further starts.
+    names  : names of the n lines.
+    states : number of states k, 2 or more.
+    starts : number of starts of the search, of which the best after 25 rounds is continued.
+    seed   : seed of further starts.
     Raises : DataError where a state has too few days for a covariance, lines that do not vary apart, and where no
              maximum is found.
     """

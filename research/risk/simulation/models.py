@@ -44,7 +44,7 @@ class Model(Protocol):
 
         paths  : number of paths.
         days   : steps of each path.
-        seed   : of the random numbers.
+        seed   : seed of the random numbers.
         first  : number of the first path.
         Raises : ConfigError for a number out of range.
         """

@@ -38,7 +38,7 @@ def simulated_market(
     bootstrapped market a line does not trade on a day that repeats one of its halts.
     model       : simulates the returns.
     days        : steps of the path.
-    seed        : of the random numbers.
+    seed        : seed of the random numbers.
     path        : number of the path.
     cash        : simple return of cash each step, fraction; by default none, in a bootstrapped market that of the days
                   drawn. A rate r a year, continuously compounded, is expm1(r / periods_per_year).
@@ -92,7 +92,7 @@ def cash_and_halts(
     paths  : number of paths.
     days   : steps of each path.
     n      : number of lines.
-    seed   : of the random numbers.
+    seed   : seed of the random numbers.
     first  : number of the first path.
     cash   : simple return of cash each step, fraction; None as in `simulated_market`.
     Raises : ConfigError for a return of cash that is not a number above -1.
@@ -117,8 +117,8 @@ def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> 
     model  : simulates the returns.
     paths  : number of paths.
     days   : steps of each path.
-    seed   : of the random numbers.
-    size   : paths of a batch.
+    seed   : seed of the random numbers.
+    size   : number of paths of a batch.
     Raises : ConfigError for a number out of range, before the first batch.
     """
     check_batch(paths, days, seed, 0)

@@ -1,4 +1,4 @@
-"""What the numbers of an action mean, compiled: a box for each asset, and the fraction of the way to trade into it.
+"""The meaning of an action's numbers, compiled: a box for each asset, and the fraction of the way to trade into it.
 
 A box is the range of weights in which an asset is not traded. Every number lies in [-1, 1] and is clipped there.
 Widths are multiples of the closed-form half-widths (`rules.no_trade_region`): the multiple is 8^number, from 1/8 to 8.

@@ -1,4 +1,4 @@
-"""What a network needs to make the boxes of a rule on one market, as arrays; and its scratch."""
+"""The arrays with which a network makes the boxes of a rule on one market; and its scratch."""
 
 from typing import NamedTuple
 

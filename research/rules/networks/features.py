@@ -38,7 +38,7 @@ class Scales(NamedTuple):
 
 
 class FeatureScaling(NamedTuple):
-    """How features are scaled; fixed before training.
+    """The scaling of features; fixed before training.
 
     mean      : (k,) mean of each feature, in its unit.
     deviation : (k,) standard deviation of each feature, in its unit.

@@ -364,7 +364,7 @@ def _follow_step(flat: bool, s: Scratch) -> bool:
 
 @inlined
 def _capacity(k: int, excess: float, s: Scratch) -> float:
-    """How far line k can go towards placing the excess, signed like it and no more than it."""
+    """The capacity of line k for the excess, with the sign of the excess and no larger than it."""
     if excess > 0.0:
         return min(s.high[k] - s.point[k], excess)
     return max(s.low[k] - s.point[k], excess)
@@ -422,7 +422,7 @@ def best_point(
                  trade.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    scratch    : of n lines, `scratch_for`.
+    scratch    : arrays for n lines, `scratch_for`.
     out        : (n,) y, fraction of NAV; written.
 
     All but the bounds are finite. Where S is singular there may be several best points, and this is one of them. A line

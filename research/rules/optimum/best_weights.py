@@ -73,7 +73,7 @@ def saving_left(
     upper: Array | float = np.inf,
     cash: tuple[float, float] = (0.0, 0.0),
 ) -> float:
-    """What the best pair of further trades would save at the margin, per unit of NAV traded; 0 at the best point.
+    """The saving by the best pair of further trades at the margin, per unit of NAV traded; 0 at the best point.
 
     point      : (n,) weights to hold, inside their bounds, fraction of NAV.
     weights    : (n,) as drifted, fraction of NAV.

@@ -14,7 +14,7 @@ It is solved on a grid. Trading: the least over the whole grid is two sweeps of 
 a sum over lines (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2). Drifting:
 weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a product of
 sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
-grid V grows by the cost of trading back to it: that is exact where the grid holds the whole region of holding, and,
+grid V grows by the cost of trading back to it. This is exact where the grid holds the whole region of holding, and,
 between one source and the next, nearly so some standard deviations further out.
 Without cash the last line takes the other side of every trade of the others with it, and costs c_n. Weights do not
 depend on the unit in which wealth is counted: counted in units of the last line, it is cash, and the returns of the
@@ -129,7 +129,7 @@ class _Problem:
 
     @property
     def swap_cost(self) -> float:
-        """What a unit costs that two lines trade with one another; infinite where that is no way of its own."""
+        """The cost of a unit that two lines trade with one another; infinite where that is no way of its own."""
         return float(self.cost.sum()) if self.rest_cost > 0.0 and len(self.cost) > 1 else np.inf
 
     @cached_property

@@ -55,18 +55,18 @@ class Region:
 
     target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last line is.
     cost             : (n,) a side, fraction of the notional.
-    ticket           : fraction of NAV that an event costs, whatever is traded.
+    ticket           : cost of an event, whatever is traded, fraction of NAV.
     interval         : years between two decisions.
     tracking_penalty : g, price of squared tracking.
     value            : loss a year of the policy in the long run, fraction of NAV.
     axes             : the gaps of each axis of the grid, fraction of NAV.
-    values           : on the grid, what a gap costs from before a decision on, beside other gaps, fraction of NAV: a
+    values           : on the grid, cost of a gap from before a decision on, relative to other gaps, fraction of NAV: a
                        number for each gap, of which only differences have a meaning.
-    advantage        : on the grid, what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
+    advantage        : on the grid, saving of a trade from a gap before the ticket, fraction of NAV; up to the ticket
                        the policy holds.
     lower            : for each axis the lower end of the interval into which a trade with the rest brings its gap,
                        fraction of NAV: one for each gap of the other axis; of one axis (1,). Where three lines are
-                       fully invested, a third: of the first gap, for each sum of both, where two lines trade.
+                       fully invested, there is a third, of the first gap, for each sum of both, where two lines trade.
     upper            : the upper ends likewise, fraction of NAV.
     """
 
