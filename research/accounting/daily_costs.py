@@ -27,7 +27,7 @@ class Panel(NamedTuple):
 
 
 def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
-    """Half-spread, where it is by the day; mean volume (currency a day) and volatility (a day), where there is impact.
+    """The inputs of costs by the day: half-spread; mean volume (currency a day) and volatility (a day) for impact.
 
     market      : T days of n lines.
     half_spread : (n,) or (T, n) fraction of notional.
@@ -67,7 +67,7 @@ def known_from(market: Market, panels: Sequence[Panel]) -> int:
 def on_each_day(
     market: Market, first: int, half_spread: Array, model: Impact | None, at_open: bool
 ) -> tuple[Array, Array]:
-    """Half-spreads, fraction of notional, (T, n) or as given, and what notional^p costs, currency^(1 - p), (T, n).
+    """Half-spreads, fraction of notional, (T, n) or as given, and the costs of notional^p, currency^(1 - p), (T, n).
 
     market      : T days of n lines.
     first       : row from which closes need them; opens need them from the next one on.

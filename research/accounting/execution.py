@@ -22,7 +22,7 @@ Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the da
 
 @dataclass(frozen=True)
 class Execution:
-    """From a decision to its bookings.
+    """The way from a decision to its bookings.
 
     at     : "close", or the "open" of the session in which the lag ends, where the market has opens.
     days   : sessions over which the way to the box is walked: 1/days of it first, 1/(days - 1) of the rest next, …

@@ -51,12 +51,12 @@ __all__ = [
 
 
 class Quotes(NamedTuple):
-    """At what a trade is booked.
+    """Prices at which a trade is booked.
 
     prices     : (T, n) worth of a unit of each line, currency.
     t          : row of both arrays.
     cash_price : worth of a unit of cash, currency.
-    tradable   : (T, n) can the line trade?
+    tradable   : (T, n) true if the line can trade.
     """
 
     prices: Array

@@ -91,7 +91,7 @@ class Booking(NamedTuple):
 
 @inlined
 def _rates(booking: Booking, i: int) -> Rates:
-    """Those of line i on this day."""
+    """The rates of line i on this day."""
     rates = booking.cost_parameters.rates
     return rates[booking.r, COMMISSION, i], rates[booking.r, HALF_SPREAD, i]
 

@@ -351,9 +351,7 @@ def _schedule_rows(allocation: Allocation, market: Market | Past) -> Rows:
 
 
 def refits_so_far(allocation: Allocation, past: Past) -> list[int]:
-    """Rows up to today on which an allocation with a calendar's schedule is asked, and today; those before the first
-    complete window are left out.
-    """
+    """Rows of an allocation's schedule up to today, and today, from the first complete window on."""
     rows = np.union1d(_schedule_rows(allocation, past), past.t)
     return [int(t) for t in rows[_complete(allocation, past)[rows]]]
 

@@ -82,7 +82,7 @@ class EstimatorAllocation(Following):
         return isinstance(other, EstimatorAllocation) and self.words == other.words
 
     def __hash__(self) -> int:
-        """By class and schedule."""
+        """The hash of class and schedule."""
         return hash((type(self.estimator), self.window, self.schedule))
 
     def __repr__(self) -> str:

@@ -44,7 +44,7 @@ def kind_of(cls: type) -> str:
 
 
 def says_all(words: Any) -> bool:
-    """Do words determine an estimator, whoever reads them? Not with an object in them, or a class of a user's own."""
+    """True if words determine an estimator, whoever reads them: not with an object in them, or a user's own class."""
     if isinstance(words, dict):
         plain_keys = all(isinstance(key, str) for key in words)
         return plain_keys and ":" not in words.get("kind", "") and all(map(says_all, words.values()))

@@ -70,7 +70,7 @@ class InputSensitivity:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Of each input, its name: "mean of SPY", "correlation of SPY and AGG"."""
+        """Name of each input: "mean of SPY", "correlation of SPY and AGG"."""
         return tuple(f"{kind} of {' and '.join(of)}" for kind, of in zip(self.kinds, self.lines, strict=True))
 
     @property

@@ -49,7 +49,7 @@ class NamedConstraint:
 
 @dataclass(frozen=True)
 class Solution:
-    """How a programme was solved; its variables hold the solution.
+    """The result of a solver; the variables of the programme hold the solution.
 
     solver  : name of the solver.
     status  : "optimal" or "optimal_inaccurate".
@@ -68,7 +68,7 @@ def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
 
     problem : programme of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
     limits  : all of its constraints, named.
-    Returns : how it was solved.
+    Returns : the result.
     Raises  : NotSolvedError where there is no solution, or no solver finds one.
     """
     failed: list[str] = []

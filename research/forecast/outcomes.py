@@ -61,7 +61,6 @@ def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array
 
 
 def _ahead(past: Past, rows: Rows, horizon: int) -> tuple[Mask, Array]:
-    """(D,) whether a row is one and its horizon has passed, and the returns (·, horizon, n) after those of which it
-    has."""
+    """(D,) true where the horizon after a row has passed, and the returns (·, horizon, n) after these rows."""
     passed = (rows >= 0) & (rows + horizon <= past.t)
     return passed, past.returns[rows[passed, None] + np.arange(1, horizon + 1)]

@@ -70,7 +70,7 @@ def card(
 
 
 def versions() -> dict[str, str]:
-    """By name, the versions of the libraries on which a training depends."""
+    """The versions of the libraries on which a training depends, by name."""
     return {library: version(library) for library in LIBRARIES}
 
 

@@ -80,7 +80,7 @@ def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:
 
 
 def in_base(rates: Quoted, base: str) -> dict[str, tuple[str, Array]]:
-    """By foreign currency, the name of its rate and (T,) the price of one unit in `base`; other pairs are left out.
+    """The name of the rate of each foreign currency and (T,) the price of one unit in `base`; other pairs are left out.
 
     rates  : rates of one source.
     Raises : DataError for a currency that is quoted both ways.

@@ -134,7 +134,7 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
 
 
 def _reference(of: str, into: str) -> pd.Series | None:
-    """By day, what one unit of a currency cost in another at the European Central Bank; None where it has neither."""
+    """Daily prices of one currency in another by the European Central Bank; None where it has neither."""
     per_euro = _per_euro()
     one, other = (CHINA.get(code, code) for code in (of, into))
     if not {one, other} <= set(per_euro.columns):

@@ -134,7 +134,7 @@ class BeforeAfter:
 
     @cached_property
     def states(self) -> dict[str, State]:
-        """By name: "before", with money that comes or goes; "exact", the step before lots and limits; and "after"."""
+        """The states by name: "before", with the flow; "exact", the step before lots and limits; and "after"."""
         orders, before, after = self.orders, self.orders.position, self.orders.after
         step = before.exact_charges(np.abs(orders.wished * before.prices)).sum(axis=1)
         nav = before.nav - float(step.sum())
@@ -164,12 +164,12 @@ class BeforeAfter:
 
     @cached_property
     def figures(self) -> dict[str, Figures]:
-        """By name of a state, what it comes to."""
+        """The figures of each state, by its name."""
         return {name: self._figures(name) for name in self.states}
 
     @cached_property
     def undefined(self) -> dict[str, str]:
-        """By name of a figure, why it is None: "risk" where none of them is defined, "beta" for beta alone."""
+        """The reason why a figure is None, by name: "risk" where none of them is defined, "beta" for beta alone."""
         if isinstance(self.ex_ante, str):
             return {SHORT_HISTORY: self.ex_ante}
         beta = self._beta(self.ex_ante, self.states["before"].weights)
@@ -177,7 +177,7 @@ class BeforeAfter:
 
     @property
     def horizons(self) -> tuple[str, ...]:
-        """Of VaR and CVaR, the shortest first: a row of the market, and a month where it has several rows."""
+        """The horizons of VaR and CVaR, the shortest first: a row of the market, and a month if it has several rows."""
         row = row_name(self.portfolio.periods_per_year)
         return (f"one {row}", "one month") if row in WITHIN_A_MONTH else (f"one {row}",)
 

@@ -124,15 +124,15 @@ class CashByCurrency:
 
     @property
     def rounding(self) -> Decimal:
-        """By how much that is above the cash of the orders in the basis: each amount is rounded to its own cent."""
+        """The excess over the cash of the orders in the basis: each amount is rounded to its own cent."""
         return self.cash - rounded(self._currencies.basis, decimal(self.sized.cash))
 
     def after(self, a: int = 0) -> dict[str, float]:
-        """By currency, the cash of account `a` after the list."""
+        """The cash of account `a` after the list, by currency."""
         return {row.currency: float(row.after) for row in self._settled[a][1]}
 
     def after_all(self) -> dict[str, float]:
-        """By currency, the cash of all accounts after the list."""
+        """The cash of all accounts after the list, by currency."""
         found: dict[str, Decimal] = {}
         for row in self.balances:
             found[row.currency] = found.get(row.currency, ZERO) + row.after
@@ -172,7 +172,7 @@ class CashByCurrency:
         return self.portfolio.currencies
 
     def _notional(self, a: int, i: int) -> Decimal:
-        """Signed, in the currency of the line: of its own price, where it has one and is not in the basis."""
+        """The signed notional in the line's currency, from its own price where it has one and is not in the basis."""
         currency, price = self._currencies.lines[i], float(self._currencies.prices[i])
         if currency == self._currencies.basis or np.isnan(price):
             return self._in_local(i, self.sized.each_notional[a, i])
@@ -240,7 +240,7 @@ class CashByCurrency:
 def exchanged(
     left: Mapping[str, Decimal], rates: Mapping[str, Decimal], basis: str
 ) -> dict[str, tuple[Decimal, Decimal]]:
-    """By foreign currency, what is bought of it (below zero: sold), and that amount in the basis.
+    """The amount that is bought of each foreign currency (below zero: sold), and that amount in the basis.
 
     What lacks is bought. Where the basis then lacks cash, surpluses are sold, the largest in the basis first, each only
     as far as the basis needs it.
@@ -283,7 +283,7 @@ def exchange_words(money: CashByCurrency) -> str:
 def short(
     left: Mapping[str, Decimal], bought: Mapping[str, tuple[Decimal, Decimal]], currency: str, basis: str
 ) -> Decimal:
-    """The cash that is below zero without one exchange: that of its currency, or, where it is sold, of the basis."""
+    """Cash below zero without one exchange: the cash of its currency, or, where it is sold, of the basis."""
     amount, value = bought[currency]
     if amount > 0:
         return left[currency]

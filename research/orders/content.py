@@ -41,7 +41,7 @@ class Content(NamedTuple):
 
     @property
     def prices(self) -> str:
-        """At which prices the list is made, in words; of which day each is stands in the notes."""
+        """The prices at which the list is made, in words; their days are in the notes."""
         tables = [table for table in self.tables.values() if "price_basis" in table]
         given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
         return "given prices" if given else f"the closes of {self.provenance['last_close']}"

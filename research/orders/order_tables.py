@@ -110,7 +110,7 @@ class OrderTables:
         return [f"{sentence}: {reasons.of_outside(i)}{_of_division(sized, i)}" for sentence, i in said]
 
     def reasons(self, sized: Orders) -> Reasons:
-        """Of the lines; where accounts divide the orders, of those before the division."""
+        """The reasons of the lines; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 

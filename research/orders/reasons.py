@@ -192,19 +192,19 @@ class Reasons:
         return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
-        """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        """The amount by which a limit reduced the order of line `i`, in words; "" where it is only its lots."""
         cut, limit = self._reduced(i)
         amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
         return f"; cut by {amount} ({limit})" if limit else ""
 
     def _reduced(self, i: int) -> tuple[float, str]:
-        """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
+        """The units by which a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
         return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     def _limit(self, i: int) -> str:
-        """The limit that keeps the order of line `i` below the exact step; that of turnover cuts buys and sells alike."""
+        """The limit that keeps the order of line `i` below the exact step; turnover reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
         if found in ("", CASH) and most is not None and self._turnover > most:
@@ -212,13 +212,13 @@ class Reasons:
         return (self._unsettled(i) if found == CASH else "") or found
 
     def _unsettled(self, i: int) -> str:
-        """Until when sells do not pay for more of the buy of line `i`, in words; "" where they do at once, or never."""
+        """The day until which sells cannot pay for more of the buy of line `i`, in words; "" where there is none."""
         days = self.sized.unsettled(i)
         return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
 
     @property
     def _turnover(self) -> float:
-        """Of the exact step, one-way, fraction of NAV."""
+        """The turnover of the exact step, one-way, fraction of NAV."""
         return self.sized.position.turnover(self.sized.wished)
 
     def _further(self, i: int) -> str:
@@ -240,7 +240,7 @@ class Reasons:
         return f", and on to {ends:.2%}{why}"
 
     def _to_pay(self, i: int) -> str:
-        """For what line `i` is sold past its point, in words: a withdrawal that is owed is paid whatever happens."""
+        """The reason why line `i` is sold past its point, in words: a withdrawal that is owed is always paid."""
         sized, position = self.sized, self.sized.position
         if sized.units[i] > 0.0 or position.cash >= -position.debt:
             return ""

@@ -231,7 +231,7 @@ class TradeList:
 
     @property
     def _taxed(self) -> tuple[str, ...]:
-        """For which day tax is reckoned, and which substitutes are not named."""
+        """The day for which tax is computed, and the substitutes that are not named."""
         return tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
 
     @property

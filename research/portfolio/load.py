@@ -1,4 +1,4 @@
-"""From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
+"""Portfolios from a desk's YAML file; every error names the file, the key, the value found and how to fix it."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -206,7 +206,7 @@ class Portfolio:
         return self.holdings / self.nav
 
     def exposures(self, by: str) -> dict[str, Array]:
-        """By group, (n,) what counts in it of each line; see `group_exposures`.
+        """For each group, (n,) the fraction of each line that counts in it; see `group_exposures`.
 
         by : "asset_class", "sector", or "currency", in which lines are quoted.
         """
@@ -227,7 +227,7 @@ class Portfolio:
 
     @property
     def beside_costs(self) -> tuple[str, ...]:
-        """By name, what backtests apply besides costs, and neither tuning nor training does."""
+        """Names of the settings that backtests apply besides costs, and that neither tuning nor training applies."""
         found = {
             "the execution of the file": self.execution != Execution(),
             "dividends in cash": self.dividends == "cash",

@@ -224,7 +224,7 @@ def _finish(
 
 
 def _has_value(rows: Array) -> bool:
-    """Are all NAVs of some rows positive and finite? Of NaN neither the least nor the largest is."""
+    """True if all NAVs of some rows are positive and finite. NaN has neither a least nor a largest."""
     return not rows.size or bool(rows.min() > 0.0 and rows.max() < np.inf)
 
 

@@ -25,7 +25,7 @@ def ask(
     cash: Array,
     k: int,
 ) -> bool:
-    """Does the rule trade? What cannot trade in row t does not trigger.
+    """True if the rule trades. A line that cannot trade in row t does not trigger.
 
     weights       : (n,) as drifted, fraction of NAV.
     cash_weight   : weight of cash, fraction of NAV.
@@ -55,7 +55,7 @@ def near(
     cash: Array,
     k: int,
 ) -> bool:
-    """May `ask` say yes at row t of prices? A first look that costs half as much, for the days on which it says no.
+    """True if `ask` may be true at row t of prices. A first look at half the cost, for the days without a trade.
 
     units         : (n,) units held.
     prices        : (T, n) worth of a unit, currency.

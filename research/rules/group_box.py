@@ -123,7 +123,7 @@ def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
 
 @inlined
 def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: float) -> bool:
-    """May line i be moved to make room? Not the way on which it may not be traded, nor up where its target is zero."""
+    """True if line i may be moved to make room: not where it may not be traded so, nor up where its target is zero."""
     free = rule.upper[k, i] < np.inf if amount < 0.0 else rule.lower[k, i] > -np.inf
     return tradable[t, i] and free and (amount < 0.0 or rule.target[k, i] != 0.0)
 

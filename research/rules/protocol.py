@@ -102,7 +102,7 @@ class RuleTraits:
 
     @property
     def limits_drift(self) -> bool:
-        """Does it end every drift of a line past a limit within a week? Then its largest loss is that of its limit."""
+        """True if it ends every drift of a line past a limit in a week. Then its largest loss is that of its limit."""
         return False
 
     @property

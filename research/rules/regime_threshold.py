@@ -68,7 +68,7 @@ class RegimeThreshold(CompiledRule):
 
     @property
     def limits_drift(self) -> bool:
-        """As a threshold does."""
+        """True if its threshold limits drift."""
         return self.thresholds[0].limits_drift
 
     @property

@@ -234,8 +234,9 @@ class BestPoint(RiskRule):
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bounds of the programme: long lines stay long, short lines short; cash lies between 0, or what the target
-        borrows, and all of NAV.
+        """Bounds of the programme: long lines stay long, short lines short, and cash stays within NAV.
+
+        Cash lies between 0, or the cash that the target borrows, and all of NAV.
         """
         rows = without_bands(estimates.target)
         cash = rows["cash"].copy()

@@ -297,7 +297,7 @@ class Threshold(StandardRule):
         return band_rows(estimates.target, trigger, box)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The rule's options with the lines that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
+        """The options with the lines that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
         options = super().options(estimates)
         if self.lines == "all":
             return options

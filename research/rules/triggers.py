@@ -1,4 +1,4 @@
-"""Does a rule trade, and why: the band of each line and what the rule's options ask besides, compiled."""
+"""The decision to trade, and its reason: the band of each line and the conditions of the options besides, compiled."""
 
 import numpy as np
 

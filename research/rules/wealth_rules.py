@@ -113,7 +113,7 @@ class CPPI(WealthRule):
 
 @dataclass(frozen=True)
 class DrawdownFloor(WealthRule):
-    """Less of the target the nearer a drawdown is to its limit: a multiple of the excess of NAV over its floor.
+    """Holdings of the target that fall as a drawdown nears its limit: a multiple of the excess of NAV over its floor.
 
     limit      : largest drawdown, above 0, at most 1: the floor is 1 - limit of the highest NAV so far. At 1 this is
                  `Threshold`.

@@ -1,4 +1,4 @@
-"""From constraints, and what is known on the day, to named limits: the one way that every optimiser takes.
+"""Named limits from constraints and the data of a day: the one way that every optimiser takes.
 
 What the file names and the market does not have (a line, a column, a word of a column) is refused, all of it at once.
 """
@@ -122,7 +122,7 @@ class _Builder:
             yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
 
     def _applies(self, key: str, some: bool) -> bool:
-        """Is a limit about some line that may be held? If not, though it may be on another day, it is noted."""
+        """True if a limit covers some line that may be held. One that may do so only on another day is noted."""
         if some or not (self.known.absent or self.known.dated):
             return True
         why = "none of its lines has a complete window" if self.known.absent else "no line is in it today"
@@ -310,7 +310,7 @@ def _firmness(asked: Firmness) -> dict[str, Any]:
 
 
 def _if_held(limit: Limit) -> Limit:
-    """The same limit of single lines, times whether each is held: of whole numbers it says the same, of others more.
+    """The same limit of single lines, times whether each is held: equal for whole numbers, wider for others.
 
     A bound that a line keeps by not being held (at least less than zero, at most more) moves into its row.
     """

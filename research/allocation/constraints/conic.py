@@ -114,7 +114,7 @@ class ConeProgramme:
                 self._add("positive", rows, sign * bound[finite])
 
     def _add_excesses(self) -> None:
-        """None is negative, and those of a pool share its allowance."""
+        """Add the rows of excesses: none is negative, and those of a pool share its allowance."""
         columns = list(self._excess.values())
         self._add("positive", -np.eye(self.columns)[columns], np.zeros(len(columns)))
         for pool, allowance in self.elastic.pools:
@@ -316,7 +316,7 @@ class ConeProgramme:
         return found
 
     def _missed(self, ended: Ended, b: Array) -> float:
-        """By how much the conditions of an optimum are missed: rows in their own unit, the others over the prices."""
+        """Largest violation of the conditions of an optimum: rows in their own unit, the others over the prices."""
         if not np.isfinite(ended.v).all() or not np.isfinite(ended.duals).all():
             return np.inf
         curvature = self._quadratic + sparse_upper(self._quadratic).T

@@ -229,7 +229,7 @@ class _LinearQuestion:
 
     @property
     def suspects(self) -> set[int]:
-        """Of the last answer: the limits without which its excess would be less; all, where whole numbers hide them."""
+        """The limits without which the excess of the last answer would be less; all, where whole numbers hide them."""
         if self._whole.any() or self._point is None:
             return set(range(self._many))
         return {self._owner[row] for row in np.flatnonzero(np.abs(self._point.duals) > SPARE)}
@@ -276,7 +276,7 @@ class _ConeQuestion:
     def least_excess(
         self, kept: Collection[int], elastic: Collection[int], pools: Sequence[tuple[tuple[int, ...], float]] = ()
     ) -> _Point | None:
-        """As of `_LinearQuestion`."""
+        """The least excess, as in `_LinearQuestion`."""
         limits = self._limits
         asked = sorted({*kept, *(k for places, _ in pools for k in places)})
         at = {k: j for j, k in enumerate(asked)}

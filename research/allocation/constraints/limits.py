@@ -54,7 +54,7 @@ class Limit:
 
     @property
     def price(self) -> float:
-        """Of one unit outside of it; inf for none."""
+        """The price of one unit outside of it; inf for none."""
         return inf if self.firm.price is None else self.firm.price
 
     @property
@@ -178,7 +178,7 @@ class Limits:
 
     @cached_property
     def size(self) -> int:
-        """Of x."""
+        """The size of x."""
         return len(self.assets) + sum(part.size for part in self.parts)
 
     @cached_property
@@ -214,7 +214,7 @@ class Limits:
 
     @property
     def risks(self) -> tuple[Limit, ...]:
-        """Those of a norm."""
+        """The limits that are norms."""
         return tuple(limit for limit in self.limits if limit.root is not None)
 
     def matrix(self, rows: Mapping[str, Array], k: int) -> Array:

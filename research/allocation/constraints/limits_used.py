@@ -147,7 +147,7 @@ def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
 
 
 def _share(limit: Limit, at: float, slack: float) -> float:
-    """Of the bound that is used."""
+    """The fraction of the bound that is used."""
     if limit.equation:
         return 1.0
     part, whole = (at, limit.bound) if limit.raised == (limit.bound > 0.0) else (limit.bound, at)

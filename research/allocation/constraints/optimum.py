@@ -181,7 +181,7 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
-    """Of each limit, what one more unit of each of its rows improves the aim by, with the same lines held."""
+    """For each limit, the gain of the aim per unit that each of its rows is widened, with the same lines held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     held = held_in(limits, solved.x)
     return tuple(times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True))

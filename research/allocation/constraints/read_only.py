@@ -21,7 +21,7 @@ def by_field(record: object) -> dict[str, Any]:
 
 
 def reduced(record: object) -> tuple[Any, ...]:
-    """How to pickle a record: by its fields, and built again, since a read-only mapping cannot be pickled."""
+    """The pickled form of a record: its fields, to build it again, since a read-only mapping cannot be pickled."""
     return partial(type(record), **by_field(record)), ()
 
 

@@ -304,7 +304,7 @@ class Constraints:
         return reduced(self)
 
     def __hash__(self) -> int:
-        """By the names that it holds: equal constraints have equal ones."""
+        """The hash of the names that it holds: equal constraints have equal ones."""
         return hash((*sorted(self.lines), *sorted(self.groups), *sorted(self.exposures)))
 
     @property

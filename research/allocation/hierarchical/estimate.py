@@ -37,7 +37,7 @@ class Estimate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the k lines."""
+        """Names of the k lines."""
         return tuple(self.past.assets[line] for line in self.lines)
 
 

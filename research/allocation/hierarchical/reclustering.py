@@ -1,4 +1,4 @@
-"""On which days lines are clustered, and what a new clustering remembers of those before.
+"""The days on which lines are clustered, and the weight of earlier distances in a new clustering.
 
 Weights may be computed more often than lines are clustered: `recluster="quarter"` keeps the tree of the last quarter's
 last session, in which every line of today must have had a complete window. Where one had not, today's tree is grown

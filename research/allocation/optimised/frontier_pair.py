@@ -36,7 +36,7 @@ class FrontierPair:
 
     @property
     def given_up(self) -> float:
-        """By how much the mean would be higher without the limits, at the volatility of the weights.
+        """The gain of the mean without the limits, at the volatility of the weights.
 
         NaN where the frontier without limits has no point of that volatility.
         """

@@ -224,7 +224,7 @@ class FittedBoosted:
         return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
-        """By line, what is expected of it and which features say so. Raises as `predict`."""
+        """The expected return of each line, and the features that explain it, in words. Raises as `predict`."""
         shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
         return {
             line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)

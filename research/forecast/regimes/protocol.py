@@ -25,7 +25,7 @@ class FittedRegimes(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the k states, the calmest first."""
+        """Names of the k states, the calmest first."""
         ...
 
     def probabilities(self, past: Past) -> Array:

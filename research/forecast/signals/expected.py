@@ -1,4 +1,4 @@
-"""From a signal's scores to expected returns: volatility × coefficient × score, the coefficient from the past.
+"""Expected returns from a signal's scores: volatility × coefficient × score, the coefficient from the past.
 
 Outcomes y of all lines and days, in units of their deviation, are regressed on the scores z of the day: y = a + b z.
 The pooled premium a is what every line is expected to earn a unit of volatility where the signal says nothing; b is

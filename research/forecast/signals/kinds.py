@@ -16,7 +16,7 @@ FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights 
 
 
 class Signal(Protocol):
-    """On a day, what each line is expected to return over the horizon, and the standard error of that."""
+    """A signal: the expected return of each line over the horizon, and its standard error, on a day."""
 
     @property
     def name(self) -> str:

@@ -46,7 +46,7 @@ class Side:
     weighting: Weighting = ""
 
     def __str__(self) -> str:
-        """As a view writes it."""
+        """The side as a view writes it."""
         return f"{self.weighting} {self.name}".strip()
 
 
@@ -120,9 +120,9 @@ class InvestorView:
 
 
 def view_variance(view: InvestorView, prior: float) -> float:
-    """Variance of the error of a view, from that of the prior about the same combination: zero for a certain view,
-    infinite for one without confidence.
+    """Variance of the error of a view, from that of the prior about the same combination.
 
+    It is zero for a certain view, and infinite for one without confidence.
     Source : Idzorek (2005), A Step-by-Step Guide to the Black-Litterman Model, in the closed form of Walters (2014),
              The Black-Litterman Model in Detail.
     """

@@ -82,7 +82,7 @@ def settings() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """By name, the versions of the libraries on which a training depends."""
+    """The versions of the libraries on which a training depends, by name."""
     return {library: version(library) for library in ("numpy", "torch")}
 
 

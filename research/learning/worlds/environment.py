@@ -88,8 +88,9 @@ def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
 
 
 class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
-    """One simulated path as a gymnasium environment. A step is one decision: the trade, and the days to the next
-    decision.
+    """One simulated path as a gymnasium environment.
+
+    A step is one decision: the trade, and the days to the next decision.
 
     observation : (k,) standardised features.
     action      : see `research.rules.networks.actions`; for "hold_or_trade" 0 or 1.

@@ -86,8 +86,7 @@ def evaluate(
 def evaluate_paths(
     days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
 ) -> Array:
-    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`; with the variation of
-    `days`.
+    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`, with variation.
 
     days   : the training days.
     kind   : index of the target.

@@ -53,8 +53,9 @@ class Variation:
 
     @property
     def points(self) -> Array:
-        """(V, 3) the variants: factor of volatility, share of the correlations' way (below zero: to none), factor of
-        costs.
+        """(V, 3) the variants: factor of volatility, share of the correlations' way, factor of costs.
+
+        A share below zero is of the way to no correlation.
 
         They are points of a Halton sequence, which fills the ranges evenly, and are the same for every seed.
         """

@@ -1,4 +1,4 @@
-"""From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
+"""Markets from tables of prices: listings, halts and returns, with notes about the data."""
 
 import re
 from collections.abc import Mapping

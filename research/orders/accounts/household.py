@@ -279,7 +279,7 @@ def check_account(portfolio: Portfolio, request: Request) -> None:
 def _taxes(
     portfolio: Portfolio, position: Position, accounts: Sequence[Account]
 ) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
-    """Of each account and line (units, tax per unit) of its lots in the order of sale; () for a sheltered account."""
+    """(units, tax per unit) of the lots of each account and line, in the order of sale; () for a sheltered account."""
     tax = portfolio.tax_lots
     if tax is None:
         return ()

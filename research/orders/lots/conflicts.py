@@ -88,8 +88,9 @@ class _Stated:
 
 
 def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict | None:
-    """An irreducible set of limits that no orders from a position keep together; None where it is not proven that none
-    keep all.
+    """An irreducible set of limits that no orders from a position keep together.
+
+    None where it is not proven that no orders keep all of them.
 
     position : position with its limits.
     floor    : cash that stays, currency.
@@ -185,7 +186,7 @@ class _Search:
         return self._solved(stated)[0] is not None
 
     def needed(self, candidates: Sequence[_Stated], kept: Sequence[_Stated]) -> list[_Stated]:
-        """Of candidates that conflict with those that are kept, the last that do, none of which can be left out."""
+        """The last candidates that conflict with the kept limits, none of which can be left out."""
         if len(candidates) == 1:
             return list(candidates)
         half = len(candidates) // 2
@@ -205,11 +206,10 @@ class _Search:
         return self._solved([soft if other is one else other for other in stated])[0]
 
     def sufficient(self, change: Callable[[int], Change | None]) -> str:
-        """The change that relaxes a limit so that some orders are known that keep all, with the written value; "" for
-        none.
+        """The change that relaxes a limit so that some orders are known that keep all limits; "" for none.
 
-        A least relaxation may be of NAV before costs, and what is written down is rounded: it is solved again, with as
-        few steps more as suffice.
+        It is given with the value that is written down. A least relaxation may be of NAV before costs, and the written
+        value is rounded: it is solved again, with as few steps more as suffice.
         """
         short, steps, found = -1, 0, change(0)
         while found is not None and not self.gives_a_list(found):

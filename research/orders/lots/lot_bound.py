@@ -140,7 +140,7 @@ def _first(of: Relaxed, i: int) -> float:
 
 @linked
 def _over(of: Relaxed, j: int) -> float:
-    """By how much the lots that are best at the prices of the limits are past limit j."""
+    """The excess over limit j of the lots that are best at the prices of the limits."""
     over = -of.most[j]
     for i in of.lines:
         over += _use(of, j, i, _least(of, i)[0])

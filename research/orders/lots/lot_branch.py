@@ -75,7 +75,7 @@ class Branch(NamedTuple):
 
 
 def branch(problem: LotProblem, start: Array, enough: float = NO_GAIN) -> tuple[Array, float]:
-    """Signed units (n,) that keep every limit, and the bound below which none can come, fraction of NAV.
+    """The signed units (n,) that keep every limit, and the lower bound of all such units, fraction of NAV.
 
     problem : without limits of weights. Where lines are divided at will, the bound is all that is computed.
     start   : (n,) units that keep every limit: nothing worse is given.

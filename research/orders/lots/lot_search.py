@@ -99,8 +99,11 @@ def alone(problem: LotProblem) -> Array:
 
 
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
-    """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
-    they are the best for each line alone and bring cash to its point, so that nothing is better."""
+    """(n,) signed units that keep every limit but those of weights, and whether they are known to be the best.
+
+    The units are None where even no orders keep the limits. They are the best where they are so for each line alone and
+    bring cash to its point.
+    """
     units = np.zeros(len(problem.way))
     found = best_lots(Terms.of(problem), units, False)
     return (None if found == NONE else units), found == ALONE
@@ -154,7 +157,7 @@ def _of_cash(terms: Terms, net: float) -> float:
 
 @linked
 def _units(terms: Terms, i: int, steps: float) -> float:
-    """Signed units of so many steps of line i; see `LotProblem.units`."""
+    """The signed units of so many steps of line i; see `LotProblem.units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE, i]:
         return -lines[HELD, i]
@@ -262,7 +265,7 @@ def _turnover(terms: Terms, units: Array) -> float:
 
 @linked
 def _broken(terms: Terms, units: Array) -> bool:
-    """Do the orders break a limit? See `LotProblem.broken`."""
+    """True if the orders break a limit; see `LotProblem.broken`."""
     lines, count = terms.lines, 0
     for i in range(len(units)):
         count += units[i] != 0.0
@@ -312,7 +315,7 @@ def best_together(terms: Terms, units: Array) -> bool:
 
 @linked
 def _send_fewer(terms: Terms, units: Array) -> None:
-    """Only as many orders as may be sent, those that gain most."""
+    """Keep only as many orders as may be sent, those that gain most."""
     count, kept, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
     for i in range(len(units)):
         count += units[i] != 0.0
@@ -424,10 +427,11 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 @linked
 def _improve(terms: Terms, units: Array, shared: bool) -> None:
-    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit; the best
-    for what it trades first.
+    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit.
 
-    shared : only more lots of lines that share the cash?
+    The change that gains most for what it trades is first.
+
+    shared : true for more lots of lines that share the cash only.
     """
     other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):

@@ -50,7 +50,7 @@ class SolvedLots:
 
     @cached_property
     def objective(self) -> float:
-        """Of these orders, fraction of NAV."""
+        """The objective of these orders, fraction of NAV."""
         return self.problem.objective(self.units)
 
     @property
@@ -125,7 +125,7 @@ def _nearest(problem: LotProblem, quick: bool) -> SolvedLots | None:
 
 
 def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, float]:
-    """Signed units (n,) or None, and the bound.
+    """The signed units (n,) or None, and the bound.
 
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for

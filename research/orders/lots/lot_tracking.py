@@ -143,8 +143,11 @@ class Tree(NamedTuple):
 
 
 def _levels(rows: Rows, covariance: Array, problem: LotProblem) -> Rows:
-    """The lines (m,) from the last decided to the first: those divided at will last, and first those whose lots move
-    the tracking error most when all others may follow."""
+    """The lines (m,) from the last decided to the first.
+
+    Lines that can be divided at will are decided last, and first those whose lots move the tracking error most when all
+    others may follow.
+    """
     nav, inverse = problem.position.nav, np.linalg.pinv(covariance[np.ix_(rows, rows)], hermitian=True)
     left, order = np.ones(len(rows), dtype=bool), []
     for _ in range(len(rows)):
@@ -174,7 +177,7 @@ def _least_outside(problem: LotProblem) -> Array:
 
 
 def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[Array, float, Proof]:
-    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
+    """The signed units (n,) with the least tracking error and costs; the lower bound of all units; the proof.
 
     problem : with a covariance.
     starts  : (n,) units each that keep every limit: nothing worse is given.

@@ -86,7 +86,7 @@ class LineLimit:
     sold: Array
 
     def name(self, asset: str, i: int) -> str:
-        """Of line `i`, in words."""
+        """The name of the limit of line `i`, in words."""
         return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
 
 
@@ -130,7 +130,7 @@ def sendable(position: Position, units: Array, slack: float) -> Mask:
 
 
 def broken_by(position: Position, parts: Array, most: Array, slack: float) -> dict[str, bool]:
-    """By name, whether orders break a limit besides those of cash and of weights.
+    """By name of a limit besides those of cash and of weights, true if orders break it.
 
     parts : (A, n) signed units of each account's orders.
     most  : (n,) the most units of a line's orders.

@@ -122,7 +122,7 @@ class OrderColumns:
         return np.array([float((of * first).sum()) for of in self._costs])
 
     def past(self, limit: OrderLimit, x: Array) -> float:
-        """By how much orders at a point x of the other columns exceed a limit, in `UNIT`s or orders."""
+        """The excess of orders at a point x of the other columns over a limit, in `UNIT`s or orders."""
         used, total = self.of_rows(limit.rows)
         of_costs = np.outer(np.maximum(total, 0.0), [1.0, 0.0]) + np.outer(np.minimum(total, 0.0), [0.0, 1.0])
         sums = np.einsum("mck,ck->m", used, x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1))
@@ -172,7 +172,7 @@ class OrderColumns:
             yield self.columns(-slope, impact=1.0), at / (UNIT * self.position.nav)
 
     def understated(self, x: Array) -> float:
-        """By how much the impact of the orders is above its columns at a point x of the programme, fraction of NAV."""
+        """The excess of the impact of the orders over its columns at a point x of the programme, fraction of NAV."""
         parameters, column = self.position.cost_parameters, x[4 * len(self.rows) : 5 * len(self.rows)] * UNIT
         impact = self._impact * self.sizes(x) ** parameters.exponent / self.position.nav
         return float(np.maximum(impact - column, 0.0).sum())

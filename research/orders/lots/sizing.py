@@ -1,4 +1,4 @@
-"""From a box to orders: the accounting's self-financing step, in the whole lots that come nearest to it.
+"""Orders from a box: the accounting's self-financing step, in the whole lots that come nearest to it.
 
 Lots must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it still
 wants is added, until no more order can be sent: after these orders the list is empty.
@@ -103,7 +103,7 @@ class Orders:
 
     @property
     def nav_after(self) -> float:
-        """NAV after the orders, currency: that before in whole cents, less their costs."""
+        """NAV after the orders, currency: NAV before in whole cents, less their costs."""
         return round(self.position.nav, 2) - float(self.charges.sum())
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The gain budget of a trade list: which sells are reduced so that its net realised gains stay within it.
+"""The gain budget of a trade list, and the sells that are reduced so that net realised gains stay within it.
 
 A list may realise the budget minus the gains of this year so far, and at least 0. Where the orders would
 realise more, the units with the highest gain per currency sold are kept, until the rest is within the budget. Where

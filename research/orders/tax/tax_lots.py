@@ -49,7 +49,7 @@ class LotSale:
         return cls(lot, units, price, rules.is_long(lot.date, day))
 
     def tax(self, rules: TaxRules) -> float:
-        """At the rate of its term, currency; a loss saves tax, and the tax is negative."""
+        """Tax at the rate of its term, currency; a loss saves tax, and the tax is negative."""
         return self.realised * (rules.rate if self.long else rules.short_rate)
 
 

@@ -57,7 +57,7 @@ class _Substitute(NamedTuple):
 
 
 def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -> dict[str, _Substitute]:
-    """By asset whose loss could be realised, its substitute, so that all these losses could be realised together."""
+    """The substitute of each asset whose loss could be realised, so that all these losses can be realised together."""
     locks, sold = wash_sale_locks(portfolio), dict[str, str]()
     found = {}
     for asset in assets:
@@ -82,7 +82,7 @@ def lock_substitute(portfolio: Portfolio, asset: str) -> str:
 
 
 def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
-    """For which day tax is reckoned, and why a substitute is not named, in sentences.
+    """The day for which tax is computed, and the reason why a substitute is not named, in sentences.
 
     portfolio : after the orders.
     harvest   : its losses that could be realised, with their substitutes.
@@ -155,7 +155,7 @@ def _has(lots: Sequence[TaxLot], orders: AccountOrders) -> bool:
 
 
 def _columns(portfolio: Portfolio, columns: Sequence[str]) -> list[str]:
-    """With the account, where the portfolio has accounts."""
+    """The columns with the account, where the portfolio has accounts."""
     return [*columns[:1], *(["account"] if portfolio.accounts else []), *columns[1:]]
 
 

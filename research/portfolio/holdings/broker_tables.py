@@ -106,7 +106,7 @@ class Wanted:
 
     @cached_property
     def known(self) -> dict[str, tuple[str, int]]:
-        """By name, the field for which it stands, and its rank: the lowest that a header has counts."""
+        """The field of each name, and its rank: the lowest that a header has counts."""
         found: dict[str, tuple[str, int]] = {}
         for field in (*self.required, *self.others):
             if field not in self.declared:
@@ -127,7 +127,7 @@ class Wanted:
         return field, rank + len(NAMES), Column(number, name, currency)
 
     def is_header(self, found: Collection[str]) -> bool:
-        """Has a row with these fields all that are needed? A description stands for an asset that is not declared."""
+        """True if a row with these fields has all required ones. A description stands for an undeclared asset."""
         lacking = {*self.required, *self.declared} - set(found)
         return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
 
@@ -158,7 +158,7 @@ class BrokerTable:
 
     @cached_property
     def _length(self) -> int:
-        """The number of cells that a row may have: that of most rows, where the header names fewer columns."""
+        """The largest number of cells of a row: that of most rows, where the header names fewer columns."""
         return max(len(self.names), mode([len(cells) for _, cells in self.rows if len(_texts(cells)) > 1] or [0]))
 
     def shift(self, cells: Sequence[str], fields: Collection[str]) -> str:
@@ -276,7 +276,7 @@ def _texts(cells: Sequence[str]) -> list[str]:
 
 
 def _of_statement(rows: list[Row]) -> list[Row]:
-    """Of a statement with a section in the first column, the rows of its open positions; else all rows."""
+    """The rows of a statement's open positions, if it has sections in the first column; else all rows."""
     if not _is_statement(rows):
         return rows
     return [(n, c) for n, c in rows if len(c) > 1 and c[0] in STATEMENT and c[1] in ("Header", "Data")]
@@ -359,7 +359,7 @@ def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[in
 
 
 def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) -> Columns | None:
-    """By field, its columns, or None where a required or a declared one is missing.
+    """The columns of each field, or None where a required or a declared one is missing.
 
     columns : names that each column may go by, the best first.
     Raises  : DataError where two columns may be the same field.

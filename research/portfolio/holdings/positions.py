@@ -88,7 +88,7 @@ class Positions:
 
     @property
     def units(self) -> dict[str, float]:
-        """By line, the units of all accounts; a line without a row is not in it."""
+        """The units of all accounts by line; a line without a row is not in it."""
         units: dict[str, float] = {}
         for row in self.held:
             units[row.asset] = units.get(row.asset, 0.0) + row.units
@@ -96,7 +96,7 @@ class Positions:
 
     @property
     def values(self) -> dict[str, float]:
-        """By line whose rows all have a value, their sum, in the currency of the line."""
+        """The sum of the values of each line whose rows all have one, in the currency of the line."""
         without = {row.asset for row in self.held if row.value is None}
         values: dict[str, float] = {}
         for row in self.held:
@@ -112,7 +112,7 @@ class Positions:
 
     @property
     def balances(self) -> dict[str, float] | None:
-        """By currency, the cash of all accounts, or None where the file has no row of cash."""
+        """The cash of all accounts by currency, or None where the file has no row of cash."""
         found: dict[str, float] = {}
         for row in self.cash:
             found[row.currency] = found.get(row.currency, 0.0) + row.amount

@@ -153,7 +153,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
-    """By line, a clause on each last close of a market that is far from where it should be."""
+    """A clause, by line, on each last close of a market that is far from where it should be."""
     found = {}
     for asset, gap in far_closes(market).items():
         close = market.prices[-1, market.assets.index(asset)]

@@ -79,7 +79,7 @@ def _shared(document: Document) -> Document:
 
 
 def _episodes(document: Document, path: tuple[str, ...]) -> dict[str, Episode]:
-    """By name, the episodes below a path; none where it has no such key."""
+    """The episodes below a path, by name; none where it has no such key."""
     path = (*path, "episodes")
     found: dict[str, Episode] = {}
     for name in document.mapping(*path) if document.has(*path) else ():
@@ -97,7 +97,7 @@ def _episodes(document: Document, path: tuple[str, ...]) -> dict[str, Episode]:
 
 
 def _shocks(document: Document, path: tuple[str, ...]) -> dict[str, Shock]:
-    """By name, the shocks below a path; none where it has no such key."""
+    """The shocks below a path, by name; none where it has no such key."""
     path = (*path, "shocks")
     found: dict[str, Shock] = {}
     for name in document.mapping(*path) if document.has(*path) else ():

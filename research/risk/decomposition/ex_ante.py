@@ -108,7 +108,7 @@ class ExAnte:
 
     @cached_property
     def horizons(self) -> Mapping[str, tuple[int, Array]]:
-        """By name of a horizon: the rows that it spans, and (T', n) what each line returned over them.
+        """By name of a horizon: the number of rows that it spans, and (T', n) the return of each line over them.
 
         One row, and a month where it has several rows: a month is held without a trade, and months overlap.
         """

@@ -69,7 +69,7 @@ def quadratic_spectral(values: Array, bandwidth: float) -> float:
 
 
 def _slope(around: Array) -> float:
-    """Of each number on the one before it."""
+    """The slope of each number on the one before it."""
     return float(around[1:] @ around[:-1] / (around[:-1] @ around[:-1]))
 
 

@@ -120,7 +120,7 @@ class ShockEffect:
 
     @property
     def name(self) -> str:
-        """Of the shock."""
+        """Name of the shock."""
         return self.moved.name
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:

@@ -61,7 +61,7 @@ class NetworkScratch(NamedTuple):
 
     @classmethod
     def of(cls, n: int, width: int) -> "NetworkScratch":
-        """For n lines and a network of this width."""
+        """Empty arrays for n lines and a network of this width."""
         lines = n if width else 0
         return cls(
             np.empty((ROWS + lines, width)),

@@ -155,7 +155,7 @@ def _beside_the_last(problem: _Problem) -> _Problem:
 
 
 class _Solution(NamedTuple):
-    """On a grid: V before a decision, Q after it, what a trade saves before the ticket, and the loss of an interval."""
+    """A solution on a grid: V before a decision, Q after it, a trade's saving before ticket, an interval's loss."""
 
     axes: Axes
     values: Array

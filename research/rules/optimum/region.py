@@ -121,7 +121,7 @@ class Region:
 
 @linked
 def wants(gap: Array, region: Surfaces) -> bool:
-    """Is a trade from these gaps (n,) worth its cost? Gaps beyond the grid are as those at its edge.
+    """True if a trade from these gaps (n,) is worth its cost. Gaps beyond the grid are as those at its edge.
 
     With a ticket where a trade saves more than the ticket; without one where a gap is outside its interval, by more
     than 1e-6 of NAV.
