@@ -170,7 +170,7 @@ def into_box(
 ) -> float:
     """The point of a box to which these weights are traded; gives cash's weight.
 
-    weights    : (n,) as drifted, fraction of NAV.
+    weights    : (n,) weights as drifted, fraction of NAV.
     tradable   : (n,) whether each line can trade.
     lower      : (n,) lower bound of each line, fraction of NAV.
     upper      : (n,) upper bound of each line, fraction of NAV.

@@ -93,8 +93,8 @@ class Lots(NamedTuple):
 class Scratch(NamedTuple):
     """Room for the arithmetic of one trade.
 
-    weights : (n,) as drifted, fraction of NAV.
-    asked   : (n,) to trade to, fraction of NAV.
+    weights : (n,) weights as drifted, fraction of NAV.
+    asked   : (n,) weights to trade to, fraction of NAV.
     movable : (n,) whether each line may be moved.
     gains   : (n,) realised gains, currency.
     capped  : (n,) currency, of an order that is as large as the session's volume allows; 0 for the others.

@@ -63,8 +63,8 @@ class Costs:
     impact         : impact of our own trade on the price, or None.
     tax            : tax on realised gains, or None.
     borrow         : (n,) rate on the value held short, fraction a year.
-    financing      : what negative cash pays above the cash rate, fraction a year.
-    cash_spread    : what positive cash earns below the cash rate, fraction a year.
+    financing      : cost of negative cash above the cash rate, fraction a year.
+    cash_spread    : shortfall of the return of positive cash below the cash rate, fraction a year.
     management_fee : rate on NAV, fraction a year.
     Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more; for
                      costs that carry labels, such as a pandas Series, since the order of the lines is not known here.

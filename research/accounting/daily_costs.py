@@ -18,7 +18,7 @@ class Panel(NamedTuple):
 
     what    : name of the quantity.
     values  : (T, n), NaN where not known.
-    shorter : how to make it known earlier, in words.
+    shorter : way to know it earlier, in words.
     """
 
     what: str
@@ -98,9 +98,9 @@ def refuse_missing(market: Market, first: int, values: Array, what: str, need: s
 
     market : T days of n lines.
     first  : row of the market.
-    values : (T, n) in any unit, NaN where missing.
+    values : (T, n) values in any unit, NaN where missing.
     what   : name of the values in the message.
-    need   : why they are needed, for the message.
+    need   : reason why they are needed, for the message.
     found  : (T, n) numbers to show in the message instead of `values`, or None.
     Raises : DataError.
     """

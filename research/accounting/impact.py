@@ -12,7 +12,7 @@ from foundation.labels import refuse_labels
 class Impact:
     """Market impact of our own trade: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
 
-    coefficient : without unit, about 1; one for all lines, or one a line.
+    coefficient : factor without unit, about 1; one for all lines, or one a line.
     exponent : p, more than 1; 1.5 is the 3/2-power law.
     volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
     day) are taken from, up to and including the day of the trade.

@@ -160,9 +160,9 @@ def accrue(
     prices        : (T, n) worth of a unit, currency.
     t             : row of the prices.
     cash          : currency.
-    nav           : at that close, currency.
+    nav           : net asset value at that close, currency.
     years         : since then.
-    holding_costs : what holding costs a year.
+    holding_costs : costs of holding.
     out           : (4,) borrow, financing, cash spread and management fee, currency; written.
     """
     short = 0.0
@@ -318,7 +318,7 @@ def close_out(
     cash_units      : units of cash held.
     cash_price      : worth of a unit of cash, currency.
     cost_parameters : the tax.
-    lots            : what was paid for what is held; written.
+    lots            : purchase prices of the holdings; written.
     gains           : (n,) scratch, currency.
     trades          : (n,) currency, buys positive; written.
     charges         : (columns, n) currency; written.

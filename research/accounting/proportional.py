@@ -35,7 +35,7 @@ def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Ra
     taken : sums over the lines before.
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     rates : a side, fraction of the notional.
     """
     stays = goal == held
@@ -65,7 +65,7 @@ def with_cost(
     slope : its slope over the lines before, fraction of NAV.
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     rates : a side, fraction of the notional.
     scale : wealth after costs, currency.
     """
@@ -80,7 +80,7 @@ def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[
 
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     scale : wealth after costs, currency.
     """
     after = where(goal == held, value, goal * scale)
@@ -98,7 +98,7 @@ def charges_of(trade: Number, rates: Rates) -> Rates:
 def paid_for(cash: Number, paid: Number, trade: Number, charges: Rates) -> tuple[Number, Number]:
     """(cash, charges so far) after a trade of a line and its charges, currency.
 
-    cash    : before it, currency.
+    cash    : cash before it, currency.
     paid    : charges before it, currency.
     trade   : currency, a purchase positive.
     charges : charges of the trade, currency, by the kind of cost.

@@ -61,8 +61,8 @@ class Booking(NamedTuple):
     prices          : (T, n) worth of a unit, currency.
     t               : row of the prices.
     nav             : value of the portfolio at these prices, currency.
-    weights         : (n,) as drifted, fraction of NAV.
-    asked           : (n,) to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
+    weights         : (n,) weights as drifted, fraction of NAV.
+    asked           : (n,) weights to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
     capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
     order_limits    : (T, n) the largest orders of each session, currency, or (0, n) without a limit.
     day             : row of the limits.
@@ -295,9 +295,9 @@ def _pay(
 def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Array) -> None:
     """Write what orders cost, in all but tax.
 
-    cost_parameters : what orders cost.
+    cost_parameters : costs of orders.
     day             : row of the daily costs.
-    sizes           : (n,) of the orders, currency, at least 0.
+    sizes           : (n,) sizes of the orders, currency, at least 0.
     charges         : (columns, n) currency; written.
     """
     r, q = min(day, len(cost_parameters.rates) - 1), min(day, len(cost_parameters.impact) - 1)
@@ -379,7 +379,7 @@ def _cap_grown(booking: Booking, scale: float) -> bool:
 def _reduce_buys(booking: Booking, scale: float, unbought: float) -> bool:
     """Reduce the capped buys by what costs would overdraw cash by at this scale; true if that is anything.
 
-    unbought : what orders too small to send leave, currency.
+    unbought : cash left by orders too small to send, currency.
     """
     nav, weights, asked, capped = booking.nav, booking.weights, booking.asked, booking.capped
     lacking, _ = _excess(booking, 0.0, 0.0, scale)  # the costs

@@ -19,7 +19,7 @@ def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[f
     method : order in which units are sold.
     i      : number of the line.
     price  : currency per unit.
-    units  : to be sold, at least 0.
+    units  : number of units to be sold, at least 0.
     """
     left, total, last = units, 0.0, 0.0
     for k in range(lots.held[i]):
@@ -75,7 +75,7 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     lots   : purchase prices of the holdings; written.
     method : order in which units are sold.
     i      : number of the line.
-    units  : sold, at least 0.
+    units  : number of units sold, at least 0.
     """
     left, empty, held = units, 0, lots.held[i]
     while empty < held and left > 0.0:
@@ -99,8 +99,8 @@ def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None
     lots   : purchase prices of the holdings; written.
     method : order in which units are sold.
     i      : number of the line.
-    price  : paid, currency per unit.
-    units  : bought; none at 0 or less.
+    price  : price paid, currency per unit.
+    units  : number of units bought; none at 0 or less.
     """
     if units <= 0.0:
         return

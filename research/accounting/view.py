@@ -40,7 +40,7 @@ class View:
 
     past             : the market up to and including this close.
     target           : (n,) target in force today, fraction of NAV; cash is the rest.
-    weights          : (n,) as drifted to this close, after the trades booked today, fraction of NAV.
+    weights          : (n,) weights as drifted to this close, after the trades booked today, fraction of NAV.
     cash_weight      : weight of cash, fraction of NAV.
     nav              : net asset value, currency.
     nav_history      : (d,) NAV at each of the d closes from the opening trade to today, currency.
@@ -198,9 +198,9 @@ class Trade:
     cash_lower : lower bound of the weight of cash, fraction of NAV; 0 if the target holds none.
     cash_upper : upper bound of the weight of cash, fraction of NAV; 0 if the target holds none.
     fraction   : fraction of the way to the point of the box that is traded today, in (0, 1].
-    again      : is the policy asked again on the next day where `fraction` is below 1?
-    by_then    : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by then, and the
-                 lines (n,) that can trade then; None if the box does not depend on them.
+    again      : true if the policy is asked again on the next day where `fraction` is below 1.
+    by_then    : function that gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
+                 then, and the lines (n,) that can trade then; None if the box does not depend on them.
     Raises     : PolicyError for bounds that carry labels, such as a pandas Series: a trade does not know which asset
                  comes first.
     """

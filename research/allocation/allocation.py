@@ -41,9 +41,9 @@ UNLISTED = ("pro_rata", "cash")
 class Allocation(Protocol):
     """Gives target weights.
 
-    schedule : when a target is computed: "listing", only when the set of listed lines changes; or "day", "week",
-               "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves
-               the market, since the target in force would hold it.
+    schedule : schedule on which a target is computed: "listing", only when the set of listed lines changes; or "day",
+               "week", "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line
+               leaves the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
     A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
     inherits from `research.allocation.Explained`, and gives them with its weights, which are taken as they are.
@@ -72,7 +72,7 @@ class TargetPath:
     rows       : (K, n) targets in the order in which they were computed, fraction of NAV; cash is the rest.
     row        : (T,) index of the target in force at each close, -1 before the first.
     seen       : (K,) market row of the last date that each target used.
-    allocation : what gave them, as it prints itself.
+    allocation : allocation that gave them, as it prints itself.
     rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
                  none was scaled.
     answers    : K, the reasons of each target; () where they are not known.
@@ -170,7 +170,7 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
     """The path of targets of `allocation` on `market`, computed on the days of its schedule only.
 
-    allocation : what to hold.
+    allocation : allocation that gives the targets.
     market  : T days of n lines.
     start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
               force there; earlier days are skipped. If no line had a complete window then, a target is computed at

@@ -30,7 +30,7 @@ UNANSWERED = (ConfigError, DataError, PolicyError)  # what an allocation raises 
 class Binding:
     """A limit that binds at a solution.
 
-    limit : in words, such as "SPY at most 0.4".
+    limit : limit in words, such as "SPY at most 0.4".
     price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more;
             of an equation, for each unit that its value is higher, which may be less than 0.
     brings : gain from one more step of the limit, in words; "" if it is not given.

@@ -15,7 +15,7 @@ NONE = "none"  # the word for None, which takes a bound away: a file has no empt
 def words_of(value: Any, defaults: bool = True) -> Any:
     """An estimator as {kind: ..., parameter: ...}, and those that it holds likewise; other values in plain JSON types.
 
-    value    : what has no such form, such as a function, stays what it is.
+    value    : value to write; one that has no such form, such as a function, stays what it is.
     defaults : state parameters that are what the class takes by default, too, but for None.
 
     >>> from sklearn.covariance import LedoitWolf

@@ -65,7 +65,7 @@ def weights_in_order(found: object, names: Sequence[str], where: str) -> Array:
 
     found  : a mapping or a Series by name, or (k,) numbers.
     names  : k of them.
-    where  : who gave them, and when.
+    where  : source of the weights, and their date.
     Raises : PolicyError for unknown names, and for weights of another form.
     """
     if isinstance(found, Mapping | pd.Series):

@@ -33,8 +33,8 @@ WeightsOf = Callable[[Array], Array]
 class InputErrors:
     """Standard errors of the sample moments of a window's returns.
 
-    mean        : (k,) of a return.
-    volatility  : (k,) of its standard deviation.
+    mean        : (k,) standard error of the mean of a return.
+    volatility  : (k,) standard error of its standard deviation.
     correlation : (k, k).
     """
 

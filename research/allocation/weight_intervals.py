@@ -26,7 +26,7 @@ class WeightIntervals:
 
     assets   : n names.
     weights  : (n,) fraction of NAV, from the days as they were.
-    drawn    : (draws, n) from the draws that have a solution.
+    drawn    : (draws, n) weights of the draws that have a solution.
     unsolved : number of draws without one.
     """
 

@@ -62,8 +62,8 @@ def _james_stein(returns: Array) -> Array:
 def means_so_far(past: Past, rows: Rows) -> Array:
     """(D, n) mean return a period of each line up to each of the D rows; NaN before its first return.
 
-    past   : up to the last of the rows, or later.
-    rows   : (D,) of the past.
+    past   : market up to the last of the rows, or later.
+    rows   : (D,) rows of the past.
     Source : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
              Review of Financial Studies 21(4): the prevailing mean, which is expected by who forecasts nothing.
     """

@@ -16,7 +16,7 @@ def returns_after(past: Past, rows: Rows, horizon: int) -> Array:
     """(D, n) compound simple return of each line over the `horizon` rows after each of the D rows, fraction.
 
     past    : T days of n lines, up to today.
-    rows    : (D,) of the past; one below 0 lies before it, and has no outcome.
+    rows    : (D,) rows of the past; one below 0 lies before it, and has no outcome.
     horizon : rows, at least 1.
     """
     return _after(past, rows, horizon, lambda returns: np.prod(1.0 + returns, axis=1) - 1.0)

@@ -78,8 +78,8 @@ def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> d
     """Each feature's scaling, its distribution in simulated paths, and its importance, as plain JSON values.
 
     days     : the training days.
-    net      : what a seed learned.
-    standard : how features are scaled.
+    net      : network that a seed trained.
+    standard : scaling of the features.
     """
     answer = action_function(net, standard)
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]

@@ -92,7 +92,7 @@ def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
     """The drift of each feature of a policy since its training.
 
     card     : the policy's model card.
-    features : (D, k) what it saw at its D decisions, each feature in its own unit.
+    features : (D, k) observations at its D decisions, each feature in its own unit.
     Returns  : empty where D is below the shortest length on the card, or the card holds no limits. The limit of a
                feature is that for the longest length up to D, and at least NEGLIGIBLE.
     """

@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]  # told the steps that all seeds have done
 class Training:
     """A policy for each seed, and J in simulated paths of the training days that no seed trained on.
 
-    policies : by seed.
+    policies : policies by seed.
     losses   : by seed, J with the assets of the last training day, bp of NAV a year.
     closed_form, never : J of the closed form's boxes, and of never trading, in the same paths.
     reused   : number of seeds that were taken from an earlier training.

@@ -22,7 +22,7 @@ class FactorReturns:
     names  : (k,).
     days   : (T,) increasing.
     values : (T, k) simple returns of a day, fraction; NaN where the source has none.
-    source : what messages call it.
+    source : name of the source in messages.
     """
 
     names: tuple[str, ...]

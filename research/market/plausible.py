@@ -100,7 +100,7 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
 
     of, into : currencies: one unit of `of` costs so many of `into`.
     days     : (D,) increasing; NaT alone is of today.
-    rates    : (D,) above zero, NaN without.
+    rates    : (D,) rates above zero, NaN without.
     """
     known = ~np.isnan(rates)
     days, rates = days[known], np.log(rates[known])

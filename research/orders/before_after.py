@@ -64,7 +64,7 @@ class State:
     nav     : currency.
     cash    : currency.
     weights : (n,) fraction of NAV; cash is the rest.
-    charges : by column, what the trade up to this moment costs, currency.
+    charges : by column, costs of the trade up to this moment, currency.
     """
 
     nav: float
@@ -121,9 +121,9 @@ class Figures:
 class BeforeAfter:
     """The portfolio before orders, after the exact step that they follow, and after them.
 
-    portfolio : before the orders.
-    target    : (n,) in force, fraction of NAV.
-    orders    : in whole lots.
+    portfolio : portfolio before the orders.
+    target    : (n,) weights in force, fraction of NAV.
+    orders    : orders in whole lots.
     """
 
     portfolio: Portfolio

@@ -74,7 +74,7 @@ class Local(NamedTuple):
     """An order in the currency of its line.
 
     notional : signed, buys positive.
-    charges  : by name of the cost.
+    charges  : charges by name of the cost.
     """
 
     currency: str
@@ -91,9 +91,9 @@ class Local(NamedTuple):
 class CashByCurrency:
     """The orders of a list in the currencies of their lines, and the cash of its accounts in each.
 
-    portfolio : before the orders, with currencies.
+    portfolio : portfolio before the orders, with currencies.
     sized     : the orders.
-    request   : what was asked for besides; its money comes and goes in the basis.
+    request   : request besides; its money comes and goes in the basis.
     """
 
     portfolio: Portfolio
@@ -245,7 +245,7 @@ def exchanged(
     What lacks is bought. Where the basis then lacks cash, surpluses are sold, the largest in the basis first, each only
     as far as the basis needs it.
     left  : cash by currency before any exchange.
-    rates : what one unit of each is worth in the basis.
+    rates : value of one unit of each in the basis.
 
     >>> D = Decimal
     >>> exchanged({"USD": D("100.00"), "EUR": D("-350.00"), "GBP": D("900.00")}, {"EUR": D("1.065"), "GBP": D("1.2")},

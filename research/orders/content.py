@@ -23,9 +23,9 @@ class Content(NamedTuple):
     provenance : portfolio, policy, run and data that the list comes from; the day of its newest price (`as_of`) and
                  that of the last close of the market.
     facts      : figures by name.
-    tables     : by name, with the columns and units that their headers say.
+    tables     : tables by name, with the columns and units that their headers state.
     outside    : a sentence for each line outside its range after the orders.
-    before_after : what the orders change.
+    before_after : effect of the orders.
     notes      : sentences on prices and holdings.
     binding    : the limits that keep orders from the policy's own step, each with its lines.
     """

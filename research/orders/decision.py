@@ -26,7 +26,7 @@ def decision(
     portfolio : the desk's file.
     policy    : policy that decides.
     name      : name of the policy, in messages.
-    target    : (n,) in force, fraction of NAV.
+    target    : (n,) weights in force, fraction of NAV.
     position  : holdings and cash that it sees.
     again     : true if orders of this list were already added to the position at this close.
     Raises    : PolicyError for a box that cannot be traded into.

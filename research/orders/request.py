@@ -73,8 +73,8 @@ def flow_trade(position: Position, target: Array, market: Market, flow: float, k
 
     It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
     backtests do with `Flows(use="rebalance")`, see `backtests.engine.account_events`.
-    position : with the flow in its cash.
-    target   : (n,) in force, fraction of NAV.
+    position : holdings with the flow in their cash.
+    target   : (n,) weights in force, fraction of NAV.
     market   : says which lines may be bought and sold.
     flow     : currency.
     kept     : currency that a withdrawal leaves in cash, where that is more than the reserve.

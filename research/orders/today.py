@@ -219,7 +219,7 @@ class _Asked:
         """The orders of what is asked, within the gain budget.
 
         kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
-        divide : over the accounts, where there are some.
+        divide : true to divide the orders over the accounts, where there are some.
         """
         way, kept = self.request.way, max(kept, self._covers)
 

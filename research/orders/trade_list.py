@@ -55,7 +55,7 @@ class TradeList:
     why       : the reason of its decision.
     holds     : the decision is to hold, and `sized` is empty.
     sized     : the orders.
-    would     : when it holds, the orders of trading to target today; else None.
+    would     : orders of trading to target today, when it holds; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : limit that keeps a trade from the whole of it (`research.orders.reasons`).
     request   : request besides the policy's decision.

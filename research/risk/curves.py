@@ -85,7 +85,7 @@ def opened(nav: Number, day: float) -> Track:
 def followed(track: Track, nav: Number, pilot: Number, cash: float, day: float) -> Track:
     """The track a day later.
 
-    track : up to the day before.
+    track : state up to the day before.
     nav   : NAV, currency.
     pilot : a return near the curve's mean, fraction.
     cash  : the day's return of cash, fraction.
@@ -233,7 +233,8 @@ def curve_measures(
 ) -> dict[str, Array]:
     """Twelve measures of each of N curves, by name, (N,) each: growth, Sharpe ratio, drawdowns, moments and others.
 
-    nav              : (T + 1, N) of N curves, or (T + 1,) of one, currency, from the close before the first return on.
+    nav              : (T + 1, N) NAV of N curves, or (T + 1,) of one, currency, from the close before the first return
+                       on.
     cash             : (T,) return of cash, fraction, or one number for all periods.
     days             : (T + 1,) number of each row's day, increasing; a row every 365.25 / periods_per_year days where
                        there is none.

@@ -27,7 +27,7 @@ def ask(
 ) -> bool:
     """True if the rule trades. A line that cannot trade in row t does not trigger.
 
-    weights       : (n,) as drifted, fraction of NAV.
+    weights       : (n,) weights as drifted, fraction of NAV.
     cash_weight   : weight of cash, fraction of NAV.
     tradable      : (T, n) whether each line can trade.
     t             : row of the day in it.
@@ -91,7 +91,7 @@ def reason(
 ) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
-    weights       : (n,) as drifted, fraction of NAV.
+    weights       : (n,) weights as drifted, fraction of NAV.
     cash_weight   : weight of cash, fraction of NAV.
     tradable      : (T, n) whether each line can trade.
     t             : row of the day in it.

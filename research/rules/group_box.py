@@ -22,7 +22,7 @@ def into_groups(
 ) -> bool:
     """Write into workspace.goal where a trade of `weights` goes, with lines, groups and cash inside their boxes.
 
-    weights   : (n,) as drifted, fraction of NAV.
+    weights   : (n,) weights as drifted, fraction of NAV.
     tradable  : (T, n) whether each line can trade.
     t         : row of the day in it.
     rule      : the bands.

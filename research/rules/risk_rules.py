@@ -29,7 +29,7 @@ CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEK
 class RiskRule(StandardRule):
     """The base of rules that use a covariance.
 
-    schedule         : when the rule is asked, as `Threshold` has it.
+    schedule         : schedule on which the rule is asked, as `Threshold` has it.
     returns          : number of returns from which the covariance is estimated at each month's end.
     periods_per_year : returns a year, by which the estimate is annualised.
     covariance       : (n, n) a year where it is known, as in a laboratory; it is then not estimated.
@@ -264,7 +264,7 @@ class OptimalRegion(StandardRule):
     """Trade into the optimal no-trade region of one or two lines beside cash, as dynamic programming gives it.
 
     region : as `research.rules.optimum.dynamic_programming.optimal_region` gives it, for the target of the allocation.
-    schedule : when it is asked; the region is best where that is as often as the region's own interval.
+    schedule : schedule on which it is asked; the region is best where that is as often as the region's own interval.
     """
 
     allocation: Allocation

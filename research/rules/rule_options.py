@@ -86,8 +86,8 @@ PLAIN = RuleOptions(
 class BandArrays(NamedTuple):
     """A `NoTradeBands` as kernels take it; `asks_more` and `makes_boxes` as its options say, which are handed over too.
 
-    asked         : (T,) is the rule asked?
-    row           : (T,) which of the K rows below is in force at each close.
+    asked         : (T,) true where the rule is asked.
+    row           : (T,) number of the K rows below that is in force at each close.
     target        : (K, n) fraction of NAV.
     trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
     trigger_upper : (K, n) or above it, fraction of NAV.
@@ -95,9 +95,9 @@ class BandArrays(NamedTuple):
     upper         : (K, n) its upper bound, fraction of NAV.
     cash          : (K, 4) the same four bounds for cash, fraction of NAV.
     fraction      : fraction of the way to the box that a trade goes in a day.
-    again         : does a trade go a part of its way, and is the rule asked again on the next day?
-    asks_more     : do the options ask for more than these bands?
-    makes_boxes   : do the options make the boxes?
+    again         : true if a trade goes a part of its way, and the rule is asked again on the next day.
+    asks_more     : true if the options ask for more than these bands.
+    makes_boxes   : true if the options make the boxes.
     cooldown      : sessions after a booked trade on which the rule is not asked.
     """
 
@@ -119,7 +119,7 @@ class BandArrays(NamedTuple):
 class Workspace(NamedTuple):
     """Scratch of a decision.
 
-    weights   : (n,) as drifted, fraction of NAV.
+    weights   : (n,) weights as drifted, fraction of NAV.
     goal      : (n,) weights to trade to, fraction of NAV.
     start     : (n,) weights or gaps that a search begins with, fraction of NAV.
     moves     : (n,) planned move of each line at the decision that is being carried out, fraction of

@@ -38,14 +38,14 @@ def answer(
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what a rule says, and why. What a box is made from later (`remake`) stays there.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     nav         : wealth, currency.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     age         : sessions since the last trade.
     rule        : the bands.
-    options     : what the rule asks and makes beyond them.
+    options     : options of the rule beyond the bands.
     k           : row of the bands in force.
     workspace   : its arrays are written.
     Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.

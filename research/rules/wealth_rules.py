@@ -26,9 +26,9 @@ from research.rules.standard_rule import check_allocation, points, said, when
 class WealthRule(RuleTraits):
     """The base of rules that hold a share of their target by the wealth that there is.
 
-    allocation : what to hold; its target is the risky portfolio, cash is safe.
+    allocation : allocation whose target is the risky portfolio; cash is safe.
     band       : half-width round the target times the share, fraction of NAV; past it the rule trades to target.
-    schedule   : when it is asked, as `Threshold` has it.
+    schedule   : schedule on which it is asked, as `Threshold` has it.
     """
 
     allocation: Allocation

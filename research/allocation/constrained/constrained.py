@@ -100,7 +100,7 @@ def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> 
 def with_bounds(constraints: Constraints, lower: Bound | None, upper: Bound | None) -> Constraints:
     """Constraints with the bounds of single lines that stand beside them.
 
-    constraints : without bounds of the same lines.
+    constraints : constraints without bounds of the same lines.
     lower       : one for all lines, or pairs of name and bound; None for none. It says nothing of lines that are not
                   named, and 0 nothing that holds without `gross` anyway.
     upper       : likewise, and 1.

@@ -41,7 +41,7 @@ class Best:
 def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) -> Best:
     """The best point of a programme, of which some of x may be whole numbers.
 
-    programme : over limits.
+    programme : cone programme over limits.
     bounds    : place of a limit -> another bound, for this time.
     """
     limits = programme.limits

@@ -116,7 +116,7 @@ class Limit:
 def written(value: float, unit: str, outward: bool | None = None) -> str:
     """A value in a unit of a limit; rounded up (True), down (False) or to the nearest.
 
-    value   : in that unit.
+    value   : value in that unit.
     unit    : "of NAV", "a year", "a period", "lines", or of an exposure.
     outward : up or down, by as much as is written; None for the nearest.
     """
@@ -159,9 +159,9 @@ class Limits:
     """All limits of one day, over n lines.
 
     assets : n names.
-    limits : in the order of the file.
+    limits : limits in the order of the file.
     parts  : parts that the limits need.
-    notes  : what a reader must know, such as a limit that does not apply today.
+    notes  : notes for the reader, such as a limit that does not apply today.
     """
 
     assets: tuple[str, ...]

@@ -15,7 +15,7 @@ from research.allocation.constraints.records import Where
 class Lookup:
     """Looks lines, columns and words up in what is known, and collects what is not there.
 
-    known  : on the day.
+    known  : data known on the day.
     faults : sentences, each with its place, what was found and how to mend it.
     needed : (n,) lines that may be held, whose numbers must be known.
     """

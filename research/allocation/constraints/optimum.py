@@ -61,7 +61,7 @@ class Optimum:
     prices  : key of a limit -> gain of the aim per unit that it is widened, for each limit of the day; of an
               equation, the gain from raising its value.
     failed  : solvers that were tried before.
-    notes   : what gave way, what does not apply, what was not proven.
+    notes   : notes on limits that gave way or do not apply, and on what was not proven.
     smaller : true if a smaller value is better.
     denominator : denominator of a ratio, at the weights; 1 for another aim.
     """

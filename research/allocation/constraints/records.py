@@ -113,7 +113,7 @@ class Exposure(Bounds):
     column : name of a column of the instruments with a number for each line: a factor's loadings, an ESG score.
     values : line -> number, instead; a line that is not named has 0.
     to     : line -> weight, instead: the beta to this portfolio, from the covariance of the day.
-    least, most : in the unit of that number.
+    least, most : bounds in the unit of that number.
     Raises : as Bounds, and ConfigError unless exactly one of `column`, `values` and `to` is given.
     """
 
@@ -167,7 +167,7 @@ class CVaRLimit(Most):
     """The mean loss in the worst 1 - level of the periods of the window (Rockafellar, Uryasev 2000).
 
     most  : fraction of NAV a period (a day, for daily returns); a loss is positive.
-    level : from 0 to 1, both excluded.
+    level : level from 0 to 1, both excluded.
     """
 
     level: float = 0.95

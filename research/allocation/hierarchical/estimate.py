@@ -24,7 +24,7 @@ class Estimate:
     lines   : (k,) columns of the market.
     returns : (T, k) simple returns of the window.
     cov     : (k, k).
-    tree    : in force.
+    tree    : tree in force.
     grown   : row of the market on which it was grown.
     """
 

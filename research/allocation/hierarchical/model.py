@@ -33,7 +33,7 @@ class Hierarchy:
     clustered   : the date on which the tree was grown.
     tree        : tree of that date; its leaf i is `leaf_names[i]`.
     leaf_names  : k names.
-    correlation : (k, k) in quasi-diagonal order.
+    correlation : (k, k) correlations in quasi-diagonal order.
     cluster     : (k,) number of the cluster of each asset, from 1 on the left.
     weights     : (k,) fraction of NAV.
     unbounded   : (k,) before they were brought within the constraints.

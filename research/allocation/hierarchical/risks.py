@@ -44,7 +44,7 @@ def risks(name: Risk, returns: Array, cov: Array, weights: Array, names: tuple[s
 
     name    : name of the measure.
     returns : (T, k) simple returns, of the same lines as
-    cov     : (k, k), which variance and standard deviation are taken from.
+    cov     : (k, k) covariance, which gives variance and standard deviation.
     weights : (k, m) fraction of each portfolio.
     names   : names of the k lines, for messages.
     Raises  : DataError for a risk that is not positive, which nothing can be divided by.

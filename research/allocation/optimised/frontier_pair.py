@@ -20,7 +20,7 @@ class FrontierPair:
     limited   : under all constraints.
     unlimited : under the limits of the net and gross weight alone.
     weights   : (n,) the best under all constraints, fraction of NAV.
-    mean      : (n,) of each line, by the forecast.
+    mean      : (n,) mean of each line, by the forecast.
     root      : (r, n) with root' root = covariance.
     """
 

@@ -40,8 +40,8 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     Subset Regression Using the Nonnegative Garrote, Technometrics 37, with one regressor.
 
     rows     : (N,) row of the market of each sample, not decreasing.
-    forecast : (N,) of the excess return.
-    excess   : (N,) what came, less the mean of its day.
+    forecast : (N,) forecast of the excess return.
+    excess   : (N,) realised return, less the mean of its day.
     horizon  : sessions of an outcome.
     """
     from scipy.special import stdtrit  # slow to import, as what else needs scipy here

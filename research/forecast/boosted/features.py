@@ -56,7 +56,7 @@ def features(past: Past, rows: Rows) -> Features:
     month_sine, _cosine    of the calendar month of the day.
     cash_rate_21           return of cash in the last month;  cash_change_63 : it less what it was a quarter before.
 
-    past   : what is known.
+    past   : market up to the last close.
     rows   : (D,) days asked, increasing, none after the past.
     Raises : DataError for a number that is infinite, with its line and day.
     """

@@ -42,7 +42,7 @@ def train(library: Library, growth: Growth, fit: tuple[Array, Array], stop: tupl
     """Trees as text, as many as have the least squared error on the days that stop the training.
 
     library : "lightgbm" or "xgboost".
-    growth  : how they are grown.
+    growth  : settings for growing the trees.
     fit     : features (N, f) and outcomes (N,) to train on.
     stop    : features (M, f) and outcomes (M,) of later days.
     """

@@ -159,11 +159,11 @@ class Boosted:
 class FittedBoosted:
     """Trees as they were trained.
 
-    settings    : how.
+    settings    : settings of the trees.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
     mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
-    skill       : on the days that judged the trees.
+    skill       : skill on the days that judged the trees.
     fingerprint : sha256 of what they were trained and judged on.
     text        : the trees, as their library writes them.
     """

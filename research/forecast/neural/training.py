@@ -53,7 +53,7 @@ def train(
     network : as drawn; it is changed.
     learn   : samples to learn from.
     judge   : samples of validation.
-    kept    : where each epoch is kept, and gone on from.
+    kept    : place where each epoch is saved, and resumed from.
     Raises  : DataError where the loss becomes no number.
     """
     device = device_of(settings)

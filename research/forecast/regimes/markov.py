@@ -31,11 +31,11 @@ class MarkovRegimes(OfLine):
     """Normal returns in each of k regimes, and a Markov chain with daily steps.
 
     line       : the line of the returns.
-    means      : (k,) of a day's simple return, fraction, the calmest regime first.
+    means      : (k,) mean of a day's simple return, fraction, the calmest regime first.
     deviations : (k,) standard deviation of a day's simple return, fraction, rising.
     transition : (k, k) probability of the regime in the column on the day after that in the row.
     seen       : the last date of the fit; kept as a Timestamp.
-    names      : (k,) of the regimes; by default of their volatility alone.
+    names      : (k,) names of the regimes; by default of their volatility alone.
     Raises     : ConfigError for deviations that are not positive and rising, for rows that are no probabilities, and
                  for a regime that is never left or lasts a day only.
     Source     : Hamilton (1989), A New Approach to the Economic Analysis of Nonstationary Time Series and the Business

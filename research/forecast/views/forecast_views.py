@@ -211,8 +211,9 @@ def measured_share(said: Array, came: Array, sharing: int, level: float) -> Shar
 def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> Moments:
     """The prior moved toward the means of views, as far as their level and their differences came true.
 
-    prior, views : over one horizon; views of some of the lines of the prior, or of all; other lines move with them.
-    skill        : with both shares.
+    prior, views : moments over one horizon; views of some of the lines of the prior, or of all; other lines move with
+                   them.
+    skill        : measured skill with both shares.
     tau          : variance of the error of the prior mean over that of returns.
     Source       : Meucci (2005), equations 9.44 and 9.45, with Omega = (1 / c − 1) tau P Sigma P' for each of both.
     """

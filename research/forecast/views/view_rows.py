@@ -52,9 +52,9 @@ class ViewRows:
 def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past, cash: float) -> ViewRows:
     """Views as rows over lines.
 
-    views  : in words.
+    views  : views in words.
     assets : k names of lines, those of the moments.
-    past   : up to the day on which they are read; it knows the groups and the market capitalisations.
+    past   : market up to the day on which they are read; it knows the groups and the market capitalisations.
     cash   : return of cash, fraction a year, for views over cash.
     Raises : DataError for a name that is no line and no group, a group without its weighting, a line with one, a word
              that is a group of two facts, a market capitalisation that is missing, and a view whose sides are the
@@ -66,8 +66,8 @@ def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past
 def check_views(views: Sequence[InvestorView], past: Past) -> None:
     """Raise DataError, as `view_rows` does, for names that the market does not have, and for a group that no day has.
 
-    views : in words.
-    past  : up to the last close.
+    views : views in words.
+    past  : market up to the last close.
     """
     _rows(views, _Known(past.assets, past, checked=True), 0.0)
 

@@ -39,7 +39,7 @@ class Features:
 def features(past: Past, rows: Rows, measure: Measure) -> Features:
     """The features of the lines on some days.
 
-    past    : up to today.
+    past    : market up to today.
     rows    : (D,) days.
     measure : measure of a day's move, see `daily_deviations`.
     Source  : averages over a day to a year: Corsi (2009), A simple approximate long-memory model of realized

@@ -40,7 +40,7 @@ class LearningCurve:
         """An empty curve.
 
         days     : the training days.
-        standard : how features are scaled.
+        standard : scaling of the features.
         spec     : settings of the rule and of its training.
         log      : receives each point (steps, J).
         """

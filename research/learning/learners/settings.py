@@ -65,8 +65,8 @@ class ReplaySettings:
     worlds        : number of paths at once.
     batch         : decisions of an update, drawn from the buffer.
     buffer        : number of decisions that are kept.
-    updates       : after each decision of all paths.
-    learning_rate : at the start; it falls linearly to zero.
+    updates       : number of updates after each decision of all paths.
+    learning_rate : learning rate at the start; it falls linearly to zero.
     gamma         : discount, a decision.
     hidden        : units of each of two tanh layers of every network.
     Raises        : ConfigError for a number out of range.

@@ -51,7 +51,7 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     n         : number of assets.
     worlds    : number of paths, W.
     decisions : number of decisions of each path, D.
-    drift     : about the geometric mean of u in a path.
+    drift     : approximate geometric mean of u in a path.
     """
     target = _targets(rng, n, worlds)
     correlation, shape = _correlations(rng, n, worlds), _spread(rng, 1.2, (worlds, n))

@@ -122,7 +122,7 @@ def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cas
     """(W,) rewards of one decision in each path, and the memory after it.
 
     reward : the weights of its terms.
-    memory : before the decision.
+    memory : state before the decision.
     loss   : (W,) daily terms of J, summed over the decision, fraction of NAV.
     nav    : (W,) NAV at its end, currency.
     cash   : (W,) price of a unit of cash at its end, currency.

@@ -24,7 +24,7 @@ class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
     kind       : (W,) row of `Scales`.
-    target     : (W, n) of that row, fraction of NAV.
+    target     : (W, n) target of that row, fraction of NAV.
     drawn      : (W, D) the row of history that each day repeats.
     variant    : (W,) index of the variant of days and costs.
     strategic  : (W, D) return of the strategic portfolio, fraction.

@@ -31,9 +31,9 @@ class Table:
     days   : (T,) increasing, T >= 2.
     names  : n, unlike each other.
     cells  : (T, n); NaN where the source has no number.
-    source : what messages call it.
-    line   : how they count its rows, "line" in a text file (its header is line 1), else "row" (from 0).
-    notes  : what a reader must know of its file, in sentences.
+    source : name of the source in messages.
+    line   : unit of its rows in messages: "line" in a text file (its header is line 1), else "row" (from 0).
+    notes  : notes on its file, in sentences.
     """
 
     days: Days
@@ -60,7 +60,7 @@ class Table:
         """Refuse the first cell that is not right, with the value found there.
 
         bad    : (T, n) whether each cell is wrong.
-        what   : is wrong, for the message.
+        what   : fault for the message.
         fix    : the last sentence of the message.
         Raises : DataError where one is.
         """

@@ -31,7 +31,7 @@ class Division:
     """The orders of each account.
 
     parts : (A, n) signed units, buys positive.
-    why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
+    why   : limit that keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
     how   : exact where every aim is proven least, to 0.05 bp of NAV.
     """
 

@@ -31,7 +31,7 @@ class DivisionProblem:
     prefers  : (A, n) lines that each account takes before the others.
     swappable : (n,) lines of which one account may sell what another buys.
     swap_from : (A,) accounts that may sell in a swap.
-    taxes    : (A, n) of each account and line (units, tax per unit) of its lots in the order of sale; () where they are
+    taxes    : (A, n) lots of each account and line, (units, tax per unit) in the order of sale; () where they are
                not known, and for accounts that are not taxed.
     """
 

@@ -182,7 +182,7 @@ class Divided(Orders):
 def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     """The orders as the accounts of a portfolio send them; themselves where it has no accounts.
 
-    listed  : over the sums of the accounts.
+    listed  : orders of the list over the sums of the accounts.
     Raises  : PolicyError where no orders keep the limits of the accounts; ConfigError for money that comes or goes
               without its account, or to an account that the portfolio does not have.
     """

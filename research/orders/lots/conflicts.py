@@ -70,7 +70,7 @@ class Conflict:
 class _Stated:
     """A limit of any kind, named.
 
-    limit        : over several lines, or None.
+    limit        : limit over several lines, or None.
     line         : line that `bought` and `sold` limit, units.
     kind         : kind of a limit that a `Relaxation` may relax, else "".
     least        : least notional of an order, currency.

@@ -31,13 +31,13 @@ class Relaxed(NamedTuple):
 
     terms  : the problem.
     lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
-    rows   : (L, 4, n) what limits count of bought, sold, sent and costs.
-    most   : (L,) of each limit, and what rounding may give to one that binds.
+    rows   : (L, 4, n) coefficients of the limits for bought, sold, sent and costs.
+    most   : (L,) bound of each limit, with the rounding that one that binds may have.
     dearest : (L,) its largest price: inf for one that binds.
-    still  : what lines that stay lose, fraction of NAV.
-    prices : (L,) of the limits, from which the search for better ones begins; written. The last is of cash above its
-             point.
-    price  : (4,) of what a line counts in them; written.
+    still  : loss of the lines that stay, fraction of NAV.
+    prices : (L,) prices of the limits, from which the search for better ones begins; written. The last is of cash above
+             its point.
+    price  : (4,) price of each count of a line in them; written.
     """
 
     terms: Terms

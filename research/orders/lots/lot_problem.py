@@ -44,7 +44,7 @@ COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots diff
 class LotProblem:
     """Orders in whole lots from a position toward the point of the exact step.
 
-    position : before the orders.
+    position : holdings before the orders.
     goal     : (n,) value that each line should have after them, currency.
     way      : (n,) 1 for a line that may be bought, -1 for one that may be sold, 0 for one that stays.
     lower    : (n,) least value of each line's box, currency, or -inf.

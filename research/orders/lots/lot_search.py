@@ -112,7 +112,7 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
 def spend(problem: LotProblem, units: Array) -> Array:
     """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
 
-    units : (n,) that keep every limit.
+    units : (n,) signed units that keep every limit.
     """
     more = units.copy()
     best_lots(Terms.of(problem), more, True)
@@ -281,7 +281,7 @@ def _broken(terms: Terms, units: Array) -> bool:
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
 
-    known : do the units keep all limits already? Then they are spent on; see `spend`.
+    known : true if the units keep all limits already: then only `spend` adds to them.
     """
     if known:
         _improve(terms, units, True)

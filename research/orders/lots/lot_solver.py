@@ -77,7 +77,7 @@ def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
     """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
 
     problem : the lots, the costs and the limits.
-    greedy  : leave it at the greedy search?
+    greedy  : true to stop at the greedy search.
 
     The result depends neither on the order of the lines nor on the machine, and is never worse than that of the greedy
     search.

@@ -74,9 +74,9 @@ class Tree(NamedTuple):
     base       : (2,) variance that no order changes; the constant of the costs, and what lines that stay are outside.
     groups     : (L, n) lines of the limits of weights.
     limits     : (L, 3) lower, upper, price.
-    stack      : (13, m + 1) what is known at each level.
+    stack      : (13, m + 1) state at each level.
     found      : (10, n) units tried, best units, and what exchanges know of each line.
-    sums       : (4,) what exchanges know of all lines.
+    sums       : (4,) sums over all lines for exchanges.
     """
 
     terms: Terms
@@ -179,9 +179,9 @@ def _least_outside(problem: LotProblem) -> Array:
 def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[Array, float, Proof]:
     """The signed units (n,) with the least tracking error and costs; the lower bound of all units; the proof.
 
-    problem : with a covariance.
+    problem : problem with a covariance.
     starts  : (n,) units each that keep every limit: nothing worse is given.
-    greedy  : exchange lots of single lines and of pairs only?
+    greedy  : true to exchange lots of single lines and of pairs only.
     """
     covariance = problem.position.covariance
     assert covariance is not None

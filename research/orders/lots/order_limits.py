@@ -29,8 +29,8 @@ ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it coun
 class Change(NamedTuple):
     """A limit that is relaxed.
 
-    words    : what to do, with the value.
-    position : with that value.
+    words    : change to make, with the value.
+    position : position with that value.
     floor    : cash that stays with it, currency.
     """
 
@@ -48,7 +48,7 @@ class OrderLimit:
     most  : (k,) fraction of NAV, or orders.
     price : price of a unit by which it is exceeded, inf for a limit that binds.
     kind  : kind of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
-    mend  : gives how to relax it by so much, and so many steps of what is written down besides; None where nobody can
+    mend  : function that relaxes it by so much, and so many steps of the written value besides; None where nobody can
             by so much. None where it cannot be relaxed at all.
     """
 

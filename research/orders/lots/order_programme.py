@@ -30,7 +30,7 @@ Links = tuple[Array, Array | float]  # (c, k) coefficients of a row an order, an
 class OrderColumns:
     """k orders that may be sent; money in `UNIT`s.
 
-    position : before the orders.
+    position : holdings before the orders.
     rows     : (k,) their lines; a line that may be bought and sold is there twice.
     way      : (k,) 1 to buy, -1 to sell.
     step     : (k,) value of a unit of the first column: of a lot, or of a bundle for a line that is divided at will.

@@ -28,7 +28,7 @@ class GainBudget(NamedTuple):
 
     now       : budget in force.
     enough    : budget that limits none of them.
-    most_sold : gives (n,) the most units of a sell within a budget, on which losses do not count.
+    most_sold : function of a budget: (n,) the most units of a sell within it, on which losses do not count.
     """
 
     now: float

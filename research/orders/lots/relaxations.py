@@ -25,7 +25,7 @@ class Relaxation:
     now   : its value.
     free  : the value at which it limits nothing.
     step  : largest amount by which a value may exceed the least change; inf where there are none between.
-    at    : gives the position with a value.
+    at    : function of a value: the position with it.
     words : function of a value that says what to do, in words.
     """
 
@@ -40,7 +40,7 @@ class Relaxation:
     def least(self, feasible: Callable[[Position], bool]) -> float | None:
         """The value with the least change that suffices, None where none does.
 
-        feasible : is it known that some orders of a position keep all limits?
+        feasible : function of a position: true if some orders are known that keep all limits.
         """
         short, enough = self.now, self.free
         if not feasible(self.at(enough)):
@@ -54,7 +54,7 @@ class Relaxation:
 def relaxations(position: Position, step: float) -> Iterator[Relaxation]:
     """All of them.
 
-    step : by how much an amount may be more than the least change, fraction of NAV.
+    step : largest amount above the least change, fraction of NAV.
     """
     limits, amount = position.limits, step * position.nav
     if position.minimum > 0.0:

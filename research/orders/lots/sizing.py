@@ -212,14 +212,14 @@ def size(
     share of what there is, in proportion. The lots are those that come nearest (`research.orders.lots.lot_problem`):
     what the shares leave in cash buys more. No order is against the direction of the step, and where the lines that are
     due cannot be traded, none is sent.
-    position : before the orders.
-    ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
+    position : holdings before the orders.
+    ask      : function of a position: the rule's trade, None to hold; the flag is true after the first call at this
                close.
-    target   : (n,) in force, fraction of NAV.
+    target   : (n,) weights in force, fraction of NAV.
     policy   : its name, for messages.
     way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     kept     : currency that stays, where that is more than the reserve.
-    greedy   : are the lots those of the greedy search, as in backtests?
+    greedy   : true if the lots are those of the greedy search, as in backtests.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
@@ -372,7 +372,7 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
 def within_cash(position: Position, buys: Array) -> Array:
     """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
 
-    position : before the buys, its limits those of cash alone.
+    position : holdings before the buys, with the limits of cash alone.
     """
     floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
     share = _payable(position, buys, buys, floor, np.inf)
@@ -406,7 +406,7 @@ def _limited(
 ) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 
-    floor_of : gives the cash that must stay, currency, of units (n,) after a step; asked of `step`.
+    floor_of : function of units (n,) after a step: the cash that must stay, currency; asked of `step`.
     Raises   : PolicyError where no point keeps them.
     """
     if not position.limits.weights:
@@ -435,7 +435,7 @@ def _problem(
     no lots leave any cash, the point is what cash can pay.
     capped : (n,) units of the step before cash reduces it, the point of what is bought.
     paid   : (n,) units that cash can pay, each line's share.
-    nav    : after the exact step, currency.
+    nav    : net asset value after the exact step, currency.
     due    : (n,) lines for which the rule trades.
     before : (n,) signed units of the orders so far, which may be taken back and not turned.
     """

@@ -30,9 +30,9 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     limits take it that the lots with the highest gains are sold first, whichever account has them. What sheltered
     accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
 
-    portfolio : with its lots; lines without lots are neither counted nor limited.
-    position  : before the orders.
-    sized     : gives the orders of a position, divided over accounts where there are some.
+    portfolio : portfolio with its lots; lines without lots are neither counted nor limited.
+    position  : holdings before the orders.
+    sized     : function of a position: its orders, divided over accounts where there are some.
     """
     tax, orders = portfolio.tax_lots, sized(position)
     if tax is None or tax.rules.gain_budget is None:

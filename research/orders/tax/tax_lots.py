@@ -58,7 +58,7 @@ class AccountOrders:
     """The orders of one account.
 
     account : its name, "" where the portfolio has no accounts.
-    taxable : are its gains taxed?
+    taxable : true if its gains are taxed.
     held    : (n,) units before.
     units   : (n,) signed units of the orders, buys positive.
     """
@@ -276,8 +276,8 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
     """The portfolio and the target (n,) as its policy sees them: lines that were sold at a loss are not bought.
 
     Such a line below its target is locked where it is, and what it lacks stays in cash; another is `sell_only`.
-    target  : (n,) in force, fraction of NAV.
-    weights : (n,) held, fraction of NAV.
+    target  : (n,) weights in force, fraction of NAV.
+    weights : (n,) weights held, fraction of NAV.
     """
     locks, market = wash_sale_locks(portfolio), portfolio.market
     if not locks:

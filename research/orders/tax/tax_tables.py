@@ -33,7 +33,7 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
 
     A substitute that a wash sale forbids to buy is not named, nor one whose loss, or that of its asset, would be
     disallowed if it is bought for another row.
-    portfolio : after the orders.
+    portfolio : portfolio after the orders.
     prices    : (n,) currency per unit.
     """
     market, tax = portfolio.market, portfolio.tax_lots
@@ -84,7 +84,7 @@ def lock_substitute(portfolio: Portfolio, asset: str) -> str:
 def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
     """The day for which tax is computed, and the reason why a substitute is not named, in sentences.
 
-    portfolio : after the orders.
+    portfolio : portfolio after the orders.
     harvest   : its losses that could be realised, with their substitutes.
     """
     tax, day = portfolio.tax_lots, portfolio.trade_day

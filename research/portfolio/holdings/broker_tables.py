@@ -138,7 +138,7 @@ class BrokerTable:
 
     source  : name of the file.
     header  : line of the header.
-    columns : by field.
+    columns : columns by field.
     names   : name of each column that the header names, "" where it has none.
     title   : the text of the nearest row above with one cell.
     rows    : rows below it that are not empty.

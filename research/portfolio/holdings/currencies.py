@@ -29,7 +29,7 @@ class Currencies:
     rates     : rates of today, by foreign currency.
     lines     : (n,) currency in which each line is quoted.
     prices    : (n,) price of a unit of each line in that currency, NaN without a price.
-    cash      : by currency, that of the basis first; of accounts, the sums.
+    cash      : cash by currency, that of the basis first; of accounts, the sums.
     quoted    : the market of the lines as it is quoted.
     converted : true if the history of the portfolio's market is in the basis; else it is as quoted.
     """
@@ -189,7 +189,7 @@ def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates
     converted : true if its history is converted to the basis.
     per_unit  : (n,) prices in the currencies of their lines, NaN without one.
     rates     : rates of these currencies at least.
-    cash      : by currency.
+    cash      : cash by currency.
     """
     foreign = {*quoted.currency, *(currency for currency, amount in cash.items() if amount)} - {rates.basis}
     if not foreign:

@@ -170,8 +170,8 @@ def held_by(
 ) -> tuple[float, float]:
     """(units, value) of a line by its positions; units are NaN for a line without a price.
 
-    price  : in the basis.
-    rate   : what one unit of the currency of the line is worth in it.
+    price  : price in the basis.
+    rate   : value of one unit of the line's currency in the basis.
     Raises : ConfigError for a line that has neither a price nor a value in the file.
     """
     units, path = positions.units.get(asset, 0.0), ("positions", "file")

@@ -45,10 +45,10 @@ class HeldRow:
     asset   : line of the portfolio.
     account : as the file names it, "" where it names none.
     units   : zero or above.
-    value   : in the currency of the line, or None where the file has none.
+    value   : value in the currency of the line, or None where the file has none.
     price   : likewise, per unit, or None.
     row     : line of the file, from 1.
-    fx_rate : by the file, what one unit of that currency is worth in the basis, or None.
+    fx_rate : value of one unit of that currency in the basis by the file, or None.
     """
 
     asset: str
@@ -137,7 +137,7 @@ def read_positions(
               cells.
     assets  : lines of the portfolio.
     basis   : currency of the portfolio.
-    currencies : by line, that of its price and value; without it that of the portfolio.
+    currencies : by line, currency of its price and value; without it that of the portfolio.
     columns : by field (`DECLARED`), the header's name of its column; other fields are recognised by their names.
     symbols : by the broker's symbol (or description, where a row has no symbol), the line that it is, "cash" or
               "ignore".
@@ -438,7 +438,7 @@ def _symbol(table: BrokerTable, cells: list[str]) -> str:
 def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:
     """A note for each holding that is no whole number of lots.
 
-    units : by line.
+    units : units by line.
     lots  : by line, the least number of units in a trade.
     """
     for asset, held in units.items():

@@ -32,7 +32,7 @@ class Prices:
     per_unit : (n,) currency of the portfolio per unit (of a file's, that of the line), NaN for a line without one.
     days     : (n,) the day of each, NaT where it is not known.
     sources  : (n,) "market close" or "price file", "" where there is no price.
-    notes    : what a reader must know of them, in sentences.
+    notes    : notes on the prices, in sentences.
     """
 
     assets: tuple[str, ...]
@@ -72,7 +72,7 @@ def trade_day(market: Market, prices: Prices | None, today: pd.Timestamp | None 
     """The session on which orders are expected to trade: the first after their newest price, and not before today.
 
     prices : None for the last closes.
-    today  : on which they are made, or None where it is not known.
+    today  : day on which they are made, or None where it is not known.
     Raises : ConfigError for a day beyond the calendar's reach.
     """
     priced = newest_day(market, prices)

@@ -46,7 +46,7 @@ class Rate:
     """The value of one unit of a currency today.
 
     pair   : pair as it is quoted, such as EURUSD.
-    value  : in the currency of the portfolio, whichever way the pair is quoted.
+    value  : rate in the currency of the portfolio, whichever way the pair is quoted.
     day    : day of the quote, NaT where it is not known.
     source : "market", one of `GIVEN`, or the name of a file.
     """
@@ -62,10 +62,10 @@ class Rates:
     """The exchange rates of a portfolio.
 
     basis   : its currency.
-    today   : by foreign currency.
+    today   : rates by foreign currency.
     history : by pair of a foreign currency and the basis, the name under which it is quoted and (T,) rates on the days
               of the market, NaN without; those of today alone are not in it.
-    notes   : by foreign currency, what a reader must know of its rate, in sentences.
+    notes   : by foreign currency, notes on its rate, in sentences.
     """
 
     basis: str

@@ -56,9 +56,9 @@ def read_order_limits(
 ) -> OrderLimits:
     """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
-    lower  : (n,) of the lines' ranges, fraction of NAV.
+    lower  : (n,) lower bounds of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
-    splits : by line, of those that are split over classes.
+    splits : by line, fractions of those that are split over classes.
     Raises : ConfigError for keys and values that are wrong, all of them at once, and for a share of volume where the
              market has no volumes.
     """

@@ -75,9 +75,9 @@ def read_weight_limits(
 
     `ranges` is `bind`, or a price for all of them; a group without a price binds. Of a line that is split, a group by
     class or sector counts its exposure; one by `lines` all of it, or fractions: {lines: {AOR: 0.6, SPY: 1}}.
-    lower  : (n,) of the lines' ranges, fraction of NAV.
+    lower  : (n,) lower bounds of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
-    splits : by line, of those that are split over classes.
+    splits : by line, fractions of those that are split over classes.
     Raises : ConfigError for keys and values that are wrong, and for a group without lines; all of them at once.
     """
     readers: dict[str, Callable[[], Any]] = {}

@@ -43,7 +43,7 @@ def diversification_ratio(weights: ArrayLike, covariance: Array) -> float:
     """Weighted mean of the volatilities of the lines over the volatility of the portfolio: 1 for one line.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) of the lines' returns.
+    covariance : (n, n) covariance of the lines' returns.
     Raises     : DataError for a portfolio without risk.
     Source     : Choueifaty and Coignard (2008), Toward Maximum Diversification, equation 1; sizes of weights where some
                  are negative.

@@ -92,7 +92,7 @@ class ExAnte:
         """The same to a return series on the dates of the market, over the rows of the covariance.
 
         weights : (n,) fraction of NAV, cash left out.
-        returns : (T,) on all rows of the market, fraction, NaN where it is not known.
+        returns : (T,) returns on all rows of the market, fraction, NaN where not known.
         Raises  : DataError for a series that is not known on one of the rows, or does not vary.
         """
         known = returns[-self.window :]

@@ -39,7 +39,7 @@ class FactorRegression:
 def factor_regression(returns: Array, factors: Array) -> FactorRegression:
     """Least squares of `returns` on `factors`, with 95 % intervals from the covariance of Newey and West.
 
-    returns : (T,) over cash, fraction.
+    returns : (T,) returns over cash, fraction.
     factors : (T, k) returns of the factors, fraction.
     Raises  : DataError for a factor that does not vary, and for factors of which one follows from the others.
     Source  : Newey and West (1987), A Simple, Positive Semi-Definite, Heteroskedasticity and Autocorrelation
@@ -67,7 +67,7 @@ def factor_regression(returns: Array, factors: Array) -> FactorRegression:
 def rolling_betas(returns: Array, factors: Array, window: int) -> Array:
     """(T - window + 1, k) betas of the regression over each `window` of periods.
 
-    returns : (T,) over cash, fraction.
+    returns : (T,) returns over cash, fraction.
     factors : (T, k) returns of the factors, fraction.
     window  : periods, more than k + 1.
     Raises  : DataError for fewer periods than the window, and for a factor that does not vary within one.

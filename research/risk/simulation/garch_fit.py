@@ -89,8 +89,8 @@ def _logit(share: float) -> float:
 def _loss(shocks: Array, omega: float, alpha: float, beta: float, variance: Array) -> tuple[float, float, float, float]:
     """Half the sum of log variance and squared shock over it, and its derivatives by omega, alpha and beta.
 
-    shocks   : (T,) with a mean square of one.
-    variance : (T,) of each day; written.
+    shocks   : (T,) shocks with a mean square of one.
+    variance : (T,) variance of each day; written.
     """
     h, total = 1.0, 0.0
     of_omega, of_alpha, of_beta = 0.0, 0.0, 0.0

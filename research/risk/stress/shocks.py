@@ -29,7 +29,7 @@ LEAST_RETURNS = 60  # below which no covariance is estimated
 class Shock:
     """Returns that some lines are stated to have, by line or asset class.
 
-    name   : in tables.
+    name   : name in tables.
     moves  : simple return by line or asset class, fraction: {"us_equity": -0.2}. A line's own name goes before its
              class, and every line of a class has the return of the class.
     Raises : ConfigError for a return out of bounds, and for no move at all.
@@ -173,7 +173,7 @@ def conditional_mean(covariance: Array, values: Array) -> Array:
     """The expected values of all lines where some are given, under a normal law with means of zero.
 
     covariance : (n, n).
-    values     : (n,) of the given lines, NaN for the others.
+    values     : (n,) values of the given lines, NaN for the others.
     Returns    : (n,) given values as they are; Σ₂₁ Σ₁₁⁻¹ values₁ for the others. A given line without variance says
                  nothing about others.
     Raises     : ConfigError for given lines whose covariance is singular: they cannot move apart.
@@ -242,7 +242,7 @@ def shock_effects(
 
     weights : (n,) fraction of NAV.
     past    : the market up to today.
-    shocks  : in order.
+    shocks  : shocks in the order of the table.
     window  : returns of the covariance.
     Raises  : as `recent_covariance` and `conditional_mean` do.
     """

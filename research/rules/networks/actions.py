@@ -89,7 +89,7 @@ def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded
     numbers : (W, m) values of the action, clipped to [-1, 1].
     kinds   : (W,) row of `scales` with the target of each portfolio.
     scales  : targets and half-widths, fraction of NAV.
-    decoded : where to write, for W portfolios.
+    decoded : arrays to write to, for W portfolios.
     """
     for w in range(len(numbers)):
         decoded.cash[w, 0], decoded.cash[w, 1], decoded.fraction[w] = -np.inf, np.inf, 1.0

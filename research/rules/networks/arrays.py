@@ -19,7 +19,7 @@ class NetworkBoxes(NamedTuple):
 
     whose    : NONE, POLICY or UNIVERSAL.
     width    : numbers in a row of its scratch.
-    standard : how its features are scaled.
+    standard : scaling of its features.
     policy   : the network of a learned policy, its targets and half-widths, and the code of its action.
     recent   : (T, kinds) return of each target of `scales` on each day, rebalanced daily at no cost; the last days
                alone where the rule is asked about one day.

@@ -84,7 +84,7 @@ def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Arr
 def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out: Array) -> None:
     """Write the features of one portfolio.
 
-    weights : (n,) at the close, fraction of NAV.
+    weights : (n,) weights at the close, fraction of NAV.
     recent  : (D,) returns of the strategic portfolio on the last sessions, at most LOOKBACK, fraction.
     age     : sessions since the last trade.
     scales  : targets, half-widths and covariances.

@@ -73,7 +73,7 @@ def optimal_region(
     target           : (n,) fraction of NAV, each above 0: one or two lines, of which cash is the rest, above 0 too; or
                        two or three that sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.simulation.models.GBM` has it.
-    covariance       : (n, n) of returns in excess of cash, a year.
+    covariance       : (n, n) covariance of returns in excess of cash, a year.
     cost             : (n,) a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions, 1/52 for every week.
@@ -306,7 +306,9 @@ def _stencil(axes: Axes, points: Array) -> Affine:
 def _cheapest(values: Array, prices: Array, swap: float) -> Array:
     """The least over the grid of the value there and the cost of getting there.
 
-    prices : (d,) of one step a line, traded with the rest.  swap : of one step of two lines, traded with one another.
+    prices : (d,) price of one step of each line, traded with the rest.
+    swap   : price of one step of two lines, traded with one another.
+
     The cost of a trade is the least over all ways to make it of such steps, so three sweeps, each along one of them,
     find the least over all.
     """
@@ -352,7 +354,7 @@ def _running_least_of_pairs(values: Array, step: float) -> Array:
 def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tuple[Array, float]:
     """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
 
-    fix : what to do where there are none. Raises ConfigError.
+    fix : advice where there are none. Raises ConfigError.
     """
     images: list[Array] = []
     changes: list[Array] = []

@@ -84,7 +84,7 @@ def lower_bound(
 
     target           : (n,) fraction of NAV, each above 0; cash is the rest, if they do not sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.simulation.models.GBM` has it.
-    covariance       : (n, n) of returns in excess of cash, a year; positive definite.
+    covariance       : (n, n) covariance of returns in excess of cash, a year; positive definite.
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.

@@ -25,7 +25,7 @@ class Surfaces(NamedTuple):
 
     first        : (a,) gaps of the first line on the grid, evenly spaced, fraction of NAV.
     second       : (b,) gaps of the second line, likewise.
-    advantage    : (a, b) what a trade would save, before the ticket, fraction of NAV.
+    advantage    : (a, b) saving of a trade, before the ticket, fraction of NAV.
     lower_first  : (b,) lower end of the interval of the first gap for each second one, fraction of NAV.
     upper_first  : (b,) its upper end, fraction of NAV.
     lower_second : (a,) lower end of the interval of the second gap for each first one, fraction of NAV.
