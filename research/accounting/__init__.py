@@ -1,4 +1,4 @@
-"""Where money moves: costs, the self-financing step, the day in its order; and what a policy sees and may answer."""
+"""The accounting: costs, the self-financing step, the order of a day; and what a policy sees and may answer."""
 
 from research.accounting.costs import Costs, Tax
 from research.accounting.execution import Execution, Flows

@@ -19,7 +19,7 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a ru
 
 
 class Lines(NamedTuple):
-    """What `place` moves.
+    """The lines that `place` moves into a box.
 
     lower   : (n,) lower bound of each line, fraction of NAV.
     upper   : (n,) upper bound of each line, fraction of NAV.
@@ -170,7 +170,7 @@ def into_box(
 ) -> float:
     """The point of a box to which these weights are traded; gives cash's weight.
 
-    weights    : (n,) as drifted, fraction of NAV.
+    weights    : (n,) weights as drifted, fraction of NAV.
     tradable   : (n,) whether each line can trade.
     lower      : (n,) lower bound of each line, fraction of NAV.
     upper      : (n,) upper bound of each line, fraction of NAV.
@@ -210,14 +210,14 @@ def into_box(
 
 @inlined
 def sales_fraction(fraction: Number, cash: Number, buys: Number, sales: Number) -> Number:
-    """Fraction of the way that sales go: that of the trade, or what pays back cash that is overdrawn.
+    """Fraction of the sales to make: the trade's, or the larger one that pays back overdrawn cash.
 
-    fraction : of the way to the point of the box that the trade goes, in (0, 1].
-    cash     : its weight before the trade, fraction of NAV.
-    buys     : on the whole way, fraction of NAV.
-    sales    : on the whole way, fraction of NAV.
+    fraction : fraction of the way to the point of the box that the trade goes, in (0, 1].
+    cash     : weight of cash before the trade, fraction of NAV.
+    buys     : buys on the whole way, fraction of NAV.
+    sales    : sales on the whole way, fraction of NAV.
 
-    Where the point itself leaves cash below zero, as that of a target that borrows does, nothing is paid back.
+    Where the point itself leaves cash below zero, as for a target that borrows, nothing is paid back.
     """
     needed = fraction * buys - cash
     short = (cash < -WEIGHT) & (cash + (sales - buys) >= -WEIGHT) & (needed > fraction * sales)

@@ -14,19 +14,19 @@ AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average 
 
 
 class CostParameters(NamedTuple):
-    """What an order costs.
+    """Costs of an order, as arrays.
 
     rates         : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
-    total         : (R, n) their sum, fraction of notional, by which gaps are weighed.
+    total         : (R, n) their sum, fraction of notional; the weight of gaps.
     minimum       : (n,) the least commission of an order, currency.
     ticket        : (n,) a fixed amount an order, currency.
     impact        : (Q, n) currency^(1 - exponent): cost = impact x notional^exponent; Q is 1, or the days of the
                     market.
-    exponent      : of the notional in `impact`.
+    exponent      : power of the notional in `impact`.
     minimum_trade : currency; a smaller order is not sent.
     tax           : fraction of realised gains.
-    method        : which units are sold first.
-    plain         : are all amounts proportional, so that the equation is piecewise linear and no order is left out?
+    method        : order in which units are sold.
+    plain         : true if all amounts are proportional: the equation is piecewise linear, and no order is left out.
     """
 
     rates: Array
@@ -42,13 +42,13 @@ class CostParameters(NamedTuple):
 
 
 class HoldingCosts(NamedTuple):
-    """What holding costs.
+    """Costs of holding.
 
-    borrow         : (n,) of the value held short, fraction a year.
-    financing      : of negative cash, fraction a year.
-    cash_spread    : of positive cash, fraction a year.
-    management_fee : of NAV, fraction a year.
-    some           : is there any?
+    borrow         : (n,) rate on the value held short, fraction a year.
+    financing      : rate on negative cash, fraction a year.
+    cash_spread    : rate on positive cash, fraction a year.
+    management_fee : rate on NAV, fraction a year.
+    some           : true if any of them is not zero.
     """
 
     borrow: Array
@@ -68,13 +68,13 @@ def years_of(days: NDArray[np.datetime64]) -> Array:
 
 
 class Lots(NamedTuple):
-    """What was paid for what is held, lot by lot in the order of purchase; there is room for L lots a line.
+    """Purchase prices of the holdings, lot by lot in the order of purchase; there is space for L lots a line.
 
-    Where the highest cost is sold first, they are kept from the lowest price on, of equal prices the last bought first:
+    If the highest cost is sold first, lots are kept in ascending order of price, of equal prices the last bought first:
     the next to be sold comes last.
 
     units   : (n, L) units of each lot.
-    price   : (n, L) what was paid, currency per unit.
+    price   : (n, L) purchase price, currency per unit.
     held    : (n,) number of lots of each line.
     carried : (1,) losses still to be set against gains, currency.
     """
@@ -93,8 +93,8 @@ class Lots(NamedTuple):
 class Scratch(NamedTuple):
     """Room for the arithmetic of one trade.
 
-    weights : (n,) as drifted, fraction of NAV.
-    asked   : (n,) to trade to, fraction of NAV.
+    weights : (n,) weights as drifted, fraction of NAV.
+    asked   : (n,) weights to trade to, fraction of NAV.
     movable : (n,) whether each line may be moved.
     gains   : (n,) realised gains, currency.
     capped  : (n,) currency, of an order that is as large as the session's volume allows; 0 for the others.

@@ -1,4 +1,4 @@
-"""What trading and holding cost, per asset. Each cost keeps its name and its own column in the record."""
+"""Costs of trading and holding, per asset. Each cost keeps its name and its own column in the record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -35,7 +35,7 @@ class Tax:
     """Tax on realised gains, settled with every trade; losses are carried forward and set against later gains.
 
     rate : fraction of the gain.
-    lots : which units are sold first: "average" cost, the "highest" cost, or "first" in, first out.
+    lots : order in which units are sold: "average" cost, the "highest" cost, or "first" in, first out.
     Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; paid in cash, they
     are not taxed. Holdings are long.
     """
@@ -52,7 +52,7 @@ class Tax:
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """What a portfolio pays: for each trade, on each side, and for holding.
+    """Costs of a portfolio: for each trade, on each side, and for holding.
 
     commission     : (n,) fraction of notional (0.0001 is one basis point).
     half_spread    : (n,) fraction of notional; also (T, n), a spread a day of its market, NaN before it is known.
@@ -60,12 +60,12 @@ class Costs:
     minimum        : (n,) the least commission of an order, currency.
     ticket         : (n,) currency an order. Neither it nor `minimum` keeps a rule from small orders: that is
                      `Execution(minimum_trade=…)`.
-    impact         : of our own trade on the price, or None.
-    tax            : on realised gains, or None.
-    borrow         : (n,) of the value held short, fraction a year.
-    financing      : what negative cash pays above the cash rate, fraction a year.
-    cash_spread    : what positive cash earns below the cash rate, fraction a year.
-    management_fee : of NAV, fraction a year.
+    impact         : impact of our own trade on the price, or None.
+    tax            : tax on realised gains, or None.
+    borrow         : (n,) rate on the value held short, fraction a year.
+    financing      : cost of negative cash above the cash rate, fraction a year.
+    cash_spread    : shortfall of the return of positive cash below the cash rate, fraction a year.
+    management_fee : rate on NAV, fraction a year.
     Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more; for
                      costs that carry labels, such as a pandas Series, since the order of the lines is not known here.
 
@@ -139,7 +139,7 @@ class Costs:
 
     @property
     def proportional(self) -> bool:
-        """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
+        """True if every cost is a constant fraction of notional, whatever the size, price, day or time."""
         amounts = (self.per_unit, self.minimum, self.ticket)
         plain = self.impact is None and self.tax is None and self.half_spread.ndim == 1
         return plain and not any(a.any() for a in amounts) and not self.holding_costs.some
@@ -170,11 +170,12 @@ class Costs:
         return known_from(market, panels_of(market, self.half_spread, self.impact))
 
     def simplified(self, market: Market, nav: float) -> "Costs":
-        """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
+        """These costs for simulated paths that start with 1 instead of `nav` and have no volumes, quotes or lots.
 
         Amounts are divided by `nav`, spreads by the day become their median; what depends on volumes, quotes and lots,
         and what holding costs, is left out.
-        market : of the days of these costs.  Raises : DataError for a line of which no spread is known on any of them.
+        market : market on the days of these costs.
+        Raises : DataError for a line without a known spread on any of them.
         """
         n, half_spread = len(self.commission), self.total - self.commission
         if (unknown := np.flatnonzero(np.isnan(half_spread))).size:
@@ -189,19 +190,19 @@ class Costs:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What `simplified` leaves out, by name."""
+        """Names of the costs that `simplified` leaves out."""
         found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
         return tuple(name for name, there in (found | {"costs of holding": self.holding_costs.some}).items() if there)
 
     def cost_parameters(
         self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0, at_open: bool = False
     ) -> CostParameters:
-        """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
+        """The arrays of the kernel: the costs of trading, on each day of `market` if they depend on it.
 
         market        : T days of n lines, or None where no cost depends on it.
         first         : row from which they are needed.
         minimum_trade : currency; a smaller order is not sent.
-        at_open       : are the orders booked at opens? Then a commission per unit is counted on units there, and
+        at_open       : true if orders are booked at opens: a commission per unit is then counted on units there, and
                         spreads and impact are those known at the last close.
         Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
                         value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
@@ -211,16 +212,16 @@ class Costs:
 
     @cached_property
     def needs_market(self) -> bool:
-        """Does the rate of some cost depend on the day?"""
+        """True if the rate of some cost depends on the day."""
         return bool(self.per_unit.any() or self.impact is not None or self.half_spread.ndim > 1)
 
     @cached_property
     def _same_each_day(self) -> CostParameters:
-        """What the kernel takes of costs that depend on no market, without a least order."""
+        """The arrays of the kernel for costs that depend on no market, without a least order."""
         return self._on_days(None, 0, False)
 
     def _on_days(self, market: Market | None, first: int, at_open: bool) -> CostParameters:
-        """What the kernel takes, without a least order; arguments as in `cost_parameters`."""
+        """The arrays of the kernel, without a least order; arguments as in `cost_parameters`."""
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
         if self.needs_market:
             if market is None:

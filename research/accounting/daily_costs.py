@@ -14,7 +14,12 @@ from research.market.liquidity import dollar_volume, volatility
 
 
 class Panel(NamedTuple):
-    """What a cost by the day is made of.  values : (T, n), NaN where not known.  shorter : how it is known earlier."""
+    """Values of a cost that depends on the day.
+
+    what    : name of the quantity.
+    values  : (T, n), NaN where not known.
+    shorter : way to know it earlier, in words.
+    """
 
     what: str
     values: Array
@@ -22,11 +27,11 @@ class Panel(NamedTuple):
 
 
 def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
-    """Half-spread, where it is by the day; mean volume (currency a day) and volatility (a day), where there is impact.
+    """The inputs of costs by the day: half-spread; mean volume (currency a day) and volatility (a day) for impact.
 
     market      : T days of n lines.
     half_spread : (n,) or (T, n) fraction of notional.
-    model       : of impact, or None.
+    model       : model of impact, or None.
     Returns     : the panels, (T, n) each; lines without impact have 1 for mean volume and volatility.
     Raises      : DataError for a market without volumes.
     """
@@ -62,12 +67,12 @@ def known_from(market: Market, panels: Sequence[Panel]) -> int:
 def on_each_day(
     market: Market, first: int, half_spread: Array, model: Impact | None, at_open: bool
 ) -> tuple[Array, Array]:
-    """Half-spreads, fraction of notional, (T, n) or as given, and what notional^p costs, currency^(1 - p), (T, n).
+    """Half-spreads, fraction of notional, (T, n) or as given, and the costs of notional^p, currency^(1 - p), (T, n).
 
     market      : T days of n lines.
     first       : row from which closes need them; opens need them from the next one on.
     half_spread : (n,) or (T, n) fraction of notional.
-    model       : of impact, or None; without it the second array is (1, n), zeros.
+    model       : model of impact, or None; without it the second array is (1, n), zeros.
     at_open     : take what is known at the open of each day instead of its close.
     Raises      : DataError, naming asset, date, value and a day to start from, for what is not known of a line that
                   trades.
@@ -93,9 +98,9 @@ def refuse_missing(market: Market, first: int, values: Array, what: str, need: s
 
     market : T days of n lines.
     first  : row of the market.
-    values : (T, n) in any unit, NaN where missing.
+    values : (T, n) values in any unit, NaN where missing.
     what   : name of the values in the message.
-    need   : why they are needed, for the message.
+    need   : reason why they are needed, for the message.
     found  : (T, n) numbers to show in the message instead of `values`, or None.
     Raises : DataError.
     """

@@ -1,4 +1,4 @@
-"""How a decision reaches the market, and the money that comes and goes beside it."""
+"""The execution of a decision in the market, and the cash flows of the portfolio."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the da
 
 @dataclass(frozen=True)
 class Execution:
-    """From a decision to its bookings.
+    """The way from a decision to its bookings.
 
     at     : "close", or the "open" of the session in which the lag ends, where the market has opens.
     days   : sessions over which the way to the box is walked: 1/days of it first, 1/(days - 1) of the rest next, …
@@ -116,7 +116,7 @@ class Flows:
         object.__setattr__(self, "amounts", amounts)
 
     def __repr__(self) -> str:
-        """How many there are, and what they come to."""
+        """Number of flows, their sum, and their use."""
         return f"Flows({len(self.amounts):,} of {sum(self.amounts.values()):,.2f} in all, use={self.use!r})"
 
     @classmethod
@@ -125,8 +125,8 @@ class Flows:
 
         period : "day", "week", "month", "quarter" or "year".
         amount : currency; below 0 for a withdrawal.
-        market : whose sessions are taken.
-        use    : what is done with the money, as in `Flows`.
+        market : market that gives the sessions.
+        use    : use of the money, as in `Flows`.
         Raises : ConfigError for another period, and for what is no market.
         """
         one_of("period of flows is", period, EVERY)
@@ -142,7 +142,7 @@ class Flows:
 
     @property
     def any_out(self) -> bool:
-        """Does any money go?"""
+        """True if some flow is a withdrawal."""
         return any(amount < 0.0 for amount in self.amounts.values())
 
     def on(self, market: Market, first: int) -> Array:

@@ -1,4 +1,4 @@
-"""What our own trade moves the price by."""
+"""The effect of our own trade on the price."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from foundation.labels import refuse_labels
 
 @dataclass(frozen=True)
 class Impact:
-    """What our own trade moves the price by: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
+    """Market impact of our own trade: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
 
-    coefficient : without unit, about 1; one for all lines, or one a line.
+    coefficient : factor without unit, about 1; one for all lines, or one a line.
     exponent : p, more than 1; 1.5 is the 3/2-power law.
     volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
     day) are taken from, up to and including the day of the trade.

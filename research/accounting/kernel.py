@@ -51,12 +51,12 @@ __all__ = [
 
 
 class Quotes(NamedTuple):
-    """At what a trade is booked.
+    """Prices at which a trade is booked.
 
     prices     : (T, n) worth of a unit of each line, currency.
     t          : row of both arrays.
     cash_price : worth of a unit of cash, currency.
-    tradable   : (T, n) can the line trade?
+    tradable   : (T, n) true if the line can trade.
     """
 
     prices: Array
@@ -66,7 +66,7 @@ class Quotes(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where a trade goes.
+    """Destination of a trade.
 
     lower      : (K, n) lower bound of each line, fraction of NAV.
     upper      : (K, n) upper bound of each line, fraction of NAV.
@@ -74,7 +74,7 @@ class Box(NamedTuple):
     k          : row of the three arrays.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    fraction   : of the way to the point of the box that is traded, in (0, 1].
+    fraction   : fraction of the way to the point of the box that is traded, in (0, 1].
     """
 
     lower: Array
@@ -87,10 +87,11 @@ class Box(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How much of a trade is booked at once.  day : row of the limits, and of costs that have a row a day.
+    """Limits on how much of a trade is booked at once.
 
     order_limits : (T, n) the largest orders of a day, currency, or (0, n) without a limit.
-    fraction : of the trade that the desk books today, in (0, 1].
+    day          : row of the limits, and of costs that have a row a day.
+    fraction     : fraction of the trade that the desk books today, in (0, 1].
     """
 
     order_limits: Array
@@ -99,7 +100,7 @@ class Pace(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Where a booking is written down: row j of trades (J, n) and of charges (J, columns, n), currency."""
+    """Memory that a booking is recorded in: row j of trades (J, n) and of charges (J, columns, n), currency."""
 
     trades: Array
     charges: Array
@@ -159,9 +160,9 @@ def accrue(
     prices        : (T, n) worth of a unit, currency.
     t             : row of the prices.
     cash          : currency.
-    nav           : at that close, currency.
+    nav           : net asset value at that close, currency.
     years         : since then.
-    holding_costs : what holding costs a year.
+    holding_costs : costs of holding.
     out           : (4,) borrow, financing, cash spread and management fee, currency; written.
     """
     short = 0.0
@@ -195,7 +196,7 @@ def _go_part(weights: Array, asked: Array, cash: float, change: float, fraction:
 
 @inlined
 def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash: float, change: float, pace: Pace) -> bool:
-    """Trade only a fraction, and of each line no more than its limit of the day; is any of the trade left?
+    """Trade only a fraction, and of each line at most its limit of the day; true if some of the trade is left.
 
     An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
     would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
@@ -255,13 +256,13 @@ def book(
 
     units           : (n,) units held; written.
     cash_units      : units of cash held.
-    nav             : of both at these quotes, currency.
-    quotes          : at what the trade is booked.
-    box             : where it goes.
-    pace            : how much of it may be booked now.
-    cost_parameters : what orders cost.
-    lots            : what was paid for what is held; written.
-    scratch         : room for the arithmetic.
+    nav             : net asset value at these quotes, cash included, currency.
+    quotes          : quotes at which the trade is booked.
+    box             : destination of the trade.
+    pace            : limits on how much of it may be booked now.
+    cost_parameters : costs of orders.
+    lots            : purchase prices of the holdings; written.
+    scratch         : arrays for intermediate results.
     record          : its row j is written.
     Returns         : (status, nav after costs, cash_units, charges in all, whether the desk has some of the trade
                       left), nav and charges in currency. See `into_box`, `self_financing_step`.
@@ -317,7 +318,7 @@ def close_out(
     cash_units      : units of cash held.
     cash_price      : worth of a unit of cash, currency.
     cost_parameters : the tax.
-    lots            : what was paid for what is held; written.
+    lots            : purchase prices of the holdings; written.
     gains           : (n,) scratch, currency.
     trades          : (n,) currency, buys positive; written.
     charges         : (columns, n) currency; written.

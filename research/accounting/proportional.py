@@ -16,7 +16,7 @@ Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: th
 
 
 class Taken(NamedTuple):
-    """What the lines so far take of a portfolio.
+    """Sums over the lines of a portfolio so far.
 
     kept : value of those that keep their units, currency.  share : fraction of NAV in the others and in cash.
     marginal : what the next unit of it costs at most.  moved : 1 where a line moves, else 0.
@@ -30,12 +30,12 @@ class Taken(NamedTuple):
 
 @inlined
 def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Rates) -> Taken:
-    """What is taken with one line more.
+    """The sums with one more line.
 
-    taken : by the lines before.
+    taken : sums over the lines before.
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     rates : a side, fraction of the notional.
     """
     stays = goal == held
@@ -61,11 +61,11 @@ def with_cost(
 ) -> tuple[Number, Number]:
     """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one line more.
 
-    gap   : of the lines before, currency.
-    slope : of the lines before, fraction of NAV.
+    gap   : wealth beyond NAV used by the lines before, currency.
+    slope : its slope over the lines before, fraction of NAV.
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     rates : a side, fraction of the notional.
     scale : wealth after costs, currency.
     """
@@ -80,7 +80,7 @@ def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[
 
     goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
     held  : weight held, fraction of NAV.
-    value : held, currency.
+    value : value held, currency.
     scale : wealth after costs, currency.
     """
     after = where(goal == held, value, goal * scale)
@@ -89,7 +89,7 @@ def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[
 
 @inlined
 def charges_of(trade: Number, rates: Rates) -> Rates:
-    """What a trade of a line costs, currency, by the kind of cost."""
+    """Charges of a trade of one line, currency, by the kind of cost."""
     size = magnitude(trade)
     return rates[0] * size, rates[1] * size
 
@@ -98,9 +98,9 @@ def charges_of(trade: Number, rates: Rates) -> Rates:
 def paid_for(cash: Number, paid: Number, trade: Number, charges: Rates) -> tuple[Number, Number]:
     """(cash, charges so far) after a trade of a line and its charges, currency.
 
-    cash    : before it, currency.
+    cash    : cash before it, currency.
     paid    : charges before it, currency.
     trade   : currency, a purchase positive.
-    charges : of the trade, currency, by the kind of cost.
+    charges : charges of the trade, currency, by the kind of cost.
     """
     return cash - trade - charges[0] - charges[1], paid + charges[0] + charges[1]

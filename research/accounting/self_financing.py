@@ -55,22 +55,22 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
 class Booking(NamedTuple):
-    """A trade that is to be paid for: what `self_financing_step` is given, as its parts take it.
+    """A trade to be paid for: the arguments of `self_financing_step`, as its parts take them.
 
     units           : (n,) units held.
     prices          : (T, n) worth of a unit, currency.
     t               : row of the prices.
-    nav             : of what is held at these prices, currency.
-    weights         : (n,) as drifted, fraction of NAV.
-    asked           : (n,) to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
+    nav             : value of the portfolio at these prices, currency.
+    weights         : (n,) weights as drifted, fraction of NAV.
+    asked           : (n,) weights to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
     capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
     order_limits    : (T, n) the largest orders of each session, currency, or (0, n) without a limit.
     day             : row of the limits.
     one_way         : (n,) whether costs must not turn the line's trade: it may not be traded the other way.
-    cost_parameters : what orders cost.
+    cost_parameters : costs of orders.
     r               : row of the rates on this day.
     q               : row of the impact on this day.
-    lots            : what was paid for what is held.
+    lots            : purchase prices of the holdings.
     """
 
     units: Array
@@ -91,14 +91,14 @@ class Booking(NamedTuple):
 
 @inlined
 def _rates(booking: Booking, i: int) -> Rates:
-    """Those of line i on this day."""
+    """The rates of line i on this day."""
     rates = booking.cost_parameters.rates
     return rates[booking.r, COMMISSION, i], rates[booking.r, HALF_SPREAD, i]
 
 
 @inlined
 def _take(booking: Booking, trades: Array, charges: Array) -> Taken:
-    """What the lines take, see `Taken`. Clears trades and charges."""
+    """Sums over the lines, see `Taken`. Clears trades and charges."""
     weights, asked = booking.weights, booking.asked
     taken = Taken(0.0, 1.0, 0.0, 0.0)
     for i in range(len(asked)):
@@ -295,9 +295,9 @@ def _pay(
 def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Array) -> None:
     """Write what orders cost, in all but tax.
 
-    cost_parameters : what orders cost.
+    cost_parameters : costs of orders.
     day             : row of the daily costs.
-    sizes           : (n,) of the orders, currency, at least 0.
+    sizes           : (n,) sizes of the orders, currency, at least 0.
     charges         : (columns, n) currency; written.
     """
     r, q = min(day, len(cost_parameters.rates) - 1), min(day, len(cost_parameters.impact) - 1)
@@ -345,7 +345,7 @@ def _kept_way(booking: Booking, i: int, scale: float) -> float:
 
 @linked
 def _turns(booking: Booking, scale: float) -> bool:
-    """Is some line's trade turned at this scale?"""
+    """True if the sign of some line's trade is turned at this scale."""
     turned = False
     for i in range(len(booking.asked)):
         turned |= _kept_way(booking, i, scale) < 0.0
@@ -354,7 +354,7 @@ def _turns(booking: Booking, scale: float) -> bool:
 
 @linked
 def _keep_turned(booking: Booking, scale: float) -> bool:
-    """Ask the lines where they are whose trade would be turned at this scale, and may not be; are there any?"""
+    """Keep each line where it is whose trade would turn at this scale and must not; true if there are any."""
     weights, asked, turned = booking.weights, booking.asked, False
     for i in range(len(asked)):
         if booking.one_way[i] and asked[i] != weights[i] and _kept_way(booking, i, scale) <= 0.0:
@@ -364,7 +364,7 @@ def _keep_turned(booking: Booking, scale: float) -> bool:
 
 @linked
 def _cap_grown(booking: Booking, scale: float) -> bool:
-    """Cap the orders that costs make larger than their limits at what they are before costs; are there any?"""
+    """Cap the orders that costs make larger than their limits at their size before costs; true if there are any."""
     weights, asked, limits, grown = booking.weights, booking.asked, booking.order_limits, False
     if len(limits) > 0:
         for i in range(len(asked)):
@@ -377,9 +377,9 @@ def _cap_grown(booking: Booking, scale: float) -> bool:
 
 @linked
 def _reduce_buys(booking: Booking, scale: float, unbought: float) -> bool:
-    """Reduce the capped buys by what costs would overdraw cash by at this scale; is it anything?
+    """Reduce the capped buys by what costs would overdraw cash by at this scale; true if that is anything.
 
-    unbought : what orders too small to send leave, currency.
+    unbought : cash left by orders too small to send, currency.
     """
     nav, weights, asked, capped = booking.nav, booking.weights, booking.asked, booking.capped
     lacking, _ = _excess(booking, 0.0, 0.0, scale)  # the costs
@@ -434,7 +434,7 @@ def _sum(capped: Array) -> tuple[float, bool]:
 
 @inlined
 def _any_short(asked: Array) -> bool:
-    """Is any line asked to be held short?"""
+    """True if the asked weight of some line is short."""
     short = False
     for i in range(len(asked)):
         short |= asked[i] < 0.0

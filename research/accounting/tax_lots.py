@@ -1,4 +1,4 @@
-"""Which purchases a sale takes, what it gains, and the tax on gains, compiled."""
+"""The lots that a sale takes, the gain it realises, and the tax on gains, compiled."""
 
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked
@@ -7,7 +7,7 @@ from research.accounting.cost_parameters import AVERAGE, HIGHEST, TAX, Lots
 
 @inlined
 def _place(lots: Lots, method: int, i: int, k: int) -> int:
-    """Where the lot of line i lies that is sold after k others."""
+    """Position of the lot of line i that is sold after k others."""
     return lots.held[i] - 1 - k if method == HIGHEST else k
 
 
@@ -15,11 +15,11 @@ def _place(lots: Lots, method: int, i: int, k: int) -> int:
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
     """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price.
 
-    lots   : what was paid for what is held.
-    method : which units are sold first.
+    lots   : purchase prices of the holdings.
+    method : order in which units are sold.
     i      : number of the line.
     price  : currency per unit.
-    units  : to be sold, at least 0.
+    units  : number of units to be sold, at least 0.
     """
     left, total, last = units, 0.0, 0.0
     for k in range(lots.held[i]):
@@ -72,10 +72,10 @@ def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, wo
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order.
 
-    lots   : what was paid for what is held; written.
-    method : which units are sold first.
+    lots   : purchase prices of the holdings; written.
+    method : order in which units are sold.
     i      : number of the line.
-    units  : sold, at least 0.
+    units  : number of units sold, at least 0.
     """
     left, empty, held = units, 0, lots.held[i]
     while empty < held and left > 0.0:
@@ -96,11 +96,11 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
     """Add a lot to line i at its place in the order; at average cost it joins the one there is.
 
-    lots   : what was paid for what is held; written.
-    method : which units are sold first.
+    lots   : purchase prices of the holdings; written.
+    method : order in which units are sold.
     i      : number of the line.
-    price  : paid, currency per unit.
-    units  : bought; none at 0 or less.
+    price  : price paid, currency per unit.
+    units  : number of units bought; none at 0 or less.
     """
     if units <= 0.0:
         return

@@ -1,4 +1,4 @@
-"""What a policy sees at one close, and what it may answer: hold, or a box to trade into."""
+"""The information that a policy has at one close, and its possible answers: hold, or a box to trade into."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -36,16 +36,16 @@ PLAIN = {  # what a trigger says when no line is behind it
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a policy sees at one close.
+    """The information that a policy has at one close.
 
     past             : the market up to and including this close.
     target           : (n,) target in force today, fraction of NAV; cash is the rest.
-    weights          : (n,) as drifted to this close, after the trades booked today, fraction of NAV.
+    weights          : (n,) weights as drifted to this close, after the trades booked today, fraction of NAV.
     cash_weight      : weight of cash, fraction of NAV.
     nav              : net asset value, currency.
     nav_history      : (d,) NAV at each of the d closes from the opening trade to today, currency.
     days_since_trade : sessions since the last booked trade, the opening trade included.
-    costs            : what trading and holding cost, up to today.
+    costs            : costs of trading and holding, up to today.
     unfinished       : true if the last trade went only a fraction of the way and the rule is asked again.
     reviewed         : true if a session of the rule's review schedule passed since the last trade: a desk that is not
                        asked daily catches up.
@@ -109,9 +109,9 @@ class Why:
     def sentence(self, names: Sequence[str], holds: bool = False, rule: str = "") -> str:
         """The reason in words.
 
-        names : of the lines, and of the groups if there are any.
-        holds : is it a reason to hold?
-        rule  : short name of the rule, for a decision of which it gave no reason.
+        names : names of the lines, and of the groups if there are any.
+        holds : true if it is a reason to hold.
+        rule  : short name of the rule, for a decision that the rule gave no reason for.
 
         A trigger that is not one of the workbench's own is a reason in the words of its rule, and stands as it is.
 
@@ -198,9 +198,9 @@ class Trade:
     cash_lower : lower bound of the weight of cash, fraction of NAV; 0 if the target holds none.
     cash_upper : upper bound of the weight of cash, fraction of NAV; 0 if the target holds none.
     fraction   : fraction of the way to the point of the box that is traded today, in (0, 1].
-    again      : is the policy asked again on the next day where `fraction` is below 1?
-    by_then    : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by then, and the
-                 lines (n,) that can trade then; None if the box does not depend on them.
+    again      : true if the policy is asked again on the next day where `fraction` is below 1.
+    by_then    : function that gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
+                 then, and the lines (n,) that can trade then; None if the box does not depend on them.
     Raises     : PolicyError for bounds that carry labels, such as a pandas Series: a trade does not know which asset
                  comes first.
     """
@@ -235,7 +235,7 @@ class Trade:
 
 @runtime_checkable
 class Policy(Protocol):
-    """When, how far and toward what to trade."""
+    """A rebalancing policy: it decides when, how far and toward what to trade."""
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or the box to trade into."""

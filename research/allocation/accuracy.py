@@ -1,4 +1,4 @@
-"""How exact a solved programme is: when a solver is believed, what of its solution is zero, and what binds."""
+"""The accuracy of a solved programme: when a solution is accepted, which weights are zero, and which limits bind."""
 
 # -- of a solver ------------------------------------------------------------------------------------------------------
 

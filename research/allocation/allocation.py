@@ -41,9 +41,9 @@ UNLISTED = ("pro_rata", "cash")
 class Allocation(Protocol):
     """Gives target weights.
 
-    schedule : when a target is computed: "listing", only when the set of listed lines changes; or "day", "week",
-               "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves
-               the market, since the target in force would hold it.
+    schedule : schedule on which a target is computed: "listing", only when the set of listed lines changes; or "day",
+               "week", "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line
+               leaves the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
     A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
     inherits from `research.allocation.Explained`, and gives them with its weights, which are taken as they are.
@@ -51,7 +51,7 @@ class Allocation(Protocol):
 
     @property
     def schedule(self) -> str:
-        """When a target is computed."""
+        """Schedule on which a target is computed."""
         ...
 
     @property
@@ -72,7 +72,7 @@ class TargetPath:
     rows       : (K, n) targets in the order in which they were computed, fraction of NAV; cash is the rest.
     row        : (T,) index of the target in force at each close, -1 before the first.
     seen       : (K,) market row of the last date that each target used.
-    allocation : what gave them, as it prints itself.
+    allocation : allocation that gave them, as it prints itself.
     rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
                  none was scaled.
     answers    : K, the reasons of each target; () where they are not known.
@@ -114,9 +114,9 @@ class TargetPath:
         return self.answers[self.row[t]]
 
     def remarks(self, first: int = 0, name: str = "") -> tuple[str, ...]:
-        """What a reader must judge of the targets in force from row `first` on: refits that fell back, and the like.
+        """Warnings about the targets in force from row `first` on: refits that fell back, and the like.
 
-        name : of whose refits they are, by default the allocation as it prints itself.
+        name : name of the allocation in the warnings; by default the allocation as it prints itself.
         """
         in_force = np.unique(self.row[first:])
         answers = [self.answers[k] for k in in_force[in_force >= 0]] if self.answers else []
@@ -145,11 +145,11 @@ class TargetPath:
 
 
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
-    """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
+    """The answer of an allocation: with its own reasons, or its weights alone; the weights are checked.
 
     A line that did not move within its window, such as one that was halted for a year, is left out, and a note says so.
-    allocation : asked.
-    past       : up to the day.
+    allocation : allocation that is asked.
+    past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
     Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
     """
@@ -170,7 +170,7 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
     """The path of targets of `allocation` on `market`, computed on the days of its schedule only.
 
-    allocation : what to hold.
+    allocation : allocation that gives the targets.
     market  : T days of n lines.
     start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
               force there; earlier days are skipped. If no line had a complete window then, a target is computed at
@@ -245,9 +245,9 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
 def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
     """The answer of a refit at the close of `past`, or, where it has no solution, the weights of the one before it.
 
-    before : the answer before it, None for the first.
-    past   : up to the day of the refit.
-    refit  : of the past, and of the weights (n,) before it as `carried` gives them.
+    before : answer before it, None for the first.
+    past   : market up to the day of the refit.
+    refit  : function of the past, and of the weights (n,) before it as `carried` gives them.
     Raises : NotSolvedError where there is no solution, and no answer before.
     """
     previous = None if before is None else carried(before.weights, past)
@@ -351,9 +351,7 @@ def _schedule_rows(allocation: Allocation, market: Market | Past) -> Rows:
 
 
 def refits_so_far(allocation: Allocation, past: Past) -> list[int]:
-    """Rows up to today on which an allocation with a calendar's schedule is asked, and today; those before the first
-    complete window are left out.
-    """
+    """Rows of an allocation's schedule up to today, and today, from the first complete window on."""
     rows = np.union1d(_schedule_rows(allocation, past), past.t)
     return [int(t) for t in rows[_complete(allocation, past)[rows]]]
 

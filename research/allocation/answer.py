@@ -1,4 +1,4 @@
-"""What an allocation answers on a date, with its reasons: the solver, what binds and at what price, what stood in."""
+"""The answer of an allocation on a date, with its reasons: the solver, binding limits, their prices, the fallback."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ UNANSWERED = (ConfigError, DataError, PolicyError)  # what an allocation raises 
 
 @dataclass(frozen=True)
 class Binding:
-    """A limit that a solution is held back by.
+    """A limit that binds at a solution.
 
-    limit : in words, such as "SPY at most 0.4".
+    limit : limit in words, such as "SPY at most 0.4".
     price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more;
             of an equation, for each unit that its value is higher, which may be less than 0.
-    brings : what one more step of room would bring, in words; "" where that is not said.
-    key   : of a named constraint, where it stands under `constraints`, such as "groups.us.most"; "" for other limits.
+    brings : gain from one more step of the limit, in words; "" if it is not given.
+    key   : key of a named constraint under `constraints`, such as "groups.us.most"; "" for other limits.
     """
 
     limit: str
@@ -49,14 +49,14 @@ class Answer:
 
     weights   : (n,) fraction of NAV; cash is the rest.
     seen      : the last date that it used.
-    solver    : that solved it; "" where nothing was solved.
+    solver    : name of the solver; "" where nothing was solved.
     status    : "optimal"; "optimal_inaccurate", solved to less than full accuracy; "failed"; "" where none was needed.
-    objective : what was made as small or as large as possible, with its unit; "" where nothing was.
-    value     : of the objective, NaN where there is none.
-    binding   : limits that hold the solution back, the one with the highest price first.
-    fallback  : what stands in for a solution, such as "previous weights"; "" for nothing.
-    why       : why something stands in, or which solvers failed before.
-    notes     : what was done to the input, in sentences.
+    objective : quantity that was minimised or maximised, with its unit; "" where there is none.
+    value     : value of the objective, NaN where there is none.
+    binding   : limits that bind, the one with the highest price first.
+    fallback  : replacement for a solution, such as "previous weights"; "" for none.
+    why       : reason for the fallback, or the solvers that failed before.
+    notes     : changes made to the input, in sentences.
     """
 
     weights: Array
@@ -133,7 +133,7 @@ class Following(Explained):
     @property
     @abstractmethod
     def follows(self) -> bool:
-        """Does it, with these settings?"""
+        """True if it does, with these settings."""
 
     @abstractmethod
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
@@ -165,10 +165,10 @@ def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -
 
 
 def remarks(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
-    """What a reader must judge of some refits: how many fell back or are inaccurate, with days and reasons; of inputs.
+    """Warnings about refits: how many fell back or are inaccurate, with days and reasons; and about their inputs.
 
     answers : one a refit.
-    name    : of the allocation.
+    name    : name of the allocation.
     """
     found: dict[str, list[tuple[Answer, str]]] = {}
     for one in answers:

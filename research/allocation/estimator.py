@@ -41,8 +41,8 @@ class EstimatorAllocation(Following):
     before; the first is free of `max_turnover`. A fit that finds no solution is a refit without one: its path goes on
     with the previous weights.
 
-    estimator : with `fit`, `get_params` and, once fitted, `weights_`; two with the same class and parameters are equal.
-                What draws at random has a `random_state` or a `seed`, which is set.
+    estimator : estimator with `fit`, `get_params` and, once fitted, `weights_`; two with the same class and parameters
+                are equal. What draws at random has a `random_state` or a `seed`, which is set.
     window    : returns, at least 2.
     schedule  : "day", "week", "month", "quarter" or "year".
     benchmark : line -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
@@ -67,7 +67,7 @@ class EstimatorAllocation(Following):
 
     @property
     def follows(self) -> bool:
-        """Does the estimator look at its previous weights?"""
+        """True if the estimator uses its previous weights."""
         return bool(getattr(self.estimator, "needs_previous_weights", False))
 
     @cached_property
@@ -82,7 +82,7 @@ class EstimatorAllocation(Following):
         return isinstance(other, EstimatorAllocation) and self.words == other.words
 
     def __hash__(self) -> int:
-        """By class and schedule."""
+        """The hash of class and schedule."""
         return hash((type(self.estimator), self.window, self.schedule))
 
     def __repr__(self) -> str:

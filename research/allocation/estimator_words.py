@@ -15,7 +15,7 @@ NONE = "none"  # the word for None, which takes a bound away: a file has no empt
 def words_of(value: Any, defaults: bool = True) -> Any:
     """An estimator as {kind: ..., parameter: ...}, and those that it holds likewise; other values in plain JSON types.
 
-    value    : what has no such form, such as a function, stays what it is.
+    value    : value to write; one that has no such form, such as a function, stays what it is.
     defaults : state parameters that are what the class takes by default, too, but for None.
 
     >>> from sklearn.covariance import LedoitWolf
@@ -44,7 +44,7 @@ def kind_of(cls: type) -> str:
 
 
 def says_all(words: Any) -> bool:
-    """Do words determine an estimator, whoever reads them? Not with an object in them, or a class of a user's own."""
+    """True if words determine an estimator, whoever reads them: not with an object in them, or a user's own class."""
     if isinstance(words, dict):
         plain_keys = all(isinstance(key, str) for key in words)
         return plain_keys and ":" not in words.get("kind", "") and all(map(says_all, words.values()))

@@ -57,8 +57,8 @@ class VolatilityTarget(Wrapper):
     volatility : a year, such as 0.10.
     lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
                  moved with the others, in proportion to absolute weights.
-    forecast   : whose covariance gives the volatility, in place of the last returns; a line that it does not know
-                 counts likewise.
+    forecast   : forecast whose covariance gives the volatility, in place of the last returns; a line that it does not
+                 know counts likewise.
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.

@@ -22,9 +22,9 @@ FORMS = "a mapping or a Series by name, or one number a column"
 class FunctionAllocation:
     """The weights that a function computes from a window of returns, asked anew on a schedule.
 
-    function : of a frame (window, k) of simple returns, dates down and the names of the k lines with a complete window
-               across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for a line that is not
-               named), or (k,) in the order of the columns. Cash is the rest.
+    function : function of a frame (window, k) of simple returns, dates down and the names of the k lines with a
+               complete window across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for a
+               line that is not named), or (k,) in the order of the columns. Cash is the rest.
     window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
     Raises   : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, and
                PolicyError, naming function and date, for weights of unknown names or of another form.
@@ -65,7 +65,7 @@ def weights_in_order(found: object, names: Sequence[str], where: str) -> Array:
 
     found  : a mapping or a Series by name, or (k,) numbers.
     names  : k of them.
-    where  : who gave them, and when.
+    where  : source of the weights, and their date.
     Raises : PolicyError for unknown names, and for weights of another form.
     """
     if isinstance(found, Mapping | pd.Series):

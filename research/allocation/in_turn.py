@@ -17,10 +17,10 @@ _KEPT: WeakKeyDictionary[Market, dict[Allocation, dict[int, Answer | None]]] = W
 def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
     """The answer today, after those of all refits since the first complete window.
 
-    owner  : on whose days it is asked.
-    past   : up to today.
-    refit  : of the past up to a refit, and of the target (n,) before it, None for the first. One without a solution
-             goes on with the target before, as `refit_after` says.
+    owner  : allocation on whose schedule it is computed.
+    past   : market up to today.
+    refit  : function of the past up to a refit, and of the target (n,) before it, None for the first. One without a
+             solution goes on with the target before, as `refit_after` says.
     Raises : what `refit` raises today, NotSolvedError only where there is no answer before. An earlier day on which it
              raises ConfigError, DataError or PolicyError is left out: nobody may ever ask for its target.
     """
@@ -40,7 +40,7 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
 
 
 def part_answer(part: Allocation, past: Past) -> Answer:
-    """What an allocation that another scales or combines answers today, with its target before if it follows that.
+    """Today's answer of an allocation that another scales or combines, with its target before if it follows that.
 
     Raises : what `answer_of` raises.
     """

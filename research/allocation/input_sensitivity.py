@@ -1,4 +1,4 @@
-"""How far each input moves the weights: by one standard error of a mean, of a volatility, or of a correlation.
+"""The sensitivity of the weights to each input: to one standard error of a mean, a volatility or a correlation.
 
     found = input_sensitivity(allocation, market)
     found.table()
@@ -33,8 +33,8 @@ WeightsOf = Callable[[Array], Array]
 class InputErrors:
     """Standard errors of the sample moments of a window's returns.
 
-    mean        : (k,) of a return.
-    volatility  : (k,) of its standard deviation.
+    mean        : (k,) standard error of the mean of a return.
+    volatility  : (k,) standard error of its standard deviation.
     correlation : (k, k).
     """
 
@@ -45,12 +45,12 @@ class InputErrors:
 
 @dataclass(frozen=True, eq=False)
 class InputSensitivity:
-    """What one standard error of each input moves the weights by.
+    """The moves of the weights for one standard error of each input.
 
-    assets  : n names.
+    assets  : names of the n assets.
     weights : (n,) fraction of NAV, from the returns as they were.
-    kinds   : of each of m inputs: "mean", "volatility" or "correlation".
-    lines   : of each input, the line or the two lines that it is of.
+    kinds   : kind of each of m inputs: "mean", "volatility" or "correlation".
+    lines   : for each input, the line or the two lines that it belongs to.
     errors  : (m,) standard error of each input, a period.
     moved   : (m, n) half of the weights with the input one standard error higher, less those with it as much lower;
               NaN for a correlation that cannot move alone, since other lines determine it, and without a solution.
@@ -69,7 +69,7 @@ class InputSensitivity:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Of each input, its name: "mean of SPY", "correlation of SPY and AGG"."""
+        """Name of each input: "mean of SPY", "correlation of SPY and AGG"."""
         return tuple(f"{kind} of {' and '.join(of)}" for kind, of in zip(self.kinds, self.lines, strict=True))
 
     @property
@@ -121,13 +121,13 @@ def input_sensitivity(
     seed: int = 1,
     previous: Array | None = None,
 ) -> InputSensitivity:
-    """How far one standard error of each input moves the weights at the last close of a market.
+    """The moves of the weights for one standard error of each input, at the last close of a market.
 
-    allocation : estimated from a window of returns.
-    market     : up to the date.
-    draws      : of the window, of which the standard errors are taken, at least 20.
+    allocation : allocation that is estimated from a window of returns.
+    market     : market up to the date.
+    draws      : number of draws of the window, for the standard errors, at least 20.
     mean_block : mean length of a block of days of them.
-    seed       : of the draws.
+    seed       : seed of the draws.
     previous   : (n,) target before, for an allocation that follows it.
     Raises     : ConfigError for settings outside these, and for an allocation without a window; DataError where no
                  line has a complete window; and as the allocation does.
@@ -151,12 +151,12 @@ def input_sensitivity(
 
 
 def sensitivity(weights_of: WeightsOf, returns: Array, errors: InputErrors, names: tuple[str, ...]) -> InputSensitivity:
-    """How far one standard error of each sample moment of returns moves weights.
+    """The moves of the weights for one standard error of each sample moment of returns.
 
     weights_of : returns (T, k) -> weights (n,).
-    returns    : (T, k) of the window.
-    errors     : of their sample moments.
-    names      : of the k lines.
+    returns    : (T, k) returns of the window.
+    errors     : standard errors of their sample moments.
+    names      : names of the k lines.
     Raises     : what `weights_of` raises for the returns as they are.
     """
     k, weights = len(names), weights_of(returns)

@@ -56,10 +56,10 @@ class _StoredPath(Stored):
 def kept_target_path(allocation: Allocation, market: Market, start: int = 0, folder: str | Path = FOLDER) -> TargetPath:
     """`target_path`, taken from disk where it was computed before, and else kept there.
 
-    allocation : what to hold; one that `settings_of` does not know is computed each time.
+    allocation : allocation of the path; one that `settings_of` does not know is computed each time.
     market     : T days of n lines.
     start      : first row at whose close a target is needed.
-    folder     : where paths are kept.
+    folder     : folder of the paths.
     Raises     : as `target_path` does.
     """
     settings = settings_of(allocation)
@@ -111,7 +111,7 @@ def _plain(value: object) -> Any:
 
 
 def _record(path: TargetPath) -> dict[str, Any]:
-    """What a path says beside its arrays, as JSON values."""
+    """The contents of a path beside its arrays, as JSON values."""
     answers = [
         {f.name: getattr(one, f.name) for f in fields(one) if f.name not in ("weights", "binding")}
         | {"seen": one.seen.isoformat(), "value": None if np.isnan(one.value) else one.value}

@@ -36,11 +36,11 @@ NO_SOLUTION = {
 
 @dataclass(frozen=True)
 class NamedConstraint:
-    """A constraint of a programme, and what its rows are called where they bind.
+    """A constraint of a programme, and the names of its rows where they bind.
 
-    constraint : of cvxpy.
-    names      : of its rows, such as ("SPY at most 0.4", "AGG at most 0.4"); () for one that always binds, such as a
-                 sum of weights.
+    constraint : constraint of cvxpy.
+    names      : names of its rows, such as ("SPY at most 0.4", "AGG at most 0.4"); () for one that always binds, such
+                 as a sum of weights.
     """
 
     constraint: "cp.Constraint"
@@ -49,12 +49,12 @@ class NamedConstraint:
 
 @dataclass(frozen=True)
 class Solution:
-    """How a programme was solved; its variables hold the solution.
+    """The result of a solver; the variables of the programme hold the solution.
 
-    solver  : by name.
+    solver  : name of the solver.
     status  : "optimal" or "optimal_inaccurate".
     binding : limits that bind, with the fall of the objective for each unit that they are wider.
-    failed  : other solvers that were tried, each with what it said.
+    failed  : other solvers that were tried, each with its message.
     """
 
     solver: str
@@ -66,9 +66,9 @@ class Solution:
 def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
     """Solve a programme by the first solver of `ATTEMPTS` that can.
 
-    problem : of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
+    problem : programme of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
     limits  : all of its constraints, named.
-    Returns : how it was solved.
+    Returns : the result.
     Raises  : NotSolvedError where there is no solution, or no solver finds one.
     """
     failed: list[str] = []
@@ -90,12 +90,12 @@ def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
 
 
 def _others(failed: list[str], solver: str) -> str:
-    """What was said by solvers other than the one that is believed."""
+    """Messages of the other solvers that were tried."""
     return "; ".join(said for said in failed if not said.startswith(NAMES[solver]))
 
 
 def _tried(problem: "cp.Problem", solver: str, options: dict[str, Any]) -> str:
-    """What a solver says of a programme: its status, or that it cannot take or solve it."""
+    """The status of a programme after a solver, or the reason why the solver cannot take or solve it."""
     import cvxpy as cp
 
     with warnings.catch_warnings():

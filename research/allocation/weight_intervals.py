@@ -1,4 +1,4 @@
-"""How far target weights depend on the sample: intervals of the weights that bootstrapped inputs give."""
+"""Intervals of the target weights from bootstrapped inputs: how far they depend on the sample."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class WeightIntervals:
 
     assets   : n names.
     weights  : (n,) fraction of NAV, from the days as they were.
-    drawn    : (draws, n) from the draws that have a solution.
+    drawn    : (draws, n) weights of the draws that have a solution.
     unsolved : number of draws without one.
     """
 
@@ -62,11 +62,12 @@ def weight_intervals(
 ) -> WeightIntervals:
     """The weights at the last close of a market, and those from its last window with days drawn anew in blocks.
 
-    allocation : estimated from a window of returns. Facts, prices and what came before the window stay as they were.
-    market     : up to the date.
-    draws      : of the window, at least 20.
+    allocation : allocation estimated from a window of returns. Facts, prices and the time before the window are
+                 unchanged.
+    market     : market up to the date.
+    draws      : number of draws of the window, at least 20.
     mean_block : mean length of a block, days, at least 1: a month keeps clusters of volatility.
-    seed       : of the draws; allocations with one window see the same draws.
+    seed       : seed of the draws; allocations with one window see the same draws.
     previous   : (n,) target before, for an allocation that follows it, such as one with a limit of turnover.
     Raises     : ConfigError for settings outside these, and for an allocation without a window; PolicyError where fewer
                  than 20 draws have a solution; and as the allocation does.

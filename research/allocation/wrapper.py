@@ -1,4 +1,4 @@
-"""What allocations made of another one share: its window and its schedule, unless they state their own."""
+"""The common part of allocations made of another one: its window and its schedule, unless they state their own."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ class Wrapper(Explained):
 
     @property
     def schedule(self) -> str:
-        """When the portfolio's allocation computes a target."""
+        """Schedule on which the portfolio's allocation computes a target."""
         return self.allocation.schedule
 
     @property

@@ -43,7 +43,7 @@ def adaptive_intervals(
     `miss`, but for the last `horizon` dates, which are not counted yet.
 
     lower, upper : (D, n) ends of the forecast's interval, such as quantiles 0.1 and 0.9; NaN where there is none.
-    outcome      : (D, n) what came; NaN where it is not known yet.
+    outcome      : (D, n) outcomes; NaN where not known yet.
     miss         : share that is to be missed, such as 0.2, above 0 and below 1.
     horizon      : rows after which an outcome is known, at least 1: row t is adapted by rows up to t − horizon.
     rate         : γ of the paper, above 0 and below 1: the larger, the sooner it follows, the more widths vary.

@@ -19,7 +19,7 @@ ANY_LENGTH = ("ledoit_wolf", "oas", "shrunk_correlations")  # of full rank with 
 def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
     """Covariance (k, k) a period.
 
-    name      : of the estimator, one of `COVARIANCES`:
+    name      : name of the estimator, one of `COVARIANCES`:
                 sample               with ddof 1; its bits do not depend on the order of the columns;
                 ewma                 products of returns with exponential weights, about zero (skfolio; RiskMetrics);
                 ledoit_wolf          shrunk to equal variances (Ledoit and Wolf 2004), as in PyPortfolioOpt;

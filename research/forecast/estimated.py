@@ -23,7 +23,7 @@ class Estimated:
     mean       : estimator of expected returns, see `research.forecast.means`.
     covariance : estimator of the covariance, see `research.forecast.covariances`.
     window     : number of returns, at least 2.
-    half_life  : of the estimators with exponential weights, periods.
+    half_life  : half-life of the estimators with exponential weights, periods.
     Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary,
                  and, unless the covariance is shrunk, for two lines with the same returns and too few returns.
     """

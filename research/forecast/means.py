@@ -16,7 +16,7 @@ MEANS: tuple[MeanName, ...] = ("historical", "ewma", "capm", "james_stein")
 def expected_returns(name: MeanName, returns: Array, cash: Array, half_life: float) -> Array:
     """Expected returns (k,) a period.
 
-    name      : of the estimator, one of `MEANS`:
+    name      : name of the estimator, one of `MEANS`:
                 historical   the arithmetic mean;
                 ewma         the mean with exponential weights (skfolio);
                 capm         cash plus beta times the excess return of the equally weighted lines (PyPortfolioOpt);
@@ -62,8 +62,8 @@ def _james_stein(returns: Array) -> Array:
 def means_so_far(past: Past, rows: Rows) -> Array:
     """(D, n) mean return a period of each line up to each of the D rows; NaN before its first return.
 
-    past   : up to the last of the rows, or later.
-    rows   : (D,) of the past.
+    past   : market up to the last of the rows, or later.
+    rows   : (D,) rows of the past.
     Source : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
              Review of Financial Studies 21(4): the prevailing mean, which is expected by who forecasts nothing.
     """

@@ -22,7 +22,7 @@ Learned = TypeVar("Learned", covariant=True)
 
 
 class Fitted(Protocol):
-    """What a model learned: it forecasts on any day that is not before the last that it saw."""
+    """A fitted model: it forecasts on any day that is not before the last that it saw."""
 
     @property
     def seen(self) -> pd.Timestamp:
@@ -43,7 +43,7 @@ class Learner(Hashable, Protocol[Learned]):
         ...
 
     def fit(self, past: Past) -> Learned:
-        """What it learns from the past alone. Raises DataError where that is too little, or no fit is found."""
+        """The model fitted to the past alone. Raises DataError where that is too little, or no fit is found."""
         ...
 
 
@@ -62,7 +62,7 @@ class Refitted:
     """A forecast by a model that is fitted anew on a schedule, and used between these days as it was.
 
     A fit that fails leaves the one before it in use: the notes of the forecast say so.
-    model    : what is fitted; first as soon as its window is there.
+    model    : model to fit; first as soon as its window is there.
     schedule : "day", "week", "month", "quarter" or "year", at the last scheduled session of each, or the first row
                after it.
     Raises   : ConfigError for another schedule; when asked, DataError where no fit was found yet.
@@ -108,9 +108,9 @@ class Refitted:
 class Trained:
     """A forecast by what was learned elsewhere, such as a checkpoint: never asked of a day before its last date.
 
-    fitted : what was learned, with the last date that its training saw.
+    fitted : fitted model, with the last date that its training saw.
     window : number of returns that a forecast needs.
-    Raises : when asked of an earlier day, PolicyError.
+    Raises : PolicyError when asked of an earlier day.
     """
 
     fitted: Fitted
@@ -125,7 +125,7 @@ class Trained:
 def refuse_earlier(what: str, seen: date, past: Past) -> None:
     """Raise PolicyError where something is asked of a day before the last that its fit saw.
 
-    what : with its verb, such as "the trees were".
+    what : subject with its verb, such as "the trees were".
     seen : the last date of the fit.
     """
     if past.date < pd.Timestamp(seen):
@@ -138,7 +138,7 @@ def refuse_earlier(what: str, seen: date, past: Past) -> None:
 def last_fit(learner: Learner[Learned], schedule: str, past: Past) -> tuple[Learned, DataError | None]:
     """The last fit that was found up to the close of `past`, and why the last one failed, if it did.
 
-    learner  : what is fitted.
+    learner  : model to fit.
     schedule : the period at whose last session it is fitted anew.
     Raises   : DataError where none was found.
     """
@@ -165,7 +165,7 @@ def fit_rows(window: int, schedule: str, past: Past) -> Rows:
 
 @lru_cache(maxsize=FITS)
 def _fit(learner: Learner[Any], past: Past) -> Any:
-    """What a learner learns from a past, or the DataError that says why it learns nothing."""
+    """The result of fitting a learner to a past, or the DataError that says why there is none."""
     try:
         return learner.fit(past)
     except DataError as error:

@@ -20,10 +20,10 @@ class Moments:
 
     assets     : k names.
     mean       : (k,) expected return over the horizon, fraction.
-    covariance : (k, k) of the returns over the horizon, symmetric and positive semi-definite.
+    covariance : (k, k) covariance of the returns over the horizon, symmetric and positive semi-definite.
     horizon    : periods of the market, such as 1 for a day or 21 for a month.
     seen       : the last date that it used.
-    notes      : what was done to the input, in sentences, such as a repair.
+    notes      : changes made to the input, in sentences, such as a repair.
     Raises     : DataError for another shape, a number that is not finite, a covariance that is not symmetric or not
                  positive semi-definite, with the lines; ConfigError for a horizon that is not positive.
     """

@@ -1,4 +1,4 @@
-"""What came of forecasts: the return of each line over the horizon after a day, and its realised variance.
+"""The outcomes of forecasts: the return of each line over the horizon after a day, and its realised variance.
 
 An outcome that reaches beyond the last day is not known yet: NaN. So is that of a line that was not listed on the day.
 A line that leaves the market within the horizon counts with its delisting return, and returns nothing after it.
@@ -16,7 +16,7 @@ def returns_after(past: Past, rows: Rows, horizon: int) -> Array:
     """(D, n) compound simple return of each line over the `horizon` rows after each of the D rows, fraction.
 
     past    : T days of n lines, up to today.
-    rows    : (D,) of the past; one below 0 lies before it, and has no outcome.
+    rows    : (D,) rows of the past; one below 0 lies before it, and has no outcome.
     horizon : rows, at least 1.
     """
     return _after(past, rows, horizon, lambda returns: np.prod(1.0 + returns, axis=1) - 1.0)
@@ -61,7 +61,6 @@ def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array
 
 
 def _ahead(past: Past, rows: Rows, horizon: int) -> tuple[Mask, Array]:
-    """(D,) whether a row is one and its horizon has passed, and the returns (·, horizon, n) after those of which it
-    has."""
+    """(D,) true where the horizon after a row has passed, and the returns (·, horizon, n) after these rows."""
     passed = (rows >= 0) & (rows + horizon <= past.t)
     return passed, past.returns[rows[passed, None] + np.arange(1, horizon + 1)]

@@ -1,4 +1,4 @@
-"""What a forecast says on a day, computed once and never of a day that it has seen beyond."""
+"""The forecast of a day, computed once, and refused if it has seen a later day."""
 
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ def seen_until(past: Past, moments: Moments, forecast: Forecast) -> Moments:
 
 
 def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:
-    """Those of the rows (D,) on which a line has all returns that a forecast needs."""
+    """The rows, of (D,), on which a line has all returns that a forecast needs."""
     late = rows[rows >= forecast.window]
     kept: Rows = late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
     return kept

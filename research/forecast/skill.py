@@ -1,4 +1,4 @@
-"""How good forecasts were: losses of single forecasts, and how each date ranked its lines.
+"""The quality of forecasts: losses of single forecasts, and the ranking of the lines on each date.
 
 Arrays are (D, n), a row a date of forecast and a column a line, or of any one shape. NaN says that there was no
 forecast or no outcome: what is computed from it is NaN, and counts nowhere.
@@ -55,7 +55,7 @@ def negative_log_density(mean: Array, deviation: Array, outcome: Array) -> Array
 def pinball(quantile: Array, outcome: Array, level: float) -> Array:
     """level × (r − q) above the forecast q of a quantile, (1 − level) × (q − r) below it.
 
-    level  : of the quantile, above 0 and below 1.
+    level  : level of the quantile, above 0 and below 1.
     Source : Koenker and Bassett (1978), Regression quantiles, Econometrica 46.
 
     >>> pinball(np.array([0.0, 0.0]), np.array([1.0, -1.0]), 0.9).round(4).tolist()

@@ -33,8 +33,8 @@ def card(
 
     spec         : settings of the training.
     days         : the training days.
-    seed         : of the training.
-    result       : what the seed learned, with its features.
+    seed         : seed of the training.
+    result       : result of the seed, with its features.
     reward_scale : factor of every reward.
     references   : by name, J of another rule for each target, bp of NAV a year.
     """
@@ -71,7 +71,7 @@ def card(
 
 
 def versions() -> dict[str, str]:
-    """By name, the versions of the libraries on which a training depends."""
+    """The versions of the libraries on which a training depends, by name."""
     return {library: version(library) for library in LIBRARIES}
 
 
@@ -79,8 +79,8 @@ def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> d
     """Each feature's scaling, its distribution in simulated paths, and its importance, as plain JSON values.
 
     days     : the training days.
-    net      : what a seed learned.
-    standard : how features are scaled.
+    net      : network that a seed trained.
+    standard : scaling of the features.
     """
     answer = action_function(net, standard)
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]

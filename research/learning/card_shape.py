@@ -1,4 +1,4 @@
-"""The shape of a model card: which keys it has and what their values are, checked once when a card is read.
+"""The shape of a model card: its keys and the types of their values, checked once when a card is read.
 
 A checksum proves that a card was not changed by accident. It does not prove that this workbench wrote the card.
 """

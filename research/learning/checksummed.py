@@ -26,7 +26,7 @@ def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str
     """Write card and arrays into `folder`, and give it back; the same values give the same bytes.
 
     card   : JSON values.
-    arrays : by name, of any shape and unit.
+    arrays : arrays by name, of any shape and unit.
     """
     from safetensors.numpy import save as to_bytes
 

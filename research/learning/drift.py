@@ -1,4 +1,4 @@
-"""Feature drift: does a policy see a market like the one in which it was trained?
+"""Feature drift: whether a policy sees a market like the one in which it was trained.
 
 The distance between two distributions is that of Kolmogorov and Smirnov, from 0 (equal) to 1 (disjoint). A policy's
 features are autocorrelated, so tables for independent draws would flag every market. The limit is empirical instead:
@@ -48,7 +48,7 @@ class Drift(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Is the distance larger than that of any training path?"""
+        """True if the distance is larger than that of any training path."""
         return self.distance > self.limit
 
 
@@ -92,7 +92,7 @@ def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
     """The drift of each feature of a policy since its training.
 
     card     : the policy's model card.
-    features : (D, k) what it saw at its D decisions, each feature in its own unit.
+    features : (D, k) observations at its D decisions, each feature in its own unit.
     Returns  : empty where D is below the shortest length on the card, or the card holds no limits. The limit of a
                feature is that for the longest length up to D, and at least NEGLIGIBLE.
     """

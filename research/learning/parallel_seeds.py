@@ -33,7 +33,7 @@ def run_seeds(
 
     Whatever ends this early, an interrupt too, stops all processes first.
     job      : function of a seed and of a report of its steps.
-    seeds    : of the jobs.
+    seeds    : seeds of the jobs.
     workers  : processes of our own; with 1 everything runs in this process.
     progress : receives the number of steps of all jobs together.
     executor : processes of another pool instead, such as a cluster's; progress then counts whole seeds. (Not threads:

@@ -46,15 +46,15 @@ FIX = "Restore the folder as it was saved, or train the policy again."
 class LearnedPolicy(FittedRule, CompiledRule):
     """A policy network that decides at the last session of every period; `train` makes it.
 
-    allocation : what to hold.
+    allocation : allocation that gives the target.
     schedule   : the period.
     assets     : the assets, in the market's order.
     seen       : the last day that it was trained on; it does not decide before that day.
     scales     : targets, half-widths and covariances that its features are measured in.
-    standard   : how features are scaled.
+    standard   : scaling of the features.
     net        : its network.
     card       : its model card, plain JSON values: training data, settings, and its loss in simulated paths.
-    action     : what its numbers mean, one of `research.rules.networks.actions`.
+    action     : meaning of its numbers, one of `research.rules.networks.actions`.
     """
 
     allocation: Allocation
@@ -80,12 +80,12 @@ class LearnedPolicy(FittedRule, CompiledRule):
 
     @property
     def limits_drift(self) -> bool:
-        """Does it decide at least once a week?"""
+        """True if it decides at least once a week."""
         return at_least_weekly(self.schedule)
 
     @property
     def long_name(self) -> str:
-        """What it does, in a few words."""
+        """The policy in a few words."""
         return f"{LEARNED[self.action]} learned, decided each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
@@ -178,7 +178,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
     def _kinds(self, assets: tuple[str, ...], target: Array, days: Sequence[pd.Timestamp]) -> Rows:
         """(K,) the row of its scales for each target (K, n).
 
-        days   : on which each came into force.
+        days   : days on which each came into force.
         Raises : PolicyError for other assets, and for a target that it was not trained for.
         """
         if assets != self.assets:

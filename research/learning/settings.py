@@ -34,7 +34,7 @@ LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when t
 class Learned(UnfittedRule):
     """The settings of a rule that `train` learns. Decisions are at the end of each period.
 
-    allocation    : what to hold; its target changes only when an asset is listed (FixedWeights, EqualWeights).
+    allocation    : allocation whose target changes only when an asset is listed (FixedWeights, EqualWeights).
     steps         : minimum number of decisions that a seed learns from; updates are whole, see `whole_steps`.
     seeds         : one policy is trained for each.
     schedule      : "day", "week" or "month": it decides at the last session of each.
@@ -46,17 +46,17 @@ class Learned(UnfittedRule):
     variation     : range of volatilities, correlations and costs of the training paths around those of the training
                     days, by default none. Evaluation uses the training days as they were.
     episode       : decisions until a path is drawn anew; its end is truncation, not ruin.
-    action        : what is decided, see `research.rules.networks.actions`. With proportional costs only boxes come near
-                    the optimum; with fixed costs a trade/hold gate and a fraction do.
-    reward        : what training maximises; evaluation is always by J.
+    action        : kind of decision, see `research.rules.networks.actions`. With proportional costs only boxes come
+                    near the optimum; with fixed costs a trade/hold gate and a fraction do.
+    reward        : reward that training maximises; evaluation is always by J.
     learner       : "gradient" (through the accounting itself, for bands with proportional costs: the nearest to known
                     optima for its seconds), "cross_entropy" (random search over a few parameters, for all actions and
                     costs, the baseline that the others must beat), or "ppo", "sac" and "dqn" (reinforcement learning);
                     see `research.learning.learners`.
     patience      : early stopping: a seed stops after so many of the twelve points of its learning curve without a new
                     lowest J, and keeps the network of the lowest. 0 never stops, and keeps the last network.
-    device        : of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is slower
-                    for networks this small.
+    device        : device of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is
+                    slower for networks this small.
     ppo, sac, dqn, gradient, cross_entropy : settings of each learner; give only those of the learner in use.
     Raises        : ConfigError for a setting out of range, an allocation that is refitted, or a learner that cannot
                     learn the action.

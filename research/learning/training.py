@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]  # told the steps that all seeds have done
 class Training:
     """A policy for each seed, and J in simulated paths of the training days that no seed trained on.
 
-    policies : by seed.
+    policies : policies by seed.
     losses   : by seed, J with the assets of the last training day, bp of NAV a year.
     closed_form, never : J of the closed form's boxes, and of never trading, in the same paths.
     reused   : number of seeds that were taken from an earlier training.
@@ -123,9 +123,9 @@ def train(
 
     spec     : settings of the rule and of its training.
     market   : the training days; it ends with the last of them.
-    costs    : of J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
+    costs    : costs in J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
                `costs.simplified(market, nav)`.
-    tracking_penalty : of J: g, the price of squared tracking error.
+    tracking_penalty : g in J, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag      : sessions from a decision to its booking.
     workers  : processes (default: one per core); their number does not change the result by a bit.

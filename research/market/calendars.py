@@ -51,7 +51,7 @@ OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.
 
 
 def row_name(periods_per_year: float) -> str:
-    """What a row of a market is called that has so many a year: the one of `EVERY` with the nearest ratio.
+    """The name of a row of a market with so many rows a year: the one of `EVERY` with the nearest ratio.
 
     >>> row_name(365), row_name(51), row_name(12)
     ('day', 'week', 'month')
@@ -81,7 +81,7 @@ def rows_a_year(days: Days) -> float:
 
 
 def has_rows_a_year(days: Days, a_year: float) -> bool:
-    """Do the dates (T,) of a market agree with so many rows a year?"""
+    """True if the dates (T,) of a market agree with so many rows a year."""
     rows, expected = len(days) - 1, a_year * _length(days) / YEAR
     return abs(rows - expected) <= max(FREQUENCY * expected, EDGES)
 
@@ -148,7 +148,7 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
 
     every  : the schedule.
     offset : sessions from what `every` picks.
-    name   : of the parameter that is the schedule.
+    name   : name of the parameter that is the schedule.
 
     >>> check_schedule("friday", -1)
     >>> check_schedule("week", 5)
@@ -169,7 +169,7 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
 
 
 def at_least_weekly(every: str | int) -> bool:
-    """Has a schedule a day in every week, or in every five sessions?
+    """True if a schedule has a day in every week, or in every five sessions.
 
     >>> at_least_weekly("friday"), at_least_weekly(5), at_least_weekly("month")
     (True, True, False)
@@ -320,7 +320,7 @@ class _Schedule:
         return self.first, self._ends(days, place, every)
 
     def _ends(self, days: Days, place: NDArray[np.int64], every: str) -> NDArray[np.bool_]:
-        """Is the session after each day in another period?"""
+        """True where the session after a day is in another period."""
         ends: NDArray[np.bool_] = period(days, every) != period(self.sessions[place + 1], every)
         return ends
 

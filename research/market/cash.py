@@ -1,4 +1,4 @@
-"""What cash earns: the three-month Treasury bill, from a bank-discount rate to a simple return over calendar days."""
+"""The return of cash: the three-month Treasury bill, from bank-discount rates to simple returns over calendar days."""
 
 from dataclasses import dataclass
 from functools import cache

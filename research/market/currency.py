@@ -21,8 +21,8 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
     market : its exchange rates are lines of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
              in the second currency, with a quote on each day. Where only the inverse pair exists, USDEUR for EURUSD,
              it is inverted; two rates are never chained.
-    rates  : that are no lines of the market, on its T dates, whichever way they are quoted; they are taken before those
-             of its lines.
+    rates  : rates that are no lines of the market, on its T dates, whichever way they are quoted; they are taken before
+             those of its lines.
     base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
              local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
              multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
@@ -80,9 +80,9 @@ def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:
 
 
 def in_base(rates: Quoted, base: str) -> dict[str, tuple[str, Array]]:
-    """By foreign currency, the name of its rate and (T,) what one unit of it costs in `base`; other pairs are left out.
+    """The name of the rate of each foreign currency and (T,) the price of one unit in `base`; other pairs are left out.
 
-    rates  : of one source.
+    rates  : rates of one source.
     Raises : DataError for a currency that is quoted both ways.
     """
     found: dict[str, tuple[str, Array]] = {}

@@ -1,4 +1,4 @@
-"""What a market is made of: its arrays and tables by name, and when each of its lines is listed."""
+"""The data of a market: its arrays and tables by name, and the days on which each of its lines is listed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class MarketData:
     facts       : {name: (T, n)} what is known of each line on each day: numbers, NaN where nothing is, or words, ""
                   where nothing is; or None. Facts that do not change are further columns of `instruments`.
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
-    name        : what a report calls this market.
-    notes       : what a reader must know of the data; a plain sentence becomes a `Note` about the whole market.
+    name        : name of this market in a report.
+    notes       : notes on the data; a plain sentence becomes a `Note` about the whole market.
     """
 
     dates: pd.DatetimeIndex

@@ -13,7 +13,7 @@ from research.market.notes import Day, Note
 def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:
     """The market in which a line, halted to its end, is delisted on a date; see the convention of `Market`.
 
-    market : in which the line is halted to the end.
+    market : market in which the line is halted to the end.
     asset  : the line.
     date   : the first day on which it is not listed; booked on the first session on or after it.
     delisting_return : fraction of the last mark, from -1 on; without a default. `SHUMWAY` (-0.30) is the mean that

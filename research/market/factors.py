@@ -22,7 +22,7 @@ class FactorReturns:
     names  : (k,).
     days   : (T,) increasing.
     values : (T, k) simple returns of a day, fraction; NaN where the source has none.
-    source : what messages call it.
+    source : name of the source in messages.
     """
 
     names: tuple[str, ...]
@@ -39,9 +39,9 @@ class FactorReturns:
         return digest.hexdigest()
 
     def on(self, days: Days, least: int) -> tuple[slice, Array]:
-        """Which of some days the factors are known on, and their returns on these.
+        """The days, of some, on which the factors are known, and their returns on these.
 
-        days    : (D,) of a test, increasing.
+        days    : (D,) days of a test, increasing.
         least   : number of days that are needed.
         Returns : a slice of the D days, and (·, k) returns on these.
         Raises  : DataError naming the source, the factor and the day, for fewer days than are needed, a day of one of

@@ -37,10 +37,10 @@ def check_fact_name(name: object) -> None:
 def checked_fact(name: str, values: object, shape: tuple[int, ...], where: str) -> Fact:
     """A fact as an array of finite numbers and NaN, or of plain words.
 
-    name   : of the fact.
-    values : of shape (n,) or (T, n).
-    shape  : that it must have.
-    where  : what messages call its owner.
+    name   : name of the fact.
+    values : values of shape (n,) or (T, n).
+    shape  : shape that it must have.
+    where  : name of its owner in messages.
     Raises : DataError for another shape, and for a value that is neither, which it names.
     """
     found = np.asarray(values)

@@ -1,4 +1,4 @@
-"""What a line is: its class, its currency, the lot it trades in, which adjustment its prices carry, and its end."""
+"""The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -54,9 +54,9 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """A copy with one type a column: text, float, or date.
 
-    table  : (n, ·) by asset, with the columns and units of `Market.instruments`; delisted and delisting_return both or
-             neither, the return a fraction, -1 or above.
-    where  : what messages call the table.
+    table  : (n, ·) table by asset, with the columns and units of `Market.instruments`; delisted and delisting_return
+             both or neither, the return a fraction, -1 or above.
+    where  : name of the table in messages.
     Raises : DataError naming asset, column, value and fix.
     """
 
@@ -91,7 +91,7 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
 def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
     """(n,) row of the first session on or after each asset's delisting, T (rows of `days`) where the data has none.
 
-    instruments : (n, ·) by asset, with a column `delisted`, dates or empty.
+    instruments : (n, ·) table by asset, with a column `delisted`, dates or empty.
     days        : (T,) increasing sessions.
     """
     return np.searchsorted(days, instruments["delisted"].to_numpy().astype("datetime64[D]")).astype(np.int64)

@@ -28,7 +28,7 @@ __all__ = ["Market", "Past", "instruments_table"]
 
 @dataclass(frozen=True, eq=False)
 class Market(MarketData):
-    """What happened, on one calendar of T dates and n assets.
+    """The history of n assets on one calendar of T dates.
 
     A line that leaves the market is halted, marked at its last price, until the date on which `instruments` says that
     it is delisted. On the first session on or after that date it returns `delisting_return` on its mark and cannot be
@@ -365,7 +365,7 @@ class Past:
 
     @property
     def fact_names(self) -> tuple[str, ...]:
-        """What `fact` takes: facts that change by date, then columns of the instruments."""
+        """The names that `fact` takes: facts that change by date, then columns of the instruments."""
         columns = self._market.instruments.columns
         fixed = (column for column in columns if column in FIXED or column not in INSTRUMENT_COLUMNS)
         return (*(self._market.facts or {}), *fixed)

@@ -1,4 +1,4 @@
-"""What a reader must know of the data: sentences that know which lines and which days they are about."""
+"""Notes on the data: sentences with the lines and the days that they are about."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -47,18 +47,18 @@ class Note(str):
         return text if isinstance(text, cls) else cls(text)
 
     def concerns(self, assets: Iterable[str]) -> bool:
-        """Is it about the whole market, or about one of these lines?"""
+        """True if it is about the whole market, or about one of these lines."""
         return not self.assets or not set(self.assets).isdisjoint(assets)
 
     def falls_in(self, first: Day | None = None, last: Day | None = None) -> bool:
-        """Is one of its days among those from `first` to `last`, both included?"""
+        """True if one of its days is among those from `first` to `last`, both included."""
         begins_late = last is not None and self.first is not None and bool(self.first > _day(last))
         ends_early = first is not None and self.last is not None and bool(self.last < _day(first))
         return not begins_late and not ends_early
 
 
 def warnings_in(notes: Iterable[Note], first: Day | None = None, last: Day | None = None) -> tuple[str, ...]:
-    """What a reader must judge of the days from `first` to `last`, both included."""
+    """The warnings about the days from `first` to `last`, both included."""
     return tuple(str(note) for note in notes if note.warning and note.falls_in(first, last))
 
 

@@ -28,14 +28,14 @@ CHINA = {"CNH": "CNY"}  # the renminbi abroad, which the central bank does not q
 
 
 def far_closes(market: Market) -> dict[str, str]:
-    """How far the last close of each line is from where it should be, in words; without the lines where it is near.
+    """Lines whose last close is far from where it should be, each with the distance in words.
 
     A close is far where it moved by more than 40 % over five rows, and by more than ten deviations over as many. It is
     too where it moved on the last row by more than ten deviations and further than on any day before, while the median
     line of its class (of all others, for one that is alone) moved by fewer than three. The deviation is that of the
     asset's own returns of the last year, from the median of their sizes. Splits that the market states are taken out.
 
-    market : of daily or rarer rows.
+    market : market of daily or rarer rows.
     """
     if len(market.dates) < 3:
         return {}
@@ -92,7 +92,7 @@ def _others(market: Market, i: int, spans: Array) -> float:
 
 
 def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> str:
-    """Where a history of rates leaves what it should be near, in words; "" where it does not.
+    """The first departure of a history of rates from its plausible range, in words; "" where there is none.
 
     On a day that the European Central Bank has, and its currencies, a rate is near within 10 % and if it is no nearer
     to the inverse; after its last day, within a factor of two. A rate without a reference may not move by more than
@@ -100,7 +100,7 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
 
     of, into : currencies: one unit of `of` costs so many of `into`.
     days     : (D,) increasing; NaT alone is of today.
-    rates    : (D,) above zero, NaN without.
+    rates    : (D,) rates above zero, NaN without.
     """
     known = ~np.isnan(rates)
     days, rates = days[known], np.log(rates[known])
@@ -134,7 +134,7 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
 
 
 def _reference(of: str, into: str) -> pd.Series | None:
-    """By day, what one unit of a currency cost in another at the European Central Bank; None where it has neither."""
+    """Daily prices of one currency in another by the European Central Bank; None where it has neither."""
     per_euro = _per_euro()
     one, other = (CHINA.get(code, code) for code in (of, into))
     if not {one, other} <= set(per_euro.columns):

@@ -1,4 +1,4 @@
-"""From a decision to a trade list: whole lots, cash that stays above zero, and files that can be sent."""
+"""Trade lists from decisions: whole lots, cash that stays above zero, and files that can be sent."""
 
 from research.orders.request import Request
 from research.orders.today import trade_list

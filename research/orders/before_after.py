@@ -33,8 +33,8 @@ class Outside(NamedTuple):
 
     asset  : its name.
     weight : fraction of NAV.
-    lower  : of the range, fraction of NAV.
-    upper  : of the range, fraction of NAV.
+    lower  : lower bound of the range, fraction of NAV.
+    upper  : upper bound of the range, fraction of NAV.
     by     : distance from the range, fraction of NAV.
     """
 
@@ -64,7 +64,7 @@ class State:
     nav     : currency.
     cash    : currency.
     weights : (n,) fraction of NAV; cash is the rest.
-    charges : by column, what the trade up to this moment costs, currency.
+    charges : by column, costs of the trade up to this moment, currency.
     """
 
     nav: float
@@ -80,7 +80,7 @@ class State:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a state comes to; None for a figure that is not defined.
+    """Figures of a state; None for a figure that is not defined.
 
     nav             : currency.
     cash            : currency.
@@ -88,15 +88,15 @@ class Figures:
     drift           : half the sum of absolute gaps to the target, cash among them: the one-way turnover to it, fraction
                       of NAV.
     largest_drift   : the largest absolute gap, fraction of NAV.
-    furthest        : the line, or cash, that has it.
-    outside         : lines outside their ranges.
+    furthest        : line with that gap, or cash.
+    outside         : number of lines outside their ranges.
     tracking_error  : ex ante, to the target in force, fraction a year.
     strategic_tracking_error : the same to the strategic target.
     volatility      : ex ante, fraction a year.
     beta            : ex ante, to the benchmark of the file.
     var             : by horizon, the loss that 95 % of the past do not exceed, fraction of NAV.
     cvar            : by horizon, the mean loss of the other 5 %, fraction of NAV.
-    cost            : of the trade up to here, currency.
+    cost            : cost of the trade up to here, currency.
     cost_bps        : the same, basis points of NAV before the trade.
     """
 
@@ -121,9 +121,9 @@ class Figures:
 class BeforeAfter:
     """The portfolio before orders, after the exact step that they follow, and after them.
 
-    portfolio : before the orders.
-    target    : (n,) in force, fraction of NAV.
-    orders    : in whole lots.
+    portfolio : portfolio before the orders.
+    target    : (n,) weights in force, fraction of NAV.
+    orders    : orders in whole lots.
     """
 
     portfolio: Portfolio
@@ -134,7 +134,7 @@ class BeforeAfter:
 
     @cached_property
     def states(self) -> dict[str, State]:
-        """By name: "before", with money that comes or goes; "exact", the step before lots and limits; and "after"."""
+        """The states by name: "before", with the flow; "exact", the step before lots and limits; and "after"."""
         orders, before, after = self.orders, self.orders.position, self.orders.after
         step = before.exact_charges(np.abs(orders.wished * before.prices)).sum(axis=1)
         nav = before.nav - float(step.sum())
@@ -156,7 +156,7 @@ class BeforeAfter:
 
     @cached_property
     def ex_ante(self) -> ExAnte | str:
-        """What risk is measured by; or why it cannot be."""
+        """The estimate that risk is measured by; or the reason why there is none."""
         try:
             return ExAnte.of(self.portfolio.market, self.portfolio.periods_per_year)
         except DataError as error:
@@ -164,12 +164,12 @@ class BeforeAfter:
 
     @cached_property
     def figures(self) -> dict[str, Figures]:
-        """By name of a state, what it comes to."""
+        """The figures of each state, by its name."""
         return {name: self._figures(name) for name in self.states}
 
     @cached_property
     def undefined(self) -> dict[str, str]:
-        """By name of a figure, why it is None: "risk" where none of them is defined, "beta" for beta alone."""
+        """The reason why a figure is None, by name: "risk" where none of them is defined, "beta" for beta alone."""
         if isinstance(self.ex_ante, str):
             return {SHORT_HISTORY: self.ex_ante}
         beta = self._beta(self.ex_ante, self.states["before"].weights)
@@ -177,13 +177,13 @@ class BeforeAfter:
 
     @property
     def horizons(self) -> tuple[str, ...]:
-        """Of VaR and CVaR, the shortest first: a row of the market, and a month where it has several rows."""
+        """The horizons of VaR and CVaR, the shortest first: a row of the market, and a month if it has several rows."""
         row = row_name(self.portfolio.periods_per_year)
         return (f"one {row}", "one month") if row in WITHIN_A_MONTH else (f"one {row}",)
 
     @property
     def benchmark(self) -> str:
-        """What beta is taken to, in words; "" where the file names no benchmark."""
+        """The benchmark of beta, in words; "" where the file names none."""
         named = self.portfolio.benchmark
         return {"none": "", "strategic": "the strategic target"}.get(named.kind, named.name)
 

@@ -25,7 +25,7 @@ def table_of(found: BeforeAfter, moments: Sequence[str] = tuple(TITLES)) -> list
 
 
 def notes_of(found: BeforeAfter) -> list[str]:
-    """Why figures are missing, in sentences."""
+    """Reasons why figures are missing, in sentences."""
     names = {SHORT_HISTORY: "figures of risk", "beta": "beta"}
     return [f"No {names[name]}: {why}" for name, why in found.undefined.items() if why]
 

@@ -1,8 +1,8 @@
-"""What the orders of a list do to cash in each currency, and the exchanges that they need.
+"""The effect of the orders of a list on cash in each currency, and the exchanges that they need.
 
 An order changes the cash of its line's currency by its notional and its costs, each in whole cents of that currency.
 The costs are those of that notional, and rounded once: those in the basis are exact amounts too, rounded to its cents.
-What a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
+Cash that a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
 surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
 """
 
@@ -35,10 +35,10 @@ class Exchange(NamedTuple):
     pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
     side         : buy or sell, of the foreign currency.
     currency     : foreign.
-    amount       : of it, above zero.
-    rate         : of the pair: what one unit of its first currency is worth in its second.
-    basis_amount : that is paid or received, in the basis.
-    reason       : in words.
+    amount       : amount of it, above zero.
+    rate         : rate of the pair: the worth of one unit of its first currency in its second.
+    basis_amount : amount that is paid or received, in the basis.
+    reason       : reason in words.
     """
 
     account: str
@@ -74,7 +74,7 @@ class Local(NamedTuple):
     """An order in the currency of its line.
 
     notional : signed, buys positive.
-    charges  : by name of the cost.
+    charges  : charges by name of the cost.
     """
 
     currency: str
@@ -91,9 +91,9 @@ class Local(NamedTuple):
 class CashByCurrency:
     """The orders of a list in the currencies of their lines, and the cash of its accounts in each.
 
-    portfolio : before the orders, with currencies.
+    portfolio : portfolio before the orders, with currencies.
     sized     : the orders.
-    request   : what was asked for besides; its money comes and goes in the basis.
+    request   : request besides; its money comes and goes in the basis.
     """
 
     portfolio: Portfolio
@@ -114,7 +114,7 @@ class CashByCurrency:
 
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """What each account buys of other currencies, and what it sells."""
+        """The exchanges of each account: purchases and sales of other currencies."""
         return tuple(exchange for exchanges, _ in self._settled for exchange in exchanges)
 
     @property
@@ -124,15 +124,15 @@ class CashByCurrency:
 
     @property
     def rounding(self) -> Decimal:
-        """By how much that is above the cash of the orders in the basis: each amount is rounded to its own cent."""
+        """The excess over the cash of the orders in the basis: each amount is rounded to its own cent."""
         return self.cash - rounded(self._currencies.basis, decimal(self.sized.cash))
 
     def after(self, a: int = 0) -> dict[str, float]:
-        """By currency, the cash of account `a` after the list."""
+        """The cash of account `a` after the list, by currency."""
         return {row.currency: float(row.after) for row in self._settled[a][1]}
 
     def after_all(self) -> dict[str, float]:
-        """By currency, the cash of all accounts after the list."""
+        """The cash of all accounts after the list, by currency."""
         found: dict[str, Decimal] = {}
         for row in self.balances:
             found[row.currency] = found.get(row.currency, ZERO) + row.after
@@ -172,7 +172,7 @@ class CashByCurrency:
         return self.portfolio.currencies
 
     def _notional(self, a: int, i: int) -> Decimal:
-        """Signed, in the currency of the line: of its own price, where it has one and is not in the basis."""
+        """The signed notional in the line's currency, from its own price where it has one and is not in the basis."""
         currency, price = self._currencies.lines[i], float(self._currencies.prices[i])
         if currency == self._currencies.basis or np.isnan(price):
             return self._in_local(i, self.sized.each_notional[a, i])
@@ -240,12 +240,12 @@ class CashByCurrency:
 def exchanged(
     left: Mapping[str, Decimal], rates: Mapping[str, Decimal], basis: str
 ) -> dict[str, tuple[Decimal, Decimal]]:
-    """By foreign currency, what is bought of it (below zero: sold), and that amount in the basis.
+    """The amount that is bought of each foreign currency (below zero: sold), and that amount in the basis.
 
     What lacks is bought. Where the basis then lacks cash, surpluses are sold, the largest in the basis first, each only
     as far as the basis needs it.
     left  : cash by currency before any exchange.
-    rates : what one unit of each is worth in the basis.
+    rates : value of one unit of each in the basis.
 
     >>> D = Decimal
     >>> exchanged({"USD": D("100.00"), "EUR": D("-350.00"), "GBP": D("900.00")}, {"EUR": D("1.065"), "GBP": D("1.2")},
@@ -283,7 +283,7 @@ def exchange_words(money: CashByCurrency) -> str:
 def short(
     left: Mapping[str, Decimal], bought: Mapping[str, tuple[Decimal, Decimal]], currency: str, basis: str
 ) -> Decimal:
-    """The cash that is below zero without one exchange: that of its currency, or, where it is sold, of the basis."""
+    """Cash below zero without one exchange: the cash of its currency, or, where it is sold, of the basis."""
     amount, value = bought[currency]
     if amount > 0:
         return left[currency]

@@ -1,4 +1,4 @@
-"""What a trade list says: the parts that its ticket and its pages show, and the sentence that each of them carries."""
+"""The content of a trade list: the parts that its ticket and its pages show, and the sentence of each of them."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -23,9 +23,9 @@ class Content(NamedTuple):
     provenance : portfolio, policy, run and data that the list comes from; the day of its newest price (`as_of`) and
                  that of the last close of the market.
     facts      : figures by name.
-    tables     : by name, with the columns and units that their headers say.
+    tables     : tables by name, with the columns and units that their headers state.
     outside    : a sentence for each line outside its range after the orders.
-    before_after : what the orders change.
+    before_after : effect of the orders.
     notes      : sentences on prices and holdings.
     binding    : the limits that keep orders from the policy's own step, each with its lines.
     """
@@ -41,7 +41,7 @@ class Content(NamedTuple):
 
     @property
     def prices(self) -> str:
-        """At which prices the list is made, in words; of which day each is stands in the notes."""
+        """The prices at which the list is made, in words; their days are in the notes."""
         tables = [table for table in self.tables.values() if "price_basis" in table]
         given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
         return "given prices" if given else f"the closes of {self.provenance['last_close']}"

@@ -21,14 +21,14 @@ def decision(
     """The policy's decision at the portfolio's last close; where it holds, a trade into limits of weights that bind.
 
     A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
-    then decides on whatever day this is. A `review_schedule` is due likewise. Where the portfolio traded at this close,
+    decides on whatever day this is. A `review_schedule` is due likewise. Where the portfolio traded at this close,
     it holds: what whole lots and limits left is for the next close.
     portfolio : the desk's file.
-    policy    : that decides.
-    name      : of the policy, in messages.
-    target    : (n,) in force, fraction of NAV.
+    policy    : policy that decides.
+    name      : name of the policy, in messages.
+    target    : (n,) weights in force, fraction of NAV.
     position  : holdings and cash that it sees.
-    again     : were orders of this list already added to the position at this close?
+    again     : true if orders of this list were already added to the position at this close.
     Raises    : PolicyError for a box that cannot be traded into.
     """
     answer = _of_policy(portfolio, policy, name, target, position, again)
@@ -76,7 +76,7 @@ def _of_policy(
 
 
 def _into_limits(position: Position) -> Trade | None:
-    """Where a limit of weights that binds is broken, a trade whose box moves nothing: its orders keep the limits."""
+    """A trade whose box moves nothing, where a binding limit of weights is broken: its orders keep the limits."""
     for limit in position.limits.weights:
         if limit.binds and limit.outside(position.weights) > TRIGGER:
             weight, free = limit.weight(position.weights), np.full(len(position.units), np.inf)
@@ -86,5 +86,5 @@ def _into_limits(position: Position) -> Trade | None:
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
-    """Is a trade decided once a close: one part of the way, or one that the rule's next would undo?"""
+    """True if a trade is decided once a close: one part of the way, or one that the rule's next would undo."""
     return trade.fraction < 1.0 or traits(policy).decides_once

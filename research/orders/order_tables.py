@@ -33,14 +33,14 @@ Columns = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class OrderTables:
-    """What the tables of a list say of any orders of a portfolio, those that are sent and those that would be.
+    """The tables of any orders of a portfolio, those that are sent and those that would be.
 
-    portfolio : before the orders.
-    target    : (n,) in force, fraction of NAV.
+    portfolio : portfolio before the orders.
+    target    : (n,) weights in force, fraction of NAV.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : what keeps a trade from the whole of it (`research.orders.reasons`).
-    holds     : does the policy hold?
-    ages      : of the prices today, or None, where they are counted to the last close.
+    limit     : limit that keeps a trade from the whole of it (`research.orders.reasons`).
+    holds     : true if the policy holds.
+    ages      : ages of the prices today, or None, where they are counted to the last close.
     """
 
     portfolio: Portfolio
@@ -110,7 +110,7 @@ class OrderTables:
         return [f"{sentence}: {reasons.of_outside(i)}{_of_division(sized, i)}" for sentence, i in said]
 
     def reasons(self, sized: Orders) -> Reasons:
-        """Of the lines; where accounts divide the orders, of those before the division."""
+        """The reasons of the lines; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
@@ -128,7 +128,7 @@ class OrderTables:
         return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
 
     def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:
-        """What every table says of these lines."""
+        """The columns that every table has for these lines."""
         prices, currencies = self.portfolio.prices, self.portfolio.currencies
         columns: Columns = {
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
@@ -146,6 +146,6 @@ class OrderTables:
 
 
 def _of_division(sized: Orders, i: int, a: int | None = None) -> str:
-    """What the division over accounts did to line `i`, as the end of a sentence."""
+    """The effect of the division over accounts on line `i`, as the end of a sentence."""
     said = sized.said_of(i, a) if isinstance(sized, Divided) else ""
     return f"; {said}" if said else ""

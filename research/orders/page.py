@@ -216,7 +216,7 @@ def _money(content: Content) -> str:
 
 
 def _rounding(content: Content) -> str:
-    """What rounding to the cents of several currencies adds to cash, in words; "" where there is one."""
+    """The cash added by rounding to the cents of several currencies, in words; "" where there is one currency."""
     return (
         f" (with amounts in cents of each currency {facts:+,.2f})" if (facts := content.facts.get("rounding")) else ""
     )

@@ -1,4 +1,4 @@
-"""How old each price of a trade list is, in sessions of the exchange, and which lines do not move any more."""
+"""The age of each price of a trade list, in sessions of the exchange, and the lines that no longer move."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True, eq=False)
 class PriceAges:
-    """How old the prices of n lines are on one day.
+    """The ages of the prices of n lines on one day.
 
     today    : the day.
     sessions : (n,) sessions after the day of each price, up to today; NaN where its day is not known.
@@ -120,7 +120,7 @@ def priced(portfolio: Portfolio, ages: PriceAges | None) -> str:
 
 
 def _trailing(moved: NDArray[np.bool_]) -> int:
-    """How many rows at the end are not true."""
+    """Number of rows at the end that are not true."""
     return int(np.argmax(moved[::-1])) if moved.any() else len(moved)
 
 

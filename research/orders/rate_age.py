@@ -1,4 +1,4 @@
-"""How old the exchange rates of a trade list are, in sessions of the exchange, and what a reader must know of them."""
+"""The ages of the exchange rates of a trade list, in sessions of the exchange, and notes about them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from research.portfolio import Portfolio
 
 @dataclass(frozen=True)
 class RateAges:
-    """How old the exchange rates of a portfolio are on one day.
+    """The ages of the exchange rates of a portfolio on one day.
 
     today    : the day.
     sessions : by foreign currency, sessions after the day of its rate, up to today; one without a day is not in it.

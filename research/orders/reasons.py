@@ -35,14 +35,14 @@ SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 @dataclass(frozen=True, eq=False)
 class Reasons:
-    """What is said of each line, in words that stand on their own: a ticket shows them without the list.
+    """The reasons of each line, in words that are complete on their own: a ticket shows them without the list.
 
-    portfolio : before the orders.
-    target    : (n,) in force, fraction of NAV.
+    portfolio : portfolio before the orders.
+    target    : (n,) weights in force, fraction of NAV.
     sized     : the orders.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : what keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
-    holds     : does the policy hold?
+    limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
+    holds     : true if the policy holds.
     """
 
     portfolio: Portfolio
@@ -53,20 +53,20 @@ class Reasons:
     holds: bool
 
     def of_order(self, i: int) -> str:
-        """Where the order of line `i` brings it, and from where."""
+        """The origin and the destination of the order of line `i`, in words."""
         aim, past = self._aim(i), self._past_band(i)
         held = f"; {self._of_share}" if self._of_share else ""
         drift = f"{self._drift(i)}{held}{f', {past}' if past else ''}"
         return f"{drift}: {aim}{self._cut(i)}{self._further(i)}"
 
     def of_held(self, i: int) -> str:
-        """Why line `i` is not traded."""
+        """The reason why line `i` is not traded."""
         drift = self._drift(i)
         why = self._locked(i) or (HOLDS if self.holds else self._why_kept(i))
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
     def of_outside(self, i: int) -> str:
-        """Why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
+        """The reason why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
         if self.sized.units[i] == 0.0:
             why = HOLDS if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
@@ -102,7 +102,7 @@ class Reasons:
 
     @cached_property
     def _of_share(self) -> str:
-        """Which share of the target the policy holds, in words; "" where it holds all of it.
+        """The share of the target that the policy holds, in words; "" where it holds all of it.
 
         Rules that look at wealth hold a share, and cash with the rest (`research.rules.wealth_rules`).
         """
@@ -114,7 +114,7 @@ class Reasons:
         return f"the policy holds {share:.2%} of the target" if of_all else ""
 
     def _past_band(self, i: int) -> str:
-        """How far line `i` is outside its band, in words; "" inside, and for a line that goes to a point."""
+        """The distance of line `i` outside its band, in words; "" inside, and for a line that goes to a point."""
         (lower, upper), weight = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
         past = max(lower - weight, weight - upper)
         return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= SHOWN else ""
@@ -138,7 +138,7 @@ class Reasons:
         return self._placed(i, buys)
 
     def _kept(self, i: int) -> str:
-        """Which limits of weights moved line `i` from the policy's point, in words; "" where none did."""
+        """The limits of weights that moved line `i` from the policy's point, in words; "" where none did."""
         broken, goal = self._keeps(i), self.sized.goal
         if not broken:
             return ""
@@ -169,7 +169,7 @@ class Reasons:
         return [limit for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
 
     def _placed(self, i: int, buys: bool) -> str:
-        """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
+        """The reason why line `i` takes what other lines and cash leave, with the names of these: the largest of them.
 
         See `research.accounting.box.place`.
         """
@@ -192,19 +192,19 @@ class Reasons:
         return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
-        """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        """The amount by which a limit reduced the order of line `i`, in words; "" where it is only its lots."""
         cut, limit = self._reduced(i)
         amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
         return f"; cut by {amount} ({limit})" if limit else ""
 
     def _reduced(self, i: int) -> tuple[float, str]:
-        """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
+        """The units by which a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
         return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     def _limit(self, i: int) -> str:
-        """What keeps the order of line `i` below the exact step; the turnover limit reduces buys and sells alike."""
+        """The limit that keeps the order of line `i` below the exact step; turnover reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
         if found in ("", CASH) and most is not None and self._turnover > most:
@@ -212,17 +212,17 @@ class Reasons:
         return (self._unsettled(i) if found == CASH else "") or found
 
     def _unsettled(self, i: int) -> str:
-        """Until when sells do not pay for more of the buy of line `i`, in words; "" where they do at once, or never."""
+        """The day until which sells cannot pay for more of the buy of line `i`, in words; "" where there is none."""
         days = self.sized.unsettled(i)
         return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
 
     @property
     def _turnover(self) -> float:
-        """Of the exact step, one-way, fraction of NAV."""
+        """The turnover of the exact step, one-way, fraction of NAV."""
         return self.sized.position.turnover(self.sized.wished)
 
     def _further(self, i: int) -> str:
-        """Where the order of line `i` ends past its point, and why, in words; "" where it is only its lots."""
+        """The end of the order of line `i` past its point, and the reason, in words; "" where it is only its lots."""
         sized, position, ends = self.sized, self.sized.position, float(self.sized.after.weights[i])
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
@@ -240,7 +240,7 @@ class Reasons:
         return f", and on to {ends:.2%}{why}"
 
     def _to_pay(self, i: int) -> str:
-        """For what line `i` is sold past its point, in words: a withdrawal that is owed is paid whatever happens."""
+        """The reason why line `i` is sold past its point, in words: a withdrawal that is owed is always paid."""
         sized, position = self.sized, self.sized.position
         if sized.units[i] > 0.0 or position.cash >= -position.debt:
             return ""
@@ -252,7 +252,7 @@ class Reasons:
     # -- why it stays ----------------------------------------------------------------------------------------------
 
     def _why_kept(self, i: int) -> str:
-        """Why line `i` is not traded although the rule trades."""
+        """The reason why line `i` is not traded although the rule trades."""
         sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
         wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
         if not position.tradable[i]:
@@ -281,7 +281,7 @@ class Reasons:
         return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale{instead}"
 
     def _why_still(self, i: int) -> str:
-        """Why the exact step does not trade line `i`."""
+        """The reason why the exact step does not trade line `i`."""
         (lower, upper), goal = (float(bound[i]) for bound in self.wanted), float(self.sized.goal[i])
         if kept := self._kept(i):
             return f"stays {kept}"

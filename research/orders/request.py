@@ -1,4 +1,4 @@
-"""What a desk asks of a trade list besides the policy's decision: money in or out, one side only, or all to target."""
+"""The requests of a desk besides the policy's decision: money in or out, one side only, or all to target."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ SIDES = {"": 0.0, "buy": 1.0, "sell": -1.0}
 
 @dataclass(frozen=True)
 class Request:
-    """What a trade list is asked for.
+    """The request for a trade list.
 
     flow      : currency that comes in before the orders, or goes out after them (below zero). It is not in the cash of
                 the file.
     side      : "buy" or "sell" sends only these orders; "" both.
     to_target : trade to target whatever the policy's rule decides.
-    account   : of the portfolio, whose cash the flow comes to or leaves; "" where it has one account.
+    account   : account of the portfolio whose cash the flow comes to or leaves; "" where it has one account.
     Raises    : ConfigError for a side of another name, and for a flow that is no amount.
 
     A flow buys what is under target, or sells what is over it, and nothing else where the policy then holds; where it
@@ -73,8 +73,8 @@ def flow_trade(position: Position, target: Array, market: Market, flow: float, k
 
     It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
     backtests do with `Flows(use="rebalance")`, see `backtests.engine.account_events`.
-    position : with the flow in its cash.
-    target   : (n,) in force, fraction of NAV.
+    position : holdings with the flow in their cash.
+    target   : (n,) weights in force, fraction of NAV.
     market   : says which lines may be bought and sold.
     flow     : currency.
     kept     : currency that a withdrawal leaves in cash, where that is more than the reserve.

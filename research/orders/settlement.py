@@ -1,4 +1,4 @@
-"""When the money and the units of an order change hands."""
+"""The settlement of orders: the day on which money and units change hands."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from research.portfolio import Portfolio
 
 
 def settlement_date(portfolio: Portfolio, days: int) -> np.datetime64:
-    """When an order settles that fills on the day on which it is expected to trade.
+    """The settlement date of an order that fills on the day on which it is expected to trade.
 
     days : sessions from the trade to its settlement.
     """

@@ -45,13 +45,13 @@ def trade_list(
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
     portfolio : the desk's file.
-    policy  : that decides.
-    name    : of the policy; by default as in the portfolio's file, else its class.
+    policy  : policy that decides.
+    name    : name of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
-    request : what is asked for besides: money in or out, one side only, all to target.
-    position : of the portfolio, if it was made before.
-    greedy  : are whole lots those of the greedy search, as in backtests?
+    request : request besides: money in or out, one side only, all to target.
+    position : position of the portfolio, if it was made before.
+    greedy  : true if whole lots are those of the greedy search, as in backtests.
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
     stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
@@ -136,7 +136,7 @@ def _asked(
     request: Request,
     greedy: bool,
 ) -> "_Asked":
-    """What is asked of the policy: with the flow in cash, and with lines locked that would be wash sales."""
+    """The question to the policy: with the flow in cash, and with lines locked that would be wash sales."""
     with_money = with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
@@ -157,15 +157,15 @@ def _check_paid(listed: TradeList, debt: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """What a list is asked for.
+    """The inputs of a list's decision.
 
-    portfolio : with the locks of wash sales.
-    decides   : the policy, or that of a trade to target.
-    name      : of the policy.
-    target    : (n,) in force, which no locked line leaves.
-    position  : with the flow in its cash.
-    request   : what is asked for besides the policy's decision.
-    greedy    : are whole lots those of the greedy search?
+    portfolio : portfolio with the locks of wash sales.
+    decides   : policy, or that of a trade to target.
+    name      : name of the policy.
+    target    : (n,) weights in force, which no locked line leaves.
+    position  : position with the flow in its cash.
+    request   : request besides the policy's decision.
+    greedy    : true if whole lots are those of the greedy search.
     """
 
     portfolio: Portfolio
@@ -219,7 +219,7 @@ class _Asked:
         """The orders of what is asked, within the gain budget.
 
         kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
-        divide : over the accounts, where there are some.
+        divide : true to divide the orders over the accounts, where there are some.
         """
         way, kept = self.request.way, max(kept, self._covers)
 

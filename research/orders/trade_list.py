@@ -1,4 +1,4 @@
-"""What to send as of the last close: each order with its price, cost and reason; what is held, and why."""
+"""The trade list as of the last close: each order with its price, cost and reason; the holdings, and their reasons."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -45,23 +45,23 @@ CASH_REASONS = {
 
 @dataclass(frozen=True, eq=False)
 class TradeList:
-    """What a policy asks of a portfolio at its last close, as orders that can be sent.
+    """The orders that a policy asks of a portfolio at its last close, ready to be sent.
 
     portfolio : the portfolio.
     policy    : name of the policy.
     run       : id of the run that recommends it, or "".
-    target    : (n,) in force, fraction of NAV.
+    target    : (n,) weights in force, fraction of NAV.
     decides   : the policy itself.
     why       : the reason of its decision.
     holds     : the decision is to hold, and `sized` is empty.
     sized     : the orders.
-    would     : when it holds, the orders of trading to target today; else None.
+    would     : orders of trading to target today, when it holds; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : what keeps a trade from the whole of it (`research.orders.reasons`).
-    request   : what was asked for besides the policy's decision.
-    ages      : of the prices on the day on which the list is asked for, or None where no day was given; in the tables
+    limit     : limit that keeps a trade from the whole of it (`research.orders.reasons`).
+    request   : request besides the policy's decision.
+    ages      : ages of the prices on the day of the list, or None where no day was given; in the tables
                 they are then counted to the last close.
-    rate_ages : likewise, of the exchange rates.
+    rate_ages : ages likewise, of the exchange rates.
     """
 
     portfolio: Portfolio
@@ -83,7 +83,7 @@ class TradeList:
 
     @property
     def reason(self) -> str:
-        """Why the policy trades or holds, in words."""
+        """The reason why the policy trades or holds, in words."""
         if self.why.trigger == "flow":
             reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
             return reasons[self.request.flow > 0.0]
@@ -95,7 +95,7 @@ class TradeList:
 
     @property
     def _next_review(self) -> str:
-        """When the next review is, as the rest of a sentence; "" where the exchange calendar does not reach so far."""
+        """The date of the next review, as the rest of a sentence; "" where the exchange calendar ends before it."""
         promised, market = traits(self.decides), self.portfolio.market
         if promised.desk_schedule is None:
             return ""
@@ -108,12 +108,12 @@ class TradeList:
 
     @property
     def empty(self) -> bool:
-        """Is there nothing to send?"""
+        """True if there is nothing to send."""
         return not self.sized.moved.any() and not (self.money and self.money.exchanges)
 
     @property
     def stale(self) -> bool:
-        """Is a price or an exchange rate older than the file allows for orders?"""
+        """True if a price or an exchange rate is older than the file allows for orders."""
         old_prices = self.ages is not None and bool(self.ages.too_old.any())
         return old_prices or (self.rate_ages is not None and bool(self.rate_ages.too_old))
 
@@ -189,7 +189,7 @@ class TradeList:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
+        """The parts of the file that the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
         return (*not_known(self.portfolio, self.sized.by_account, self._traded), *flows)
 
@@ -210,7 +210,7 @@ class TradeList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of prices, data, lots and holdings: ages, how lots were found, what files say."""
+        """Notes on prices, data, lots and holdings: ages, the search for lots, the notes of files."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, self.rate_ages)
@@ -221,7 +221,7 @@ class TradeList:
 
     @property
     def _reserve(self) -> tuple[str, ...]:
-        """That cash stays below the reserve, where sells could not reach it."""
+        """A note that cash stays below the reserve, where sells could not reach it."""
         share, position = self.sized.position.limits.reserve, self.sized.position
         reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
         if cash >= reserve - CENT:
@@ -231,12 +231,12 @@ class TradeList:
 
     @property
     def _taxed(self) -> tuple[str, ...]:
-        """For which day tax is reckoned, and which substitutes are not named."""
+        """The day for which tax is computed, and the substitutes that are not named."""
         return tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
 
     @property
     def _lots(self) -> tuple[str, ...]:
-        """How near the orders are to the best whole lots."""
+        """The distance of the orders from the best whole lots, in a sentence."""
         solved = self.sized.solved
         by = " by tracking error" if self.portfolio.orders.objective == TRACKING_ERROR else ""
         return () if solved is None else (f"Whole lots{by}: {solved.words}.",)

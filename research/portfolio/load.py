@@ -1,4 +1,4 @@
-"""From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
+"""Portfolios from a desk's YAML file; every error names the file, the key, the value found and how to fix it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -63,10 +63,10 @@ def load_portfolio(
 ) -> Portfolio:
     """The portfolio that a YAML file describes, on its market, checked.
 
-    path       : of the file, from the current folder, or else from the workbench's own.
+    path       : path of the file, from the current folder, or else from the workbench's own.
     overrides  : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
                  None removes a key.
-    trust_code : may this file name rules and allocations by import path, whose code then runs? None: where the
+    trust_code : true if this file may name rules and allocations by import path, whose code then runs. None: where the
                  environment says so, as REBALANCE_TRUST_CODE=1.
     Raises     : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
@@ -199,7 +199,7 @@ def read_tracking_penalty(document: Document) -> float:
 
 
 def _found(path: str | Path) -> str:
-    """Where a portfolio file is: as given, or in the workbench's folder, where only that one is there."""
+    """The path of a portfolio file: as given, or in the workbench's folder, where only that one is there."""
     own = str(ROOT / path)
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 

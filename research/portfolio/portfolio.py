@@ -61,10 +61,10 @@ class Limits:
 class Portfolio:
     """A desk's holdings at the last close of its market, with its target, costs and candidate policies.
 
-    name             : of the portfolio.
-    file             : it was read from, as given.
-    market           : its n lines in the order of the file, with the classes and lots of the file.
-    basis            : currency.
+    name             : name of the portfolio.
+    file             : file it was read from, as given.
+    market           : market of its n lines in the order of the file, with the classes and lots of the file.
+    basis            : currency of the portfolio.
     holdings         : (n,) value at the last close, currency.
     shares           : (n,) units held, NaN for a line given in currency.
     cash             : currency.
@@ -72,40 +72,41 @@ class Portfolio:
     strategic        : the long-run target, fraction of NAV in the market's order; cash is the rest.
     lower            : (n,) least weight of each line, fraction of NAV.
     upper            : (n,) largest weight of each line, fraction of NAV.
-    costs            : of each line.
-    limits           : of trades and policies.
-    tracking_penalty : of the rebalancing loss J: g, the price of squared tracking error.
-    periods_per_year : of the market: 252 for days.
+    costs            : costs of each line.
+    limits           : limits of trades and policies.
+    tracking_penalty : g in the rebalancing loss J, the price of squared tracking error.
+    periods_per_year : rows of the market a year: 252 for days.
     lag              : sessions from a decision to its booking.
     test_start       : first day of the test.
     policies         : name -> candidate, with its allocation.
     policy           : name of the active one, or None.
     reference        : name of the one to which a comparison takes differences.
-    settings         : all of it as plain JSON types, defaults filled in.
-    execution        : how backtests book decisions.
-    dividends        : what backtests do with dividends.
+    settings         : settings of the portfolio as plain JSON types, defaults filled in.
+    execution        : booking of decisions in backtests.
+    dividends        : use of dividends in backtests.
     flows            : deposits and withdrawals in backtests, or None.
-    materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
-    day_cost         : what a day with a trade costs the desk besides, currency.
-    order_cost       : what an order costs it besides, currency.
-    target_may_change : may a recommendation hold another target than the strategic one?
-    benchmark        : what beta and the other relative figures are taken to; not J, which is to the strategic target.
-    factors          : to which returns are attributed, or None.
+    materiality      : material difference in J: policies that differ by less are equally good to this desk, bp of NAV a
+                       year.
+    day_cost         : cost to the desk of a day with a trade besides, currency.
+    order_cost       : cost to it of an order besides, currency.
+    target_may_change : true if a recommendation may hold another target than the strategic one.
+    benchmark        : benchmark of beta and the other relative figures; not of J, which takes the strategic target.
+    factors          : factors to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     orders           : limits that the orders of a trade list keep.
-    tax_lots         : by which a trade list is taxed, or None.
-    given_prices     : at which holdings are valued and orders are sized, or None for the last closes.
-    notes            : what a reader must know of its holdings and prices, in sentences.
-    ticket           : how they are sent.
-    accounts         : whose holdings and cash sum to its own; () for one account without a name.
-    currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
-                       the basis.
-    nav_history      : what it was worth since its opening trade, for trade lists of rules that look at wealth.
-    forecasts        : that are asked, measured and compared.
-    rates            : of today that its file and its market give, whether its own lines and cash need them or not.
-    splits           : by line, of funds that are split over classes or sectors; others count in their own.
+    tax_lots         : lots and rules by which a trade list is taxed, or None.
+    given_prices     : prices at which holdings are valued and orders are sized, or None for the last closes.
+    notes            : notes on its holdings and prices, in sentences.
+    ticket           : terms of its orders.
+    accounts         : accounts whose holdings and cash sum to its own; () for one account without a name.
+    currencies       : currencies of its lines and its cash, or None where they are all in the basis. Other amounts here
+                       are in the basis.
+    nav_history      : NAV since its opening trade, for trade lists of rules that look at wealth.
+    forecasts        : forecasts that are asked, measured and compared.
+    rates            : rates of today in its file and its market, whether its own lines and cash need them or not.
+    splits           : by line, fractions of funds that are split over classes or sectors; others count in their own.
     today            : the day on which a trade list is asked for, or None where it is not known.
-    trust_code       : may its file name classes by import path, whose code runs where it is read again?
+    trust_code       : true if its file may name classes by import path, whose code runs where it is read again.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -205,7 +206,7 @@ class Portfolio:
         return self.holdings / self.nav
 
     def exposures(self, by: str) -> dict[str, Array]:
-        """By group, (n,) what counts in it of each line; see `group_exposures`.
+        """For each group, (n,) the fraction of each line that counts in it; see `group_exposures`.
 
         by : "asset_class", "sector", or "currency", in which lines are quoted.
         """
@@ -226,7 +227,7 @@ class Portfolio:
 
     @property
     def beside_costs(self) -> tuple[str, ...]:
-        """By name, what backtests apply besides costs, and neither tuning nor training does."""
+        """Names of the settings that backtests apply besides costs, and that neither tuning nor training applies."""
         found = {
             "the execution of the file": self.execution != Execution(),
             "dividends in cash": self.dividends == "cash",

@@ -30,17 +30,17 @@ TILE = 8 * WIDTH  # curves that are copied together, so that a row of them is re
 
 
 class Track(NamedTuple):
-    """What is kept of a curve from day to day, of a number or of eight in a register.
+    """The state of a curve from day to day, of a number or of eight in a register.
 
     per_nav : 1 over the last NAV.          peak, per_peak : highest NAV so far, and 1 over it.
     since   : day of the last peak.         under : the last drawdown, fraction, zero at a peak.
     deepest : the maximum drawdown.         squares : sum of squared drawdowns.
-    longest : of a drawdown so far, days.   hits : returns above rounding.
+    longest : days of the longest drawdown.   hits : returns above rounding.
     first, second, third, fourth : sums of powers of returns less the pilot.
     low, high       : the least and the largest of these.
-    excess, excess2 : sums of what they are over cash, and of its squares.
+    excess, excess2 : sums of returns over cash, and of their squares.
     least, most     : the least and the largest of these.
-    short, short2   : sums of what returns fell short of cash by, negative, and of its squares.
+    short, short2   : sums of shortfalls of returns below cash, negative, and of their squares.
     """
 
     per_nav: Number
@@ -85,7 +85,7 @@ def opened(nav: Number, day: float) -> Track:
 def followed(track: Track, nav: Number, pilot: Number, cash: float, day: float) -> Track:
     """The track a day later.
 
-    track : up to the day before.
+    track : state up to the day before.
     nav   : NAV, currency.
     pilot : a return near the curve's mean, fraction.
     cash  : the day's return of cash, fraction.
@@ -224,7 +224,7 @@ def _finish(
 
 
 def _has_value(rows: Array) -> bool:
-    """Are all NAVs of some rows positive and finite? Of NaN neither the least nor the largest is."""
+    """True if all NAVs of some rows are positive and finite. NaN has neither a least nor a largest."""
     return not rows.size or bool(rows.min() > 0.0 and rows.max() < np.inf)
 
 
@@ -233,7 +233,8 @@ def curve_measures(
 ) -> dict[str, Array]:
     """Twelve measures of each of N curves, by name, (N,) each: growth, Sharpe ratio, drawdowns, moments and others.
 
-    nav              : (T + 1, N) of N curves, or (T + 1,) of one, currency, from the close before the first return on.
+    nav              : (T + 1, N) NAV of N curves, or (T + 1,) of one, currency, from the close before the first return
+                       on.
     cash             : (T,) return of cash, fraction, or one number for all periods.
     days             : (T + 1,) number of each row's day, increasing; a row every 365.25 / periods_per_year days where
                        there is none.

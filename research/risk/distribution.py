@@ -228,7 +228,7 @@ def _expansion(returns: ArrayLike, level: float) -> tuple[float, float]:
 
 
 def _quantile(level: float) -> float:
-    """Of a standard normal, of 1 - level. Raises ConfigError for a level outside 0 to 1."""
+    """The quantile of a standard normal at 1 - level. Raises ConfigError for a level outside 0 to 1."""
     if not 0.0 < level < 1.0:
         raise ConfigError(
             f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."

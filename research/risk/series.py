@@ -1,4 +1,4 @@
-"""What every figure of a return series asks of it before it computes: one finite series, long enough, on one calendar.
+"""The conditions of every figure of a return series: one finite series, long enough, on one calendar.
 
 A series that fails is refused with the row, the value found and what to do; nothing is repaired, nothing gives NaN.
 """
@@ -27,7 +27,7 @@ def two_series(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_
     """Two series of one length, and of the same dates where both have dates. Raises DataError.
 
     one      : (T,), or a pandas series with its dates.
-    one_name : for the message.
+    one_name : name of the first series in the message.
     two      : likewise.
     two_name : likewise.
     at_least : observations.

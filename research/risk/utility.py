@@ -1,4 +1,4 @@
-"""What a risky return series is worth to an investor who dislikes risk, and what it earns at another volatility."""
+"""The value of a risky return series to a risk-averse investor, and its return at another volatility."""
 
 import math
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def scaled_to_volatility(returns: ArrayLike, cash: ArrayLike, wanted: float, per
     returns          : (T,) simple returns, fraction.
     cash             : (T,) simple returns of cash, fraction.
     wanted           : volatility a year, between that of cash and that of the series.
-    periods_per_year : by which it is annualised.
+    periods_per_year : periods a year, by which it is annualised.
     Raises           : DataError for a volatility that no mix of series and cash between 0 and 1 has.
 
     The mix is restored every period at no cost. Its variance is a quadratic of the fraction λ that is invested,

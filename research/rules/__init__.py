@@ -1,4 +1,4 @@
-"""When and how far to trade: rules as boxes and no-trade bands, and closed forms for how wide a box should be."""
+"""The rules of when and how far to trade: boxes and no-trade bands, and closed forms of the width of a box."""
 
 from research.rules.band_destination import Within
 from research.rules.group_threshold import GroupThreshold

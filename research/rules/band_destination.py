@@ -12,7 +12,7 @@ from research.rules.standard_rule import said
 class Within:
     """A destination: the point of the box in which each line is within `half_width` of its target.
 
-    half_width : in the unit of the band that it belongs to.
+    half_width : half-width in the unit of the band that it belongs to.
     """
 
     half_width: float

@@ -10,7 +10,7 @@ from foundation.tolerances import TARGET, TRIGGER, WEIGHT
 
 @inlined
 def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
-    """How far a weight is past its trigger, negative inside; of one portfolio, or of many in registers."""
+    """Distance of a weight past its trigger, negative inside; of one portfolio, or of many in registers."""
     return maximum(lower - weight, weight - upper)
 
 
@@ -25,9 +25,9 @@ def ask(
     cash: Array,
     k: int,
 ) -> bool:
-    """Does the rule trade? What cannot trade in row t does not trigger.
+    """True if the rule trades. A line that cannot trade in row t does not trigger.
 
-    weights       : (n,) as drifted, fraction of NAV.
+    weights       : (n,) weights as drifted, fraction of NAV.
     cash_weight   : weight of cash, fraction of NAV.
     tradable      : (T, n) whether each line can trade.
     t             : row of the day in it.
@@ -55,7 +55,7 @@ def near(
     cash: Array,
     k: int,
 ) -> bool:
-    """May `ask` say yes at row t of prices? A first look that costs half as much, for the days on which it says no.
+    """True if `ask` may be true at row t of prices. A first look at half the cost, for the days without a trade.
 
     units         : (n,) units held.
     prices        : (T, n) worth of a unit, currency.
@@ -91,7 +91,7 @@ def reason(
 ) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
-    weights       : (n,) as drifted, fraction of NAV.
+    weights       : (n,) weights as drifted, fraction of NAV.
     cash_weight   : weight of cash, fraction of NAV.
     tradable      : (T, n) whether each line can trade.
     t             : row of the day in it.
@@ -118,7 +118,7 @@ def reason(
 
 @inlined
 def gap_of(weight: float, lower: float, upper: float) -> float:
-    """How far a weight is past its trigger, negative inside.
+    """Distance of a weight past its trigger, negative inside.
 
     A bound at zero counts only once it is crossed: a weight of zero is not close to trading.
     """
@@ -168,12 +168,12 @@ def own_sides(target: Array) -> dict[str, Array]:
 
 
 def is_fully_invested(target: Array) -> bool:
-    """Does a target (n,), fraction of NAV, leave nothing to cash, as `cash_of` counts it?"""
+    """True if a target (n,), fraction of NAV, leaves nothing to cash, as `cash_of` counts it."""
     return bool(cash_of(target[None])[0] == 0.0)
 
 
 def cash_of(target: Array) -> Array:
-    """What targets leave to cash: zero where it is less than 1e-9 of NAV.
+    """The cash weight of targets: zero where it is less than 1e-9 of NAV.
 
     target  : (K, n) fraction of NAV.
     Returns : (K,) fraction of NAV.

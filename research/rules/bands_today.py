@@ -16,10 +16,10 @@ LEAST = 21  # rows of a window
 def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocation) -> Array:
     """(2, n) weights below and above which a policy trades each line, fraction of NAV; NaN where it has no such band.
 
-    policy    : any; None for none.
-    market    : its last close is today.
-    costs     : by which the rule weighs a trade.
-    strategic : the target of a policy that names none.
+    policy    : any policy; None for none.
+    market    : market whose last close is today.
+    costs     : costs by which the rule weighs a trade.
+    strategic : target of a policy that names none.
     """
     nothing = np.full((2, len(market.assets)), np.nan)
     rule = None if policy is None else compiled_rule(policy)

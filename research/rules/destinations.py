@@ -37,9 +37,9 @@ def write_box(
 ) -> tuple[float, float]:
     """Write the box that brings these weights to workspace.goal into workspace.box; gives the box of cash.
 
-    weights   : (n,) as drifted, fraction of NAV.
+    weights   : (n,) weights as drifted, fraction of NAV.
     rule      : the bands.
-    options   : what the rule asks and makes beyond them.
+    options   : options of the rule beyond the bands.
     k         : row of the bands in force.
     workspace : its goal is read, its box is written.
     Returns   : lower and upper bound of cash, fraction of NAV.
@@ -116,7 +116,7 @@ def remember(
 ) -> None:
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
@@ -144,12 +144,12 @@ def remake(
 ) -> tuple[float, float]:
     """Write the box of a decision for the weights at its booking; gives the box of cash, fraction of NAV.
 
-    weights     : (n,) as drifted to the booking, fraction of NAV.
+    weights     : (n,) weights as drifted to the booking, fraction of NAV.
     cash_weight : weight of cash then, fraction of NAV.
     tradable    : (T, n) whether each line can trade.
     t           : row of the booking in it.
     rule        : the bands.
-    options     : what the rule asks and makes beyond them.
+    options     : options of the rule beyond the bands.
     k           : row of the bands in force.
     asked       : row of the decision, by which costs are taken.
     workspace   : its goal and box are written.
@@ -196,12 +196,12 @@ def set_goal(
 ) -> None:
     """Write into workspace.goal where a trade of these weights goes.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     rule        : the bands.
-    options     : what the rule asks and makes beyond them.
+    options     : options of the rule beyond the bands.
     k           : row of the bands in force.
     asked       : row of the decision, by which costs are taken.
     workspace   : its goal (n,), fraction of NAV, is written.
@@ -299,14 +299,14 @@ def move_breaching(
 ) -> bool:
     """Write into workspace.goal the weights after only the breaching lines are brought into their box.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     rule        : the bands.
-    options     : they say who pays.
+    options     : options that say who pays.
     k           : row of the bands in force.
-    workspace   : which lines breach; its goal (n,), fraction of NAV, is written.
+    workspace   : workspace with the breaching lines; its goal (n,), fraction of NAV, is written.
     Returns     : False where nobody can pay.
 
     The payer pays what it has, the rest of the others in proportion to their weights. Cash that is overdrawn is paid
@@ -354,9 +354,9 @@ def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, 
 def cap_turnover(weights: Array, most: float, owed: float, goal: Array, done: Mask) -> bool:
     """Cut what is sold, and what is bought, to `most` in all: the largest moves come first, whole, the last in part.
 
-    weights : (n,) as drifted, fraction of NAV.
+    weights : (n,) weights as drifted, fraction of NAV.
     most    : fraction of NAV.
-    owed    : what sales pay back before anything is bought, fraction of NAV.
+    owed    : amount that sales pay back before anything is bought, fraction of NAV.
     goal    : (n,) weights to trade to, fraction of NAV; cut in place.
     done    : (n,) scratch, boolean.
     Returns : whether anything was cut.

@@ -15,7 +15,7 @@ def check_year(policy: object, periods_per_year: float) -> None:
     """Refuse a rule, or an allocation in it, that annualises risk by another number of periods. Raises ConfigError.
 
     policy           : any policy.
-    periods_per_year : of the market on which it is played.
+    periods_per_year : periods a year of the market of the backtest.
     """
     own: object = policy
     while own is not None:
@@ -30,11 +30,11 @@ def check_year(policy: object, periods_per_year: float) -> None:
 
 
 def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
-    """The covariance of each month's end, and which of them is in force on each day.
+    """The covariance of each month's end, and the number of the one in force on each day.
 
     market           : T days of n lines.
-    window           : returns of an estimate.
-    periods_per_year : by which it is annualised.
+    window           : number of returns of an estimate.
+    periods_per_year : periods a year, by which it is annualised.
     Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first.
     """
     ends = _ends(market.past(len(market.dates) - 1), window)

@@ -22,7 +22,7 @@ def into_groups(
 ) -> bool:
     """Write into workspace.goal where a trade of `weights` goes, with lines, groups and cash inside their boxes.
 
-    weights   : (n,) as drifted, fraction of NAV.
+    weights   : (n,) weights as drifted, fraction of NAV.
     tradable  : (T, n) whether each line can trade.
     t         : row of the day in it.
     rule      : the bands.
@@ -112,7 +112,7 @@ def _set_ways(rule: BandArrays, k: int, amount: float, workspace: Workspace) -> 
 
 @inlined
 def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
-    """Mark the groups that went further than they have room; is there a new one?"""
+    """Mark the groups that moved further than their bounds allow; true if there is a new one."""
     found = False
     for group in range(options.groups.shape[2]):
         moved = sum_of(workspace.goal, options.member, group) - sum_of(workspace.start, options.member, group)
@@ -123,7 +123,7 @@ def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
 
 @inlined
 def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: float) -> bool:
-    """May line i be moved to make room? Not the way on which it may not be traded, nor up where its target is zero."""
+    """True if line i may be moved to make room: not where it may not be traded so, nor up where its target is zero."""
     free = rule.upper[k, i] < np.inf if amount < 0.0 else rule.lower[k, i] > -np.inf
     return tradable[t, i] and free and (amount < 0.0 or rule.target[k, i] != 0.0)
 

@@ -20,12 +20,12 @@ from research.rules.standard_rule import Bounds, Estimates, StandardRule, checke
 class GroupThreshold(StandardRule):
     """Trade when the weight of a group, or of cash, has left its band.
 
-    by       : how lines are grouped, by "asset_class" or "sector".
+    by       : grouping of the lines, by "asset_class" or "sector".
     band     : half-width round each group's target, fraction of NAV.
     to       : "target" trades all lines to their targets. "edge" and `Within` bring each group, and cash, inside its
                band or a narrower one: its lines go toward their targets, the largest gap per cost first.
     lines    : half-width of a band round each line, which triggers too, fraction of NAV; None for no such band.
-    schedule : when it is asked, as `Threshold` has it.
+    schedule : schedule on which it is asked, as `Threshold` has it.
     Raises   : ConfigError for a setting out of range.
     """
 
@@ -49,7 +49,7 @@ class GroupThreshold(StandardRule):
 
     @property
     def limits_drift(self) -> bool:
-        """Does it limit each line, not groups alone, and is it asked at least once a week?"""
+        """True if it limits each line, not groups alone, and is asked at least once a week."""
         return self.lines is not None and super().limits_drift
 
     @property

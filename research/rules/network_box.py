@@ -27,13 +27,13 @@ def answer_of_network(
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what the box of a network says. The box stays in the workspace.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     age         : sessions since the last trade.
     rule        : the bands; a bound of theirs that is infinite stays so.
-    options     : with the network.
+    options     : options with the network.
     k           : row of the bands in force.
     workspace   : its box, bounds of cash and fraction of the way are written.
     Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.

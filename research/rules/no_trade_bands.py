@@ -23,7 +23,7 @@ class NoTradeBands:
     """A rule on one market as arrays, so that it can be played compiled. Bounds are fractions of NAV.
 
     asked         : (T,) true on the days on which the rule is asked.
-    row           : (T,) which of the K rows below is in force at each close.
+    row           : (T,) number of the K rows below that is in force at each close.
     target        : (K, n) fraction of NAV.
     trigger_lower : (K, n) the rule trades when a weight is below its no-trade band, fraction of NAV,
     trigger_upper : (K, n) or above it, fraction of NAV.
@@ -33,9 +33,9 @@ class NoTradeBands:
     cash          : (K, 4) the same four bounds for cash, fraction of NAV.
     fraction      : fraction of the way to the box that a trade goes in a day.
     trigger       : name of the trigger in the reasons.
-    options       : what the rule asks and makes beyond these rows.
+    options       : options of the rule beyond these rows.
     unseen        : number of rows at the beginning on which there is no estimate yet.
-    again         : is the rule asked again on the day after a trade that went a fraction of the way?
+    again         : true if the rule is asked again on the day after a trade that went a fraction of the way.
     Raises        : PolicyError for arrays of unequal shape, and for bounds that are crossed or missing.
     """
 
@@ -91,10 +91,10 @@ class NoTradeBands:
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int, age: int) -> Why:
         """The reason of a decision.
 
-        weights     : (n,) as drifted, fraction of NAV.
+        weights     : (n,) weights as drifted, fraction of NAV.
         cash_weight : the rest, fraction of NAV.
         nav         : currency.
-        tradable    : (R, n) which lines can trade.
+        tradable    : (R, n) true for lines that can trade.
         t           : row of the day in `tradable`.
         row         : row of the day among the T days of the bands.
         age         : sessions since the last trade.

@@ -29,7 +29,7 @@ def relative_variance(target: Array, covariance: Array) -> Array:
     """(n,) var(r_i - r_p), the variance of each line's return less that of the target portfolio.
 
     target     : (n,) fraction of NAV.
-    covariance : (n, n) of returns, in any unit of time; the result has the same.
+    covariance : (n, n) covariance of returns, in any unit of time; the result has the same.
     """
     to_portfolio = covariance @ target
     variance: Array = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)

@@ -1,4 +1,4 @@
-"""What the workbench asks of a policy: two members by name, and what a class promises by inheriting.
+"""The members that the workbench asks of a policy: two by name, and others that a class promises by inheriting.
 
 `decide` makes a class a policy, and an `allocation` beside it a rule: these two members are asked for by name. All else
 is asked only of classes that inherit from `RuleTraits`, directly or through one of its kinds below. A field of another
@@ -36,7 +36,7 @@ class Holding(Protocol):
 
     @property
     def allocation(self) -> Allocation | None:
-        """What to hold; None for the target that it is given."""
+        """The allocation that gives the target; None for the target that it is given."""
         ...
 
 
@@ -45,12 +45,12 @@ class Rule(Policy, Protocol):
 
     @property
     def allocation(self) -> Allocation:
-        """What to hold."""
+        """The allocation that gives the target."""
         ...
 
 
 class RuleTraits:
-    """What a rule may promise beyond `decide`; each member answers here for a rule that promises nothing of it."""
+    """The promises of a rule beyond `decide`; each member answers here for a rule that promises nothing of it."""
 
     @property
     def family(self) -> str:
@@ -64,7 +64,7 @@ class RuleTraits:
 
     @property
     def long_name(self) -> str:
-        """When it trades and where to, in a few words."""
+        """The rule's trigger and destination, in a few words."""
         return self.short_name
 
     @property
@@ -102,7 +102,7 @@ class RuleTraits:
 
     @property
     def limits_drift(self) -> bool:
-        """Does it end every drift of a line past a limit within a week? Then its largest loss is that of its limit."""
+        """True if it ends every drift of a line past a limit in a week. Then its largest loss is that of its limit."""
         return False
 
     @property
@@ -112,7 +112,7 @@ class RuleTraits:
 
     @property
     def decides_once(self) -> bool:
-        """Is it asked once a close, since what it would trade next at the same close may undo what it traded first?"""
+        """True if it is asked once a close, since its next trade at the same close may undo its first."""
         return self.turnover_cap is not None
 
     @property
@@ -130,12 +130,12 @@ class CompiledRule(RuleTraits, ABC):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more, as batches of configurations are played?"""
+        """True if its arrays are a band round each line and no more, as batches of configurations are run."""
         return False
 
     @property
     def depends_on_costs(self) -> bool:
-        """Do its arrays depend on the costs that it is given?"""
+        """True if its arrays depend on the costs that it is given."""
         return True
 
     @abstractmethod
@@ -168,7 +168,7 @@ _NO_TRAITS = RuleTraits()
 
 
 def traits(policy: object) -> RuleTraits:
-    """What a policy promises beyond `decide`: its own answers if it inherits from `RuleTraits`, else the defaults."""
+    """The promises of a policy beyond `decide`: its own if it inherits from `RuleTraits`, else the defaults."""
     return policy if isinstance(policy, RuleTraits) else _NO_TRAITS
 
 
@@ -200,16 +200,16 @@ def complexity(policy: object) -> int:
 
 @overload
 def held_by(policy: object) -> Allocation | None:
-    """What a policy holds; None where it names nothing."""
+    """The allocation of a policy; None where it names none."""
 
 
 @overload
 def held_by(policy: object, otherwise: Allocation) -> Allocation:
-    """What a policy holds; `otherwise` where it names nothing."""
+    """The allocation of a policy; `otherwise` where it names none."""
 
 
 def held_by(policy: object, otherwise: Allocation | None = None) -> Allocation | None:
-    """What a policy, or an allocation that scales another, holds; `otherwise` where it names nothing."""
+    """The allocation of a policy, or of an allocation that scales another; `otherwise` where it names none."""
     held: Allocation | None = getattr(policy, "allocation", None)  # as `Holding` asks, which takes ten times as long
     return otherwise if held is None else held
 
@@ -223,7 +223,7 @@ def short_name(policy: object) -> str:
 
 
 def long_name(policy: object, strategic: Allocation | None = None) -> str:
-    """What a policy does, in a few words; before it what it holds, where that is not the `strategic` target."""
+    """A policy in a few words; before it its allocation, where that is not the `strategic` target."""
     words = policy.long_name if isinstance(policy, RuleTraits) else type(policy).__name__
     allocation = held_by(policy)
     if strategic is None or allocation is None or allocation == strategic:

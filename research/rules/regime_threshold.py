@@ -29,12 +29,12 @@ class RegimeThreshold(CompiledRule):
 
     It is `Threshold` of one band or of the other, and is not asked before its regimes are known, nor once their line
     has left the market.
-    regimes        : of one line of the market.
+    regimes        : regimes of one line of the market.
     band           : half-width on other days, fraction of NAV.
     turbulent_band : half-width in turbulence, fraction of NAV: a wider one trades less when trading is dear, a narrower
                      one keeps risk nearer to its target.
     to             : "target", the band's "edge", or `Within` a box, whose half-width changes in proportion.
-    schedule       : when it is asked, as `Threshold` has it.
+    schedule       : schedule on which it is asked, as `Threshold` has it.
     Raises         : ConfigError for a setting out of range.
     """
 
@@ -68,7 +68,7 @@ class RegimeThreshold(CompiledRule):
 
     @property
     def limits_drift(self) -> bool:
-        """As a threshold does."""
+        """True if its threshold limits drift."""
         return self.thresholds[0].limits_drift
 
     @property
@@ -99,6 +99,6 @@ class RegimeThreshold(CompiledRule):
 
 
 def _turbulent(known: Array) -> Mask:
-    """(T,) is the last of k regimes the most probable one, by probabilities (T, k)?"""
+    """(T,) true where the last of k regimes is the most probable one, by probabilities (T, k)."""
     found: Mask = known[:, -1] > known[:, :-1].max(axis=1)
     return found

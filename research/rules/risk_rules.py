@@ -29,7 +29,7 @@ CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEK
 class RiskRule(StandardRule):
     """The base of rules that use a covariance.
 
-    schedule         : when the rule is asked, as `Threshold` has it.
+    schedule         : schedule on which the rule is asked, as `Threshold` has it.
     returns          : number of returns from which the covariance is estimated at each month's end.
     periods_per_year : returns a year, by which the estimate is annualised.
     covariance       : (n, n) a year where it is known, as in a laboratory; it is then not estimated.
@@ -97,7 +97,7 @@ class TrackingError(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -134,7 +134,7 @@ class CostBenefit(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -142,7 +142,7 @@ class CostBenefit(RiskRule):
         return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What the cost of waiting is measured by: tracking_penalty / 2 x horizon, and the covariance."""
+        """The rule's options with the cost of waiting: tracking_penalty / 2 x horizon, and the covariance."""
         patience, covariance = 0.5 * self.tracking_penalty * self.horizon, self._with_unknown(estimates)
         return super().options(estimates)._replace(some=True, patience=patience, covariance=covariance)
 
@@ -175,7 +175,7 @@ class NoTradeRegion(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -190,7 +190,7 @@ class NoTradeRegion(RiskRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
@@ -230,12 +230,13 @@ class BestPoint(RiskRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bounds of the programme: long lines stay long, short lines short; cash lies between 0, or what the target
-        borrows, and all of NAV.
+        """Bounds of the programme: long lines stay long, short lines short, and cash stays within NAV.
+
+        Cash lies between 0, or the cash that the target borrows, and all of NAV.
         """
         rows = without_bands(estimates.target)
         cash = rows["cash"].copy()
@@ -263,7 +264,7 @@ class OptimalRegion(StandardRule):
     """Trade into the optimal no-trade region of one or two lines beside cash, as dynamic programming gives it.
 
     region : as `research.rules.optimum.dynamic_programming.optimal_region` gives it, for the target of the allocation.
-    schedule : when it is asked; the region is best where that is as often as the region's own interval.
+    schedule : schedule on which it is asked; the region is best where that is as often as the region's own interval.
     """
 
     allocation: Allocation
@@ -280,7 +281,7 @@ class OptimalRegion(StandardRule):
 
     @property
     def does(self) -> str:
-        """When the rule trades and where to, in words."""
+        """The rule's trigger and destination, in words."""
         return f"into the optimal region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:

@@ -1,4 +1,4 @@
-"""What a rule asks and makes beyond the band of each line, as arrays: `triggers` ask it, `destinations` make it."""
+"""The options of a rule beyond the band of each line, as arrays: `triggers` and `destinations` read them."""
 
 from typing import NamedTuple
 
@@ -17,27 +17,27 @@ LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of g
 
 
 class RuleOptions(NamedTuple):
-    """What a rule asks and makes beyond its no-trade bands; an array without rows stands for nothing of its kind.
+    """The options of a rule beyond its no-trade bands; an array without rows means that the rule has none of its kind.
 
-    some           : is there any of it?
-    makes_boxes    : or are boxes those of these rows?
-    restricted     : may some line not be traded both ways?
+    some           : true if there is any option.
+    makes_boxes    : true if boxes are made from these rows.
+    restricted     : true if some line may not be traded both ways.
     cooldown       : sessions after a booked trade on which the rule is not asked.
     member         : (n,) number of each line's group.
     groups         : (K, 4, G) bounds of each group's weight, fraction of NAV: trigger, then box.
-    first_group    : what the number of a group is counted from in a reason, after the lines.
+    first_group    : first number of a group in a reason, after the lines.
     covariance     : (K, n, n) a year.
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
     patience       : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
                      cost; else 0.
     rates          : (R, n) cost a side, fraction of the notional, on each day or on all.
     tickets        : (n,) currency an order.
-    goal           : where a trade goes. Of TRANCHES how far each line moves is decided, and not where to.
-    payer          : who pays, where the goal is BREACHING.
-    region         : where to, where the goal is REGION.
+    goal           : destination of a trade. TRANCHES decides how far each line moves, and not where to.
+    payer          : payer of a trade, where the goal is BREACHING.
+    region         : region that a trade goes into, where the goal is REGION.
     kappa          : tracking_penalty x years, where the goal is BEST.
-    turnover_cap   : one-way, fraction of NAV.
-    network        : that makes the boxes, where the goal is NETWORK.
+    turnover_cap   : largest turnover, one-way, fraction of NAV.
+    network        : network that makes the boxes, where the goal is NETWORK.
     """
 
     some: bool
@@ -86,8 +86,8 @@ PLAIN = RuleOptions(
 class BandArrays(NamedTuple):
     """A `NoTradeBands` as kernels take it; `asks_more` and `makes_boxes` as its options say, which are handed over too.
 
-    asked         : (T,) is the rule asked?
-    row           : (T,) which of the K rows below is in force at each close.
+    asked         : (T,) true where the rule is asked.
+    row           : (T,) number of the K rows below that is in force at each close.
     target        : (K, n) fraction of NAV.
     trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
     trigger_upper : (K, n) or above it, fraction of NAV.
@@ -95,9 +95,9 @@ class BandArrays(NamedTuple):
     upper         : (K, n) its upper bound, fraction of NAV.
     cash          : (K, 4) the same four bounds for cash, fraction of NAV.
     fraction      : fraction of the way to the box that a trade goes in a day.
-    again         : does a trade go a part of its way, and is the rule asked again on the next day?
-    asks_more     : do the options ask for more than these bands?
-    makes_boxes   : do the options make the boxes?
+    again         : true if a trade goes a part of its way, and the rule is asked again on the next day.
+    asks_more     : true if the options ask for more than these bands.
+    makes_boxes   : true if the options make the boxes.
     cooldown      : sessions after a booked trade on which the rule is not asked.
     """
 
@@ -119,21 +119,21 @@ class BandArrays(NamedTuple):
 class Workspace(NamedTuple):
     """Scratch of a decision.
 
-    weights   : (n,) as drifted, fraction of NAV.
+    weights   : (n,) weights as drifted, fraction of NAV.
     goal      : (n,) weights to trade to, fraction of NAV.
     start     : (n,) weights or gaps that a search begins with, fraction of NAV.
-    moves     : (n,) how far each line was to move when the decision that is being carried out was made, fraction of
+    moves     : (n,) planned move of each line at the decision that is being carried out, fraction of
                 NAV.
     movable   : (n,) whether each line may be moved.
     done      : (n,) whether each line has had its turn.
     breaching : (n + 1,) whether each line, and cash, was past its trigger when that decision was made.
     box       : (3, n) lower and upper bound and target, fraction of NAV.
-    rooms     : (2, n) room of each group, fraction of NAV, and whether it is full: 1, else 0.
-    solver    : (SCRATCH, n + 1) for `best_point`.
-    rows      : (n + 1,) for `best_point`.
+    rooms     : (2, n) space that each group has left, fraction of NAV, and whether it is full: 1, else 0.
+    solver    : (SCRATCH, n + 1) arrays for `best_point`.
+    rows      : (n + 1,) arrays for `best_point`.
     cash      : (1, 4) bounds of cash of the box that a network made, as in `BandArrays`.
-    fraction  : (1,) of the way that a trade into that box goes.
-    network   : of a network.
+    fraction  : (1,) fraction of the way that a trade into that box goes.
+    network   : arrays of a network.
     """
 
     weights: Array
@@ -167,13 +167,13 @@ class Workspace(NamedTuple):
 
 @inlined
 def of_amounts(options: RuleOptions) -> bool:
-    """Is the box that of the decision, whatever the weights are at the booking?"""
+    """True if the box is that of the decision, whatever the weights are at the booking."""
     return options.goal in (TRANCHES, NETWORK) or options.turnover_cap < np.inf
 
 
 @inlined
 def rests(rule: BandArrays, t: int, booked: int) -> bool:
-    """Is the rule not asked at row t, since its last trade was booked in row `booked`?"""
+    """True if the rule is not asked at row t, since its last trade was booked in row `booked`."""
     return rule.cooldown > 0 and t - booked <= rule.cooldown
 
 

@@ -1,4 +1,4 @@
-"""When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
+"""Rules that trade never, on a calendar, or past a band. The allocation gives the target."""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
@@ -113,7 +113,7 @@ class Calendar(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited and self.tranches == 1
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -182,15 +182,14 @@ class Threshold(StandardRule):
     fraction of each line's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
     but counted in each line's own volatility: 0.5 lets a line of 20 % a year drift by a tenth of its target.
     to : "target", the band's "edge", or `Within` a narrower band of the same kind.
-    schedule : when it is asked: at every close, or on a calendar, as `Calendar` has it (calendar and band).
+    schedule : days on which it is asked: at every close, or on a calendar, as `Calendar` has it (calendar and band).
     kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
     of the two is tighter.
     review_schedule : a schedule on which it trades to target whatever the band says (calendar or band).
     lines : "all" move, into their box and toward targets what that leaves; or only the "breaching" ones do, and `payer`
     pays for it: the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro
     rata.
-    returns, periods_per_year : how many returns volatilities are of, estimated at each month's end, and how many a year
-    has.
+    returns, periods_per_year : returns of a volatility, estimated at each month's end, and returns a year.
 
     A target of zero, of a line or of cash, has no relative band: its half-width is the narrowest of the others.
     The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when a line is past a fifth of
@@ -266,7 +265,7 @@ class Threshold(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """Are its arrays a band round each line and no more?"""
+        """True if its arrays are a band round each line and no more."""
         return self.is_unlimited and self.lines == "all"
 
     @property
@@ -297,7 +296,7 @@ class Threshold(StandardRule):
         return band_rows(estimates.target, trigger, box)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """Which lines a trade moves, and which lines fund it. Raises ConfigError for a payer that is no line."""
+        """The options with the lines that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
         options = super().options(estimates)
         if self.lines == "all":
             return options

@@ -1,4 +1,4 @@
-"""What the shipped rules share: schedule, fraction of the way, cooldown, turnover cap, and how they become arrays."""
+"""The common part of the shipped rules: schedule, fraction of the way, cooldown, turnover cap, and their arrays."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ WEEK, LEAST_FRACTION = 5, 0.5  # sessions; of the way that a trade goes, in a ru
 
 
 class Estimates(NamedTuple):
-    """What the K rows of no-trade bands are made from, as it was known when each row came into force.
+    """The inputs of the K rows of no-trade bands, as known when each row came into force.
 
     target     : (K, n) fraction of NAV.
     review     : (K,) true where the days of the row are those of the rule's `review_schedule`.
@@ -79,11 +79,11 @@ class StandardRule(CompiledRule):
     @property
     @abstractmethod
     def does(self) -> str:
-        """When the rule trades and where to, in a few words, without the settings that all rules have."""
+        """The rule's trigger and destination, in a few words, without the settings that all rules have."""
 
     @property
     def limits_drift(self) -> bool:
-        """Is it asked at least once a week, also after a trade, and does it trade most of the way in a few days?"""
+        """True if it is asked at least once a week, also after a trade, and trades most of the way in a few days."""
         quick = self.cooldown <= WEEK and self.turnover_cap is None and self.fraction >= LEAST_FRACTION
         return quick and at_least_weekly(self.schedule)
 
@@ -129,7 +129,7 @@ class StandardRule(CompiledRule):
 
     @property
     def long_name(self) -> str:
-        """When the rule trades and where to, in a few words, with the settings that are not the default."""
+        """The rule's trigger and destination, in a few words, with the settings that are not the default."""
         words = [self.does]
         if self.fraction < 1.0:
             words.append(f"{said(self.fraction)}\u202f% of the way")

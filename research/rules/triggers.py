@@ -1,4 +1,4 @@
-"""Does a rule trade, and why: the band of each line and what the rule's options ask besides, compiled."""
+"""The decision to trade, and its reason: the band of each line and the conditions of the options besides, compiled."""
 
 import numpy as np
 
@@ -38,14 +38,14 @@ def answer(
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what a rule says, and why. What a box is made from later (`remake`) stays there.
 
-    weights     : (n,) as drifted, fraction of NAV.
+    weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
     nav         : wealth, currency.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
     age         : sessions since the last trade.
     rule        : the bands.
-    options     : what the rule asks and makes beyond them.
+    options     : options of the rule beyond the bands.
     k           : row of the bands in force.
     workspace   : its arrays are written.
     Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
@@ -75,7 +75,7 @@ def answer(
 def _is_past(
     weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
 ) -> bool:
-    """Is a line, cash or a group past its trigger?"""
+    """True if a line, cash or a group is past its trigger."""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
         return True
     if len(options.groups) > 0:
@@ -110,9 +110,9 @@ def _reduces_breaches(
     weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int,
     workspace: Workspace,
 ) -> bool:  # fmt: skip
-    """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
+    """True if a trade reduces breaches enough where some lines may not be traded both ways, and block the others.
 
-    It is where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
+    It does where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
     wide. Otherwise it would trade every day on a breach that no trade can remove. Tranches have no bands, and
     days of their own.
     """
@@ -170,7 +170,7 @@ def _by_bands(
 def _past_group(
     weights: Array, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int
 ) -> float:
-    """How far a group is past its trigger. One of which no line can be traded that way does not trigger."""
+    """Distance of a group past its trigger. A group does not trigger if none of its lines can be traded that way."""
     total, buys, sells = 0.0, False, False
     for i in range(len(weights)):
         if options.member[i] == group:

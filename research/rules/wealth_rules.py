@@ -26,9 +26,9 @@ from research.rules.standard_rule import check_allocation, points, said, when
 class WealthRule(RuleTraits):
     """The base of rules that hold a share of their target by the wealth that there is.
 
-    allocation : what to hold; its target is the risky portfolio, cash is safe.
+    allocation : allocation whose target is the risky portfolio; cash is safe.
     band       : half-width round the target times the share, fraction of NAV; past it the rule trades to target.
-    schedule   : when it is asked, as `Threshold` has it.
+    schedule   : schedule on which it is asked, as `Threshold` has it.
     """
 
     allocation: Allocation
@@ -44,7 +44,7 @@ class WealthRule(RuleTraits):
     @property
     @abstractmethod
     def does(self) -> str:
-        """What share it holds, in a few words."""
+        """The share that it holds, in a few words."""
 
     def __post_init__(self) -> None:
         """Check the allocation, and the band and the schedule, which are those of the rule that it trades by."""
@@ -68,7 +68,7 @@ class WealthRule(RuleTraits):
 
     @property
     def long_name(self) -> str:
-        """What share it holds and how it is traded, in a few words."""
+        """The share that it holds and how it is traded, in a few words."""
         asked = "" if self.schedule == "day" else f", checked {when(self.schedule)}"
         return f"{self.does}, past {points(self.band)} of it{asked}"
 
@@ -79,10 +79,11 @@ class WealthRule(RuleTraits):
 
 @dataclass(frozen=True)
 class CPPI(WealthRule):
-    """Constant-proportion portfolio insurance: a multiple of what NAV exceeds a floor by, and no more than NAV.
+    """Constant-proportion portfolio insurance: a multiple of the excess of NAV over a floor, and no more than NAV.
 
-    floor      : of the first NAV, 0 or more and below 1; it grows with the interest of cash. At 0 this is `Threshold`.
-    multiplier : value of the portfolio held over what NAV exceeds the floor by, 1 or more.
+    floor      : fraction of the first NAV, 0 or more and below 1; it grows with the interest of cash. At 0 this is
+                 `Threshold`.
+    multiplier : value of the portfolio held over the excess of NAV over the floor, 1 or more.
     The floor holds without cost, lag and band if no step of the portfolio loses 1 / multiplier or more against cash.
     The opening trade of a backtest is to the target itself: open in the share by `start_weights`.
     Source : Black, Perold (1992), Theory of Constant Proportion Portfolio Insurance, Journal of Economic Dynamics and
@@ -112,12 +113,12 @@ class CPPI(WealthRule):
 
 @dataclass(frozen=True)
 class DrawdownFloor(WealthRule):
-    """Less of the target the nearer a drawdown is to its limit: a multiple of what NAV exceeds its floor by.
+    """Holdings of the target that fall as a drawdown nears its limit: a multiple of the excess of NAV over its floor.
 
-    limit      : of the drawdown, above 0, at most 1: the floor is 1 - limit of the highest NAV so far. At 1 this is
+    limit      : largest drawdown, above 0, at most 1: the floor is 1 - limit of the highest NAV so far. At 1 this is
                  `Threshold`.
-    multiplier : value of the portfolio held over what NAV exceeds the floor by, 1 or more. With limit x multiplier of 1
-                 or more the whole target is held at each new peak.
+    multiplier : value of the portfolio held over the excess of NAV over the floor, 1 or more. With limit x multiplier
+                 of 1 or more the whole target is held at each new peak.
     The limit holds without cost, lag and band if no step of the portfolio loses 1 / multiplier or more.
     Source : Grossman, Zhou (1993), Optimal Investment Strategies for Controlling Drawdowns, Mathematical Finance 3(3).
     """
@@ -146,7 +147,7 @@ class DrawdownFloor(WealthRule):
 class StopLoss(WealthRule):
     """All cash once NAV has fallen by a limit from its peak; the target again after some sessions.
 
-    limit : of the fall, above 0, at most 1. At 1 this is `Threshold`.
+    limit : fall that triggers it, above 0, at most 1. At 1 this is `Threshold`.
     wait  : sessions from the close of the fall to that on which it goes back, 1 or more; a new peak counts from there.
     Source : Kaminski, Lo (2014), When Do Stop-Loss Rules Stop Losses?, Journal of Financial Markets 18.
     """

@@ -1,4 +1,4 @@
-"""What allocations under named constraints share: their settings, names that are checked, and turnover."""
+"""The common part of allocations under named constraints: their settings, checked names, and turnover."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -50,7 +50,7 @@ class Constrained(Following):
     lower       : least weight of each line, fraction of NAV: one for all, or by name. Where none is stated it is 0;
                   with `gross` among the constraints -gross, so that `lower: 0` keeps all lines long.
     upper       : most weight of each line, likewise; where none is stated 1, with `gross` gross.
-    constraints : that the weights keep besides.
+    constraints : further constraints on the weights.
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these, and, when asked, for names that the market does not have;
@@ -66,7 +66,7 @@ class Constrained(Following):
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __repr__(self) -> str:
-        """What is given: there are many settings, of which a file names few."""
+        """The settings that differ from their defaults: there are many, of which a file names few."""
         return given(self)
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class Constrained(Following):
 
     @property
     def follows(self) -> bool:
-        """Does a target depend on the one before it?"""
+        """True if a target depends on the one before it."""
         return self.constraints.turnover is not None
 
     def check(self, past: Past) -> None:
@@ -98,9 +98,9 @@ class Constrained(Following):
 def answer_of(found: Optimum, lines: Rows, past: Past, asked: Constraints) -> Answer:
     """The best weights as the answer of an allocation at the close of `past`.
 
-    found : (k,) of the columns `lines` (k,).
+    found : best weights (k,) of the columns `lines` (k,).
     lines : columns of the market.
-    past  : of n lines.
+    past  : market of n lines up to the close.
     asked : constraints, the bounds of settings among them.
     """
     return Answer(
@@ -121,7 +121,7 @@ def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> 
 def with_bounds(constraints: Constraints, lower: Bound | None, upper: Bound | None) -> Constraints:
     """Constraints with the bounds of single lines that stand beside them.
 
-    constraints : without bounds of the same lines.
+    constraints : constraints without bounds of the same lines.
     lower       : one for all lines, or pairs of name and bound; None for none. It says nothing of lines that are not
                   named, and 0 nothing that holds without `gross` anyway.
     upper       : likewise, and 1.

@@ -1,4 +1,4 @@
-"""What allocations on a forecast of means and covariances share: the limits of its lines, and the answer."""
+"""The common part of allocations on a forecast of means and covariances: the limits of its lines, and the answer."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,9 @@ from research.market import Past
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class OnForecast(Constrained):
-    """An allocation under constraints that makes the best of a forecast's moments.
+    """An allocation under constraints that optimises over the moments of a forecast.
 
-    forecast : of means and covariances.
+    forecast : forecast of means and covariances.
     Others   : as of `Constrained`.
     Raises   : as `Constrained`, and what the forecast raises.
     """
@@ -47,7 +47,7 @@ class OnForecast(Constrained):
         return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))
 
     def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
-        """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
+        """The programme at the close of `past`: its limits, and the function that gives the best weights in them."""
         moments = seen_until(past, self.forecast.predict(past), self.forecast).over(self.periods_per_year)
         best = partial(self.found, moments=moments, past=past)
         return DayProgramme(self.limits(past, moments, previous), moments, best)

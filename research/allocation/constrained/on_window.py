@@ -1,4 +1,4 @@
-"""What allocations on the returns of a window share: the lines that have them all, their limits, and the answer."""
+"""The common part of allocations on the returns of a window: the lines that have them all, their limits, the answer."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from research.market import Past
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class OnWindow(Constrained):
-    """An allocation under constraints that makes the best of the tail of a window of returns.
+    """An allocation under constraints that optimises over the tail of a window of returns.
 
     window : number of returns, above 1 / (1 - level).
-    level  : of CVaR and the like, from 0 to 1.
+    level  : level of CVaR and the like, from 0 to 1.
     Others : as of `Constrained`; constraints of volatility take the sample covariance of the window.
     Raises : as `Constrained`.
     """
@@ -42,8 +42,8 @@ class OnWindow(Constrained):
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The best weights (k,) within limits.
 
-        limits  : of the k lines with a complete window.
-        returns : (T, k) of the window, a period.
+        limits  : limits of the k lines with a complete window.
+        returns : (T, k) returns of the window, a period.
         absent  : names of the market's other lines.
         """
 

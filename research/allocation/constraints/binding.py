@@ -1,4 +1,4 @@
-"""Which limits hold weights back, and what one more unit of room would bring, in words."""
+"""The limits that bind the weights, and the gain from one more unit of each, in words."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limit
 def binding_of(
     limits: Limits, weights: Array, prices: Sequence[Array], unit: str, smaller: bool
 ) -> tuple[Binding, ...]:
-    """The limits that are met without room to spare and have a price, the dearest first; of single lines, each line.
+    """The limits that are met with equality and have a price, the highest price first; of single lines, each line.
 
-    limits  : of the day.
-    weights : (n,) the best.
-    prices  : of each limit, what one more unit of each of its rows (k,) improves the aim by; of an equation, what
-              raising its value does, which may be less than 0.
-    unit    : of the aim, such as "volatility a year".
-    smaller : is a smaller value of the aim the better one?
+    limits  : limits of the day.
+    weights : (n,) best weights.
+    prices  : for each limit, the gain of the aim per unit that each of its rows (k,) is widened; of an equation,
+              the gain from raising its value, which may be less than 0.
+    unit    : unit of the aim, such as "volatility a year".
+    smaller : true if a smaller value of the aim is better.
     """
     x = limits.x(weights)
     least = LEAST_PRICE * max([1.0, *(float(np.abs(rows).max()) for rows in prices)])
@@ -38,7 +38,7 @@ def binding_of(
 
 
 def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> list[tuple[str, float]]:
-    """What binds, with its price: each line of a limit of single lines, else the limit as a whole."""
+    """Names and prices of what binds: each line of a limit of single lines, else the limit as a whole."""
     if not names:
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
     return [
@@ -48,12 +48,12 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
 
 
 def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
-    """What one more step of a limit brings: a hundredth of NAV or of a rate, a line, a unit of an exposure.
+    """The gain from one more step of a limit: a hundredth of NAV or of a rate, a line, a unit of an exposure.
 
-    limit   : that binds.
-    price   : of one unit of its room.
-    unit    : of the aim.
-    smaller : is a smaller value of the aim the better one?
+    limit   : binding limit.
+    price   : shadow price of one unit of the limit.
+    unit    : unit of the aim.
+    smaller : true if a smaller value of the aim is better.
     """
     step = 0.01 if limit.unit in POINTS else 1.0
     name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"

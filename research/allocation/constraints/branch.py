@@ -28,10 +28,10 @@ EXCHANGES = 500  # that are tried then
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best point found.
+    """The best point found so far.
 
     point : None where there is none.
-    gap   : of its value over what no point can be below; 0 where it is proven the best.
+    gap   : difference between its value and the lower bound of all points; 0 where it is proven the best.
     """
 
     point: Solved | None
@@ -41,7 +41,7 @@ class Best:
 def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) -> Best:
     """The best point of a programme, of which some of x may be whole numbers.
 
-    programme : over limits.
+    programme : cone programme over limits.
     bounds    : place of a limit -> another bound, for this time.
     """
     limits = programme.limits
@@ -82,7 +82,7 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
 
 
 def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array) -> bool:
-    """Do the weights keep the limits of numbers of lines, or is every line decided?"""
+    """True if the weights keep the limits of numbers of lines, or every line is decided."""
     if (least[held] == most[held]).all():
         return True
     weights = np.where(np.abs(solved.x[: len(held)]) > RELAXED_ZERO, solved.x[: len(held)], 0.0)

@@ -1,4 +1,4 @@
-"""From constraints, and what is known on the day, to named limits: the one way that every optimiser takes.
+"""Named limits from constraints and the data of a day: the one way that every optimiser takes.
 
 What the file names and the market does not have (a line, a column, a word of a column) is refused, all of it at once.
 """
@@ -38,7 +38,7 @@ OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one lin
 def build(constraints: Constraints, known: Known) -> Limits:
     """All limits that the constraints mean on a day.
 
-    constraints : of the file.
+    constraints : constraints of the file.
     known       : names, facts, previous target and risk on the day.
     Raises      : ConfigError naming every line, column and word that the market does not have, and every fact that a
                   constraint needs and the day lacks.
@@ -96,7 +96,7 @@ class _Builder:
                 yield from self._weights("exclude", f"what is excluded ({who})", nothing, rows)
 
     def _every_line(self) -> Iterator[Limit]:
-        """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
+        """The stated bounds; on a side without one 0 or 1, with `gross` -gross or gross."""
         stated, gross = self.asked.every_line, self.asked.gross
         least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
         if stated is None or stated.least is None:
@@ -121,7 +121,7 @@ class _Builder:
             yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
 
     def _applies(self, key: str, some: bool) -> bool:
-        """Is a limit about some line that may be held? If not, though it may be on another day, it is noted."""
+        """True if a limit covers some line that may be held. One that may do so only on another day is noted."""
         if some or not (self.known.absent or self.known.dated):
             return True
         why = "none of its lines has a complete window" if self.known.absent else "no line is in it today"
@@ -309,7 +309,7 @@ def _firmness(asked: Firmness) -> dict[str, Any]:
 
 
 def _if_held(limit: Limit) -> Limit:
-    """The same limit of single lines, times whether each is held: of whole numbers it says the same, of others more.
+    """The same limit of single lines, times whether each is held: equal for whole numbers, wider for others.
 
     A bound that a line keeps by not being held (at least less than zero, at most more) moves into its row.
     """

@@ -24,14 +24,14 @@ Cones = Sequence[tuple[str, int]]  # one of KINDS with the number of its rows, i
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """How a solver ended.
+    """The result of a solver.
 
     v      : variables.
-    duals  : of the rows.
+    duals  : dual values of the rows.
     slack  : b - A v.
-    value  : of the objective.
+    value  : value of the objective.
     solver : its name.
-    status : as the solver calls it; "infeasible" where it has proven that there is no point.
+    status : status in the solver's words; "infeasible" where it has proven that there is no point.
     """
 
     v: Array
@@ -43,13 +43,13 @@ class Ended:
 
 
 def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Any:
-    """A solver that takes new `b` without being made anew.
+    """A solver that takes new `b` without being built again.
 
     quadratic : (m, m) upper half, sparse.
     cost      : (m,).
     matrix    : (k, m) sparse.
     b         : (k,).
-    cones     : of the rows.
+    cones     : cones of the rows.
     """
     import clarabel
 
@@ -66,7 +66,7 @@ def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones
 
 
 def ended_of(found: Any) -> Ended:
-    """What Clarabel's solution says."""
+    """The result of Clarabel as `Ended`."""
     status = str(found.status)
     status = INFEASIBLE if status == "PrimalInfeasible" else status
     return Ended(np.array(found.x), np.array(found.z), np.array(found.s), float(found.obj_val), "Clarabel", status)

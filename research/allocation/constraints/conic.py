@@ -25,9 +25,9 @@ CONE_SOLVERS = ("Clarabel", "SCS")
 class ConeProgramme:
     """A cone programme over limits, made once and solved for several bounds.
 
-    limits    : whose rows it has.
-    objective : minimised.
-    elastic   : which of them may be exceeded.
+    limits    : limits that give its rows.
+    objective : objective to minimise.
+    elastic   : limits that may be exceeded.
     numerator : block -> (size): makes the programme homogeneous. It then minimises the objective over numerator · x
                 less the price of excesses, which must be positive.
     scaled    : makes it homogeneous without a numerator: weights times any number above zero keep the limits.
@@ -84,7 +84,7 @@ class ConeProgramme:
                 self._add("zero", self._over(self.limits.matrix(limit.rows, len(limit.lower))), limit.lower)
 
     def _add_definitions(self) -> None:
-        """What the parts are, and the bounds of x; `_at_most` and `_at_least` are the row of each bounded column."""
+        """Add the definitions of the parts, and the bounds of x; `_at_most` and `_at_least` are the bounds' rows."""
         limits, eye = self.limits, np.eye(self.limits.size)
         for part in limits.parts:
             self._add("positive", -self._over(limits.matrix(part.rows, len(part.lower))), -part.lower)
@@ -114,7 +114,7 @@ class ConeProgramme:
                 self._add("positive", rows, sign * bound[finite])
 
     def _add_excesses(self) -> None:
-        """None is negative, and those of a pool share its allowance."""
+        """Add the rows of excesses: none is negative, and those of a pool share its allowance."""
         columns = list(self._excess.values())
         self._add("positive", -np.eye(self.columns)[columns], np.zeros(len(columns)))
         for pool, allowance in self.elastic.pools:
@@ -241,8 +241,8 @@ class ConeProgramme:
         is that of its square over twice its value, which is known to the tolerance itself; so the quadratic programme
         with that square has the same best point, and the same duals.
 
-        solved : by this programme.
-        bounds : with which it was solved.
+        solved : solution by this programme.
+        bounds : bounds of that solution.
         whole  : likewise.
         """
         if self.objective.norm is None or self._squared:
@@ -316,7 +316,7 @@ class ConeProgramme:
         return found
 
     def _missed(self, ended: Ended, b: Array) -> float:
-        """By how much the conditions of an optimum are missed: rows in their own unit, the others over the prices."""
+        """Largest violation of the conditions of an optimum: rows in their own unit, the others over the prices."""
         if not np.isfinite(ended.v).all() or not np.isfinite(ended.duals).all():
             return np.inf
         curvature = self._quadratic + sparse_upper(self._quadratic).T

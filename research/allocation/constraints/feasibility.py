@@ -1,4 +1,4 @@
-"""Are there weights that keep all limits? Else a smallest conflicting set, and the smallest relaxation that works.
+"""Tests whether weights keep all limits; else gives a smallest conflicting set, and the smallest relaxation that works.
 
 Limits with rows are decided exactly, by linear programmes (with whole numbers, where lines are counted). Where a norm
 is among them (volatility, tracking error) each question is a cone programme, answered to 1e-7 by trial, and said so.
@@ -30,9 +30,9 @@ TRIAL = "Volatility and tracking error are not linear: this was found by trial."
 class Mend:
     """One limit made wider.
 
-    key    : of the limit.
-    amount : in its unit.
-    words  : what to do.
+    key    : key of the limit.
+    amount : amount in the limit's unit.
+    words  : change to make.
     """
 
     key: str
@@ -44,12 +44,12 @@ class Mend:
 class Conflict:
     """Limits that no weights keep together.
 
-    keys     : of an irreducible set of them: without any one, weights exist that keep the others.
-    words    : what each of them says.
+    keys     : keys of an irreducible set of them: without any one, weights exist that keep the others.
+    words    : text of each of them.
     mends    : changes each of which alone lets weights keep all limits; none where no single one does.
     together : the changes of least sum, each over its scale, that let weights keep all limits; not sought where lines
                are counted and a single change suffices.
-    exact    : were all questions decided by linear programmes?
+    exact    : true if all questions were decided by linear programmes.
     """
 
     keys: tuple[str, ...]
@@ -74,10 +74,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Room:
-    """How much limits give way, so that weights exist.
+    """Least excess of the limits that give way, so that weights exist.
 
     pools : places of the limits of one place in the order, with the least sum of what they give, over their scales.
-    exact : was this decided by linear programmes?
+    exact : true if this was decided by linear programmes.
     """
 
     pools: tuple[tuple[tuple[int, ...], float], ...] = ()
@@ -85,7 +85,7 @@ class Room:
 
 
 def room(limits: Limits) -> Room | Conflict:
-    """How much the limits that give way must give, the highest place first; or the conflict of those that do not.
+    """The least excess of the limits that give way, the highest place first; or the conflict of those that do not.
 
     A limit with a price is not asked: it may be exceeded at that price. The least sum is found for the limits of the
     last place in the order, then, given that, for those of the place before, and so on.
@@ -160,7 +160,7 @@ def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", ha
 
 
 def _without_leverage(limits: Limits) -> tuple[Limit, ...]:
-    """Where no gross is stated, what no change may bring: short lines, and a sum above one."""
+    """Limits that no change may break where no gross is stated: no short lines, and no sum above one."""
     if any(limit.key == "gross.most" for limit in limits.limits):
         return ()
     n, why = len(limits.assets), "since no gross is stated"
@@ -229,7 +229,7 @@ class _LinearQuestion:
 
     @property
     def suspects(self) -> set[int]:
-        """Of the last answer: the limits without which its excess would be less; all, where whole numbers hide them."""
+        """The limits without which the excess of the last answer would be less; all, where whole numbers hide them."""
         if self._whole.any() or self._point is None:
             return set(range(self._many))
         return {self._owner[row] for row in np.flatnonzero(np.abs(self._point.duals) > SPARE)}
@@ -237,11 +237,11 @@ class _LinearQuestion:
     def least_excess(
         self, kept: Collection[int], elastic: Collection[int], pools: Sequence[tuple[tuple[int, ...], float]] = ()
     ) -> _Point | None:
-        """With the least excess over the elastic ones of the kept limits; None where none suffices.
+        """The point with the least excess over the elastic ones of the kept limits; None where none suffices.
 
-        kept    : places of the limits that are asked; the others are left out.
-        elastic : of these, those that may be exceeded.
-        pools   : others that may be exceeded by a known sum; asked too.
+        kept    : places of the limits that are kept; the others are left out.
+        elastic : places of the limits, of these, that may be exceeded.
+        pools   : places of others that may be exceeded by a known sum; kept too.
         """
         size = self._limits.size
         kept = [*kept, *(k for places, _ in pools for k in places)]
@@ -276,7 +276,7 @@ class _ConeQuestion:
     def least_excess(
         self, kept: Collection[int], elastic: Collection[int], pools: Sequence[tuple[tuple[int, ...], float]] = ()
     ) -> _Point | None:
-        """As of `_LinearQuestion`."""
+        """The least excess, as in `_LinearQuestion`."""
         limits = self._limits
         asked = sorted({*kept, *(k for places, _ in pools for k in places)})
         at = {k: j for j, k in enumerate(asked)}

@@ -25,15 +25,15 @@ HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bou
 class Limit:
     """One side of a constraint, or an equation; all its rows are widened together.
 
-    key       : where it stands under `constraints`, such as "groups.us.most".
-    words     : what it says, such as "us (region us) is at most 30.00% of NAV".
+    key       : place under `constraints`, such as "groups.us.most".
+    words     : text, such as "us (region us) is at most 30.00% of NAV".
     rows      : block -> (k, size of the block); a block that is not named has zeros.
     lower     : (k,).
     upper     : (k,).
     bound     : the number in the file.
-    mend      : what to do to widen it, such as "raise the most of us"; "" where it cannot be widened.
-    unit      : of its bound: "of NAV", "a year", "lines", or of an exposure.
-    scale     : what one unit of NAV moves rows · x by at most: it makes limits of several units comparable.
+    mend      : change that widens it, such as "raise the most of us"; "" where it cannot be widened.
+    unit      : unit of its bound: "of NAV", "a year", "lines", or of an exposure.
+    scale     : largest change of rows · x per unit of NAV: it makes limits of several units comparable.
     firm      : its price, or its place in the order of giving way.
     root      : (r, n): the limit is |root · (weights - centre)| <= upper[0], and has no rows. Else None.
     centre    : (n,).
@@ -54,7 +54,7 @@ class Limit:
 
     @property
     def price(self) -> float:
-        """Of one unit outside of it; inf for none."""
+        """The price of one unit outside of it; inf for none."""
         return inf if self.firm.price is None else self.firm.price
 
     @property
@@ -64,12 +64,12 @@ class Limit:
 
     @property
     def hard(self) -> bool:
-        """Is it kept always?"""
+        """True if it is always kept."""
         return not isfinite(self.price) and self.gives_way is None
 
     @property
     def raised(self) -> bool:
-        """Is it widened by raising its bound?"""
+        """True if raising its bound widens it."""
         return bool(np.isfinite(self.upper).any())
 
     @property
@@ -100,11 +100,11 @@ class Limit:
 
     @property
     def equation(self) -> bool:
-        """Are both of its bounds the same?"""
+        """True if both of its bounds are the same."""
         return self.root is None and bool((self.lower == self.upper).all())
 
     def mended(self, amount: float, raised: bool) -> str:
-        """How to widen it by `amount`, up or down, in words, with a written bound that suffices."""
+        """The change that widens it by `amount`, up or down, in words, with a written bound that suffices."""
         bound = self.bound + amount if raised else self.bound - amount
         return f"{self.mend} from {self.written(self.bound)} to {written(bound, self.unit, raised)}"
 
@@ -116,7 +116,7 @@ class Limit:
 def written(value: float, unit: str, outward: bool | None = None) -> str:
     """A value in a unit of a limit; rounded up (True), down (False) or to the nearest.
 
-    value   : in that unit.
+    value   : value in that unit.
     unit    : "of NAV", "a year", "a period", "lines", or of an exposure.
     outward : up or down, by as much as is written; None for the nearest.
     """
@@ -132,13 +132,13 @@ def written(value: float, unit: str, outward: bool | None = None) -> str:
 class Part:
     """Quantities that follow from the weights, and the rows that say how: lower <= rows · x <= upper.
 
-    name   : of the block.
-    size   : of the block.
+    name   : name of the block.
+    size   : size of the block.
     rows   : block -> (k, size of that block).
     lower  : (k,).
     least  : (size,) least value of each quantity.
     most   : (size,) largest value.
-    whole  : are they whole numbers?
+    whole  : true if they are whole numbers.
     of     : weights (n,) -> the quantities (size,) that follow from them.
     cones  : kind of cone, as of `cone_solvers`, and block -> (k, size of that block): rows · x is in the cone.
     """
@@ -159,9 +159,9 @@ class Limits:
     """All limits of one day, over n lines.
 
     assets : n names.
-    limits : in the order of the file.
-    parts  : that they need.
-    notes  : what a reader must know, such as a limit that does not apply today.
+    limits : limits in the order of the file.
+    parts  : parts that the limits need.
+    notes  : notes for the reader, such as a limit that does not apply today.
     """
 
     assets: tuple[str, ...]
@@ -178,7 +178,7 @@ class Limits:
 
     @cached_property
     def size(self) -> int:
-        """Of x."""
+        """The size of x."""
         return len(self.assets) + sum(part.size for part in self.parts)
 
     @cached_property
@@ -214,7 +214,7 @@ class Limits:
 
     @property
     def risks(self) -> tuple[Limit, ...]:
-        """Those of a norm."""
+        """The limits that are norms."""
         return tuple(limit for limit in self.limits if limit.root is not None)
 
     def matrix(self, rows: Mapping[str, Array], k: int) -> Array:
@@ -234,7 +234,7 @@ class Limits:
         return np.array([self.distance(limit, x) for limit in self.limits])
 
     def distance(self, limit: Limit, x: Array) -> float:
-        """How far x (size,) is outside of one limit, in its unit; 0 inside."""
+        """Distance of x (size,) from the inside of one limit, in its unit; 0 inside."""
         if limit.root is not None:
             centre = 0.0 if limit.centre is None else limit.centre
             norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre))

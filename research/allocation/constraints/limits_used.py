@@ -1,8 +1,8 @@
-"""How far the limits of a day are used, and what one more step of each brings: by its price, and by solving again.
+"""The use of the limits of a day, and the gain from one more step of each: by its price, and by solving again.
 
-A shadow price is a derivative, and at a kink an upper bound of it. What a whole step brings is seen by moving the limit
-and solving again: at most the price, unless the number of lines is limited (then the programme is not convex) or the
-aim is a ratio, such as Sharpe's, whose best value is quasi-concave in a bound, not concave.
+A shadow price is a derivative, and at a kink an upper bound of it. The gain from a whole step is found by moving the
+limit and solving again: at most the price, unless the number of lines is limited (then the programme is not convex) or
+the aim is a ratio, such as Sharpe's, whose best value is quasi-concave in a bound, not concave.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ from research.forecast import Moments
 
 @dataclass(frozen=True, eq=False)
 class DayProgramme:
-    """What an allocation solves on a day.
+    """The programme that an allocation solves on a day.
 
-    limits  : of the day, over n lines.
-    moments : a year, of these lines.
+    limits  : limits of the day, over n lines.
+    moments : moments of returns of a year, of these lines.
     best    : limits over the same lines -> the best weights within them.
     """
 
@@ -39,12 +39,12 @@ class DayProgramme:
 class LimitUse:
     """One limit at the best weights.
 
-    limit   : as it was asked.
-    at      : where the weights stand, in its unit; of single lines, the line that is nearest to its bound.
-    share   : of the bound that is used: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
-    price   : what one more step of room brings by the shadow price, in the unit of the aim; NaN of a number of lines,
+    limit   : limit as it was asked.
+    at      : value at these weights, in its unit; of single lines, the line that is nearest to its bound.
+    share   : fraction of the bound in use: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
+    price   : gain from one more step by the shadow price, in the unit of the aim; NaN of a number of lines,
               and where limits gave way.
-    brought : what it brings when it is solved again.
+    brought : gain from one more step when the programme is solved again.
     """
 
     limit: Limit
@@ -59,7 +59,7 @@ class LimitsUsed:
     """The limits of a day at the best weights.
 
     optimum : the best weights, and their aim.
-    uses    : of each limit, in the order of the file.
+    uses    : use of each limit, in the order of the file.
     """
 
     optimum: Optimum
@@ -111,13 +111,13 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
 
 
 def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.DataFrame:
-    """Where the weights stand if one limit is not kept always, but has a price: above its shadow price it is kept.
+    """The best weights if one limit is not hard but has a price: above its shadow price it is kept.
 
     asked   : the programme of a day.
-    key     : of the limit.
-    prices  : of one unit outside, in the unit of the aim, as shadow prices are. Of a ratio, `Firmness.price` is in the
-              unit of the numerator: this price times the denominator of the best weights that keep the limit.
-    Returns : a row a price: at, where the weights stand, and outside, by how much they exceed the bound, in its unit.
+    key     : key of the limit.
+    prices  : price of one unit outside, in the unit of the aim, as shadow prices are. Of a ratio, `Firmness.price` is
+              in the unit of the numerator: this price times the denominator of the best weights that keep the limit.
+    Returns : a row a price: at, the value at the weights, and outside, the excess over the bound, in its unit.
     Raises  : ConfigError for a key that no limit of the day has; as the allocation does, also where no weights keep
               the limit.
     Source  : Nocedal, Wright (2006), Numerical Optimization, theorem 17.3: the penalty is exact above the price.
@@ -136,7 +136,7 @@ def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.Data
 
 
 def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
-    """Where x (size,) stands by a limit, and the room that is left; of single lines, of the tightest that is held."""
+    """Value of a limit at x (size,) and the slack to its bound; of single lines, that of the tightest one held."""
     slack = slack_of(limits, limit, x)
     if HELD in limit.rows and WEIGHTS in limit.rows:
         slack = slack[(limit.rows[WEIGHTS][:, held_in(limits, x)] != 0.0).any(axis=1)]
@@ -147,7 +147,7 @@ def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
 
 
 def _share(limit: Limit, at: float, slack: float) -> float:
-    """Of the bound that is used."""
+    """The fraction of the bound that is used."""
     if limit.equation:
         return 1.0
     part, whole = (at, limit.bound) if limit.raised == (limit.bound > 0.0) else (limit.bound, at)
@@ -164,7 +164,7 @@ def _step(limit: Limit) -> str:
 
 
 def _firm(limit: Limit) -> str:
-    """How firmly a limit is kept, in words."""
+    """Firmness of a limit, in words."""
     if limit.hard:
         return "hard"
     return f"price {limit.price:g}" if limit.gives_way is None else f"gives way, {limit.gives_way}"

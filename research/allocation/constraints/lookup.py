@@ -45,7 +45,7 @@ class Known:
 class Lookup:
     """Looks lines, columns and words up in what is known, and collects what is not there.
 
-    known  : on the day.
+    known  : data known on the day.
     faults : sentences, each with its place, what was found and how to mend it.
     needed : (n,) lines that may be held, whose numbers must be known.
     """
@@ -80,7 +80,7 @@ class Lookup:
         return inside.astype(float), ", ".join(said)
 
     def _on_other_days(self, column: str, word: str) -> bool:
-        """Is it a word that a column has, or may have, on another day?"""
+        """True if a column has, or may have, this word on another day."""
         if column not in self.known.dated:
             return False
         words = self.known.dated[column]
@@ -91,7 +91,7 @@ class Lookup:
         return self.by_name(key, dict.fromkeys(names, 1.0))
 
     def some(self, names: Iterable[str]) -> bool:
-        """May one of these lines be held today?"""
+        """True if one of these lines may be held today."""
         return any(name in self.known.assets for name in names)
 
     def by_name(self, key: str, values: Mapping[str, float]) -> Array:

@@ -1,4 +1,4 @@
-"""What constraints need to know of a day, taken from a past and a forecast."""
+"""The data of a day that constraints need, taken from a past and a forecast."""
 
 from dataclasses import replace
 
@@ -22,12 +22,12 @@ def known_on(
     covariance: Array | None = None,
     previous: Array | None = None,
 ) -> Known:
-    """What the constraints need to know at the close of `past`.
+    """The data that the constraints need at the close of `past`.
 
-    past        : of n lines.
-    constraints : whose columns and volumes are looked up.
+    past        : market of n lines up to the close.
+    constraints : constraints whose columns and volumes are looked up.
     lines       : (k,) columns of the lines that may be held.
-    window      : returns of which a CVaR is taken.
+    window      : number of returns in a CVaR.
     covariance  : (k, k) a year.
     previous    : (n,) target before, fraction of NAV.
     """
@@ -54,9 +54,9 @@ def known_on(
 def check_constraints(past: Past, constraints: Constraints) -> None:
     """Raise ConfigError for every line, column and word that the market does not have, and every fact that is missing.
 
-    past        : of n lines up to the last close. All of them may be named, and a word that a column had on any day;
-                  facts must be known of those that are listed, whether or not they have a window.
-    constraints : whose names are looked up.
+    past        : market of n lines up to the last close. All of them may be named, and a word that a column had on any
+                  day; facts must be known of those that are listed, whether or not they have a window.
+    constraints : constraints whose names are looked up.
     """
     listed = np.flatnonzero(past.listed[-1])
     k, n = len(listed), len(past.assets)

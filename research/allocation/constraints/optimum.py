@@ -26,13 +26,13 @@ INSIDE = 1e-9  # of the diagonal: so that what is left of the square stays conve
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """What makes weights the best.
+    """The objective of an allocation.
 
-    objective : minimised.
-    unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
-    sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
+    objective : objective to minimise.
+    unit      : unit of the objective, as it is reported: "volatility a year", "return a year", "Sharpe ratio".
+    sign      : 1 where the reported objective is minimised, -1 where its negative is.
     numerator : block -> (size): the aim is the largest numerator · x over the objective.
-    parts     : that the objective and the numerator need, beside those of the limits.
+    parts     : parts that the objective and the numerator need, beside those of the limits.
     unreached : limits that some weights keep -> why none of these has a numerator above zero; "" where some have.
     sharpened : limits, what may be exceeded, a solution -> the same solution to full accuracy; None for that of
                 the programme itself.
@@ -48,7 +48,7 @@ class Aim:
 
     @property
     def smaller(self) -> bool:
-        """Is a smaller value the better one?"""
+        """True if a smaller value is better."""
         return self.numerator is None and self.sign > 0.0
 
 
@@ -57,17 +57,17 @@ class Optimum:
     """The best weights (n,), and how they were found.
 
     weights : (n,) fraction of NAV; cash is the rest.
-    value   : of the aim, in its unit.
-    unit    : of the aim.
-    solver  : by name.
+    value   : value of the aim, in its unit.
+    unit    : unit of the aim.
+    solver  : name of the solver.
     status  : "optimal" or "optimal_inaccurate".
-    binding : limits that hold it back, with their shadow prices; none where limits gave way.
-    prices  : key of a limit -> what one more unit of room improves the aim by, for each limit of the day; of an
-              equation, what raising its value improves it by.
+    binding : limits that bind, with their shadow prices; none where limits gave way.
+    prices  : key of a limit -> gain of the aim per unit that it is widened, for each limit of the day; of an
+              equation, the gain from raising its value.
     failed  : solvers that were tried before.
-    notes   : what gave way, what does not apply, what was not proven.
-    smaller : is a smaller value the better one?
-    denominator : of a ratio, at the weights; 1 for another aim.
+    notes   : notes on limits that gave way or do not apply, and on what was not proven.
+    smaller : true if a smaller value is better.
+    denominator : denominator of a ratio, at the weights; 1 for another aim.
     """
 
     weights: Array
@@ -86,8 +86,8 @@ class Optimum:
 def optimum(limits: Limits, aim: Aim) -> Optimum:
     """The best weights within limits.
 
-    limits : of the day.
-    aim    : what is made the best.
+    limits : limits of the day.
+    aim    : objective that the weights make the best.
     Raises : NotSolvedError, with a smallest conflicting set and its smallest relaxation, where no weights keep the
              limits; where no solver finds any; and for a Sharpe ratio that no weights make positive.
     """
@@ -129,9 +129,9 @@ def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
 
 
 def elastic_of(limits: Limits) -> Elastic:
-    """Which limits may be exceeded: those with a price, and those that give way, by as much as they must.
+    """The limits that may be exceeded: those with a price, and those that give way, by as much as they must.
 
-    Raises : NotSolvedError where what does not give way conflicts.
+    Raises : NotSolvedError where the limits that do not give way conflict.
     """
     prices = {k: limit.price for k, limit in enumerate(limits.limits) if np.isfinite(limit.price)}
     if all(limit.gives_way is None for limit in limits.limits):
@@ -185,7 +185,7 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
-    """Of each limit, what one more unit of each of its rows improves the aim by, with the same lines held."""
+    """For each limit, the gain of the aim per unit that each of its rows is widened, with the same lines held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     held = held_in(limits, solved.x)
     return tuple(times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True))
@@ -199,7 +199,7 @@ def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
 
 
 def exceeded(limits: Limits, weights: Array) -> list[str]:
-    """What weights (n,) exceed, because it gave way or has a price, in sentences."""
+    """Limits that weights (n,) exceed, because a limit gave way or has a price, in sentences."""
     said = []
     for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
         if by > GIVES and not limit.hard:
@@ -214,10 +214,10 @@ def exceeded(limits: Limits, weights: Array) -> list[str]:
 
 
 def unproven(aim: Aim, value: float, gap: float) -> list[str]:
-    """By how much an aim may be better with other lines held, in a sentence; [] where it is proven the best.
+    """Possible improvement of the aim with other lines held, in a sentence; [] where it is proven the best.
 
-    value : of the programme; of a ratio, its inverse.
-    gap   : by which the value may be lower.
+    value : value of the programme; of a ratio, its inverse.
+    gap   : largest amount by which the value may be lower.
     """
     if gap <= 0.0:
         return []

@@ -1,4 +1,4 @@
-"""What a cone programme is asked, and what it answers: the objective, the limits that may be exceeded, the solution."""
+"""The inputs and results of a cone programme: the objective, the limits that may be exceeded, the solution."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from foundation.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What is minimised: linear · x + x' · curvature · x / 2 + |norm · x - centre| + the price of excesses.
+    """Objective to minimise: linear · x + x' · curvature · x / 2 + |norm · x - centre| + the price of excesses.
 
     linear    : block -> (size of the block).
     curvature : (m, m) positive semidefinite, over the first m of x, such as the weights; None for zero.
@@ -24,7 +24,7 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class Elastic:
-    """Which limits may be exceeded, at what price, and by how much together.
+    """Limits that may be exceeded, their prices, and the amounts they may exceed together.
 
     prices : place of a limit -> price of a unit of its excess.
     pools  : places of limits that share an allowance, with their allowance: the sum of excess over scale.
@@ -39,13 +39,13 @@ class Solved:
     """The best point of a cone programme.
 
     x      : (size,) weights and parts.
-    excess : place of a limit -> by how much it is exceeded.
-    value  : of the objective.
-    duals  : of each limit, what one more unit of each of its rows (k,) takes off the objective; of an equation, what
-             raising its value takes off.
-    solver : that found it.
+    excess : place of a limit -> its excess.
+    value  : value of the objective.
+    duals  : for each limit, the fall of the objective per unit that each of its rows (k,) is widened; of an equation,
+             the fall from raising its value.
+    solver : name of the solver.
     status : "optimal" or "optimal_inaccurate".
-    failed : solvers that were tried before, each with what it said.
+    failed : solvers that were tried before, each with its message.
     scale  : v = solution / scale, for a homogeneous programme; else 1.
     """
 

@@ -1,4 +1,4 @@
-"""Constraints of an allocation as a file names them: what the weights must keep, and how firmly.
+"""Constraints of an allocation as a file names them: the limits on the weights, and how firmly each is kept.
 
 Every constraint is hard, or has a `price`, or a place in the order in which constraints give way (`gives_way`). Weights
 are fractions of NAV, and cash is the rest. Which columns and lines there are is known on the day only: the builder
@@ -53,9 +53,9 @@ PRICE = "what a unit outside of it costs"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Firmness:
-    """How firmly a constraint is kept: always, unless it has a price or a place in the order of giving way.
+    """Firmness of a constraint: it is always kept, unless it has a price or a place in the order of giving way.
 
-    price     : what one unit outside of it costs, in the unit of the model's objective: return a year for a unit of
+    price     : cost of one unit outside of it, in the unit of the model's objective: return a year for a unit of
                 NAV where the model maximises return, volatility a year where it minimises volatility; of a ratio, in
                 the unit of its numerator, such as return a year for a Sharpe ratio. None for no price.
     gives_way : its place, from 1, in the order in which constraints give way where no weights keep all; the lowest
@@ -69,7 +69,7 @@ class Firmness:
     __pydantic_config__: ClassVar[dict[str, str]] = FORBID
 
     def __repr__(self) -> str:
-        """What is given: constraints have many settings, of which a file names few."""
+        """The settings that differ from their defaults: constraints have many, of which a file names few."""
         return given(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -88,7 +88,7 @@ class Firmness:
 
     @property
     def always(self) -> bool:
-        """Is it kept always?"""
+        """True if it is always kept."""
         return self.price is None and self.gives_way is None
 
 
@@ -141,10 +141,10 @@ class Group(Bounds):
 class Exposure(Bounds):
     """The weighted sum of a number that each line has: a beta, a loading on a factor, a score; cash has 0.
 
-    column : of the instruments, with a number for each line: a factor's loadings, an ESG score.
+    column : name of a column of the instruments with a number for each line: a factor's loadings, an ESG score.
     values : line -> number, instead; a line that is not named has 0.
     to     : line -> weight, instead: the beta to this portfolio, from the covariance of the day.
-    least, most : in the unit of that number.
+    least, most : bounds in the unit of that number.
     Raises : as Bounds, and ConfigError unless exactly one of `column`, `values` and `to` is given.
     """
 
@@ -198,7 +198,7 @@ class CVaRLimit(Most):
     """The mean loss in the worst 1 - level of the periods of the window (Rockafellar, Uryasev 2000).
 
     most  : fraction of NAV a period (a day, for daily returns); a loss is positive.
-    level : from 0 to 1, both excluded.
+    level : level from 0 to 1, both excluded.
     """
 
     level: float = 0.95
@@ -212,10 +212,10 @@ class CVaRLimit(Most):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Cardinality(Firmness):
-    """How many lines are held, and how large a line is at least if it is held.
+    """Number of lines held, and least size of a line that is held.
 
-    most    : lines held; None for any number.
-    least   : lines held, which needs `if_held`.
+    most    : largest number of lines held; None for any number.
+    least   : least number of lines held, which needs `if_held`.
     if_held : least weight of a line that is held, fraction of NAV; 0 for none.
     """
 
@@ -244,8 +244,8 @@ class Cardinality(Firmness):
 class Liquidity(Firmness):
     """A line is no larger than what can be sold in so many days at a share of its volume.
 
-    days          : in which a line can be sold.
-    nav           : of the portfolio, currency.
+    days          : number of days in which a line can be sold.
+    nav           : net asset value of the portfolio, currency.
     participation : share of the volume of a day that we may be, fraction.
     window        : sessions over which the value traded a day is averaged.
     """
@@ -278,7 +278,7 @@ class Exclusions(Firmness):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Constraints:
-    """What the weights of an allocation must keep: all constraints under `constraints:` of an allocation in a file.
+    """The constraints on the weights of an allocation: everything under `constraints:` of an allocation in a file.
 
     net            : the sum of the weights; 1 by default, so that nothing is left in cash.
     gross          : the sum of their absolute values. Without it there are no short lines and no leverage, whatever
@@ -291,8 +291,8 @@ class Constraints:
     cardinality    : number of lines, and least weight of a line that is held.
     turnover       : the larger of what is bought and sold against the previous target; none on the first day.
     volatility     : standard deviation a year.
-    tracking_error : to a benchmark, a year.
-    cvar           : of the window's returns, a period.
+    tracking_error : tracking error to a benchmark, a year.
+    cvar           : CVaR of the window's returns, a period.
     liquidity      : days of volume.
     exclude        : lines that are not held.
     Raises         : ConfigError for short bounds or a net above 1 without `gross`, and for `gross` with `if_held`.
@@ -327,7 +327,7 @@ class Constraints:
             )
 
     def __repr__(self) -> str:
-        """What is given."""
+        """The settings that differ from their defaults."""
         return given(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -335,12 +335,12 @@ class Constraints:
         return reduced(self)
 
     def __hash__(self) -> int:
-        """By the names that it holds: equal constraints have equal ones."""
+        """The hash of the names that it holds: equal constraints have equal ones."""
         return hash((*sorted(self.lines), *sorted(self.groups), *sorted(self.exposures)))
 
     @property
     def shorts(self) -> bool:
-        """May a line be short?"""
+        """True if a line may be short."""
         return self.gross is not None
 
     def _check_units(self) -> None:

@@ -17,12 +17,12 @@ def risk_limit(
 ) -> Limit:  # fmt: skip
     """A limit |root · (weights - centre)| <= most, a year.
 
-    key    : where it stands.
-    words  : what it says.
+    key    : place of the limit in the file.
+    words  : text of the limit.
     root   : (r, n) with root' root = covariance a year.
     centre : (n,) weights of the benchmark; zeros for none.
     most   : fraction a year.
-    mend   : how to widen it.
+    mend   : change that widens it.
     firm   : its price, or its place in the order of giving way.
     """
     scale = float(np.sqrt((root**2).sum(axis=0)).max(initial=0.0)) or 1.0

@@ -1,4 +1,4 @@
-"""How many clusters a tree has: two criteria of the field, each as its library computes it.
+"""The number of clusters of a tree: two criteria of the field, each as its library computes it.
 
 - gap: the number k with the largest second difference W(k) + W(k + 2) - 2 W(k + 1), for k up to max(8, sqrt(n)) - 1; W
   is the sum over clusters of the mean distance between two of their lines (skfolio, after Yue, Wang, Wei 2009, who

@@ -1,4 +1,4 @@
-"""How far lines are from each other, by name, from a window of their returns.
+"""Distances between lines, by name, from a window of their returns.
 
 - correlation: sqrt((1 - rho) / 2) of the correlation rho (López de Prado 2016), 0 to 1.
 - columns: the Euclidean distance between the columns of that matrix (the paper's own choice).
@@ -23,11 +23,11 @@ DECIMALS = 12
 def distances(name: Distance, returns: Array, cov: Array, columns: Rows, by_variance: bool) -> tuple[Rows, Array]:
     """The columns (k,) as they stand or from the least variance on, and the distances (k, k) between them.
 
-    name        : of the distance; correlations are those of `cov`.
+    name        : name of the distance; correlations are those of `cov`.
     returns     : (T, k) simple returns; not used by correlations.
     cov         : (k, k) covariance of returns.
     columns     : (k,) columns of both.
-    by_variance : sort them; what ties stays as it stands.
+    by_variance : true to sort them; columns with equal variances keep their order.
     """
     from research.allocation.hierarchical.leaf_order import correlation_distances
 
@@ -71,7 +71,7 @@ def distance_correlations(returns: Array) -> Array:
 def variation_of_information(returns: Array, bins: int) -> Array:
     """(k, k) variation of information of each two columns of returns (T, k), over their joint entropy, 0 to 1.
 
-    bins : of equal width, from the least to the largest return of each column.
+    bins : number of bins of equal width, from the least to the largest return of each column.
     """
     edges = np.linspace(returns.min(axis=0), returns.max(axis=0), bins + 1)
     k = returns.shape[1]
@@ -86,7 +86,7 @@ def variation_of_information(returns: Array, bins: int) -> Array:
 
 
 def bins_of(sessions: int) -> int:
-    """How many bins to count so many returns in.
+    """Number of bins for a histogram of so many returns.
 
     Source : Hacine-Gharbi, Ravier, Harba, Mohamadi (2012), Low Bias Histogram-Based Estimation of Mutual Information
              for Feature Selection, equation for one variable.

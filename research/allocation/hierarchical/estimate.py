@@ -1,4 +1,4 @@
-"""What a hierarchical allocation knows on one date: returns, covariance and tree."""
+"""The estimate of a hierarchical allocation on one date: returns, covariance and tree."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ class Estimate:
     lines   : (k,) columns of the market.
     returns : (T, k) simple returns of the window.
     cov     : (k, k).
-    tree    : in force.
+    tree    : tree in force.
     grown   : row of the market on which it was grown.
     """
 
@@ -37,12 +37,12 @@ class Estimate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the k lines."""
+        """Names of the k lines."""
         return tuple(self.past.assets[line] for line in self.lines)
 
 
 def estimated(settings: Hierarchical, past: Past) -> Estimate:
-    """What an allocation with these settings knows on the last day of the past."""
+    """The estimate of an allocation with these settings on the last day of the past."""
     returns, lines = complete_returns(past, settings.window)
     cov = covariance(settings.covariance, returns, settings.half_life)
     # Least variance first, names where that ties: not a bit depends on the order of the columns.

@@ -44,14 +44,14 @@ NONE = Constraints()
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
-    """Why a hierarchical allocation holds what it holds: what a dendrogram and its tables are drawn from.
+    """The reasons of a hierarchical allocation's weights: the data of a dendrogram and its tables.
 
     assets      : k names of the lines with a complete window, from left to right: the quasi-diagonal order.
-    date        : the last one seen.
+    date        : last date seen.
     clustered   : the date on which the tree was grown.
-    tree        : that was grown; its leaf i is `leaf_names[i]`.
+    tree        : tree of that date; its leaf i is `leaf_names[i]`.
     leaf_names  : k names.
-    correlation : (k, k) in quasi-diagonal order.
+    correlation : (k, k) correlations in quasi-diagonal order.
     cluster     : (k,) number of the cluster of each asset, from 1 on the left.
     weights     : (k,) fraction of NAV.
     unbounded   : (k,) before they were brought within the constraints.
@@ -94,7 +94,7 @@ class Hierarchy:
 
 @dataclass(frozen=True, repr=False)
 class Model(Hierarchical):
-    """A hierarchical allocation: it says how an estimate is weighed, and the rest is the same for all."""
+    """A hierarchical allocation: (k,) weights before they were brought within the constraints."""
 
     @property
     def shown_clusters(self) -> Clusters:

@@ -1,4 +1,4 @@
-"""On which days lines are clustered, and what a new clustering remembers of those before.
+"""The days on which lines are clustered, and the weight of earlier distances in a new clustering.
 
 Weights may be computed more often than lines are clustered: `recluster="quarter"` keeps the tree of the last quarter's
 last session, in which every line of today must have had a complete window. Where one had not, today's tree is grown
@@ -84,7 +84,7 @@ def _window(settings: Hierarchical, past: Past, lines: Rows, row: int) -> Array:
 
 
 def _complete(settings: Hierarchical, past: Past, lines: Rows, row: int) -> bool:
-    """Had all lines a complete window then, in which their returns vary?"""
+    """True if all lines had a complete window on that row, in which their returns vary."""
     from research.forecast.window import ranges
 
     first = row - settings.window

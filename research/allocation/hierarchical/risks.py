@@ -42,11 +42,11 @@ MEASURES: dict[str, Callable[[Array], Array]] = {  # of returns (T, m) to (m,)
 def risks(name: Risk, returns: Array, cov: Array, weights: Array, names: tuple[str, ...]) -> Array:
     """(m,) risk of each of some portfolios.
 
-    name    : of the measure.
+    name    : name of the measure.
     returns : (T, k) simple returns, of the same lines as
-    cov     : (k, k), which variance and standard deviation are taken from.
+    cov     : (k, k) covariance, which gives variance and standard deviation.
     weights : (k, m) fraction of each portfolio.
-    names   : of the k lines, for messages.
+    names   : names of the k lines, for messages.
     Raises  : DataError for a risk that is not positive, which nothing can be divided by.
     """
     if name == "equal":

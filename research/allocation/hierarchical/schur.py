@@ -30,7 +30,7 @@ NEAR = 1e-3  # of the gamma at which the variance is least
 class Schur(Model):
     """Schur complementary allocation.
 
-    gamma  : how much of the covariance between halves counts, 0 (HRP) to 1; less is taken where more would add
+    gamma  : fraction of the covariance between halves that counts, 0 (HRP) to 1; less is taken where more would add
              variance.
     Others : as of `Hierarchical`; skfolio's linkage is Ward's.
     Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary,
@@ -58,7 +58,7 @@ class Schur(Model):
 def schur_weights(cov: Array, order: Rows, gamma: float) -> tuple[Array, float]:
     """Weights (k,), positive with sum one, and the gamma that was taken: the first at which the variance stops falling.
 
-    cov   : (k, k), with an inverse.
+    cov   : (k, k) covariance, with an inverse.
     order : (k,) columns in quasi-diagonal order.
     gamma : 0 to 1, the most to take.
     """

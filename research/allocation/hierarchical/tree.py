@@ -18,7 +18,7 @@ class Tree:
     apart    : (k, k) distances of the leaves, by number.
     children : (k - 1, 2) the two children of each node, which have smaller numbers; nodes are in order of height.
     leaves   : (k,) leaves from left to right.
-    linkage  : that it was grown by.
+    linkage  : linkage that the tree was grown by.
     optimal  : whether neighbours are near each other; else leaves stand as the linkage numbers them.
     """
 

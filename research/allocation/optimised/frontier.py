@@ -59,10 +59,10 @@ class Frontier:
 def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Frontier:
     """The least volatility at each of evenly spaced means, under limits.
 
-    limits : of the day, over n lines.
+    limits : limits of the day, over n lines.
     mean   : (n,) a year.
     root   : (r, n) with root' root = covariance a year.
-    points : at least 2.
+    points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
     Source : Markowitz (1952), Portfolio Selection. One programme is made, and only the bound of its return changes.
     """

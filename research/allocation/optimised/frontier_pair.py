@@ -1,4 +1,4 @@
-"""What the limits of an allocation cost: its frontier with them and without, and where its weights stand."""
+"""The cost of an allocation's limits: its frontier with and without them, and the position of its weights."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class FrontierPair:
     limited   : under all constraints.
     unlimited : under the limits of the net and gross weight alone.
     weights   : (n,) the best under all constraints, fraction of NAV.
-    mean      : (n,) of each line, by the forecast.
+    mean      : (n,) mean of each line, by the forecast.
     root      : (r, n) with root' root = covariance.
     """
 
@@ -36,7 +36,7 @@ class FrontierPair:
 
     @property
     def given_up(self) -> float:
-        """By how much the mean would be higher without the limits, at the volatility of the weights.
+        """The gain of the mean without the limits, at the volatility of the weights.
 
         NaN where the frontier without limits has no point of that volatility.
         """
@@ -50,9 +50,9 @@ def frontier_pair(
 ) -> FrontierPair:
     """The frontiers of an allocation with its limits and without, at the close of `past`.
 
-    allocation : of the objective whose weights are shown.
-    past       : of N lines, n of which have a complete window.
-    points     : of the frontier with limits, at least 2.
+    allocation : allocation with the objective whose weights are shown.
+    past       : market of N lines, n of which have a complete window.
+    points     : number of points of the frontier with limits, at least 2.
     previous   : (N,) target before, against which a turnover is limited; None for none.
     Raises     : as the allocation does.
     """

@@ -36,8 +36,9 @@ class MeanVariance(OnForecast):
                     largest mean with a volatility of at most `goal`; "robust_utility", the utility of the worst mean
                     of an ellipsoid round the forecast that holds the mean with `confidence`.
     goal          : fraction a year, of a volatility above 0; None where the objective has none.
-    risk_aversion : of the variance a year.
-    confidence    : of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one over `window`.
+    risk_aversion : aversion to the variance a year.
+    confidence    : confidence of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one
+                    over `window`.
     Others        : as of `OnForecast`.
     Raises        : as `OnForecast`; NotSolvedError for "maximum_sharpe" where no weights earn more than cash.
     Source        : Markowitz (1952), Portfolio Selection; for "robust_utility" Tütüncü, Koenig (2004), Robust Asset
@@ -85,7 +86,7 @@ class MeanVariance(OnForecast):
 
     @property
     def limited(self) -> bool:
-        """Is anything else limited?"""
+        """True if it has other limits than those of `unlimited`."""
         return self.asked != self.unlimited.asked
 
     def best(self, limits: Limits, moments: Moments, cash: float) -> Optimum:

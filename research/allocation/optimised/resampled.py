@@ -30,8 +30,8 @@ class Resampled(Wrapper, Following):
     samples are solved under the limits of the day; since these are convex, the mean of the weights keeps them too.
 
     allocation : a MeanVariance without a limit of the number of lines, whose means would have many.
-    draws      : samples.
-    seed       : of the draws; the same on each date.
+    draws      : number of samples.
+    seed       : seed of the draws; the same on each date.
     Raises     : ConfigError for settings outside these; NotSolvedError where no sample has a solution.
     Source     : Michaud (1998), Efficient Asset Management, chapter 6.
     """
@@ -64,7 +64,7 @@ class Resampled(Wrapper, Following):
 
     @property
     def follows(self) -> bool:
-        """Does a target depend on the one before it?"""
+        """True if a target depends on the one before it."""
         return self.held.follows
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
@@ -105,11 +105,11 @@ def _solved(found: Sequence[Optimum]) -> tuple[str, str, str]:
 def samples(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:
     """Moments a year of samples of a normal law, which do not depend on the order of the lines.
 
-    moments          : a year, of k lines.
-    window           : returns of a sample.
+    moments          : moments a year, of k lines.
+    window           : number of returns of a sample.
     periods_per_year : returns a year.
-    draws            : samples.
-    seed             : of the draws.
+    draws            : number of samples.
+    seed             : seed of the draws.
     """
     order = np.argsort(np.array(moments.assets))
     back = np.argsort(order)

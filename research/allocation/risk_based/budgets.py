@@ -1,4 +1,4 @@
-"""Budgets of risk by line: which lines share it, and in what proportions."""
+"""Budgets of risk by line: the lines that share it, and their proportions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -48,7 +48,7 @@ def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Arr
     """(n,) shares of the risk that sum to one over the lines that may be held, and limits that hold no others.
 
     budgets : share of the risk by line; what is left is shared equally by lines that are not named.
-    limits  : of the day.
+    limits  : limits of the day.
     absent  : names of the market's other lines, which are not known today; others share their risk in proportion.
     """
     by_name, n = dict(budgets), len(limits.assets)

@@ -69,13 +69,13 @@ def best_z(losses: Array, level: float) -> float:
 
 
 def sharpened_evar(returns: Array, level: float, limits: Limits, elastic: Elastic, solved: Solved) -> Solved:
-    """The weights of least EVaR to full accuracy; those that are given where a step does not improve them.
+    """The weights of least EVaR to full accuracy; the given weights where a step does not improve them.
 
-    returns : (T, n) of the window, a period.
-    level   : of EVaR, from 0 to 1.
-    limits  : over the n lines.
-    elastic : which of them may be exceeded.
-    solved  : by the exponential cone.
+    returns : (T, n) returns of the window, a period.
+    level   : level of EVaR, from 0 to 1.
+    limits  : limits over the n lines.
+    elastic : limits that may be exceeded.
+    solved  : solution by the exponential cone.
     """
     n, whole, at = returns.shape[1], of_held(limits, solved), solved
     for _ in range(STEPS):

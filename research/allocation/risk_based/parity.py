@@ -34,10 +34,10 @@ STEPS, NEAR = 5, 1e-5  # of Newton; a step of less, over the largest weight, lea
 def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     """The weights of least risk for the geometric mean of weights over budgets.
 
-    limits  : over n lines.
+    limits  : limits over n lines.
     budgets : (n,) shares of the risk that sum to one; zero for lines that are not held.
     risk    : a norm of the weights, or linear in a part.
-    unit    : of the ratio of this mean to the risk.
+    unit    : unit of the ratio of this mean to the risk.
     Raises  : NotSolvedError where no weights keep the limits, where none of these hold every line with a budget, and
               where some have no risk.
     """
@@ -95,9 +95,9 @@ def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
 
 
 def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, list[str]]:
-    """How large the smallest of rows (n, n) times the weights can be within the limits, and the lines where it is.
+    """The largest value of the smallest of rows (n, n) times the weights within the limits, and the lines where it is.
 
-    limits : over n lines.
+    limits : limits over n lines.
     rows   : one a line.
     among  : (n,) lines whose rows count.
     Returns : inf, and no lines, where no weights keep the limits.

@@ -29,9 +29,9 @@ class RelaxedRiskParity(OnForecast):
     meet their budgets; a goal of return, or a constraint, moves the weights from there as little as this measures.
 
     goal    : least mean return a year, by the forecast; None for none.
-    penalty : of variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of the
-              paper times the number of lines.
-    forecast    : of means and covariances.
+    penalty : penalty on variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of
+              the paper times the number of lines.
+    forecast    : forecast of means and covariances.
     budgets : share of the variance by line, see RiskParity.
     Others  : as of `OnForecast`.
     Raises  : as `OnForecast`; ConfigError for a limit of the number of lines; NotSolvedError where no weights within
@@ -70,11 +70,11 @@ class RelaxedRiskParity(OnForecast):
 def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets: Array, penalty: float) -> Optimum:
     """The weights of least psi - gamma, see RelaxedRiskParity.
 
-    limits     : over n lines.
+    limits     : limits over n lines.
     covariance : (n, n) a year.
     root       : (n, n) with root' root = covariance.
     budgets    : (n,) shares of the variance that sum to one; zero for lines that are not held.
-    penalty    : of variances without correlations.
+    penalty    : penalty on variances without correlations.
     """
     alone = np.diag(np.sqrt(penalty * np.diag(covariance)))
     norm = {WEIGHTS: np.vstack([root, alone]) if penalty else root}

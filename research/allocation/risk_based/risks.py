@@ -29,9 +29,9 @@ RISK_TAIL, DRAWDOWN, LARGEST, BELOW = "risk tail", "drawdown", "largest", "below
 class Risk:
     """A risk as a programme states it.
 
-    parts     : that it needs.
-    objective : over them.
-    unit      : as it is said.
+    parts     : parts that it needs.
+    objective : objective over the parts.
+    unit      : unit as it is reported.
     sharpened : as of `Aim`.
     """
 
@@ -59,8 +59,8 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
               cdar            mean drawdown of the worst 1 - level of the periods (Chekhlov, Uryasev, Zabarankin 2005);
               max_drawdown    the largest drawdown;
               semi_deviation  root of the mean square below the mean, ddof 1, a year (Markowitz 1959).
-    returns : (T, n) of the window, a period.
-    level   : of the first three, from 0 to 1.
+    returns : (T, n) returns of the window, a period.
+    level   : level of the first three, from 0 to 1.
     periods_per_year : returns a year.
     """
     if name == "cvar":

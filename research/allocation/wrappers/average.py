@@ -66,7 +66,7 @@ class Shrunk(Wrapper):
     """Another allocation's target, moved towards `EqualWeights`: 1/n for each of n lines, unlisted ones spread.
 
     allocation : the portfolio.
-    share      : of the equal weights, 0 to 1: 0 leaves the target as it is.
+    share      : share of the equal weights, 0 to 1: 0 leaves the target as it is.
     schedule   : "day", "week", "month", "quarter" or "year".
     Raises     : ConfigError for settings outside these.
     Source     : Tu, Zhou (2011), Markowitz Meets Talmud, Journal of Financial Economics 99(1), with a given share; why

@@ -94,9 +94,9 @@ class CappedTurnover(Wrapper):
 def _followed(owner: "Smoothed | CappedTurnover", past: Past, step: Callable[[Array, Array], Array]) -> Answer:
     """The answer today of a target that follows its own.
 
-    owner  : what is held, and when it is asked.
-    past   : up to today.
-    step   : of the target before (n,), what has left spread over its class, and the portfolio's (n,): the target now.
+    owner  : allocation whose target is followed, and its schedule.
+    past   : market up to today.
+    step   : target before (n,), with exited lines spread over their class, and the portfolio's (n,) -> the new target.
     Raises : NotSolvedError where the portfolio has no solution today, and had none before.
     """
 

@@ -1,4 +1,4 @@
-"""How far a forecast may be trusted, by days that it has not seen: without skill, not at all."""
+"""The trust in a forecast, measured on days that it has not seen: zero without skill."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ LONG = 3  # horizons of a block, where there are days enough
 
 @dataclass(frozen=True)
 class Skill:
-    """Of forecasts of excess returns, on days that neither trained nor stopped the trees.
+    """Skill of forecasts of excess returns, on days that neither trained nor stopped the trees.
 
     rank_ic : mean over days of the rank correlation of forecasts and outcomes; 0 where no day has one.
-    slope   : of outcomes on forecasts.
-    t       : of their products, over blocks of days that share no return.
+    slope   : slope of outcomes on forecasts.
+    t       : t statistic of their products, over blocks of days that share no return.
     blocks  : number of these.
     trust   : share of the forecast that is used, from 0 to 1.
     """
@@ -40,8 +40,8 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     Subset Regression Using the Nonnegative Garrote, Technometrics 37, with one regressor.
 
     rows     : (N,) row of the market of each sample, not decreasing.
-    forecast : (N,) of the excess return.
-    excess   : (N,) what came, less the mean of its day.
+    forecast : (N,) forecast of the excess return.
+    excess   : (N,) realised return, less the mean of its day.
     horizon  : sessions of an outcome.
     """
     from scipy.special import stdtrit  # slow to import, as what else needs scipy here

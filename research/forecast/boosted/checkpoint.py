@@ -45,8 +45,8 @@ def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
 def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
     """Trained trees from a file, for a market on which they were trained.
 
-    path   : of the file.
-    past   : of that market, on the last date of their fit or later.
+    path   : path of the file.
+    past   : past of that market, on the last date of their fit or later.
     Raises : DataError for a file that is none, is damaged, or is of another version of the library, and for trees that
              were trained on other features or other data; OSError where it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What a line looked like at a close: the numbers from which a model forecasts its return.
+"""The features of a line at a close: the numbers from which a model forecasts its return.
 
 Windows are sessions of a daily market. A number is NaN where it is not known: where the line was not listed before its
 whole window, or a volume, a bar, a quote or a fact is missing in it. Each is made from the rows of its own window, so
@@ -56,7 +56,7 @@ def features(past: Past, rows: Rows) -> Features:
     month_sine, _cosine    of the calendar month of the day.
     cash_rate_21           return of cash in the last month;  cash_change_63 : it less what it was a quarter before.
 
-    past   : what is known.
+    past   : market up to the last close.
     rows   : (D,) days asked, increasing, none after the past.
     Raises : DataError for a number that is infinite, with its line and day.
     """
@@ -134,7 +134,7 @@ class _History:
 
 
 def _prices(h: _History) -> dict[str, Array]:
-    """What returns alone tell."""
+    """Features from returns alone."""
     fall = np.minimum(h.returns, 0.0)
     return {
         "reversal_5": -h.change(WEEK),
@@ -162,7 +162,7 @@ def _skewness(h: _History) -> Array:
 
 
 def _extras(h: _History) -> dict[str, Array]:
-    """What volumes, bars and dividends tell, where the market has them. A day of halt has none of them."""
+    """Features from volumes, bars and dividends, where the market has them. A day of halt has none of them."""
     found = {}
     if h.volumes is not None:
         traded = np.where(h.tradable, h.volumes * h.prices, 0.0)
@@ -182,7 +182,7 @@ def _facts(h: _History) -> dict[str, Array]:
 
 
 def _common(h: _History) -> dict[str, Array]:
-    """What all lines share on a day: (S,) each."""
+    """Features that all lines share on a day: (S,) each."""
     rate = h.cash_index / _before(h.cash_index, MONTH) - 1.0
     return {
         "month_sine": SINE[h.months],

@@ -16,15 +16,15 @@ BINS = 63  # values that a feature is divided into
 
 @dataclass(frozen=True)
 class Growth:
-    """How trees are grown.
+    """Settings for growing trees.
 
-    rounds           : most trees.
+    rounds           : largest number of trees.
     learning_rate    : share of each tree.
-    leaves           : most leaves of a tree.
-    min_data_in_leaf : fewest samples of a leaf.
+    leaves           : largest number of leaves of a tree.
+    min_data_in_leaf : least number of samples of a leaf.
     l2               : penalty on squared leaves, in samples.
     feature_fraction : share of the features that a tree may use, drawn anew for each.
-    seed             : of that draw.
+    seed             : seed of that draw.
     monotone         : (f,) 1 where the forecast may not fall as the feature rises, -1 where it may not rise, else 0.
     """
 
@@ -42,7 +42,7 @@ def train(library: Library, growth: Growth, fit: tuple[Array, Array], stop: tupl
     """Trees as text, as many as have the least squared error on the days that stop the training.
 
     library : "lightgbm" or "xgboost".
-    growth  : how they are grown.
+    growth  : settings for growing the trees.
     fit     : features (N, f) and outcomes (N,) to train on.
     stop    : features (M, f) and outcomes (M,) of later days.
     """

@@ -34,7 +34,7 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees that forecast which lines return more than others, from what all of them looked like.
+    """Trees that rank lines by their expected return, from the features of all of them.
 
     Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
     the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
@@ -57,7 +57,7 @@ class Boosted:
     holdout          : most sessions of each of the two parts held back; fewer where these are a quarter of the past.
     embargo          : sessions between the last outcome of a part and the first day of the next.
     calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
-    seed             : of the features that a tree may use.
+    seed             : seed of the draw of features that a tree may use.
     Raises           : ConfigError for settings outside these, and a window or holdout too short for the horizon; when
                        fitted, ConfigError for a monotone feature that the market does not have, DataError for too few
                        returns and for a feature that is infinite.
@@ -142,7 +142,7 @@ class Boosted:
                 raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
 
     def growth(self, names: tuple[str, ...]) -> Growth:
-        """How trees are grown on these features."""
+        """Settings for growing trees on these features."""
         signs = dict(self.monotone)
         return Growth(
             rounds=self.rounds,
@@ -160,11 +160,11 @@ class Boosted:
 class FittedBoosted:
     """Trees as they were trained.
 
-    settings    : how.
+    settings    : settings of the trees.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
     mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
-    skill       : on the days that judged the trees.
+    skill       : skill on the days that judged the trees.
     fingerprint : sha256 of what they were trained and judged on.
     text        : the trees, as their library writes them.
     """
@@ -209,7 +209,7 @@ class FittedBoosted:
         return pd.Series(self._base(today), index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
-        """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
+        """Contribution of each feature to the expected return of each line, less that to the mean line, fraction.
 
         A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
@@ -225,7 +225,7 @@ class FittedBoosted:
         return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
-        """By line, what is expected of it and which features say so. Raises as `predict`."""
+        """The expected return of each line, and the features that explain it, in words. Raises as `predict`."""
         shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
         return {
             line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)
@@ -237,7 +237,7 @@ class FittedBoosted:
         return today.cash + today.deviation * self.mean
 
     def _today(self, past: Past) -> "_Today":
-        """What a forecast is made from; raises as `predict`."""
+        """The inputs of a forecast; raises as `predict`."""
         refuse_earlier("the trees were", self.seen, past)
         returns, lines = complete_returns(past, YEAR)
         found, horizon = features(past, np.array([past.t])), self.settings.horizon
@@ -261,13 +261,13 @@ class FittedBoosted:
 
 @dataclass(frozen=True, eq=False)
 class _Today:
-    """What is known of k lines at the last close.
+    """Inputs of a forecast for k lines at the last close.
 
-    assets    : k names.
-    returns   : (252, k) of the last year.
+    assets    : names of the k lines.
+    returns   : (252, k) returns of the last year.
     numbers   : (k, f) features.
     deviation : (k,) standard deviation of the return over the horizon.
-    cash      : its return over the horizon at the rate of the last month.
+    cash      : return of cash over the horizon at the rate of the last month.
     """
 
     assets: tuple[str, ...]

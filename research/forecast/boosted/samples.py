@@ -1,4 +1,4 @@
-"""What a model learns from: numbers of lines on days of the past, and what the lines returned after them."""
+"""The samples that a model is trained on: features of lines on days of the past, and the returns after them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def samples(past: Past, step: int, horizon: int) -> Samples:
     """Every `step`-th day of the past whose outcome is known, of the lines that were listed a year before it.
 
     The days are multiples of `step` from the market's first: a later past has the same ones, and more.
-    past    : what is known.
+    past    : market up to the last close.
     step    : sessions from one day to the next.
     horizon : sessions of an outcome.
     Raises  : DataError where there is none, and for a feature that is infinite.

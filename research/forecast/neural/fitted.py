@@ -32,14 +32,14 @@ FIX = "Train the network anew."
 class FittedNetwork:
     """A network with its weights, for the lines that it was trained on.
 
-    settings    : of the network.
+    settings    : settings of the network.
     seen        : the last date of its training and validation.
-    lines       : those that it knows, in order.
+    lines       : lines that it knows, in order.
     scales      : {covariate: (mean, deviation)} by which its inputs are scaled.
-    weights     : by name.
-    losses      : of validation after each epoch: mean pinball loss over the deviation of each line's history.
+    weights     : weights by name.
+    losses      : validation loss after each epoch: mean pinball loss over the deviation of each line's history.
     parameters  : number of weights that were learned.
-    fingerprint : of the series that it was trained on.
+    fingerprint : fingerprint of the series that it was trained on.
     """
 
     settings: NetworkSettings
@@ -83,10 +83,10 @@ class FittedNetwork:
         return pd.DataFrame(values, rows, pd.Index(self.settings.levels, name="level"))
 
     def importance(self, past: Past) -> pd.DataFrame:
-        """How much of each variable a temporal fusion transformer used today: role, variable, share of its role.
+        """The variables that a temporal fusion transformer used today: role, variable, share of its role.
 
-        The roles: "history", what is read of it; "ahead", what is known of the steps to come; "line".
-        Raises : ConfigError for another architecture, which does not say.
+        The roles: "history", its history; "ahead", variables known of the steps to come; "line".
+        Raises : ConfigError for another architecture, which gives no shares.
         """
         shares, _ = self._explained(past)
         rows = [(role, name, share) for role, of in shares.items() for name, share in of.items()]

@@ -121,7 +121,7 @@ def quantiles(network: nn.Module, inputs: Inputs) -> torch.Tensor:
 
 
 def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]], Array]:
-    """What a temporal fusion transformer used for these samples.
+    """The variables and the attention that a temporal fusion transformer used for these samples.
 
     Returns : {"line" | "history" | "ahead": {variable: share}}; and (history,) the share of attention that the first
               step's forecast gives each step of the history.

@@ -26,13 +26,13 @@ class NetworkSettings:
     steps         : steps that are forecast.
     hidden        : units of a layer of "tft" and "nhits".
     dropout       : share of the units that are left out in training, in [0, 1).
-    levels        : of the quantiles, rising, in pairs round 0.5 and with it.
+    levels        : levels of the quantiles, rising, in pairs round 0.5 and with it.
     facts         : names of numeric facts of the market by date that are read too.
     epochs        : passes over the past, at most.
     patience      : epochs without a better one after which training ends.
     batch         : samples of a step of the optimiser (Adam).
-    learning_rate : of Adam.
-    seed          : of weights, order and dropout.
+    learning_rate : learning rate of Adam.
+    seed          : seed of weights, order and dropout.
     window        : returns that the first fit needs.
     device        : "auto" takes a GPU where there is one; only "cpu" forecasts to the bit the same on each machine.
     Raises        : ConfigError for a value out of its range.

@@ -25,10 +25,10 @@ STATE = ("exp_avg", "exp_avg_sq", "step")  # of Adam, for each weight
 
 @dataclass(frozen=True)
 class Learned:
-    """What training ended with.
+    """The result of training.
 
-    weights    : by name, of the epoch with the least loss of validation.
-    losses     : that loss after each epoch, mean pinball loss over the deviation of each line's history.
+    weights    : weights by name, of the epoch with the least loss of validation.
+    losses     : validation loss after each epoch, mean pinball loss over the deviation of each line's history.
     parameters : number of weights.
     """
 
@@ -53,7 +53,7 @@ def train(
     network : as drawn; it is changed.
     learn   : samples to learn from.
     judge   : samples of validation.
-    kept    : where each epoch is kept, and gone on from.
+    kept    : place where each epoch is saved, and resumed from.
     Raises  : DataError where the loss becomes no number.
     """
     device = device_of(settings)
@@ -82,7 +82,7 @@ def _finite(loss: float, settings: NetworkSettings) -> float:
 
 
 def over(losses: list[float], settings: NetworkSettings) -> bool:
-    """Is training over after epochs with these losses?"""
+    """True if training ends after epochs with these losses."""
     since = len(losses) - int(np.argmin(losses)) - 1 if losses else 0
     return len(losses) >= settings.epochs or since >= settings.patience
 

@@ -36,7 +36,7 @@ class ChangePoints(OfLine):
     """Change points of the logarithm of a line's absolute returns, by penalised least squares (ruptures, PELT).
 
     line     : the line of the returns.
-    penalty  : of a change, in units of the variance of a day times the logarithm of the number of days.
+    penalty  : penalty on a change, in units of the variance of a day times the logarithm of the number of days.
     shortest : days between two changes, and from a change to its detection, at least.
     lookback : days that are searched.
     schedule : days on which they are searched for.

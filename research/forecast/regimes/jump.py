@@ -49,10 +49,10 @@ class JumpModel(RegimeModel):
 
     line     : the line of the returns.
     states   : number of regimes, 2 to 6.
-    penalty  : of a change of state, in units of the objective: features have variance one in the fit. 0 clusters each
-               day by itself.
-    schedule : when they are fitted anew, as `Refitted` has it.
-    seed     : of the starts of the search.
+    penalty  : penalty on a change of state, in units of the objective: features have variance one in the fit. 0
+               clusters each day by itself.
+    schedule : schedule on which they are fitted again, as `Refitted` has it.
+    seed     : seed of the starts of the search.
     Raises   : ConfigError for a setting out of range.
     Source   : Nystrup, Lindström and Madsen (2020), Learning hidden Markov models with persistent states by penalizing
                jumps, Expert Systems with Applications 150; Shu, Yu and Mulvey (2024) for features and penalty.
@@ -107,11 +107,11 @@ class JumpRegimes:
     """A fitted jump model.
 
     line         : the line of the returns.
-    centres      : (k, 3) of the states, in scaled features, the calmest first.
-    mean, spread : (3,) by which features are scaled, of the days of the fit.
-    penalty      : of a change of state.
+    centres      : (k, 3) centres of the states, in scaled features, the calmest first.
+    mean, spread : (3,) mean and deviation by which features are scaled, over the days of the fit.
+    penalty      : penalty on a change of state.
     seen         : the last date of the fit.
-    names        : (k,) of the states.
+    names        : (k,) names of the states.
     """
 
     line: str
@@ -145,8 +145,8 @@ def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[
 
     features : (T, f) scaled.
     states   : k.
-    penalty  : of a change of state.
-    seed     : of the starts.
+    penalty  : penalty on a change of state.
+    seed     : seed of the starts.
     """
     from sklearn.cluster import kmeans_plusplus
 

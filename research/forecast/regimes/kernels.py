@@ -22,7 +22,7 @@ def running_mean(values: Array, half_life: float) -> Array:
 def ranks_so_far(values: Array, lookback: int) -> Array:
     """(T,) share of the last `lookback` values up to each day that are below that day's, half of its equals counted.
 
-    values : (T,) in any unit.
+    values : (T,) values in any unit.
 
     >>> ranks_so_far(np.array([1.0, 3.0, 2.0]), lookback=3).tolist()
     [0.5, 0.75, 0.5]

@@ -31,11 +31,11 @@ class MarkovRegimes(OfLine):
     """Normal returns in each of k regimes, and a Markov chain with daily steps.
 
     line       : the line of the returns.
-    means      : (k,) of a day's simple return, fraction, the calmest regime first.
+    means      : (k,) mean of a day's simple return, fraction, the calmest regime first.
     deviations : (k,) standard deviation of a day's simple return, fraction, rising.
     transition : (k, k) probability of the regime in the column on the day after that in the row.
     seen       : the last date of the fit; kept as a Timestamp.
-    names      : (k,) of the regimes; by default of their volatility alone.
+    names      : (k,) names of the regimes; by default of their volatility alone.
     Raises     : ConfigError for deviations that are not positive and rising, for rows that are no probabilities, and
                  for a regime that is never left or lasts a day only.
     Source     : Hamilton (1989), A New Approach to the Economic Analysis of Nonstationary Time Series and the Business
@@ -144,8 +144,8 @@ class MarkovSwitching(RegimeModel):
 
     line     : the line of the returns.
     states   : number of regimes, 2 to 6.
-    schedule : when they are fitted anew, as `Refitted` has it.
-    seed     : of the starts of the search.
+    schedule : schedule on which they are fitted again, as `Refitted` has it.
+    seed     : seed of the starts of the search.
     Raises   : ConfigError for a setting out of range.
     Source   : as `MarkovRegimes`; Hamilton (1990), Analysis of time series subject to changes in regime, for the fit.
     """
@@ -194,7 +194,7 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
 
     NaN for a number with which no regimes are found. `table["BIC"].idxmin()` is the number to take.
     line : the line of the returns.
-    seed : of the starts of the search.
+    seed : seed of the starts.
     Source : Schwarz (1978), Estimating the Dimension of a Model, Annals of Statistics 6(2). The likelihood of one state
              more is not regular at the border, so the criterion is a guide and no test.
     """

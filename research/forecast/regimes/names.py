@@ -22,10 +22,10 @@ def volatility_names(states: int) -> tuple[str, ...]:
 
 
 def state_names(means: Array, deviations: Array, days: Array | Rows) -> tuple[str, ...]:
-    """Names of k states: of their volatility, and of their trend.
+    """Names of k states, by their volatility and their trend.
 
-    means, deviations : (k,) of a day's return, fraction, the smallest deviation first.
-    days              : (k,) number of days in each state, which the standard error of its mean is of.
+    means, deviations : (k,) mean and deviation of a day's return, fraction, the smallest deviation first.
+    days              : (k,) number of days in each state, for the standard error of its mean.
 
     >>> state_names(np.array([0.001, -0.001]), np.array([0.005, 0.02]), np.array([900.0, 100.0]))
     ('calm bull', 'turbulent sideways')

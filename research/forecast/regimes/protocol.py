@@ -16,7 +16,7 @@ FEWEST = 125  # returns a state, below which a rare one is hardly met
 
 
 class FittedRegimes(Protocol):
-    """What a model of k regimes learned: it gives their probabilities on any day that is not before the last it saw."""
+    """A fitted model of k regimes: it gives their probabilities on any day that is not before the last that it saw."""
 
     @property
     def seen(self) -> object:
@@ -25,7 +25,7 @@ class FittedRegimes(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the k states, the calmest first."""
+        """Names of the k states, the calmest first."""
         ...
 
     def probabilities(self, past: Past) -> Array:
@@ -51,7 +51,7 @@ class Regimes(Protocol):
         ...
 
     def in_force(self, past: Past) -> tuple[FittedRegimes, tuple[str, ...]]:
-        """What is in force at the close of `past`, and sentences about it, such as that a later fit failed.
+        """The regimes in force at the close of `past`, and sentences about them, such as that a later fit failed.
 
         Raises : DataError where nothing is known yet.
         """

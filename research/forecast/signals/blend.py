@@ -20,11 +20,11 @@ from research.market import Past
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """What several signals expect of n lines together, and each of them alone.
+    """The expected returns of several signals for n lines, together and one by one.
 
-    assets  : n names.
-    parts   : what each signal expects.
-    weights : (parts, n) of each, in proportion to one over its squared error; each column sums to one.
+    assets  : names of the n lines.
+    parts   : expectations of each signal.
+    weights : (parts, n) weight of each signal, in proportion to one over its squared error; each column sums to one.
     mean    : (n,) weighted mean of the expected returns over the horizon, fraction; NaN where one is not known.
     error   : (n,) weighted mean of the errors: that of signals whose errors are the same, which past returns make
               nearly so. It claims no gain from their number.
@@ -126,7 +126,7 @@ class SignalBlend:
         return max(scores + (FEWEST + 1) * self.horizon, self.estimate)
 
     def blend(self, past: Past) -> Blend:
-        """What each signal expects of every line, and their blend. Raises DataError for too short a history."""
+        """The expectations of each signal for every line, and their blend. Raises DataError for too short a history."""
         return blend(self.signals, history(past, self.horizon), past.assets)
 
     def predict(self, past: Past) -> Moments:

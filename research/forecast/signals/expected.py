@@ -1,4 +1,4 @@
-"""From a signal's scores to expected returns: volatility × coefficient × score, the coefficient from the past.
+"""Expected returns from a signal's scores: volatility × coefficient × score, the coefficient from the past.
 
 Outcomes y of all lines and days, in units of their deviation, are regressed on the scores z of the day: y = a + b z.
 The pooled premium a is what every line is expected to earn a unit of volatility where the signal says nothing; b is
@@ -22,13 +22,13 @@ FEWEST = 12  # horizons with an outcome, below which a coefficient is not estima
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What one signal expects of n lines over the horizon; NaN for a line whose score is not known.
+    """Expected returns of n lines over the horizon by one signal; NaN for a line whose score is not known.
 
-    name        : of the signal.
-    score       : (n,) of today, the mean over its windows, about unit variance where returns are independent.
+    name        : name of the signal.
+    score       : (n,) score of today, the mean over its windows, about unit variance where returns are independent.
     mean        : (n,) simple return over the horizon, fraction.
     error       : (n,) standard error of it.
-    coefficient : of information, shrunk.
+    coefficient : information coefficient, shrunk.
     coefficient_error : standard error of it.
     """
 
@@ -50,7 +50,7 @@ def expected(name: str, score: Array, today: Array, needed: int, past: History) 
     The error has two sources: the coefficients, and the score, whose own error is that of the mean of its windows. The
     product of an uncertain coefficient and an uncertain score has the variance V_b z² + (b² + V_b) V_z.
     score  : (T, n) mean over the windows.
-    today  : (m, n) of each window, on the last day.
+    today  : (m, n) score of each window, on the last day.
     needed : number of returns of a line without which its score is not known.
     Raises : DataError for fewer than twelve horizons with scores and outcomes.
     Source : Grinold (1994), Alpha is volatility times IC times score, Journal of Portfolio Management 20(4).
@@ -73,7 +73,7 @@ def coefficients(name: str, sums: Array, horizon: int) -> tuple[Array, Array]:
 
     The error is that of sums over lines a day, with Bartlett weights over four horizons: lines move together, and
     outcomes overlap.
-    sums   : (D, 5) over lines of 1, z, z², y and z y on each day.
+    sums   : (D, 5) sums over lines of 1, z, z², y and z y on each day.
     Raises : as `expected`.
     Source : Driscoll and Kraay (1998), Consistent covariance matrix estimation with spatially dependent panel data,
              Review of Economics and Statistics 80(4); the normal prior: Gelman and others (2013), Bayesian Data

@@ -1,4 +1,4 @@
-"""What signals are computed from: returns over cash, their deviation and what came of them, for all days."""
+"""The inputs of signals: returns over cash, their deviation and their outcomes, for all days."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class History:
 
 
 def history(past: Past, horizon: int) -> History:
-    """What a past holds for signals over a horizon, a whole number of periods."""
+    """The inputs of signals in a past, over a horizon, a whole number of periods."""
     from research.forecast.signals.pooled import precisions
 
     listed = past.listed

@@ -16,11 +16,11 @@ FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights 
 
 
 class Signal(Protocol):
-    """On a day, what each line is expected to return over the horizon, and the standard error of that."""
+    """A signal: the expected return of each line over the horizon, and its standard error, on a day."""
 
     @property
     def name(self) -> str:
-        """What it is called where its part is shown."""
+        """Name of the signal where its part is shown."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class AverageSignal:
 
 
 def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: History) -> Expected:
-    """What a signal expects whose scores are Σ weight × sums of `lag` days before, over the deviation of a day.
+    """Expected returns of a signal with the scores Σ weight × sums of `lag` days before, over the deviation of a day.
 
     sums  : (T + 1, n) running sums; before the first day they are taken for 0.
     forms : {lag: weight} of each score.

@@ -44,11 +44,11 @@ SAME = 1e-9  # of the numbers in it: two answers to one question that differ by 
 class BlackLitterman:
     """The moments of a prior, moved by views.
 
-    views : in words, each with a confidence or an uncertainty.
-    prior : what is expected without views.
+    views : views in words, each with a confidence or an uncertainty.
+    prior : forecast without views.
     tau   : variance of the error of the prior mean over that of returns, 0 or more: 1 / 20 is what a mean of 20 years
             has. With 0 the posterior is taken for exact, and its covariance is the prior's.
-    periods_per_year : of the market.
+    periods_per_year : periods of the market a year.
     Raises : ConfigError for settings outside these, and for a view with an uncertainty where tau is 0; when asked,
              DataError for a view about what the market does not have, and for certain views that contradict each other.
     Source : He and Litterman (1999), The Intuition Behind Black-Litterman Model Portfolios; Idzorek (2005), A
@@ -93,7 +93,7 @@ class BlackLitterman:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What can be left out of it: its views."""
+        """The parts that can be left out of it: its views."""
         return tuple(view.view for view in self.views)
 
     def keeping(self, which: Sequence[int]) -> "BlackLitterman":
@@ -106,9 +106,9 @@ class BlackLitterman:
 
 
 def black_litterman(prior: Moments, rows: ViewRows, tau: float) -> Posterior:
-    """What views make of a prior.
+    """The posterior of a prior and views.
 
-    prior  : of k lines, over a year.
+    prior  : moments of k lines, over a year.
     rows   : m views over them, each with a confidence or an uncertainty.
     tau    : variance of the error of the prior mean over that of returns.
     Raises : DataError for certain views that contradict each other or the prior.

@@ -26,8 +26,8 @@ RISK_AVERSION = 2.5  # of the world's average investor, in He and Litterman (199
 def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float = RISK_AVERSION) -> Array:
     """(k,) excess returns over cash at which `weights` are optimal: delta * Sigma * w.
 
-    covariance    : (k, k) of returns over a horizon, which is that of the answer.
-    weights       : (k,) of the market or the benchmark, fraction.
+    covariance    : (k, k) covariance of returns over a horizon, which is that of the answer.
+    weights       : (k,) weights of the market or the benchmark, fraction.
     risk_aversion : delta, above 0.
     Source        : He and Litterman (1999), The Intuition Behind Black-Litterman Model Portfolios.
 
@@ -41,7 +41,8 @@ def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float 
 def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION, cash: float = 0.0) -> Array:
     """(k,) weights that are best for moments where nothing limits them: (delta * Sigma)^-1 * (mean - cash).
 
-    moments       : of k lines; a posterior's covariance contains the error of its mean, as He and Litterman take it.
+    moments       : moments of k lines; a posterior's covariance contains the error of its mean, as He and Litterman
+                    take it.
     risk_aversion : delta, above 0.
     cash          : its return over the horizon of the moments, fraction; what the weights lack to 1 is held in it.
     Raises        : DataError for a covariance that is singular.
@@ -68,7 +69,7 @@ def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION
 class MarketCap:
     """The moments of `of`, with the means at which the portfolio by market capitalisation is optimal.
 
-    of            : what gives the covariance.
+    of            : forecast that gives the covariance.
     risk_aversion : delta, above 0.
     Raises        : ConfigError for a risk aversion that is not positive; when asked, DataError for lines without the
                     fact `market_cap`, which it names.
@@ -101,7 +102,7 @@ class Benchmark:
 
     weights       : name -> fraction, of the benchmark; zero for a line that is not named, cash is the rest. Those of
                     lines without a complete window go to the others, in proportion, with a note.
-    of            : what gives the covariance.
+    of            : forecast that gives the covariance.
     risk_aversion : delta, above 0.
     Raises        : ConfigError for weights that are no finite numbers or sum to 0 or less, and a risk aversion that is
                     not positive; when asked, DataError for a line that the market does not have, and where no line of

@@ -38,8 +38,8 @@ LEVEL, DIFFERENCES = np.s_[:, :1], np.s_[:, 1:]  # columns of what was said and 
 class Share:
     """The share of what a forecast said beyond a prior that came true.
 
-    slope : of outcomes less the prior on forecasts less the prior; NaN where there are too few dates, or the forecast
-            never said anything.
+    slope : slope of outcomes less the prior on forecasts less the prior; NaN where there are too few dates, or the
+            forecast never said anything.
     error : its standard error.
     confidence : the lower bound of the slope, from 0 to 0.99.
     """
@@ -57,7 +57,7 @@ class Share:
 
 @dataclass(frozen=True)
 class MeasuredSkill:
-    """What came true of a forecast's level of all returns, and of its differences between lines.
+    """Measured skill of a forecast: of its level of all returns, and of its differences between lines.
 
     dates : month ends with a forecast and its outcome.
     """
@@ -67,7 +67,7 @@ class MeasuredSkill:
     differences: Share = Share()
 
     def sentence(self) -> str:
-        """What was measured, in words."""
+        """The measured skill, in words."""
         return (
             f"of what the forecast said beyond the prior on {self.dates} month ends, of the level of all returns "
             f"{self.level}, of differences between lines {self.differences}."
@@ -78,11 +78,11 @@ class MeasuredSkill:
 class ForecastViews:
     """The moments of a prior, moved toward a forecast by as much as the forecast was right so far.
 
-    forecast : whose means are the views.
-    prior    : what is expected without views.
+    forecast : forecast whose means are the views.
+    prior    : forecast without views.
     horizon  : rows of the market over which outcomes are measured.
-    fewest   : month ends with outcomes, below which nothing is moved.
-    level    : of the one-sided bound of the slope, at least 0.5, where the bound is the slope itself.
+    fewest   : least number of month ends with outcomes; with fewer nothing is moved.
+    level    : level of the one-sided bound of the slope, at least 0.5, where the bound is the slope itself.
     tau      : variance of the error of the prior mean over that of returns, 0 or more.
     Raises   : ConfigError for settings outside these; when asked, what prior and forecast raise.
     Source   : Black and Litterman (1992), Global Portfolio Optimization; Meucci (2005), Risk and Asset Allocation,
@@ -149,7 +149,7 @@ class ForecastViews:
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """What prior and forecast said on a day of k lines.
+    """The means of prior and forecast on a day, of k lines.
 
     lines       : (k,) columns of the market.
     prior, said : (k,) their means over the horizon.
@@ -165,7 +165,7 @@ class _Said:
 
 @lru_cache(maxsize=DAYS)
 def _said_on(views: ForecastViews, day: Past) -> _Said:
-    """What was said at the close of `day`: each later day measures it again."""
+    """The means at the close of `day`: each later day measures them again."""
     prior, said = (predicted(one, day).over(views.horizon) for one in (views.prior, views.forecast))
     both = [asset for asset in prior.assets if asset in said.assets]
     lines, of_prior, of_said = (
@@ -191,7 +191,7 @@ def measured_share(said: Array, came: Array, sharing: int, level: float) -> Shar
 
     said, came : (D, m) forecasts and outcomes beyond a prior; NaN where one is missing.
     sharing    : dates that share a part of their outcomes, 1 for none.
-    level      : of the one-sided bound.
+    level      : level of the one-sided bound.
     """
     from research.risk.simulation.long_run_variance import newey_west, newey_west_lags  # its room is slow to import
 
@@ -211,8 +211,9 @@ def measured_share(said: Array, came: Array, sharing: int, level: float) -> Shar
 def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> Moments:
     """The prior moved toward the means of views, as far as their level and their differences came true.
 
-    prior, views : over one horizon; views of some of the lines of the prior, or of all; other lines move with them.
-    skill        : with both shares.
+    prior, views : moments over one horizon; views of some of the lines of the prior, or of all; other lines move with
+                   them.
+    skill        : measured skill with both shares.
     tau          : variance of the error of the prior mean over that of returns.
     Source       : Meucci (2005), equations 9.44 and 9.45, with Omega = (1 / c − 1) tau P Sigma P' for each of both.
     """

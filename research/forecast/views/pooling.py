@@ -38,10 +38,10 @@ METHODS: tuple[Method, ...] = ("linear", "logarithmic")
 class EntropyPooling:
     """The moments of past scenarios with the probabilities nearest even ones under which views hold.
 
-    views     : in words, each with a confidence.
-    prior     : whose means the scenarios get; variances, correlations and tails are their own.
+    views     : views in words, each with a confidence.
+    prior     : forecast whose means the scenarios get; variances, correlations and tails are their own.
     scenarios : number of returns, at least 2.
-    periods_per_year : of the market.
+    periods_per_year : periods of the market a year.
     Raises    : ConfigError for settings outside these, and for a view with an uncertainty; when asked, DataError for a
                 view about what the market does not have, and for views that no probabilities of the scenarios fulfil.
     Source    : Meucci (2008), Fully Flexible Views: Theory and Practice, Risk 21(10).
@@ -82,7 +82,7 @@ class EntropyPooling:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What can be left out of it: its views."""
+        """The parts that can be left out of it: its views."""
         return tuple(view.view for view in self.views)
 
     def keeping(self, which: Sequence[int]) -> "EntropyPooling":
@@ -92,11 +92,11 @@ class EntropyPooling:
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one person or model expects.
+    """The expectations of one person or model.
 
-    name        : whose it is.
-    probability : with which it is right, 0 to 1.
-    views       : in words, each with a confidence.
+    name        : name of the person or model.
+    probability : probability that it is right, 0 to 1.
+    views       : views in words, each with a confidence.
     Raises      : ConfigError for a probability outside 0 to 1, and for a view with an uncertainty.
     """
 
@@ -175,7 +175,7 @@ class OpinionPooling:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What can be left out of it: its opinions."""
+        """The parts that can be left out of it: its opinions."""
         return tuple(opinion.name for opinion in self.opinions)
 
     def keeping(self, which: Sequence[int]) -> "OpinionPooling":

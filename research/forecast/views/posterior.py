@@ -16,7 +16,7 @@ LEVEL = 0.9  # of intervals
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What m views made of a prior, all over a year.
+    """The posterior of a prior and m views, all over a year.
 
     prior       : mean and covariance of k lines without views.
     prior_doubt : (k, k) covariance of the error of the prior mean.

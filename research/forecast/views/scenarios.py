@@ -1,4 +1,4 @@
-"""Past returns as scenarios with probabilities: even ones at first, then the nearest ones under which views hold.
+"""Scenarios from past returns, with probabilities: even ones at first, then the nearest ones under which views hold.
 
 Scenarios are the last returns, moved so that their mean is that of a prior. The nearest probabilities are those of
 least relative entropy (Meucci 2008, Fully Flexible Views: Theory and Practice), found by skfolio's EntropyPooling.
@@ -32,7 +32,7 @@ SOLVERS: tuple[tuple[str, dict[str, Any]], ...] = (("TNC", TIGHT), ("CLARABEL", 
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
-    """Past returns, moved to the means of a prior.
+    """Scenarios: past returns, moved to the means of a prior.
 
     prior   : moments of k lines over a year: the prior's means, the scenarios' covariance.
     returns : (T, k) a period.

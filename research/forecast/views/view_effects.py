@@ -1,4 +1,4 @@
-"""How much each view moved each mean and each weight: by leaving it out, and averaged over orders of arrival.
+"""The effect of each view on each mean and each weight: by leaving it out, and averaged over orders of arrival.
 
 - Left out: the answer with all views less that without the one. What two views say together is in both or in none, so
   these do not sum to the whole.
@@ -32,7 +32,7 @@ class WithViews(Protocol):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What can be left out."""
+        """The parts that can be left out."""
         ...
 
     def keeping(self, which: Sequence[int]) -> "WithViews":
@@ -46,15 +46,16 @@ class WithViews(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ViewEffects:
-    """What m views did to the means and weights of k lines.
+    """The effects of m views on the means and weights of k lines.
 
-    parts     : m views, or opinions.
-    posterior : with all of them.
-    prior_weights, weights : (k,) of an optimiser without and with them, fraction.
-    mean_moves, weight_moves : (m, k) by each view, averaged over orders of arrival; they sum to posterior less prior.
+    parts     : names of the m views, or opinions.
+    posterior : posterior with all of them.
+    prior_weights, weights : (k,) weights by an optimiser without and with them, fraction.
+    mean_moves, weight_moves : (m, k) moves by each view, averaged over orders of arrival; their sum is posterior less
+                               prior.
     mean_left_out, weight_left_out : (m, k) the posterior less what it is without each view; no law for their sum.
-    orders    : that were averaged.
-    exact     : whether these are all of them; else they were drawn.
+    orders    : number of orders that were averaged.
+    exact     : true if these are all orders; else they were drawn.
     """
 
     parts: tuple[str, ...]
@@ -99,13 +100,13 @@ class ViewEffects:
 
 
 def view_effects(model: WithViews, past: Past, optimiser: Optimiser, seed: int = 0) -> ViewEffects:
-    """What each view of a model did to its means, and through an optimiser to the weights.
+    """The effect of each view of a model on its means, and through an optimiser on the weights.
 
     model     : such as `BlackLitterman`; it is asked, and the optimiser with it, for each set of views that some order
                 meets: 2^m of them for up to five views.
-    past      : up to the day of interest.
+    past      : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
     optimiser : from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
-    seed      : of the orders that are drawn where there are more than five views: 60 and their reverses.
+    seed      : seed of the orders that are drawn where there are more than five views: 60 and their reverses.
     Raises    : PolicyError for an optimiser that does not give k finite weights, and what the model raises.
     """
     known: dict[frozenset[int], tuple[Posterior, Array]] = {}

@@ -1,6 +1,6 @@
-"""Views as rows over the lines of moments: which lines each is about, with which weights, and what it expects.
+"""Views as rows over the lines of moments: the lines of each view, their weights, and the expected return.
 
-What a view names is looked up as known on the day. A line that the market has and the moments lack (not listed yet,
+The names in a view are looked up as known on the day. A line that the market has and the moments lack (not listed yet,
 its window not complete) is no mistake: its view is set aside that day, with a note. So is a group of a fact that
 changes by date, on a day on which no line is in it: `check_views` refuses a group that no day has.
 """
@@ -26,7 +26,7 @@ class ViewRows:
     views    : m of them, those that were set aside left out.
     picks    : (m, k) weights of each line in what a view is about: they sum to 1, or to 0 for a difference.
     expected : (m,) return that each view expects of it, fraction a year.
-    notes    : which views were set aside, and which lines are missing from a group.
+    notes    : views that were set aside, and lines that are missing from a group.
     """
 
     views: tuple[InvestorView, ...]
@@ -51,9 +51,9 @@ class ViewRows:
 def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past, cash: float) -> ViewRows:
     """Views as rows over lines.
 
-    views  : in words.
+    views  : views in words.
     assets : k names of lines, those of the moments.
-    past   : up to the day on which they are read; it knows the groups and the market capitalisations.
+    past   : market up to the day on which they are read; it knows the groups and the market capitalisations.
     cash   : return of cash, fraction a year, for views over cash.
     Raises : DataError for a name that is no line and no group, a group without its weighting, a line with one, a word
              that is a group of two facts, a market capitalisation that is missing, and a view whose sides are the
@@ -65,8 +65,8 @@ def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past
 def check_views(views: Sequence[InvestorView], past: Past) -> None:
     """Raise DataError, as `view_rows` does, for names that the market does not have, and for a group that no day has.
 
-    views : in words.
-    past  : up to the last close.
+    views : views in words.
+    past  : market up to the last close.
     """
     _rows(views, _Known(past.assets, past, checked=True), 0.0)
 
@@ -121,7 +121,7 @@ class _Known:
         return weights, f"{side.name} is taken without {cut(', '.join(absent))}" if absent else ""
 
     def _on_other_days(self, word: str) -> bool:
-        """Is it a group that a fact by date has, or may have, on another day?"""
+        """True if a fact by date has, or may have, this group on another day."""
         dated = [values for values in self.past.facts.values() if values.dtype.kind == "U"]
         return any((values == word).any() for values in dated) if self.checked else bool(dated)
 

@@ -38,26 +38,26 @@ FORMS = (
 class Side:
     """One side of a view.
 
-    name      : of a line, or of a group.
-    weighting : of the lines of a group; "" for a line.
+    name      : name of a line, or of a group.
+    weighting : weighting of the lines of a group; "" for a line.
     """
 
     name: str
     weighting: Weighting = ""
 
     def __str__(self) -> str:
-        """As a view writes it."""
+        """The side as a view writes it."""
         return f"{self.weighting} {self.name}".strip()
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What a view says.
+    """A view after parsing.
 
-    side      : whose return it is about.
-    other     : what it is compared with; None for an absolute view.
+    side      : line or group whose return the view is about.
+    other     : line or group that it is compared with; None for an absolute view.
     rate      : expected return, or difference of returns, fraction a year.
-    over_cash : whether the return is that in excess of cash.
+    over_cash : true if the return is that in excess of cash.
     """
 
     side: Side
@@ -115,14 +115,14 @@ class InvestorView:
 
     @cached_property
     def sentence(self) -> Sentence:
-        """What it says."""
+        """The view after parsing."""
         return read_view(self.view)
 
 
 def view_variance(view: InvestorView, prior: float) -> float:
-    """Variance of the error of a view, from that of the prior about the same combination: zero for a certain view,
-    infinite for one without confidence.
+    """Variance of the error of a view, from that of the prior about the same combination.
 
+    It is zero for a certain view, and infinite for one without confidence.
     Source : Idzorek (2005), A Step-by-Step Guide to the Black-Litterman Model, in the closed form of Walters (2014),
              The Black-Litterman Model in Detail.
     """
@@ -194,7 +194,7 @@ def _side(text: str) -> Side:
 
 
 def _missing(plain: str) -> str:
-    """What keeps a text from being a view, in words."""
+    """The reason why a text is no view, in words."""
     if not re.search(r"\S (beats|returns) \S", plain):
         return "it has no verb `beats` or `returns` between a name and what follows"
     if " beats " in plain and " by " not in plain:

@@ -41,8 +41,8 @@ def correlated(
 ) -> Moments:
     """Moments of the lines with a complete window.
 
-    variance     : (n,) of each line of the market over the horizon, above 0.
-    past         : up to today.
+    variance     : (n,) variance of each line of the market over the horizon, above 0.
+    past         : market up to today.
     horizon      : periods.
     correlations : estimator of the covariance whose correlations count; `ewma` has a half-life of 23.
     estimate     : number of returns of the correlations. The mean is that of all returns so far.

@@ -80,10 +80,10 @@ class HARVolatility:
 
 @dataclass(frozen=True, eq=False)
 class FittedHAR:
-    """What HAR learned: log variance = level + Σ coefficient × (feature − centre) / scale.
+    """A fitted HAR: log variance = level + Σ coefficient × (feature − centre) / scale.
 
-    ratio : mean of variances over the exponential of what was fitted, by which forecasts are multiplied (Duan 1983,
-            Smearing estimate, JASA 78): the variance that they are of, and not its median.
+    ratio : mean of variances over the exponential of the fitted values; forecasts are multiplied by it (Duan 1983,
+            Smearing estimate, JASA 78), so that they are of the variance, and not of its median.
     """
 
     model: HARVolatility

@@ -1,6 +1,6 @@
-"""What log variances are regressed on: how much a line moved of late, how much all lines did, and in which direction.
+"""The regressors of log variances: the recent moves of a line and of all lines, and their direction.
 
-Each day's features are of its past alone. Those of deviations are logarithms, as the outcome is.
+Each day's features use its past alone. Those of deviations are logarithms, as the outcome is.
 """
 
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ class Features:
 def features(past: Past, rows: Rows, measure: Measure) -> Features:
     """The features of the lines on some days.
 
-    past    : up to today.
+    past    : market up to today.
     rows    : (D,) days.
-    measure : of a day's move, see `daily_deviations`.
+    measure : measure of a day's move, see `daily_deviations`.
     Source  : averages over a day to a year: Corsi (2009), A simple approximate long-memory model of realized
               volatility, Journal of Financial Econometrics 7; that of all days, for lines that share coefficients, and
               that of all lines: Bollerslev, Hood, Huss and Pedersen (2018), Risk everywhere, Review of Financial

@@ -16,8 +16,8 @@ class Checkpoint(Stored):
     def __init__(self, folder: str | Path, seed: int, depends_on: Any) -> None:
         """A checkpoint in `folder`, which is created with the first save.
 
-        folder     : where the file is.
-        seed       : of the training.
+        folder     : folder of the file.
+        seed       : seed of the training.
         depends_on : JSON values on which the training depends.
         """
         super().__init__(folder, depends_on, f"seed {seed}")

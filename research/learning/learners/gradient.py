@@ -59,9 +59,9 @@ def learn(
 
     days       : the training days.
     spec       : settings of the rule and of its training.
-    seed       : of the random draws.
+    seed       : seed of the random draws.
     report     : receives the number of steps done.
-    checkpoint : where the state is saved, and resumed from.
+    checkpoint : place where the state is saved, and resumed from.
     log        : receives the points of the learning curve.
     """
     own = spec.gradient

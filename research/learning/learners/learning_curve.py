@@ -15,10 +15,10 @@ POINTS, WORLDS = 12, 128  # of a learning curve, and the worlds of each of its p
 
 
 class SeedResult(NamedTuple):
-    """What training one seed gave.
+    """The result of training one seed.
 
     net    : its network.
-    steps  : decisions that it learned from.
+    steps  : number of decisions that it learned from.
     losses : J for each target, bp of NAV a year, in paths that no seed trained on.
     curve  : (steps, J) during training, for the last target, in paths that no seed trained on or is evaluated in.
     features : scaling, distribution and importance of each feature, as the model card has them; measured at the end.
@@ -40,7 +40,7 @@ class LearningCurve:
         """An empty curve.
 
         days     : the training days.
-        standard : how features are scaled.
+        standard : scaling of the features.
         spec     : settings of the rule and of its training.
         log      : receives each point (steps, J).
         """

@@ -16,11 +16,11 @@ class PPOSettings:
 
     worlds        : number of paths at once.
     rollout       : decisions of each path between two updates.
-    batch, epochs, clip : of an update.
-    learning_rate : at the start; it falls linearly to zero.
+    batch, epochs, clip : samples, passes and clipping range of an update.
+    learning_rate : rate at the start; it falls linearly to zero.
     gamma, gae_lambda : discount and trace, a decision.
     hidden        : units of each of two tanh layers; policy and value function have their own.
-    log_std       : of the exploration noise at the start, for each unit of the last layer.
+    log_std       : log standard deviation of the exploration noise at the start, for each unit of the last layer.
     Raises        : ConfigError for a number out of range, or a batch that does not divide a rollout.
     """
 
@@ -65,8 +65,8 @@ class ReplaySettings:
     worlds        : number of paths at once.
     batch         : decisions of an update, drawn from the buffer.
     buffer        : number of decisions that are kept.
-    updates       : after each decision of all paths.
-    learning_rate : at the start; it falls linearly to zero.
+    updates       : number of updates after each decision of all paths.
+    learning_rate : learning rate at the start; it falls linearly to zero.
     gamma         : discount, a decision.
     hidden        : units of each of two tanh layers of every network.
     Raises        : ConfigError for a number out of range.
@@ -141,9 +141,9 @@ class GradientSettings:
     """Settings of the descent along the gradient of J, through many decisions of many paths.
 
     worlds        : number of paths at once.
-    decisions     : of each path between two updates, from its start in the target. With few of them trading seems too
-                    expensive, since its benefit comes after the last one.
-    learning_rate : of Adam at the start; it falls linearly to zero.
+    decisions     : number of decisions of each path between two updates, from its start in the target. With few of them
+                    trading seems too expensive, since its benefit comes after the last one.
+    learning_rate : learning rate of Adam at the start; it falls linearly to zero.
     hidden        : units of each of two tanh layers.
     Raises        : ConfigError for a number out of range.
     """
@@ -169,10 +169,10 @@ class GradientSettings:
 class CrossEntropySettings:
     """Settings of the cross-entropy method: a few parameters are drawn until the best candidates agree.
 
-    population : candidates of a generation.
-    elite      : best candidates, whose mean and spread the next generation is drawn from.
+    population : number of candidates of a generation.
+    elite      : number of best candidates; the next generation is drawn from their mean and spread.
     worlds     : number of paths of each candidate, the same for all.
-    decisions  : of each path, from its start in the target. With few of them never to trade is best.
+    decisions  : decisions of each path, from its start in the target. With few of them never to trade is best.
     Raises     : ConfigError for a number out of range.
     """
 
@@ -210,7 +210,7 @@ def check_within(settings: Any, name: str, low: float, high: float) -> None:
     """Store a setting as a plain float.
 
     settings : record that holds it.
-    name     : of the setting.
+    name     : name of the setting.
     low      : bound that it must exceed.
     high     : bound that it may reach.
     Raises   : ConfigError for what is no finite number in (low, high].

@@ -1,4 +1,4 @@
-"""What PPO, SAC and DQN of stable-baselines3 share: a falling learning rate, a replay buffer, two tanh layers."""
+"""The common part of stable-baselines3's PPO, SAC and DQN: a falling learning rate, replay buffer, two tanh layers."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -34,9 +34,9 @@ def train_universal(
 
     The state is saved in a hidden folder beside it: the same call resumes after an interruption, and ends with the
         same bytes.
-    seed    : of the training.
-    updates : of the network's weights.
-    folder  : where the policy is written.
+    seed    : seed of the training.
+    updates : number of updates of the network's weights.
+    folder  : folder where the policy is written.
     report  : receives the number of updates done.
     Raises  : ConfigError for a seed or a number of updates out of range, and for a `folder` that is a file.
     """
@@ -60,7 +60,7 @@ def train_universal(
 
 
 def settings() -> dict[str, Any]:
-    """What a training depends on besides its seed and number of updates, as plain JSON values."""
+    """The inputs of a training besides its seed and number of updates, as plain JSON values."""
     found = {
         "markets": {
             "lines": random_markets.LINES,
@@ -82,7 +82,7 @@ def settings() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """By name, the versions of the libraries on which a training depends."""
+    """The versions of the libraries on which a training depends, by name."""
     return {library: version(library) for library in ("numpy", "torch")}
 
 

@@ -50,8 +50,8 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     rng       : generator that is drawn from.
     n         : number of assets.
     worlds    : number of paths, W.
-    decisions : of each path, D.
-    drift     : about the geometric mean of u in a path.
+    decisions : number of decisions of each path, D.
+    drift     : approximate geometric mean of u in a path.
     """
     target = _targets(rng, n, worlds)
     correlation, shape = _correlations(rng, n, worlds), _spread(rng, 1.2, (worlds, n))

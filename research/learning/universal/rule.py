@@ -82,7 +82,7 @@ class Trained(NamedTuple):
 class Met(NamedTuple):
     """The properties of a portfolio by which training draws its markets.
 
-    drift : of a gap between decisions over the half-width, geometric mean over assets.
+    drift : drift of a gap between decisions over the half-width, geometric mean over assets.
     width : half-width over target, geometric mean over assets.
     lines : number of assets.
     """
@@ -116,10 +116,10 @@ class Universal(RiskRule):
 
     Costs are each asset's commission and half-spread as known with the covariance. An asset without a full window has
     the narrowest box of the others. Trading cash is free; its box takes what the assets' boxes leave.
-    allocation : what to hold.
+    allocation : allocation that gives the target.
     tracking_penalty : price of squared tracking error.
-    schedule   : when it decides, as in `Calendar`; boxes are made for that interval.
-    returns, periods_per_year, covariance : of its risk estimate, as in `NoTradeRegion`.
+    schedule   : schedule of its decisions, as in `Calendar`; boxes are made for that interval.
+    returns, periods_per_year, covariance : settings of its risk estimate, as in `NoTradeRegion`.
     Raises     : ConfigError for a setting out of range, and for a turnover cap.
     """
 
@@ -138,7 +138,7 @@ class Universal(RiskRule):
 
     @property
     def does(self) -> str:
-        """What it does, in a few words."""
+        """The rule in a few words."""
         return f"past the universal policy's band, to its edge{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:

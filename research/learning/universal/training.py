@@ -51,7 +51,7 @@ class TrainableNetwork(torch.nn.Module):
     def forward(self, seen: Tensor) -> Tensor:
         """(W, n) actions, numbers without a unit, as in `equivariant.forward`.
 
-        seen : (W, n, features) before scaling, each feature in its own unit.
+        seen : (W, n, features) features before scaling, each in its own unit.
         """
         mean, deviation = self.standard
         inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
@@ -74,10 +74,10 @@ class TrainableNetwork(torch.nn.Module):
 class TrainingState(NamedTuple):
     """The state of a training after `done` updates: all that the rest of it depends on.
 
-    seed     : of the random numbers.
+    seed     : seed of the random numbers.
     updates  : number of updates of the whole training.
     done     : number of updates made.
-    standard : how features are scaled.
+    standard : scaling of the features.
     weights  : the network's parameters by name, each of the shape of its layer, without a unit.
     mean     : Adam's first moment of the gradient of each parameter, of the same shape, without a unit.
     square   : Adam's second moment of the gradient of each parameter, of the same shape, without a unit.
@@ -108,7 +108,7 @@ def advance(progress: TrainingState, updates: int, report: Callable[[int], objec
     """The state after more updates, at most to the end; in one thread, so that the same training gives the same bits.
 
     progress : the state before.
-    updates  : to make.
+    updates  : number of updates to make.
     report   : receives the number of updates done.
     """
     seed, whole, done = progress.seed, progress.updates, progress.done
@@ -176,7 +176,7 @@ class Batch(NamedTuple):
     markets    : the paths, W portfolios of n lines.
     target     : (W, n) fraction of NAV.
     half       : (W, n) half-widths, fraction of NAV.
-    covariance : (W, n, n) in the unit of `Lines`.
+    covariance : (W, n, n) covariances in the unit of `Lines`.
     counter    : (W, n) weights of the mean slope, numbers.
     standing   : (W, n, len(STANDING)) constant features, numbers.
     expected   : (W,) expected loss of the closed form a step, in the unit of time of the covariance, fraction of NAV.

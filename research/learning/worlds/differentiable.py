@@ -102,7 +102,7 @@ def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding:
 def _sides(
     held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where each line stands and the sign of its trade (W, n), at which bound cash is (W,), and the paces (W, n)."""
+    """The side of each line and the sign of its trade (W, n), the bound at which cash is (W,), and the paces (W, n)."""
     lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
     lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
     n = lines.shape[1]
@@ -130,12 +130,12 @@ class _Workspace(NamedTuple):
 
 
 class _Stand(NamedTuple):
-    """Where the lines of W portfolios stand.
+    """The state of the lines of W portfolios.
 
-    side    : (W, n) where each line is put.
-    sign    : (W, n) of its trade.
-    binding : (W,) the bound at which cash is, 0 or 1, or -1.
-    pace    : (W, n) how far each line moves with the level of `place`.
+    side    : (W, n) side at which each line is put.
+    sign    : (W, n) sign of its trade.
+    binding : (W,) bound at which cash is, 0 or 1, or -1.
+    pace    : (W, n) change of each line with the level of `place`.
     """
 
     side: NDArray[np.int64]
@@ -195,7 +195,7 @@ def _decide(
 
 @compiled
 def _side(weight: float, asked: float, lower: float, upper: float, past: float) -> int:
-    """Where the point of the box puts a line.  past : how far past its target, fraction of NAV."""
+    """The side at which the point of the box puts a line.  past : distance past its target, fraction of NAV."""
     if asked == weight:
         return STAYS
     if abs(asked - lower) <= WEIGHT_SUM:

@@ -88,12 +88,13 @@ def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
 
 
 class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
-    """One simulated path as a gymnasium environment. A step is one decision: the trade, and the days to the next
-    decision.
+    """One simulated path as a gymnasium environment.
+
+    A step is one decision: the trade, and the days to the next decision.
 
     observation : (k,) standardised features.
     action      : see `research.rules.networks.actions`; for "hold_or_trade" 0 or 1.
-    reward      : of the decision, times `reward_scale`; info["nav"] is the NAV after it, 1 at the start.
+    reward      : reward of the decision, times `reward_scale`; info["nav"] is the NAV after it, 1 at the start.
     An episode ends by truncation, after `episode` decisions.
     """
 
@@ -113,12 +114,12 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         """An environment that waits for `reset`.
 
         days         : the training days.
-        standard     : how features are scaled.
+        standard     : scaling of the features.
         reward_scale : factor of every reward.
-        episode      : decisions in an episode.
-        reward       : of a decision; minus J by default.
+        episode      : number of decisions in an episode.
+        reward       : reward of a decision; minus J by default.
         kind         : index of the target that the portfolio holds, the last by default.
-        seed         : of the days that are drawn.
+        seed         : seed of the drawn days.
         Raises       : ConfigError for an argument out of range.
         """
         _check(days, standard, reward, reward_scale, episode, seed)
@@ -137,7 +138,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Start an episode on newly drawn days.
 
-        seed    : of the days; None goes on with the generator.
+        seed    : seed of the drawn days; None goes on with the generator.
         options : ignored.
         Returns : (k,) standardised features, and an empty info.
         """
@@ -185,12 +186,12 @@ class RebalancingWorlds(VecEnv):
         """Draw the paths, with targets in the shares of `days`.
 
         days         : the training days.
-        standard     : how features are scaled.
+        standard     : scaling of the features.
         reward_scale : factor of every reward.
         worlds       : number of paths, W.
-        episode      : decisions in an episode.
-        seed         : of the days that are drawn.
-        reward       : of a decision; minus J by default.
+        episode      : number of decisions in an episode.
+        seed         : seed of the drawn days.
+        reward       : reward of a decision; minus J by default.
         Raises       : ConfigError for an argument out of range.
         """
         _check_counts(worlds=worlds)

@@ -17,7 +17,7 @@ class RewardedWorlds:
         """Pay a reward in these paths.
 
         worlds   : the paths.
-        standard : how features are scaled.
+        standard : scaling of the features.
         reward   : the reward of a decision.
         scale    : factor of every reward.
         """

@@ -33,7 +33,7 @@ class Reward:
     differential_downside : the same for mean over downside deviation.  The same paper, section II-E.
     drawdown   : -(increase of the drawdown), 0 where it falls; drawdown is 1 - NAV over its highest close of a
                  decision.
-    risk_aversion : of `utility`.
+    risk_aversion : risk aversion of `utility`.
     memory     : rate, a decision, at which moments forget; in (0, 1].
     Raises     : ConfigError where no term has a weight, or a number is out of range.
     """
@@ -78,7 +78,7 @@ class Moments(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What rewards remember of W paths.
+    """The running state of the rewards of W paths.
 
     nav      : (W,) NAV, currency.
     highest  : (W,) its peak, currency.
@@ -122,7 +122,7 @@ def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cas
     """(W,) rewards of one decision in each path, and the memory after it.
 
     reward : the weights of its terms.
-    memory : before the decision.
+    memory : state before the decision.
     loss   : (W,) daily terms of J, summed over the decision, fraction of NAV.
     nav    : (W,) NAV at its end, currency.
     cash   : (W,) price of a unit of cash at its end, currency.

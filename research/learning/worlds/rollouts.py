@@ -28,7 +28,7 @@ def with_band_actions(days: TrainingDays) -> TrainingDays:
 
 
 def measure_scaling(days: TrainingDays, spec: Learned) -> tuple[FeatureScaling, float]:
-    """How features are scaled, and the factor that makes the mean absolute reward of the closed form equal to REWARD.
+    """The scaling of features, and the factor that makes the mean absolute reward of the closed form equal to REWARD.
 
     Both are measured in paths under the closed form. An asset's own drift is measured only in paths that hold the
     asset.
@@ -76,9 +76,9 @@ def evaluate(
     The days drawn are the same for every policy, without variation.
     days   : the training days.
     kind   : index of the target.
-    answer : the policy; None holds throughout.
+    answer : policy; None holds throughout.
     worlds : number of paths.
-    stream : of random days, from which the paths are drawn.
+    stream : stream of random days, from which the paths are drawn.
     """
     return days.annual(evaluate_paths(days.without_variation, kind, answer, worlds, stream))
 
@@ -86,14 +86,13 @@ def evaluate(
 def evaluate_paths(
     days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
 ) -> Array:
-    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`; with the variation of
-    `days`.
+    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`, with variation.
 
     days   : the training days.
     kind   : index of the target.
-    answer : the policy; None holds throughout.
+    answer : policy; None holds throughout.
     worlds : number of paths.
-    stream : of random days, from which the paths are drawn.
+    stream : stream of random days, from which the paths are drawn.
     """
     decisions = -(-SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])

@@ -48,7 +48,7 @@ class TorchWorlds:
         days     : returns of D days after the start.
         cost_parameters   : proportional costs, see `step`.
         tracking_penalty : price of squared tracking error, one number or (W,).
-        sessions : from one decision to the next.
+        sessions : number of sessions from one decision to the next.
         lag      : sessions from a decision to its booking, at most `sessions`.
         """
         self.held, self.target, self.days, self.cost_parameters = held, target, days, cost_parameters

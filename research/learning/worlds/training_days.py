@@ -43,19 +43,19 @@ class TrainingDays:
     """The training days and K targets, one for each set of assets that were listed together; the last one is today's.
 
     market           : the training days.
-    history          : the same, for kernels.
+    history          : the same days, for kernels.
     scales           : targets, half-widths and covariances, a row per target.
     first_row        : (K,) first row of the market of which a path draws its days: all assets of the target are listed
                        on them and at the close before.
     stop_row         : (K,) row of the market before which these days end.
     share            : (K,) fraction of the paths.
-    costs            : of J, for a NAV of 1 (`Costs.simplified`).
+    costs            : costs in J, for a NAV of 1 (`Costs.simplified`).
     cost_parameters  : the costs, for kernels; a row per variant.
-    tracking_penalty : of J: g, the price of squared tracking error.
+    tracking_penalty : g in J, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag              : sessions from a decision to its booking.
-    sessions         : from one decision to the next.
-    action           : what the numbers of a decision mean.
+    sessions         : number of sessions from one decision to the next.
+    action           : meaning of the numbers of a decision.
     block            : mean length of a block of days, sessions.
     variants         : number of variants of the history of each target and of the costs.
     """
@@ -128,8 +128,8 @@ def training_days(
 
     spec    : settings of the rule and of its training.
     market  : T days of n assets; it ends with the last training day.
-    costs   : of J, for a NAV of 1.
-    tracking_penalty : of J: g, the price of squared tracking error.
+    costs   : costs in J, for a NAV of 1.
+    tracking_penalty : g in J, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag     : sessions from a decision to its booking.
     Raises  : ConfigError for costs of another number of assets, a number out of range, a short or leveraged target;

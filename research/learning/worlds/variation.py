@@ -53,8 +53,9 @@ class Variation:
 
     @property
     def points(self) -> Array:
-        """(V, 3) the variants: factor of volatility, share of the correlations' way (below zero: to none), factor of
-        costs.
+        """(V, 3) the variants: factor of volatility, share of the correlations' way, factor of costs.
+
+        A share below zero is of the way to no correlation.
 
         They are points of a Halton sequence, which fills the ranges evenly, and are the same for every seed.
         """
@@ -76,7 +77,7 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
     held   : (n,) the assets that change.
     first  : first row that changes.
     stop   : row before which the change ends.
-    factor : of each asset's volatility on these days.
+    factor : factor of each asset's volatility on these days.
     share  : the correlations C of these days become (1 - |share|) C + |share| times the identity (share below zero) or
              times a matrix of ones (above).
     Raises : ConfigError where an asset would lose more than its whole value in a day.

@@ -24,7 +24,7 @@ class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
     kind       : (W,) row of `Scales`.
-    target     : (W, n) of that row, fraction of NAV.
+    target     : (W, n) target of that row, fraction of NAV.
     drawn      : (W, D) the row of history that each day repeats.
     variant    : (W,) index of the variant of days and costs.
     strategic  : (W, D) return of the strategic portfolio, fraction.
@@ -88,8 +88,8 @@ class Worlds:
 
         days      : the training days.
         kinds     : (W,) row of `days.scales` of each path.
-        decisions : that a path has days for.
-        seed      : of the days that are drawn.
+        decisions : number of decisions that a path has days for.
+        seed      : seed of the drawn days.
         drawn     : (W, D) rows of the days that the paths repeat at first; drawn by default.
         """
         self.days = days
@@ -281,7 +281,7 @@ def _play(
 
 @inlined
 def _see_halts(state: State, w: int, history: History) -> None:
-    """Which lines can trade at this close."""
+    """Record which lines can trade at this close."""
     t = state.drawn[w, state.today[w]]
     for i in range(state.units.shape[1]):
         state.tradable[w, i] = history.tradable[t, i]

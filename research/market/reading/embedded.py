@@ -31,7 +31,7 @@ def load_market(source: str | Path, **of_file: Any) -> Market:
 
     source : "multi_asset_daily", "us_etf_ohlcv", "etf_dividends", "sp500_20", "stocks_with_exit", or a path that
              ends in .csv, .csv.gz or .parquet.
-    of_file : for a path only, what `market_from_file` takes: quotes, volumes, cash, calendar, missing and so on.
+    of_file : arguments of `market_from_file`, for a path only: quotes, volumes, cash, calendar, missing and so on.
     Raises : ConfigError for an unknown name or option; DataError as `market_from_file` does.
 
     >>> load_market("multi_asset_daily").shape

@@ -25,9 +25,10 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
     """The market with further facts of its lines, which allocations read as `past.fact(name)`.
 
     market : T days of n lines.
-    facts  : by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a .csv,
-             .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns date,
-             asset and one more. A value is known from its date on, until the next one; an empty cell states nothing.
+    facts  : facts by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a
+             .csv, .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns
+             date, asset and one more. A value is known from its date on, until the next one; an empty cell states
+             nothing.
     Raises : DataError naming source, row, asset, value and fix: for a name that is taken or none, an asset that the
              market does not have, a date that is none, a value stated twice, numbers and words in one fact.
 

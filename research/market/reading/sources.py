@@ -1,4 +1,4 @@
-"""From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
+"""Markets from tables of prices: listings, halts and returns, with notes about the data."""
 
 import re
 from collections.abc import Mapping
@@ -57,13 +57,13 @@ def market_from_frame(
              differs from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
     cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
            dates or (T,); None for zero, which is noted as a warning.
-    instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value. One
+    instruments : table by asset, any of the columns of `Market.instruments`; a missing one gets its neutral value. One
                   with `delisted` and `delisting_return` leaves on that date, and has no price from it on.
     calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
-    missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
+    missing : meaning of an empty price after listing. "error" refuses it. "halt" takes it for a halt, marked at the
               last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
               asset that left the market stays halted until the instruments say that it is delisted.
-    name : what a report calls the market.
+    name : name of the market in a report.
     Raises  : DataError naming source, row, column, date, value and fix; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
@@ -112,8 +112,8 @@ def market_from_file(
     instruments : (n, ·) table by asset, as in `market_from_frame`.
     calendar    : as in `market_from_frame`.
     missing     : as in `market_from_frame`.
-    currency    : of its lines, three capital letters, where the instruments do not say another.
-    name        : what a report calls the market; by default the file's name.
+    currency    : currency of its lines, three capital letters, where the instruments do not say another.
+    name        : name of the market in a report; by default the file's name.
     Raises      : as `market_from_frame`.
     """
     if not re.fullmatch("[A-Z]{3}", currency):
@@ -156,9 +156,9 @@ def assemble(
     """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and three more.
 
     instruments : (n, ·) table by asset, or None.
-    currency    : of the lines, where the instruments do not say another.
-    notes       : about the data, before those found here.
-    scheduled   : the dates are known to be sessions of the calendar, which spares embedded data this check.
+    currency    : currency of the lines, where the instruments do not say another.
+    notes       : notes about the data, before those found here.
+    scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
     Raises      : as `market_from_frame`.
     """
     if volumes is not None:
@@ -272,7 +272,7 @@ def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
 
     prices   : (T, n) currency per unit, NaN where there is none.
     tradable : (T, n) whether there is one.
-    halts    : is there none on some day between listing and exit?
+    halts    : true if there is none on some day between listing and exit.
     """
     marked = prices
     if halts:

@@ -31,9 +31,9 @@ class Table:
     days   : (T,) increasing, T >= 2.
     names  : n, unlike each other.
     cells  : (T, n); NaN where the source has no number.
-    source : what messages call it.
-    line   : how they count its rows, "line" in a text file (its header is line 1), else "row" (from 0).
-    notes  : what a reader must know of its file, in sentences.
+    source : name of the source in messages.
+    line   : unit of its rows in messages: "line" in a text file (its header is line 1), else "row" (from 0).
+    notes  : notes on its file, in sentences.
     """
 
     days: Days
@@ -44,7 +44,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def place(self, t: int, i: int) -> str:
-        """Where a cell stands, in words.
+        """The place of a cell, in words.
 
         >>> days = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
         >>> Table(days, ("SPY",), np.ones((2, 1)), "prices.csv", "line").place(1, 0)
@@ -53,14 +53,14 @@ class Table:
         return f"{self.names[i]} on {self.days[t]} ({self.row(t)})"
 
     def row(self, t: int) -> str:
-        """Where a row stands, in words."""
+        """The place of a row, in words."""
         return _row(self.source, self.line, t)
 
     def refuse(self, bad: NDArray[np.bool_], what: str, fix: str) -> None:
         """Refuse the first cell that is not right, with the value found there.
 
         bad    : (T, n) whether each cell is wrong.
-        what   : is wrong, for the message.
+        what   : fault for the message.
         fix    : the last sentence of the message.
         Raises : DataError where one is.
         """
@@ -122,9 +122,9 @@ def read_table(path: str | Path) -> Table:
 
 
 def read_frame(path: Path, **options: Any) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """What stands in a CSV or Parquet file, and what a reader must know of it; names as written, first column as text.
+    """The contents of a CSV or Parquet file, and notes about it; names as written, first column as text.
 
-    options : of pandas' reader of CSV.
+    options : options of pandas' reader of CSV.
     Raises  : DataError for a file that is missing, empty, broken, or of another kind.
     """
     kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()

@@ -1,14 +1,14 @@
-"""How the orders of a list are divided over accounts: a mixed-integer linear programme on HiGHS, one aim at a time.
+"""The division of the orders of a list over accounts: a mixed-integer linear programme on HiGHS, one aim at a time.
 
 Every account trades what it holds and can pay for: it sells at most its units, and its cash stays at its floor after
 its own orders and their costs, and at least zero where all of them fill worse by the adverse move. No cash moves
 between accounts. Aims, each the least (to `TIE`) that leaves those before it at theirs:
 
-1. what of the list is not sent, with all costs, currency; none is left out where that is possible without swaps;
-2. swaps: what one account sells of a line while another buys it, currency;
-3. misplacement: what accounts hold of lines that only others prefer, currency;
+1. the orders that are not sent, with all costs, currency; none is left out where that is possible without swaps;
+2. swaps: sales by one account of a line while another buys it, currency;
+3. misplacement: holdings of accounts in lines that only others prefer, currency;
 4. the number of orders;
-5. tax on what taxable accounts sell.
+5. tax on the sales of taxable accounts.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Division:
     """The orders of each account.
 
     parts : (A, n) signed units, buys positive.
-    why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
+    why   : limit that keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
     how   : exact where every aim is proven least, to 0.05 bp of NAV.
     """
 
@@ -67,17 +67,17 @@ def _listed(problem: DivisionProblem) -> float:
 
 
 def _money(problem: DivisionProblem) -> float:
-    """What the first aim and those after it may be above its least, currency."""
+    """The amount by which the first aim and those after it may be above its least, currency."""
     return 2.0 * TIE * UNIT * problem.position.nav
 
 
 def _gains(problem: DivisionProblem, swapped: Division, found: Division) -> bool:
-    """Does a division with swaps send so much more that it is worth them?"""
+    """True if a division with swaps sends so much more that it is worth them."""
     return problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(found.parts) - max(_money(problem), CENT)
 
 
 def _could(problem: DivisionProblem, mode: Mode) -> bool:
-    """Could the list be sent whole without one of the limits?"""
+    """True if the whole list could be sent without one of the limits."""
     programme = DivisionProgramme.of(problem, mode)
     return programme.least(programme.nothing, TIE, []) is not None
 

@@ -1,4 +1,4 @@
-"""What is divided over accounts: the orders of a list, who holds what, and what a division comes to and breaks."""
+"""The problem of dividing orders over accounts: the orders, the holdings, and a division's results and faults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LIMITS = (CASH, MINIMUM, MOST, TURNOVER, VOLUME)
 class DivisionProblem:
     """Orders of a list, and the accounts that share them.
 
-    position : of all accounts, before the orders.
+    position : position of all accounts, before the orders.
     orders   : (n,) signed units of the list, buys positive.
     held     : (A, n) units of each account; they sum to those of the position.
     cash     : (A,) currency; it sums to that of the position.
@@ -31,7 +31,7 @@ class DivisionProblem:
     prefers  : (A, n) lines that each account takes before the others.
     swappable : (n,) lines of which one account may sell what another buys.
     swap_from : (A,) accounts that may sell in a swap.
-    taxes    : (A, n) of each account and line (units, tax per unit) of its lots in the order of sale; () where they are
+    taxes    : (A, n) lots of each account and line, (units, tax per unit) in the order of sale; () where they are
                not known, and for accounts that are not taxed.
     """
 
@@ -108,7 +108,7 @@ class DivisionProblem:
         return found
 
     def unsent_and_costs(self, parts: Array) -> float:
-        """What of the list is not sent, and the costs of what is, currency."""
+        """The value of the part of the list that is not sent, and the costs of the rest, currency."""
         return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
 
     @cached_property
@@ -123,13 +123,13 @@ class DivisionProblem:
         return ~self.prefers & self.prefers.any(axis=0)
 
     def facts(self, a: int, lines: Sequence[int]) -> tuple[Any, ...]:
-        """What account `a` is, as far as it matters for these lines: accounts with the same facts are equal."""
+        """The facts of account `a` that matter for these lines: accounts with the same facts are equal."""
         flags = (self.cash[a], self.floors[a], self.swap_from[a])
         lots = tuple(self.taxes[a][i] for i in lines) if self.taxes else ()
         return (*flags, *self.held[a][lines], *self.prefers[a][lines], lots)
 
     def broken(self, parts: Array) -> tuple[str, ...]:
-        """What orders (A, n) of the accounts do not keep, by name."""
+        """Names of the limits that orders (A, n) of the accounts do not keep."""
         found = {
             "units": bool((self.held + parts < -LOT * self.position.lots).any()),
             "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),

@@ -24,7 +24,12 @@ MOVED = 1e-9  # of a move: less is none
 
 @dataclass(frozen=True)
 class Mode:
-    """What a programme is asked. full : all of the list. swaps : may there be some? without : a limit that it drops."""
+    """A variant of the programme.
+
+    full    : true to send all of the list.
+    swaps   : true to allow swaps.
+    without : name of a limit that it drops.
+    """
 
     full: bool = True
     swaps: bool = False
@@ -71,7 +76,7 @@ class DivisionProgramme:
 
     @staticmethod
     def _may(problem: DivisionProblem, mode: Mode, a: int, i: int, way: int) -> bool:
-        """May an account trade a line in this direction?"""
+        """True if an account may trade a line in this direction."""
         if way < 0 and problem.held[a, i] <= 0.0:
             return False
         if problem.orders[i] * way > 0.0:
@@ -159,7 +164,7 @@ class DivisionProgramme:
         self.rows.append((row, least))
 
     def _line_rows(self, lines: Sequence[int]) -> None:
-        """What is sent of each line, with what is not, is the order of the list."""
+        """Add the rows of balance: the parts of each line that are sent and not sent sum to the order of the list."""
         problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
         least = COUNTED * position.nav * (1.0 + LOT) if self.mode.without == MINIMUM else position.least
         rates = parameters.rates[min(position.day, len(parameters.rates) - 1), COMMISSION]
@@ -237,7 +242,7 @@ class DivisionProgramme:
                 self._at_least(_sum(*traded), -float(most[i]) / step)
 
     def _tax_rows(self) -> None:
-        """What a taxable account sells of a line is taken from its lots, one sold completely before the next."""
+        """Add the rows of tax: a taxable account sells of its lots, one completely before the next."""
         for m, (a, i, way) in enumerate(self.moves):
             lots = self.problem.taxes[a][i] if self.problem.taxes and way < 0 else ()
             if all(tax == 0.0 for _, tax in lots):
@@ -266,7 +271,7 @@ class DivisionProgramme:
 
     @cached_property
     def aims(self) -> list[tuple[Array, float]]:
-        """What is to be least, one aim after the other: weights of the columns, and the gap that is enough.
+        """The aims to minimise, one after the other: weights of the columns, and the gap that is enough.
 
         Aims that no division changes are not among them.
         """
@@ -284,7 +289,7 @@ class DivisionProgramme:
         return self._vector(_sum(left, *(self._cost(m, 1.0) for m in range(len(self.moves)))))
 
     def _swaps(self) -> Array:
-        """What trades against the list, and all purchases of lines that it does not trade."""
+        """Weights of trades against the list, and of all purchases of lines that it does not trade."""
         orders = self.problem.orders
         against = (
             m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0)

@@ -35,8 +35,8 @@ class Divided(Orders):
 
     units    : (n,) signed units of all accounts together: of a swap, the accounts sell as much as they buy.
     listed   : the orders before they were divided.
-    accounts : that share them, with the money that comes or goes in their cash.
-    problem  : what the division had to keep.
+    accounts : accounts that share them, with the money that comes or goes in their cash.
+    problem  : problem that the division solves.
     division : the orders of each account.
     """
 
@@ -127,7 +127,7 @@ class Divided(Orders):
         )
 
     def said_of(self, i: int, a: int | None = None) -> str:
-        """What the division did to line `i` and its order in account `a`, in words; "" where nothing is to be said."""
+        """The effect of the division on line `i` and its order in account `a`, in words; "" where there is none."""
         left, swapped = abs(float(self.left[i])), float(self.swapped[i])
         words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left and self.division else []
         if swapped and a is not None:
@@ -140,7 +140,7 @@ class Divided(Orders):
         return before, decimal_sum((before, float(self.parts[a, i])))
 
     def is_swap(self, a: int, i: int) -> bool:
-        """Is the order of account `a` in line `i` nothing but a swap?"""
+        """True if the order of account `a` in line `i` is nothing but a swap."""
         return bool(self.parts[a, i] * self._problem.orders[i] <= 0.0)
 
     def rows(self) -> list[tuple[int, int]]:
@@ -182,7 +182,7 @@ class Divided(Orders):
 def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     """The orders as the accounts of a portfolio send them; themselves where it has no accounts.
 
-    listed  : over the sums of the accounts.
+    listed  : orders of the list over the sums of the accounts.
     Raises  : PolicyError where no orders keep the limits of the accounts; ConfigError for money that comes or goes
               without its account, or to an account that the portfolio does not have.
     """
@@ -219,7 +219,7 @@ def to_divide(position: Position, accounts: int) -> float:
 def division_problem(
     portfolio: Portfolio, accounts: tuple[Account, ...], listed: Orders, request: Request
 ) -> DivisionProblem:
-    """What has to be divided over accounts, whose cash has the money that comes or goes in it.
+    """The problem of dividing the orders over accounts, whose cash has the money that comes or goes in it.
 
     An account keeps its share of the reserve by its wealth, or the cash that it has where that is less. Where tax lots
     are known, no taxable account sells in a swap, which could realise gains that nobody asked for, or make a wash
@@ -279,7 +279,7 @@ def check_account(portfolio: Portfolio, request: Request) -> None:
 def _taxes(
     portfolio: Portfolio, position: Position, accounts: Sequence[Account]
 ) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
-    """Of each account and line (units, tax per unit) of its lots in the order of sale; () for a sheltered account."""
+    """(units, tax per unit) of the lots of each account and line, in the order of sale; () for a sheltered account."""
     tax = portfolio.tax_lots
     if tax is None:
         return ()

@@ -42,10 +42,10 @@ SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangent
 class Conflict:
     """Limits that no orders keep together.
 
-    names    : of an irreducible set of them.
+    names    : names of an irreducible set of them.
     mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
-    complete : is the set irreducible? If not, the search was stopped, and some of the names may not be needed.
-    searched : are the changes the least, to half a basis point of NAV, and all? If not, the search was stopped.
+    complete : true if the set is irreducible; else the search was stopped, and some of the names may not be needed.
+    searched : true if the changes are the least, to half a basis point of NAV, and all; else the search was stopped.
     """
 
     names: tuple[str, ...]
@@ -73,11 +73,11 @@ class Conflict:
 class _Stated:
     """A limit of any kind, named.
 
-    limit        : over several lines, or None.
-    line         : that `bought` and `sold` limit, units.
-    kind         : of a limit that a `Relaxation` may relax, else "".
-    least        : notional of an order, currency.
-    whole        : are orders in whole lots?
+    limit        : limit over several lines, or None.
+    line         : line that `bought` and `sold` limit, units.
+    kind         : kind of a limit that a `Relaxation` may relax, else "".
+    least        : least notional of an order, currency.
+    whole        : true if orders are in whole lots.
     """
 
     name: str
@@ -91,12 +91,13 @@ class _Stated:
 
 
 def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict | None:
-    """An irreducible set of limits that no orders from a position keep together; None where it is not proven that none
-    keep all.
+    """An irreducible set of limits that no orders from a position keep together.
 
-    position : with its limits.
+    None where it is not proven that no orders keep all of them.
+
+    position : position with its limits.
     floor    : cash that stays, currency.
-    nodes    : that the search may take. A limit whose part is not known by then stays in the set.
+    nodes    : number of nodes that the search may take. A limit whose part is not known by then stays in the set.
     """
     stated = _stated(position, floor)
     search, divided = _Search(position, [nodes]), _Divided(position, stated)
@@ -115,7 +116,7 @@ def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict |
 
 
 def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
-    """What relaxes a limit of the conflict that is not over several lines, where it suffices."""
+    """Changes that relax a limit of the conflict that is not over several lines, where each suffices."""
 
     def feasible(other: Position) -> bool:
         return search.gives_a_list(Change("", other, floor))
@@ -145,7 +146,7 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
 
 
 class _Divided:
-    """What is in conflict even where orders may be of any size, which is found much faster."""
+    """The conflict of limits even where orders may be of any size, which is found much faster."""
 
     def __init__(self, position: Position, stated: Sequence[_Stated]) -> None:
         self._rows = [one for one in stated if one.limit is not None]
@@ -164,7 +165,7 @@ class _Divided:
         return [(*self._rows, *self._lines)[place] for place in self._filter.conflicting(self._all)]
 
     def may_mend(self, one: _Stated) -> bool:
-        """Could a list be, if one limit over several lines were relaxed?"""
+        """True if a list may exist when one limit over several lines is relaxed."""
         return not self._filter.conflict([place for place in self._all if place != self._rows.index(one)])
 
 
@@ -180,15 +181,15 @@ class _Search:
     late: bool = False
 
     def infeasible(self, stated: Sequence[_Stated]) -> bool:
-        """Is it proven that no orders keep these limits?"""
+        """True if it is proven that no orders keep these limits."""
         return self._solved(stated)[1]
 
     def feasible(self, stated: Sequence[_Stated]) -> bool:
-        """Are some orders known that keep these limits?"""
+        """True if some orders are known that keep these limits."""
         return self._solved(stated)[0] is not None
 
     def needed(self, candidates: Sequence[_Stated], kept: Sequence[_Stated]) -> list[_Stated]:
-        """Of candidates that conflict with those that are kept, the last that do, none of which can be left out."""
+        """The last candidates that conflict with the kept limits, none of which can be left out."""
         if len(candidates) == 1:
             return list(candidates)
         half = len(candidates) // 2
@@ -208,11 +209,10 @@ class _Search:
         return self._solved([soft if other is one else other for other in stated])[0]
 
     def sufficient(self, change: Callable[[int], Change | None]) -> str:
-        """How to relax a limit so that some orders are known that keep all, with the value that is written down; "" for
-        none.
+        """The change that relaxes a limit so that some orders are known that keep all limits; "" for none.
 
-        A least relaxation may be of NAV before costs, and what is written down is rounded: it is solved again, with as
-        few steps more as suffice.
+        It is given with the value that is written down. A least relaxation may be of NAV before costs, and the written
+        value is rounded: it is solved again, with as few steps more as suffice.
         """
         short, steps, found = -1, 0, change(0)
         while found is not None and not self.gives_a_list(found):
@@ -228,14 +228,14 @@ class _Search:
         return "" if found is None else found.words
 
     def gives_a_list(self, change: Change) -> bool:
-        """Are some orders known that keep all limits with a change?"""
+        """True if some orders are known that keep all limits with a change."""
         other = replace(self, position=change.position)
         known = other.feasible(_stated(change.position, change.floor))
         self.late |= other.late
         return known
 
     def _solved(self, stated: Sequence[_Stated]) -> tuple[float | None, bool]:
-        """What orders are past limits with a price, None where none were found; and is it proven that there are none?
+        """(excess over limits with a price, None where no orders were found; true if it is proven that none exist).
 
         A tangent is added at each size that was found, until the impact is that of the orders.
         """

@@ -31,13 +31,13 @@ class Relaxed(NamedTuple):
 
     terms  : the problem.
     lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
-    rows   : (L, 4, n) what limits count of bought, sold, sent and costs.
-    most   : (L,) of each limit, and what rounding may give to one that binds.
+    rows   : (L, 4, n) coefficients of the limits for bought, sold, sent and costs.
+    most   : (L,) bound of each limit, with the rounding that one that binds may have.
     dearest : (L,) its largest price: inf for one that binds.
-    still  : what lines that stay lose, fraction of NAV.
-    prices : (L,) of the limits, from which the search for better ones begins; written. The last is of cash above its
-             point.
-    price  : (4,) of what a line counts in them; written.
+    still  : loss of the lines that stay, fraction of NAV.
+    prices : (L,) prices of the limits, from which the search for better ones begins; written. The last is of cash above
+             its point.
+    price  : (4,) price of each count of a line in them; written.
     """
 
     terms: Terms
@@ -71,7 +71,7 @@ class Relaxed(NamedTuple):
 
 @linked
 def _loss(of: Relaxed, i: int, steps: float) -> float:
-    """What so many steps of line i lose, with what they count in limits at its `price`, fraction of NAV."""
+    """Loss of so many steps of line i, with their use of limits at its `price`, fraction of NAV."""
     terms, price, units = of.terms, of.price, _units(of.terms, i, steps)
     if units == 0.0 or not _sendable(terms, i, units):
         return _each(terms, i, 0.0) if units == 0.0 else np.inf
@@ -82,7 +82,7 @@ def _loss(of: Relaxed, i: int, steps: float) -> float:
 
 @linked
 def _cost(terms: Terms, i: int, traded: float) -> float:
-    """What an order of line i costs, currency."""
+    """Costs of an order of line i, currency."""
     cost = 0.0
     charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
     for k in range(FIRST):
@@ -92,7 +92,7 @@ def _cost(terms: Terms, i: int, traded: float) -> float:
 
 @linked
 def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
-    """What so many steps of line i count in limit j."""
+    """Use of limit j by so many steps of line i."""
     terms, rows = of.terms, of.rows
     traded = _units(terms, i, steps) * terms.lines[PRICE, i]
     if traded == 0.0:
@@ -140,7 +140,7 @@ def _first(of: Relaxed, i: int) -> float:
 
 @linked
 def _over(of: Relaxed, j: int) -> float:
-    """By how much the lots that are best at the prices of the limits are past limit j."""
+    """The excess over limit j of the lots that are best at the prices of the limits."""
     over = -of.most[j]
     for i in of.lines:
         over += _use(of, j, i, _least(of, i)[0])

@@ -40,9 +40,9 @@ class Branch(NamedTuple):
     relaxed : the problem at prices of its limits.
     ways    : (3, m, W) steps of each line that may be best, what they lose more than its best at these prices, and what
               they lose without them, fraction of NAV.
-    uses    : (m, W, L) what they count in the limits.
+    uses    : (m, W, L) their use of the limits.
     least   : (m + 1, L) the least that the lines not decided yet count.
-    used    : (m + 1, L) what the lines decided count, less the limits.
+    used    : (m + 1, L) use of the decided lines, less the limits.
     lost    : (2, m + 1) bound and loss so far, fraction of NAV.
     level   : (3, m) number of ways of each line; order in which lines are decided; the way that each level tries next.
     tried   : (n,) units.
@@ -75,9 +75,9 @@ class Branch(NamedTuple):
 
 
 def branch(problem: LotProblem, start: Array, enough: float = NO_GAIN) -> tuple[Array, float]:
-    """Signed units (n,) that keep every limit, and the bound below which none can come, fraction of NAV.
+    """The signed units (n,) that keep every limit, and the lower bound of all such units, fraction of NAV.
 
-    problem : without limits of weights. Where lines are divided at will, the bound is all that is computed.
+    problem : problem without limits of weights. Where lines are divided at will, the bound is all that is computed.
     start   : (n,) units that keep every limit: nothing worse is given.
     enough  : the gap that is none, fraction of NAV.
     """

@@ -1,7 +1,7 @@
-"""Which whole lots come nearest to the exact step: the objective, and what orders must keep.
+"""The problem of whole lots nearest to the exact step: the objective, and the limits of the orders.
 
-The objective is the distance of all assets and of cash from where the exact step brings them, plus what the orders
-cost, over NAV. Cash is what the orders leave, so its distance is the absolute sum of the assets' signed distances;
+The objective is the distance of all assets and of cash from where the exact step brings them, plus the costs of the
+orders, over NAV. Cash is what the orders leave, so its distance is the absolute sum of the assets' signed distances;
 costs are counted once, and not as missing cash again. It weighs `CASH_WEIGHT` of an asset's: of two orders that are
 equally far, the one that brings assets nearer is taken. But for cash, the objective is a sum over assets; lots, cash
 and the limits of the orders tie them together. PyPortfolioOpt's linear programme for whole lots adds the cash that is
@@ -54,7 +54,7 @@ COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots diff
 class LotProblem:
     """Orders in whole lots from a position toward the point of the exact step.
 
-    position : before the orders.
+    position : holdings before the orders.
     goal     : (n,) value that each line should have after them, currency.
     way      : (n,) 1 for a line that may be bought, -1 for one that may be sold, 0 for one that stays.
     lower    : (n,) least value of each line's box, currency, or -inf.
@@ -89,9 +89,9 @@ class LotProblem:
 
     @cached_property
     def net(self) -> float:
-        """What the step to the lines' shares buys less what it sells, currency: then cash is at its point.
+        """Buys less sells of the step to the lines' shares, currency: then cash is at its point.
 
-        Lines that stay, and what is past the most units of an order, are not part of it.
+        Lines that stay, and amounts past the most units of an order, are not part of it.
         """
         most = self.most * self.position.prices
         moved = np.clip(self.goal - self.unpaid - self.value, -most, most)
@@ -167,7 +167,7 @@ class LotProblem:
         return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
 
     def of_cash(self, units: Array) -> float:
-        """What cash's distance from its point weighs, fraction of NAV."""
+        """The weighted distance of cash from its point, fraction of NAV."""
         return CASH_WEIGHT * abs(float(units @ self.position.prices) - self.net) / self.position.nav
 
     def tracking_error(self, units: Array) -> float:
@@ -181,7 +181,7 @@ class LotProblem:
         return float(np.sqrt(max(float(away @ covariance @ away), 0.0)))
 
     def priced(self, units: Array) -> float:
-        """What is outside soft limits of weights times their prices, fraction of NAV."""
+        """Excess over soft limits of weights times their prices, fraction of NAV."""
         return sum(limit.price * past for limit, past in self._outside(units) if not limit.binds)
 
     def _outside(self, units: Array) -> list[tuple[WeightLimit, float]]:
@@ -200,7 +200,7 @@ class LotProblem:
         return sendable(self.position, units, WEIGHT)
 
     def short(self, units: Array) -> float:
-        """What cash lacks, currency; see `Position.short`."""
+        """Shortfall of cash, currency; see `Position.short`."""
         return self.position.short(units, self.floor)
 
     def broken(self, units: Array) -> tuple[str, ...]:

@@ -30,21 +30,21 @@ OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 class Terms(NamedTuple):
     """A `LotProblem` as the kernels take it.
 
-    lines     : (16, n) what is known of each line: units held, price, lots and their value, and so on.
-    costs     : of orders.
+    lines     : (16, n) data of each line: units held, price, lots and their value, and so on.
+    costs     : costs of orders.
     r         : row of their daily rates.
     q         : row of their daily impact.
     nav       : currency.
-    net       : what the step to the lines' shares buys less what it sells, currency.
+    net       : buys less sells of the step to the lines' shares, currency.
     cents     : cash, in whole cents.
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
-    adverse   : the move under which cash stays above zero, fraction of prices.
+    adverse   : adverse move under which cash stays above zero, fraction of prices.
     least     : notional of the smallest order that is sent, currency.
-    most      : number of orders.
-    turnover  : the most of it, one-way, fraction of NAV.
+    most      : largest number of orders.
+    turnover  : largest turnover, one-way, fraction of NAV.
     early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
-    scratch   : (8, n) room for the arithmetic.
+    scratch   : (8, n) arrays for intermediate results.
     """
 
     lines: Array
@@ -99,8 +99,11 @@ def alone(problem: LotProblem) -> Array:
 
 
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
-    """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
-    they are the best for each line alone and bring cash to its point, so that nothing is better."""
+    """(n,) signed units that keep every limit but those of weights, and whether they are known to be the best.
+
+    The units are None where even no orders keep the limits. They are the best where they are so for each line alone and
+    bring cash to its point.
+    """
     units = np.zeros(len(problem.way))
     found = best_lots(Terms.of(problem), units, False)
     return (None if found == NONE else units), found == ALONE
@@ -109,7 +112,7 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
 def spend(problem: LotProblem, units: Array) -> Array:
     """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
 
-    units : (n,) that keep every limit.
+    units : (n,) signed units that keep every limit.
     """
     more = units.copy()
     best_lots(Terms.of(problem), more, True)
@@ -148,13 +151,13 @@ def _objective(terms: Terms, units: Array) -> float:
 
 @linked
 def _of_cash(terms: Terms, net: float) -> float:
-    """What cash's distance weighs where orders buy so much more than they sell, fraction of NAV."""
+    """The weighted distance of cash where buys exceed sells by so much, fraction of NAV."""
     return CASH_WEIGHT * abs(net - terms.net) / terms.nav
 
 
 @linked
 def _units(terms: Terms, i: int, steps: float) -> float:
-    """Signed units of so many steps of line i; see `LotProblem.units`."""
+    """The signed units of so many steps of line i; see `LotProblem.units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE, i]:
         return -lines[HELD, i]
@@ -174,7 +177,7 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
-    """Is the order of line i large enough to be sent, or none?"""
+    """True if the order of line i is large enough to be sent, or none."""
     return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
 
 
@@ -207,7 +210,7 @@ def best_alone(terms: Terms, units: Array) -> None:
 
 @linked
 def _short_on(terms: Terms, units: Array, day: float) -> float:
-    """What cash lacks on a day after orders of signed units (n,), currency; see `Position.short_on`."""
+    """Shortfall of cash on a day after orders of signed units (n,), currency; see `Position.short_on`."""
     traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
     for i in range(len(units)):
         cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
@@ -224,7 +227,7 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
 
 @linked
 def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
-    """What cash lacks after orders (n,) on the day on which it lacks most, currency, and the day."""
+    """The largest shortfall of cash on any day after orders (n,), currency, and the day."""
     most, on = _short_on(terms, units, np.inf), np.inf
     for day in terms.early:
         short = _short_on(terms, units, day)
@@ -235,7 +238,7 @@ def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
 
 @linked
 def _short(terms: Terms, units: Array) -> float:
-    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+    """Shortfall of cash after orders of signed units (n,), currency; see `Position.short`."""
     return _short_first(terms, units)[0]
 
 
@@ -262,7 +265,7 @@ def _turnover(terms: Terms, units: Array) -> float:
 
 @linked
 def _broken(terms: Terms, units: Array) -> bool:
-    """Do the orders break a limit? See `LotProblem.broken`."""
+    """True if the orders break a limit; see `LotProblem.broken`."""
     lines, count = terms.lines, 0
     for i in range(len(units)):
         count += units[i] != 0.0
@@ -278,7 +281,7 @@ def _broken(terms: Terms, units: Array) -> bool:
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
 
-    known : do the units keep all limits already? Then they are spent on; see `spend`.
+    known : true if the units keep all limits already: then only `spend` adds to them.
     """
     if known:
         _improve(terms, units, True)
@@ -312,7 +315,7 @@ def best_together(terms: Terms, units: Array) -> bool:
 
 @linked
 def _send_fewer(terms: Terms, units: Array) -> None:
-    """Only as many orders as may be sent, those that gain most."""
+    """Keep only as many orders as may be sent, those that gain most."""
     count, kept, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
     for i in range(len(units)):
         count += units[i] != 0.0
@@ -424,10 +427,11 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 @linked
 def _improve(terms: Terms, units: Array, shared: bool) -> None:
-    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit; the best
-    for what it trades first.
+    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit.
 
-    shared : only more lots of lines that share the cash?
+    The change that gains most for what it trades is first.
+
+    shared : true for more lots of lines that share the cash only.
     """
     other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
@@ -471,10 +475,10 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
 
 @linked
 def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
-    """What other units of line i improve the objective by, over what they trade; 0 where they may not be sent.
+    """Improvement of the objective by other units of line i, over what they trade; 0 where they may not be sent.
 
     spare : cash that they may use, currency.
-    net   : what all orders buy less what they sell, currency.
+    net   : buys less sells of all orders, currency.
     """
     used = (other - units) * terms.lines[PRICE, i]
     if used == 0.0 or used > spare or not _sendable(terms, i, other):

@@ -1,7 +1,7 @@
 """The best lots of a `LotProblem`, with a bound.
 
 Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
-linear programme on HiGHS goes on: that of `order_programme`, with the gap of each line from its point, from above.
+linear programme on HiGHS continues: the one of `order_programme`, with the gap of each line from its point, from above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,9 +36,9 @@ REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 class SolvedLots:
     """The best orders found.
 
-    problem : whose they are.
+    problem : problem that they solve.
     units   : (n,) signed units, buys positive.
-    how     : exact where the bound is reached.
+    how     : proof of the orders; exact where the bound is reached.
     below   : the bound, fraction of NAV, nan where none was computed; None where it is the objective of the orders.
     """
 
@@ -49,7 +49,7 @@ class SolvedLots:
 
     @cached_property
     def objective(self) -> float:
-        """Of these orders, fraction of NAV."""
+        """The objective of these orders, fraction of NAV."""
         return self.problem.objective(self.units)
 
     @property
@@ -59,7 +59,7 @@ class SolvedLots:
 
     @property
     def words(self) -> str:
-        """How they were found, and where it is not proven that they are the best, by how much they may be worse."""
+        """The method that found the orders, and, where they are not proven the best, by how much they may be worse."""
         by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
         if np.isnan(self.bound):
             return f"{by}, without a bound"
@@ -76,7 +76,7 @@ def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
     """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
 
     problem : the lots, the costs and the limits.
-    greedy  : leave it at the greedy search?
+    greedy  : true to stop at the greedy search.
 
     The result depends neither on the order of the lines nor on the machine, and is never worse than that of the greedy
     search.
@@ -124,7 +124,7 @@ def _nearest(problem: LotProblem, quick: bool) -> SolvedLots | None:
 
 
 def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, float]:
-    """Signed units (n,) or None, and the bound.
+    """The signed units (n,) or None, and the bound.
 
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
@@ -152,7 +152,7 @@ def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, f
 
 
 def _rounded(problem: LotProblem, orders: OrderColumns, known: Array) -> float:
-    """What cash lacks at a point of the programme that keeps its limits in whole cents, currency."""
+    """Shortfall of cash at a point of the programme that keeps its limits in whole cents, currency."""
     lacks = [orders.past(limit, known) for limit in cash_limits(problem.position, problem.floor)]
     return max(lacks) * UNIT * problem.position.nav
 
@@ -223,7 +223,7 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """What a line loses at whole lots, between those next to its point, its share and each bound of its box, at least.
+    """Lower bound of a line's loss at whole lots, between those next to its point, its share and each bound of its box.
 
     Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
     point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.

@@ -73,9 +73,9 @@ class Tree(NamedTuple):
     base       : (2,) variance that no order changes; the constant of the costs, and what lines that stay are outside.
     groups     : (L, n) lines of the limits of weights.
     limits     : (L, 3) lower, upper, price.
-    stack      : (13, m + 1) what is known at each level.
+    stack      : (13, m + 1) state at each level.
     found      : (10, n) units tried, best units, and what exchanges know of each line.
-    sums       : (4,) what exchanges know of all lines.
+    sums       : (4,) sums over all lines for exchanges.
     """
 
     terms: Terms
@@ -142,8 +142,11 @@ class Tree(NamedTuple):
 
 
 def _levels(rows: Rows, covariance: Array, problem: LotProblem) -> Rows:
-    """The lines (m,) from the last decided to the first: those divided at will last, and first those whose lots move
-    the tracking error most when all others may follow."""
+    """The lines (m,) from the last decided to the first.
+
+    Lines that can be divided at will are decided last, and first those whose lots move the tracking error most when all
+    others may follow.
+    """
     nav, inverse = problem.position.nav, np.linalg.pinv(covariance[np.ix_(rows, rows)], hermitian=True)
     left, order = np.ones(len(rows), dtype=bool), []
     for _ in range(len(rows)):
@@ -173,11 +176,11 @@ def _least_outside(problem: LotProblem) -> Array:
 
 
 def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[Array, float, Proof]:
-    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
+    """The signed units (n,) with the least tracking error and costs; the lower bound of all units; the proof.
 
-    problem : with a covariance.
+    problem : problem with a covariance.
     starts  : (n,) units each that keep every limit: nothing worse is given.
-    greedy  : exchange lots of single lines and of pairs only?
+    greedy  : true to exchange lots of single lines and of pairs only.
     """
     covariance = problem.position.covariance
     assert covariance is not None
@@ -216,7 +219,7 @@ def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
 
 @linked
 def _extra(terms: Terms, i: int, units: float) -> float:
-    """What an order of line i costs, and what is outside its box at its price, fraction of NAV."""
+    """Costs of an order of line i, and the amount outside its box at its price, fraction of NAV."""
     lines, charges = terms.lines, terms.scratch
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
@@ -230,7 +233,7 @@ def _extra(terms: Terms, i: int, units: float) -> float:
 
 @linked
 def _priced(tree: Tree, units: Array) -> float:
-    """What is outside soft limits of weights at their prices, fraction of NAV; inf outside one that binds."""
+    """Excess over soft limits of weights at their prices, fraction of NAV; inf outside one that binds."""
     terms, lost = tree.terms, 0.0
     if len(tree.limits) == 0:
         return 0.0
@@ -356,7 +359,7 @@ def _keep(tree: Tree, least: float) -> float:
 
 @linked
 def descend(tree: Tree, within: float) -> bool:
-    """Search for lots whose objective is less than `within` and than that of the best; is the search complete?"""
+    """Search for lots with an objective below `within` and below that of the best; true if the search is complete."""
     stack, found, m = tree.stack, tree.found, len(tree.rows)
     least = min(within, _worth(tree, found[BEST]) + _priced(tree, found[BEST]))
     for k in range(found.shape[1]):

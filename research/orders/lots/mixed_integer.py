@@ -14,13 +14,13 @@ SUB_PROGRAMMES = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What HiGHS found.
+    """The result of HiGHS.
 
     x          : (n,) the best point, or None where it found none.
-    bound      : below which no point's cost can be.
-    proven     : is the point within the asked gap of the bound?
-    infeasible : is it proven that there is no point?
-    nodes      : that the search took.
+    bound      : lower bound of the cost of all points.
+    proven     : true if the point is within the asked gap of the bound.
+    infeasible : true if it is proven that there is no point.
+    nodes      : number of nodes that the search took.
     """
 
     x: Array | None
@@ -53,9 +53,9 @@ def minimise(
     upper    : (n,) largest x.
     whole    : (n,) nonzero for whole numbers.
     lower    : (n,) least x.
-    nodes    : of the search, after which the best point so far is given; None for any number.
-    gap      : of the bound, over the cost, within which a point is good enough.
-    spare    : likewise, of the bound itself.
+    nodes    : number of nodes of the search, after which the best point so far is given; None for any number.
+    gap      : gap between cost and bound, over the cost, within which a point is good enough.
+    spare    : gap likewise, in the unit of the cost.
     start    : (n,) a good point, where it keeps all rows: then no time is spent on finding one.
     """
     import highspy

@@ -29,8 +29,8 @@ ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it coun
 class Change(NamedTuple):
     """A limit that is relaxed.
 
-    words    : what to do, with the value.
-    position : with that value.
+    words    : change to make, with the value.
+    position : position with that value.
     floor    : cash that stays with it, currency.
     """
 
@@ -43,12 +43,12 @@ class Change(NamedTuple):
 class OrderLimit:
     """A limit over all lines: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
 
-    name  : in words.
+    name  : name in words.
     rows  : (k, 4, n) coefficients.
     most  : (k,) fraction of NAV, or orders.
-    price : of a unit by which it is exceeded, inf for a limit that binds.
-    kind  : of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
-    mend  : gives how to relax it by so much, and so many steps of what is written down besides; None where nobody can
+    price : price of a unit by which it is exceeded, inf for a limit that binds.
+    kind  : kind of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
+    mend  : function that relaxes it by so much, and so many steps of the written value besides; None where nobody can
             by so much. None where it cannot be relaxed at all.
     """
 
@@ -61,23 +61,23 @@ class OrderLimit:
 
     @property
     def binds(self) -> bool:
-        """May it not be exceeded at any price?"""
+        """True if it may not be exceeded at any price."""
         return not isfinite(self.price)
 
     @property
     def counts(self) -> bool:
-        """Does it count orders, and no money?"""
+        """True if it counts orders, and no money."""
         return not self.rows[:, [BOUGHT, SOLD, COST]].any()
 
 
 @dataclass(frozen=True, eq=False)
 class LineLimit:
-    """What single lines may do.
+    """Limits of single lines.
 
-    kind   : what it comes from.
-    words  : of a line's name and its largest number of units.
+    kind   : source of the limit.
+    words  : template for a line's name and its largest number of units.
     bought : (n,) most units, inf where it does not limit the line.
-    sold   : (n,) likewise.
+    sold   : (n,) most units, likewise.
     """
 
     kind: str
@@ -86,7 +86,7 @@ class LineLimit:
     sold: Array
 
     def name(self, asset: str, i: int) -> str:
-        """Of line `i`, in words."""
+        """The name of the limit of line `i`, in words."""
         return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
 
 
@@ -130,7 +130,7 @@ def sendable(position: Position, units: Array, slack: float) -> Mask:
 
 
 def broken_by(position: Position, parts: Array, most: Array, slack: float) -> dict[str, bool]:
-    """By name, whether orders break a limit besides those of cash and of weights.
+    """By name of a limit besides those of cash and of weights, true if orders break it.
 
     parts : (A, n) signed units of each account's orders.
     most  : (n,) the most units of a line's orders.
@@ -146,7 +146,7 @@ def broken_by(position: Position, parts: Array, most: Array, slack: float) -> di
 
 
 def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[OrderLimit]:
-    """What stays at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
+    """Limits of cash at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
     nav, move, days = position.nav, position.limits.adverse_move, (*position.early, inf)
     for day in days:
         early = isfinite(day)

@@ -30,7 +30,7 @@ Links = tuple[Array, Array | float]  # (c, k) coefficients of a row an order, an
 class OrderColumns:
     """k orders that may be sent; money in `UNIT`s.
 
-    position : before the orders.
+    position : holdings before the orders.
     rows     : (k,) their lines; a line that may be bought and sold is there twice.
     way      : (k,) 1 to buy, -1 to sell.
     step     : (k,) value of a unit of the first column: of a lot, or of a bundle for a line that is divided at will.
@@ -122,7 +122,7 @@ class OrderColumns:
         return np.array([float((of * first).sum()) for of in self._costs])
 
     def past(self, limit: OrderLimit, x: Array) -> float:
-        """By how much orders at a point x of the other columns exceed a limit, in `UNIT`s or orders."""
+        """The excess of orders at a point x of the other columns over a limit, in `UNIT`s or orders."""
         used, total = self.of_rows(limit.rows)
         of_costs = np.outer(np.maximum(total, 0.0), [1.0, 0.0]) + np.outer(np.minimum(total, 0.0), [0.0, 1.0])
         sums = np.einsum("mck,ck->m", used, x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1))
@@ -155,7 +155,7 @@ class OrderColumns:
         return found
 
     def links(self, sizes: Sequence[Array]) -> Iterator[Links]:
-        """What ties the columns of each order to each other.
+        """The rows that link the columns of each order to each other.
 
         sizes : (k,) each, currency, at which tangents bound the impact besides the usual ones.
         """
@@ -172,7 +172,7 @@ class OrderColumns:
             yield self.columns(-slope, impact=1.0), at / (UNIT * self.position.nav)
 
     def understated(self, x: Array) -> float:
-        """By how much the impact of the orders is above its columns at a point x of the programme, fraction of NAV."""
+        """The excess of the impact of the orders over its columns at a point x of the programme, fraction of NAV."""
         parameters, column = self.position.cost_parameters, x[4 * len(self.rows) : 5 * len(self.rows)] * UNIT
         impact = self._impact * self.sizes(x) ** parameters.exponent / self.position.nav
         return float(np.maximum(impact - column, 0.0).sum())
@@ -267,11 +267,11 @@ def programme(
     links: Iterable[Links] = (),
     sizes: Sequence[Array] = (),
 ) -> Programme:
-    """What orders cost and what is past limits at its price, as a programme.
+    """The costs of orders, and their excess over limits at its price, as a programme.
 
-    orders : k that may be sent.
-    limits : that they keep; each with a price has a column of its own, after all others, in its own unit.
-    cost   : (c, k) of the columns, at least those five of an order; others are at least zero.
+    orders : columns of k orders that may be sent.
+    limits : limits that they keep; each with a price has a column of its own, after all others, in its own unit.
+    cost   : (c, k) costs of the columns, at least those five of an order; others are at least zero.
     links  : rows that tie the other columns to the orders.
     sizes  : (k,) each; see `OrderColumns.links`.
     """

@@ -1,4 +1,4 @@
-"""What a portfolio holds at one close, what trading it costs to the cent, and the limits of its orders."""
+"""The holdings of a portfolio at one close, their trading costs to the cent, and the limits of its orders."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,9 +26,9 @@ MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 class GainBudget(NamedTuple):
     """The gain budget that sells are limited by, currency.
 
-    now       : in force.
-    enough    : that limits none of them.
-    most_sold : gives (n,) the most units of a sell within a budget, on which losses do not count.
+    now       : budget in force.
+    enough    : budget that limits none of them.
+    most_sold : function of a budget: (n,) the most units of a sell within it, on which losses do not count.
     """
 
     now: float
@@ -50,10 +50,10 @@ class Position:
     minimum         : currency; a smaller order is not sent.
     cost_parameters : costs of orders, without tax, since purchase prices are not known here.
     day             : row of the daily costs in `cost_parameters`.
-    limits          : of the orders.
+    limits          : limits of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
     most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
-    gain_budget     : from which `most_sold` comes, or None.
+    gain_budget     : budget that `most_sold` comes from, or None.
     buyable         : (n,) lines that may be bought, where they can be traded.
     sellable        : (n,) lines that may be sold, likewise.
     way             : 1.0 where only buys are sent, -1.0 where only sells are, 0.0 where both are.
@@ -119,7 +119,7 @@ class Position:
     ) -> "Position":
         """The position with these holdings at one close; its cash may be spent to the last cent.
 
-        market   : of the lines.
+        market   : market of the lines.
         day      : row of the close.
         holdings : (n,) value, currency.
         cash     : currency.
@@ -215,7 +215,7 @@ class Position:
         return float(max(traded[units > 0.0].sum(), -traded[units < 0.0].sum())) / self.nav
 
     def short(self, units: Array, floor: float) -> float:
-        """What cash lacks after orders of signed units, currency: to stay at `floor`, and above zero after the move.
+        """Shortfall of cash after orders of signed units, currency: to stay at `floor`, and above zero after the move.
 
         Above zero is too little. On each earlier day on which some of the orders settle, see `early`.
         """

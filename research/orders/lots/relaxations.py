@@ -1,4 +1,4 @@
-"""How limits that no row over several lines states may be relaxed: those of single lines, and the least order.
+"""Relaxations of limits that no row over several lines states: those of single lines, and the least order.
 
 Each is one of a position with one value of it changed, and a larger change lets more orders be.
 """
@@ -20,13 +20,13 @@ OPTIONS = {1.0: "--buy-only", -1.0: "--sell-only"}  # of the command line, by th
 class Relaxation:
     """A change that relaxes one limit.
 
-    kind  : of the limit.
-    line  : that it is of, None where it is of all.
+    kind  : kind of the limit.
+    line  : line that it applies to, None where it applies to all.
     now   : its value.
     free  : the value at which it limits nothing.
-    step  : by how much a value may be more than the least change; inf where there are none between.
-    at    : gives the position with a value.
-    words : of a value, which tell what to do.
+    step  : largest amount by which a value may exceed the least change; inf where there are none between.
+    at    : function of a value: the position with it.
+    words : function of a value that says what to do, in words.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Relaxation:
     def least(self, feasible: Callable[[Position], bool]) -> float | None:
         """The value with the least change that suffices, None where none does.
 
-        feasible : is it known that some orders of a position keep all limits?
+        feasible : function of a position: true if some orders are known that keep all limits.
         """
         short, enough = self.now, self.free
         if not feasible(self.at(enough)):
@@ -54,7 +54,7 @@ class Relaxation:
 def relaxations(position: Position, step: float) -> Iterator[Relaxation]:
     """All of them.
 
-    step : by how much an amount may be more than the least change, fraction of NAV.
+    step : largest amount above the least change, fraction of NAV.
     """
     limits, amount = position.limits, step * position.nav
     if position.minimum > 0.0:
@@ -104,7 +104,7 @@ def _of_volume(position: Position, step: float) -> Relaxation:
 
 
 def _of_line(position: Position, kind: str, i: int) -> Relaxation:
-    """What may not be done with line `i` is allowed."""
+    """The relaxation that allows what may not be done with line `i`."""
     this, word = np.arange(len(position.units)) == i, "purchases" if kind == NO_BUYS else "sells"
     bought, sold = (
         replace(position, buyable=position.buyable | this),

@@ -1,4 +1,4 @@
-"""From a box to orders: the accounting's self-financing step, in the whole lots that come nearest to it.
+"""Orders from a box: the accounting's self-financing step, in the whole lots that come nearest to it.
 
 Lots must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it still
 wants is added, until no more order can be sent: after these orders the list is empty.
@@ -31,13 +31,13 @@ TURNS = 100  # times that a rule is asked at most; two are the usual number
 class Orders:
     """Orders from a position; costs and the cash after them are exact to the cent.
 
-    position : what is held before.
+    position : holdings before the orders.
     units    : (n,) signed units to trade, buys positive.
     wished   : (n,) signed units of the exact step within limits of weights, before cash or turnover reduces it.
     point    : (n,) weights after the exact step of the policy, fraction of NAV.
     goal     : (n,) weights that keep the limits of weights, nearest to it, fraction of NAV.
     solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
-    asked    : whose lots were looked for, or None where nothing was asked.
+    asked    : problem whose lots were looked for, or None where nothing was asked.
     """
 
     position: Position
@@ -103,7 +103,7 @@ class Orders:
 
     @property
     def nav_after(self) -> float:
-        """NAV after the orders, currency: that before in whole cents, less their costs."""
+        """NAV after the orders, currency: NAV before in whole cents, less their costs."""
         return round(self.position.nav, 2) - float(self.charges.sum())
 
     @cached_property
@@ -128,7 +128,7 @@ class Orders:
         return found
 
     def limit(self, i: int) -> str:
-        """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
+        """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
         buys = bool(self.wished[i] > 0.0)
@@ -146,7 +146,7 @@ class Orders:
         return "cash limit" if buys and (self._has_its_share(i) or self._unpaid_on(i)) else ""
 
     def _has_its_share(self, i: int) -> bool:
-        """Is cash too little for line `i` to come to its point, and is what the line holds its share of the cash?"""
+        """True if cash is too little for line `i` to come to its point, and the line holds its share of the cash."""
         if self.asked is None or not self.asked.unpaid.any() or self.asked.unpaid[i] <= 0.0:
             return False
         share = self.asked.shared.goal[i] - COUNTED * self.position.nav
@@ -212,14 +212,14 @@ def size(
     share of what there is, in proportion. The lots are those that come nearest (`research.orders.lots.lot_problem`):
     what the shares leave in cash buys more. No order is against the direction of the step, and where the lines that are
     due cannot be traded, none is sent.
-    position : before the orders.
-    ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
+    position : holdings before the orders.
+    ask      : function of a position: the rule's trade, None to hold; the flag is true after the first call at this
                close.
-    target   : (n,) in force, fraction of NAV.
+    target   : (n,) weights in force, fraction of NAV.
     policy   : its name, for messages.
     way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     kept     : currency that stays, where that is more than the reserve.
-    greedy   : are the lots those of the greedy search, as in backtests?
+    greedy   : true if the lots are those of the greedy search, as in backtests.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
@@ -268,7 +268,7 @@ def size(
 
 
 def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
-    """Are lines (n,) that are due not traded only since what pays for them settles later?"""
+    """True if lines (n,) that are due are not traded only since the sales that pay for them settle later."""
     if problem.position.settles is None:
         return False
     at_once = solve_lots(replace(problem, position=replace(problem.position, settles=None)), greedy)
@@ -276,11 +276,11 @@ def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
 
 
 class _Turn(NamedTuple):
-    """What a turn begins with.
+    """The state at the start of a turn.
 
     units : (n,) signed units of the orders so far.
-    state : after them.
-    away  : what the exact step would trade from there, currency.
+    state : position after them.
+    away  : remaining trade of the exact step from there, currency.
     """
 
     units: Array
@@ -372,7 +372,7 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
 def within_cash(position: Position, buys: Array) -> Array:
     """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
 
-    position : before the buys, its limits those of cash alone.
+    position : holdings before the buys, with the limits of cash alone.
     """
     floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
     share = _payable(position, buys, buys, floor, np.inf)
@@ -406,7 +406,7 @@ def _limited(
 ) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 
-    floor_of : gives the cash that must stay, currency, of units (n,) after a step; asked of `step`.
+    floor_of : function of units (n,) after a step: the cash that must stay, currency; asked of `step`.
     Raises   : PolicyError where no point keeps them.
     """
     if not position.limits.weights:
@@ -420,7 +420,7 @@ def _limited(
 
 
 def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
-    """What to raise where no orders keep the limits of weights."""
+    """The error to raise where no orders keep the limits of weights."""
     found = conflict(position, floor)
     why = found.words if found else "no orders that keep all limits were found: relax one of them."
     return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")
@@ -435,7 +435,7 @@ def _problem(
     no lots leave any cash, the point is what cash can pay.
     capped : (n,) units of the step before cash reduces it, the point of what is bought.
     paid   : (n,) units that cash can pay, each line's share.
-    nav    : after the exact step, currency.
+    nav    : net asset value after the exact step, currency.
     due    : (n,) lines for which the rule trades.
     before : (n,) signed units of the orders so far, which may be taken back and not turned.
     """

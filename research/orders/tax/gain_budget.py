@@ -1,6 +1,6 @@
-"""The gain budget of a trade list: which sells are reduced so that its net realised gains stay within it.
+"""The gain budget of a trade list, and the sells that are reduced so that net realised gains stay within it.
 
-What a list may realise is the budget minus the gains of this year so far, and at least 0. Where the orders would
+A list may realise the budget minus the gains of this year so far, and at least 0. Where the orders would
 realise more, the units with the highest gain per currency sold are kept, until the rest is within the budget. Where
 each line sells its lots in the order of rising gains (highest cost first, average cost, and the least tax at one
 rate), no other choice sells more in currency.
@@ -30,9 +30,9 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     limits take it that the lots with the highest gains are sold first, whichever account has them. What sheltered
     accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
 
-    portfolio : with its lots; lines without lots are neither counted nor limited.
-    position  : before the orders.
-    sized     : gives the orders of a position, divided over accounts where there are some.
+    portfolio : portfolio with its lots; lines without lots are neither counted nor limited.
+    position  : holdings before the orders.
+    sized     : function of a position: its orders, divided over accounts where there are some.
     """
     tax, orders = portfolio.tax_lots, sized(position)
     if tax is None or tax.rules.gain_budget is None:

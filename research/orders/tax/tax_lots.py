@@ -1,4 +1,4 @@
-"""Which tax lots the orders of a list sell, what is gained by term, which losses a wash sale disallows.
+"""The tax lots that the orders of a list sell, the gains by term, and the losses that a wash sale disallows.
 
 Gains are before the costs of trading, as in backtests. A loss counts at the rate of its term: it saves that much tax
 where there are gains of the same term to set it against.
@@ -20,10 +20,10 @@ ROUNDING = 1e-9  # of an order: a lot of which less is left has been sold
 class LotSale:
     """Units that are sold of one lot.
 
-    lot        : that is sold, with the price that counts as its cost.
-    units      : of it that are sold.
-    price      : of the sale, currency per unit.
-    long       : is it long-term?
+    lot        : lot that is sold, with the price that counts as its cost.
+    units      : number of units of it that are sold.
+    price      : price of the sale, currency per unit.
+    long       : true if it is long-term.
     disallowed : part of its loss that a wash sale disallows, currency, at least 0.
     """
 
@@ -49,7 +49,7 @@ class LotSale:
         return cls(lot, units, price, rules.is_long(lot.date, day))
 
     def tax(self, rules: TaxRules) -> float:
-        """At the rate of its term, currency; a loss saves tax, and the tax is negative."""
+        """Tax at the rate of its term, currency; a loss saves tax, and the tax is negative."""
         return self.realised * (rules.rate if self.long else rules.short_rate)
 
 
@@ -58,7 +58,7 @@ class AccountOrders:
     """The orders of one account.
 
     account : its name, "" where the portfolio has no accounts.
-    taxable : are its gains taxed?
+    taxable : true if its gains are taxed.
     held    : (n,) units before.
     units   : (n,) signed units of the orders, buys positive.
     """
@@ -71,10 +71,10 @@ class AccountOrders:
 
 @dataclass(frozen=True)
 class TradedLots:
-    """What orders do to the lots of a portfolio.
+    """The effect of orders on the lots of a portfolio.
 
-    sales     : (n,) of each line, by account; () for a line that is not sold, or whose lots are not known.
-    lots      : (n,) of each line in taxable accounts after the orders.
+    sales     : (n,) sales of each line, by account; () for a line that is not sold, or whose lots are not known.
+    lots      : (n,) lots of each line in taxable accounts after the orders.
     sheltered : (n,) likewise, in sheltered accounts.
     """
 
@@ -91,9 +91,9 @@ class TradedLots:
 def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
     """The lots of a line in the order in which they are sold.
 
-    lots  : of the line in one account.
-    price : of the sale, currency per unit.
-    day   : of the sale.
+    lots  : lots of the line in one account.
+    price : price of the sale, currency per unit.
+    day   : day of the sale.
     rules : `rules.lots` is "average": the first in are the first out, each at the mean cost of all; "highest": the
             highest cost first; "first": the first in are the first out; "tax_minimal": the least tax a unit first,
             which is the least tax for every number of units, since tax is linear in the units of a lot.
@@ -125,11 +125,11 @@ def sell(
     """The sales of lots that make up one order, and the lots that remain, both in the order of sale.
 
     No loss is disallowed yet: see `wash`.
-    lots  : of the line in one account.
-    units : to be sold, at least 0 and at most those of the lots.
-    price : of the sale, currency per unit.
-    day   : of the sale.
-    rules : by which lots are chosen.
+    lots  : lots of the line in one account.
+    units : number of units to be sold, at least 0 and at most those of the lots.
+    price : price of the sale, currency per unit.
+    day   : day of the sale.
+    rules : rules that choose the lots.
     """
     sales, kept, left = [], [], units
     for lot in in_order(lots, price, day, rules):
@@ -156,10 +156,10 @@ def wash(
     order of their purchase, those of taxable accounts first on one day. The holding period of a lot that remains is not
     changed, and a loss that purchases of a sheltered account disallow is lost: no cost bears it.
 
-    sales     : of one line, on one day.
+    sales     : sales of one line, on one day.
     kept      : lots of it that remain in taxable accounts.
-    day       : of the sales.
-    days      : 0 for no disallowance.
+    day       : day of the sales.
+    days      : number of days of the wash sale rule; 0 for no disallowance.
     sheltered : lots of it that remain in sheltered accounts.
     Source : 26 USC 1091(a), (c), (d); 26 CFR 1.1091-1; IRS Publication 550, Wash Sales; the remainder of a purchase:
              Rev. Rul. 56-602, 1956-2 C.B. 527; sheltered accounts: Rev. Rul. 2008-5, 2008-3 I.R.B. 271.
@@ -189,14 +189,14 @@ def wash(
 
 
 def trade_lots(tax: TaxLots, orders: Sequence[AccountOrders], prices: Array, day: pd.Timestamp) -> TradedLots:
-    """What orders sell of the lots, and the lots after them: a buy is a new lot at its price.
+    """The sales of lots by orders, and the lots after them: a buy is a new lot at its price.
 
     Each account sells its own lots. The lots of a line in an account stay unknown where they are not known and the
     account holds the line.
-    tax    : the lots before.
-    orders : of each account.
+    tax    : lots before the orders.
+    orders : orders of each account.
     prices : (n,) currency per unit.
-    day    : of the orders.
+    day    : day of the orders.
     """
     found = [_traded_line(tax, i, orders, float(price), day) for i, price in enumerate(prices)]
     sales, lots, sheltered = zip(*found, strict=True)
@@ -233,17 +233,17 @@ def _newest(lots: Sequence[TaxLot], units: float) -> tuple[TaxLot, ...]:
 
 
 def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
-    """Are two lots parts of one purchase?"""
+    """True if two lots are parts of one purchase."""
     return (sold.date, sold.price, sold.account) == (kept.date, kept.price, kept.account)
 
 
 def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd.Timestamp) -> TaxLots:
     """The lots after the orders, with what they realised this year and the lines that they sold at a loss.
 
-    tax    : before.
-    traded : what the orders did.
+    tax    : lots before the orders.
+    traded : effect of the orders.
     assets : (n,) names of the lines.
-    day    : of the orders.
+    day    : day of the orders.
     """
     at_loss = {
         asset: day
@@ -276,8 +276,8 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
     """The portfolio and the target (n,) as its policy sees them: lines that were sold at a loss are not bought.
 
     Such a line below its target is locked where it is, and what it lacks stays in cash; another is `sell_only`.
-    target  : (n,) in force, fraction of NAV.
-    weights : (n,) held, fraction of NAV.
+    target  : (n,) weights in force, fraction of NAV.
+    weights : (n,) weights held, fraction of NAV.
     """
     locks, market = wash_sale_locks(portfolio), portfolio.market
     if not locks:
@@ -304,9 +304,9 @@ def harvestable(
 ) -> tuple[LotSale, ...]:
     """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
 
-    lots      : of the line in taxable accounts.
-    price     : at which they would be sold, currency per unit.
-    day       : of the sale.
+    lots      : lots of the line in taxable accounts.
+    price     : price at which they would be sold, currency per unit.
+    day       : day of the sale.
     rules     : `rules.harvest` is the least loss of a line that is worth realising.
     sheltered : lots of the line in sheltered accounts.
     """

@@ -33,7 +33,7 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
 
     A substitute that a wash sale forbids to buy is not named, nor one whose loss, or that of its asset, would be
     disallowed if it is bought for another row.
-    portfolio : after the orders.
+    portfolio : portfolio after the orders.
     prices    : (n,) currency per unit.
     """
     market, tax = portfolio.market, portfolio.tax_lots
@@ -50,14 +50,14 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
 
 
 class _Substitute(NamedTuple):
-    """What may be bought in place of an asset, "" for nothing, and why nothing is named where the file names one."""
+    """The substitute for an asset, "" for none, and the reason why there is none where the file names one."""
 
     name: str
     why: str = ""
 
 
 def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -> dict[str, _Substitute]:
-    """By asset whose loss could be realised, its substitute, so that all these losses could be realised together."""
+    """The substitute of each asset whose loss could be realised, so that all these losses can be realised together."""
     locks, sold = wash_sale_locks(portfolio), dict[str, str]()
     found = {}
     for asset in assets:
@@ -76,15 +76,15 @@ def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -
 
 
 def lock_substitute(portfolio: Portfolio, asset: str) -> str:
-    """What may be bought in place of an asset that a wash sale locks; "" where nothing is named, or that is locked."""
+    """The substitute for an asset that a wash sale locks; "" where none is named, or that is locked."""
     tax = portfolio.tax_lots
     return "" if tax is None else _substitutes(portfolio, tax.rules, wash_sale_locks(portfolio))[asset].name
 
 
 def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
-    """For which day tax is reckoned, and why a substitute is not named, in sentences.
+    """The day for which tax is computed, and the reason why a substitute is not named, in sentences.
 
-    portfolio : after the orders.
+    portfolio : portfolio after the orders.
     harvest   : its losses that could be realised, with their substitutes.
     """
     tax, day = portfolio.tax_lots, portfolio.trade_day
@@ -122,7 +122,7 @@ def tax_words(facts: Mapping[str, Any], basis: str) -> list[str]:
 
 
 def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: TradedLots) -> tuple[str, ...]:
-    """What the tax of these orders, and what they do to the lots, does not take into account, by name."""
+    """Names of the items that the tax of these orders, and their effect on the lots, does not take into account."""
     tax, rate = portfolio.tax_lots, portfolio.costs.tax
     if tax is None:
         return ("tax on gains",) if rate is not None and rate.rate > 0.0 else ()
@@ -150,12 +150,12 @@ def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: Tra
 
 
 def _has(lots: Sequence[TaxLot], orders: AccountOrders) -> bool:
-    """Are lots of an account known?"""
+    """True if lots of an account are known."""
     return any(lot.account == orders.account for lot in lots)
 
 
 def _columns(portfolio: Portfolio, columns: Sequence[str]) -> list[str]:
-    """With the account, where the portfolio has accounts."""
+    """The columns with the account, where the portfolio has accounts."""
     return [*columns[:1], *(["account"] if portfolio.accounts else []), *columns[1:]]
 
 

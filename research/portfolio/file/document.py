@@ -31,7 +31,7 @@ class Document:
     file       : as given.
     tree       : nested dictionaries and lists.
     lines      : path of a key -> line, from 1, or `GIVEN`.
-    trust_code : may it name classes by import path, whose code then runs?
+    trust_code : true if it may name classes by import path, whose code then runs.
     """
 
     file: str
@@ -45,9 +45,9 @@ class Document:
         """Raise ConfigError for a value.
 
         path  : its key.
-        what  : is wrong.
+        what  : fault in words.
         found : the value.
-        fix   : how to fix it.
+        fix   : way to correct it.
         """
         raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}")
 
@@ -85,7 +85,7 @@ class Document:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def has(self, *path: str) -> bool:
-        """Is there a value at this path?"""
+        """True if there is a value at this path."""
         return self.value(*path, default=None) is not None
 
     def value(self, *path: str, default: Any = ...) -> Any:
@@ -199,7 +199,7 @@ def read_document(
                  replaces what stands there, and None removes it.
     known      : its keys, all of which may stand at its top; () for any.
     bare       : keys below which an entry may be empty, which says that it has no settings.
-    trust_code : may it name classes by import path? None: where the environment says so (`TRUST`).
+    trust_code : true if it may name classes by import path. None: where the environment says so (`TRUST`).
     Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`foundation.names.name_fault`), an
                  unknown key, an override below something that is not a mapping, an empty value, text with control
                  characters, and a number that is not finite, too large or too small.
@@ -217,7 +217,7 @@ def read_document(
 
 
 def trusts_code(asked: bool | None) -> bool:
-    """May a file name classes by import path: as asked, or, for None, as the environment says?"""
+    """True if a file may name classes by import path: as asked, or, for None, as the environment says."""
     return os.environ.get(TRUST) == "1" if asked is None else asked
 
 

@@ -28,7 +28,7 @@ class Faults:
 
 
 def read_all(readers: Mapping[str, Callable[[], Any]], faults: Faults | None = None) -> dict[str, Any]:
-    """What each of these gives, by name.
+    """The results of these functions, by name.
 
     faults : mistakes that were found before, or None.
     Raises : ConfigError for these and for the mistakes of all that raise one.

@@ -52,7 +52,7 @@ def own_allocation(document: Document, path: KeyPath) -> type:
 
 
 def is_estimator(own: type) -> bool:
-    """Is a class an estimator, which an allocation fits, and no allocation itself?"""
+    """True if a class is an estimator, which an allocation fits, and no allocation itself."""
     return not hasattr(own, "target") and all(callable(getattr(own, name, None)) for name in ("fit", "get_params"))
 
 

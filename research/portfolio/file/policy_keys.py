@@ -1,4 +1,4 @@
-"""Which policies a portfolio file has, which is in force and which is the reference, and what they may change."""
+"""The policies of a portfolio file: which is in force, which is the reference, and which settings they may change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +37,7 @@ def usual_reference(policies: Mapping[str, Any]) -> str:
 
 
 def target_may_change(document: Document) -> bool:
-    """May the recommendation hold another target than the strategic one? Not unless the file says so."""
+    """True if the recommendation may hold another target than the strategic one: only if the file says so."""
     found = document.text("target", default=TARGETS[0])
     if found not in TARGETS:
         fix = f"Use {' or '.join(TARGETS)}; the weights stand below `lines`, and that of cash is `target_cash`."

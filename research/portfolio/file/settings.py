@@ -72,7 +72,7 @@ def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any],
 def plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The settings of a dataclass in plain JSON types, every default filled in but those of no value.
 
-    record  : whose settings are written.
+    record  : dataclass whose settings are written.
     without : fields that are left out.
     """
     values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}

@@ -1,1 +1,1 @@
-"""What a desk holds today: positions, prices, exchange rates, tax lots, from files of brokers or its own."""
+"""The holdings of a desk today: positions, prices, exchange rates, tax lots, from files of brokers or its own."""

@@ -80,7 +80,7 @@ TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
 def may_be(unit: str, currency: str) -> bool:
-    """May an amount with this sign or code beside it be of this currency?"""
+    """True if an amount with this sign or code beside it may be of this currency."""
     return not unit or currency in SIGNS.get(unit, (unit,))
 
 
@@ -97,7 +97,7 @@ Columns = dict[str, Column]  # by field
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a header must have and may have, names of fields that were declared, and the currency of the portfolio."""
+    """The fields that a header must and may have, names of declared fields, and the currency of the portfolio."""
 
     required: Sequence[str]
     others: Sequence[str]
@@ -106,7 +106,7 @@ class Wanted:
 
     @cached_property
     def known(self) -> dict[str, tuple[str, int]]:
-        """By name, the field for which it stands, and its rank: the lowest that a header has counts."""
+        """The field of each name, and its rank: the lowest that a header has counts."""
         found: dict[str, tuple[str, int]] = {}
         for field in (*self.required, *self.others):
             if field not in self.declared:
@@ -127,7 +127,7 @@ class Wanted:
         return field, rank + len(NAMES), Column(number, name, currency)
 
     def is_header(self, found: Collection[str]) -> bool:
-        """Has a row with these fields all that are needed? A description stands for an asset that is not declared."""
+        """True if a row with these fields has all required ones. A description stands for an undeclared asset."""
         lacking = {*self.required, *self.declared} - set(found)
         return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
 
@@ -138,10 +138,10 @@ class BrokerTable:
 
     source  : name of the file.
     header  : line of the header.
-    columns : by field.
-    names   : of each column that the header names, "" where it has none.
+    columns : columns by field.
+    names   : name of each column that the header names, "" where it has none.
     title   : the text of the nearest row above with one cell.
-    rows    : below it that are not empty.
+    rows    : rows below it that are not empty.
     """
 
     source: str
@@ -152,17 +152,17 @@ class BrokerTable:
     rows: tuple[Row, ...]
 
     def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
-        """What is wrong with a field in a row, in a sentence.  found : in place of the text of its cell."""
+        """The fault of a field in a row, in a sentence.  found : text in place of that of its cell."""
         label = self.columns[field].label if field in self.columns else ""
         return fault(self.source, row[0], label, what, self.cell(row[1], field) if found is None else found, fix)
 
     @cached_property
     def _length(self) -> int:
-        """The number of cells that a row may have: that of most rows, where the header names fewer columns."""
+        """The largest number of cells of a row: that of most rows, where the header names fewer columns."""
         return max(len(self.names), mode([len(cells) for _, cells in self.rows if len(_texts(cells)) > 1] or [0]))
 
     def shift(self, cells: Sequence[str], fields: Collection[str]) -> str:
-        """Why numbers of these fields may stand in other columns than they should, or "".
+        """The reason why numbers of these fields may stand in other columns than they should, or "".
 
         A row has a cell more, or ends too early. An empty cell more is nothing where the last column is one of the
         fields: it would hold what is shifted.
@@ -197,12 +197,12 @@ class BrokerTable:
 
 @dataclass(frozen=True)
 class BrokerFile:
-    """What a file holds.
+    """The contents of a file.
 
-    tables    : in its order.
-    delimiter : between its cells.
-    cash      : outside of tables, line, currency and amount of each; a currency that is none is that of the portfolio.
-    notes     : what was left aside, in sentences.
+    tables    : tables in the order of the file.
+    delimiter : delimiter between its cells.
+    cash      : line, currency and amount of cash outside of tables; no valid currency stands for the portfolio's.
+    notes     : items that were left aside, in sentences.
     """
 
     tables: tuple[BrokerTable, ...]
@@ -234,7 +234,7 @@ def read_broker_file(
 ) -> BrokerFile:
     """The tables of a file whose headers have the required fields.
 
-    path     : of the file.
+    path     : path of the file.
     required : fields that a header must have, such as asset and units.
     others   : fields that it may have.
     declared : by field, the header's name; fields that are not declared are recognised.
@@ -276,7 +276,7 @@ def _texts(cells: Sequence[str]) -> list[str]:
 
 
 def _of_statement(rows: list[Row]) -> list[Row]:
-    """Of a statement with a section in the first column, the rows of its open positions; else all rows."""
+    """The rows of a statement's open positions, if it has sections in the first column; else all rows."""
     if not _is_statement(rows):
         return rows
     return [(n, c) for n, c in rows if len(c) > 1 and c[0] in STATEMENT and c[1] in ("Header", "Data")]
@@ -339,7 +339,7 @@ def _tables(source: str, rows: list[Row], wanted: Wanted) -> Iterator[BrokerTabl
 
 
 def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[int, Columns | None]:
-    """How many rows the header at row `i` has, and its fields; None where there is none.
+    """Number of rows of the header at row `i`, and its fields; None where there is none.
 
     Names may be split over two rows, as in "Market" over "Value": then both together name the columns.
     """
@@ -359,7 +359,7 @@ def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[in
 
 
 def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) -> Columns | None:
-    """By field, its columns, or None where a required or a declared one is missing.
+    """The columns of each field, or None where a required or a declared one is missing.
 
     columns : names that each column may go by, the best first.
     Raises  : DataError where two columns may be the same field.
@@ -386,7 +386,7 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
 
 
 def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
-    """Is it the header of a table of transactions, and none of the declared names among its own?"""
+    """True if it is the header of a table of transactions without any of the declared names."""
     labels = {cell.casefold() for cell in cells}
     of_asset = {*NAMES["asset"], *NEXT["description"]}
     return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & {name.casefold() for name in declared}

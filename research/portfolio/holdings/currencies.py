@@ -26,12 +26,12 @@ Balances = Mapping[str, float]  # cash by currency
 class Currencies:
     """The currencies of a portfolio, where there is one besides its basis.
 
-    rates     : of today, by foreign currency.
+    rates     : rates of today, by foreign currency.
     lines     : (n,) currency in which each line is quoted.
-    prices    : (n,) of a unit of each line in that currency, NaN without a price.
-    cash      : by currency, that of the basis first; of accounts, the sums.
+    prices    : (n,) price of a unit of each line in that currency, NaN without a price.
+    cash      : cash by currency, that of the basis first; of accounts, the sums.
     quoted    : the market of the lines as it is quoted.
-    converted : is the history of the portfolio's market in the basis? If not, it is as quoted.
+    converted : true if the history of the portfolio's market is in the basis; else it is as quoted.
     """
 
     rates: Rates
@@ -80,7 +80,7 @@ class Currencies:
 
 
 class Need(NamedTuple):
-    """What needs a rate: a key of the file, what stands there in words, and its currency."""
+    """An item that needs a rate: its key in the file, a description in words, and its currency."""
 
     path: KeyPath
     what: str
@@ -141,22 +141,22 @@ def check_rates(document: Document, rates: Rates, market: Market, needs: Iterabl
 def check_debt(document: Document, path: KeyPath, what: str, cash: float) -> None:
     """Raise ConfigError for cash that is below zero in all.
 
-    path : of the key that gives it.
-    what : is wrong, in words.
-    cash : of all currencies, in the basis.
+    path : path of the key that gives it.
+    what : fault in words.
+    cash : cash of all currencies, in the basis.
     """
     if cash < 0.0:
         document.refuse(path, what, round(cash, 2), "Pay the debt, or correct the rows of cash.")
 
 
 def line_needs(market: Market, assets: Sequence[str]) -> list[Need]:
-    """What lines need: the rates of their currencies."""
+    """The needs of lines: the rates of their currencies."""
     currency = dict(zip(market.assets, market.currency, strict=True))
     return [Need(("lines", asset), f"{asset} is quoted", currency[asset]) for asset in assets]
 
 
 def cash_needs(path: KeyPath, balances: Balances) -> list[Need]:
-    """What cash needs: the rates of its currencies."""
+    """The needs of cash: the rates of its currencies."""
     return [Need(path, "there is cash", currency) for currency in balances]
 
 
@@ -186,10 +186,10 @@ def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates
     """The currencies of a portfolio, None where its lines and its cash are all in the basis.
 
     quoted    : the market of its lines as it is quoted.
-    converted : is its history converted to the basis?
+    converted : true if its history is converted to the basis.
     per_unit  : (n,) prices in the currencies of their lines, NaN without one.
-    rates     : of these currencies at least.
-    cash      : by currency.
+    rates     : rates of these currencies at least.
+    cash      : cash by currency.
     """
     foreign = {*quoted.currency, *(currency for currency, amount in cash.items() if amount)} - {rates.basis}
     if not foreign:

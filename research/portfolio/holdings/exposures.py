@@ -1,4 +1,4 @@
-"""What of each line counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
+"""The part of each line that counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
 
 from collections.abc import Mapping, Sequence
 from math import fsum
@@ -19,10 +19,12 @@ Split = Mapping[str, Mapping[str, float]]  # by asset class or sector: name -> f
 
 
 def read_exposures(document: Document, path: KeyPath) -> Split:
-    """What a line says of `exposures`: {equity: 0.6, bonds: 0.4} of asset classes, or {sector: {…}} of sectors; or both
-    as {asset_class: {…}, sector: {…}}. A leveraged fund says `total`: {equity: 0.9, bonds: 0.6, total: 1.5}.
+    """The `exposures` of a line: {equity: 0.6, bonds: 0.4} of asset classes, {sector: {…}} of sectors, or both.
 
-    path   : of the line.
+    Both are written {asset_class: {…}, sector: {…}}. A leveraged fund states `total`:
+    {equity: 0.9, bonds: 0.6, total: 1.5}.
+
+    path   : path of the line.
     Raises : ConfigError for a name or number that is wrong, and for fractions that do not sum to one or their total.
     """
     path = (*path, "exposures")
@@ -44,11 +46,11 @@ def exposure_settings(split: Split) -> dict[str, Any]:
 def group_exposures(
     assets: Sequence[str], own: Sequence[str], splits: Mapping[str, Split], by: str
 ) -> dict[str, Array]:
-    """By group, (n,) what counts in it of each line, fraction of its value; in the order of their first line.
+    """For each group, (n,) the fraction of each line's value that counts in it; in the order of their first line.
 
     assets : n names.
     own    : (n,) the group of each line that is not split.
-    splits : by line, of those that are split.
+    splits : by line, fractions of those that are split.
     by     : "asset_class" or "sector", by which they may be; nothing is split by another column.
     """
     found: dict[str, Array] = {}

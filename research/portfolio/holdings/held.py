@@ -1,4 +1,4 @@
-"""What a portfolio file holds: positions, prices, accounts and cash, valued in its basis at one set of rates."""
+"""The holdings of a portfolio file: positions, prices, accounts and cash, valued in its basis at one set of rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,17 +33,17 @@ LOCAL = (
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What a file holds.
+    """The holdings of a file.
 
-    market     : with its history in the basis, where there are rates for it; else as quoted.
+    market     : market with its history in the basis, where there are rates for it; else as quoted.
     quoted     : the market of the lines as quoted.
-    rates      : of today.
-    positions  : of a broker's file, or None.
+    rates      : rates of today.
+    positions  : positions of a broker's file, or None.
     given      : prices of a file in the currencies of their lines, or None.
-    prices     : of the lines in the basis, or None for the last closes of `market`.
-    accounts   : or ().
-    cash       : of all currencies, in the basis.
-    currencies : of lines and cash, or None where they are all in the basis.
+    prices     : prices of the lines in the basis, or None for the last closes of `market`.
+    accounts   : accounts, or ().
+    cash       : cash of all currencies, in the basis.
+    currencies : currencies of lines and cash, or None where they are all in the basis.
     """
 
     market: Market
@@ -63,11 +63,11 @@ class Held:
         return float(self.market.prices[-1, self.market.assets.index(asset)])
 
     def rate(self, asset: str) -> float:
-        """What one unit of the currency of a line is worth in the basis."""
+        """The value of one unit of the currency of a line in the basis."""
         return self.rates.rate(self.quoted.currency[self.quoted.assets.index(asset)])
 
     def notes(self, document: Document, lots: Array) -> tuple[str, ...]:
-        """What a reader must know of holdings, prices and rates.  lots : (n,) of the lines."""
+        """Notes on holdings, prices and rates.  lots : (n,) lots of the lines."""
         quoted = replace(self.quoted, instruments=self.quoted.instruments.assign(lot=lots))
         found = holding_notes(document, quoted, self.positions, self.given, self.rates)
         if self.currencies is None:
@@ -78,10 +78,10 @@ class Held:
 
 
 def read_held(document: Document, market: Market, assets: Sequence[str], basis: str) -> Held:
-    """What the file holds of these lines.
+    """The holdings of the file in these lines.
 
-    market : as it is quoted.
-    basis  : of the portfolio.
+    market : market as it is quoted.
+    basis  : currency of the portfolio.
     Raises : ConfigError for what is wrong in it or in the files that it names, and for a rate that is missing.
     """
     market = with_named_rates(in_line_currencies(document, market, basis), tuple(assets))

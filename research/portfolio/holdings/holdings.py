@@ -32,10 +32,10 @@ APART = 0.1  # by which a value of a broker may differ from that at the list's p
 
 
 def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
-    """The positions and the prices that stand in files of their own, None for what does not.
+    """The positions and the prices that have files of their own, None for each that has not.
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
-    basis  : of the portfolio.
+    basis  : currency of the portfolio.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
              from where it should be, and for holdings whose value in the file is far from that at the list's price;
              all of them at once.
@@ -83,7 +83,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     A line that the file does not have is taken for one that is not held only where `not_held` says so.
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
-    basis  : of the portfolio.
+    basis  : currency of the portfolio.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of the file, all of them at once, and for
              lines that it does not have.
     """
@@ -170,8 +170,8 @@ def held_by(
 ) -> tuple[float, float]:
     """(units, value) of a line by its positions; units are NaN for a line without a price.
 
-    price  : in the basis.
-    rate   : what one unit of the currency of the line is worth in it.
+    price  : price in the basis.
+    rate   : value of one unit of the line's currency in the basis.
     Raises : ConfigError for a line that has neither a price nor a value in the file.
     """
     units, path = positions.units.get(asset, 0.0), ("positions", "file")
@@ -205,10 +205,10 @@ def balances_of(document: Document, positions: Positions | None, basis: str) -> 
 def holding_notes(
     document: Document, market: Market, positions: Positions | None, prices: Prices | None, rates: Rates
 ) -> tuple[str, ...]:
-    """What a reader must know of holdings and prices that come from files.
+    """Notes on holdings and prices that come from files.
 
-    market : of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
-    prices : likewise.
+    market : market of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
+    prices : prices likewise.
     """
     right = right_names(document, market.assets)
     taken = [told for asset, told in far_last_closes(market).items() if asset in right]

@@ -26,11 +26,11 @@ INSTEAD = "The holdings are the sums of `accounts`: leave it out."
 class Account:
     """One of the accounts of a portfolio.
 
-    name    : as the file calls it.
-    number  : of the broker, by which orders name the account.
-    taxable : are its gains taxed? If not, it is sheltered.
-    units   : (n,) held.
-    cash    : in the basis, at least 0.
+    name    : name in the file.
+    number  : number of the account at the broker, by which orders name it.
+    taxable : true if its gains are taxed; else it is sheltered.
+    units   : (n,) units held.
+    cash    : cash in the basis, at least 0.
     prefers : (n,) lines that it takes before the other accounts do.
     balances : cash by currency, where the portfolio has several; else {}.
     """
@@ -57,7 +57,7 @@ def read_accounts(
     quoted    : market, by whose last day a rate is missing.
     assets    : lines of the portfolio.
     positions : rows of a broker's file, which give units and cash by the name or the number of each account; or None.
-    rates     : at which cash in other currencies is valued.
+    rates     : rates at which cash in other currencies is valued.
     Raises    : ConfigError for a key or value that is wrong, for holdings beside `accounts`, and for rows of no
                 account; all mistakes are told at once. Without `accounts`, for orders of one of several accounts.
     """

@@ -139,7 +139,7 @@ def _sector(document: Document, path: KeyPath, of_market: str) -> str:
 
 
 def _trading(document: Document, path: KeyPath) -> str:
-    """Which way the line may be traded, "" for both."""
+    """The direction in which the line may be traded, "" for both."""
     if not document.has(*path, "trading"):
         return ""
     word = document.text(*path, "trading")

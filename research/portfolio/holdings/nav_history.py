@@ -1,4 +1,4 @@
-"""What a portfolio was worth since its opening trade: a file that trade lists of rules that look at wealth need."""
+"""The NAV of a portfolio since its opening trade: a file that trade lists of rules that look at wealth need."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ def nav_history_of(table: Table, market: Market) -> NavHistory:
     """The history of a table with the columns `nav`, and `flow` where money came or went; an empty flow is none.
 
     table  : a row a session from that of the opening trade on; of one of the last close only the flow is read.
-    market : of the portfolio, up to the close at which it is held.
+    market : market of the portfolio, up to the close at which it is held.
     Raises : DataError for other columns; for a NAV that is not above zero, a row that is no session of the market, and
              sessions without a row, all of them at once.
     """
@@ -67,7 +67,7 @@ def nav_history_of(table: Table, market: Market) -> NavHistory:
 
 
 def _mistakes(table: Table, market: Market, past: Mask, opened: int) -> Iterator[str]:
-    """What is wrong with rows and cells, in sentences.  past : (d,) rows before the last close, whose NAV is read."""
+    """The faults of rows and cells, in sentences.  past : (d,) rows before the last close, whose NAV is read."""
     for t in np.flatnonzero(~np.isin(table.days, market.days)).tolist():
         yield (
             f"{table.row(t)}: {table.days[t]} is no session of market {market.name!r}, which has those from "

@@ -45,10 +45,10 @@ class HeldRow:
     asset   : line of the portfolio.
     account : as the file names it, "" where it names none.
     units   : zero or above.
-    value   : in the currency of the line, or None where the file has none.
+    value   : value in the currency of the line, or None where the file has none.
     price   : likewise, per unit, or None.
     row     : line of the file, from 1.
-    fx_rate : by the file, what one unit of that currency is worth in the basis, or None.
+    fx_rate : value of one unit of that currency in the basis by the file, or None.
     """
 
     asset: str
@@ -73,12 +73,12 @@ class CashLine:
 
 @dataclass(frozen=True)
 class Positions:
-    """What a broker's file says is held.
+    """The holdings in a broker's file.
 
     file  : its name.
     held  : rows of lines of the portfolio, those of zero units too.
     cash  : rows of cash.
-    notes : what was added, taken for cash, or left aside, in sentences.
+    notes : items that were added, taken for cash, or left aside, in sentences.
     """
 
     file: str
@@ -88,7 +88,7 @@ class Positions:
 
     @property
     def units(self) -> dict[str, float]:
-        """By line, the units of all accounts; a line without a row is not in it."""
+        """The units of all accounts by line; a line without a row is not in it."""
         units: dict[str, float] = {}
         for row in self.held:
             units[row.asset] = units.get(row.asset, 0.0) + row.units
@@ -96,7 +96,7 @@ class Positions:
 
     @property
     def values(self) -> dict[str, float]:
-        """By line whose rows all have a value, their sum, in the currency of the line."""
+        """The sum of the values of each line whose rows all have one, in the currency of the line."""
         without = {row.asset for row in self.held if row.value is None}
         values: dict[str, float] = {}
         for row in self.held:
@@ -112,7 +112,7 @@ class Positions:
 
     @property
     def balances(self) -> dict[str, float] | None:
-        """By currency, the cash of all accounts, or None where the file has no row of cash."""
+        """The cash of all accounts by currency, or None where the file has no row of cash."""
         found: dict[str, float] = {}
         for row in self.cash:
             found[row.currency] = found.get(row.currency, 0.0) + row.amount
@@ -133,10 +133,11 @@ def read_positions(
 
     The header is found wherever it stands; titles, totals and disclaimers around the rows are no positions. Rows of
     one line in several accounts are added.
-    path    : of the file, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its cells.
+    path    : path of the file, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its
+              cells.
     assets  : lines of the portfolio.
     basis   : currency of the portfolio.
-    currencies : by line, that of its price and value; without it that of the portfolio.
+    currencies : by line, currency of its price and value; without it that of the portfolio.
     columns : by field (`DECLARED`), the header's name of its column; other fields are recognised by their names.
     symbols : by the broker's symbol (or description, where a row has no symbol), the line that it is, "cash" or
               "ignore".
@@ -181,17 +182,17 @@ class _Row:
 
     @property
     def is_empty(self) -> bool:
-        """Are there neither units nor value?"""
+        """True if there are neither units nor value."""
         return not any(self.numbers[:2])
 
     @property
     def place(self) -> str:
-        """Where it stands, in words."""
+        """The place of the row, in words."""
         return f"{self.table.source}, row {self.row[0]}"
 
 
 class _Mistake(ValueError):
-    """What is wrong with a row: its field, what, how to mend it, and the value found."""
+    """The fault of a row: its field, what is wrong, how to correct it, and the value found."""
 
 
 class _Reader:
@@ -237,7 +238,7 @@ class _Reader:
     # -- one row -----------------------------------------------------------------------------------------------------
 
     def _aside(self, table: BrokerTable, cells: list[str]) -> str:
-        """What the row is where it is left aside, a total, or a text around the table, else ""."""
+        """The reason why a row is no position: left aside, a total, a part or text around the table; else ""."""
         texts, symbol = [cell for cell in cells if cell], _symbol(table, cells)
         if self.symbols.get(symbol) == IGNORE:
             worth = table.cell(cells, "value")
@@ -365,7 +366,7 @@ class _Reader:
         return named or symbol.endswith(CORE) or symbol.upper() in (self.basis, *CURRENCIES)
 
     def _currency_of_cash(self, row: _Row) -> str:
-        """That of its symbol or its column, or the only one that the sign of its value stands for; else the basis."""
+        """The currency of its symbol or its column, or the only one of the sign of its value; else the basis."""
         code = row.symbol.upper()
         code = code[-4:-1] if code.casefold().startswith(CASH_FUND) else US_DOLLAR.get(code, code)
         if code in CURRENCIES:
@@ -425,7 +426,7 @@ class _Reader:
 
 
 def _agree(amount: float, value: float) -> bool:
-    """Is an amount the value that a file states, but for its rounding and the age of its price?"""
+    """True if an amount is the value that a file states, but for its rounding and the age of its price."""
     return abs(amount - value) <= AGREE * abs(value)
 
 
@@ -437,7 +438,7 @@ def _symbol(table: BrokerTable, cells: list[str]) -> str:
 def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:
     """A note for each holding that is no whole number of lots.
 
-    units : by line.
+    units : units by line.
     lots  : by line, the least number of units in a trade.
     """
     for asset, held in units.items():

@@ -32,7 +32,7 @@ class Prices:
     per_unit : (n,) currency of the portfolio per unit (of a file's, that of the line), NaN for a line without one.
     days     : (n,) the day of each, NaT where it is not known.
     sources  : (n,) "market close" or "price file", "" where there is no price.
-    notes    : what a reader must know of them, in sentences.
+    notes    : notes on the prices, in sentences.
     """
 
     assets: tuple[str, ...]
@@ -71,7 +71,7 @@ def trade_day(market: Market, prices: Prices | None, today: pd.Timestamp | None 
     """The session on which orders are expected to trade: the first after their newest price, and not before today.
 
     prices : None for the last closes.
-    today  : on which they are made, or None where it is not known.
+    today  : day on which they are made, or None where it is not known.
     Raises : ConfigError for a day beyond the calendar's reach.
     """
     priced = newest_day(market, prices)
@@ -105,7 +105,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
 
     path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
-    market : of the lines, in the currencies in which they are quoted.
+    market : market of the lines, in the currencies in which they are quoted.
     right  : lines whose prices are right although they are more than `FAR` from their last closes.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
@@ -152,7 +152,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
-    """By line, a clause on each last close of a market that is far from where it should be."""
+    """A clause, by line, on each last close of a market that is far from where it should be."""
     found = {}
     for asset, gap in far_closes(market).items():
         close = market.prices[-1, market.assets.index(asset)]
@@ -162,7 +162,7 @@ def far_last_closes(market: Market) -> dict[str, str]:
 
 
 def right_all_the_same(assets: Sequence[str]) -> str:
-    """How a desk says that numbers of these lines or rates are right although they are far from others."""
+    """Instructions to say that numbers of these lines or rates are right although they are far from others."""
     lines = list(dict.fromkeys(assets))
     return (
         f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
@@ -171,7 +171,7 @@ def right_all_the_same(assets: Sequence[str]) -> str:
 
 
 def _far(market: Market, i: int, price: float) -> str:
-    """How far a price of line `i` is from its last close, in words; "" where it is near, or there is no close."""
+    """The distance of a price of line `i` from its last close, in words; "" where it is near, or there is no close."""
     close = market.prices[-1, i]
     if not abs(price / close - 1.0) > FAR:  # NaN is not
         return ""
@@ -188,7 +188,7 @@ def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
 
 
 def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:
-    """What is wrong with the row of a line, in sentences."""
+    """The faults of the row of a line, in sentences."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):

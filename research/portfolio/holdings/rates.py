@@ -1,4 +1,4 @@
-"""What one unit of a foreign currency is worth in that of a portfolio: by lines of its market, or by its key `fx`.
+"""The value of one unit of a foreign currency in that of a portfolio: by lines of its market, or by its key `fx`.
 
     fx: {EURUSD: 1.0650}   # US dollars per euro, today
     fx: rates.csv          # of the last day, or of every day of the history
@@ -43,11 +43,11 @@ DECIMALS = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Rate:
-    """What one unit of a currency is worth today.
+    """The value of one unit of a currency today.
 
-    pair   : as it is quoted, such as EURUSD.
-    value  : in the currency of the portfolio, whichever way the pair is quoted.
-    day    : of the quote, NaT where it is not known.
+    pair   : pair as it is quoted, such as EURUSD.
+    value  : rate in the currency of the portfolio, whichever way the pair is quoted.
+    day    : day of the quote, NaT where it is not known.
     source : "market", one of `GIVEN`, or the name of a file.
     """
 
@@ -62,10 +62,10 @@ class Rates:
     """The exchange rates of a portfolio.
 
     basis   : its currency.
-    today   : by foreign currency.
+    today   : rates by foreign currency.
     history : by pair of a foreign currency and the basis, the name under which it is quoted and (T,) rates on the days
               of the market, NaN without; those of today alone are not in it.
-    notes   : by foreign currency, what a reader must know of its rate, in sentences.
+    notes   : by foreign currency, notes on its rate, in sentences.
     """
 
     basis: str
@@ -74,7 +74,7 @@ class Rates:
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def rate(self, currency: str) -> float:
-        """What one unit of a currency is worth in the basis today."""
+        """The value of one unit of a currency in the basis today."""
         return 1.0 if currency == self.basis else self.today[currency].value
 
     def quote(self, currency: str) -> tuple[str, float]:
@@ -96,12 +96,12 @@ class Rates:
         return float(sum(self.in_basis(currency, amount) for currency, amount in balances.items()))
 
     def has_history(self, currency: str) -> bool:
-        """Is there a history of its rate?"""
+        """True if there is a history of its rate."""
         return (currency, self.basis) in self.history
 
 
 def has_foreign(basis: str, balances: Mapping[str, float]) -> bool:
-    """Is there cash in another currency than the basis?"""
+    """True if there is cash in another currency than the basis."""
     return any(amount != 0.0 and currency != basis for currency, amount in balances.items())
 
 
@@ -173,7 +173,7 @@ def read_rates(
     It does not matter which way a pair is quoted. There is no history in `fx_today`.
 
     Today's rate is the newest one that is no later than the prices; where all are later, it is the first of them.
-    market : whose lines of asset class "fx" are rates.
+    market : market whose lines of asset class "fx" are rates.
     basis  : currency of the portfolio.
     priced : the day of the newest price.
     right  : pairs whose rates are right although they are far from where they should be.

@@ -48,10 +48,10 @@ def read_tax_lots(
     """The lots of the lines, and the rules of `tax` for trade lists; None where the file has neither.
 
     document : the portfolio file.
-    market   : of the n lines.
-    prices   : at which orders are sized, or None for the last closes.
+    market   : market of the n lines.
+    prices   : prices at which orders are sized, or None for the last closes.
     shares   : (n,) units held, NaN for a line given in currency.
-    accounts : that hold them, or ().
+    accounts : accounts that hold them, or ().
     Raises   : ConfigError for a key or value that is wrong, and for lots that do not say which of several taxable
                accounts holds them; all mistakes of the lots are told at once.
     """
@@ -78,7 +78,7 @@ def read_tax_lots(
 
 
 def tax_settings(document: Document) -> dict[str, Any]:
-    """What stands under `tax`, as plain JSON types."""
+    """The settings under `tax`, as plain JSON types."""
     found: dict[str, Any] = _plain(document.value("tax"))
     return found
 
@@ -94,7 +94,7 @@ def lot_settings(document: Document, asset: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Holder:
-    """Who holds a line: an account, or "" for the whole portfolio, and its units, NaN where they are not known."""
+    """The holder of a line: an account, or "" for the whole portfolio, and its units, NaN where they are not known."""
 
     account: str
     taxable: bool
@@ -105,8 +105,8 @@ class _Holder:
 class _Lots:
     """The key `tax_lots` of one line.
 
-    holders : of the line, all accounts of the portfolio.
-    last    : day on which its lots can have been bought.
+    holders : holders of the line, all accounts of the portfolio.
+    last    : last day on which its lots can have been bought.
     """
 
     document: Document

@@ -15,10 +15,10 @@ YEAR: Final = "year"  # long-term after more than one, by the calendar
 class TaxLot:
     """Units of a line that were bought together.
 
-    date  : of the purchase.
-    units : that are left of it.
-    price : paid, currency per unit.
-    account : that holds them, "" where the portfolio has no accounts.
+    date  : date of the purchase.
+    units : number of units that are left of it.
+    price : price paid, currency per unit.
+    account : account that holds them, "" where the portfolio has no accounts.
     """
 
     date: pd.Timestamp
@@ -29,16 +29,16 @@ class TaxLot:
 
 @dataclass(frozen=True)
 class TaxRules:
-    """How the sales of a trade list are taxed, and what limits them.
+    """The taxation of the sales of a trade list, and its limits.
 
     rate           : fraction of a long-term gain.
     short_rate     : fraction of a short-term gain.
-    lots           : which lots are sold first (`research.orders.tax.tax_lots.in_order`).
+    lots           : order in which lots are sold (`research.orders.tax.tax_lots.in_order`).
     long_after     : "year", or days; a lot that was held for longer is long-term.
     gain_budget    : most net gains that may be realised in a year, currency, or None.
     realised       : net gains of this year so far, currency.
-    wash_sale_days : before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
-    substitutes    : line -> what may be bought in its place after a sale at a loss.
+    wash_sale_days : days before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
+    substitutes    : line -> asset that may be bought in its place after a sale at a loss.
     harvest        : least loss of a line that is worth realising, currency, or None.
     """
 
@@ -53,7 +53,7 @@ class TaxRules:
     harvest: float | None = None
 
     def is_long(self, bought: pd.Timestamp, sold: pd.Timestamp) -> bool:
-        """Is what was bought on one day long-term on another?
+        """True if units that were bought on one day are long-term on another.
 
         A year begins on the day after the purchase, and the next one on the same date a year later; that of 29 February
         is 1 March.
@@ -73,10 +73,10 @@ class TaxRules:
 class TaxLots:
     """The lots of a portfolio, and the rules by which they are sold.
 
-    rules        : of tax.
-    lots         : (n,) those of each line in taxable accounts; () where the file has none.
+    rules        : rules of tax.
+    lots         : (n,) lots of each line in taxable accounts; () where the file has none.
     sold_at_loss : line -> day of its last sale at a loss, in any account.
-    sheltered    : (n,) those of each line in sheltered accounts, by which a loss can be a wash sale; by default none.
+    sheltered    : (n,) lots of each line in sheltered accounts, by which a loss can be a wash sale; by default none.
     """
 
     rules: TaxRules

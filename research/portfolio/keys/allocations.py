@@ -225,7 +225,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
     """Raise ConfigError, with its place, for a view or a benchmark below `path` about what the market does not have.
 
     held : the allocation or the forecast at `path`.
-    past : up to the last close.
+    past : market up to the last close.
     """
     cls: type = type(held)
     for name in nested(cls) if is_dataclass(cls) else ():
@@ -274,7 +274,7 @@ def read_forecast(
 
 
 def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]) -> Any:
-    """What the word of a kind alone stands for: its defaults, which a setting of the file may not suit."""
+    """The object that the word of a kind alone means: its defaults, which a setting of the file may not suit."""
     try:
         return cls(**held)
     except ConfigError as error:

@@ -33,12 +33,12 @@ WORDS = (
 
 @dataclass(frozen=True, eq=False)
 class NamedBenchmark:
-    """What a file names as benchmark.
+    """The benchmark that a file names.
 
     kind     : "strategic" (the target), "policy", "series" or "none".
-    name     : of the policy, of the line, or of the file's column; "" for the other two.
-    returns  : (T,) of a series on the market's dates, fraction, NaN where it is not known; None for the others.
-    settings : as a file has it, with the hash of the series' file.
+    name     : name of the policy, of the line, or of the file's column; "" for the other two.
+    returns  : (T,) returns of a series on the market's dates, fraction, NaN where it is not known; None for the others.
+    settings : setting as a file has it, with the hash of the series' file.
     """
 
     kind: Kind = "strategic"
@@ -50,11 +50,11 @@ class NamedBenchmark:
 def read_benchmark(
     document: Document, market: Market, policies: Sequence[str], test_start: pd.Timestamp
 ) -> NamedBenchmark:
-    """What `benchmark:` says; the strategic target without the key.
+    """The benchmark of the key `benchmark`; the strategic target without the key.
 
-    document   : with the key, or without.
-    market     : of the file, with the lines that the portfolio does not hold.
-    policies   : names of the file's.
+    document   : portfolio file with the key, or without.
+    market     : market of the file, with the lines that the portfolio does not hold.
+    policies   : names of the file's policies.
     test_start : first day of the test: a series is known from the close before it to the last one.
     Raises     : ConfigError for a word that is nothing of these, and for a series on another calendar, with a gap, or
                  too short, naming file and date.

@@ -56,7 +56,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     """Each line's costs: those of its class, unless it has its own.
 
     document : the portfolio file.
-    market   : of the lines.
+    market   : market of the lines.
     lines    : asset, class, and the costs that the file gives for the line.
     Raises   : ConfigError for costs that are missing or out of range.
     """
@@ -93,7 +93,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
 
 
 def with_asset(said: str, assets: Sequence[str]) -> str:
-    """What `Costs` says of a line, which it knows by number only, with the name of the line's asset.
+    """A message of `Costs` about a line, which it knows by number only, with the name of the line's asset.
 
     >>> with_asset("commission of line 1 is -2 bps", ["SPY", "AGG"])
     'commission of AGG is -2 bps'
@@ -102,12 +102,12 @@ def with_asset(said: str, assets: Sequence[str]) -> str:
 
 
 def impact_settings(costs: Costs) -> dict[str, Any]:
-    """What stands under `impact`, defaults filled in."""
+    """The settings under `impact`, defaults filled in."""
     return {key: getattr(costs.impact, key) for key in IMPACT}
 
 
 def _whole(found: dict[str, Any]) -> bool:
-    """Are a commission and a spread given?"""
+    """True if a commission and a spread are given."""
     return "commission_bps" in found and any(key in found for key in SPREADS)
 
 

@@ -19,9 +19,9 @@ def factors_in(
     """The factors under `factors`, a path from the portfolio's own folder, or {file: ..., fingerprint: ...}; or None.
 
     document         : the portfolio file.
-    market           : whose days the factors are needed on.
+    market           : market whose days the factors are needed on.
     test_start       : first day of the test.
-    periods_per_year : days that are needed at least.
+    periods_per_year : number of days that are needed at least.
     Raises           : ConfigError for a file that cannot be read, has another fingerprint than stated, or does not fit
                        the days of the test, with file, column and date.
     """

@@ -36,7 +36,7 @@ class StatedForecasts:
 
 
 def usual_forecasts() -> dict[str, Forecast]:
-    """What is compared where a file states no forecasts."""
+    """The forecasts that are compared where a file states none."""
     return {
         "three years": Estimated(window=756),
         "signals": SignalBlend(),
@@ -48,10 +48,10 @@ def usual_forecasts() -> dict[str, Forecast]:
 def read_forecasts(
     document: Document, market: Market, strategic: FixedWeights, shared: Mapping[str, Any]
 ) -> StatedForecasts:
-    """What the file says under `forecasts`.
+    """The forecasts under `forecasts`.
 
     document  : the portfolio file.
-    market    : what forecasts are about.
+    market    : market that the forecasts are about.
     strategic : the file's target.
     shared    : settings of the whole file, for forecasts that have them and state no other.
     Raises    : ConfigError for an unknown key or kind, a horizon that is none, and no model, all of them at once.

@@ -1,4 +1,4 @@
-"""What binds the orders of a trade list, from a portfolio file: cash that stays, tickets, turnover, share of volume."""
+"""The limits of the orders of a trade list, from a portfolio file: cash reserve, tickets, turnover, share of volume."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -21,13 +21,13 @@ class OrderLimits:
     """Limits that orders keep; those of `Limits` judge a policy.
 
     reserve       : cash that stays after the orders and their costs, fraction of NAV.
-    adverse_move  : by which buys may fill above, and sells below, their prices with cash still at least zero, fraction.
-    most          : orders of a list, or None.
-    turnover      : of a list, one-way, fraction of NAV, or None.
+    adverse_move  : rise of prices for buys, and fall for sells, after which cash is still at least zero, fraction.
+    most          : largest number of orders of a list, or None.
+    turnover      : largest turnover of a list, one-way, fraction of NAV, or None.
     participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
-    weights       : of lines and groups after the orders.
-    objective     : what whole lots minimise besides costs, their distance from the exact step: "gap", the sum of the
-                    absolute distances of lines and cash, or "tracking_error", ex ante.
+    weights       : limits of the weights of lines and groups after the orders.
+    objective     : quantity that whole lots minimise besides costs, their distance from the exact step: "gap", the sum
+                    of the absolute distances of lines and cash, or "tracking_error", ex ante.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 
@@ -42,7 +42,7 @@ class OrderLimits:
 
     @property
     def once_a_close(self) -> bool:
-        """Is there a limit with which a second list of the same close would go on from the first?"""
+        """True if some limit would make a second list of the same close go on from the first."""
         return self.most is not None or self.turnover is not None or bool(self.weights)
 
 
@@ -56,9 +56,9 @@ def read_order_limits(
 ) -> OrderLimits:
     """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
-    lower  : (n,) of the lines' ranges, fraction of NAV.
+    lower  : (n,) lower bounds of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
-    splits : by line, of those that are split over classes.
+    splits : by line, fractions of those that are split over classes.
     Raises : ConfigError for keys and values that are wrong, all of them at once, and for a share of volume where the
              market has no volumes.
     """
@@ -84,7 +84,7 @@ def read_order_limits(
 
 
 def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
-    """What stands under `orders`, defaults filled in."""
+    """The settings under `orders`, defaults filled in."""
     numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
     return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | weight_limit_settings(document)

@@ -28,10 +28,10 @@ MOST_NAME = 60  # characters of a name: it is the head of a table's row
 
 @dataclass(frozen=True)
 class Stress:
-    """What a portfolio is tested with.
+    """The stress tests of a portfolio.
 
-    episodes : in the order of their first days.
-    shocks   : in the order of the file.
+    episodes : episodes in the order of their first days.
+    shocks   : shocks in the order of the file.
     """
 
     episodes: tuple[Episode, ...] = ()
@@ -79,7 +79,7 @@ def _shared(document: Document) -> Document:
 
 
 def _episodes(document: Document, path: tuple[str, ...]) -> dict[str, Episode]:
-    """By name, the episodes below a path; none where it has no such key."""
+    """The episodes below a path, by name; none where it has no such key."""
     path = (*path, "episodes")
     found: dict[str, Episode] = {}
     for name in document.mapping(*path) if document.has(*path) else ():
@@ -97,7 +97,7 @@ def _episodes(document: Document, path: tuple[str, ...]) -> dict[str, Episode]:
 
 
 def _shocks(document: Document, path: tuple[str, ...]) -> dict[str, Shock]:
-    """By name, the shocks below a path; none where it has no such key."""
+    """The shocks below a path, by name; none where it has no such key."""
     path = (*path, "shocks")
     found: dict[str, Shock] = {}
     for name in document.mapping(*path) if document.has(*path) else ():

@@ -1,4 +1,4 @@
-"""How the orders of a trade list are sent, from a portfolio file: order type, collar, account, the broker's symbols."""
+"""The terms of the orders of a trade list, from a portfolio file: order type, collar, account, the broker's symbols."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,12 +23,12 @@ KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exch
 
 @dataclass(frozen=True)
 class TicketTerms:
-    """What every order of a trade list says besides its side and quantity.
+    """The terms of every order of a trade list besides its side and quantity.
 
     order_type    : market, market_on_close or limit.
     time_in_force : DAY.
     collar_bps    : distance of a limit price from the close, bp; None unless the order type is limit.
-    account       : that trades, or "".
+    account       : account that trades, or "".
     symbols       : asset -> the broker's symbol, where it is another than the name of the asset.
     exchange      : destination, as Interactive Brokers names it.
     sec_type      : kind of security, as Interactive Brokers names it.
@@ -119,7 +119,7 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
 
 
 def ticket_settings(terms: TicketTerms) -> dict[str, Any]:
-    """What stands under `ticket`, defaults filled in."""
+    """The settings under `ticket`, defaults filled in."""
     return {key: value for key, value in asdict(terms).items() if value not in (None, "", {})}
 
 

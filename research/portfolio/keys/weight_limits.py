@@ -43,7 +43,7 @@ class WeightLimit:
 
     @property
     def binds(self) -> bool:
-        """May it not be broken at any price?"""
+        """True if it may not be broken at any price."""
         return not isfinite(self.price)
 
     @cached_property
@@ -53,12 +53,12 @@ class WeightLimit:
         return rows, frozen(np.array(self.exposures)[rows])
 
     def weight(self, weights: Array) -> float:
-        """What it limits of weights (n,), fraction of NAV."""
+        """The weight that it limits, of weights (n,), fraction of NAV."""
         rows, parts = self._counted
         return float((weights[rows] * parts).sum())
 
     def outside(self, weights: Array) -> float:
-        """How far weights (n,) are outside of it, fraction of NAV; zero inside."""
+        """Distance of weights (n,) outside of it, fraction of NAV; zero inside."""
         weight = self.weight(weights)
         return max(self.lower - weight, weight - self.upper, 0.0)
 
@@ -75,9 +75,9 @@ def read_weight_limits(
 
     `ranges` is `bind`, or a price for all of them; a group without a price binds. Of a line that is split, a group by
     class or sector counts its exposure; one by `lines` all of it, or fractions: {lines: {AOR: 0.6, SPY: 1}}.
-    lower  : (n,) of the lines' ranges, fraction of NAV.
+    lower  : (n,) lower bounds of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
-    splits : by line, of those that are split over classes.
+    splits : by line, fractions of those that are split over classes.
     Raises : ConfigError for keys and values that are wrong, and for a group without lines; all of them at once.
     """
     readers: dict[str, Callable[[], Any]] = {}
@@ -89,7 +89,7 @@ def read_weight_limits(
 
 
 def weight_limit_settings(document: Document) -> dict[str, Any]:
-    """What stands under `orders` about weights."""
+    """The settings under `orders` about weights."""
     return {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
 
 

@@ -1,1 +1,1 @@
-"""Whose risk it is: contributions of assets, classes and factors."""
+"""The decomposition of risk: contributions of assets, classes and factors."""

@@ -1,4 +1,4 @@
-"""How a portfolio is spread over its lines: by weight, and by what risk its spreading takes away."""
+"""The concentration of a portfolio: by weight, and by the risk that diversification removes."""
 
 import math
 
@@ -43,7 +43,7 @@ def diversification_ratio(weights: ArrayLike, covariance: Array) -> float:
     """Weighted mean of the volatilities of the lines over the volatility of the portfolio: 1 for one line.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) of the lines' returns.
+    covariance : (n, n) covariance of the lines' returns.
     Raises     : DataError for a portfolio without risk.
     Source     : Choueifaty and Coignard (2008), Toward Maximum Diversification, equation 1; sizes of weights where some
                  are negative.

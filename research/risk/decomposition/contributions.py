@@ -1,4 +1,4 @@
-"""What each line adds to the risk of a portfolio: ex ante from a covariance, realised from what each line earned.
+"""The contribution of each line to the risk of a portfolio: ex ante from a covariance, realised from its returns.
 
 Both are Euler's: a volatility is homogeneous of degree one in the weights, so that the weights times its derivatives
 sum to it. Nothing is left over, and a contribution below zero is that of a line that hedges the others.
@@ -20,7 +20,7 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
     """(n,) what each line adds to the volatility of a portfolio; they sum to it, in the unit of the covariance's root.
 
     weights    : (n,) fraction of NAV, cash left out; active weights give the contributions to tracking error.
-    covariance : (n, n) of the lines' returns.
+    covariance : (n, n) covariance of the lines' returns.
     Raises     : DataError for a portfolio without risk, for weights that are not finite, and for a covariance of
                  another size.
     Source     : Litterman (1996), Hot Spots and Hedges; Tasche (1999), Risk Contributions and Performance Measurement.
@@ -42,8 +42,8 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
 def variance_contributions(parts: Array) -> Array:
     """(n,) what each part of a return adds to its realised variance, ddof 1: they sum to the variance of the total.
 
-    parts  : (T, n) what each line added to the return of each period, such as its weight before times its return; cash
-             and costs are parts like the lines. A sum over the columns is the return of the whole.
+    parts  : (T, n) contribution of each line to the return of each period, such as its weight before times its return;
+             cash and costs are parts like the lines. A sum over the columns is the return of the whole.
     Raises : DataError for fewer than two periods, and for a part that is not finite.
     Source : the covariance of each part with the total, as of `risk_contributions`; Hallerbach (2003), Decomposing
              Portfolio Value-at-Risk: A General Analysis.
@@ -62,10 +62,10 @@ def variance_contributions(parts: Array) -> Array:
 
 
 def effective_bets(weights: ArrayLike, covariance: Array) -> float:
-    """How many uncorrelated lines of equal risk are diversified as the portfolio is: its squared diversification ratio.
+    """The number of uncorrelated lines of equal risk with the same diversification: the squared diversification ratio.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) of the lines' returns.
+    covariance : (n, n) covariance of the lines' returns.
     Raises     : DataError as `diversification_ratio` does.
     Source     : Choueifaty, Froidure and Reynier (2013), Properties of the Most Diversified Portfolio, section 2.
 

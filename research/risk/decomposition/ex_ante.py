@@ -35,12 +35,12 @@ def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class ExAnte:
-    """What the risk of any weights of a market's n lines is measured by, at its last close.
+    """The samples that measure the risk of any weights of a market's n lines, at its last close.
 
-    market           : of the lines.
-    periods_per_year : of its rows.
-    dates            : of the sample: rows on which all lines have returns.
-    returns          : (T, n) simple, of the sample.
+    market           : market of the lines.
+    periods_per_year : number of its rows a year.
+    dates            : dates of the sample: rows on which all lines have returns.
+    returns          : (T, n) simple returns of the sample.
     """
 
     market: Market
@@ -55,7 +55,7 @@ class ExAnte:
 
     @property
     def row(self) -> str:
-        """What a row of the market is: "day", "week" and so on."""
+        """The name of a row of the market: "day", "week" and so on."""
         return row_name(self.periods_per_year)
 
     @property
@@ -92,7 +92,7 @@ class ExAnte:
         """The same to a return series on the dates of the market, over the rows of the covariance.
 
         weights : (n,) fraction of NAV, cash left out.
-        returns : (T,) on all rows of the market, fraction, NaN where it is not known.
+        returns : (T,) returns on all rows of the market, fraction, NaN where not known.
         Raises  : DataError for a series that is not known on one of the rows, or does not vary.
         """
         known = returns[-self.window :]
@@ -108,7 +108,7 @@ class ExAnte:
 
     @cached_property
     def horizons(self) -> Mapping[str, tuple[int, Array]]:
-        """By name of a horizon: the rows that it spans, and (T', n) what each line returned over them.
+        """By name of a horizon: the number of rows that it spans, and (T', n) the return of each line over them.
 
         One row, and a month where it has several rows: a month is held without a trade, and months overlap.
         """

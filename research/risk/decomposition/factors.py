@@ -18,13 +18,13 @@ COLLINEAR = 1e12  # condition number of the correlations of the factors past whi
 class FactorRegression:
     """Returns over cash as alpha + Σ beta × factor + residual.
 
-    alpha           : a period, fraction.
+    alpha           : alpha a period, fraction.
     betas           : (k,).
     alpha_interval  : ends of the interval of alpha, a period, fraction.
     beta_intervals  : (k, 2) ends of the intervals.
     residuals       : (T,) fraction; they sum to 0.
     r_squared       : share of the variance that the factors explain.
-    lags            : of the covariance of Newey and West.
+    lags            : number of lags in the covariance of Newey and West.
     """
 
     alpha: float
@@ -39,7 +39,7 @@ class FactorRegression:
 def factor_regression(returns: Array, factors: Array) -> FactorRegression:
     """Least squares of `returns` on `factors`, with 95 % intervals from the covariance of Newey and West.
 
-    returns : (T,) over cash, fraction.
+    returns : (T,) returns over cash, fraction.
     factors : (T, k) returns of the factors, fraction.
     Raises  : DataError for a factor that does not vary, and for factors of which one follows from the others.
     Source  : Newey and West (1987), A Simple, Positive Semi-Definite, Heteroskedasticity and Autocorrelation
@@ -67,7 +67,7 @@ def factor_regression(returns: Array, factors: Array) -> FactorRegression:
 def rolling_betas(returns: Array, factors: Array, window: int) -> Array:
     """(T - window + 1, k) betas of the regression over each `window` of periods.
 
-    returns : (T,) over cash, fraction.
+    returns : (T,) returns over cash, fraction.
     factors : (T, k) returns of the factors, fraction.
     window  : periods, more than k + 1.
     Raises  : DataError for fewer periods than the window, and for a factor that does not vary within one.

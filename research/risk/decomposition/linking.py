@@ -37,7 +37,7 @@ def linking_factors(returns: ArrayLike, benchmark: ArrayLike) -> Array:
 def linked(effects: ArrayLike, returns: ArrayLike, benchmark: ArrayLike) -> Array:
     """(T, ...) effects scaled so that all of them add up to the difference of the compounded returns.
 
-    effects   : (T, ...) of each period, fraction: those of a period add up to its return less that of the benchmark.
+    effects   : (T, ...) effects of each period, fraction: their sum is its return less that of the benchmark.
     returns   : (T,) simple returns of the periods, fraction.
     benchmark : (T,) simple returns, fraction.
     Raises    : DataError for a loss of everything or more.

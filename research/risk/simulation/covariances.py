@@ -14,7 +14,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     R is symmetric and positive semi-definite, and only one such root exists: a path depends on no library's choice of
     signs or order, and a singular covariance has a root too.
     covariance : (n, n), in any unit.
-    name   : of the covariance in messages, such as "covariance of GBM".
+    name   : name of the covariance in messages, such as "covariance of GBM".
     Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite; it names lines by
              number.
 

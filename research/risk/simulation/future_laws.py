@@ -29,7 +29,7 @@ class FutureLaw(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the law."""
         ...
 
     def growths(self, block: int, days: int, seed: int) -> Array:
@@ -37,7 +37,7 @@ class FutureLaw(Protocol):
 
         block : number of the block of paths, from 0.
         days  : sessions of each path.
-        seed  : of the random numbers.
+        seed  : seed of the random numbers.
         """
         ...
 
@@ -88,12 +88,12 @@ class FilteredFuture:
     line's variance goes on by its own GARCH(1,1) from that of the first day to come, and never past the largest of the
     past: shocks that are no normals would else drive some paths to variances without bound, and means with them.
 
-    mean      : (n,) of a day's log return.
+    mean      : (n,) mean of a day's log return.
     omega     : (n,) constant of the variance of a day.
     alpha     : (n,) weight of yesterday's squared shock.
     beta      : (n,) weight of yesterday's variance.
-    variance  : (n,) of the first day to come.
-    largest   : (n,) of any day of the past or of the first to come.
+    variance  : (n,) variance of the first day to come.
+    largest   : (n,) largest variance of any day of the past or of the first to come.
     shocks    : (T, n) past shocks over their volatility, with mean 0 and variance 1.
     Source    : Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations for portfolios of derivative
                 securities, Journal of Futures Markets 19.
@@ -173,7 +173,7 @@ def fit_regimes(log_returns: Array, assets: tuple[str, ...]) -> RegimeFuture:
 def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
     """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood.
 
-    log_returns : (T, n) of each day.
+    log_returns : (T, n) log returns of each day.
     assets      : n names.
     Raises      : DataError as `fit_garch` does.
     """

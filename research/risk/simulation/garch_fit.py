@@ -18,11 +18,11 @@ FLAT = 1e-3  # gradient at which an end without more progress is a maximum too
 class GarchFit(NamedTuple):
     """h_t = omega + alpha·e²_{t−1} + beta·h_{t−1}.
 
-    omega      : of the variance of a day.
+    omega      : constant of the variance of a day.
     alpha      : weight of yesterday's squared shock.
     beta       : weight of yesterday's variance.
-    variance   : (T,) of each day, known the day before.
-    following  : of the day after the last.
+    variance   : (T,) variance of each day, known the day before.
+    following  : variance of the day after the last.
     likelihood : log likelihood of the shocks.
     """
 
@@ -38,7 +38,7 @@ def fit_garch(shocks: Array, name: str) -> GarchFit:
     """The GARCH(1,1) of shocks (T,), log returns less their mean, by normal maximum likelihood.
 
     The first variance is that of the sample. alpha and beta are zero or more, and their sum is below one.
-    name   : of the line, in messages.
+    name   : name of the line, in messages.
     Raises : DataError for shocks that do not vary, and where the likelihood has no maximum inside.
     Source : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, section 5.
     """
@@ -89,8 +89,8 @@ def _logit(share: float) -> float:
 def _loss(shocks: Array, omega: float, alpha: float, beta: float, variance: Array) -> tuple[float, float, float, float]:
     """Half the sum of log variance and squared shock over it, and its derivatives by omega, alpha and beta.
 
-    shocks   : (T,) with a mean square of one.
-    variance : (T,) of each day; written.
+    shocks   : (T,) shocks with a mean square of one.
+    variance : (T,) variance of each day; written.
     """
     h, total = 1.0, 0.0
     of_omega, of_alpha, of_beta = 0.0, 0.0, 0.0

@@ -22,8 +22,8 @@ COLLAPSED = 1e-3  # of a line's deviation, below which a state holds days withou
 class HiddenMarkov:
     """Normal returns of n lines in each of k states, and a Markov chain with daily steps.
 
-    means       : (k, n) of a day's return, the state with the smallest variances first.
-    covariances : (k, n, n) of a day's return.
+    means       : (k, n) mean of a day's return, the state with the smallest variances first.
+    covariances : (k, n, n) covariance of a day's return.
     transition  : (k, k) probability of the state in the column on the day after that in the row.
     today       : (k,) probability of each state on the last day of the sample, from the days up to it.
     days        : (k,) expected number of days of the sample in each state, from all of them.
@@ -57,10 +57,10 @@ def fit_hidden_markov(
 
     The first day's state is drawn from the stationary probabilities. The first start takes days for the more turbulent
     the larger returns are round them, so that it is the same each time; further ones draw the states of stretches.
-    names  : of the n lines.
-    states : k, 2 or more.
-    starts : of the search, of which the best after 25 rounds is continued.
-    seed   : of further starts.
+    names  : names of the n lines.
+    states : number of states k, 2 or more.
+    starts : number of starts of the search, of which the best after 25 rounds is continued.
+    seed   : seed of further starts.
     Raises : DataError where a state has too few days for a covariance, lines that do not vary apart, and where no
              maximum is found.
     """
@@ -101,7 +101,7 @@ def filtered_probabilities(density: Array, transition: Array) -> tuple[Array, fl
     """(T, k) probability of each state on each day, from the days up to and including it; and the log likelihood.
 
     density    : (T, k) logarithm of the density of each day's return in each state.
-    transition : (k, k), from whose stationary probabilities the chain starts.
+    transition : (k, k) probabilities; the chain starts from their stationary ones.
     Source     : Hamilton (1994), equations 22.4.5 and 22.4.6.
     """
     filtered = np.empty_like(density)
@@ -114,7 +114,7 @@ def filtered_probabilities(density: Array, transition: Array) -> tuple[Array, fl
 def smoothed_probabilities(filtered: Array, transition: Array) -> Array:
     """(T, k) probability of each state on each day, from all days, later ones too.
 
-    filtered   : (T, k) from the days up to each.
+    filtered   : (T, k) probabilities from the days up to each.
     transition : (k, k).
     Source     : Kim (1994), as in Hamilton (1994), equation 22.4.14.
     """
@@ -213,7 +213,7 @@ def _filter(density: Array, transition: Array, opening: Array, filtered: Array) 
     density    : (T, k) logarithms.
     transition : (k, k).
     opening    : (k,) probabilities on the first day, before its return.
-    filtered   : (T, k) from the days so far; written.
+    filtered   : (T, k) probabilities from the days so far; written.
     """
     days, k = density.shape
     total, ahead = 0.0, opening.copy()
@@ -237,9 +237,9 @@ def _filter(density: Array, transition: Array, opening: Array, filtered: Array) 
 def _smooth(filtered: Array, transition: Array, smoothed: Array, joint: Array) -> None:
     """The smoothed probabilities and their transitions, by Kim, and by Baum and Welch.
 
-    filtered   : (T, k) from the days so far.
+    filtered   : (T, k) probabilities from the days so far.
     transition : (k, k).
-    smoothed   : (T, k) from all days; written.
+    smoothed   : (T, k) probabilities from all days; written.
     joint      : (k, k) expected number of days in the row's state, followed by the column's; written.
     """
     days, k = filtered.shape

@@ -58,7 +58,7 @@ def long_run_variance(values: Array) -> float:
 def quadratic_spectral(values: Array, bandwidth: float) -> float:
     """The variance of the mean of a series, times T, by the quadratic spectral kernel over all its lags.
 
-    values    : (T,), whose mean is zero or near it: it is not taken off.
+    values    : (T,) numbers whose mean is zero or near it: it is not taken off.
     bandwidth : lags, above zero.
     Source    : Andrews (1991), Heteroskedasticity and autocorrelation consistent covariance matrix estimation, 2.7.
     """
@@ -69,7 +69,7 @@ def quadratic_spectral(values: Array, bandwidth: float) -> float:
 
 
 def _slope(around: Array) -> float:
-    """Of each number on the one before it."""
+    """The slope of each number on the one before it."""
     return float(around[1:] @ around[:-1] / (around[:-1] @ around[:-1]))
 
 

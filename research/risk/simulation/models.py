@@ -44,7 +44,7 @@ class Model(Protocol):
 
         paths  : number of paths.
         days   : steps of each path.
-        seed   : of the random numbers.
+        seed   : seed of the random numbers.
         first  : number of the first path.
         Raises : ConfigError for a number out of range.
 
@@ -109,7 +109,7 @@ class MertonJumps(Model):
     """Geometric Brownian motion with jumps at random times, which all lines share.
 
     mean             : (n,) growth a year, jumps included.
-    covariance       : (n, n) of the diffusion alone, a year.
+    covariance       : (n, n) covariance of the diffusion alone, a year.
     intensity        : expected number of jumps a year.
     jump_mean        : (n,) mean of the logarithm of 1 + jump.
     jump_covariance  : (n, n) covariance of these logarithms; zeros for jumps of one size.

@@ -36,15 +36,15 @@ def simulated_market(
     Row 0 is the close before the first return: nothing is earned on it. The rest, returns[1:], are the bits of
     model.returns(paths, days, seed)[path]. Lines pay no dividends: a price is the line's index, 100 at row 0. In a
     bootstrapped market a line does not trade on a day that repeats one of its halts.
-    model       : simulates the returns.
+    model       : model of the returns.
     days        : steps of the path.
-    seed        : of the random numbers.
+    seed        : seed of the random numbers.
     path        : number of the path.
     cash        : simple return of cash each step, fraction; by default none, in a bootstrapped market that of the days
                   drawn. A rate r a year, continuously compounded, is expm1(r / periods_per_year).
     instruments : (n, ·) names and classes of the lines (`instruments_table`); by default S1, S2 …, in a bootstrapped
                   market its own lines, without their delistings.
-    calendar    : by default XNYS, in a bootstrapped market its own.
+    calendar    : exchange calendar, by default XNYS, in a bootstrapped market its own.
     start       : row 0 is the first session on or after this date that ends a period `every`.
     every       : length of a step: "day", "week", "month", "quarter" or "year", from the last session of one to the
                   last session of the next. It should agree with the model's periods_per_year.
@@ -88,11 +88,11 @@ def cash_and_halts(
     """The returns of cash (paths, days), fraction, and which lines can trade (paths, days, n).
 
     Where all paths have the same, one stands for all: (1, days), (1, days, n).
-    model  : simulates the returns.
+    model  : model of the returns.
     paths  : number of paths.
     days   : steps of each path.
     n      : number of lines.
-    seed   : of the random numbers.
+    seed   : seed of the random numbers.
     first  : number of the first path.
     cash   : simple return of cash each step, fraction; None as in `simulated_market`.
     Raises : ConfigError for a return of cash that is not a number above -1.
@@ -114,11 +114,11 @@ def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> 
     Only one batch is in memory. Together they are model.returns(paths, days, seed), to the bit, whatever the size.
     Each can
     also be computed by itself, in any order or process: model.returns(size, days, seed, first).
-    model  : simulates the returns.
+    model  : model of the returns.
     paths  : number of paths.
     days   : steps of each path.
-    seed   : of the random numbers.
-    size   : paths of a batch.
+    seed   : seed of the random numbers.
+    size   : number of paths of a batch.
     Raises : ConfigError for a number out of range, before the first batch.
     """
     check_batch(paths, days, seed, 0)

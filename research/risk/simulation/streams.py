@@ -33,7 +33,7 @@ def check_batch(paths: int, days: int, seed: int, first: int) -> None:
 
     paths : number of paths, 1 or more.
     days  : steps of each path, 1 or more.
-    seed  : of the random numbers, 0 or more.
+    seed  : seed of the random numbers, 0 or more.
     first : number of the first path, 0 or more.
     """
     for name, value, least in (("paths", paths, 1), ("days", days, 1), ("seed", seed, 0), ("first", first, 0)):

@@ -19,7 +19,7 @@ LEVELS = (0.95, 0.99)  # of VaR
 class StressedRisk:
     """Risk of a portfolio ex ante, with its correlations moved.
 
-    share           : of the way to the stressed correlations, 0 to 1.
+    share           : share of the way to the stressed correlations, 0 to 1.
     correlation     : mean of the correlations between lines that are held, weighted by the product of their weights and
                       volatilities; NaN for one line.
     volatility      : a year, fraction.
@@ -39,7 +39,7 @@ def moved_correlations(covariance: Array, share: float, toward: Array | None = N
     """(n, n) the covariance with every correlation moved by a share of the way to stressed ones; volatilities stay.
 
     covariance : (n, n).
-    share      : of the way, 0 to 1.
+    share      : share of the way, 0 to 1.
     toward     : (n, n) stressed correlations; all one where nothing is given.
     Raises     : ConfigError for a share outside 0 to 1, and for stressed correlations that are none: of another size,
                  not symmetric, not 1 on the diagonal, or not positive semi-definite.
@@ -69,8 +69,8 @@ def stressed_risk(
 
     weights          : (n,) fraction of NAV; cash is the rest and has no risk.
     covariance       : (n, n) a period.
-    periods_per_year : by which volatility is annualised.
-    shares           : of the way; 0 for the risk as it is.
+    periods_per_year : periods a year, by which volatility is annualised.
+    shares           : shares of the way; 0 for the risk as it is.
     toward           : (n, n) stressed correlations; all one where nothing is given.
     Raises           : DataError for a portfolio without risk; ConfigError as `moved_correlations` does.
     """

@@ -18,10 +18,10 @@ WEEK = np.timedelta64(7, "D")
 class Episode:
     """Days of market stress.
 
-    name   : in tables.
+    name   : name in tables.
     first  : the first day whose return belongs to it: the day after the peak.
     last   : the last day whose return belongs to it: the trough.
-    source : of its dates.
+    source : source of its dates.
     Raises : ConfigError for an episode that ends before it begins.
     """
 

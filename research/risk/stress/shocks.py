@@ -29,7 +29,7 @@ LEAST_RETURNS = 60  # below which no covariance is estimated
 class Shock:
     """Returns that some lines are stated to have, by line or asset class.
 
-    name   : in tables.
+    name   : name in tables.
     moves  : simple return by line or asset class, fraction: {"us_equity": -0.2}. A line's own name goes before its
              class, and every line of a class has the return of the class.
     Raises : ConfigError for a return out of bounds, and for no move at all.
@@ -57,7 +57,7 @@ class Shock:
         return f"{self.name}: without {' and '.join(missing)}, which the portfolio does not have." if missing else ""
 
     def unknown(self, assets: Sequence[str], asset_class: Sequence[str]) -> list[str]:
-        """What it moves and these lines and their classes do not have."""
+        """The names that it moves and that are neither among these lines nor among their classes."""
         return [what for what in self.moves if what not in assets and what not in asset_class]
 
     def stated(self, assets: Sequence[str], asset_class: Sequence[str]) -> Array:
@@ -72,13 +72,13 @@ class Shock:
 class Moved:
     """The returns of n lines under a shock.
 
-    name       : of the shock.
+    name       : name of the shock.
     returns    : (n,) simple return of each line, fraction.
-    stated     : (n,) is it stated by the shock, and not propagated?
+    stated     : (n,) true if it is stated by the shock, and not propagated.
     unknown    : (n,) lines that have too short a history to be moved by others: they return 0.
     bounded    : (n,) lines that the propagation would have moved past `LEAST_RETURN`, and that stop there. A rise has
                  no bound: a line that is held short may lose more than it is worth.
-    covariance : (n, n) by which it was propagated, a period.
+    covariance : (n, n) covariance by which it was propagated, a period.
     """
 
     name: str
@@ -95,11 +95,11 @@ class Moved:
 
 @dataclass(frozen=True, eq=False)
 class ShockEffect:
-    """What a shock does to a portfolio, before anything is traded.
+    """The effect of a shock on a portfolio, before anything is traded.
 
-    moved     : the returns of the lines.
+    moved     : returns of the lines.
     lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
-    total     : of the portfolio, fraction of NAV; cash does not move.
+    total     : return of the portfolio, fraction of NAV; cash does not move.
     weights   : (n,) after the shock, without trading, fraction of NAV; NaN where the shock takes all NAV or more.
     explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance, and
                 where a line is held whose own is not known. Where it is small, the loss by the other lines is little
@@ -118,7 +118,7 @@ class ShockEffect:
 
     @property
     def name(self) -> str:
-        """Of the shock."""
+        """Name of the shock."""
         return self.moved.name
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
@@ -171,7 +171,7 @@ def conditional_mean(covariance: Array, values: Array) -> Array:
     """The expected values of all lines where some are given, under a normal law with means of zero.
 
     covariance : (n, n).
-    values     : (n,) of the given lines, NaN for the others.
+    values     : (n,) values of the given lines, NaN for the others.
     Returns    : (n,) given values as they are; Σ₂₁ Σ₁₁⁻¹ values₁ for the others. A given line without variance says
                  nothing about others.
     Raises     : ConfigError for given lines whose covariance is singular: they cannot move apart.
@@ -219,7 +219,7 @@ def propagated(
 
 
 def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
-    """What the returns of a shock do to a portfolio of these weights (n,), fraction of NAV; cash is the rest."""
+    """The effect of the returns of a shock on a portfolio of these weights (n,), fraction of NAV; cash is the rest."""
     lines = weights * moved.returns
     total = float(lines.sum())
     left = 1.0 + total if total > -1.0 else float("nan")
@@ -240,7 +240,7 @@ def shock_effects(
 
     weights : (n,) fraction of NAV.
     past    : the market up to today.
-    shocks  : in order.
+    shocks  : shocks in the order of the table.
     window  : returns of the covariance.
     Raises  : as `recent_covariance` and `conditional_mean` do.
     """

@@ -1,4 +1,4 @@
-"""What the numbers of an action mean, compiled: a box for each asset, and the fraction of the way to trade into it.
+"""The meaning of an action's numbers, compiled: a box for each asset, and the fraction of the way to trade into it.
 
 A box is the range of weights in which an asset is not traded. Every number lies in [-1, 1] and is clipped there.
 Widths are multiples of the closed-form half-widths (`rules.no_trade_region`): the multiple is 8^number, from 1/8 to 8.
@@ -89,7 +89,7 @@ def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded
     numbers : (W, m) values of the action, clipped to [-1, 1].
     kinds   : (W,) row of `scales` with the target of each portfolio.
     scales  : targets and half-widths, fraction of NAV.
-    decoded : where to write, for W portfolios.
+    decoded : arrays to write to, for W portfolios.
     """
     for w in range(len(numbers)):
         decoded.cash[w, 0], decoded.cash[w, 1], decoded.fraction[w] = -np.inf, np.inf, 1.0

@@ -1,4 +1,4 @@
-"""What a network needs to make the boxes of a rule on one market, as arrays; and its scratch."""
+"""The arrays with which a network makes the boxes of a rule on one market; and its scratch."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class NetworkBoxes(NamedTuple):
 
     whose    : NONE, POLICY or UNIVERSAL.
     width    : numbers in a row of its scratch.
-    standard : how its features are scaled.
+    standard : scaling of its features.
     policy   : the network of a learned policy, its targets and half-widths, and the code of its action.
     recent   : (T, kinds) return of each target of `scales` on each day, rebalanced daily at no cost; the last days
                alone where the rule is asked about one day.
@@ -61,7 +61,7 @@ class NetworkScratch(NamedTuple):
 
     @classmethod
     def of(cls, n: int, width: int) -> "NetworkScratch":
-        """For n lines and a network of this width."""
+        """Empty arrays for n lines and a network of this width."""
         lines = n if width else 0
         return cls(
             np.empty((ROWS + lines, width)),

@@ -47,7 +47,7 @@ class Lines(NamedTuple):
 
     target     : (n,) fraction of NAV.
     half_width : (n,) fraction of NAV.
-    covariance : (n, n), in any unit of time.
+    covariance : (n, n) covariance, in any unit of time.
     counter    : (n,) weights of the mean slope where the target holds no cash, else zeros.
     standing   : (n, len(STANDING)) constant features, numbers without a unit.
     """
@@ -62,16 +62,16 @@ class Lines(NamedTuple):
 class Equivariant(NamedTuple):
     """The network's arrays, without a unit: two layers an asset, one over asset and pools, the output.
 
-    weight_0    : (features, units) of the first layer of an asset.
-    bias_0      : (units,) of the first layer.
-    weight_1    : (units, units) of the second layer of an asset.
-    bias_1      : (units,) of the second layer.
-    weight_own  : (units, units) of the third layer, from the asset itself.
-    weight_mean : (units, units) of the third layer, from the mean over assets.
-    weight_most : (units, units) of the third layer, from the largest over assets.
-    bias_2      : (units,) of the third layer.
-    weight_3    : (units, 1) of the output.
-    bias_3      : (1,) of the output.
+    weight_0    : (features, units) weights of the first layer of an asset.
+    bias_0      : (units,) biases of the first layer.
+    weight_1    : (units, units) weights of the second layer of an asset.
+    bias_1      : (units,) biases of the second layer.
+    weight_own  : (units, units) weights of the third layer, from the asset itself.
+    weight_mean : (units, units) weights of the third layer, from the mean over assets.
+    weight_most : (units, units) weights of the third layer, from the largest over assets.
+    bias_2      : (units,) biases of the third layer.
+    weight_3    : (units, 1) weights of the output.
+    bias_3      : (1,) bias of the output.
     """
 
     weight_0: Array
@@ -162,8 +162,8 @@ def forward(net: Equivariant, standard: FeatureScaling, seen: Array, out: Array)
     """Write the actions of one portfolio: the logarithm to base 8 of the multiple of each closed-form half-width.
 
     net      : the network.
-    standard : how features are scaled.
-    seen     : (n, features) before scaling.
+    standard : scaling of the features.
+    seen     : (n, features) features before scaling.
     out      : (n,) actions in [-1, 1].
     """
     forward_with(net, standard, seen, out, np.empty((8 + len(seen), max(seen.shape[1], widest(net)))))
@@ -211,7 +211,7 @@ def answers(net: Equivariant, standard: FeatureScaling, lines: Lines, weights: A
     """Write the actions for W states of one portfolio.
 
     net      : the network.
-    standard : how features are scaled.
+    standard : scaling of the features.
     lines    : the portfolio.
     weights  : (W, n) fraction of NAV.
     out      : (W, n) actions in [-1, 1].

@@ -38,7 +38,7 @@ class Scales(NamedTuple):
 
 
 class FeatureScaling(NamedTuple):
-    """How features are scaled; fixed before training.
+    """The scaling of features; fixed before training.
 
     mean      : (k,) mean of each feature, in its unit.
     deviation : (k,) standard deviation of each feature, in its unit.
@@ -84,7 +84,7 @@ def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Arr
 def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out: Array) -> None:
     """Write the features of one portfolio.
 
-    weights : (n,) at the close, fraction of NAV.
+    weights : (n,) weights at the close, fraction of NAV.
     recent  : (D,) returns of the strategic portfolio on the last sessions, at most LOOKBACK, fraction.
     age     : sessions since the last trade.
     scales  : targets, half-widths and covariances.

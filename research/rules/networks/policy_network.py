@@ -15,12 +15,12 @@ Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 class Network(NamedTuple):
     """The arrays of three layers, float32, without a unit. The last layer gives the mean action.
 
-    weight_0 : (k, units) of the first layer, from k features.
-    bias_0   : (units,) of the first layer.
-    weight_1 : (units, units) of the second layer.
-    bias_1   : (units,) of the second layer.
-    weight_2 : (units, m) of the last layer, to m numbers of an action.
-    bias_2   : (m,) of the last layer.
+    weight_0 : (k, units) weights of the first layer, from k features.
+    bias_0   : (units,) biases of the first layer.
+    weight_1 : (units, units) weights of the second layer.
+    bias_1   : (units,) biases of the second layer.
+    weight_2 : (units, m) weights of the last layer, to m numbers of an action.
+    bias_2   : (m,) biases of the last layer.
     bounded  : (1,) 1 where the hyperbolic tangent is applied to the last layer too, else 0.
     """
 
@@ -37,7 +37,7 @@ def network(arrays: Sequence[Floats], bounded: bool = False) -> Network:
     """A network with these arrays, made read-only float32.
 
     arrays  : weights (inputs, units) and biases (units,) of the three layers in turn, dimensionless.
-    bounded : is the hyperbolic tangent applied to the last layer too?
+    bounded : true if the hyperbolic tangent is applied to the last layer too.
     """
     return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in (*arrays, [float(bounded)])))
 
@@ -82,7 +82,7 @@ def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None
     inputs : (k,) features or units of the layer before.
     weight : (k, units).
     bias   : (units,).
-    out    : (units,) of the same type.
+    out    : (units,) result of the same type.
     """
     for j in range(len(out)):
         out[j] = bias[j]

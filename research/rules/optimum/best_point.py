@@ -46,14 +46,14 @@ class Scratch(NamedTuple):
     high     : (n + 1,) upper bounds, fraction of NAV.
     cost     : (n + 1,) c over kappa, in the unit of the gradient.
     gradient : (n + 1,) S (y - target), in the unit of the covariance.
-    up       : (n + 1,) what buying costs besides, at the margin: +-cost, or infinite at a bound.
-    down     : (n + 1,) what selling saves besides, at the margin: +-cost, or infinite at a bound.
+    up       : (n + 1,) marginal cost of buying besides: +-cost, or infinite at a bound.
+    down     : (n + 1,) marginal saving of selling besides: +-cost, or infinite at a bound.
     gain     : (n + 1,) twice what the sale of each line saves, over kappa: slope squared over curvature.
     nothing  : (n + 1,) zeros, the covariances of cash.
-    step     : (n + 1,) of conjugate gradients: a step, fraction of NAV,
+    step     : (n + 1,) step of conjugate gradients, fraction of NAV,
     ahead    : (n + 1,) its direction, fraction of NAV,
     bent     : (n + 1,) S times it, in the unit of the gradient,
-    residual : (n + 1,) what is left, in the unit of the gradient,
+    residual : (n + 1,) residual, in the unit of the gradient,
     inverse  : (n + 1,) and the preconditioner, one over a year's variance; 0 for a line that does not trade.
     """
 
@@ -261,7 +261,7 @@ def _within_budget(held: bool, s: Scratch) -> float:
 def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) -> bool:
     """Set step to the way from y to the best point of the free lines, the signs of their trades unchanged.
 
-    Returns : is the step a direction without curvature instead? Then S is singular, and only a kink or a bound ends it.
+    Returns : true if the step is a direction without curvature. Then S is singular, and only a kink or a bound ends it.
     """
     n = len(covariance)
     held = not s.low[n] < s.point[n] < s.high[n]
@@ -364,7 +364,7 @@ def _follow_step(flat: bool, s: Scratch) -> bool:
 
 @inlined
 def _capacity(k: int, excess: float, s: Scratch) -> float:
-    """How far line k can go towards placing the excess, signed like it and no more than it."""
+    """The capacity of line k for the excess, with the sign of the excess and no larger than it."""
     if excess > 0.0:
         return min(s.high[k] - s.point[k], excess)
     return max(s.low[k] - s.point[k], excess)
@@ -422,7 +422,7 @@ def best_point(
                  trade.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    scratch    : of n lines, `scratch_for`.
+    scratch    : arrays for n lines, `scratch_for`.
     out        : (n,) y, fraction of NAV; written.
 
     All but the bounds are finite. Where S is singular there may be several best points, and this is one of them. A line

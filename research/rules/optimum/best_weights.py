@@ -24,7 +24,7 @@ def best_weights(
 ) -> Array:
     """The weights to trade to today: the best point of the no-trade region, (n,), checked.
 
-    weights    : (n,) as drifted, fraction of NAV.
+    weights    : (n,) weights as drifted, fraction of NAV.
     target     : (n,) fraction of NAV.
     covariance : (n, n) a year.
     cost       : (n,) a side, fraction of the notional.
@@ -73,10 +73,10 @@ def saving_left(
     upper: Array | float = np.inf,
     cash: tuple[float, float] = (0.0, 0.0),
 ) -> float:
-    """What the best pair of further trades would save at the margin, per unit of NAV traded; 0 at the best point.
+    """The saving by the best pair of further trades at the margin, per unit of NAV traded; 0 at the best point.
 
     point      : (n,) weights to hold, inside their bounds, fraction of NAV.
-    weights    : (n,) as drifted, fraction of NAV.
+    weights    : (n,) weights as drifted, fraction of NAV.
     target     : (n,) fraction of NAV.
     covariance : (n, n) a year.
     cost       : (n,) a side, fraction of the notional.

@@ -14,7 +14,7 @@ It is solved on a grid. Trading: the least over the whole grid is two sweeps of 
 a sum over lines (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2). Drifting:
 weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a product of
 sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
-grid V grows by the cost of trading back to it: that is exact where the grid holds the whole region of holding, and,
+grid V grows by the cost of trading back to it. This is exact where the grid holds the whole region of holding, and,
 between one source and the next, nearly so some standard deviations further out.
 Without cash the last line takes the other side of every trade of the others with it, and costs c_n. Weights do not
 depend on the unit in which wealth is counted: counted in units of the last line, it is cash, and the returns of the
@@ -73,7 +73,7 @@ def optimal_region(
     target           : (n,) fraction of NAV, each above 0: one or two lines, of which cash is the rest, above 0 too; or
                        two or three that sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.simulation.models.GBM` has it.
-    covariance       : (n, n) of returns in excess of cash, a year.
+    covariance       : (n, n) covariance of returns in excess of cash, a year.
     cost             : (n,) a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions, 1/52 for every week.
@@ -129,7 +129,7 @@ class _Problem:
 
     @property
     def swap_cost(self) -> float:
-        """What a unit costs that two lines trade with one another; infinite where that is no way of its own."""
+        """The cost of a unit that two lines trade with one another; infinite where that is no way of its own."""
         return float(self.cost.sum()) if self.rest_cost > 0.0 and len(self.cost) > 1 else np.inf
 
     @cached_property
@@ -155,7 +155,7 @@ def _beside_the_last(problem: _Problem) -> _Problem:
 
 
 class _Solution(NamedTuple):
-    """On a grid: V before a decision, Q after it, what a trade saves before the ticket, and the loss of an interval."""
+    """A solution on a grid: V before a decision, Q after it, a trade's saving before ticket, an interval's loss."""
 
     axes: Axes
     values: Array
@@ -306,7 +306,9 @@ def _stencil(axes: Axes, points: Array) -> Affine:
 def _cheapest(values: Array, prices: Array, swap: float) -> Array:
     """The least over the grid of the value there and the cost of getting there.
 
-    prices : (d,) of one step a line, traded with the rest.  swap : of one step of two lines, traded with one another.
+    prices : (d,) price of one step of each line, traded with the rest.
+    swap   : price of one step of two lines, traded with one another.
+
     The cost of a trade is the least over all ways to make it of such steps, so three sweeps, each along one of them,
     find the least over all.
     """
@@ -352,7 +354,7 @@ def _running_least_of_pairs(values: Array, step: float) -> Array:
 def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tuple[Array, float]:
     """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
 
-    fix : what to do where there are none. Raises ConfigError.
+    fix : advice where there are none. Raises ConfigError.
     """
     images: list[Array] = []
     changes: list[Array] = []

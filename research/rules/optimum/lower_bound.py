@@ -84,7 +84,7 @@ def lower_bound(
 
     target           : (n,) fraction of NAV, each above 0; cash is the rest, if they do not sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.simulation.models.GBM` has it.
-    covariance       : (n, n) of returns in excess of cash, a year; positive definite.
+    covariance       : (n, n) covariance of returns in excess of cash, a year; positive definite.
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
@@ -137,7 +137,7 @@ def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[flo
 
 
 class _Inequality:
-    """What a year costs a portfolio that is held, in tracking and in values: the bound is the least over portfolios."""
+    """The yearly cost of holding a portfolio, in tracking and in values: the bound is its least over portfolios."""
 
     def __init__(
         self, target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float,
@@ -178,7 +178,7 @@ class _Inequality:
         return max(min(ends), 0.0) * scale
 
     def charge(self, weights: Array) -> tuple[float, Array]:
-        """What a year of holding these weights (n,) costs, fraction of NAV, and its (n,) slopes in them."""
+        """The cost of a year of holding these weights (n,), fraction of NAV, and its (n,) slopes in them."""
         gaps, interval = weights - self.target, self.interval
         tracking = self.tracking_penalty * self.covariance @ gaps
         others = 1.0 - weights

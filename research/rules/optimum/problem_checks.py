@@ -26,7 +26,7 @@ def checked(
     """(target, mean, covariance, cost, volatility) as arrays of one number of lines.
 
     who     : the function that is given them, in messages.
-    on_grid : may there be no more lines than a grid is made for?
+    on_grid : true to refuse more lines than a grid is made for.
     Raises  : ConfigError for numbers out of range, and for a covariance that is not positive semi-definite.
     """
     weights = _numbers(who, "target", target)

@@ -25,7 +25,7 @@ class Surfaces(NamedTuple):
 
     first        : (a,) gaps of the first line on the grid, evenly spaced, fraction of NAV.
     second       : (b,) gaps of the second line, likewise.
-    advantage    : (a, b) what a trade would save, before the ticket, fraction of NAV.
+    advantage    : (a, b) saving of a trade, before the ticket, fraction of NAV.
     lower_first  : (b,) lower end of the interval of the first gap for each second one, fraction of NAV.
     upper_first  : (b,) its upper end, fraction of NAV.
     lower_second : (a,) lower end of the interval of the second gap for each first one, fraction of NAV.
@@ -55,18 +55,18 @@ class Region:
 
     target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last line is.
     cost             : (n,) a side, fraction of the notional.
-    ticket           : fraction of NAV that an event costs, whatever is traded.
+    ticket           : cost of an event, whatever is traded, fraction of NAV.
     interval         : years between two decisions.
     tracking_penalty : g, price of squared tracking.
     value            : loss a year of the policy in the long run, fraction of NAV.
     axes             : the gaps of each axis of the grid, fraction of NAV.
-    values           : on the grid, what a gap costs from before a decision on, beside other gaps, fraction of NAV: a
+    values           : on the grid, cost of a gap from before a decision on, relative to other gaps, fraction of NAV: a
                        number for each gap, of which only differences have a meaning.
-    advantage        : on the grid, what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
+    advantage        : on the grid, saving of a trade from a gap before the ticket, fraction of NAV; up to the ticket
                        the policy holds.
     lower            : for each axis the lower end of the interval into which a trade with the rest brings its gap,
                        fraction of NAV: one for each gap of the other axis; of one axis (1,). Where three lines are
-                       fully invested, a third: of the first gap, for each sum of both, where two lines trade.
+                       fully invested, there is a third, of the first gap, for each sum of both, where two lines trade.
     upper            : the upper ends likewise, fraction of NAV.
     """
 
@@ -120,7 +120,7 @@ class Region:
 
 @linked
 def wants(gap: Array, region: Surfaces) -> bool:
-    """Is a trade from these gaps (n,) worth its cost? Gaps beyond the grid are as those at its edge.
+    """True if a trade from these gaps (n,) is worth its cost. Gaps beyond the grid are as those at its edge.
 
     With a ticket where a trade saves more than the ticket; without one where a gap is outside its interval, by more
     than 1e-6 of NAV.
