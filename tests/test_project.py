@@ -224,6 +224,20 @@ def test_walls_between_the_rooms_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_docstrings_begin_with_a_statement() -> None:
+    """Neither with a question nor with a clause without its sentence, such as "What is sold"."""
+    clause = re.compile(r"(?:What|Which|Whose|Who|Where|When|How|Why)\b|.*\?$")
+    told = {
+        f"{path.relative_to(ROOT)}: {first}"
+        for package in CODE
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if clause.match(first := (ast.get_docstring(node) or "").partition("\n")[0])
+    }
+    assert told == set()
+
+
 def test_research_asks_no_clock() -> None:
     """A contract forbids sockets and `time`; dates it may reckon with, and not ask for."""
     asks = re.compile(r"\.(?:now|today|utcnow)\(")

@@ -1,4 +1,4 @@
-"""What a policy could have lost, and when: deepest drawdowns, extreme periods, rolling year, and worst days."""
+"""Possible losses of a policy and their dates: deepest drawdowns, extreme periods, rolling year, and worst days."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What was earned up to the last close: this year, in one, three and five years, and in the whole test."""
+"""Returns up to the last close: this year, in one, three and five years, and in the whole test."""
 
 import numpy as np
 from numpy.typing import NDArray

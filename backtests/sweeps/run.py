@@ -262,7 +262,7 @@ def run_all(
 
 
 def compiled(prepared: PreparedSweep) -> bool:
-    """Is all of a plan run by the batch engine, which does without Python's lock?"""
+    """True if the batch engine runs all of a plan: it does without Python's lock."""
     setups, policies = prepared.setups.values(), prepared.plan.policies
     return all(setup.scales for setup in setups) and all(map(is_plain, policies))
 
@@ -281,7 +281,7 @@ def _on_cluster(
 
 
 def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
-    """What all parts need: a task, which the scheduler repeats when all workers that had its result are gone."""
+    """The inputs of all parts, as a task that the scheduler repeats when all workers with its result are gone."""
     return code, key, content
 
 

@@ -1,4 +1,4 @@
-"""How steady targets are by themselves: what they change from refit to refit, before any rule trades."""
+"""Changes of targets from refit to refit, before any rule trades."""
 
 from collections.abc import Mapping
 

@@ -17,7 +17,7 @@ TOLD = 5  # disagreements with the book that are told
 def make_forecast(
     file: Path, as_of: str | None = None, with_worth: bool = False, trust_code: bool | None = None
 ) -> str:
-    """What the forecasts of a portfolio file expect, with their skill; each is entered into the forecast book.
+    """Expectations of the forecasts of a portfolio file, with their skill; each is entered into the forecast book.
 
     file       : of the portfolio.
     as_of      : a day of its history; None for the last close.

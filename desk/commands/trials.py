@@ -1,4 +1,4 @@
-"""What the trial book holds: how often each portfolio was searched, and what that leaves of its best result."""
+"""Contents of the trial book: searches of each portfolio, and what they leave of its best result."""
 
 import math
 

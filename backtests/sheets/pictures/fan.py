@@ -1,4 +1,4 @@
-"""What may become of today's holdings within a year: the median of simulated futures, and bands round it."""
+"""Today's holdings over the next year: the median of simulated futures, and bands round it."""
 
 import pandas as pd
 

@@ -22,7 +22,7 @@ CARDS = "Each learned policy has its model card in this run's folder: policies/<
 
 
 def fitting_parts(comparison: "Comparison") -> list[Part]:
-    """How each fitted candidate was found; nothing where none was fitted."""
+    """The search that found each fitted candidate; nothing where none was fitted."""
     drawn = _pictures(comparison, page_styles(comparison))
     if not drawn:
         return []

@@ -1,4 +1,4 @@
-"""What a policy reads from elsewhere while it decides: files, hosts, other programs, the clock.
+"""Reads of a policy from elsewhere while it decides: files, hosts, other programs, the clock.
 
 No other market changes what stands in a file, at a host or on the clock. It may tell of later days, so the look-ahead
 test cannot judge a policy that reads there. The interpreter itself reports what is opened, connected and started
@@ -84,5 +84,5 @@ def _tell(words: str) -> None:
 
 
 def _writes(mode: object) -> bool:
-    """Is a file opened to be written alone?"""
+    """True if a file is opened to be written alone."""
     return isinstance(mode, str) and mode[:1] in "wax" and "+" not in mode

@@ -36,7 +36,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such orders?"""
+    """True if a file holds such orders."""
     return FIRST.match(file.read(100).decode(errors="replace")) is not None
 
 

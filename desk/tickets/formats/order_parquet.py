@@ -27,7 +27,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a list?"""
+    """True if a file holds such a list."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

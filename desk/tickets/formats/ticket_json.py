@@ -15,5 +15,5 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold a ticket?"""
+    """True if a file holds a ticket."""
     return file.read(len(BEGIN)) == BEGIN.encode()

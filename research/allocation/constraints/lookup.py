@@ -1,4 +1,4 @@
-"""What is known on a day that constraints are about, which lines a constraint is about, and the numbers they have.
+"""Facts that constraints need on a day: the lines that each is about, and their numbers.
 
 Names that the market does not have are kept.
 """
@@ -17,7 +17,7 @@ from research.allocation.constraints.records import Where
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the limits of a day depend on, besides the constraints.
+    """Inputs of the limits of a day, besides the constraints.
 
     assets     : n names, of the lines that may be held.
     columns    : name -> n words or numbers: asset class, sector, region, a score, anything.

@@ -249,7 +249,7 @@ class Perspective:
     scale: float
 
     def gap(self, value: float, gap: float) -> float:
-        """How far a norm can be below `value` where half its square, times the scale, can be lower by `gap`."""
+        """Largest distance of a norm below `value` if half its square, times the scale, can be lower by `gap`."""
         return value - float(np.sqrt(max(value**2 - 2.0 * gap / self.scale, 0.0)))
 
 

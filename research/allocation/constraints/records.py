@@ -29,7 +29,7 @@ def by_field(record: object) -> dict[str, Any]:
 
 
 def reduced(record: object) -> tuple[Any, ...]:
-    """How a record is pickled: by its fields, and made anew, since a read-only mapping cannot be."""
+    """Pickle a record by its fields, from which it is made anew, since a read-only mapping cannot be pickled."""
     return partial(type(record), **by_field(record)), ()
 
 

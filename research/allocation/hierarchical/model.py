@@ -1,4 +1,4 @@
-"""What all hierarchical allocations do alike: estimate, weigh, keep constraints, and give their reasons.
+"""The common part of hierarchical allocations: estimates, weights, constraints, and reasons.
 
 The weights w0 of a tree say in which proportion lines should be held. Where they break a constraint, they go to the w
 within all of them with the least sum of (w - w0)^2 / w0, so that all lines of a group that are at no bound of their own

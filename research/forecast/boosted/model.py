@@ -284,7 +284,7 @@ def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:
 
 
 def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, horizon: int) -> str:
-    """What is expected of a line, and the features that contribute most to the difference from its base.
+    """Expected return of a line, and the features that contribute most to the difference from its base.
 
     line    : its name.
     base    : expected return over the horizon of a line of its volatility, fraction.

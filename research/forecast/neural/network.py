@@ -16,7 +16,7 @@ class Network(NetworkSettings):
     """Forecasts by a network that learns quantiles of all lines' returns, with the settings of `NetworkSettings`."""
 
     def fit(self, past: Past, kept_in: str | Path | None = None) -> "FittedNetwork":
-        """What it learns from the past alone.
+        """The parameters that are learned from the past alone.
 
         kept_in : folder in which each epoch is kept: training that was interrupted goes on from there, to the same
                   bits on a CPU, and what is trained already is read.

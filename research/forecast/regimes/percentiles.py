@@ -73,7 +73,7 @@ class VolatilityPercentiles(OfLine):
 
 @dataclass(frozen=True)
 class PercentileRegimes:
-    """What `VolatilityPercentiles` say, up to a day."""
+    """Regimes by `VolatilityPercentiles`, up to a day."""
 
     settings: VolatilityPercentiles
     seen: pd.Timestamp

@@ -15,7 +15,7 @@ from research.market import Past
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What views from a forecast add to each line's prior, per unit of volatility, added to another line's instead.
+    """Views with the tilts of other lines: a control with as much turnover and no skill.
 
     A line has the tilts of the same other line on each day: they last as long, and move as much.
     views  : whose tilts are exchanged.

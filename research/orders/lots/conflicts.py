@@ -287,7 +287,7 @@ class Bound:
 
 
 class ConflictFilter:
-    """Which limits are in conflict even where orders may be of any size: for many sets of limits, from one programme.
+    """Conflicts of limits where orders may be of any size, for many sets of limits from one programme.
 
     Each limit over several lines may be exceeded in its own column, and the sum of those excesses is least. Where it is
     not zero, the duals say which limits and which bounds of single lines it comes from, and these conflict (Farkas'
@@ -317,7 +317,7 @@ class ConflictFilter:
         return list(irreducible(few if self.conflict(few) else kept, self.conflict))
 
     def conflict(self, kept: Sequence[int]) -> bool:
-        """Are these limits in conflict?"""
+        """True if these limits are in conflict."""
         return self._least(kept).cost > EXCESS
 
     def _least(self, kept: Sequence[int]) -> Point:

@@ -10,7 +10,7 @@ from research.portfolio.file.document import Document
 
 
 def read_execution(document: Document) -> Execution:
-    """How backtests book: at the close, in fractions, unless the file says otherwise."""
+    """Execution in backtests: at the close, in fractions, unless the file says otherwise."""
     if not document.has("execution"):
         return Execution()
     document.check_keys(("execution",), tuple(f.name for f in fields(Execution)))
@@ -24,7 +24,7 @@ def read_execution(document: Document) -> Execution:
 
 
 def read_dividends(document: Document, market: Market) -> Dividends:
-    """What backtests do with dividends: reinvest, unless the file says otherwise."""
+    """Use of dividends in backtests: reinvested, unless the file says otherwise."""
     found = document.text("dividends", default="reinvest")
     if found not in ("reinvest", "cash"):
         document.refuse(("dividends",), "unknown treatment of dividends", found, "Use reinvest or cash.")

@@ -1,4 +1,4 @@
-"""How many lines, and how many uncorrelated ones, one policy was spread over through its test."""
+"""Number of lines, and of uncorrelated ones, over which one policy was spread through its test."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What each candidate is expected to lose against the days of trading that it asks for: the picture of a decision."""
+"""The picture of a decision: expected loss of each candidate against its days of trading."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a forecast expects of each line today, with the interval that it claims, beside the mean so far."""
+"""Expected return of each line today, with the interval that the forecast claims, beside the mean so far."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""How far each rule is above the optimum, a row a rule, with the bounds of its gap, on a log scale."""
+"""Gap of each rule to the optimum, one row for each, with its bounds, on a log scale."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""How the optimal band and its loss grow with cost: two panels on log scales."""
+"""Growth of the optimal band and of its loss with cost: two panels on log scales."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Where the choice of rule matters: how far each is above the best, market by market, on one log scale."""
+"""Loss of each rule above the best, market by market, on one log scale."""
 
 import pandas as pd
 

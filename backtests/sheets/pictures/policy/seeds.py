@@ -46,7 +46,7 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
 
 
 def _end(result: Mapping[str, Any]) -> float:
-    """Where the bar of a seed ends: at its J, where the test does not know how much higher it may be."""
+    """End of the bar of a seed: its J if the test does not know how much higher it may be."""
     return float(result["loss"] if result["loss_upper"] is None else result["loss_upper"])
 
 

@@ -18,7 +18,7 @@ CLOSED = "closed form"
 
 
 def trades_picture(policy: LearnedPolicy) -> Picture:
-    """What is traded over how far a line drifted by its own return, both in the closed form's half-widths."""
+    """Size of trades over the drift of a line by its own return, both in the closed form's half-widths."""
     drifts = np.linspace(-FARTHEST, FARTHEST, 161)
     lines = held_lines(policy)[: len(HUES)]
     data = pd.DataFrame({"drift": drifts, CLOSED: np.maximum(np.abs(drifts) - 1.0, 0.0) * -np.sign(drifts)})
@@ -43,7 +43,7 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
 
 
 def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
-    """How far below and above target a line is left alone; the ends of the picture where it is never traded."""
+    """Largest gaps below and above target without a trade; the ends of the picture where there is none."""
     drift, idle = data["drift"], data[name] == 0.0
     down, up = data.loc[~idle & (drift < 0.0), "drift"], data.loc[~idle & (drift > 0.0), "drift"]
     return -float(down.max() if len(down) else drift.min()), float(up.min() if len(up) else drift.max())
