@@ -192,7 +192,7 @@ def _finish(
     kept: Array, c: int, ratio: float, pilot: float, span: float, periods: int, periods_per_year: float, out: Array,
     at: int,
 ) -> None:  # fmt: skip
-    """Write the measures of lane c of what was kept as column `at` of out; NaN where one is not defined."""
+    """Write the measures of lane c from its state as column `at` of out; NaN where one is not defined."""
     root, none = math.sqrt(periods_per_year), np.nan
     deepest, spread, spread_over = kept[0, c], kept[8, c], kept[11, c]
     mean, second, third, fourth = (

@@ -122,7 +122,7 @@ class Exposure(Bounds):
     to: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that it says of what."""
+        """Check that it names the number."""
         super().__post_init__()
         _check_numbers("values", self.values)
         _check_numbers("to", self.to)
@@ -240,7 +240,7 @@ class Exclusions(Firmness):
     lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that it says which."""
+        """Check that it names the lines."""
         super().__post_init__()
         _check_members(self.where, self.lines, both=True)
 
@@ -313,7 +313,7 @@ class Constraints:
         return self.gross is not None
 
     def _check_units(self) -> None:
-        """Refuse what is written in per cent: such a limit would never bind, and nobody would see it."""
+        """Refuse a number in per cent: such a limit would never bind, and nobody would see it."""
         held = 1.0 if self.gross is None else max(self.gross.most, 1.0)
         lines = {f"lines.{name}": of for name, of in self.lines.items()}
         groups = {f"groups.{name}": of for name, of in self.groups.items()}

@@ -36,7 +36,7 @@ LEVEL, DIFFERENCES = np.s_[:, :1], np.s_[:, 1:]  # columns of what was said and 
 
 @dataclass(frozen=True)
 class Share:
-    """The share of what a forecast said beyond a prior that came true.
+    """The share of a forecast's deviations from a prior that came true.
 
     slope : slope of outcomes less the prior on forecasts less the prior; NaN where there are too few dates, or the
             forecast never said anything.

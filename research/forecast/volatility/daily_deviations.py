@@ -1,4 +1,4 @@
-"""Measures of how much each line moved on a day: its absolute return, or the range of its prices."""
+"""Measures of the size of each line's move on a day: its absolute return, or the range of its prices."""
 
 from typing import Literal
 

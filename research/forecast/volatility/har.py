@@ -101,7 +101,7 @@ class FittedHAR:
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def summary(self) -> pd.DataFrame:
-        """A row a feature: what a deviation of it adds to the log variance."""
+        """A row a feature: the effect of one deviation of it on the log variance."""
         return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(NAMES))
 
     def log_variances(self, past: Past) -> Array:
