@@ -233,7 +233,7 @@ class _Asked:
         return within_gain_budget(self.portfolio, self.position, sized)
 
     def wanted(self, answer: Hold | Trade) -> tuple[Trade, tuple[str, str]]:
-        """The box that a trade aims at, without turnover cap in one tranche; and the limit that keeps it from there."""
+        """The box that a trade aims at, without turnover cap, in one tranche; and the limit that keeps it away."""
         if isinstance(answer, Hold):
             return self._to_target(Why("calendar")), OTHERS
         if answer.why.trigger == "flow":

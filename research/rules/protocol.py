@@ -59,7 +59,7 @@ class RuleTraits:
 
     @property
     def short_name(self) -> str:
-        """The name of the rule: that of its class."""
+        """The name of the rule, by default its class."""
         return type(self).__name__
 
     @property

@@ -66,7 +66,7 @@ ALWAYS = Firmness()
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bounds(Firmness):
-    """Least and largest value of something, either of which may be left open: of a weight, of all weights together.
+    """Least and largest value of a weight, or of all weights together; either may be left open.
 
     least, most : fraction of NAV; None for none.
     Raises      : ConfigError for neither, for what is not a number, and where least is above most.

@@ -96,7 +96,7 @@ def lightgbm_parameters(growth: Growth) -> dict[str, Any]:
 
 
 def xgboost_parameters(growth: Growth) -> dict[str, Any]:
-    """The settings as XGBoost names them: of squared errors, the weight of a leaf is its number of samples."""
+    """The settings as XGBoost names them. The weight of a leaf of squared errors is its number of samples."""
     return {
         "objective": "reg:squarederror",
         "base_score": 0.0,

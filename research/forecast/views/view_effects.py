@@ -104,8 +104,8 @@ def view_effects(model: WithViews, past: Past, optimiser: Optimiser, seed: int =
 
     model     : such as `BlackLitterman`; it is asked, and the optimiser with it, for each set of views that some order
                 meets: 2^m of them for up to five views.
-    past      : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
-    optimiser : from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
+    past      : market up to the day of interest.
+    optimiser : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
     seed      : seed of the orders that are drawn where there are more than five views: 60 and their reverses.
     Raises    : PolicyError for an optimiser that does not give k finite weights, and what the model raises.
     """

@@ -160,7 +160,7 @@ def bound_of(of: Relaxed) -> float:
 
 @linked
 def price_limits(of: Relaxed) -> None:
-    """Write the prices of the limits at which the bound is nearly largest: of each in turn, given the others."""
+    """Write the prices of the limits at which the bound is nearly largest, each in turn, given the others."""
     prices = of.prices
     for _ in range(SWEEPS):
         moved = False

@@ -281,7 +281,7 @@ def _broken(terms: Terms, units: Array) -> bool:
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
 
-    known : true if the units keep all limits already: then only `spend` adds to them.
+    known : true if the units keep all limits already: then lots are only added, see `spend`.
     """
     if known:
         _improve(terms, units, True)

@@ -158,7 +158,7 @@ class BrokerTable:
 
     @cached_property
     def _length(self) -> int:
-        """The largest number of cells of a row: that of most rows, where the header names fewer columns."""
+        """The largest number of cells of a row; as in most rows, where the header names fewer columns."""
         return max(len(self.names), mode([len(cells) for _, cells in self.rows if len(_texts(cells)) > 1] or [0]))
 
     def shift(self, cells: Sequence[str], fields: Collection[str]) -> str:
