@@ -1,4 +1,4 @@
-"""The accounting: costs, the self-financing step, the order of a day; and what a policy sees and may answer."""
+"""The accounting: costs, the self-financing step, the order of a day, and the view and the answers of a policy."""
 
 from research.accounting.costs import Costs, Tax
 from research.accounting.execution import Execution, Flows

@@ -67,7 +67,7 @@ def _range(lines: Lines, out: Array, side: float, turn: int) -> tuple[float, flo
 
 @linked
 def _level(lines: Lines, out: Array, side: float, turn: int, amount: float) -> tuple[float, float]:
-    """(room, level): what all lines can take, and the level at which they take `amount`; infinite where it is more.
+    """(room, level): the capacity of all lines, and the level at which they take `amount`; infinite where it is more.
 
     What they take is a piecewise linear function of the level: Newton's steps, halves where they leave the bounds.
     """
@@ -97,7 +97,7 @@ def _level(lines: Lines, out: Array, side: float, turn: int, amount: float) -> t
 
 @linked
 def place(lines: Lines, amount: float, out: Array) -> float:
-    """Move `out`, inside its box, by `amount` in all; gives what could not be placed, fraction of NAV.
+    """Move `out`, inside its box, by `amount` in all; gives the part that could not be placed, fraction of NAV.
 
     lines  : bounds, targets and costs.
     amount : fraction of NAV to be added to the lines, below 0 to be taken from them.

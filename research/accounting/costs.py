@@ -123,7 +123,7 @@ class Costs:
 
     @cached_property
     def total(self) -> Array:
-        """(n,) what a line's notional costs a side as far as it does not depend on the day: commission and spread.
+        """(n,) cost of a line's notional a side, as far as it does not depend on the day: commission and spread.
 
         Of spreads by the day it is the median, NaN for a line of which none is known.
         """

@@ -47,7 +47,7 @@ class Execution:
     minimum_trade: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the numbers and what they say together."""
+        """Check the numbers, alone and together."""
         one_of("at of execution is", self.at, ("close", "open"))
         one_of("sizing of execution is", self.sizing, ("fractional", "units"))
         if not (is_whole(self.days) and 1 <= self.days <= MOST_DAYS):
@@ -146,7 +146,7 @@ class Flows:
         return any(amount < 0.0 for amount in self.amounts.values())
 
     def on(self, market: Market, first: int) -> Array:
-        """(T,) currency at each close after row `first`; what came up to then is part of the wealth at the opening.
+        """(T,) flows at each close after row `first`, currency; earlier ones are part of the wealth at the opening.
 
         Raises ConfigError for a flow after the data.
         """

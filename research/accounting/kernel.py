@@ -154,7 +154,7 @@ def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
 def accrue(
     units: Array, prices: Array, t: int, cash: float, nav: float, years: float, holding_costs: HoldingCosts, out: Array
 ) -> float:
-    """Charge for what was held since the close of row t, by kind of cost; gives the sum, currency.
+    """Charge the holdings since the close of row t, by kind of cost; gives the sum, currency.
 
     units         : (n,) units held.
     prices        : (T, n) worth of a unit, currency.
@@ -178,7 +178,7 @@ def accrue(
 
 @inlined
 def _go_part(weights: Array, asked: Array, cash: float, change: float, fraction: float) -> float:
-    """Ask for a fraction of the way, and for the sales that pay back cash; gives what cash gains, fraction of NAV.
+    """Ask for a fraction of the way, and for the sales that pay back cash; gives the gain of cash, fraction of NAV.
 
     cash : its weight before the trade.  change : what it gains on the whole way.
     """

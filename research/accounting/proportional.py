@@ -19,7 +19,7 @@ class Taken(NamedTuple):
     """Sums over the lines of a portfolio so far.
 
     kept : value of those that keep their units, currency.  share : fraction of NAV in the others and in cash.
-    marginal : what the next unit of it costs at most.  moved : 1 where a line moves, else 0.
+    marginal : highest cost of the next unit of it.  moved : 1 where a line moves, else 0.
     """
 
     kept: Number

@@ -153,7 +153,7 @@ def _impact(cost_parameters: CostParameters, r: int, i: int, size: float) -> tup
 
 @inlined
 def charge_order(cost_parameters: CostParameters, r: int, q: int, i: int, size: float, charges: Array) -> None:
-    """Write column i of charges (columns, n), currency: what an order of `size`, currency, costs in all but tax."""
+    """Write column i of charges (columns, n), currency: the costs of an order of `size`, currency, except tax."""
     charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, size)
     charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * size
     charges[TICKET, i] = cost_parameters.ticket[i]
@@ -172,7 +172,7 @@ def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
 
 @linked
 def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[float, float]:
-    """(wealth used, its slope) at a scale: what is kept, what is held, and what all of it costs."""
+    """(wealth used, its slope) at a scale: units that are kept, units that are held, and the costs of all."""
     asked, capped, cost_parameters, lots = booking.asked, booking.capped, booking.cost_parameters, booking.lots
     used, slope = kept + share * scale, share
     gains, more = 0.0, 0.0
@@ -293,7 +293,7 @@ def _pay(
 
 @linked
 def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Array) -> None:
-    """Write what orders cost, in all but tax.
+    """Write the costs of orders, except tax.
 
     cost_parameters : costs of orders.
     day             : row of the daily costs.
@@ -443,7 +443,7 @@ def _any_short(asked: Array) -> bool:
 
 @linked
 def _scale_of_any(booking: Booking, kept: float, share: float, unbought: float) -> float:
-    """The scale of `_step_any`; -1 without one.  unbought : what orders too small to send leave, currency."""
+    """The scale of `_step_any`; -1 without one.  unbought : cash left by orders too small to send, currency."""
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
         scale = _root(booking, 0.0, 1.0)

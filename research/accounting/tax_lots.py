@@ -13,7 +13,7 @@ def _place(lots: Lots, method: int, i: int, k: int) -> int:
 
 @linked
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
-    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price.
+    """(currency, fraction): gain realised by selling `units` of line i at `price`, and its last unit's gain a price.
 
     lots   : purchase prices of the holdings.
     method : order in which units are sold.
@@ -45,7 +45,7 @@ def cheapest_lot(lots: Lots, method: int, i: int, price: float) -> float:
 
 @linked
 def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
-    """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest.
+    """The tax on gains beyond the losses carried, spread over the lines that gained; carries the rest.
 
     lots     : their carried losses are written.
     rate     : fraction of the gains.

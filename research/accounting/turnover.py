@@ -1,4 +1,4 @@
-"""One-way turnover: the larger of what is bought and what is sold."""
+"""One-way turnover: the larger of buys and sells."""
 
 import numpy as np
 

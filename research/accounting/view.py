@@ -74,7 +74,7 @@ class View:
 
     @property
     def growth_history(self) -> Array:
-        """(d,) what one unit of NAV at the opening trade is worth at each close, money that came and went aside."""
+        """(d,) value at each close of one unit of NAV at the opening trade, without money that came and went."""
         nav, flows = self.nav_history, self.flow_history
         growth: Array = nav / nav[0]
         if flows is not None and flows.any():

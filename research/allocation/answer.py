@@ -89,7 +89,7 @@ class Answer:
         return self.within(factor * self.weights)
 
     def __repr__(self) -> str:
-        """One line: the date, who solved it and how well, what binds, what stood in."""
+        """One line: the date, the solver and its accuracy, the binding limits, the fallback."""
         said = [f"{self.seen:%Y-%m-%d}"]
         if self.solver:
             said.append(f"{self.status} by {self.solver}")
@@ -104,7 +104,7 @@ class Answer:
 
 
 def of_inner(objective: str) -> str:
-    """The name of an objective in the answer of what scales, mixes or smooths: it is of the weights before that.
+    """The name of an objective, for an allocation that scales, mixes or smooths: it is of the weights before that.
 
     >>> of_inner("volatility a year"), of_inner(of_inner("volatility a year")), of_inner("")
     ('volatility a year of the inner allocation', 'volatility a year of the inner allocation', '')

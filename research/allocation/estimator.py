@@ -94,7 +94,7 @@ class EstimatorAllocation(Following):
 
     @property
     def estimator_text(self) -> str:
-        """The estimator with the parameters that are not what its class takes by default."""
+        """The estimator with the parameters that differ from the defaults of its class."""
         said = words_of(self.estimator, defaults=False)
         return f"{said.pop('kind')}({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
@@ -171,7 +171,7 @@ class EstimatorAllocation(Following):
 
 
 def _check_estimator(estimator: Any) -> None:
-    """Raise ConfigError for what has no `fit` and `get_params`, and for what draws at random without a seed."""
+    """Raise ConfigError for an object without `fit` and `get_params`, and for one with random draws without a seed."""
     if isinstance(estimator, type) or not all(
         callable(getattr(estimator, name, None)) for name in ("fit", "get_params")
     ):

@@ -115,7 +115,7 @@ class VolatilityTarget(Wrapper):
         return replace(scaled, notes=(*scaled.notes, *notes))
 
     def _deviation(self, weights: Array, past: Past) -> tuple[Mask, float, tuple[str, ...]]:
-        """Lines (n,) held and known, the deviation of what they return a period, and the notes of the forecast."""
+        """Lines (n,) held and known, the deviation of their return a period, and the notes of the forecast."""
         if self.forecast is None:
             known = (weights != 0.0) & past.complete(self.lookback)
             returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]

@@ -1,4 +1,4 @@
-"""Intervals whose coverage is kept by what came: adaptive conformal inference, for any forecast by quantiles.
+"""Intervals with coverage kept by past outcomes: adaptive conformal inference, for any forecast by quantiles.
 
 Returns are not exchangeable, so that intervals which covered their share of the past need not go on to. Here the share
 that an interval may miss is lowered after each miss and raised after each hit.
@@ -19,7 +19,7 @@ ROUNDED = 1e-9  # of a place among the scores: 0.9 × 10 is the ninth
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveIntervals:
-    """Intervals for D dates of n lines, each from what was known on its date.
+    """Intervals for D dates of n lines, each from the data known on its date.
 
     lower, upper : (D, n) in the forecast's unit, NaN where there is no forecast; infinite where too few outcomes came
                    before the date to say more; the lower above the upper where the interval is empty.
@@ -35,7 +35,7 @@ class AdaptiveIntervals:
 def adaptive_intervals(
     lower: Array, upper: Array, outcome: Array, *, miss: float, horizon: int = 1, rate: float = 0.02, memory: int = 250
 ) -> AdaptiveIntervals:
-    """Widen or narrow the forecasts' intervals by how far past outcomes lay outside them (below 0: inside).
+    """Widen or narrow the forecasts' intervals by the distance of past outcomes outside them (below 0: inside).
 
     The correction is the quantile of the last `memory` such scores at 1 − m, where m is the share that may be missed:
     m moves by rate × (miss − 1) after an interval that missed, and by rate × miss after one that did not. However the

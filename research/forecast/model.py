@@ -1,4 +1,4 @@
-"""Models that learn from a past, and forecasts by what they learned on the last day of a schedule."""
+"""Models that learn from a past, and forecasts by the last fit of a schedule."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -106,7 +106,7 @@ class Refitted:
 
 @dataclass(frozen=True)
 class Trained:
-    """A forecast by what was learned elsewhere, such as a checkpoint: never asked of a day before its last date.
+    """A forecast by a model trained elsewhere, such as a checkpoint: never asked of a day before its last date.
 
     fitted : fitted model, with the last date that its training saw.
     window : number of returns that a forecast needs.

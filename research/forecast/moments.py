@@ -1,4 +1,4 @@
-"""Mean and covariance of returns over a horizon, as known on a date: what estimators give and optimisers take."""
+"""Mean and covariance of returns over a horizon, as known on a date: the output of estimators for optimisers."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, fields, replace
@@ -111,7 +111,7 @@ def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
 
 
 def repaired(covariance: Array) -> tuple[Array, tuple[str, ...]]:
-    """The nearest thing that is a covariance, with the same variances, and what was done, in words; () where nothing.
+    """The nearest covariance with the same variances, and the repairs made, in words; () where there are none.
 
     Negative eigenvalues of the correlations are set to zero, and the diagonal is put back to one.
     covariance : (k, k) symmetric.

@@ -53,7 +53,7 @@ def overlap(rows: Rows, horizon: int) -> int:
 
 
 def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array]) -> Array:
-    """(D, n) what returns (D, horizon, n) come to, where the horizon has passed and the line was listed; else NaN."""
+    """(D, n) sums of returns (D, horizon, n), where the horizon has passed and the line was listed; else NaN."""
     passed, returns = _ahead(past, rows, horizon)
     found = np.full((len(rows), len(past.assets)), np.nan)
     found[passed] = np.where(past.listed[rows[passed]], summed(returns), np.nan)

@@ -103,7 +103,7 @@ def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> d
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:
-    """One target: what was measured on its training days, and J in its simulated paths, bp of NAV a year."""
+    """One target: the measurements on its training days, and J in its simulated paths, bp of NAV a year."""
     market, scales = days.market, days.scales
     rows = slice(days.first_row[k], days.stop_row[k])
     excess = (market.returns[rows] - market.cash[rows, None]).mean(axis=0)

@@ -88,7 +88,7 @@ def checksum_of(folder: Path) -> str:
 
 
 def _card(text: bytes, folder: Path, fix: str, format_: str = "") -> dict[str, Any]:
-    """The card that the bytes of its file hold. Raises DataError for another format, and for what is no JSON object."""
+    """The card that the bytes of its file hold. Raises DataError for another format, and for an invalid JSON object."""
     try:
         card = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

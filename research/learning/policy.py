@@ -150,7 +150,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
         return _load(Path(folder))
 
     def __repr__(self) -> str:
-        """One line: what it holds, when it decides, its seed, and the last day of its training."""
+        """One line: its allocation, its schedule, its seed, and the last day of its training."""
         return (
             f"LearnedPolicy({self.allocation!r}, schedule={self.schedule!r}, seed={self.card.get('seed')}, "
             f"seen={self.seen:%Y-%m-%d})"

@@ -1,4 +1,4 @@
-"""The exchange's schedule: which sessions are to come is known in advance, what they bring is not.
+"""The exchange's schedule: its sessions are known in advance, their returns are not.
 
 A schedule picks sessions: `every` day, week, month, quarter or year it picks the last session; with a weekday the last
 of each week that ends on that day; with a whole number n the last of each n sessions. An `offset` moves the picks by
@@ -60,7 +60,7 @@ def row_name(periods_per_year: float) -> str:
 
 
 def row_count(count: int, periods_per_year: float) -> str:
-    """A number of rows of a market, as what they are.
+    """A number of rows of a market, with the name of a row.
 
     >>> row_count(2013, 252.0), row_count(522, 52.0)
     ('2,013 days', '522 weeks')
@@ -144,7 +144,7 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
 
 
 def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") -> None:
-    """Raise ConfigError for what is no schedule (see `scheduled`), naming the parameter and its value.
+    """Raise ConfigError for an invalid schedule (see `scheduled`), naming the parameter and its value.
 
     every  : the schedule.
     offset : sessions from what `every` picks.

@@ -148,7 +148,7 @@ def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[in
 
 
 def _check_exits(market: MarketData) -> bool:
-    """Raise DataError for a delisting that does not agree with what the line traded and returned."""
+    """Raise DataError for a delisting that does not agree with the line's trading and returns."""
     where, table = f"in market {market.name!r}", market.instruments
     leaving = np.flatnonzero(market.exits < len(market.dates)).tolist()
     for i in leaving:

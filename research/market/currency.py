@@ -99,7 +99,7 @@ def in_base(rates: Quoted, base: str) -> dict[str, tuple[str, Array]]:
 
 
 def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, Array]]) -> tuple[Array, str]:
-    """(T,) what one unit of the currency of line `i` costs in `base`, NaN where it does not matter; and its line."""
+    """(T,) price in `base` of one unit of the currency of line `i`, NaN where it does not matter; and its line."""
     asset, foreign = market.assets[i], str(market.instruments["currency"].iloc[i])
     if foreign not in rates:
         first = market.days[int(np.argmax(market.listed[:, i]))]

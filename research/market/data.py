@@ -16,7 +16,7 @@ from research.market.notes import Note
 
 @dataclass(frozen=True, eq=False)
 class MarketData:
-    """The parts of a `Market`, which checks them and says what they mean.
+    """The parts of a `Market`, which checks them and states their meaning.
 
     dates       : (T,) sessions, increasing, without time or zone.
     assets      : n names.
@@ -82,7 +82,7 @@ class MarketData:
 
     @cached_property
     def index(self) -> Array:
-        """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine.
+        """(T, n) total-return index, 1 at the first row: the worth of a unit inside the engine.
 
         Zero from a delisting on that leaves nothing: such a unit is worthless and is not traded any more.
         """

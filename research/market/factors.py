@@ -1,4 +1,4 @@
-"""Returns of factors on the days of a market, from a file or a frame; what does not fit its calendar is refused."""
+"""Returns of factors on the days of a market, from a file or a frame; returns off its calendar are refused."""
 
 import hashlib
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ Fact = NDArray[Any]  # numbers, NaN where nothing is known, or words, "" where n
 
 
 def check_fact_name(name: object) -> None:
-    """Raise DataError for what cannot name a fact, and for a name that means something else already."""
+    """Raise DataError for an invalid name of a fact, and for a name that has another meaning already."""
     if fault := name_fault(name):
         raise DataError(f"a fact is named {shown(name)}: it {fault}. {NAME_FIX}")
     if name in INSTRUMENT_COLUMNS:

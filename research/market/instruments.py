@@ -31,7 +31,7 @@ INSTRUMENT_COLUMNS = (
 
 
 def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
-    """A table of instruments with the house's columns; what is not given gets its neutral value.
+    """A table of instruments with the house's columns; missing values get their neutral value.
 
     assets : n names.  columns : by name, one value for all assets or one for each.
     Raises : DataError for an unknown column, a value of the wrong kind, and a delisting without its return.

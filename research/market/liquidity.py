@@ -48,7 +48,7 @@ def volatility(market: Market, window: int = 63) -> Array:
 
 
 def half_spread(market: Market, method: Method = "corwin_schultz", window: int = 21) -> Array:
-    """(T, n) half of the estimated bid-ask spread, fraction of the mid: what a small trade at market pays.
+    """(T, n) half of the estimated bid-ask spread, fraction of the mid: the cost of a small trade at market.
 
     The mean of the last `window` estimates, each from the bars of two sessions in a row of which both traded, negative
     ones taken for zero; NaN where fewer than half of them are known. Where the spread is small against volatility, what

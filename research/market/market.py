@@ -142,7 +142,7 @@ class Market(MarketData):
 
     @cached_property
     def open_index(self) -> Array:
-        """(T, n) what a unit of `index` is worth at the day's open: index × (open + dividend) / (close + dividend).
+        """(T, n) worth of a unit of `index` at the day's open: index × (open + dividend) / (close + dividend).
 
         A dividend belongs to whoever held the unit overnight: at the open of the ex-date the index contains it. Where a
         line does not trade it stays at its mark.
@@ -152,7 +152,7 @@ class Market(MarketData):
 
     @cached_property
     def open_price_index(self) -> Array:
-        """(T, n) what a unit of `price_index` is worth at the day's open, without its `income`: × open / close.
+        """(T, n) worth of a unit of `price_index` at the day's open, without its `income`: × open / close.
 
         Raises : as `open_index` and `price_index`.
         """
@@ -360,7 +360,7 @@ class Past:
 
     @property
     def facts(self) -> Mapping[str, NDArray[Any]]:
-        """{name: (t + 1, n)} what was known of each line on each day so far, of the facts that change by date."""
+        """{name: (t + 1, n)} values of the facts that change by date, as known of each line on each day so far."""
         return {name: fact[: self.t + 1] for name, fact in (self._market.facts or {}).items()}
 
     @property
@@ -371,7 +371,7 @@ class Past:
         return (*(self._market.facts or {}), *fixed)
 
     def fact(self, name: str) -> NDArray[Any]:
-        """(n,) what is known of each line today: a fact by date, or a column of the instruments.
+        """(n,) value of a fact today: one by date, or a column of the instruments.
 
         Numbers are NaN, and words "", where nothing is known; see `research.market.with_facts`.
         Raises : DataError for a fact that the market does not have. When a line will be delisted is none: nobody knows.

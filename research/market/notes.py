@@ -33,7 +33,7 @@ class Note(str):
         last: Day | None = None,
         warning: bool = False,
     ) -> "Note":
-        """The sentence, and what it is about."""
+        """A note from its sentence, and the lines and days that it is about."""
         note = super().__new__(cls, text)
         note.assets = tuple(assets)
         note.first = None if first is None else _day(first)

@@ -1,4 +1,4 @@
-"""The small table of what orders change: a row a figure, a column a moment."""
+"""The small table of the effect of orders: a row a figure, a column a moment."""
 
 from collections.abc import Callable, Sequence
 

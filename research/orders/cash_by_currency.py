@@ -185,7 +185,7 @@ class CashByCurrency:
 
     @cached_property
     def _exact_charges(self) -> Array:
-        """(A, columns, n) in the basis, unrounded: the costs of what the orders come to in their own currencies."""
+        """(A, columns, n) costs in the basis, unrounded, of the amounts of the orders in their own currencies."""
         sizes, rates = np.zeros(self.sized.parts.shape), self._currencies.of_lines
         for a, i in np.argwhere(self.sized.parts):
             sizes[a, i] = float(abs(self._notional(a, i)) * decimal(rates[i]))

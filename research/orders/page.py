@@ -122,7 +122,7 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 
 
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
-    """Column -> cells as text, the asset first, without empty columns and without what is said twice.
+    """Column -> cells as text, the asset first, without empty columns and repetitions.
 
     The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
     """
@@ -169,7 +169,7 @@ def columns(content: Content, name: str) -> list[Column]:
 
 
 def _changes(content: Content) -> str:
-    """The caption of what the orders change."""
+    """The caption of the effect of the orders."""
     what = "the hypothetical trades to target" if len(content.tables["would_trade"]) else "the orders"
     flow = float(content.facts["flow"])
     before = f"Before, with the {'deposit' if flow > 0.0 else 'withdrawal'}," if flow else "Before"

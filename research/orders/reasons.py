@@ -1,4 +1,4 @@
-"""The reason of each line of a trade list: how far it is from its target and its band, and where it goes, or stays."""
+"""The reason of each line of a trade list: its distance from its target and its band, and where it goes, or stays."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +85,7 @@ class Reasons:
         return tuple(f"{self._stated(limit)} ({', '.join(lines)})" for limit, lines in found.items())
 
     def _stated(self, limit: str) -> str:
-        """A limit with what the file says of it."""
+        """A limit with its number in the file."""
         limits = self.sized.position.limits
         if limit == TURNOVER:
             return f"{limit} of {limits.turnover:.2%} of NAV"
@@ -269,7 +269,7 @@ class Reasons:
         return NEARER if sized.units.any() else UNSENT
 
     def _locked(self, i: int) -> str:
-        """Until when line `i` is not bought, and what may be instead; "" where it may be, or is not under target."""
+        """The end of the lock on buys of line `i`, and its substitute; "" where it has none, or is not under target."""
         assets = self.portfolio.market.assets
         asset = assets[i]
         until = wash_sale_locks(self.portfolio).get(asset)

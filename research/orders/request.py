@@ -69,7 +69,7 @@ def with_flow(position: Position, request: Request) -> Position:
 
 
 def flow_trade(position: Position, target: Array, market: Market, flow: float, kept: float = 0.0) -> Trade:
-    """The trade that invests a flow, or raises it: only buys of what is under target, or only sells of what is over it.
+    """The trade that invests a flow, or raises it: only buys of lines under target, or only sells of lines over it.
 
     It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
     backtests do with `Flows(use="rebalance")`, see `backtests.engine.account_events`.

@@ -118,7 +118,7 @@ def _ages(
 
 
 def _in_force(portfolio: Portfolio, policy: Policy, name: str, targets: TargetPath | None) -> tuple[Portfolio, Array]:
-    """The target in force at the last close, and the portfolio with what its allocation remarks there."""
+    """The target in force at the last close, and the portfolio with its allocation's remarks there."""
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -216,7 +216,7 @@ class _Asked:
         return others + self.position.limits.adverse_move * abs(self.request.flow)
 
     def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
-        """The orders of what is asked, within the gain budget.
+        """The orders of a trade that is asked, within the gain budget.
 
         kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
         divide : true to divide the orders over the accounts, where there are some.
@@ -233,7 +233,7 @@ class _Asked:
         return within_gain_budget(self.portfolio, self.position, sized)
 
     def wanted(self, answer: Hold | Trade) -> tuple[Trade, tuple[str, str]]:
-        """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
+        """The box that a trade aims at, without turnover cap, in one tranche; and the limit that keeps it away."""
         if isinstance(answer, Hold):
             return self._to_target(Why("calendar")), OTHERS
         if answer.why.trigger == "flow":

@@ -162,7 +162,7 @@ class TradeList:
 
     @property
     def facts(self) -> dict[str, str | float | bool]:
-        """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; what it ignores."""
+        """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; ignored items."""
         sized = self.sized
         amounts = {
             "nav_before": sized.position.nav - self.request.flow,

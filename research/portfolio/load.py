@@ -178,7 +178,7 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
 
 
 def read_tracking_penalty(document: Document) -> float:
-    """The price g of squared tracking error: as given, or by what halving a tracking error is worth.
+    """The price g of squared tracking error: as given, or from the worth of halving a tracking error.
 
     The penalty is g/2 × squared tracking error, of which halving saves three quarters: g = 8 · bps / (3 · error²).
     """

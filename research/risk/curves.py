@@ -1,4 +1,4 @@
-"""Twelve measures of many NAV curves in one compiled pass: of resampled worlds, of a sweep's paths, or of one policy.
+"""Twelve measures of many NAV curves in one compiled pass: resampled worlds, a sweep's paths, or one policy.
 
 They are those of `research.risk.measures`, `drawdowns` and `distribution` to 1e-9, one number a curve. Curves lie
 beside each other in memory, eight in a register; a curve keeps twenty numbers from day to day (`Track`) and nothing is
@@ -35,7 +35,7 @@ class Track(NamedTuple):
     per_nav : 1 over the last NAV.          peak, per_peak : highest NAV so far, and 1 over it.
     since   : day of the last peak.         under : the last drawdown, fraction, zero at a peak.
     deepest : the maximum drawdown.         squares : sum of squared drawdowns.
-    longest : days of the longest drawdown.   hits : returns above rounding.
+    longest : days of longest drawdown.     hits : returns above rounding.
     first, second, third, fourth : sums of powers of returns less the pilot.
     low, high       : the least and the largest of these.
     excess, excess2 : sums of returns over cash, and of their squares.
@@ -192,7 +192,7 @@ def _finish(
     kept: Array, c: int, ratio: float, pilot: float, span: float, periods: int, periods_per_year: float, out: Array,
     at: int,
 ) -> None:  # fmt: skip
-    """Write the measures of lane c of what was kept as column `at` of out; NaN where one is not defined."""
+    """Write the measures of lane c from its state as column `at` of out; NaN where one is not defined."""
     root, none = math.sqrt(periods_per_year), np.nan
     deepest, spread, spread_over = kept[0, c], kept[8, c], kept[11, c]
     mean, second, third, fourth = (

@@ -50,7 +50,7 @@ def excess_kurtosis(returns: ArrayLike) -> float:
 
 
 def omega(returns: ArrayLike, cash: ArrayLike) -> float:
-    """Sum of what `returns` gained over `cash` (both (T,)) over the sum of what they fell short of it.
+    """Sum of the gains of `returns` over `cash` (both (T,)) over the sum of their shortfalls below it.
 
     Raises DataError where no return is below cash.
     Source : Keating and Shadwick (2002), A Universal Performance Measure; the threshold is cash.

@@ -92,7 +92,7 @@ def overdraft(cash: float, rule: BandArrays, k: int) -> float:
 
 @linked
 def pay_back(tradable: Mask, t: int, rule: BandArrays, k: int, cost: Array, workspace: Workspace) -> None:
-    """Sell from workspace.goal what cash lacks to zero: toward targets first, as `place` does.
+    """Sell from workspace.goal the amount that cash is below zero: toward targets first, as `place` does.
 
     tradable  : (T, n) whether each line can trade.
     t         : row of the day in it.
@@ -339,7 +339,7 @@ def move_breaching(
 
 @inlined
 def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace) -> float:
-    """Write what breaches into its box, and which of the others may pay; gives what the trade takes."""
+    """Write the breaching lines into their boxes, and mark possible payers; gives the cash that the trade takes."""
     owed = 0.0
     for i in range(len(weights)):
         breaches = tradable[t, i] and workspace.breaching[i]
@@ -352,7 +352,7 @@ def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, 
 
 @linked
 def cap_turnover(weights: Array, most: float, owed: float, goal: Array, done: Mask) -> bool:
-    """Cut what is sold, and what is bought, to `most` in all: the largest moves come first, whole, the last in part.
+    """Cut sales, and buys, to `most` in all: the largest moves come first, whole, the last in part.
 
     weights : (n,) weights as drifted, fraction of NAV.
     most    : fraction of NAV.

@@ -66,7 +66,7 @@ def _place_over(
     amount: float,
     workspace: Workspace,
 ) -> float:
-    """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
+    """Move the lines by `amount` in all, each group within its bounds; gives the part that could not be placed.
 
     Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
     is placed on the others, until none does.
@@ -99,7 +99,7 @@ def _place_over(
 
 @inlined
 def _set_ways(rule: BandArrays, k: int, amount: float, workspace: Workspace) -> None:
-    """Write where each line is into workspace.start, and into workspace.box how far it may go for all groups."""
+    """Write the weight of each line into workspace.start, and its range for all groups into workspace.box."""
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(goal)):
         workspace.start[i] = lower[i] = upper[i] = goal[i]

@@ -25,7 +25,7 @@ def answer_of_network(
     k: int,
     workspace: Workspace,
 ) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed): what the box of a network says. The box stays in the workspace.
+    """(trades, line, size, allowed): the answer of a network's box. The box stays in the workspace.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.

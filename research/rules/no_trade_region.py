@@ -1,4 +1,4 @@
-"""The closed-form half-width of a no-trade region: how far a line may drift before a trade saves more than it costs."""
+"""The closed-form half-width of a no-trade region: the drift of a line from which a trade saves more than it costs."""
 
 import numpy as np
 

@@ -32,7 +32,7 @@ FAMILIES = ("never", "calendar", "band", "tuned", "learned", "own")  # from the 
 
 @runtime_checkable
 class Holding(Protocol):
-    """Anything that says what to hold."""
+    """An object with an allocation."""
 
     @property
     def allocation(self) -> Allocation | None:
@@ -41,7 +41,7 @@ class Holding(Protocol):
 
 
 class Rule(Policy, Protocol):
-    """A policy that is played on the targets of an allocation: when and how far to trade, and what to hold."""
+    """A policy on the targets of an allocation: when and how far to trade, and the allocation."""
 
     @property
     def allocation(self) -> Allocation:
@@ -59,7 +59,7 @@ class RuleTraits:
 
     @property
     def short_name(self) -> str:
-        """The name of the rule: that of its class."""
+        """The name of the rule, by default its class."""
         return type(self).__name__
 
     @property
@@ -232,7 +232,7 @@ def long_name(policy: object, strategic: Allocation | None = None) -> str:
 
 
 def allocation_name(allocation: Allocation) -> str:
-    """The name of an allocation, with its window where it has one, or with what it scales.
+    """The name of an allocation, with its window where it has one, or with the allocation that it scales.
 
     >>> from research.allocation import HRP, ConstantExposure
     >>> allocation_name(ConstantExposure(HRP(window=252), 0.6))

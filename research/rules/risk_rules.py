@@ -234,7 +234,7 @@ class BestPoint(RiskRule):
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bounds of the programme: long lines stay long, short lines short, and cash stays within NAV.
+        """Bounds of the programme: long lines stay long, short lines stay short, and cash is bounded.
 
         Cash lies between 0, or the cash that the target borrows, and all of NAV.
         """

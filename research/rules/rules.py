@@ -45,7 +45,7 @@ class Never(CompiledRule):
     long_name: ClassVar[str] = "never trades"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
-        """Check what it holds."""
+        """Check the allocation."""
         check_allocation(self)
 
     def decide(self, view: View) -> Hold:
@@ -337,7 +337,7 @@ class TunedThreshold(UnfittedRule):
     family: ClassVar[str] = "tuned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
-        """Check what is tried, by making all of it."""
+        """Check all settings to try, by making each rule."""
         check_allocation(self)
         for name, tried in (("bands", self.bands), ("to", self.to)):
             if not isinstance(tried, tuple) or not tried:

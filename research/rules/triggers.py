@@ -36,7 +36,9 @@ def answer(
     k: int,
     workspace: Workspace,
 ) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed): what a rule says, and why. What a box is made from later (`remake`) stays there.
+    """(trades, line, size, allowed): the decision of a rule, and its reason.
+
+    The data of a later box (`remake`) stay in the workspace.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
@@ -146,7 +148,7 @@ def _reduces_breaches(
 def _by_bands(
     weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
 ) -> tuple[int, float, float]:
-    """(line, size, allowed): what is furthest past what it allows, a line, cash or a group."""
+    """(line, size, allowed): the line, cash or group that is furthest past its trigger."""
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
     if len(options.groups) == 0:
@@ -202,7 +204,7 @@ def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> f
 
 @inlined
 def _of_waiting(weights: Array, goal: Array, nav: float, t: int, options: RuleOptions, k: int) -> tuple[float, float]:
-    """(loss, cost): what waiting is expected to lose, and what a trade to the goal would cost; fractions of NAV.
+    """(loss, cost): the expected loss of waiting, and the cost of a trade to the goal; fractions of NAV.
 
     Where no gap is more than a rounding there is nothing to lose.
     """
@@ -218,7 +220,7 @@ def _of_waiting(weights: Array, goal: Array, nav: float, t: int, options: RuleOp
 
 @inlined
 def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int, float]:
-    """The line that is to move the most, and how far; where none is, the one with the widest gap."""
+    """The line that is to move the most, and its move; where none is, the one with the widest gap."""
     line, far, widest = 0, 0.0, -1.0
     for i in range(len(weights)):
         way, gap = abs(goal[i] - weights[i]), abs(weights[i] - target[k, i])

@@ -133,7 +133,7 @@ class DrawdownFloor(WealthRule):
         _check_multiplier(self, self.multiplier)
 
     def share(self, view: View) -> tuple[float, str]:
-        """The multiple of what NAV exceeds the floor by, over NAV."""
+        """The multiple of the excess of NAV over the floor, over NAV."""
         growth = view.growth_history
         return _above((1.0 - self.limit) * float(growth.max()), float(growth[-1]), self.multiplier)
 
@@ -182,7 +182,7 @@ class StopLoss(WealthRule):
 
 
 def _above(floor: float, growth: float, multiplier: float) -> tuple[float, str]:
-    """Share of NAV: the multiple of what it exceeds the floor by, 0 to 1; and why."""
+    """Share of NAV: the multiple of its excess over the floor, 0 to 1; and the reason."""
     cushion = 1.0 - floor / growth
     where = f"NAV {'exceeds' if cushion >= 0.0 else 'is under'} the floor by {said(abs(cushion))}\u202f% of NAV"
     return min(1.0, max(0.0, multiplier * cushion)), where

@@ -41,7 +41,7 @@ class OnForecast(Constrained):
         return self.forecast.window
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
+        """Weights (n,), binding limits, and the gain from one more unit of each; a year."""
         asked = self.programme(past, previous)
         answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past, self.asked)
         return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))

@@ -48,7 +48,7 @@ class OnWindow(Constrained):
         """
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
+        """Weights (n,) of the lines with a complete window, binding limits, and the gain from one more unit of each."""
         returns, lines = complete_returns(past, self.window)
         covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
         limits = build(self.asked, known_on(past, self.asked, lines, self.window, covariance, previous))

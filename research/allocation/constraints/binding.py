@@ -38,7 +38,7 @@ def binding_of(
 
 
 def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> list[tuple[str, float]]:
-    """Names and prices of what binds: each line of a limit of single lines, else the limit as a whole."""
+    """Names and prices of the binding rows: each line of a limit of single lines, else the limit as a whole."""
     if not names:
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
     return [

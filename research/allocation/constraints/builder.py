@@ -51,7 +51,7 @@ def build(constraints: Constraints, known: Known) -> Limits:
 
 
 class _Builder:
-    """Collects limits, the parts that they need, and what is wrong."""
+    """Collects limits, the parts that they need, and faults."""
 
     def __init__(self, constraints: Constraints, known: Known) -> None:
         self.asked, self.known = constraints, known
@@ -107,7 +107,7 @@ class _Builder:
             yield from self._weights("every_line", "every line", Bounds(most=most), np.eye(self.n))
 
     def _without_gross(self) -> Iterator[Limit]:
-        """No short lines and no leverage, where what is stated does not keep them out always."""
+        """Limits against short lines and leverage, where the stated ones do not always exclude them."""
         every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
         if every is not None and every.least is not None and not every.always:
             yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)},

@@ -1,4 +1,4 @@
-"""Limits as a cone programme, solved by Clarabel (Goulart, Chen 2024): linear rows, norms, and what exceeds limits.
+"""Limits as a cone programme, solved by Clarabel (Goulart, Chen 2024): linear rows, norms, and excesses over limits.
 
 Variables are x of the limits (weights and parts), the excess over each limit that may be exceeded, and, where the
 objective has a norm, its value. Rows are kept as A v + s = b, with s in the cones; so the dual of a row is what one
@@ -309,7 +309,7 @@ class ConeProgramme:
         return Solved(x, excess, value, duals, ended.solver, status, others, scale)
 
     def _of_rows(self, k: int, duals: Array) -> Array:
-        """(rows of limit k,) what a unit of each is worth."""
+        """(rows of limit k,) value of a unit of each."""
         found = np.zeros(max(len(self.limits.limits[k].lower), 1))
         for of, row, sign in self._places[k]:
             found[of] += sign * duals[row]

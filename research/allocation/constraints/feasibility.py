@@ -60,7 +60,7 @@ class Conflict:
 
     @property
     def sentence(self) -> str:
-        """The conflict in words, and what would mend it."""
+        """The conflict in words, and its remedies."""
         if self.mends:
             mend = f"To make weights possible, {', or '.join(mend.words for mend in self.mends)}."
         elif not self.together:
@@ -110,7 +110,7 @@ def room(limits: Limits) -> Room | Conflict:
 
 
 def conflict(limits: Limits) -> Conflict | None:
-    """An irreducible set of hard limits that no weights keep, and what would mend it; None where weights exist.
+    """An irreducible set of hard limits that no weights keep, and its remedies; None where weights exist.
 
     Source : Chinneck, Dravnieks (1991) for the filter; Chinneck (2008), Feasibility and Infeasibility in Optimization,
              chapter 6, for the elastic programme, whose duals say which limits need not be tried.
@@ -265,7 +265,7 @@ class _LinearQuestion:
 
 
 class _ConeQuestion:
-    """The same questions as cone programmes, each made anew; kept is what is exceeded by less than `BY_TRIAL`."""
+    """The same questions as cone programmes, each made anew; an excess below `BY_TRIAL` counts as kept."""
 
     exact = False
 

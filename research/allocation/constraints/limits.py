@@ -229,7 +229,7 @@ class Limits:
         return np.concatenate([weights, *(part.of(weights) for part in self.parts)])
 
     def outside(self, weights: Array) -> Array:
-        """(len(limits),) how far weights (n,) are outside of each limit, in its unit; 0 inside."""
+        """(len(limits),) distance of weights (n,) outside of each limit, in its unit; 0 inside."""
         x = self.x(weights)
         return np.array([self.distance(limit, x) for limit in self.limits])
 

@@ -66,7 +66,7 @@ class LimitsUsed:
     uses: tuple[LimitUse, ...]
 
     def table(self) -> pd.DataFrame:
-        """A row a limit: in words, where the weights stand, the share used, and what one more step brings.
+        """A row a limit: its text, its value at the weights, the share used, and the gain from one more step.
 
         Columns : at and bound, in the unit of the limit; used, fraction; step, in words; by price and solved again, in
                   the unit of the aim; firm, how firmly it is kept.
@@ -92,7 +92,7 @@ class LimitsUsed:
 
 
 def limits_used(asked: DayProgramme) -> LimitsUsed:
-    """The best weights of a day, how far each limit is used there, and what one more step of each brings.
+    """The best weights of a day, the use of each limit there, and the gain from one more step of each.
 
     Raises : as the allocation does.
     """
@@ -111,7 +111,7 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
 
 
 def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.DataFrame:
-    """The best weights if one limit is not hard but has a price: above its shadow price it is kept.
+    """The value of one limit if it is not hard but has a price: above its shadow price it is kept.
 
     asked   : the programme of a day.
     key     : key of the limit.

@@ -43,7 +43,7 @@ class Known:
 
 
 class Lookup:
-    """Looks lines, columns and words up in what is known, and collects what is not there.
+    """Looks lines, columns and words up in the data of the day, and collects those that are missing.
 
     known  : data known on the day.
     faults : sentences, each with its place, what was found and how to mend it.

@@ -1,4 +1,4 @@
-"""The weights that make an aim the best under limits, with what gives way, what binds, and what it would bring.
+"""The weights that make an aim the best under limits, with the limits that gave way or bind, and their prices.
 
 Every optimiser says its aim as a cone programme and is solved here.
 """
@@ -110,7 +110,7 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
 
 
 def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
-    """The best point to full accuracy, and by how much the aim may be better with other lines held; 0 where proven."""
+    """The best point to full accuracy, and its largest possible improvement with other lines held; 0 where proven."""
     with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
     programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
     tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
@@ -149,7 +149,7 @@ def weights_in(limits: Limits, solved: Solved) -> Array:
 
 
 def tidy(limits: Limits, weights: Array) -> Array:
-    """Weights (n,) without what a solver leaves of zero, between the bounds of their lines, with the sum asked for.
+    """Weights (n,) without a solver's residues near zero, between the bounds of their lines, with the sum asked for.
 
     What is missing to the sum, or too much, is spread over the room to the bounds; it is a solver's rounding.
     """

@@ -97,7 +97,7 @@ ALWAYS = Firmness()
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bounds(Firmness):
-    """Least and largest value of something, either of which may be left open: of a weight, of all weights together.
+    """Least and largest value of a weight, or of all weights together; either may be left open.
 
     least, most : fraction of NAV; None for none.
     Raises      : ConfigError for neither, for what is not a number, and where least is above most.
@@ -153,7 +153,7 @@ class Exposure(Bounds):
     to: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that it says of what."""
+        """Check that it names the number."""
         super().__post_init__()
         _check_numbers("values", self.values)
         _check_numbers("to", self.to)
@@ -271,7 +271,7 @@ class Exclusions(Firmness):
     lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that it says which."""
+        """Check that it names the lines."""
         super().__post_init__()
         _check_members(self.where, self.lines, both=True)
 
@@ -344,7 +344,7 @@ class Constraints:
         return self.gross is not None
 
     def _check_units(self) -> None:
-        """Refuse what is written in per cent: such a limit would never bind, and nobody would see it."""
+        """Refuse a number in per cent: such a limit would never bind, and nobody would see it."""
         held = 1.0 if self.gross is None else max(self.gross.most, 1.0)
         lines = {f"lines.{name}": of for name, of in self.lines.items()}
         groups = {f"groups.{name}": of for name, of in self.groups.items()}

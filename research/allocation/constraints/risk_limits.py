@@ -48,5 +48,5 @@ def tail(returns: Array, level: float, name: str = TAIL) -> Part:
 
 
 def tail_mean(sessions: int, level: float) -> Array:
-    """(sessions + 1,) what CVaR adds up of a `tail`."""
+    """(sessions + 1,) weights of a `tail` in CVaR."""
     return np.append(1.0, np.full(sessions, 1.0 / (sessions * (1.0 - level))))

@@ -1,4 +1,4 @@
-"""Allocations by a clustering tree of the lines: hierarchical risk parity and what came after it."""
+"""Allocations by a clustering tree of the lines: hierarchical risk parity and its successors."""
 
 from research.allocation.hierarchical.herc import HERC
 from research.allocation.hierarchical.hrp import HRP, hrp_weights

@@ -60,7 +60,7 @@ def _by_silhouette(tree: Tree) -> int:
 
 
 def silhouettes(apart: Array, clusters: list[Rows]) -> Array:
-    """(n,) silhouette of each point: how much nearer its own cluster is than the next one, -1 to 1; 0 for one alone.
+    """(n,) silhouette of each point: its distance to the next cluster against its own, -1 to 1; 0 for one alone.
 
     apart    : (n, n) distances.
     clusters : numbers of the points of each, at least two clusters.

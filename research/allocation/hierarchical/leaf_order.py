@@ -114,7 +114,7 @@ def _other_half(leaf: int, first: int, middle: int, stop: int) -> tuple[int, int
 
 @linked
 def _reach(u: int, first: int, stop: int, length: Floats, between: Array, b: int, end: int, reach: Array) -> None:
-    """Write how far it is from leaf u over some leaf m in [first, stop) to each leaf k in [b, end), by place."""
+    """Write the distance from leaf u over some leaf m in [first, stop) to each leaf k in [b, end), by place."""
     for k in range(b, end):
         reach[k] = np.inf
     for m in range(first, stop):

@@ -106,7 +106,7 @@ class Model(Hierarchical):
         """(k,) weights of an estimate before constraints: not negative, with sum one."""
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """(n,) weights over the lines with a complete window, with sum one unless `net` differs; and what binds.
+        """(n,) weights over the lines with a complete window, with sum one unless `net` differs; and binding limits.
 
         Raises : NotSolvedError, with a smallest conflicting set, where no weights keep the constraints.
         """

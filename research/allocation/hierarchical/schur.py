@@ -1,4 +1,4 @@
-"""Schur complementary allocation: recursive bisection that lets each half know what the other one hedges.
+"""Schur complementary allocation: recursive bisection in which each half takes account of the other's hedges.
 
 HRP divides a covariance [[A, B], [B', D]] of two halves as if B were zero. The least variance does not: with block
 inverses its weights are those of each half on a Schur complement, A - B D^-1 B', with 1 - B D^-1 1 where HRP has ones.
@@ -115,7 +115,7 @@ def _bisected(cov: Array, order: Rows, gamma: float) -> Array | None:
 
 
 def _augmented(own: Array, between: Array, other: Array, gamma: float) -> Array:
-    """(m, m) covariance of a half that knows what the other hedges; its own where a half is one line."""
+    """(m, m) covariance of a half, with account of the other's hedges; its own where a half is one line."""
     if len(own) == 1 or len(other) == 1:
         return own
     hedge = gamma * np.linalg.solve(other, between.T).T

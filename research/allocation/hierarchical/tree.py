@@ -45,7 +45,7 @@ class Tree:
         return [self.order[places] for places in below]
 
     def cut(self, clusters: int) -> list[int]:
-        """The nodes of so many clusters, from left to right: what is left where the highest nodes are taken away."""
+        """The nodes of so many clusters, from left to right: those that remain when the highest nodes are removed."""
         first = 2 * len(self.columns) - clusters
         below = self.children[first - len(self.columns) :].ravel().tolist() if clusters > 1 else [first - 1]
         place = dict(zip(self.order.tolist(), range(len(self.columns)), strict=True))

@@ -51,7 +51,7 @@ def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array |
     mean          : (n,) a year.
     root          : (r, n) with root' root = covariance a year.
     risk_aversion : aversion to the variance.
-    uncertainty   : (r, n) that of the mean, for the worst mean of an ellipsoid (Tütüncü, Koenig 2004); None for none.
+    uncertainty   : (r, n) uncertainty of the mean: the worst mean of an ellipsoid (Tütüncü, Koenig 2004); or None.
     """
     curvature = risk_aversion * root.T @ root if risk_aversion > 0.0 else None
     return Aim(

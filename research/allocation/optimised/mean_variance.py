@@ -70,7 +70,7 @@ class MeanVariance(OnForecast):
             refuse(subject, goal, "give a volatility a year above 0 and below 2, such as 0.08 for 8%.")
 
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
-        """The best weights (k,) within limits, for a forecast of a year; cash earns what it did over the window."""
+        """The best weights (k,) within limits, for a forecast of a year; cash earns its return over the window."""
         return self.best(limits, moments, self.cash(past))
 
     def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:

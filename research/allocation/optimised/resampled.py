@@ -68,7 +68,7 @@ class Resampled(Wrapper, Following):
         return self.held.follows
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """(n,) the mean weights; their volatility by the forecast, and what the solvers of the samples said."""
+        """(n,) the mean weights; their volatility by the forecast, and the messages of the solvers of the samples."""
         held = self.held
         moments = seen_until(past, held.forecast.predict(past), held.forecast).over(held.periods_per_year)
         limits, cash = held.limits(past, moments, previous), held.cash(past)

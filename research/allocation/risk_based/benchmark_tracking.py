@@ -79,7 +79,7 @@ class BenchmarkTracking(OnForecast):
         return tuple(dict(self.benchmark).items())
 
     def _weights(self, moments: Moments, past: Past) -> tuple[Array, tuple[str, ...]]:
-        """(k,) of the benchmark, over the lines of the forecast, and what was left out."""
+        """(k,) weights of the benchmark, over the lines of the forecast, and the lines that were left out."""
         if self.column:
             values = dict(zip(past.assets, past.fact(self.column).tolist(), strict=True))
             bad = [name for name in moments.assets if not (is_number(values[name]) and values[name] >= 0.0)]

@@ -48,7 +48,7 @@ def entropic(returns: Array, level: float) -> Part:
 
 
 def entropic_bound(sessions: int, level: float) -> Array:
-    """(sessions + 2,) what EVaR adds up of `entropic`."""
+    """(sessions + 2,) weights of `entropic` in EVaR."""
     return np.concatenate([[1.0, -np.log(sessions * (1.0 - level))], np.zeros(sessions)])
 
 

@@ -81,7 +81,7 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
 
 
 def below_mean(returns: Array) -> Part:
-    """(T,) by how much each return of the portfolio is below their mean."""
+    """(T,) shortfall of each return of the portfolio below their mean."""
     sessions, apart = len(returns), returns - returns.mean(axis=0)
     return Part(
         BELOW, sessions, {WEIGHTS: apart, BELOW: np.eye(sessions)}, np.zeros(sessions), np.zeros(sessions),

@@ -1,4 +1,4 @@
-"""Allocations made of others: averages, a reserve, and what a target may do from one refit to the next."""
+"""Allocations made of others: averages, a reserve, and limits on a target from one refit to the next."""
 
 from research.allocation.wrappers.average import Average, Shrunk
 from research.allocation.wrappers.reserve import Reserve

@@ -30,7 +30,7 @@ class Skill:
 
 
 def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
-    """The skill of forecasts, and what to make of them.
+    """The skill of forecasts, and the trust in them.
 
     The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
     outcomes reach into the next one, so that the sums of a forecast without skill are uncorrelated. Their t has one

@@ -1,4 +1,4 @@
-"""Trained trees in a file of text: settings, skill, what they were trained on, and the trees as their library writes.
+"""Trained trees in a file of text: settings, skill, training data, and the trees as their library writes them.
 
 Reading it runs no code. A file of another version, of features that the market does not have, or of other data is
 refused: the samples are made anew from the market, and their fingerprint must be the one that the file states.

@@ -206,7 +206,7 @@ def _ratio(above: Array, below: Array) -> Array:
 
 
 def _ranks(values: Array) -> Array:
-    """(D, n) ranks of each row from -1 to 1, of what is known in it; 0 where it is one line's."""
+    """(D, n) ranks of the known values of each row, from -1 to 1; 0 where only one line has a value."""
     from scipy.stats import rankdata  # slow to import
 
     known = np.isfinite(values)

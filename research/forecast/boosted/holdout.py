@@ -1,4 +1,4 @@
-"""Parts of a past: to train on, to stop the training by, and to judge what was trained, with gaps between them.
+"""Parts of a past: to train on, to stop the training by, and to judge the result, with gaps between them.
 
 A sample's outcome reaches `horizon` sessions past its day. It must be complete, and an embargo over, before the first
 day of the part that follows, or the two would share returns (López de Prado 2018, Advances in Financial Machine

@@ -50,7 +50,7 @@ def train(library: Library, growth: Growth, fit: tuple[Array, Array], stop: tupl
 
 
 def predicted(library: Library, text: str, values: Array) -> Array:
-    """(N,) what the trees give for features (N, f)."""
+    """(N,) outputs of the trees for features (N, f)."""
     trees = _parsed(library, text)
     if library == "lightgbm":
         return np.asarray(trees.predict(values, num_threads=1), dtype=float)
@@ -58,7 +58,7 @@ def predicted(library: Library, text: str, values: Array) -> Array:
 
 
 def contributions(library: Library, text: str, values: Array) -> Array:
-    """(N, f + 1) share of each feature in what the trees give, then their mean, which the shares sum to it with.
+    """(N, f + 1) share of each feature in the outputs of the trees, then their mean, which completes the sum.
 
     Source : Lundberg and others (2020), From local explanations to global understanding with explainable AI for trees,
              algorithm 2, by the library's own implementation.
@@ -96,7 +96,7 @@ def lightgbm_parameters(growth: Growth) -> dict[str, Any]:
 
 
 def xgboost_parameters(growth: Growth) -> dict[str, Any]:
-    """The settings as XGBoost names them: of squared errors, the weight of a leaf is its number of samples."""
+    """The settings as XGBoost names them. The weight of a leaf of squared errors is its number of samples."""
     return {
         "objective": "reg:squarederror",
         "base_score": 0.0,

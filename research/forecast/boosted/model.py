@@ -1,4 +1,4 @@
-"""Gradient boosting across lines: its settings, how it is fitted to a past, and what the fit forecasts."""
+"""Gradient boosting across lines: its settings, its fit to a past, and its forecasts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -204,7 +204,7 @@ class FittedBoosted:
         return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
 
     def base(self, past: Past) -> pd.Series:
-        """The expected return of each line without its features, fraction: cash, and what its volatility gives it."""
+        """The expected return of each line without its features, fraction: cash, and the part from its volatility."""
         today = self._today(past)
         return pd.Series(self._base(today), index=list(today.assets))
 

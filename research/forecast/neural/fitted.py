@@ -1,4 +1,4 @@
-"""A network that was trained: its forecasts, what explains them, and the file that keeps it."""
+"""A trained network: its forecasts, their explanations, and its file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -129,7 +129,7 @@ class FittedNetwork:
             return library.explained(network, inputs)
 
     def _ready(self, past: Past) -> tuple[list[str], nn.Module, library.Inputs]:
-        """The lines of today, the network with its weights, and what it reads of them."""
+        """The lines of today, the network with its weights, and its inputs."""
         refuse_earlier("the network was", self.seen, past)
         today = series(past, self.settings).last(self.settings.history, self.lines)
         if not today.lines:

@@ -1,4 +1,4 @@
-"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and what they explain."""
+"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and their explanations."""
 
 import logging
 import warnings
@@ -22,7 +22,7 @@ PACKAGES = ("torch", "pytorch-forecasting")
 
 
 class Samples(NamedTuple):
-    """N samples in memory: what a network reads, by the library's names, and the log returns (N, steps) that came."""
+    """N samples in memory: a network's inputs, by the library's names, and the realised log returns (N, steps)."""
 
     inputs: Inputs
     outcome: torch.Tensor
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the library and lightning say of themselves: no warning in it is about the data."""
+    """Silence the messages of the library and lightning about themselves: no warning in it is about the data."""
     levels = {name: logging.getLogger(name).level for name in ("lightning", "lightning.pytorch", "pytorch_forecasting")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The series that networks read: returns of each line by step, what was known at its end, and what is known ahead."""
+"""The series that networks read: returns of each line by step, the data known at its end, and those known ahead."""
 
 import hashlib
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Series:
 
 
 def series(past: Past, settings: NetworkSettings) -> Series:
-    """The steps of all lines up to the close of `past`, from what was known then.
+    """The steps of all lines up to the close of `past`, from the data known then.
 
     Raises : DataError for a past too short for one step, a fact that is no number by date, and a covariate that is not
              finite, with its line and date.

@@ -1,4 +1,4 @@
-"""Regimes of a line as known on each day: what is asked of any model of them, and how one is refitted on a schedule."""
+"""Regimes of a line as known on each day: the protocol of their models, and the refits of one on a schedule."""
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
@@ -111,7 +111,7 @@ class RegimeModel(OfLine):
 
 
 def as_known(regimes: Regimes, past: Past) -> pd.DataFrame:
-    """(T, k) probability of each state on each day of the market, by what was in force on that day.
+    """(T, k) probability of each state on each day of the market, by the model in force on that day.
 
     NaN on days on which nothing was known yet. Columns have the names that the states have today.
     Raises : DataError where nothing is known today.

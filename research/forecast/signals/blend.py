@@ -58,7 +58,7 @@ class Blend:
 
 
 def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -> Blend:
-    """The inverse-variance blend of what signals expect of the n lines of a past.
+    """The inverse-variance blend of the expectations of signals for the n lines of a past.
 
     Raises : DataError as the signals do.
     Source : Bates and Granger (1969), The combination of forecasts, Operational Research Quarterly 20(4), with errors
@@ -73,7 +73,7 @@ def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -
 
 @dataclass(frozen=True)
 class SignalBlend:
-    """The blend of momentum, reversion and averages with exponential weights: what any other forecast has to beat.
+    """The blend of momentum, reversion and averages with exponential weights: the benchmark of any other forecast.
 
     Where no signal says anything, each line is expected to earn cash and the same premium a unit of volatility, the
     mean of all lines so far (`research.forecast.signals.expected`). The covariance is Ledoit and Wolf's.

@@ -13,7 +13,7 @@ DEVIATION = 63  # returns of the deviation that scores and outcomes are measured
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """T days of n lines up to today, and what came of each within the horizon.
+    """T days of n lines up to today, and the outcome of each within the horizon.
 
     excess    : (T, n) simple return over cash, that of an exit too; 0 where a line was not listed the day before.
     total     : (T + 1, n) its running sum, from 0.

@@ -1,4 +1,4 @@
-"""Black-Litterman: a prior mean that is uncertain, views that are uncertain, and what follows from both by Bayes' rule.
+"""Black-Litterman: an uncertain prior mean, uncertain views, and the posterior of both by Bayes' rule.
 
 The prior mean pi has an error of covariance tau * Sigma, view i says that p_i'mu is q_i with an error of variance
 omega_i, and the errors are independent. With doubt_i = omega_i / tau, P the rows of the views and D = diag(doubt),
@@ -139,7 +139,7 @@ def _doubts(rows: ViewRows, sigma: Array, tau: float) -> Array:
 
 
 def _gain(picks: Array, sigma: Array, doubts: Array) -> Array:
-    """(k, m) Sigma P' A^-1, what a surprise in each view moves each mean by; certain views may repeat each other."""
+    """(k, m) Sigma P' A^-1, the move of each mean by a surprise in each view; certain views may repeat each other."""
     toward = sigma @ picks.T
     total = picks @ toward + np.diag(doubts)
     scale = np.sqrt(np.diag(total))

@@ -36,7 +36,7 @@ LEVEL, DIFFERENCES = np.s_[:, :1], np.s_[:, 1:]  # columns of what was said and 
 
 @dataclass(frozen=True)
 class Share:
-    """The share of what a forecast said beyond a prior that came true.
+    """The share of a forecast's deviations from a prior that came true.
 
     slope : slope of outcomes less the prior on forecasts less the prior; NaN where there are too few dates, or the
             forecast never said anything.
@@ -57,7 +57,7 @@ class Share:
 
 @dataclass(frozen=True)
 class MeasuredSkill:
-    """Measured skill of a forecast: of its level of all returns, and of its differences between lines.
+    """Measured skill of a forecast in its level of all returns, and in its differences between lines.
 
     dates : month ends with a forecast and its outcome.
     """
@@ -177,8 +177,10 @@ def _said_on(views: ForecastViews, day: Past) -> _Said:
 
 
 def _directions(covariance: Array) -> tuple[Array, Array]:
-    """(m, k) R with R' R the inverse of a covariance (k, k), over the m directions in which it varies, and in them the
-    direction (m,) of a level that all lines share, of length one."""
+    """(m, k) R with R' R the inverse of a covariance (k, k), and the direction (m,) of a level that all lines share.
+
+    Both are over the m directions in which the covariance varies; the direction of the level has length one.
+    """
     values, vectors = np.linalg.eigh(covariance)
     varies = values > VARIATION * values.max(initial=0.0)
     root = vectors[:, varies].T / np.sqrt(values[varies])[:, None]

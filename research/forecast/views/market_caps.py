@@ -1,4 +1,4 @@
-"""Market capitalisations of lines, as known on a day: what the market portfolio and groups are weighted by."""
+"""Market capitalisations of lines, as known on a day: the weights of the market portfolio and of groups."""
 
 from collections.abc import Sequence
 

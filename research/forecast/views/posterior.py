@@ -1,4 +1,4 @@
-"""Prior, views and posterior side by side: what a model of views answers on a day, with how sure each number is."""
+"""Prior, views and posterior side by side: the answer of a model of views on a day, with the error of each number."""
 
 from dataclasses import dataclass, fields
 from statistics import NormalDist
@@ -52,7 +52,7 @@ class Posterior:
         return pd.DataFrame({**prior, **posterior}, index=pd.Index(self.prior.assets, name="line"))
 
     def views(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row a view: what prior, view and posterior expect of what it is about, fraction a year, with bounds.
+        """A row a view: the expectations of prior, view and posterior for its lines, fraction a year, with bounds.
 
         level : as in `lines`.
         """

@@ -95,7 +95,7 @@ class Scenarios:
         )
 
     def _check_possible(self, rows: ViewRows, apart: Array) -> None:
-        """Raise DataError where no probabilities fulfil the views; `apart` (T, m) is what must have a mean of zero."""
+        """Raise DataError where no probabilities fulfil the views; `apart` (T, m) must have a mean of zero."""
         if _possible(apart):
             return
         those = list(range(len(rows.views)))

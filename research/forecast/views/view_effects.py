@@ -79,15 +79,15 @@ class ViewEffects:
         return ViewEffects, tuple(getattr(self, f.name) for f in fields(self))
 
     def means(self) -> pd.DataFrame:
-        """A row a line: prior mean, what each view added on average, posterior mean; fraction a year."""
+        """A row a line: prior mean, the average move by each view, posterior mean; fraction a year."""
         return self._table(self.posterior.prior.mean, self.mean_moves, self.posterior.moments.mean)
 
     def weight_table(self) -> pd.DataFrame:
-        """A row a line: weight without views, what each view added on average, weight with them; fraction."""
+        """A row a line: weight without views, the average move by each view, weight with them; fraction."""
         return self._table(self.prior_weights, self.weight_moves, self.weights)
 
     def left_out(self) -> pd.DataFrame:
-        """A row a line: by how much each view, left out, would change the weight, with the sign of what it added."""
+        """A row a line: the change of the weight by leaving out each view, with the sign of the view's addition."""
         return pd.DataFrame(self.weight_left_out.T, index=self._lines, columns=list(self.parts))
 
     @property
@@ -104,8 +104,8 @@ def view_effects(model: WithViews, past: Past, optimiser: Optimiser, seed: int =
 
     model     : such as `BlackLitterman`; it is asked, and the optimiser with it, for each set of views that some order
                 meets: 2^m of them for up to five views.
-    past      : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
-    optimiser : from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
+    past      : market up to the day of interest.
+    optimiser : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
     seed      : seed of the orders that are drawn where there are more than five views: 60 and their reverses.
     Raises    : PolicyError for an optimiser that does not give k finite weights, and what the model raises.
     """

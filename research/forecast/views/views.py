@@ -68,7 +68,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class InvestorView:
-    """A view, and how sure the investor is of it; a View without this name is what a policy sees.
+    """A view, and the investor's confidence in it; a View without this name is the information of a policy.
 
     view        : a sentence of the grammar above.
     confidence  : 0 to 1, or a percentage as text, "60%": where between the prior and the view this view alone puts what

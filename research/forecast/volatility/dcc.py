@@ -1,4 +1,4 @@
-"""Dynamic conditional correlations: a GARCH for each line, and correlations that move with what their shocks shared."""
+"""Dynamic conditional correlations: a GARCH for each line, and correlations that move with their joint shocks."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -99,7 +99,7 @@ class FittedHAR:
         freeze_fields(self, "centre", "scale", "coefficients", dtype=None)
 
     def summary(self) -> pd.DataFrame:
-        """A row a feature: what a deviation of it adds to the log variance."""
+        """A row a feature: the effect of one deviation of it on the log variance."""
         return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(NAMES))
 
     def log_variances(self, past: Past) -> Array:

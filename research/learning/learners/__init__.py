@@ -1,1 +1,1 @@
-"""The learners: one file for each, their settings, and what they share."""
+"""The learners: one file for each, their settings, and their common part."""

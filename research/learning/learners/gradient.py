@@ -27,7 +27,7 @@ from research.rules.networks.policy_network import Network, network
 
 
 class Drawn(NamedTuple):
-    """The days of W paths; they do not depend on what is held.
+    """The days of W paths; they do not depend on the holdings.
 
     kind      : (W,) row of the scales.
     variant   : (W,) index of the variant of days and costs.

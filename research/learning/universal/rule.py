@@ -146,7 +146,7 @@ class Universal(RiskRule):
         return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The network, and what it sees of the portfolio in each row."""
+        """The options of the rule, with the network and its inputs in each row."""
         net, standard, _ = trained()
         count, n = estimates.target.shape
         seen = [

@@ -88,7 +88,7 @@ def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParam
 
 
 def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding: Tensor, pace: Tensor) -> Tensor:
-    """(W, n) the point of the box, given what `_sides` says of it."""
+    """(W, n) the point of the box, given the result of `_sides`."""
     level = side == LEVEL
     asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
     asked = torch.where((side == TARGET) | level, target, asked)
@@ -119,7 +119,7 @@ def _sides(
 
 
 class _Workspace(NamedTuple):
-    """Scratch of one trade of n lines; `ones` (1, n) are the prices of what is counted in currency."""
+    """Scratch of one trade of n lines; `ones` (1, n) are the prices of amounts counted in currency."""
 
     lots: Lots
     scratch: Scratch

@@ -124,7 +124,7 @@ class TrainingDays:
 def training_days(
     spec: Learned, market: Market, costs: Costs, tracking_penalty: float, periods_per_year: float, lag: int = 1
 ) -> TrainingDays:
-    """The training days of `market`, and what is measured on them.
+    """The training days of `market`, and the measurements on them.
 
     spec    : settings of the rule and of its training.
     market  : T days of n assets; it ends with the last training day.

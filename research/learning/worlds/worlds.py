@@ -219,7 +219,7 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
 
 @linked
 def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
-    """Write what is seen of the worlds `which`, one a row of `out`; their weights pass through `weights` (n,)."""
+    """Write the observations of the paths `which`, one a row of `out`; their weights pass through `weights` (n,)."""
     for j in range(len(which)):
         w = which[j]
         weigh(state.units[w], state.prices, w, state.nav[w], weights)
@@ -243,7 +243,7 @@ def _play(
     lag: int,
     terms: Array,
 ) -> int:
-    """Ask every world at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
+    """Ask every path at this close, go on for `sessions` days, and book the decisions on day `lag` of them.
 
     A lag of 0 books at the close that was seen, as closed forms do.
 

@@ -64,7 +64,7 @@ def _fixed(name: str, given: Mapping[str, float | str] | pd.Series, market: Mark
 
 
 def _by_date(stated: pd.DataFrame, name: str, market: Market) -> Fact:
-    """(T, n) what was last stated on or before each session."""
+    """(T, n) value last stated on or before each session."""
     source = stated.attrs["source"]
     stated = _checked(stated, name, source, market)
     twice = stated.duplicated(["date", "asset"])
@@ -158,7 +158,7 @@ def _stated(name: str, source: object) -> pd.DataFrame:
 
 
 def _read(name: str, source: object) -> tuple[pd.DataFrame, str, int]:
-    """A table whose first column has dates, what messages call it, and the number of its first row of data."""
+    """A table with dates in its first column, its name in messages, and the number of its first row of data."""
     if isinstance(source, pd.DataFrame):
         dated = isinstance(source.index, pd.DatetimeIndex)
         return (source.rename_axis("date").reset_index() if dated else source), f"the table of {name}", 0

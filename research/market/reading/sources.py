@@ -219,7 +219,7 @@ def _own(values: np.ndarray) -> np.ndarray:
 
 
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
-    """The house's table of instruments: what is given, and neutral values for the rest."""
+    """The house's table of instruments: the given values, and neutral ones for the rest."""
     quoted = () if quotes is None else quotes.names
     quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
     adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
@@ -303,7 +303,7 @@ def _beside(prices: Table, other: Table | None) -> Array:
 
 
 def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Note, ...]]:
-    """(T,) simple return of cash since the previous session, and what to know of it."""
+    """(T,) simple return of cash since the previous session, and notes about it."""
     if cash is None:
         text = "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
         return np.zeros(len(days)), (Note(text, warning=True),)

@@ -76,7 +76,7 @@ class DivisionProblem:
         return left
 
     def short(self, parts: Array) -> Array:
-        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move.
+        """(A,) shortfall of cash, currency: to stay at its floor, and at least zero after the adverse move.
 
         Where settlement dates differ, on the day on which it lacks most; see `Position.short_on`.
         """
@@ -91,7 +91,7 @@ class DivisionProblem:
 
     @property
     def early_cash(self) -> tuple[Array, Array]:
-        """(A,) cash that stays until the last orders have settled, and (A,) what was owed before, currency."""
+        """(A,) cash that stays until the last orders have settled, and (A,) the earlier debt, currency."""
         held = np.rint(100.0 * self.cash) / 100.0
         return np.minimum(self.floors, held), np.maximum(-held, 0.0)
 

@@ -116,7 +116,7 @@ class DivisionProgramme:
             self.gaps[i] = self._add(0.0 if self.mode.full else abs(float(problem.orders[i])) / float(self.step[i]))
 
     def _most(self, a: int, i: int, way: int) -> float:
-        """The most units of a move, besides what the account holds and can pay."""
+        """The most units of a move, besides the limits of the account's holdings and cash."""
         ordered = max(float(self.problem.orders[i]) * way, 0.0)
         others = float(self.problem.held[:, i].sum() - (self.problem.held[a, i] if way > 0 else 0.0))
         return ordered + (others if self.mode.swaps else 0.0)
@@ -372,7 +372,7 @@ class DivisionProgramme:
         return parts
 
     def _settle(self, parts: Array, i: int) -> None:
-        """Give what rounding left of a line that is divided at will to the accounts that trade most of it."""
+        """Give the rounding remainder of a line that is divided at will to the accounts that trade most of it."""
         problem, lot = self.problem, self.problem.position.lots[i]
         for a in sorted(range(len(parts)), key=lambda a: -abs(parts[a, i])):
             rest = float(problem.orders[i] - parts[:, i].sum())

@@ -1,4 +1,4 @@
-"""The list of a portfolio with several accounts: the orders of each of them, and what they do to it.
+"""The list of a portfolio with several accounts: the orders of each of them, and their effect on it.
 
 The list itself is made over the sums of the accounts; how it is divided says `research.orders.accounts.division`.
 """
@@ -247,7 +247,7 @@ def division_problem(
 
 
 def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account, ...]:
-    """The accounts with the money that comes or goes; what a withdrawal leaves below zero, sells must bring.
+    """The accounts with the money that comes or goes; sells must raise the part of a withdrawal that is below zero.
 
     The account of the money is one of them: see `check_account`.
     """

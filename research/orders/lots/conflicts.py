@@ -55,7 +55,7 @@ class Conflict:
 
     @property
     def words(self) -> str:
-        """The conflict in a sentence, and what would mend it."""
+        """The conflict in a sentence, and its remedies."""
         names = "; ".join(self.names[-SHOWN:])
         if len(self.names) > SHOWN:
             names += f"; and {len(self.names) - SHOWN} others"

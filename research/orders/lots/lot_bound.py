@@ -32,7 +32,7 @@ class Relaxed(NamedTuple):
     terms  : the problem.
     lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
     rows   : (L, 4, n) coefficients of the limits for bought, sold, sent and costs.
-    most   : (L,) bound of each limit, with the rounding that one that binds may have.
+    most   : (L,) bound of each limit, with an allowance for rounding where it binds.
     dearest : (L,) its largest price: inf for one that binds.
     still  : loss of the lines that stay, fraction of NAV.
     prices : (L,) prices of the limits, from which the search for better ones begins; written. The last is of cash above
@@ -103,7 +103,7 @@ def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
 
 @linked
 def _least(of: Relaxed, i: int) -> tuple[float, float]:
-    """The steps of line i that lose least at the prices of the limits, and what they lose; writes its `price`."""
+    """The steps of line i with the least loss at the prices of the limits, and the loss; writes its `price`."""
     lines = of.terms.lines
     for k in range(len(of.price)):
         of.price[k] = 0.0
@@ -160,7 +160,7 @@ def bound_of(of: Relaxed) -> float:
 
 @linked
 def price_limits(of: Relaxed) -> None:
-    """Write the prices of the limits at which the bound is nearly largest: of each in turn, given the others."""
+    """Write the prices of the limits at which the bound is nearly largest, each in turn, given the others."""
     prices = of.prices
     for _ in range(SWEEPS):
         moved = False

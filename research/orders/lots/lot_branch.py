@@ -187,7 +187,7 @@ def _order(of: Branch) -> None:
 
 @linked
 def _count(of: Branch) -> None:
-    """Write what the ways lose and count in limits, and the least of those that follow a level."""
+    """Write the losses of the ways and their use of limits, and the least use of those that follow a level."""
     m, terms = len(of.relaxed.lines), of.relaxed.terms
     for j in range(len(of.relaxed.most)):
         of.used[0, j], of.least[m, j] = -of.relaxed.most[j], 0.0
@@ -232,7 +232,7 @@ def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
 
 @linked
 def _takes(of: Branch, b: int, a: int, k: int) -> bool:
-    """Let level b take way k of line a; gives whether what follows can keep the limits."""
+    """Let level b take way k of line a; true if the levels that follow can keep the limits."""
     for j in range(len(of.relaxed.most)):
         of.used[b + 1, j] = of.used[b, j] + of.uses[a, k, j]
         if of.relaxed.dearest[j] == np.inf and of.used[b + 1, j] + of.least[b + 1, j] > WEIGHT:

@@ -139,7 +139,7 @@ class LotProblem:
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:
-        """(n,) of each line: its `away`, its cost, and what is outside its box, fraction of NAV."""
+        """(n,) for each line, its `away`, its cost, and the amount outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
@@ -157,7 +157,7 @@ class LotProblem:
         return replace(self, goal=self.goal - self.unpaid, unpaid=np.array(0.0))
 
     def objective(self, units: Array) -> float:
-        """The sum of `each`, cash's distance, and the price of what is outside soft limits of weights, fraction of NAV.
+        """The sum of `each`, cash's distance, and the price of the excess over soft limits of weights, fraction of NAV.
 
         Where the position has a covariance, the tracking error to the point stands for the distances.
         """
@@ -185,7 +185,7 @@ class LotProblem:
         return sum(limit.price * past for limit, past in self._outside(units) if not limit.binds)
 
     def _outside(self, units: Array) -> list[tuple[WeightLimit, float]]:
-        """Each limit of weights, and how far outside of it orders end, fraction of NAV after them."""
+        """Each limit of weights, and the distance of orders outside of it, fraction of NAV after them."""
         if not self.position.limits.weights:
             return []
         traded = units * self.position.prices
@@ -221,7 +221,7 @@ def distances(after: Array, goal: Array, unpaid: Array) -> Array:
 
 
 def cash_distance(problem: LotProblem) -> OrderLimit:
-    """Cash's distance from its point: what orders buy more than they sell, both ways, at the price of `CASH_WEIGHT`."""
+    """Cash's distance from its point: buys less sells of orders, both ways, at the price of `CASH_WEIGHT`."""
     n, net = len(problem.way), problem.net / problem.position.nav
     rows = np.repeat(np.array([[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 0.0, 0.0]])[:, :, None], n, axis=2)
     return OrderLimit(CASH, rows, np.array([net, -net]), CASH_WEIGHT)

@@ -168,7 +168,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 
 @linked
 def _steps(terms: Terms, i: int, units: float) -> float:
-    """The steps of signed units of line i: what `_units` takes."""
+    """The steps of signed units of line i: the input of `_units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
         return lines[STEPS, i]
@@ -281,7 +281,7 @@ def _broken(terms: Terms, units: Array) -> bool:
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
 
-    known : true if the units keep all limits already: then only `spend` adds to them.
+    known : true if the units keep all limits already: then lots are only added, see `spend`.
     """
     if known:
         _improve(terms, units, True)
@@ -331,7 +331,7 @@ def _send_fewer(terms: Terms, units: Array) -> None:
 
 @linked
 def _largest(keys: Array, taken: Array) -> int:
-    """The first of the largest keys (n,) of what is not taken (n,) yet; -1 where all is."""
+    """The first of the largest keys (n,) that are not taken (n,) yet; -1 where all are."""
     found = -1
     for i in range(len(keys)):
         if taken[i] == 0.0 and (found < 0 or keys[i] > keys[found]):
@@ -354,7 +354,7 @@ def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float
 
 @linked
 def _pay(terms: Terms, units: Array) -> None:
-    """Bring orders to what cash can pay: less of buys or more of sells, what loses least per currency first.
+    """Bring orders within cash: less of buys or more of sells, in rising order of loss per currency.
 
     Where the cash lacks more than a few lots, all buys are reduced in proportion first.
     """
@@ -408,7 +408,7 @@ def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
 
 @linked
 def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -> float:
-    """Change orders (n,) to others (n,), the largest key first, until they free what cash lacks; gives what they free.
+    """Change orders (n,) to others (n,), the largest key first, until they free the lacking cash; gives the freed cash.
 
     freed : (n,) cash by each, currency; written: zero where it is taken.
     """

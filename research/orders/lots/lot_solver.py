@@ -160,7 +160,7 @@ def _rounded(problem: LotProblem, orders: OrderColumns, known: Array) -> float:
 def _solve(
     problem: LotProblem, orders: OrderColumns, kept: float, sizes: Sequence[Array], known: Array | None
 ) -> tuple[Array | None, float]:
-    """One programme; see `_by_highs`. Its own columns are the gap of each line from its point, and what is outside.
+    """One programme; see `_by_highs`. Its own columns are each line's gap from its point, and that from its box.
 
     kept  : cash that stays besides the floor, currency.
     sizes : (n,) each, currency, at which tangents bound the impact besides the usual ones.
@@ -209,7 +209,7 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
 
 
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """Each line's gap is at least its distance from its share, either way; likewise what is outside its box."""
+    """Each line's gap is at least its distance from its share, either way; likewise the amount outside its box."""
     one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
     for sign, point, bound in ((1.0, goal - unpaid, lower), (-1.0, PAST_SHARE * unpaid - goal, -upper)):
         traded = orders.columns(sign * orders.way)
@@ -247,13 +247,13 @@ def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
 
 
 def _of_lines(problem: LotProblem, orders: OrderColumns) -> Iterator[Array]:
-    """(k,) each of the orders' lines: value, goal, what of it is unpaid, and the bounds of the box, in `UNIT`s."""
+    """(k,) of the orders' lines each: value, goal, its unpaid part, and the bounds of the box, in `UNIT`s."""
     for amounts in (problem.value, problem.goal, problem.unpaid, problem.lower, problem.upper):
         yield np.broadcast_to(amounts, len(problem.way))[orders.rows] / (UNIT * problem.position.nav)
 
 
 def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:
-    """(k,) steps of the orders that are sent at a point of the programme; what tolerances leave of others is none.
+    """(k,) steps of the orders sent at a point of the programme, without residues within tolerances.
 
     A line that is divided at will does not go past its value.
     """

@@ -211,7 +211,7 @@ def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[A
 
 
 def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
-    """(n,) the better of the best units and what the search found, after exchanges."""
+    """(n,) the better of the best units and the result of the search, after exchanges."""
     found = tree.found[BEST].copy()
     exchange(tree, found)
     return found if problem.objective(found) < problem.objective(best) and not problem.broken(found) else best
@@ -272,7 +272,7 @@ def _worth(tree: Tree, units: Array) -> float:
 
 @linked
 def _at(tree: Tree, i: int, steps: float) -> float:
-    """The bound where level i takes so many steps, but for its extra costs; inf outside what it can take."""
+    """The bound where level i takes so many steps, but for its extra costs; inf outside its range."""
     terms, line, stack = tree.terms, tree.rows[i], tree.stack
     if steps < 0.0 or steps > terms.lines[STEPS, line]:
         return np.inf
@@ -407,7 +407,7 @@ def exchange(tree: Tree, units: Array) -> None:
 
 @linked
 def _begin(tree: Tree, units: Array) -> None:
-    """Write what exchanges know of units (n,)."""
+    """Write the sums of units (n,) for exchanges."""
     terms, order, found, sums, n = tree.terms, tree.order, tree.found, tree.sums, len(units)
     lines = terms.lines
     for k in range(len(sums)):
@@ -458,7 +458,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
 
 @linked
 def _neighbours(tree: Tree, units: Array, i: int) -> None:
-    """Write the units of line i a lot further and a lot back, how far they move it, and what their extra costs change.
+    """Write the units of line i a lot further and a lot back, their moves of it, and the changes of their extra costs.
 
     A line that is divided at will moves as far as its own tracking error asks.
     """

@@ -1,4 +1,4 @@
-"""The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
+"""The limits of orders, each stated once: in words, as rows over the sums of orders, and with its relaxation.
 
 The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
 programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders as they

@@ -1,4 +1,4 @@
-"""Orders as the columns of a mixed-integer linear programme, with what they cost and the limits that they keep.
+"""Orders as the columns of a mixed-integer linear programme, with their costs and limits.
 
 An order is a line and a direction, and has five columns: whole lots, the odd lot that is left of a line sold
 completely, whether it is sent, its commission and its impact. Money is counted in 1e-4 of NAV, so that the tolerances
@@ -66,7 +66,7 @@ class OrderColumns:
 
     @property
     def rates(self) -> Array:
-        """(2, k) commission and half-spread, fraction of what is traded."""
+        """(2, k) commission and half-spread, fraction of the notional."""
         rates = self.position.cost_parameters.rates
         found: Array = rates[min(self.position.day, len(rates) - 1)][:, self.rows]
         return found
@@ -103,7 +103,7 @@ class OrderColumns:
 
     @cached_property
     def _costs(self) -> tuple[Array, Array]:
-        """(5, k) coefficients of what orders cost, and of what no column could overstate of it."""
+        """(5, k) coefficients of the costs of orders, and of the part that no column could overstate."""
         (commission, spread), ticket = self.rates, self.ticket
         return self.columns(spread, ticket, 1.0, 1.0), self.columns(spread + commission, ticket)
 
@@ -232,7 +232,7 @@ def solve(
     spare: float = 0.0,
     start: Array | None = None,
 ) -> Solution:
-    """Minimise what orders cost and what is past limits at its price.
+    """Minimise the costs of orders and their excess over limits at its price.
 
     orders, limits, cost, links, sizes : see `programme`.
     nodes   : see `minimise`.

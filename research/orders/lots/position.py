@@ -180,7 +180,7 @@ class Position:
 
     @property
     def least(self) -> float:
-        """The least notional of an order, currency: the stated minimum, and what counts as a trade at all."""
+        """The least notional of an order, currency: the stated minimum, and the least that counts as a trade."""
         return max(self.minimum, COUNTED * self.nav)
 
     def most(self, way: Array) -> Array:
@@ -222,7 +222,7 @@ class Position:
         return max(self.short_on(units, floor, day) for day in (*self.early, np.inf))
 
     def short_on(self, units: Array, floor: float, day: float) -> float:
-        """The same on one day: what orders that settle within so many sessions leave; inf for all of them.
+        """The same on one day, after the orders that settle within so many sessions; inf for all of them.
 
         After the move each order fills worse by it, and costs are higher by it: those of an amount, and impact, follow
         the price. Before the last day cash may stay as low as it is, where orders begin below the floor.

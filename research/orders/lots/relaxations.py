@@ -104,7 +104,7 @@ def _of_volume(position: Position, step: float) -> Relaxation:
 
 
 def _of_line(position: Position, kind: str, i: int) -> Relaxation:
-    """The relaxation that allows what may not be done with line `i`."""
+    """The relaxation of a restriction of line `i`: purchases or sells are allowed."""
     this, word = np.arange(len(position.units)) == i, "purchases" if kind == NO_BUYS else "sells"
     bought, sold = (
         replace(position, buyable=position.buyable | this),

@@ -163,7 +163,7 @@ class Orders:
         return float(settles[settles > max(days)].min())
 
     def _unpaid_on(self, i: int) -> list[float]:
-        """The days on which cash above what must stay does not pay for another lot of line `i`, or its least order."""
+        """The days on which cash above its floor does not pay for another lot of line `i`, or its least order."""
         if self.asked is None:
             return []
         position, more, lot = self.asked.position, self.units.copy(), self.position.lots[i]
@@ -332,7 +332,7 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 
 
 def _paid(position: Position, capped: Array, floor: float) -> Array:
-    """(n,) units with the buys of a step reduced by one factor to what cash can pay.
+    """(n,) units with the buys of a step reduced by one factor to the cash.
 
     Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then. Where all
     sells of the step do not pay a withdrawal, they are extended (`_raised`).
@@ -383,7 +383,7 @@ def within_cash(position: Position, buys: Array) -> Array:
 
 
 def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
-    """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
+    """(n,) signed units with `buys` of them (n,) reduced by one factor to the cash on a day."""
 
     def short(part: float) -> float:
         return position.short_on(moved - (1.0 - part) * buys, floor, day)

@@ -238,7 +238,7 @@ def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
 
 
 def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd.Timestamp) -> TaxLots:
-    """The lots after the orders, with what they realised this year and the lines that they sold at a loss.
+    """The lots after the orders, with the gains realised this year and the lines that they sold at a loss.
 
     tax    : lots before the orders.
     traded : effect of the orders.

@@ -29,7 +29,7 @@ def tax_table(portfolio: Portfolio, traded: TradedLots) -> pd.DataFrame:
 
 
 def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
-    """A row for each lot whose loss could be realised after the orders, with what may be bought in its place.
+    """A row for each lot whose loss could be realised after the orders, with its substitute.
 
     A substitute that a wash sale forbids to buy is not named, nor one whose loss, or that of its asset, would be
     disallowed if it is bought for another row.
@@ -97,7 +97,7 @@ def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
 
 
 def tax_facts(portfolio: Portfolio, table: pd.DataFrame) -> dict[str, float]:
-    """The totals of a `tax_table`, currency; what the gain budget leaves, where there is one."""
+    """The totals of a `tax_table`, currency; and the rest of the gain budget, where there is one."""
     realised = table["gain"] + table["disallowed"]
     facts = {
         "gain_short": realised[table["term"] == "short"].sum(),

@@ -59,7 +59,7 @@ class Document:
         return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
 
     def check_name(self, path: KeyPath, name: object) -> None:
-        """Raise ConfigError for what cannot be a name (`foundation.names.name_fault`)."""
+        """Raise ConfigError for an invalid name (`foundation.names.name_fault`)."""
         if fault := name_fault(name):
             self.refuse(path, f"no name: it {fault}", name, NAME_FIX)
 
@@ -172,7 +172,7 @@ class Document:
         return self.as_day(path, self.value(*path))
 
     def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
-        """A value or a key at a path as a date. Raises ConfigError for what is no date."""
+        """A value or a key at a path as a date. Raises ConfigError for an invalid date."""
         text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
         stated = iso_day(text) if isinstance(text, str) else None
         if stated is None:

@@ -57,7 +57,7 @@ def is_estimator(own: type) -> bool:
 
 
 def _own_class(document: Document, path: KeyPath, kind: str) -> type:
-    """The class that the text at `path` names, as module:Class; `kind` says what it should be.
+    """The class that the text at `path` names, as module:Class; `kind` is the kind that it should have.
 
     Raises : ConfigError where code is not trusted, for a module that is missing or fails, and for what is no class.
     """

@@ -1,4 +1,4 @@
-"""The policies of a portfolio file: which is in force, which is the reference, and which settings they may change."""
+"""The policies of a portfolio file: the active one, the reference, and the settings that they may change."""
 
 from collections.abc import Mapping
 from typing import Any

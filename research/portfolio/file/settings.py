@@ -48,7 +48,7 @@ def named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:
 
 
 def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], beside: tuple[str, ...]) -> Any:
-    """An instance of `cls` from what it holds already and the settings at `path`; `beside` them stand other keys."""
+    """An instance of `cls` from the given values and the settings at `path`; `beside` them stand other keys."""
     open_to = {name: adapter for name, adapter in adapters(cls).items() if name not in held}
     faults = Faults()
     with faults:
@@ -171,7 +171,7 @@ def _within(value: Any, problem: Any) -> tuple[str, ...]:
 
 @cache
 def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
-    """Field name -> validator of its declared type; what is named by a kind is read by its table instead."""
+    """Field name -> validator of its declared type; a field that is named by a kind is read by its table instead."""
     hints = get_type_hints(cls)
     return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.name not in nested(cls)}
 

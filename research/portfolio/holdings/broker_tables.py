@@ -158,7 +158,7 @@ class BrokerTable:
 
     @cached_property
     def _length(self) -> int:
-        """The largest number of cells of a row: that of most rows, where the header names fewer columns."""
+        """The largest number of cells of a row; as in most rows, where the header names fewer columns."""
         return max(len(self.names), mode([len(cells) for _, cells in self.rows if len(_texts(cells)) > 1] or [0]))
 
     def shift(self, cells: Sequence[str], fields: Collection[str]) -> str:
@@ -211,7 +211,7 @@ class BrokerFile:
     notes: tuple[str, ...]
 
     def decimal(self, fields: Sequence[str]) -> tuple[str, str]:
-        """The decimal sign that numbers of these fields prove, and what a reader must know of it.
+        """The decimal sign that numbers of these fields prove, and a note about it.
 
         Raises : DataError where they prove none and could be read with either.
         """
@@ -301,7 +301,7 @@ def _cash_outside(rows: list[Row], tables: Sequence[BrokerTable]) -> Iterator[tu
 
 
 def _asides(source: str, rows: list[Row]) -> Iterator[str]:
-    """Sentences on what belongs to none of the tables."""
+    """Sentences on rows that belong to none of the tables."""
     if _is_statement(rows):
         others = dict.fromkeys(c[0] for _, c in rows if len(c) > 1 and c[1] == "Header")
         if names := [name for name in others if name not in (*STATEMENT, CASH_REPORT)]:
@@ -393,7 +393,7 @@ def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
 
 
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: DataError | None) -> NoReturn:
-    """Say why no table was found: what the file has instead, and what to declare."""
+    """Raise the error that no table was found, with the contents of the file and the names to declare."""
     widths = {d: max((len(_texts(cells)) for _, cells in rows), default=0) for d, rows in rows_by.items()}
     rows = rows_by[max(widths, key=lambda d: widths[d])] if widths else []
     if broken and max(widths.values(), default=0) < 2:

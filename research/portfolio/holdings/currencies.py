@@ -1,4 +1,4 @@
-"""A portfolio whose lines or cash are in other currencies than its basis: what is quoted in which, and at which rates.
+"""A portfolio with lines or cash in other currencies than its basis: the currencies of its quotes, and their rates.
 
 All sizes of orders are found in the basis. What is quoted and held in a currency stands here as it is.
 """
@@ -48,7 +48,7 @@ class Currencies:
 
     @property
     def of_lines(self) -> Array:
-        """(n,) what one unit of the currency of each line is worth in the basis."""
+        """(n,) value in the basis of one unit of the currency of each line."""
         return np.array([self.rates.rate(currency) for currency in self.lines])
 
     @property

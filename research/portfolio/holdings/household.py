@@ -1,4 +1,4 @@
-"""The accounts of one portfolio, from its file: what each of them holds, whether it is taxed, and what it prefers."""
+"""The accounts of one portfolio, from its file: the holdings, the taxation and the preferred lines of each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The key `lines` of a portfolio file: what is held of each line, its target and range, and how it trades."""
+"""The key `lines` of a portfolio file: the holding of each line, its target and range, and how it trades."""
 
 from dataclasses import dataclass, replace
 from math import fsum
@@ -43,7 +43,7 @@ class Line:
 
 
 def read_line(document: Document, asset: str, held: Held) -> Line:
-    """One line of the file, with what is held of it."""
+    """One line of the file, with its holding."""
     path, market = ("lines", asset), held.market
     document.check_keys(path, LINE_KEYS)
     of_market = market.assets.index(asset)

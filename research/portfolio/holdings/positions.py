@@ -254,7 +254,7 @@ class _Reader:
         return ""
 
     def _read(self, table: BrokerTable, row: Row, title: str) -> _Row:
-        """The row with its numbers. Raises _Mistake for what is none."""
+        """The row with its numbers. Raises _Mistake for an invalid number."""
         numbers: dict[str, Number | None] = {}
         symbol = _symbol(table, row[1])
         currency = self.assets.get(self.symbols.get(symbol, symbol), "")
@@ -271,7 +271,7 @@ class _Reader:
         return _Row(table, row, symbol, table.cell(row[1], "account") or title, **numbers)
 
     def _take(self, row: _Row) -> None:
-        """Take the row for what it is: a holding, cash, or nothing. Raises _Mistake for what cannot be one."""
+        """Take the row as a holding, as cash, or as nothing. Raises _Mistake for a row that cannot be one."""
         target = self.symbols.get(row.symbol, row.symbol)
         is_line, is_cash = target in self.assets, target not in self.assets and self._is_cash(target)
         currency = self.assets[target] if is_line else self._currency_of_cash(row)

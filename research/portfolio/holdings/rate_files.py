@@ -74,7 +74,7 @@ def _table(text: TableText) -> tuple[list[str], Rows]:
 
 
 def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Iterator[_Quote | str]:
-    """The rates of a row, and in sentences what is wrong with it; an empty cell below a pair is no rate."""
+    """The rates of a row, and its faults in sentences; an empty cell below a pair is no rate."""
     if len(cells) != len(columns):
         yield fault(file, line, "", "another number of cells than of columns", len(cells), f"Give {len(columns)}.")
         return

@@ -182,7 +182,7 @@ class _Lots:
         return held[0].account
 
     def _check_sum(self, holder: _Holder, units: Sequence[float]) -> None:
-        """Raise ConfigError where the lots of a taxable account are not what it holds, or of a sheltered one more."""
+        """Raise ConfigError where the lots of a taxable account are not its holding, or of a sheltered one more."""
         total, held = decimal_sum(units), holder.held
         if abs(total - held) <= SUM * max(held, 1.0) or (total < held and not holder.taxable):
             return

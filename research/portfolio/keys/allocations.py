@@ -222,7 +222,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
 
 
 def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> None:
-    """Raise ConfigError, with its place, for a view or a benchmark below `path` about what the market does not have.
+    """Raise ConfigError, with its place, for a view or a benchmark below `path` on names that the market lacks.
 
     held : the allocation or the forecast at `path`.
     past : market up to the last close.

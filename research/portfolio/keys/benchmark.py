@@ -1,4 +1,4 @@
-"""The benchmark that a portfolio file names: what beta, alpha, information ratio and captures are taken to.
+"""The benchmark that a portfolio file names: the reference of beta, alpha, information ratio and captures.
 
 It is a comparator benchmark: a reader compares with it, and nothing is steered by it. J, tracking error and ranges are
 measured by the strategic target, whatever the benchmark is; no other figure of a policy depends on it.

@@ -1,4 +1,4 @@
-"""The costs of a portfolio file: of each class or line, of holding, and tax."""
+"""The costs of a portfolio file: costs of each class or line, costs of holding, and tax."""
 
 import re
 from collections.abc import Sequence

@@ -95,7 +95,7 @@ def _estimator(document: Document, path: KeyPath, cls: type, beside: tuple[str, 
 
 
 def _value(document: Document, path: KeyPath, value: Any, default: Any = None) -> Any:
-    """The value of a parameter: an estimator, None, a member of an enumeration by its name, or what the file has.
+    """The value of a parameter: an estimator, None, a member of an enumeration by its name, or the file's value.
 
     default : default of the parameter; it gives the type where that is a number, true or false, or such a member.
     """

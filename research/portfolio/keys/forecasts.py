@@ -1,4 +1,4 @@
-"""The forecasts that a portfolio file states: what `rebalance forecast` asks, measures and compares.
+"""The forecasts that a portfolio file states: `rebalance forecast` asks, measures and compares them.
 
 forecasts:
   horizon: 21                                  # sessions, or other rows of the market; of each model that states none

@@ -124,7 +124,7 @@ def _check_name(document: Document, path: tuple[str, ...], name: str) -> None:
 
 
 def _check_lines(document: Document, shocks: Mapping[str, Shock], market: Market) -> None:
-    """Refuse what a shock moves and the portfolio does not have."""
+    """Refuse a shock that moves names which the portfolio does not have."""
     for name, shock in shocks.items():
         for what in shock.unknown(market.assets, market.asset_class):
             known = (*market.assets, *dict.fromkeys(market.asset_class))

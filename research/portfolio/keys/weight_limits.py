@@ -144,7 +144,7 @@ def _exposures(
 
 
 def _bounds(document: Document, path: tuple[str, ...]) -> list[float]:
-    """The least and the largest weight of a group, before they are held against what its lines can reach."""
+    """The least and the largest weight of a group, before they are checked against the range of its lines."""
     bounds = document.value(*path, "range")
     if not isinstance(bounds, list) or len(bounds) != 2 or not all(map(is_number, bounds)):
         document.refuse((*path, "range"), "no range", bounds, RANGE_FIX.format(0.0, 1.0))
@@ -157,7 +157,7 @@ def _price(document: Document, path: tuple[str, ...]) -> float:
 
 
 def _of_lines(document: Document, path: tuple[str, ...], assets: tuple[str, ...]) -> Array:
-    """(n,) what counts of each line: all of those that are listed, or the fractions that stand beside them."""
+    """(n,) fraction of each line that counts: all of those that are listed, or the fractions that stand beside them."""
     asked = document.value(*path)
     if not isinstance(asked, list | dict) or not asked:
         document.refuse(path, "not a list of lines", asked, f"Write some of [{', '.join(assets)}].")

@@ -17,7 +17,7 @@ from research.risk.series import one_series
 
 
 def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
-    """(n,) what each line adds to the volatility of a portfolio; they sum to it, in the unit of the covariance's root.
+    """(n,) contributions of lines to the volatility of a portfolio; they sum to it, in the unit of the covariance root.
 
     weights    : (n,) fraction of NAV, cash left out; active weights give the contributions to tracking error.
     covariance : (n, n) covariance of the lines' returns.
@@ -40,7 +40,7 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
 
 
 def variance_contributions(parts: Array) -> Array:
-    """(n,) what each part of a return adds to its realised variance, ddof 1: they sum to the variance of the total.
+    """(n,) contribution of each part of a return to its realised variance, ddof 1: they sum to the total's variance.
 
     parts  : (T, n) contribution of each line to the return of each period, such as its weight before times its return;
              cash and costs are parts like the lines. A sum over the columns is the return of the whole.

@@ -1,4 +1,4 @@
-"""The risk of weights as of one close: by the covariance of their lines, and by what they would have returned.
+"""The risk of weights as of one close: by the covariance of their lines, and by their returns over the past.
 
 Two samples, both of rows on which all lines have returns. Volatility, tracking error and beta are ex ante: by the
 covariance of the last year, as rules estimate it. Losses are by the whole sample, at the weights of today.
@@ -120,7 +120,7 @@ class ExAnte:
         return found
 
     def returned(self, weights: Array, horizon: str) -> Array:
-        """(T',) what the weights would have returned over each horizon of the sample, fraction.
+        """(T',) return of the weights over each horizon of the sample, fraction.
 
         weights : (n,) fraction of NAV; cash is the rest, and earns its mean return of the last 21 rows.
         horizon : one of `horizons`.

@@ -41,7 +41,7 @@ class HiddenMarkov:
 
     @property
     def roots(self) -> Array:
-        """(k, n, n) what normals (·, n) are multiplied with, from the right, to have the covariances."""
+        """(k, n, n) factors from the right that give normals (·, n) the covariances."""
         return np.array([np.linalg.cholesky(covariance).T for covariance in self.covariances])
 
     @property

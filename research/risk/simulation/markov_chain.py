@@ -1,4 +1,4 @@
-"""Markov chains of a few states: what a transition matrix must be, and its stationary probabilities."""
+"""Markov chains of a few states: the conditions of a transition matrix, and its stationary probabilities."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Models of returns with known parameters: what is estimated from their paths can be compared with the truth.
+"""Models of returns with known parameters: estimates from their paths can be compared with the truth.
 
 Every model is a frozen record. Its `growths(paths, days, seed, first)` gives (paths, days, n) the factor by which each
 line grows in a day, and `returns` gives that less one: simple returns, fraction. Both are pure functions: the same

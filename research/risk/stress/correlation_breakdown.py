@@ -1,4 +1,4 @@
-"""A covariance whose correlations move toward one, as in a crisis, and what that does to a portfolio's risk."""
+"""A covariance with correlations that move toward one, as in a crisis, and its effect on a portfolio's risk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
 
 
 def _checked(toward: Array, n: int) -> Array:
-    """Stressed correlations (n, n). Raises ConfigError for what is none."""
+    """Stressed correlations (n, n). Raises ConfigError for invalid ones."""
     found = np.asarray(toward, dtype=float)
     if found.shape != (n, n) or not np.isfinite(found).all():
         raise ConfigError(f"stressed correlations have shape {found.shape}: give ({n}, {n}) finite numbers.")

@@ -1,4 +1,4 @@
-"""Hypothetical shocks: some lines move by stated returns, and the others by what the covariance makes of that.
+"""Hypothetical shocks: some lines move by stated returns, and the others by propagation through the covariance.
 
 Functions of weights, a covariance and shocks; they need no policy and no backtest, so that they serve the holdings of
 a desk as well as the last weights of a backtest:
@@ -50,7 +50,7 @@ class Shock:
                 )
 
     def left_out(self, assets: Sequence[str], asset_class: Sequence[str]) -> str:
-        """A sentence that says what of it moves none of these lines, or ""."""
+        """A sentence with the names of its moves that are none of these lines, or ""."""
         missing = self.unknown(assets, asset_class)
         if len(missing) == len(self.moves):
             return f"{self.name}: the portfolio has no {' and no '.join(missing)}."

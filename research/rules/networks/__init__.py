@@ -1,1 +1,1 @@
-"""Networks that make the boxes of learned rules, compiled: what they see, what they compute, what it means."""
+"""Networks that make the boxes of learned rules, compiled: their features, layers and actions."""

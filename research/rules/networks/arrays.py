@@ -15,7 +15,7 @@ ROWS = 8  # of scratch beside a row a line: more than either network needs
 
 
 class NetworkBoxes(NamedTuple):
-    """A network that makes boxes from the weights of the day, and what it sees beside them.
+    """A network that makes boxes from the weights of the day, and its other inputs.
 
     whose    : NONE, POLICY or UNIVERSAL.
     width    : numbers in a row of its scratch.

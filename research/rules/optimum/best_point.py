@@ -96,7 +96,7 @@ def scratch_of(rows: NDArray[np.int64], a: Array) -> Scratch:
 
 @inlined
 def _slopes(k: int, s: Scratch) -> None:
-    """Set what buying line k costs and what selling it saves at the margin, besides its gradient."""
+    """Set the cost of buying line k and the saving of selling it at the margin, besides its gradient."""
     y, w = s.point[k], s.start[k]
     s.up[k] = np.inf if y >= s.high[k] else s.cost[k] if y >= w else -s.cost[k]
     s.down[k] = -np.inf if y <= s.low[k] else s.cost[k] if y > w else -s.cost[k]
@@ -147,7 +147,7 @@ def _stop_of_pair(i: int, j: int, s: Scratch) -> tuple[float, float, float]:
 
 @linked
 def _trade(i: int, j: int, curvature: float, s: Scratch) -> float:
-    """Buy i and sell j as far as it pays; gives how far. The gradient stays as it was."""
+    """Buy i and sell j as far as it pays; gives the size of the trade. The gradient stays as it was."""
     moved = 0.0
     while True:
         slope = (s.gradient[i] + s.up[i]) - (s.gradient[j] + s.down[j]) + moved * curvature
@@ -372,7 +372,7 @@ def _capacity(k: int, excess: float, s: Scratch) -> float:
 
 @linked
 def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> None:
-    """Begin at w, if it is inside its bounds; what they force is spread over the lines by their capacity."""
+    """Begin at w, if it is inside its bounds; the moves that they force are spread over the lines by their capacity."""
     n = len(weights)
     total = 0.0
     for k in range(n):

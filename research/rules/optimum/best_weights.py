@@ -1,4 +1,4 @@
-"""The best point of the no-trade region for a caller: arguments are checked, and what cannot be found is refused.
+"""The best point of the no-trade region for a caller: arguments are checked, and a search without result is refused.
 
 The programme and its symbols are those of `research.rules.optimum.best_point`, which solves it.
 """

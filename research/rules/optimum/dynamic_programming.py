@@ -124,7 +124,7 @@ class _Problem:
 
     @property
     def to_rest(self) -> Array:
-        """(d,) what a unit costs that a line trades with the rest."""
+        """(d,) cost of a unit that a line trades with the rest."""
         return self.cost + self.rest_cost
 
     @property
@@ -192,7 +192,7 @@ def _wider(problem: _Problem, solution: _Solution) -> Axes | None:
 
 
 def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
-    """A fine grid over the region of holding, and what one drift reaches beyond it."""
+    """A fine grid over the region of holding, and the reach of one drift beyond it."""
     lower, upper = _held(problem, solution)
     margin = REACH * _shock(problem) + np.array([axis[1] - axis[0] for axis in solution.axes])
     return _axes(problem, lower - margin, upper + margin, POINTS[len(lower)])
@@ -280,7 +280,7 @@ def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
 
 
 def _stencil(axes: Axes, points: Array) -> Affine:
-    """Cubic interpolation from the grid to points (k, n) as a matrix, and how far each is beyond the grid (k, n).
+    """Cubic interpolation from the grid to points (k, n) as a matrix, and the distance of each beyond the grid (k, n).
 
     What is beyond is moved to the nearest point of the grid. Lagrange's polynomials through four points a line.
     """

@@ -1,4 +1,4 @@
-"""The input of `optimal_region` and `lower_bound`, checked: one market, its costs, and what tracking is charged."""
+"""The input of `optimal_region` and `lower_bound`, checked: one market, its costs, and the price of tracking."""
 
 import numpy as np
 

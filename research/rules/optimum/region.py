@@ -89,7 +89,7 @@ class Region:
             object.__setattr__(self, name, tuple(frozen(array) for array in getattr(self, name)))
 
     def __repr__(self) -> str:
-        """One line: its problem, and what it is worth."""
+        """One line: its problem, and its loss."""
         target, cost = ([round(float(x), 6) for x in values] for values in (self.target, self.cost))
         return (
             f"Region(target={target}, cost={cost}, ticket={self.ticket:g}, tracking_penalty={self.tracking_penalty:g}, "
