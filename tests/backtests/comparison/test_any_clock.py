@@ -64,9 +64,9 @@ def test_volatility_and_days_of_trading_are_a_years_whatever_the_rows(found: Com
 
 
 def test_the_words_are_those_of_its_rows(found: Comparison) -> None:
-    rows = found.portfolio.name
-    assert f" {rows}, net of costs" in str(found)
-    assert f"With {len(found.backtests['quarterly'].net_returns):,} {rows}, a true difference" in str(found)
+    rows, said = found.portfolio.name, str(found)
+    assert f" {rows}, net of costs" in said
+    assert f"With {len(found.backtests['quarterly'].net_returns):,} {rows}, a true difference" in said
     known = np.isfinite(found.evidence.figures("loss")["closed_form"].upper)
     assert known == (rows != "months")  # what is asked less than weekly may drift further than it has
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +75,6 @@ def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
 def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
     assert sweeping.compiled(made)
     assert bits(run_all(made, PARTS, run_part, workers=2)) == alone
-
-
-def test_processes_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
-    assert bits(tasks.in_processes(partial(run_part, made), PARTS, 2)) == alone
 
 
 def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:

@@ -17,12 +17,13 @@ from backtests.laboratory.simulate import estimate, play
 from backtests.laboratory.simulated_market import BASE_CASE
 from foundation.errors import ConfigError
 from research.allocation import FixedWeights
-from research.learning import GradientSettings, Learned
+from research.learning import GradientSettings, Learned, PPOSettings
 from research.rules import OptimalRegion
 
 TARGET = FixedWeights(BASE_CASE.target)
 PLAIN = KnownOptimum(BASE_CASE, paths=300, seed=11)
 HALF = 12.3 / 2  # of the gap of a network that has learned nothing; what is left hangs on seed and processor
+FAST = PPOSettings(worlds=128, batch=1024, learning_rate=1e-2, hidden=16)  # five seeds end at gaps of 0.07 to 2.1
 WITH_FEE = KnownOptimum(replace(BASE_CASE, ticket=1e-4), paths=300, seed=11)
 
 
@@ -45,7 +46,7 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
     [
         (PLAIN, Learned(TARGET, 30_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.013),
         (PLAIN, Learned(TARGET, 100_000, (1,), learner="ppo"), 0.03),
-        (WITH_FEE, Learned(TARGET, 400_000, (3,), action="hold_or_trade", learner="ppo"), HALF),
+        (WITH_FEE, Learned(TARGET, 200_000, (3,), action="hold_or_trade", learner="ppo", ppo=FAST), HALF),
         (WITH_FEE, Learned(TARGET, 500_000, (2,), action="gate", learner="ppo"), HALF),
     ],
     ids=["gradient", "ppo", "ppo, fee", "gate, fee"],

@@ -120,7 +120,7 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     file = tmp_path / "own.yaml"
     (tmp_path / "peeking.py").write_text(MODULE)
     text = FILE.read_text().replace("policies:\n", "policies:\n  mine: {rule: peeking:Peeks}\n")
-    file.write_text(text.replace("2012-01-03", "2020-01-02"))
+    file.write_text(text.replace("2012-01-03", "2022-01-03"))
     done = rebalance("audit", file, "--policy", "mine", "--trust-code")
     assert (done.status, done.err.count("Traceback")) == (1, 0)
     assert "mine    failed" in done.out

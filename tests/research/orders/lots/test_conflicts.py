@@ -82,7 +82,7 @@ def kept(position: Position, floor: float) -> dict[str, np.ndarray]:
 
 def test_a_conflict_is_one_of_every_vector_of_lots_and_no_part_of_it_is() -> None:
     rng, conflicts, by_lots = np.random.default_rng(20), 0, 0
-    for number in range(400):
+    for number in range(240):
         position, floor = case(rng)
         of = kept(position, floor)
         found = conflict(position, floor)
@@ -97,13 +97,13 @@ def test_a_conflict_is_one_of_every_vector_of_lots_and_no_part_of_it_is() -> Non
             by_lots += 1
             for part in combinations(named, len(named) - 1):
                 assert not part or np.all([of[key] for key in part], axis=0).any(), (number, part)
-    assert conflicts > 100
-    assert by_lots > 20
+    assert conflicts > 60
+    assert by_lots > 12
 
 
 def test_a_limit_that_no_row_states_is_named_where_relaxing_it_suffices_and_by_the_least() -> None:
     rng, told, none = np.random.default_rng(21), 0, 0
-    for number in range(300):
+    for number in range(200):
         position, floor = case(rng)
         few = replace(position.limits, most=None, turnover=None, weights=position.limits.weights[:1])
         position = replace(position, limits=few) if number % 3 else position

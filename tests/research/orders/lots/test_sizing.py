@@ -306,7 +306,7 @@ class TestAnyDesk:
         assert got.sized.after.nav == pytest.approx(got.sized.position.nav - orders["cost"].sum(), abs=0.01 * 6)
 
     @given(st.data())
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=60, deadline=None)
     def test_orders_can_be_sent(self, data: st.DataObject) -> None:
         got = self.listed(data)
         orders, limits = got.orders, got.portfolio.limits
@@ -376,7 +376,7 @@ class TestAnyDesk:
         assert 0.0 <= left < 20.0
 
     @given(st.data(), st.sampled_from([1.0, 10.0, 100.0]), st.floats(0.0, 0.3))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_cash_that_is_left_does_not_pay_for_another_lot_of_a_line_that_was_cut_for_cash(
         self, data: st.DataObject, lots: float, deposit: float
     ) -> None:
@@ -404,7 +404,7 @@ class TestAnyDesk:
         assert trade_list(got.after(), policy).empty
 
     @given(st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_executed_and_asked_again_it_is_empty(self, data: st.DataObject) -> None:
         portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
         first = trade_list(portfolio, policy)
