@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from written import written
 
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import RebalancingPremium
@@ -42,6 +43,11 @@ def with_factors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def comparison(with_factors: Path) -> Comparison:
     return compare(load_portfolio(with_factors, {"materiality_bps": 0.5}), only=NAMES, draws=100)
+
+
+@pytest.fixture(scope="module")
+def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(comparison, tmp_path_factory.mktemp("sheet"))
 
 
 def section(folder: Path) -> str:
