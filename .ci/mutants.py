@@ -41,7 +41,7 @@ COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "maximum": "minimum", "minimum": "maximum"}
 SAME: dict[str, str] = {  # "file:line: change": why the code then does the same
-    "backtests/comparison/descriptions/stability.py:162: GtE becomes Gt": "0.99 of a year is no whole number",
+    "backtests/comparison/descriptions/stability.py:179: GtE becomes Gt": "0.99 of a year is no whole number",
     "backtests/inference/long_run.py:69: 0 becomes 0.1": "one window of thousands has another sum",
 }
 
