@@ -21,7 +21,7 @@ import numpy as np
 from backtests.comparison.simulated_tests import SMALLEST, SimulatedTests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
-from backtests.inference.slow_waves import MONTH, SPANS, WAVES, SlowMeans
+from backtests.inference.slow_waves import WAVES, SlowMeans
 from foundation.arrays import Array, Mask
 from research.risk.measures import BPS
 
@@ -103,15 +103,13 @@ def belief(
         known = [name for name in terms.names if name in tests.names]
         of, of_tests = ([names.index(name) for name in known] for names in (terms.names, tests.names))
         expected, skew, left = tests.expected(variance, tracking_penalty, costs)
-        usual = skew.mean()  # of all simulated policies, whichever are compared
-        expected, skew, left = (each[..., of_tests] for each in (expected, skew, left))
-        left = left * (SPREAD * math.sqrt(tests.years / YEARS))
-        mean[of], apart[:, of], spread[of] = expected, _normal(len(left)) @ left, np.sqrt((left**2).sum(axis=0))
-        lift = np.full(count, usual)  # of policies that no test was simulated of
-        lift[of] = skew
+        left = left[:, of_tests] * (SPREAD * math.sqrt(tests.years / YEARS))
+        apart[:, of], spread[of] = _normal(len(left)) @ left, np.sqrt((left**2).sum(axis=0))
+        lift = np.full(count, skew.mean())  # of a policy without a simulated test, that of all that have one
+        mean[of], lift[of] = expected[of_tests], skew[of_tests]
         measured += lift
     slow = SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity)
-    months = slow.sums(min(MONTH, max(len(losses) // SPANS, 1)))
+    months = slow.sums()
     scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, DRAWS)), STEEPEST)[:, None]
     # A draw from the prior moved toward the test by the gain that the test's errors leave it (Matheron's rule).
     drawn, errors = mean + apart, scales * slow.errors

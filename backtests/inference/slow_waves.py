@@ -85,17 +85,21 @@ class SlowMeans:
         found: Array = np.sqrt(np.mean(self.relative**2, axis=0))
         return found
 
-    def sums(self, days: int) -> Array:
-        """(P, K) sums of the influence over each `days` days: how the logarithms err together."""
+    def sums(self, series: int = 1) -> Array:
+        """(P, K) sums of the influence over each month: how the logarithms err together.
+
+        Where there are fewer than `SPANS` months for each of so many series, the sums are over fewer days.
+        """
         count, length = self.influence.shape
+        days = min(MONTH, max(length // (SPANS * series), 1))
         found: Array = self.influence[:, : length // days * days].reshape(count, -1, days).sum(axis=2)
         return found
 
     @cached_property
     def together(self) -> Array:
-        """(P, P) covariance of the sums of each month, or of fewer days where there are few months."""
-        count, length = self.influence.shape
-        found = self.sums(min(MONTH, max(length // (SPANS * count), 1)))
+        """(P, P) covariance of the `sums`."""
+        count = len(self.influence)
+        found = self.sums(count)
         return frozen(np.atleast_2d(np.cov(found)) if found.shape[1] > 1 else np.zeros((count, count)))
 
     @classmethod

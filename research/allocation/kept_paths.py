@@ -90,7 +90,8 @@ def settings_of(allocation: object) -> Any:
     if not is_dataclass(allocation) or not cls.__module__.startswith(("research.allocation.", "research.forecast.")):
         return None
     found = {f.name: _plain(getattr(allocation, f.name)) for f in fields(allocation)}
-    name = f"{cls.__module__}.{cls.__qualname__}".replace(".forecast.views.", ".forecast.")  # as in books
+    # Views moved a folder down; entries of forecast books keep the name that they were written under.
+    name = f"{cls.__module__}.{cls.__qualname__}".replace(".forecast.views.", ".forecast.")
     return None if None in found.values() else [name, found]
 
 
