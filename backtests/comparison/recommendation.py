@@ -114,6 +114,12 @@ class Recommendation:
         return min(self.candidates, key=lambda name: self.candidates[name].loss, default=None)
 
     @property
+    def best_change(self) -> str | None:
+        """The candidate of the least expected loss among those better than now with a probability of `SURE`."""
+        sure = (name for name, one in self.candidates.items() if one.better >= SURE)
+        return min(sure, key=lambda name: self.candidates[name].loss, default=None)
+
+    @property
     def as_good(self) -> tuple[str, ...]:
         """The other candidates whose expected loss is within the margin of the best one's."""
         best = min((one.loss for one in self.candidates.values()), default=0.0)

@@ -284,8 +284,7 @@ def _gain(told: Told, best: str) -> str:
         "days and orders": _work_priced(told, made.now) - _work_priced(told, made.policy),
     }
     parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
-    sure = min((n for n, one in made.candidates.items() if one.better >= SURE), key=lambda n: made.candidates[n].loss)
-    why = ""
+    sure, why = made.best_change, ""
     if best != sure:
         why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
     if sure != made.policy:

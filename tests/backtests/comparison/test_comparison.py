@@ -130,6 +130,27 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(
     assert f"It is above zero with a probability of {said}, and" in verdict_of(told).gain
 
 
+def test_a_best_policy_that_is_not_surely_better_is_not_given_for_the_reason(more: Comparison) -> None:
+    made = more.recommendation
+    best = made.best
+    unsure = replace(made, candidates={**made.candidates, best: replace(made.candidates[best], better=0.79)})
+    told = Told(more.portfolio, unsure, more.recommended, more.scores, more.backtests, more.evidence)
+    losses = {name: one.loss for name, one in made.candidates.items() if name != best and one.better >= 0.8}
+    next_best = min(losses, key=losses.__getitem__)
+    said = f"{best} is better with a probability below 0.8, and {next_best} is the best of those above it."
+    assert said in verdict_of(told).gain
+    assert f"within the margin of {best}" not in verdict_of(told).gain
+
+
+def test_policies_that_did_the_same_in_the_test_have_words(more: Comparison) -> None:
+    alike = {**more.scores, "threshold": more.scores["quarterly"]}
+    made = more.recommendation
+    idle = replace(made.candidates["threshold"], work=made.candidates["quarterly"].work)
+    same = replace(made, candidates={**made.candidates, "threshold": idle})
+    told = Told(more.portfolio, same, more.recommended, alike, more.backtests, more.evidence)
+    assert "This test showed no difference." in verdict_of(told).gain
+
+
 def test_the_price_of_tracking_is_said_as_what_a_file_may_give_in_its_place(more: Comparison) -> None:
     found = re.search(
         r"Your tracking penalty, 5, makes halving the ([\d.]+)\W% of quarterly worth ([\d.]+) bp", more.verdict.gain
