@@ -51,7 +51,8 @@ from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
 from desk.commands.made import Made, age_text, file_fact, run_for
 from desk.commands.trades import TRADES, TRADES_JSON
-from desk.tickets.formats import write_trades
+from desk.tickets import make_ticket
+from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole, writing
 from foundation.paper.formats import csv_text, plain_json
@@ -124,8 +125,9 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
     write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
-    write_trades(trades, folder / TRADES)
-    write_trades(trades, folder / TRADES_JSON)
+    ticket = make_ticket(trades)
+    write_ticket(ticket, folder / TRADES)
+    write_ticket(ticket, folder / TRADES_JSON)
     write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
     write_whole(folder / MARKET, returns(comparison.portfolio.market).to_parquet(index=False))
     marks = {

@@ -39,8 +39,9 @@ from desk.commands import report as reporting
 from desk.commands.batch import make as batch
 from desk.commands.batch.plan import Job as BatchJob
 from desk.commands.batch.run import Outcome, failed
+from desk.tickets import make_ticket
 from desk.tickets.accounts import Model
-from desk.tickets.formats import FORMATS, write_trades
+from desk.tickets.formats import FORMATS, write_ticket
 from foundation.errors import DataError
 from foundation.paper import files
 from research.accounting import Costs
@@ -316,8 +317,8 @@ def test_a_trade_list(portfolio: Any, tmp_path: Path) -> None:
     start.mkdir()
 
     def write(which: int, into: Path) -> None:
-        whole.add(write_trades(lists[which], into / "t.csv").read_bytes())
-        whole.add(write_trades(lists[which], into / "t.json").read_bytes())
+        whole.add(write_ticket(make_ticket(lists[which]), into / "t.csv").read_bytes())
+        whole.add(write_ticket(make_ticket(lists[which]), into / "t.json").read_bytes())
 
     def look(left: Path) -> None:
         assert {(left / name).read_bytes() for name in ("t.csv", "t.json")} <= whole

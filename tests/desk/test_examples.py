@@ -17,7 +17,8 @@ from backtests.comparison import Comparison, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.engine.result import Backtest
 from backtests.today.holdings_stress import holdings_stress
-from desk.tickets.formats import write_trades
+from desk.tickets import make_ticket
+from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError
 from research.accounting import Execution
 from research.accounting.execution import Use
@@ -339,7 +340,7 @@ def test_lots_by_tracking_error_track_no_worse_than_lots_by_distance() -> None:
 
 
 def test_a_ticket_has_the_symbols_venues_and_limit_prices_of_the_file(tmp_path: Path) -> None:
-    write_trades(listed("orders_as_tickets"), tmp_path / "ticket.ib.csv")
+    write_ticket(make_ticket(listed("orders_as_tickets")), tmp_path / "ticket.ib.csv")
     rows = pd.read_csv(tmp_path / "ticket.ib.csv").set_index("Symbol")
     assert rows["Exchange"].to_dict() == {"SPY.P": "SMART", "AGG": "SMART", "BTC": "PAXOS"}
     closes = dict(zip(("SPY.P", "AGG", "BTC"), example("orders_as_tickets").prices.per_unit.tolist(), strict=True))

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from desk.tickets.formats import alpaca, fix, ib_basket, oms, order_csv, order_parquet, printed, ticket_json, workbook
-from desk.tickets.ticket import Ticket, make_ticket
+from desk.tickets.ticket import Ticket
 from foundation.errors import ConfigError
 from foundation.files import write_whole
-from research.orders import TradeList
 
 
 class Format(NamedTuple):
@@ -51,9 +50,9 @@ def format_of(subject: str, path: str | Path) -> Format:
     return FORMATS[max(fitting, key=len)]
 
 
-def write_trades(trades: TradeList, path: str | Path) -> Path:
-    """Write the ticket of a trade list in the format of the path's ending, whole or not at all; gives the path.
+def write_ticket(ticket: Ticket, path: str | Path) -> Path:
+    """Write a ticket in the format of the path's ending, whole or not at all; gives the path.
 
     Raises : ConfigError for an ending of no format, and for an order that the format cannot carry.
     """
-    return write_whole(path, format_of("path", path).write(make_ticket(trades)))
+    return write_whole(path, format_of("path", path).write(ticket))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from desk.tickets import make_ticket
 from desk.tickets.destination import check_destination
-from desk.tickets.formats import FORMATS, alpaca, format_of, ib_basket, oms, order_csv, ticket_json, write_trades
+from desk.tickets.formats import FORMATS, alpaca, format_of, ib_basket, oms, order_csv, ticket_json, write_ticket
 from desk.tickets.ticket import Ticket
 from foundation.errors import ConfigError
 from research.orders import trade_list
@@ -76,7 +77,7 @@ def test_the_same_list_gives_the_same_bytes(two: Portfolio, tmp_path: Path, endi
     for run in ("a", "b"):
         got = trade_list(two, Threshold(two.strategic, 0.02))
         if ending != ".oms.csv":  # which needs an account
-            made.append(write_trades(got, tmp_path / f"{run}{ending}").read_bytes())
+            made.append(write_ticket(make_ticket(got), tmp_path / f"{run}{ending}").read_bytes())
     assert len(set(made)) <= 1
 
 
@@ -91,6 +92,6 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(Path, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
-        write_trades(trade_list(two, Never(two.strategic)), path)
+        write_ticket(make_ticket(trade_list(two, Never(two.strategic))), path)
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["trades.csv"]
