@@ -21,31 +21,30 @@ or, in place of the axes, `configurations:`, a list by name, each a policy as in
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from backtests.batch.streaming_metrics import CVAR
-from backtests.sweeps.axes import LARGEST, Axes, Choices, Range, sample, threshold
+from backtests.sweeps.axes import LARGEST, Axes, Choices, Kind, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
-from foundation.arguments import did_you_mean, is_whole
+from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import check_history
-from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.settings import adapters, nested, validated
+from research.portfolio.file.kinds import Day, Name, Number, Text, record, told
+from research.portfolio.file.settings import adapters, names_of, nested, read, validated
 from research.portfolio.file.strict_yaml import KeyPath, dotted
 from research.portfolio.keys.policies import RULES as ALL_RULES
 from research.portfolio.keys.policies import read_policy
 from research.rules import Threshold
 
-KEYS = ("portfolio", "portfolios", "rules", "allocations", "cost_multiples", "lags", "starts", "sample",
-        "configurations", "keep", "cvar95")  # fmt: skip
 AXES = ("rules", "allocations", "cost_multiples", "lags", "starts", "sample")
 RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares the settings, and what makes the rule
     **{name: (cls, cls) for name, cls in ALL_RULES.items() if name not in ("tuned", "learned")},
@@ -57,8 +56,88 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic" and not OF & set(nested(cls))},
 }
 AIMS = {"target": 0.0, "edge": 1.0}
-CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
-STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
+TEXT, DAY, NUMBER_OR_NAME = TypeAdapter[Any](Text), TypeAdapter[Any](Day), TypeAdapter[Any](int | Text)
+
+
+@record
+class RangeKeys:
+    """A range of values, of which a sample draws."""
+
+    low: Annotated[Number, Field(alias="from")]
+    high: Annotated[Number, Field(alias="to")]
+
+
+@record
+class SampleKeys:
+    """A sample of the axes in place of their grid."""
+
+    size: Annotated[int, Field(ge=1, le=LARGEST, description="Configurations.")]
+    seed: Annotated[int, Field(ge=0)] = 0
+    kind: Kind = "sobol"
+
+
+@record
+class StartKeys:
+    """First days of tests, one every so often from the first to the last."""
+
+    first: Day
+    last: Day
+    every: Literal["day", "week", "month", "quarter", "year"]
+
+    def __post_init__(self) -> None:
+        """Refuse a last day before the first."""
+        if self.first > self.last:
+            raise told("before the first", "Give a later day.", "last")
+
+    def days(self) -> tuple[pd.Timestamp, ...]:
+        """The days."""
+        step: Mapping[str, Any] = {"months": 3} if self.every == "quarter" else {f"{self.every}s": 1}
+        days = (self.first + pd.DateOffset(**{unit: k * n for unit, n in step.items()}) for k in count())
+        return tuple(takewhile(lambda day: day <= self.last, days))
+
+
+@record
+class KeepKeys:
+    """The configurations whose full paths are stored, as `Keep` has them."""
+
+    best: Annotated[int, Field(ge=0)] = 0
+    by: Text = "loss"
+    configurations: Any = None
+
+
+@record
+class ConditionKeys:
+    """What a listed configuration states beside its policy."""
+
+    portfolio: Text | None = None
+    cost_multiple: Annotated[float, Field(ge=0.0)] = 1.0
+    lag: Annotated[int, Field(ge=0, description="Sessions.")] | None = None
+    start: Day | None = None
+
+
+@record
+class SweepKeys:
+    """The keys of a sweep's file; an axis is read by the rule, the allocation or the plan whose values it has."""
+
+    portfolio: Any = None
+    portfolios: Any = None
+    rules: Annotated[Mapping[str, Any], Field(min_length=1)] | None = None
+    allocations: Annotated[Mapping[str, Any], Field(min_length=1)] | None = None
+    cost_multiples: Any = None
+    lags: Any = None
+    starts: Any = None
+    sample: SampleKeys | None = None
+    configurations: Annotated[Mapping[Name, Mapping[str, Any]], Field(min_length=1)] | None = None
+    keep: KeepKeys | None = None
+    cvar95: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse no portfolio, a portfolio beside portfolios, and axes beside a list of configurations."""
+        if (self.portfolio is None) == (self.portfolios is None):
+            raise told("one of portfolio and portfolios is needed", "Write one of the two.")
+        for key in AXES if self.configurations is not None else ():
+            if getattr(self, key) is not None:
+                raise told("cannot be combined with a list of configurations", "Keep one of the two.", key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +153,20 @@ class SweepFile:
 
 def read_sweep(path: str | Path) -> SweepFile:
     """The sweep that a YAML file describes, checked. Raises ConfigError for whatever the file gets wrong."""
-    document = read_document(path, known=KEYS, bare=("rules", "allocations"))
-    portfolios = _portfolios(document)
+    document = read_document(path, known=names_of(SweepKeys), bare=("rules", "allocations"))
+    keys, portfolios = read(document, (), SweepKeys), _portfolios(document)
     setups = {setup.name: setup for setup in map(Setup.of, portfolios)}
-    plan = _listed(document, setups) if document.has("configurations") else _of_axes(document, setups)
-    keep, cvar95 = _keep(document, plan), document.flag("cvar95", default=False)
-    if keep.best and keep.by == CVAR and not cvar95:
+    plan = _of_axes(document, keys, setups) if keys.configurations is None else _listed(document, keys, setups)
+    keep = _keep(document, keys.keep or KeepKeys(), plan)
+    if keep.best and keep.by == CVAR and not keys.cvar95:
         document.refuse(("keep", "by"), "not a metric of this sweep", keep.by, "Add `cvar95: true`.")
-    return SweepFile(portfolios, plan, keep, cvar95, document.tree)
+    return SweepFile(portfolios, plan, keep, keys.cvar95, document.tree)
 
 
 def _portfolios(document: Document) -> tuple[Portfolio, ...]:
     """The portfolios, whose paths are relative to the sweep's own file."""
-    if document.has("portfolio") == document.has("portfolios"):
-        document.refuse((), "one of portfolio and portfolios is needed", list(document.tree), "Write one of the two.")
     key = "portfolio" if document.has("portfolio") else "portfolios"
-    files = _items(document, (key,), _text)
+    files = _items(document, (key,), TEXT)
     folder, many = Path(document.file).parent, [Path(file).stem for file in files]
     if len(set(many)) < len(many):
         document.refuse((key,), "two portfolios have the same name", files, "Rename one of the files.")
@@ -109,7 +186,7 @@ def _is_file(path: Path) -> bool:
 # -- axes ------------------------------------------------------------------------------------------------------------
 
 
-def _of_axes(document: Document, setups: Mapping[str, Setup]) -> Plan:
+def _of_axes(document: Document, keys: SweepKeys, setups: Mapping[str, Setup]) -> Plan:
     """A grid or sample of the axes that the file gives."""
     axes = Axes(
         rules=_choices(document, "rules", RULES),
@@ -122,17 +199,10 @@ def _of_axes(document: Document, setups: Mapping[str, Setup]) -> Plan:
     for setup in setups.values():
         _check_conditions(document, setup, axes)
     _each_alone(document, axes)
-    if not document.has("sample"):
+    if keys.sample is None:
         return _placed(document, (), axes.grid)
-    document.check_keys(("sample",), ("size", "seed", "kind"))
-    size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
-    if size > LARGEST:
-        document.refuse(("sample", "size"), "too large a sample", size, f"Give at most {LARGEST:,} configurations.")
-    seed, kind = (
-        document.whole("sample", "seed", at_least=0, default=0),
-        document.text("sample", "kind", default="sobol"),
-    )
-    return _placed(document, ("sample",), sample, axes, size, seed, kind)
+    of = keys.sample
+    return _placed(document, ("sample",), sample, axes, of.size, of.seed, of.kind)
 
 
 def _choices(document: Document, key: str, known: dict[str, tuple[type, Callable[..., Any]]]) -> tuple[Choices, ...]:
@@ -165,8 +235,8 @@ def _values(document: Document, path: KeyPath, kind: Any, default: Any = ..., ra
     if given is None:
         return default
     if isinstance(given, dict) and ranges and (not given or {"from", "to"} & given.keys()):
-        document.check_keys(path, ("from", "to"))
-        ends = document.number(*path, "from"), document.number(*path, "to")
+        of = read(document, path, RangeKeys)
+        ends = of.low, of.high
         for end in ends if not isinstance(kind, TypeAdapter) else ():
             kind(document, path, end)
         made: Range = _placed(document, path, Range, *ends)
@@ -198,23 +268,6 @@ def _of_plan(axis: str) -> Callable[[Document, KeyPath, Any], Any]:
     return lambda document, path, value: _placed(document, path, CHECKS[axis], value)
 
 
-def _day(document: Document, path: KeyPath, value: Any) -> pd.Timestamp:
-    """A date written YYYY-MM-DD."""
-    return replace(document, tree={path[0]: value}).day(*path)
-
-
-def _text(document: Document, path: KeyPath, value: Any) -> str:
-    """A word, such as the path of a file."""
-    return replace(document, tree={path[0]: value}).text(*path)
-
-
-def _number_or_name(document: Document, path: KeyPath, value: Any) -> int | str:
-    """The number or name of a configuration."""
-    if not (isinstance(value, str) or is_whole(value)):
-        document.refuse(path, "not a configuration", value, "Give its number, or its name.")
-    return value  # type: ignore[no-any-return]
-
-
 def _aim(document: Document, path: KeyPath, value: Any) -> float:
     """A destination as a fraction of the band."""
     if isinstance(value, str) and value in AIMS:
@@ -230,21 +283,9 @@ def _starts(document: Document) -> tuple[Any, ...]:
     given = document.value("starts", default=None)
     if given is None:
         return (None,)
-    if not isinstance(given, dict):
-        return tuple(_items(document, ("starts",), _day))
-    document.check_keys(("starts",), ("first", "last", "every"))
-    first, last = document.day("starts", "first"), document.day("starts", "last")
-    every = document.text("starts", "every")
-    if every not in EVERY:
-        document.refuse(("starts", "every"), "not a period", every, did_you_mean(every, EVERY))
-    if first > last:
-        document.refuse(("starts", "last"), "before the first", f"{last:%Y-%m-%d}", "Give a later day.")
-    found, k = [], 0
-    step = (lambda k: {"months": 3 * k}) if every == "quarter" else (lambda k: {STEPS[every]: k})
-    while (day := first + pd.DateOffset(**step(k))) <= last:
-        found.append(day)
-        k += 1
-    return tuple(found)
+    if isinstance(given, dict):
+        return read(document, ("starts",), StartKeys).days()
+    return tuple(_items(document, ("starts",), DAY))
 
 
 def _check_conditions(document: Document, setup: Setup, axes: Axes) -> None:
@@ -279,15 +320,10 @@ def _each(document: Document, path: KeyPath, choice: Choices, *held: Any) -> lis
 # -- a list ----------------------------------------------------------------------------------------------------------
 
 
-def _listed(document: Document, setups: Mapping[str, Setup]) -> Plan:
+def _listed(document: Document, keys: SweepKeys, setups: Mapping[str, Setup]) -> Plan:
     """The configurations that the file lists by name."""
-    for key in AXES:
-        if document.has(key):
-            document.refuse(
-                (key,), "cannot be combined with a list of configurations", document.value(key), "Keep one of the two."
-            )
     named: dict[Configuration, str] = {}
-    for name in document.names("configurations"):
+    for name in keys.configurations or ():
         given, found = document.value("configurations", name), _configuration(document, name, setups)
         if found in named:
             what = f"the same configuration as {named[found]!r}"
@@ -303,37 +339,32 @@ def _configuration(document: Document, name: str, setups: Mapping[str, Setup]) -
         document.refuse(
             (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES)
         )
-    portfolio = document.text(*path, "portfolio", default=portfolios[0] if len(portfolios) == 1 else None)
+    conditions = names_of(ConditionKeys)
+    tree = {"configurations": {name: {key: given[key] for key in given if key in conditions}}}
+    keys = read(replace(document, tree=tree), path, ConditionKeys)
+    portfolio = keys.portfolio or (portfolios[0] if len(portfolios) == 1 else document.value(*path, "portfolio"))
     if portfolio not in portfolios:
         document.refuse((*path, "portfolio"), "unknown portfolio", portfolio, did_you_mean(portfolio, portfolios))
-    without = [*CONDITIONS, *(["allocation"] if given.get("allocation") == {"kind": "strategic"} else [])]
-    tree = {"configurations": {name: {key: value for key, value in given.items() if key not in without}}}
+    without = {*conditions, *(("allocation",) if given.get("allocation") == {"kind": "strategic"} else ())}
+    tree = {"configurations": {name: {key: given[key] for key in given if key not in without}}}
     policy = read_policy(replace(document, tree=tree), path, Strategic())  # type: ignore[arg-type]  # it only holds it
-    lag = document.whole(*path, "lag", at_least=0, default=0) if document.has(*path, "lag") else None
-    multiple = document.number(*path, "cost_multiple", at_least=0.0, default=1.0)
-    start = document.day(*path, "start") if document.has(*path, "start") else None
     setup = setups[portfolio]
-    _placed(document, (*path, "cost_multiple"), setup.times, multiple)
-    first = _placed(document, (*path, "start"), setup.first, start)
-    if lag is not None:
-        _placed(document, (*path, "lag"), setup.lagged, lag, first)
+    _placed(document, (*path, "cost_multiple"), setup.times, keys.cost_multiple)
+    first = _placed(document, (*path, "start"), setup.first, keys.start)
+    if keys.lag is not None:
+        _placed(document, (*path, "lag"), setup.lagged, keys.lag, first)
     held = setup.held(policy)
     _placed(document, (*path, "allocation", "window"), check_history, held, setup.market, first)
-    return Configuration(policy, portfolio, multiple, lag, start)
+    return Configuration(policy, portfolio, keys.cost_multiple, keys.lag, keys.start)
 
 
-def _keep(document: Document, plan: Plan) -> Keep:
+def _keep(document: Document, keys: KeepKeys, plan: Plan) -> Keep:
     """The selection of configurations whose full paths are stored."""
-    if not document.has("keep"):
-        return Keep()
-    document.check_keys(("keep",), ("best", "by", "configurations"))
-    which: list[int | str] = []
-    if document.has("keep", "configurations"):
-        which = _items(document, ("keep", "configurations"), _number_or_name)
-    best, by = document.whole("keep", "best", at_least=0, default=0), document.text("keep", "by", default="loss")
+    path = ("keep", "configurations")
+    which = [] if keys.configurations is None else _items(document, path, NUMBER_OR_NAME)
     for one in which:
-        _placed(document, ("keep", "configurations"), plan.number, one)
-    made: Keep = _placed(document, ("keep",), Keep, best, by, which)
+        _placed(document, path, plan.number, one)
+    made: Keep = _placed(document, ("keep",), Keep, keys.best, keys.by, which)
     return made
 
 

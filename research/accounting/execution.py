@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ class Execution:
     flow's trade, which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade`
     keeps its trade open to the end.
     """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     at: Literal["close", "open"] = "close"
     days: int = 1

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import MOST_PENALTY
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, read_all
 from research.portfolio.file.policy_keys import (
+    MAY_CHANGE,
     check_payers,
     policy_in_force,
     policy_names,
-    target_may_change,
     usual_reference,
 )
 from research.portfolio.file.portfolio_settings import settings_of
+from research.portfolio.file.settings import names_of, read
 from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_line, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
@@ -39,22 +39,14 @@ from research.portfolio.keys.limits import read_limits
 from research.portfolio.keys.market import read_assets, read_market
 from research.portfolio.keys.orders import read_order_limits
 from research.portfolio.keys.policies import fields_of_regimes, read_policy
+from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
-from research.portfolio.portfolio import MATERIALITY, Portfolio
-from research.risk.measures import BPS, TRACKING_PENALTY
+from research.portfolio.portfolio import Portfolio
 
 ROOT = Path(__file__).parents[2]  # the workbench's folder
 
-HALVING = "halving_tracking_error_is_worth"
-KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", HALVING, "materiality_bps",
-        "day_cost", "order_cost", "test_start", "policies", "policy", "reference", "benchmark", "target",
-        "periods_per_year", "lag", "factors", "stress", "forecasts", "positions", "prices", "prices_ok", "fx",
-        "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
-MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LOOKBACK, YEARS = 252, 5  # rows that a covariance is estimated from, at most, and years where rows are rare
-MOST_WORK = 1e9  # currency, of a day or an order
 LEAST_NAV = 1e-6  # currency
 
 
@@ -73,8 +65,8 @@ def load_portfolio(
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
     """
-    document = read_document(_found(path), overrides, KEYS, trust_code=trust_code)
-    portfolio, lines = _read(document)
+    document = read_document(_found(path), overrides, names_of(PortfolioKeys), trust_code=trust_code)
+    portfolio, lines = _read(document, read(document, (), PortfolioKeys))
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
     check_restrictions(document, lines, portfolio.cash)
@@ -96,15 +88,13 @@ def _policies(
     return found
 
 
-def _read(document: Document) -> tuple[Portfolio, list[Line]]:
+def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line]]:
     """The portfolio without its settings, and its lines, before they are held against each other."""
-    name, names, basis = document.name("name"), policy_names(document), document.text("basis")
-    document.names("lines")  # refuses a name that is none, before anything is read
-    market = read_market(document)
+    names, market = policy_names(document), read_market(document)
     assets = read_assets(document, market)
     files = read_all(
         {
-            "held": lambda: read_held(document, market, assets, basis),
+            "held": lambda: read_held(document, market, assets, keys.basis),
             "nav_history": lambda: read_nav_history(document, market),
         }
     )
@@ -116,17 +106,16 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     lower, upper = np.array([line.range for line in lines]).T
     whole, market = market, with_line_facts(document, desk_market(market, lines))
     execution = read_execution(document)
-    tracking_penalty = read_tracking_penalty(document)
-    a_year = _periods_per_year(document, market)
+    a_year = _periods_per_year(document, keys.periods_per_year, market)
     estimated = {"returns": min(LOOKBACK, YEARS * a_year)}  # of covariances: a year of days, or years of rarer rows
-    shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year), **estimated}
+    shared = {"tracking_penalty": keys.penalty, "periods_per_year": float(a_year), **estimated}
     policies = _policies(document, names, market, strategic, shared)
-    test_start = _test_start(document, market)
+    test_start = _test_start(document, keys.test_start, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])
     parts = read_all(
         {
-            "last_trade": lambda: _last_trade(document, market),
+            "last_trade": lambda: _last_trade(document, keys.last_trade, market),
             "costs": lambda: read_costs(document, market, of_lines),
             "limits": lambda: read_limits(document, lines),
             "dividends": lambda: read_dividends(document, market),
@@ -141,29 +130,29 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         }
     )
     found = Portfolio(
-        name=name,
+        name=keys.name,
         file=document.file,
         market=market,
-        basis=basis,
+        basis=keys.basis,
         holdings=np.array([line.holdings for line in lines]),
         shares=shares,
         cash=held.cash,
         strategic=strategic,
         lower=lower,
         upper=upper,
-        tracking_penalty=tracking_penalty,
-        materiality=document.number("materiality_bps", at_least=0.0, at_most=MOST_MATERIALITY, default=MATERIALITY),
-        day_cost=document.number("day_cost", at_least=0.0, at_most=MOST_WORK, default=0.0),
-        order_cost=document.number("order_cost", at_least=0.0, at_most=MOST_WORK, default=0.0),
+        tracking_penalty=keys.penalty,
+        materiality=keys.materiality_bps,
+        day_cost=keys.day_cost,
+        order_cost=keys.order_cost,
         periods_per_year=a_year,
-        lag=document.whole("lag", at_least=0, default=1),
+        lag=keys.lag,
         test_start=test_start,
         policies=policies,
         policy=policy_in_force(document, "policy"),
         reference=policy_in_force(document, "reference") or usual_reference(policies),
         settings={},
         execution=execution,
-        target_may_change=target_may_change(document),
+        target_may_change=keys.target == MAY_CHANGE,
         splits=splits,
         given_prices=held.prices,
         notes=held.notes(document, market.lots),
@@ -177,55 +166,34 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     return found, lines
 
 
-def read_tracking_penalty(document: Document) -> float:
-    """The price g of squared tracking error: as given, or from the worth of halving a tracking error.
-
-    The penalty is g/2 × squared tracking error, of which halving saves three quarters: g = 8 · bps / (3 · error²).
-    """
-    if not document.has(HALVING):
-        return document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
-    document.check_keys((HALVING,), ("bps", "of"))
-    if document.has("tracking_penalty"):
-        document.refuse(
-            (HALVING,), "a second price of tracking error", document.value(HALVING), "Leave it or tracking_penalty out."
-        )
-    worth = document.number(HALVING, "bps", at_least=0.0, at_most=MOST_MATERIALITY)
-    error = document.number(HALVING, "of", at_least=1e-4, at_most=1.0)
-    found = 8.0 * worth / BPS / (3.0 * error**2)
-    if found > MOST_PENALTY:
-        fix = f"Its price g would be {found:.3g}, and {MOST_PENALTY:g} is the most: give a larger `of` or less `bps`."
-        document.refuse((HALVING,), "too high a price of tracking error", document.value(HALVING), fix)
-    return found
-
-
 def _found(path: str | Path) -> str:
     """The path of a portfolio file: as given, or in the workbench's folder, where only that one is there."""
     own = str(ROOT / path)
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
-def _last_trade(document: Document, market: Market) -> pd.Timestamp:
+def _last_trade(document: Document, day: pd.Timestamp, market: Market) -> pd.Timestamp:
     """The day of the last trade, not after the last close."""
-    day, last = document.day("last_trade"), market.dates[-1]
+    last = market.dates[-1]
     if day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
     return day
 
 
-def _test_start(document: Document, market: Market) -> pd.Timestamp:
+def _test_start(document: Document, day: pd.Timestamp, market: Market) -> pd.Timestamp:
     """The first day of the test, within the data."""
-    day, first, last = document.day("test_start"), market.dates[0], market.dates[-1]
+    first, last = market.dates[0], market.dates[-1]
     if not first < day <= last:
         fix = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
         document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", fix)
     return day
 
 
-def _periods_per_year(document: Document, market: Market) -> int:
+def _periods_per_year(document: Document, given: int | None, market: Market) -> int:
     """Periods a year, by default those of the market. Raises ConfigError where it has another number of rows a year."""
     found = int(rows_a_year(market.days))
-    stated = document.whole("periods_per_year", at_least=1, default=found)
+    stated = found if given is None else given
     if not has_rows_a_year(market.days, stated):
         what = (
             f"not the frequency of market {market.name!r}, which has {found} rows a year from "

@@ -40,6 +40,6 @@ def test_a_schema_refers_to_nothing_outside_its_file(path: Path) -> None:
     assert set(references(schema)) == own
 
 
-def test_shared_definitions_are_those_of_the_comparison(tool: ModuleType) -> None:
+def test_published_schemas_are_up_to_date(tool: ModuleType) -> None:
     for path in tool.copies():
         assert path.read_text(encoding="utf-8") == tool.text(path), "run `python .ci/schemas.py`"

@@ -8,15 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-import pandas as pd
-
-from foundation.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, did_you_mean, shown
+from foundation.arguments import LARGEST, SMALLEST, did_you_mean, shown
 from foundation.errors import ConfigError
 from foundation.names import FIX as NAME_FIX
 from foundation.names import name_fault
 from foundation.printable import has_unseen
-from foundation.table_files import iso_day
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
 
@@ -114,24 +110,11 @@ class Document:
             self.refuse(path, "not a mapping", found, "Write one key a line below it.")
         return found
 
-    def items(self, *path: str) -> list[Any]:
-        """A list with at least one item. Raises ConfigError for anything else."""
-        found = self.value(*path)
-        if not isinstance(found, list) or not found:
-            self.refuse(path, "not a list", found, "Write its items one a line, each after a dash.")
-        return found
-
     def text(self, *path: str, default: str | None = None) -> str:
         """Text that is not empty. Raises ConfigError for anything else."""
         found = self.value(*path, default=default or ...)
         if not isinstance(found, str) or not found.strip():
             self.refuse(path, "not text", found, "Write a word, in quotes where it looks like a number.")
-        return found
-
-    def name(self, *path: str, default: str | None = None) -> str:
-        """Text that can be a name. Raises ConfigError for anything else."""
-        found = self.text(*path, default=default)
-        self.check_name(path, found)
         return found
 
     def names(self, *path: str) -> tuple[str, ...]:
@@ -140,48 +123,6 @@ class Document:
         for name in found:
             self.check_name((*path, name), name)
         return found
-
-    def number(
-        self, *path: str, at_least: float = -np.inf, at_most: float = np.inf, default: float | None = None
-    ) -> float:
-        """A number within its bounds. Raises ConfigError for anything else."""
-        found = self.value(*path, default=... if default is None else default)
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            self.refuse(path, "not a number", found, "Write a plain number, such as 0.25 or 1_000.")
-        if not at_least <= found <= at_most:
-            bounds = f"at least {at_least:g}" + (f" and at most {at_most:g}" if np.isfinite(at_most) else "")
-            self.refuse(path, "out of bounds", found, f"Give a number that is {bounds}.")
-        return float(found)
-
-    def whole(self, *path: str, at_least: int, default: int) -> int:
-        """A whole number. Raises ConfigError for anything else, and for one below `at_least`."""
-        found = self.value(*path, default=default)
-        if isinstance(found, bool) or not isinstance(found, int) or found < at_least:
-            self.refuse(path, "not a whole number in bounds", found, f"Give one that is at least {at_least}.")
-        return found
-
-    def flag(self, *path: str, default: bool) -> bool:
-        """True or false. Raises ConfigError for anything else."""
-        found = self.value(*path, default=default)
-        if not isinstance(found, bool):
-            self.refuse(path, "not true or false", found, "Write true or false.")
-        return found
-
-    def day(self, *path: str) -> pd.Timestamp:
-        """A date written YYYY-MM-DD."""
-        return self.as_day(path, self.value(*path))
-
-    def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
-        """A value or a key at a path as a date. Raises ConfigError for an invalid date."""
-        text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
-        stated = iso_day(text) if isinstance(text, str) else None
-        if stated is None:
-            self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
-        day = pd.Timestamp(stated)
-        if not FIRST_DAY <= day <= LAST_DAY:
-            years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
-            self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
-        return day
 
 
 def read_document(
@@ -210,9 +151,12 @@ def read_document(
     document = Document(file, *read_yaml(file), trusts_code(trust_code))
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
+    faults = Faults()
     if known:
-        document.check_keys((), known)
-    _check(document, (), document.tree, bare)
+        with faults:
+            document.check_keys((), known)
+    _check(document, (), document.tree, bare, faults)
+    faults.end()
     return document
 
 
@@ -221,24 +165,27 @@ def trusts_code(asked: bool | None) -> bool:
     return os.environ.get(TRUST) == "1" if asked is None else asked
 
 
-def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...]) -> None:
-    """Raise ConfigError for a value that no key takes; a mapping and a list are checked with all that they hold."""
+def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...], faults: Faults) -> None:
+    """Find the values that no key takes; a mapping and a list are checked with all that they hold."""
     if isinstance(found, dict):
         for key, value in found.items():
-            if not isinstance(key, str) or has_unseen(key):
-                document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
-            if value is None and not (len(path) == 1 and path[0] in bare):
-                comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
-                fix = comma if key.isdigit() else "Write a value, or leave the key out."
-                document.refuse((*path, key), "says nothing", None, fix)
-            _check(document, (*path, key), value, bare)
+            with faults:
+                if not isinstance(key, str) or has_unseen(key):
+                    document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
+                if value is None and not (len(path) == 1 and path[0] in bare):
+                    comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
+                    fix = comma if key.isdigit() else "Write a value, or leave the key out."
+                    document.refuse((*path, key), "says nothing", None, fix)
+                _check(document, (*path, key), value, bare, faults)
     elif isinstance(found, list | tuple):
         for item in found:
-            if item is None:
-                document.refuse(path, "a value is empty", found, "Write a value, or leave it out.")
-            _check(document, path, item, bare)
+            with faults:
+                if item is None:
+                    document.refuse(path, "a value is empty", found, "Write a value, or leave it out.")
+                _check(document, path, item, bare, faults)
     else:
-        _check_plain(document, path, found)
+        with faults:
+            _check_plain(document, path, found)
 
 
 def _check_plain(document: Document, path: KeyPath, found: Any) -> None:

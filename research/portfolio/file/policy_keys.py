@@ -9,7 +9,7 @@ from research.portfolio.file.document import Document
 from research.portfolio.portfolio import Portfolio
 from research.rules import Calendar, Threshold
 
-TARGETS = ("strategic", "may_change")  # what a recommendation may hold
+MAY_CHANGE = "may_change"  # word of `target`: a recommendation may hold another one than the strategic
 
 
 def policy_names(document: Document) -> tuple[str, ...]:
@@ -25,7 +25,8 @@ def policy_in_force(document: Document, key: str) -> str | None:
     """The policy that a key names, or None without the key."""
     if not document.has(key):
         return None
-    policy, known = document.text(key), document.mapping("policies")
+    policy: str
+    policy, known = document.value(key), document.mapping("policies")
     if policy not in known:
         document.refuse((key,), "not among the policies", policy, did_you_mean(policy, known))
     return policy
@@ -34,15 +35,6 @@ def policy_in_force(document: Document, key: str) -> str | None:
 def usual_reference(policies: Mapping[str, Any]) -> str:
     """The first calendar, else the first policy."""
     return next((name for name, policy in policies.items() if isinstance(policy, Calendar)), next(iter(policies)))
-
-
-def target_may_change(document: Document) -> bool:
-    """True if the recommendation may hold another target than the strategic one: only if the file says so."""
-    found = document.text("target", default=TARGETS[0])
-    if found not in TARGETS:
-        fix = f"Use {' or '.join(TARGETS)}; the weights stand below `lines`, and that of cash is `target_cash`."
-        document.refuse(("target",), "says neither that the target stays nor that it may change", found, fix)
-    return found == TARGETS[1]
 
 
 def check_payers(document: Document, portfolio: Portfolio) -> None:

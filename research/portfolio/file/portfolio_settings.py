@@ -1,15 +1,14 @@
 """A portfolio as settings in plain JSON types: written as YAML, they give the same portfolio."""
 
-from dataclasses import asdict
 from typing import Any
 
-from research.accounting import Execution
 from research.portfolio.file.document import Document
-from research.portfolio.file.policy_keys import TARGETS
+from research.portfolio.file.policy_keys import MAY_CHANGE
+from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.household import account_settings
 from research.portfolio.holdings.lines import Line, line_settings
 from research.portfolio.holdings.tax_file import lot_settings, tax_settings
-from research.portfolio.keys.costs import costs_at, impact_settings
+from research.portfolio.keys.costs import CostKeys, impact_settings
 from research.portfolio.keys.factors import factor_settings
 from research.portfolio.keys.facts import line_facts
 from research.portfolio.keys.forecasts import forecasts_settings
@@ -32,7 +31,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
             for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")
             if document.has(key)
         },
-        "target_cash": document.number("target_cash", default=0.0),
+        "target_cash": float(document.value("target_cash", default=0.0)),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {
             line.asset: line_settings(line, bool(portfolio.accounts))
@@ -40,9 +39,11 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
             | lot_settings(document, line.asset)
             for line in lines
         },
-        "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
+        "costs": {name: plain(read(document, ("costs", name), CostKeys)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
-        **({"execution": _execution_settings(portfolio.execution)} if document.has("execution") else {}),
+        **(
+            {"execution": plain(portfolio.execution) | document.value("execution")} if document.has("execution") else {}
+        ),
         **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
         **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
         **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
@@ -62,7 +63,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),
         **({"reference": portfolio.reference} if document.has("reference") else {}),
         **({"benchmark": portfolio.benchmark.settings} if document.has("benchmark") else {}),
-        **({"target": TARGETS[1]} if portfolio.target_may_change else {}),
+        **({"target": MAY_CHANGE} if portfolio.target_may_change else {}),
         **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
         **({"forecasts": forecasts_settings(portfolio.forecasts)} if portfolio.forecasts.models else {}),
         "periods_per_year": portfolio.periods_per_year,
@@ -71,10 +72,6 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         **({"orders": order_settings(document, portfolio.orders)} if document.has("orders") else {}),
         **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
-
-
-def _execution_settings(execution: Execution) -> dict[str, Any]:
-    return {name: value for name, value in asdict(execution).items() if value is not None}
 
 
 def _held_settings(portfolio: Portfolio) -> dict[str, Any]:

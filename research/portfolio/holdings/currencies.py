@@ -5,21 +5,23 @@ All sizes of orders are found in the basis. What is quoted and held in a currenc
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from foundation.arguments import LARGEST
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market
 from research.market.currency import FX, in_currency
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Amount, Currency, Number
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.rates import CODE, Rates, smallest
+from research.portfolio.holdings.rates import Rates, smallest
 
 Balances = Mapping[str, float]  # cash by currency
+Cash = Amount | Annotated[Mapping[Currency, Number], Field(min_length=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +90,9 @@ class Need(NamedTuple):
 
 
 def read_balances(document: Document, path: KeyPath, basis: str) -> dict[str, float]:
-    """Cash by currency: a number is of the basis, and a mapping names currencies, one of which may be below zero.
-
-    Raises : ConfigError for a number below zero, and for what is no currency or no amount.
-    """
-    if not isinstance(document.value(*path), dict):
-        return {basis: document.number(*path, at_least=0.0, at_most=LARGEST)}
-    found = {}
-    for name in document.mapping(*path):
-        if not CODE.fullmatch(name):
-            document.refuse((*path, name), "no currency", name, "Write its code of three capital letters, such as EUR.")
-        found[name] = document.number(*path, name, at_least=-LARGEST, at_most=LARGEST)
+    """Cash by currency: a number is of the basis, and a mapping names currencies, one of which may be below zero."""
+    stated = document.value(*path)
+    found = {c: float(cash) for c, cash in stated.items()} if isinstance(stated, dict) else {basis: float(stated)}
     return {basis: found.pop(basis, 0.0)} | found
 
 
@@ -107,13 +101,10 @@ def in_line_currencies(document: Document, market: Market, basis: str) -> Market
 
     Raises : ConfigError for what is no currency, and for one that differs from that of an embedded market.
     """
-    own = {asset: document.text("lines", asset, "currency") for asset, line in document.mapping("lines").items()
-           if isinstance(line, dict) and "currency" in line}  # fmt: skip
+    own = {asset: line["currency"] for asset, line in document.mapping("lines").items() if "currency" in line}
     for asset, currency in own.items():
         path, known = ("lines", asset, "currency"), market.currency[market.assets.index(asset)]
-        if not CODE.fullmatch(currency):
-            document.refuse(path, "no currency", currency, "Write its code of three capital letters, such as EUR.")
-        source = document.text("market", *(("file",) if isinstance(document.value("market"), dict) else ()))
+        source = document.value("market", *(("file",) if isinstance(document.value("market"), dict) else ()))
         if currency != known and source in EMBEDDED:
             what = f"{asset} of market {market.name!r} is quoted in {known}"
             document.refuse(path, what, currency, "Leave `currency` out; lines of a market from a file may have one.")

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from math import fsum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Discriminator, Field, Tag
 
 from foundation.arrays import Array
 from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Name, record
 from research.portfolio.file.strict_yaml import KeyPath
 
 BY = ("asset_class", "sector")
@@ -15,7 +17,23 @@ TOTAL = "total"  # key of what the fractions sum to, where that is not one
 LARGEST = 10.0  # of a fraction: a fund of ten times its value
 SUM = 1e-6  # by how much fractions may miss their sum: files give six digits
 
+Part = Annotated[float, Field(ge=-LARGEST, le=LARGEST, description="A fraction of the line's value.")]
+Parts = Annotated[Mapping[Name, Part], Field(min_length=1)]
 Split = Mapping[str, Mapping[str, float]]  # by asset class or sector: name -> fraction of the line's value
+
+
+@record
+class ExposureKeys:
+    """A split over asset classes, over sectors, or both."""
+
+    asset_class: Parts | None = None
+    sector: Parts | None = None
+
+
+Exposures = Annotated[
+    Annotated[Parts, Tag("parts")] | Annotated[ExposureKeys, Tag("by")],
+    Discriminator(lambda stated: "by" if isinstance(stated, dict) and set(stated) & set(BY) else "parts"),
+]
 
 
 def read_exposures(document: Document, path: KeyPath) -> Split:
@@ -33,7 +51,6 @@ def read_exposures(document: Document, path: KeyPath) -> Split:
     stated = document.mapping(*path)
     if not set(stated) & set(BY):
         return {BY[0]: _fractions(document, path)}
-    document.check_keys(path, BY)
     return {by: _fractions(document, (*path, by)) for by in stated}
 
 
@@ -61,12 +78,12 @@ def group_exposures(
 
 
 def _fractions(document: Document, path: KeyPath) -> dict[str, float]:
-    names = [name for name in document.names(*path) if name != TOTAL]
-    found = {name: document.number(*path, name, at_least=-LARGEST, at_most=LARGEST) for name in names}
+    names = [name for name in document.mapping(*path) if name != TOTAL]
+    found = {name: float(document.value(*path, name)) for name in names}
     if not names:
         what = "split over nothing"
         document.refuse(path, what, document.mapping(*path), "Name what the line counts in, such as {equity: 0.6, …}.")
-    total = document.number(*path, TOTAL, at_least=-LARGEST, at_most=LARGEST, default=1.0)
+    total = float(document.value(*path, TOTAL, default=1.0))
     if abs(fsum(found.values()) - total) > SUM:
         what = f"fractions that sum to {fsum(found.values()):.6g}, not to {total:g}"
         document.refuse(path, what, found, f"Mend them, or say their sum with `{TOTAL}:` beside them.")

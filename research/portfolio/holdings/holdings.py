@@ -1,16 +1,19 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from foundation.arguments import LARGEST, did_you_mean
 from foundation.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Text, checked, record
+from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import read_balances
 from research.portfolio.holdings.positions import (
@@ -26,9 +29,23 @@ from research.portfolio.holdings.prices import FAR, OK, Prices, far_last_closes,
 from research.portfolio.holdings.rates import PAIR, Rates
 
 NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
-KEYS = ("file", "columns", "symbols", "decimal", NOT_HELD)
 NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
 APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
+
+
+def _decimal_fault(sign: str) -> str:
+    return "" if sign in (".", ",") else "no decimal sign"
+
+
+@record
+class PositionKeys:
+    """A broker's file of positions: its columns, what its symbols mean, and the lines that it need not have."""
+
+    file: Text
+    columns: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
+    symbols: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
+    decimal: Annotated[str, checked(_decimal_fault, "Write '.' or ','.")] | None = None
+    not_held: Annotated[Sequence[str], Field(min_length=1)] | None = None
 
 
 def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
@@ -62,11 +79,11 @@ def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
 
 def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
     """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
-    found = document.items(*path) if document.has(*path) else []
+    found: list[str] = document.value(*path, default=[])
     for name in found:
-        if name not in assets and not (pairs and PAIR.fullmatch(str(name))):
+        if name not in assets and not (pairs and PAIR.fullmatch(name)):
             what = "not a line of the portfolio, nor a pair of currencies" if pairs else "not a line of the portfolio"
-            document.refuse(path, what, name, did_you_mean(str(name), assets))
+            document.refuse(path, what, name, did_you_mean(name, assets))
     return tuple(found)
 
 
@@ -89,8 +106,8 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     """
     if not document.has("positions"):
         return None
-    document.check_keys(("positions",), KEYS)
-    columns, symbols = _texts(document, "columns"), _texts(document, "symbols")
+    keys = read(document, ("positions",), PositionKeys)
+    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
     for name in columns:
         if name not in DECLARED:
             document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
@@ -100,15 +117,12 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
         if meant not in known:
             what = f"neither a line of the portfolio nor {CASH} or {IGNORE}"
             document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known))
-    decimal = document.text("positions", "decimal") if document.has("positions", "decimal") else ""
-    if decimal not in ("", ".", ","):
-        document.refuse(("positions", "decimal"), "no decimal sign", decimal, "Write '.' or ','.")
     absent = _names(document, ("positions", NOT_HELD), assets)
     path = ("positions", "file")
-    where = Path(document.file).parent / document.text(*path)
+    where = Path(document.file).parent / keys.file
     try:
         currencies = dict(zip(assets, quoted.currency, strict=True))
-        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": decimal}
+        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
         found = read_positions(where, assets, basis, currencies=currencies, **more)
     except DataError as error:
         raise ConfigError(f"positions ({document.place(path)}): {error}") from error
@@ -131,7 +145,7 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     """
     if not document.has("prices"):
         return None
-    where = Path(document.file).parent / document.text("prices")
+    where = Path(document.file).parent / document.value("prices")
     try:
         return read_prices(where, quoted, right)
     except DataError as error:
@@ -255,10 +269,3 @@ def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates
                 f"{positions.file}, row {held.row}: one {currency} is {held.fx_rate:,.7g} there, and "
                 f"{taken.value:,.7g} {rates.basis} by {taken.pair} of this list: check the rates."
             )
-
-
-def _texts(document: Document, key: str) -> dict[str, Any]:
-    """A mapping of texts below `positions`, empty without the key."""
-    if not document.has("positions", key):
-        return {}
-    return {name: document.text("positions", key, name) for name in document.mapping("positions", key)}

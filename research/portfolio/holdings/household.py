@@ -3,23 +3,37 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array, Mask, freeze_fields
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Amount, Text, record
+from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.currencies import cash_needs, check_debt, check_rates, read_balances
+from research.portfolio.holdings.currencies import Cash, cash_needs, check_debt, check_rates, read_balances
 from research.portfolio.holdings.positions import Positions
 from research.portfolio.holdings.rates import Rates, has_foreign
 
-KINDS = ("taxable", "sheltered")
-KEYS = ("kind", "cash", "shares", "prefers", "number")
+Kind = Literal["taxable", "sheltered"]
+KINDS = get_args(Kind)
 INSTEAD = "The holdings are the sums of `accounts`: leave it out."
+
+
+@record
+class AccountKeys:
+    """An account: its kind, its cash and units, the lines that it prefers, and its number at the broker."""
+
+    kind: Kind
+    cash: Cash | None = None
+    shares: Annotated[Mapping[str, Amount], Field(min_length=1)] | None = None
+    prefers: Sequence[str] = ()
+    number: Text | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +84,6 @@ def read_accounts(
     found = []
     for name in names:
         with faults:
-            document.check_keys(("accounts", name), KEYS)
             found.append(_account(document, name, assets, positions, rates.basis, faults))
     with faults:
         _check_numbers(document, found)
@@ -119,28 +132,19 @@ def _account(
     document: Document, name: str, assets: Sequence[str], positions: Positions | None, basis: str, faults: Faults
 ) -> Account:
     path = ("accounts", name)
-    kind = document.text(*path, "kind")
-    if kind not in KINDS:
-        document.refuse((*path, "kind"), "no kind of account", kind, did_you_mean(kind, KINDS))
-    number = document.text(*path, "number", default=name)
-    held = _stated(document, path, assets, faults) if positions is None else _units(positions, assets, (name, number))
+    keys = read(document, path, AccountKeys)
+    number = keys.number or name
+    if positions is None:
+        for asset in keys.shares or ():
+            with faults:
+                document.check_line((*path, "shares", asset), asset, assets)
+        held = np.array([(keys.shares or {}).get(asset, 0.0) for asset in assets])
+    else:
+        held = _units(positions, assets, (name, number))
     balances = _balances(document, path, positions, (name, number), basis, faults)
-    prefers = document.value(*path, "prefers", default=[])
-    if not isinstance(prefers, list):
-        document.refuse((*path, "prefers"), "not a list of lines", prefers, "Write [AGG, TLT], or leave it out.")
-    for asset in prefers:
+    for asset in keys.prefers:
         document.check_line((*path, "prefers"), asset, assets)
-    return Account(name, number, kind == KINDS[0], held, 0.0, np.isin(assets, prefers), balances)
-
-
-def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: Faults) -> Array:
-    """(n,) units of an account by its `shares`."""
-    units = np.zeros(len(assets))
-    for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
-        with faults:
-            document.check_line((*path, "shares", asset), asset, assets)
-            units[assets.index(asset)] = document.number(*path, "shares", asset, at_least=0.0)
-    return units
+    return Account(name, number, keys.kind == KINDS[0], held, 0.0, np.isin(assets, keys.prefers), balances)
 
 
 def _units(positions: Positions, assets: Sequence[str], known: tuple[str, str]) -> Array:

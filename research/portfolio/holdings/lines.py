@@ -1,27 +1,66 @@
 """The key `lines` of a portfolio file: the holding of each line, its target and range, and how it trades."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import fsum
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from foundation.arguments import LARGEST
 from foundation.tolerances import TARGET
 from research.allocation import FixedWeights
 from research.market import Market
-from research.market.instruments import SMALLEST_LOT, TRADING
+from research.market.instruments import SMALLEST_LOT
 from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, checked, record, told
+from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.exposures import Split, exposure_settings, read_exposures
+from research.portfolio.holdings.exposures import Exposures, Split, exposure_settings, read_exposures
 from research.portfolio.holdings.held import Held
 from research.portfolio.holdings.holdings import held_by
 from research.portfolio.holdings.household import total_units
-from research.portfolio.keys.costs import COSTS, costs_at
+from research.portfolio.holdings.tax_file import LotKeys
+from research.portfolio.keys.costs import COSTS, CostKeys
 
-LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
+RANGE = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
+
+
+Range = Annotated[
+    Pair,
+    checked(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE),
+]
+
+
+@record
+class LineKeys(CostKeys):
+    """One line: its holding, its target and range, and how it trades; with costs in place of those of its class."""
+
+    asset_class: Text | None = None
+    sector: Text | None = None
+    target: Fraction
+    range: Range
+    shares: Amount | None = None
+    holdings: Amount | None = None
+    lot: (
+        Annotated[float, Field(ge=SMALLEST_LOT, le=LARGEST, description="The least number of units in a trade.")] | None
+    ) = None
+    fractional: bool | None = None
+    trading: Literal["sell_only", "buy_only", "locked"] | None = None
+    tax_lots: Annotated[list[LotKeys], Field(min_length=1)] | None = None
+    exposures: Exposures | None = None
+    currency: Currency | None = None
+    facts: Annotated[Mapping[str, float | str], Field(min_length=1)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a range without the target, and a lot of a line that is said to trade in fractions or not."""
+        super().__post_init__()
+        if not self.range[0] <= self.target <= self.range[1]:
+            raise told(f"does not contain the target, {self.target:g}", RANGE, "range")
+        if self.lot is not None and self.fractional is not None:
+            raise told("cannot be combined with a lot", "Keep one of the two.", "fractional")
 
 
 @dataclass(frozen=True)
@@ -45,7 +84,7 @@ class Line:
 def read_line(document: Document, asset: str, held: Held) -> Line:
     """One line of the file, with its holding."""
     path, market = ("lines", asset), held.market
-    document.check_keys(path, LINE_KEYS)
+    keys = read(document, path, LineKeys)
     of_market = market.assets.index(asset)
     price = held.price(asset)
     if held.accounts:
@@ -55,20 +94,20 @@ def read_line(document: Document, asset: str, held: Held) -> Line:
         shares, holdings = _held(document, path, market, price)
     else:
         shares, holdings = held_by(document, held.positions, asset, price, held.rate(asset))
-    target = document.number(*path, "target", at_least=0.0, at_most=1.0)
+    known = market.instruments.iloc[of_market]
     return Line(
         asset=asset,
-        asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
-        sector=_sector(document, path, market.instruments["sector"].iloc[of_market]),
-        target=target,
-        range=_range(document, (*path, "range"), target),
+        asset_class=keys.asset_class or known["asset_class"],
+        sector=keys.sector or known["sector"],
+        target=keys.target,
+        range=keys.range,
         shares=shares,
         holdings=holdings,
-        lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
-        trading=_trading(document, path),
-        currency=document.text(*path, "currency") if document.has(*path, "currency") else "",
+        lot=_lot(keys, float(known["lot"])),
+        trading=keys.trading or "",
+        currency=keys.currency or "",
         exposures=read_exposures(document, path),
-        costs=costs_at(document, path),
+        costs={key: cost for key, cost in plain(keys).items() if key in COSTS},
     )
 
 
@@ -90,7 +129,7 @@ def strategic_of(document: Document, lines: list[Line]) -> FixedWeights:
     With that of cash they must sum to 1, so that nothing left out by mistake becomes cash.
     """
     invested = fsum(line.target for line in lines)
-    total = invested + document.number("target_cash", at_least=0.0, at_most=1.0, default=0.0)
+    total = invested + document.value("target_cash", default=0.0)
     if abs(total - 1.0) > TARGET:
         rest = round(1.0 - invested, 9)
         state = f"state `target_cash: {rest + 0.0:.9g}`" if rest >= 0.0 else f"lower them by {-rest:.9g} in all"
@@ -117,7 +156,7 @@ def check_restrictions(document: Document, lines: list[Line], cash: float) -> No
     if fsum(floors) > 1.0 + TARGET:
         what = f"with {held}, lines and ranges hold more than all of NAV at least"
         document.refuse(("lines",), what, round(fsum(floors), 6), "Free a line, or lower the ranges of others.")
-    least_cash = document.number("target_cash", default=0.0)
+    least_cash = document.value("target_cash", default=0.0)
     if least_cash == 0.0 and fsum(ceilings) < 1.0 - TARGET:
         what = f"with {held}, lines and ranges hold less than all of NAV at most, and cash has no target"
         document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
@@ -133,21 +172,6 @@ def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
     return settings | held | {"lot": line.lot} | line.costs
 
 
-def _sector(document: Document, path: KeyPath, of_market: str) -> str:
-    """The sector of the line, that of its market where the file does not say; "" where neither does."""
-    return document.text(*path, "sector") if document.has(*path, "sector") else of_market
-
-
-def _trading(document: Document, path: KeyPath) -> str:
-    """The direction in which the line may be traded, "" for both."""
-    if not document.has(*path, "trading"):
-        return ""
-    word = document.text(*path, "trading")
-    if word not in TRADING[1:]:
-        document.refuse((*path, "trading"), "no such restriction", word, f"Use {', '.join(TRADING[1:])}.")
-    return word
-
-
 def _held(document: Document, path: KeyPath, market: Market, price: float) -> tuple[float, float]:
     """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
@@ -156,7 +180,7 @@ def _held(document: Document, path: KeyPath, market: Market, price: float) -> tu
         fix = "State exactly one: `shares:` in units, or `holdings:` in currency."
         line = document.mapping(*path)
         document.refuse(path, what, {key: line[key] for key in stated} or line, fix)
-    amount = document.number(*path, stated[0], at_least=0.0)
+    amount = float(document.value(*path, stated[0]))
     if stated == ["holdings"]:
         return np.nan, amount
     if np.isnan(price):
@@ -180,32 +204,10 @@ def _valued(
     return units, units * price
 
 
-def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:
-    found = document.value(*path)
-    fix = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
-    numbers = isinstance(found, list) and all(isinstance(b, int | float) and not isinstance(b, bool) for b in found)
-    if not numbers or len(found) != 2:
-        document.refuse(path, "not two numbers", found, fix)
-    lower, upper = map(float, found)
-    if not 0.0 <= lower <= upper <= 1.0:
-        document.refuse(path, "not an interval between 0 and 1", found, fix)
-    if not lower <= target <= upper:
-        document.refuse(path, f"does not contain the target, {target:g}", found, fix)
-    return lower, upper
-
-
-def _lot(document: Document, path: KeyPath, of_market: float) -> float:
+def _lot(keys: LineKeys, of_market: float) -> float:
     """The least number of units in a trade: the line's own, or as `fractional` says, or its market's."""
-    if document.has(*path, "lot"):
-        if document.has(*path, "fractional"):
-            found = document.value(*path, "fractional")
-            document.refuse((*path, "fractional"), "cannot be combined with a lot", found, "Keep one of the two.")
-        lot = document.number(*path, "lot", at_least=0.0)
-        if lot == 0.0:
-            document.refuse((*path, "lot"), "not above zero", lot, "Give the least number of units in a trade.")
-        if lot < SMALLEST_LOT:
-            document.refuse((*path, "lot"), "too small a lot", lot, f"Give at least {SMALLEST_LOT:g} of a unit.")
-        return lot
-    if document.flag(*path, "fractional", default=of_market < 1.0):
+    if keys.lot is not None:
+        return keys.lot
+    if of_market < 1.0 if keys.fractional is None else keys.fractional:
         return of_market if of_market < 1.0 else FRACTION
     return max(of_market, 1.0)

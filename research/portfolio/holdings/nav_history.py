@@ -39,7 +39,7 @@ def read_nav_history(document: Document, market: Market) -> NavHistory:
     if not document.has(KEY):
         return NavHistory()
     try:
-        return nav_history_of(read_table(Path(document.file).parent / document.text(KEY)), market)
+        return nav_history_of(read_table(Path(document.file).parent / document.value(KEY)), market)
     except DataError as error:
         raise ConfigError(f"{KEY} ({document.place((KEY,))}): {error}") from error
 

@@ -7,16 +7,16 @@
 Each quote is brought to one of a foreign currency in the basis when it is read, whichever way it is written.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from foundation.arguments import LARGEST, SMALLEST
 from foundation.arrays import frozen
@@ -26,6 +26,7 @@ from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
 from research.market.plausible import far_rate
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Text, checked
 from research.portfolio.holdings.broker_tables import CURRENCIES
 from research.portfolio.holdings.prices import OK, right_all_the_same
 from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
@@ -33,7 +34,15 @@ from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
 TODAY = "fx_today"
 GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
 DIGITS = 10  # significant, of a rate in print and in files
-CODE = re.compile("[A-Z]{3}")
+RateValue = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+PairName = Annotated[
+    str,
+    checked(
+        lambda name: "" if PAIR.fullmatch(name) and name[:3] != name[3:] else "no pair of currencies",
+        f"Name it by two codes, {EXAMPLE}.",
+    ),
+]
+RateKeys = Text | Annotated[Mapping[PairName, RateValue], Field(min_length=1)]  # a file, or the rates of today by pair
 QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
           "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 DECIMALS = dict.fromkeys(
@@ -242,14 +251,14 @@ def _mapping(document: Document, key: str, basis: str) -> _Source:
     for name in document.mapping(key):
         with faults:
             pair = _pair(document, key, name, basis)
-            quoted[pair] = (name, np.array([document.number(key, name, at_least=SMALLEST, at_most=LARGEST)]))
+            quoted[pair] = (name, np.array([float(document.value(key, name))]))
     faults.end()
     return _Source(GIVEN[key], key, np.array(["NaT"], dtype="datetime64[D]"), quoted)
 
 
 def _file(document: Document, key: str, basis: str) -> _Source:
     """The rates of the file that a key names."""
-    file = Path(document.text(key))
+    file = Path(document.value(key))
     try:
         days, quoted, notes = read_rate_file(Path(document.file).parent / file)
     except DataError as error:
@@ -266,8 +275,6 @@ def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:
 
 def _pair(document: Document, key: str, name: str, basis: str) -> Pair:
     of, into = name[:3], name[3:]
-    if not PAIR.fullmatch(name) or of == into:
-        document.refuse((key, name), "no pair of currencies", name, f"Name it by two codes, {EXAMPLE}.")
     if basis not in (of, into):
         what = f"a pair without {basis}, the basis; no rate is made of two others"
         document.refuse((key, name), what, name, f"Give {of}{basis} and {into}{basis}.")

@@ -1,30 +1,63 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
-from foundation.arguments import did_you_mean
+from foundation.arguments import LARGEST, did_you_mean
 from foundation.arrays import Array
 from research.accounting import Tax
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Amount, Day, Number, Text, record, told
+from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
-from research.portfolio.holdings.tax_lots import YEAR, TaxLot, TaxLots, TaxRules
+from research.portfolio.holdings.tax_lots import YEAR, Method, TaxLot, TaxLots, TaxRules
 
-METHODS = ("average", "highest", "first", "tax_minimal")
 BACKTESTED = ("rate", "lots")  # what backtests take of `tax`
-KEYS = (*BACKTESTED, "short_rate", "long_after", "gain_budget", "realised", "wash_sale_days", "sold_at_loss",
-        "substitutes", "harvest")  # fmt: skip
-LOT_KEYS = ("date", "units", "price")
+Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 LATE = "lies after the session that follows the last prices"
 SUM = 1e-9  # of the shares: a file gives nine digits
+
+
+@record
+class TaxKeys:
+    """The rates and rules of tax, as `TaxRules` has them."""
+
+    rate: Rate
+    lots: Method = "average"
+    short_rate: Rate | None = None
+    long_after: Literal["year"] | Annotated[int, Field(ge=0, description="Days.")] = YEAR
+    gain_budget: Amount | None = None
+    realised: Number | None = None
+    wash_sale_days: Annotated[int, Field(ge=1)] | None = None
+    sold_at_loss: Annotated[Mapping[str, Day], Field(min_length=1)] | None = None
+    substitutes: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
+    harvest: Amount | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse gains without a budget, and sales at a loss without a window."""
+        if self.gain_budget is None and self.realised is not None:
+            raise told("gains of this year without a budget", "Add `gain_budget:`, or leave it out.", "realised")
+        if self.wash_sale_days is None and self.sold_at_loss is not None:
+            raise told("sales at a loss without a window", "Add `wash_sale_days: 30`, or leave it out.", "sold_at_loss")
+
+
+@record
+class LotKeys:
+    """Units of a line that were bought together; `account` where several hold the line."""
+
+    date: Day
+    units: Annotated[float, Field(gt=0.0, le=LARGEST)]
+    price: Amount
+    account: Text | None = None
 
 
 def read_tax(document: Document) -> Tax | None:
@@ -35,11 +68,8 @@ def read_tax(document: Document) -> Tax | None:
     """
     if not document.has("tax"):
         return None
-    document.check_keys(("tax",), KEYS)
-    lots = document.text("tax", "lots", default="average")
-    if lots not in METHODS:
-        document.refuse(("tax", "lots"), "unknown order of sale", lots, "Use average, highest, first or tax_minimal.")
-    return Tax(_rate(document, "rate"), "highest" if lots == "tax_minimal" else lots)  # type: ignore[arg-type]
+    keys = read(document, ("tax",), TaxKeys)
+    return Tax(keys.rate, "highest" if keys.lots == "tax_minimal" else keys.lots)
 
 
 def read_tax_lots(
@@ -62,7 +92,8 @@ def read_tax_lots(
         where = ("lines", with_lots[0], "tax_lots")
         fix = "Add `tax: {rate: ...}`, a fraction of the gain; with a rate of 0, gains are listed without tax."
         document.refuse(where, "lots without a tax rate", document.value(*where), fix)
-    last = trade_day(market, prices)
+    last, keys = trade_day(market, prices), read(document, ("tax",), TaxKeys)
+    _check_lines(document, keys, market.assets, last)
     lots, faults = [], Faults()
     for i, (asset, held) in enumerate(zip(market.assets, shares.tolist(), strict=True)):
         holders = tuple(_Holder(a.name, a.taxable, float(a.units[i])) for a in accounts) or (_Holder("", True, held),)
@@ -70,9 +101,9 @@ def read_tax_lots(
     faults.end()
     sheltered = {account.name for account in accounts if not account.taxable}
     return TaxLots(
-        rules=_rules(document, market.assets),
+        rules=_rules(keys),
         lots=tuple(tuple(lot for lot in of_line if lot.account not in sheltered) for of_line in lots),
-        sold_at_loss=_sold_at_loss(document, market.assets, last),
+        sold_at_loss=dict(keys.sold_at_loss or {}),
         sheltered=tuple(tuple(lot for lot in of_line if lot.account in sheltered) for of_line in lots),
     )
 
@@ -120,65 +151,42 @@ class _Lots:
 
     def read(self, faults: Faults) -> tuple[TaxLot, ...]:
         """The lots; every mistake in them is one of `faults`."""
-        found, known = self.document.value(*self._path), len(faults.found)
+        document, found, known = self.document, list[TaxLot](), len(faults.found)
         with faults:
-            if not isinstance(found, list) or not found:
-                fix = "Write one {date: 2020-03-02, units: 100, price: 51.20} for each purchase."
-                self.document.refuse(self._path, "not a list of lots", found, fix)
             if any(holder.held != holder.held for holder in self.holders):
                 what = f"{self.asset} states holdings and no shares"
-                self.document.refuse(self._path, what, found, "Give its units, as `shares:`.")
-        if len(faults.found) > known:
-            return ()
-        lots = [self._lot((*self._path, str(number)), lot, faults) for number, lot in enumerate(found, 1)]
+                document.refuse(self._path, what, document.value(*self._path), "Give its units, as `shares:`.")
+        for k in range(len(document.value(*self._path)) if len(faults.found) == known else 0):
+            with faults:
+                path = (*self._path, str(k))
+                keys = read(document, path, LotKeys)
+                if keys.date > self.last:
+                    fix = f"Give the day of the purchase, not after {self.last:%Y-%m-%d}."
+                    document.refuse((*path, "date"), LATE, f"{keys.date:%Y-%m-%d}", fix)
+                found.append(TaxLot(keys.date, keys.units, keys.price, self._account(path, keys.account)))
         if len(faults.found) == known:
             for holder in self.holders:
                 with faults:
-                    self._check_sum(holder, [lot.units for lot in lots if lot and lot.account == holder.account])
-        return tuple(lot for lot in lots if lot)
+                    self._check_sum(holder, [lot.units for lot in found if lot.account == holder.account])
+        return tuple(found)
 
-    def _lot(self, path: KeyPath, found: Any, faults: Faults) -> TaxLot | None:
-        """One lot, or None where it has a mistake."""
-        document, fields, known = self.document, dict[str, Any](), len(faults.found)
-        with faults:
-            if not isinstance(found, dict) or set(found) - {"account"} != set(LOT_KEYS):
-                fix = "Write {date: 2020-03-02, units: 100, price: 51.20}."
-                document.refuse(path, "not the date, units and price of a lot", found, fix)
-        if len(faults.found) > known:
-            return None
-        with faults:
-            fields["date"] = document.as_day((*path, "date"), found["date"])
-            if fields["date"] > self.last:
-                fix = f"Give the day of the purchase, not after {self.last:%Y-%m-%d}."
-                document.refuse((*path, "date"), LATE, found["date"], fix)
-        for key, least in (("units", "above 0"), ("price", "at least 0")):
-            value = found[key]
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            with faults:
-                if not number or value < 0.0 or (key == "units" and value == 0.0):
-                    document.refuse((*path, key), f"not a number {least}", value, "Write a plain number.")
-                fields[key] = float(value)
-        with faults:
-            fields["account"] = self._account(path, found)
-        return TaxLot(**fields) if len(faults.found) == known else None
-
-    def _account(self, path: KeyPath, found: Mapping[str, Any]) -> str:
+    def _account(self, path: KeyPath, account: str | None) -> str:
         """The account that holds a lot: the one that it names, or else the only taxable one that holds the line."""
         names = [holder.account for holder in self.holders]
-        if "account" in found:
+        if account is not None:
             if names == [""]:
                 fix = "Leave it out, or state `accounts:`."
-                self.document.refuse((*path, "account"), "the portfolio has no accounts", found["account"], fix)
-            if found["account"] not in names:
-                fix = did_you_mean(str(found["account"]), names)
-                self.document.refuse((*path, "account"), "no account of the portfolio", found["account"], fix)
-            return str(found["account"])
+                self.document.refuse((*path, "account"), "the portfolio has no accounts", account, fix)
+            if account not in names:
+                fix = did_you_mean(account, names)
+                self.document.refuse((*path, "account"), "no account of the portfolio", account, fix)
+            return account
         held = [holder for holder in self.holders if holder.taxable and holder.held != 0.0]
         if len(held) != 1:
             words = " and ".join(f"{holder.account} {holder.held:.10g}" for holder in held) or "none"
             what = f"of the taxable accounts {words} hold {self.asset}, and the lot does not say which of them holds it"
             fix = f"Add `account: {held[0].account if held else names[0]}`, or that of another account."
-            self.document.refuse(path, what, found, fix)
+            self.document.refuse(path, what, self.document.value(*path), fix)
         return held[0].account
 
     def _check_sum(self, holder: _Holder, units: Sequence[float]) -> None:
@@ -195,67 +203,33 @@ class _Lots:
 # -- rules -----------------------------------------------------------------------------------------------------------
 
 
-def _rules(document: Document, assets: Sequence[str]) -> TaxRules:
-    rate, given = _rate(document, "rate"), document.mapping("tax")
-
-    def amount(key: str) -> float | None:
-        return document.number("tax", key, at_least=0.0) if key in given else None
-
-    budget = amount("gain_budget")
-    if budget is None and "realised" in given:
-        fix = "Add `gain_budget:`, or leave it out."
-        document.refuse(("tax", "realised"), "gains of this year without a budget", given["realised"], fix)
-    days = document.whole("tax", "wash_sale_days", at_least=1, default=1) if "wash_sale_days" in given else 0
-    if not days and "sold_at_loss" in given:
-        fix = "Add `wash_sale_days: 30`, or leave it out."
-        document.refuse(("tax", "sold_at_loss"), "sales at a loss without a window", given["sold_at_loss"], fix)
+def _rules(keys: TaxKeys) -> TaxRules:
     return TaxRules(
-        rate=rate,
-        short_rate=_rate(document, "short_rate") if "short_rate" in given else rate,
-        lots=document.text("tax", "lots", default="average"),  # type: ignore[arg-type]
-        long_after=YEAR
-        if given.get("long_after", YEAR) == YEAR
-        else document.whole("tax", "long_after", at_least=0, default=0),
-        gain_budget=budget,
-        realised=document.number("tax", "realised", default=0.0),
-        wash_sale_days=days,
-        substitutes=_substitutes(document, assets),
-        harvest=amount("harvest"),
+        rate=keys.rate,
+        short_rate=keys.rate if keys.short_rate is None else keys.short_rate,
+        lots=keys.lots,
+        long_after=keys.long_after,
+        gain_budget=keys.gain_budget,
+        realised=keys.realised or 0.0,
+        wash_sale_days=keys.wash_sale_days or 0,
+        substitutes=dict(keys.substitutes or {}),
+        harvest=keys.harvest,
     )
 
 
-def _rate(document: Document, key: str) -> float:
-    rate = document.number("tax", key, at_least=0.0)
-    if rate >= 1.0:
-        document.refuse(("tax", key), "not a tax rate", rate, "Give a fraction of the gain below 1, such as 0.2.")
-    return rate
-
-
-def _substitutes(document: Document, assets: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for asset, path in _by_line(document, "substitutes", assets):
-        found[asset] = document.text(*path)
-        if found[asset] == asset:
+def _check_lines(document: Document, keys: TaxKeys, assets: Sequence[str], last: pd.Timestamp) -> None:
+    """Raise ConfigError for a line that is none, an asset in place of itself, and a sale after the last day."""
+    for key in ("substitutes", "sold_at_loss"):
+        for asset in getattr(keys, key) or ():
+            document.check_line(("tax", key, asset), asset, assets)
+    for asset, other in (keys.substitutes or {}).items():
+        if other == asset:
+            path = ("tax", "substitutes", asset)
             document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
-    return found
-
-
-def _sold_at_loss(document: Document, assets: Sequence[str], last: pd.Timestamp) -> dict[str, pd.Timestamp]:
-    found = {}
-    for asset, path in _by_line(document, "sold_at_loss", assets):
-        found[asset] = document.day(*path)
-        if found[asset] > last:
+    for asset, day in (keys.sold_at_loss or {}).items():
+        if day > last:
             fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
-            document.refuse(path, LATE, f"{found[asset]:%Y-%m-%d}", fix)
-    return found
-
-
-def _by_line(document: Document, key: str, assets: Sequence[str]) -> Iterator[tuple[str, KeyPath]]:
-    """The lines under a key of `tax`, each with the path of its value."""
-    for asset in document.mapping("tax", key) if document.has("tax", key) else ():
-        path = ("tax", key, asset)
-        document.check_line(path, asset, assets)
-        yield asset, path
+            document.refuse(("tax", "sold_at_loss", asset), LATE, f"{day:%Y-%m-%d}", fix)
 
 
 # -- settings --------------------------------------------------------------------------------------------------------

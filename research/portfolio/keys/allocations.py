@@ -174,8 +174,11 @@ def read_allocation(
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
-            many = range(len(document.items(*below)))
-            held[name] = tuple(read_allocation(document, (*below, str(k)), strategic, shared) for k in many)
+            many = document.value(*below)
+            if not isinstance(many, list):
+                document.refuse(below, "not a list", many, "Write its items one a line, each after a dash.")
+            places = [(*below, str(k)) for k in range(len(many))]
+            held[name] = tuple(read_allocation(document, place, strategic, shared) for place in places)
     held |= _shared(cls, shared, {*document.mapping(*path), *held})
     beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
     allocation: Allocation = build(document, path, cls, held, beside)

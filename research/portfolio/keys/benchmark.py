@@ -7,7 +7,7 @@ measured by the strategic target, whatever the benchmark is; no other figure of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,25 @@ from foundation.files import sha256_of
 from research.market import Market
 from research.market.reading.tables import Table, read_table
 from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Text, record
+from research.portfolio.file.settings import read
 
 Kind = Literal["strategic", "policy", "series", "none"]
 STRATEGIC, NONE = "strategic", "none"  # words of the key
-KEYS = ("file", "column", "sha256")
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 WORDS = (
     f"Write `{STRATEGIC}` for the strategic target, `{NONE}`, the name of a policy or of a line of the market, or a "
     "path to a .csv or .parquet file."
 )
+
+
+@record
+class SeriesKeys:
+    """A series of levels: a file, its column, and the hash that it had."""
+
+    file: Text
+    column: Text | None = None
+    sha256: Text | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +76,8 @@ def read_benchmark(
     if not document.has(*path):
         return NamedBenchmark()
     if isinstance(document.value(*path), dict):
-        document.check_keys(path, KEYS)
-        return _from_file(document, market, document.text(*path, "file"), test_start)
-    word = document.text(*path)
+        return _from_file(document, market, read(document, path, SeriesKeys), test_start)
+    word: str = document.value(*path)
     if word in (STRATEGIC, NONE):
         return NamedBenchmark("none" if word == NONE else "strategic", settings=word)
     if word in policies:
@@ -78,7 +87,7 @@ def read_benchmark(
     if not word.lower().endswith(SUFFIXES):
         known = (STRATEGIC, NONE, *policies, *market.assets)
         document.refuse(path, "no benchmark", word, f"{WORDS} {did_you_mean(word, known)}")
-    return _from_file(document, market, word, test_start)
+    return _from_file(document, market, SeriesKeys(file=word), test_start)
 
 
 def _of_line(document: Document, market: Market, name: str, test_start: pd.Timestamp) -> Array:
@@ -92,34 +101,30 @@ def _of_line(document: Document, market: Market, name: str, test_start: pd.Times
     return frozen(market.returns[:, column].copy())
 
 
-def _from_file(document: Document, market: Market, file: str, test_start: pd.Timestamp) -> NamedBenchmark:
-    path = ("benchmark",)
+def _from_file(document: Document, market: Market, keys: SeriesKeys, test_start: pd.Timestamp) -> NamedBenchmark:
+    path, file = ("benchmark",), keys.file
     where = Path(document.file).parent / file
     try:
         table = read_table(where)
     except DataError as error:
         document.refuse(path, f"the series cannot be read: {str(error).rstrip('.')}", file, "Correct the file.")
-    column = _column(document, table)
+    column = _column(document, table, keys.column)
     try:
         returns = _returns(table, column, market, _opening(market, test_start))
     except DataError as error:
         message, _, fix = str(error).rpartition("; ")
         document.refuse(path, message, file, fix[:1].upper() + fix[1:])
     digest = sha256_of(where)
-    if isinstance(document.value(*path), dict) and document.has(*path, "sha256"):
-        stated = document.text(*path, "sha256")
-        if stated != digest:
-            what = f"{file} has changed since: its sha256 is {digest}"
-            document.refuse((*path, "sha256"), what, stated, "Take back the file as it was, or leave `sha256` out.")
+    if keys.sha256 not in (None, digest):
+        what, fix = f"{file} has changed since: its sha256 is {digest}", "Take back the file as it was, or leave"
+        document.refuse((*path, "sha256"), what, keys.sha256, f"{fix} `sha256` out.")
     settings = {"file": file, "column": table.names[column], "sha256": digest}
     return NamedBenchmark("series", table.names[column], returns, settings)
 
 
-def _column(document: Document, table: Table) -> int:
+def _column(document: Document, table: Table, name: str | None) -> int:
     path = ("benchmark",)
-    found: Any = document.value(*path)
-    if isinstance(found, dict) and document.has(*path, "column"):
-        name = document.text(*path, "column")
+    if name is not None:
         if name not in table.names:
             document.refuse((*path, "column"), f"no column of {table.source}", name, did_you_mean(name, table.names))
         return table.names.index(name)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from dataclasses import fields
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from foundation.arguments import did_you_mean
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Impact
@@ -14,42 +15,60 @@ from research.accounting.costs import BPS
 from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.file.document import Document
-from research.portfolio.file.strict_yaml import KeyPath, dotted
+from research.portfolio.file.kinds import Amount, BasisPoints, BasisPointsAYear, Number, record, told
+from research.portfolio.file.settings import plain, read
+from research.portfolio.file.strict_yaml import dotted
 from research.portfolio.holdings.tax_file import read_tax
 
 SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
-NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket", "impact", "borrow_bps")
-COSTS = (*NUMBERS, "half_spread")  # of a class, or of a line
-IMPACT = ("exponent", "volume_window", "volatility_window")  # of all lines that give a coefficient
-HOLDING = ("financing_bps", "cash_spread_bps", "management_fee_bps")  # a year
-UNITS = {  # of the costs in basis points that are not those of a side
-    "borrow_bps": "a year of short positions",
-    "financing_bps": "a year of negative cash",
-    "cash_spread_bps": "a year of positive cash",
-    "management_fee_bps": "a year of NAV",
-}
 
 
-def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
-    """The costs that stand below a class or a line: basis points, currency, or the coefficient of impact.
+@record
+class SpreadKeys:
+    """An estimator of half-spreads by the day, and its sessions."""
 
-    A spread that is estimated is {"estimate": its method, "window": sessions}.
-    Raises : ConfigError for a half-spread that is given twice, an unknown key and an unknown estimator.
-    """
-    found: dict[str, Any] = {key: _cost(document, (*path, key)) for key in NUMBERS if document.has(*path, key)}
-    if not document.has(*path, "half_spread"):
-        return found
-    here = (*path, "half_spread")
-    if "half_spread_bps" in found:
-        document.refuse(here, "cannot be combined with half_spread_bps", document.value(*here), "Keep one of the two.")
-    document.check_keys(here, ("estimate", "window"))
-    method = document.text(*here, "estimate")
-    if method not in get_args(Method):
-        fix = did_you_mean(method, get_args(Method))
-        document.refuse((*here, "estimate"), "unknown estimator of spreads", method, fix)
-    return found | {
-        "half_spread": {"estimate": method, "window": document.whole(*here, "window", at_least=1, default=21)}
-    }
+    estimate: Method
+    window: Annotated[int, Field(ge=1)] = 21
+
+
+@record
+class CostKeys:
+    """The costs of a class, or of a line."""
+
+    commission_bps: BasisPoints | None = None
+    half_spread_bps: BasisPoints | None = None
+    per_unit: Amount | None = None
+    minimum: Amount | None = None
+    ticket: Amount | None = None
+    impact: Amount | None = None
+    borrow_bps: BasisPointsAYear | None = None
+    half_spread: SpreadKeys | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a half-spread that is given twice."""
+        if self.half_spread is not None and self.half_spread_bps is not None:
+            raise told("cannot be combined with half_spread_bps", "Keep one of the two.", "half_spread")
+
+
+COSTS = tuple(f.name for f in fields(CostKeys))
+
+
+@record
+class ImpactKeys:
+    """The law of market impact of all lines that give a coefficient, as `Impact` has it."""
+
+    exponent: Number = Impact.exponent
+    volume_window: Annotated[int, Field(ge=1)] = Impact.volume_window
+    volatility_window: Annotated[int, Field(ge=2)] = Impact.volatility_window
+
+
+@record
+class HoldingKeys:
+    """Costs of holding: of negative cash, of positive cash, and of NAV."""
+
+    financing_bps: BasisPointsAYear = 0.0
+    cash_spread_bps: BasisPointsAYear = 0.0
+    management_fee_bps: BasisPointsAYear = 0.0
 
 
 def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> Costs:
@@ -60,13 +79,11 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     lines    : asset, class, and the costs that the file gives for the line.
     Raises   : ConfigError for costs that are missing or out of range.
     """
-    classes: dict[str, dict[str, Any]] = {}
+    classes = {}
     for name in document.mapping("costs"):
-        document.check_keys(("costs", name), COSTS)
-        document.value("costs", name, "commission_bps")
-        classes[name] = costs_at(document, ("costs", name))
-        if not _whole(classes[name]):
-            document.value("costs", name, "half_spread_bps")  # refuses: it is missing
+        classes[name] = plain(read(document, ("costs", name), CostKeys))
+        for key in () if _whole(classes[name]) else ("commission_bps", "half_spread_bps"):
+            document.value("costs", name, key)  # refuses the one that is missing
     given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
     for (asset, asset_class, _), found in zip(lines, given, strict=True):
         if not _whole(found):
@@ -76,6 +93,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
 
+    holding = plain(read(document, ("holding",), HoldingKeys))
     found = {
         "commission": each("commission_bps") * BPS,
         "half_spread": _half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
@@ -83,7 +101,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
         "impact": _impact(document, each("impact")),
         "borrow": each("borrow_bps") * BPS,
         "tax": read_tax(document),
-        **_holding(document),
+        **{key.removesuffix("_bps"): bps * BPS for key, bps in holding.items()},
     }
     try:
         return Costs(**found)
@@ -103,7 +121,7 @@ def with_asset(said: str, assets: Sequence[str]) -> str:
 
 def impact_settings(costs: Costs) -> dict[str, Any]:
     """The settings under `impact`, defaults filled in."""
-    return {key: getattr(costs.impact, key) for key in IMPACT}
+    return {f.name: getattr(costs.impact, f.name) for f in fields(ImpactKeys)}
 
 
 def _whole(found: dict[str, Any]) -> bool:
@@ -145,37 +163,7 @@ def _impact(document: Document, coefficient: Array) -> Impact | None:
             fix = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
             document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), fix)
         return None
-    if document.has("impact"):
-        document.check_keys(("impact",), IMPACT)
-    numbers: dict[str, Any] = {
-        "exponent": document.number("impact", "exponent", default=Impact.exponent),
-        "volume_window": document.whole("impact", "volume_window", at_least=1, default=Impact.volume_window),
-        "volatility_window": document.whole(
-            "impact", "volatility_window", at_least=2, default=Impact.volatility_window
-        ),
-    }
     try:
-        return Impact(tuple(coefficient.tolist()), **numbers)
+        return Impact(tuple(coefficient.tolist()), **plain(read(document, ("impact",), ImpactKeys)))
     except ConfigError as error:
         raise ConfigError(f"impact ({document.place(('impact',))}): {error}") from error
-
-
-def _holding(document: Document) -> dict[str, float]:
-    if not document.has("holding"):
-        return {}
-    document.check_keys(("holding",), HOLDING)
-    return {
-        key.removesuffix("_bps"): _cost(document, ("holding", key)) * BPS
-        for key in HOLDING
-        if document.has("holding", key)
-    }
-
-
-def _cost(document: Document, path: KeyPath) -> float:
-    cost = document.number(*path)
-    if not 0.0 <= cost < (5000.0 if path[-1].endswith("_bps") else np.inf):
-        fix = f"Give basis points {UNITS.get(path[-1], 'of notional a side')}: at least 0, less than 5,000."
-        if not path[-1].endswith("_bps"):
-            fix = "Give a number that is at least 0."
-        document.refuse(path, "not a cost", cost, fix)
-    return cost

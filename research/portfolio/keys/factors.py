@@ -9,8 +9,16 @@ from foundation.errors import ConfigError, DataError
 from research.market import Market
 from research.market.factors import FactorReturns, read_factors
 from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Text, record
+from research.portfolio.file.settings import read
 
-KEYS = ("file", "fingerprint")
+
+@record
+class FactorKeys:
+    """A file of factor returns, and the fingerprint that it had."""
+
+    file: Text
+    fingerprint: Text | None = None
 
 
 def factors_in(
@@ -27,21 +35,17 @@ def factors_in(
     """
     if not document.has("factors"):
         return None
-    path: tuple[str, ...] = ("factors",)
-    if isinstance(document.value("factors"), dict):
-        document.check_keys(path, KEYS)
-        path = ("factors", "file")
-    written = document.text(*path)
+    found, path = document.value("factors"), ("factors",)
+    keys = read(document, path, FactorKeys) if isinstance(found, dict) else FactorKeys(file=found)
     try:
-        factors = read_factors(Path(document.file).parent / written)
+        factors = read_factors(Path(document.file).parent / keys.file)
         factors.on(market.days[market.dates >= test_start], max(periods_per_year, len(factors.names) + 2))
     except DataError as error:
         raise ConfigError(f"factors ({document.place(path)}): {error}") from error
-    if len(path) > 1 and document.has("factors", "fingerprint"):
-        stated = document.text("factors", "fingerprint")
-        if stated != factors.fingerprint:
-            what = f"{written} has changed: its content has another fingerprint, {factors.fingerprint}"
-            document.refuse(("factors", "fingerprint"), what, stated, "Give the file as it was, or leave this key out.")
+    if keys.fingerprint not in (None, factors.fingerprint):
+        what = f"{keys.file} has changed: its content has another fingerprint, {factors.fingerprint}"
+        fix = "Give the file as it was, or leave this key out."
+        document.refuse((*path, "fingerprint"), what, keys.fingerprint, fix)
     return factors
 
 

@@ -1,20 +1,10 @@
-"""Facts of lines in a portfolio file: fixed ones below each line, those that change by date in files of their own."""
+"""The key `facts` below the lines of a portfolio file; facts that change by date stand in files, `market.facts`."""
 
-from pathlib import Path
 from typing import Any
 
 from foundation.errors import ConfigError, DataError
 from research.market import Market, with_facts
 from research.portfolio.file.document import Document
-
-
-def read_fact_files(document: Document) -> dict[str, Path]:
-    """The files that `market.facts` names, by fact; their paths are relative to the portfolio's own."""
-    path = ("market", "facts")
-    if not isinstance(document.value("market"), dict) or not document.has(*path):
-        return {}
-    folder = Path(document.file).parent
-    return {name: folder / document.text(*path, name) for name in document.names(*path)}
 
 
 def with_line_facts(document: Document, market: Market) -> Market:
@@ -25,9 +15,6 @@ def with_line_facts(document: Document, market: Market) -> Market:
     found: dict[str, dict[str, Any]] = {}
     for asset in market.assets:
         for name, value in line_facts(document, asset).get("facts", {}).items():
-            if isinstance(value, bool | list | dict):
-                fix = "Write a number or a word."
-                document.refuse(("lines", asset, "facts", name), "not a fact of a line", value, fix)
             found.setdefault(name, {})[asset] = value
     try:
         return with_facts(market, found)

@@ -10,17 +10,28 @@ forecasts:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from research.allocation import FixedWeights
 from research.forecast import Boosted, Estimated, Forecast, HARVolatility, Refitted, SignalBlend
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.faults import Faults, read_all
+from research.portfolio.file.faults import read_all
+from research.portfolio.file.kinds import Name, record
+from research.portfolio.file.settings import read
 from research.portfolio.keys.allocations import allocation_settings, check_names, read_forecast
 
-KEYS = ("horizon", "models")
 HORIZON = 21  # a month of sessions
+
+
+@record
+class ForecastKeys:
+    """Forecasts by name, and their horizon in rows of the market; each model is read by the table of its kind."""
+
+    horizon: Annotated[int, Field(ge=1)] = HORIZON
+    models: Annotated[Mapping[Name, Any], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -58,23 +69,15 @@ def read_forecasts(
     """
     if not document.has("forecasts"):
         return StatedForecasts()
-    document.mapping("forecasts")  # refuses what is none
-    horizon, names, faults = HORIZON, tuple[str, ...](), Faults()
-    with faults:
-        document.check_keys(("forecasts",), KEYS)
-    with faults:
-        horizon = document.whole("forecasts", "horizon", at_least=1, default=HORIZON)
-    with faults:
-        names = document.names("forecasts", "models")
-    past = market.past(len(market.dates) - 1)
+    keys, past = read(document, ("forecasts",), ForecastKeys), market.past(len(market.dates) - 1)
 
-    def read(name: str) -> Forecast:
+    def model(name: str) -> Forecast:
         path = ("forecasts", "models", name)
-        forecast: Forecast = read_forecast(document, path, strategic, {**shared, "horizon": horizon})
+        forecast: Forecast = read_forecast(document, path, strategic, {**shared, "horizon": keys.horizon})
         check_names(document, path, forecast, past)
         return forecast
 
-    return StatedForecasts(horizon, read_all({name: partial(read, name) for name in names}, faults))
+    return StatedForecasts(keys.horizon, read_all({name: partial(model, name) for name in keys.models}))
 
 
 def forecasts_settings(stated: StatedForecasts) -> dict[str, Any]:

@@ -1,29 +1,45 @@
 """The key `market` of a portfolio file, and the lines of the file that it must have."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.portfolio.file.document import Document
-from research.portfolio.keys.facts import read_fact_files
+from research.portfolio.file.kinds import Name, Text, record
+from research.portfolio.file.settings import plain, read
+from research.portfolio.file.strict_yaml import KeyPath
 
-MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
+
+@record
+class MarketKeys:
+    """A market from files, and how they are read (`load_market`)."""
+
+    file: Text
+    quotes: Text | None = None
+    volumes: Text | None = None
+    cash: Text | None = None
+    calendar: Text | None = None
+    missing: Text | None = None
+    currency: Text | None = None
+    facts: Annotated[Mapping[Name, Text], Field(min_length=1)] | None = None
 
 
 def read_market(document: Document) -> Market:
     """An embedded market by name, or one from files whose paths are relative to the portfolio's own."""
+    folder, source = Path(document.file).parent, document.value("market")
+    path: KeyPath = ("market",)
     options: dict[str, Any] = {}
-    folder = Path(document.file).parent
-    if isinstance(document.value("market"), dict):
-        document.check_keys(("market",), MARKET_KEYS)
-        given = [key for key in document.mapping("market") if key not in ("file", "facts")]
-        options = {key: document.text("market", key) for key in given}
+    facts: dict[str, Path] = {}
+    if isinstance(source, dict):
+        keys = read(document, path, MarketKeys)
+        path, source, options = ("market", "file"), keys.file, plain(keys, without=("file", "facts"))
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
-    path = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
-    facts = read_fact_files(document)
-    source = document.text(*path)
+        facts = {name: folder / file for name, file in (keys.facts or {}).items()}
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
         document.refuse(path, "unknown market", source, fix)

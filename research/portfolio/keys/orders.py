@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from foundation.arrays import Array
 from research.accounting.costs import BPS
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.faults import Faults, read_all
+from research.portfolio.file.faults import Faults
+from research.portfolio.file.kinds import Name, Share, record
+from research.portfolio.file.settings import read
 from research.portfolio.holdings.exposures import Split
-from research.portfolio.keys.weight_limits import WeightLimit, read_weight_limits, weight_limit_settings
+from research.portfolio.keys.weight_limits import GroupKeys, Price, WeightLimit, group_limit, range_limits
 
-GAP, TRACKING_ERROR = OBJECTIVES = "gap", "tracking_error"
-MOST_RESERVE, MOST_MOVE = 5_000.0, 0.5  # bp of NAV; fraction of a price
+Objective = Literal["gap", "tracking_error"]
+GAP: Final = "gap"
+TRACKING_ERROR: Final = "tracking_error"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class OrderLimits:
     turnover: float | None = None
     participation: float | None = None
     max_age: int = 2
-    objective: str = GAP
+    objective: Objective = GAP
     weights: tuple[WeightLimit, ...] = ()
 
     @property
@@ -48,7 +53,21 @@ class OrderLimits:
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
 NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name != "weights")
-KEYS = ("reserve_bps", *NUMBERS[1:], "ranges", "groups")
+
+
+@record
+class OrderKeys:
+    """Limits of orders, as `OrderLimits` has them."""
+
+    reserve_bps: Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of NAV.")] = 10.0
+    adverse_move: Annotated[float, Field(ge=0.0, le=0.5, description="A fraction of a price.")] = 0.01
+    most: Annotated[int, Field(ge=1)] | None = None
+    turnover: Share | None = None
+    participation: Share | None = None
+    max_age: Annotated[int, Field(ge=0, description="Sessions.")] = OrderLimits.max_age
+    objective: Objective = GAP
+    ranges: Literal["bind"] | Price | None = None
+    groups: Annotated[Mapping[Name, GroupKeys], Field(min_length=1)] | None = None
 
 
 def read_order_limits(
@@ -62,61 +81,23 @@ def read_order_limits(
     Raises : ConfigError for keys and values that are wrong, all of them at once, and for a share of volume where the
              market has no volumes.
     """
-    if not document.has("orders"):
-        return OrderLimits()
-    faults = Faults()
-    with faults:
-        document.check_keys(("orders",), KEYS)
-    found = read_all(
-        {
-            "reserve": lambda: BPS * _number(document, "reserve_bps", MOST_RESERVE, OrderLimits.reserve / BPS),
-            "adverse_move": lambda: _number(document, "adverse_move", MOST_MOVE, OrderLimits.adverse_move),
-            "most": lambda: _most(document),
-            "turnover": lambda: _share(document, "turnover"),
-            "participation": lambda: _participation(document, market),
-            "max_age": lambda: document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
-            "objective": lambda: _objective(document),
-            "weights": lambda: read_weight_limits(document, market, lower, upper, splits),
-        },
-        faults,
-    )
-    return OrderLimits(**found)
+    keys, faults = read(document, ("orders",), OrderKeys), Faults()
+    if keys.participation is not None and market.volumes is None:
+        with faults:
+            what, fix = f"market {market.name!r} has no volumes", "Give `volumes` to the market, or leave it out."
+            document.refuse(("orders", "participation"), what, keys.participation, fix)
+    limits: list[WeightLimit] = [] if keys.ranges is None else range_limits(keys.ranges, market.assets, lower, upper)
+    for name, group in (keys.groups or {}).items():
+        with faults:
+            limits.append(group_limit(document, name, group, market, splits))
+    faults.end()
+    numbers = {name: getattr(keys, name) for name in NUMBERS[1:]}
+    return OrderLimits(reserve=keys.reserve_bps * BPS, weights=tuple(limits), **numbers)
 
 
 def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     """The settings under `orders`, defaults filled in."""
     numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
-    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | weight_limit_settings(document)
-
-
-def _number(document: Document, key: str, most: float, default: float) -> float:
-    return document.number("orders", key, at_least=0.0, at_most=most, default=default)
-
-
-def _most(document: Document) -> int | None:
-    return document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None
-
-
-def _participation(document: Document, market: Market) -> float | None:
-    if document.has("orders", "participation") and market.volumes is None:
-        fix = "Give `volumes` to the market, or leave it out."
-        found = document.value("orders", "participation")
-        document.refuse(("orders", "participation"), f"market {market.name!r} has no volumes", found, fix)
-    return _share(document, "participation")
-
-
-def _objective(document: Document) -> str:
-    found = document.text("orders", "objective", default=GAP)
-    if found not in OBJECTIVES:
-        document.refuse(("orders", "objective"), "no objective of whole lots", found, f"Use {' or '.join(OBJECTIVES)}.")
-    return found
-
-
-def _share(document: Document, key: str) -> float | None:
-    if not document.has("orders", key):
-        return None
-    found = document.number("orders", key)
-    if not 0.0 < found <= 1.0:
-        document.refuse(("orders", key), "no fraction above 0 and at most 1", found, "5 % is 0.05.")
-    return found
+    of_weights = {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
+    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | of_weights

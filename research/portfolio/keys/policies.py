@@ -5,14 +5,16 @@ from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
-from foundation.arguments import MOST_PENALTY
+from pydantic import TypeAdapter
+
 from foundation.names import import_path
 from research.allocation import FixedWeights
 from research.forecast import Regimes
 from research.learning import Learned, Universal
 from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Penalty
 from research.portfolio.file.own_class import check_code, code_of, own_rule
-from research.portfolio.file.settings import build, named, nested, plain
+from research.portfolio.file.settings import build, named, nested, plain, validated
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.allocations import allocation_settings, read_allocation, read_regimes
 from research.rules import (
@@ -48,6 +50,7 @@ RULES: dict[str, type] = {
     "learned": Learned,
     "universal": Universal,
 }
+PENALTY = TypeAdapter[float](Penalty)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -68,7 +71,7 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shar
         check_code(document, (*path, "code"), rule)
     _refuse_points(document, path)
     if document.has(*path, "tracking_penalty"):
-        document.number(*path, "tracking_penalty", at_most=MOST_PENALTY)
+        validated(document, (*path, "tracking_penalty"), PENALTY, document.value(*path, "tracking_penalty"))
     allocation = read_allocation(document, (*path, "allocation"), strategic, shared)
     unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
     held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}

@@ -9,21 +9,64 @@ The house's stand in `data/stress.yaml`. A portfolio file may name another file,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError
 from research.market import Market
 from research.market.reading.tables import DATA
 from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.kinds import Day, Text, checked, record, told
+from research.portfolio.file.settings import read
 from research.risk.stress.episodes import Episode
 from research.risk.stress.shocks import LEAST_RETURN, MOST_RETURN, Shock
 
 HOUSE = DATA / "stress.yaml"
-KEYS = ("file", "episodes", "shocks")
-EPISODE_KEYS = ("first", "last", "source")
 MOST_NAME = 60  # characters of a name: it is the head of a table's row
+Return = Annotated[float, Field(ge=LEAST_RETURN, le=MOST_RETURN, description="A fraction: a fall of 20 % is -0.20.")]
+Head = Annotated[
+    str,
+    checked(
+        lambda name: "" if name.strip() and len(name) <= MOST_NAME else "no name of an episode or a shock",
+        f"Give 1 to {MOST_NAME} characters: it is the head of a table's row.",
+    ),
+]
+
+
+@record
+class EpisodeKeys:
+    """Days of market stress, as `Episode` has them."""
+
+    first: Day
+    last: Day
+    source: Text = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an episode that ends before it begins."""
+        if self.last < self.first:
+            fix = f"Give a day that is not before {self.first:%Y-%m-%d}, its first."
+            raise told("the episode ends before it begins", fix, "last")
+
+
+@record
+class StressKeys:
+    """Episodes and shocks by name: those of a file, or of the house, and a portfolio's own."""
+
+    file: Text | None = None
+    episodes: Mapping[Head, EpisodeKeys] = field(default_factory=dict)
+    shocks: Mapping[Head, Annotated[Mapping[str, Return], Field(min_length=1)]] = field(default_factory=dict)
+
+    def named_episodes(self) -> dict[str, Episode]:
+        """The episodes by name."""
+        return {name: Episode(name, one.first, one.last, one.source) for name, one in self.episodes.items()}
+
+    def named_shocks(self) -> dict[str, Shock]:
+        """The shocks by name."""
+        return {name: Shock(name, moves) for name, moves in self.shocks.items()}
 
 
 @dataclass(frozen=True)
@@ -46,81 +89,32 @@ def read_stress(document: Document, market: Market) -> Stress:
     Raises : ConfigError for a key or value that is wrong, and for a shock of the portfolio's own that names neither a
              line nor a class that it has. Those of a file may: several portfolios share it.
     """
-    given = document.has("stress")
-    if given:
-        document.check_keys(("stress",), KEYS)
-    shared = _shared(document) if given and document.has("stress", "file") else read_document(HOUSE)
-    shared.check_keys((), KEYS[1:])
-    episodes, shocks = _episodes(shared, ()), _shocks(shared, ())
-    if given:
-        episodes |= _episodes(document, ("stress",))
-        own = _shocks(document, ("stress",))
-        _check_lines(document, own, market)
-        shocks |= own
-    return Stress(_in_order(episodes), tuple(shocks.values()))
+    keys = read(document, ("stress",), StressKeys)
+    shared = _shared(document, keys.file)
+    own = keys.named_shocks()
+    _check_lines(document, own, market)
+    return Stress(
+        _in_order(shared.named_episodes() | keys.named_episodes()), tuple((shared.named_shocks() | own).values())
+    )
 
 
 def house_episodes() -> tuple[Episode, ...]:
     """The episodes of the house, in the order of their first days: those of a backtest without a portfolio file."""
-    return _in_order(_episodes(read_document(HOUSE), ()))
+    return _in_order(read(read_document(HOUSE), (), StressKeys).named_episodes())
 
 
 def _in_order(episodes: Mapping[str, Episode]) -> tuple[Episode, ...]:
     return tuple(sorted(episodes.values(), key=lambda one: (one.first, one.last)))
 
 
-def _shared(document: Document) -> Document:
-    """The file that `stress` names, whose path is relative to the portfolio's own."""
-    name = document.text("stress", "file")
+def _shared(document: Document, file: str | None) -> StressKeys:
+    """The episodes and shocks of the house, or of the file that `stress` names, from the folder of the portfolio's."""
+    if file is None:
+        return read(read_document(HOUSE), (), StressKeys)
     try:
-        return read_document(Path(document.file).parent / name)
+        return read(read_document(Path(document.file).parent / file, known=("episodes", "shocks")), (), StressKeys)
     except ConfigError as error:
         raise ConfigError(f"stress.file ({document.place(('stress', 'file'))}): {error}") from error
-
-
-def _episodes(document: Document, path: tuple[str, ...]) -> dict[str, Episode]:
-    """The episodes below a path, by name; none where it has no such key."""
-    path = (*path, "episodes")
-    found: dict[str, Episode] = {}
-    for name in document.mapping(*path) if document.has(*path) else ():
-        here = (*path, name)
-        _check_name(document, here, name)
-        document.mapping(*here)
-        document.check_keys(here, EPISODE_KEYS)
-        first, last = document.day(*here, "first"), document.day(*here, "last")
-        if last < first:
-            fix = f"Give a day that is not before {first:%Y-%m-%d}, its first."
-            document.refuse((*here, "last"), "the episode ends before it begins", f"{last:%Y-%m-%d}", fix)
-        source = document.text(*here, "source") if document.has(*here, "source") else ""
-        found[name] = Episode(name, first, last, source)
-    return found
-
-
-def _shocks(document: Document, path: tuple[str, ...]) -> dict[str, Shock]:
-    """The shocks below a path, by name; none where it has no such key."""
-    path = (*path, "shocks")
-    found: dict[str, Shock] = {}
-    for name in document.mapping(*path) if document.has(*path) else ():
-        here = (*path, name)
-        _check_name(document, here, name)
-        moves = {what: _move(document, (*here, what)) for what in document.mapping(*here)}
-        found[name] = Shock(name, moves)
-    return found
-
-
-def _move(document: Document, path: tuple[str, ...]) -> float:
-    """A simple return, fraction."""
-    move = document.number(*path)
-    if not LEAST_RETURN <= move <= MOST_RETURN:
-        fix = f"Give a fraction from {LEAST_RETURN:g} to {MOST_RETURN:g}: a fall of 20 % is -0.20."
-        document.refuse(path, "a return out of bounds", move, fix)
-    return move
-
-
-def _check_name(document: Document, path: tuple[str, ...], name: str) -> None:
-    if not name.strip() or len(name) > MOST_NAME:
-        fix = f"Give 1 to {MOST_NAME} characters: it is the head of a table's row."
-        document.refuse(path, "no name of an episode or a shock", name, fix)
 
 
 def _check_lines(document: Document, shocks: Mapping[str, Shock], market: Market) -> None:

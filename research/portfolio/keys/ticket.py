@@ -1,24 +1,24 @@
 """The terms of the orders of a trade list, from a portfolio file: order type, collar, account, the broker's symbols."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from foundation.arguments import did_you_mean
+from pydantic import Field
+
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.file.kinds import Text, told
+from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
 
-MARKET, _, LIMIT = ORDER_TYPES = ("market", "market_on_close", "limit")
-TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
-SEC_TYPES = ("STK", "FUND", "CASH", "CRYPTO")  # of Interactive Brokers: those that need neither an expiry nor a strike
-MOST_COLLAR = 5_000.0  # bp of the close
+OrderType = Literal["market", "market_on_close", "limit"]
+MARKET, _, LIMIT = ORDER_TYPES = get_args(OrderType)
+SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
 FINER = 2  # decimals that a limit price below one unit of its currency has more
-MOST_SETTLEMENT = 20  # sessions
-KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "exchanges",
-        "sec_types", "settlement_days", "settlement_days_by_line")  # fmt: skip
+Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
+Settlement = Annotated[int, Field(ge=0, le=20, description="Sessions.")]
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,28 @@ class TicketTerms:
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     """
 
-    order_type: str = "market"
-    time_in_force: str = "DAY"
-    collar_bps: float | None = None
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    order_type: OrderType = "market"
+    time_in_force: Literal["DAY"] = "DAY"  # an order is sized at one close: after the next session it is out of date
+    collar_bps: Collar | None = None
     account: str = ""
-    symbols: Mapping[str, str] = field(default_factory=dict)
-    exchange: str = "SMART"
-    sec_type: str = "STK"
-    settlement_days: int = 1
-    settlement_days_by_line: Mapping[str, int] = field(default_factory=dict)
-    exchanges: Mapping[str, str] = field(default_factory=dict)
-    sec_types: Mapping[str, str] = field(default_factory=dict)
+    symbols: Mapping[str, Text] = field(default_factory=dict)
+    exchange: Text = "SMART"
+    sec_type: SecType = "STK"
+    settlement_days: Settlement = 1
+    settlement_days_by_line: Mapping[str, Settlement] = field(default_factory=dict)
+    exchanges: Mapping[str, Text] = field(default_factory=dict)
+    sec_types: Mapping[str, SecType] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a limit order without a collar, and a collar of another order."""
+        if self.order_type == LIMIT and self.collar_bps is None:
+            fix = "Add `collar_bps:`, the distance of the limit price from the close in bp, such as 50."
+            raise told("a limit order needs a collar", fix, "order_type")
+        if self.order_type != LIMIT and self.collar_bps is not None:
+            what = f"an order type of {self.order_type} has no limit price"
+            raise told(what, "Leave it out, or write `order_type: limit`.", "collar_bps")
 
     def days(self, asset: str) -> int:
         """Sessions from the trade of an asset to its settlement."""
@@ -99,89 +110,20 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
     Raises : ConfigError for a key or value that is wrong, for an order type of limit without a collar and for a collar
              without one, for a symbol of no line, and for two lines with one symbol.
     """
-    if not document.has("ticket"):
-        return TicketTerms()
-    document.check_keys(("ticket",), KEYS)
-    order_type = _word(document, "order_type", ORDER_TYPES)
-    return TicketTerms(
-        order_type=order_type,
-        time_in_force=_word(document, "time_in_force", TIMES_IN_FORCE),
-        collar_bps=_collar(document, order_type),
-        account=document.text("ticket", "account") if document.has("ticket", "account") else "",
-        symbols=_symbols(document, market.assets),
-        exchange=document.text("ticket", "exchange", default=TicketTerms.exchange),
-        sec_type=_word(document, "sec_type", SEC_TYPES),
-        exchanges=_of_lines(document, "exchanges", market.assets),
-        sec_types=_of_lines(document, "sec_types", market.assets, SEC_TYPES),
-        settlement_days=_settlement(document, ("ticket", "settlement_days")),
-        settlement_days_by_line=_by_line(document, market.assets),
-    )
+    terms = read(document, ("ticket",), TicketTerms)
+    for key in ("symbols", "exchanges", "sec_types", "settlement_days_by_line"):
+        for asset in getattr(terms, key):
+            document.check_line(("ticket", key, asset), asset, market.assets)
+    owners: dict[str, str] = {}
+    for asset in (*terms.symbols, *(asset for asset in market.assets if asset not in terms.symbols)):
+        symbol = terms.symbol(asset)
+        if symbol in owners:
+            path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
+            document.refuse(path, f"{asset} has the same symbol", symbol, fix)
+        owners[symbol] = asset
+    return terms
 
 
 def ticket_settings(terms: TicketTerms) -> dict[str, Any]:
     """The settings under `ticket`, defaults filled in."""
-    return {key: value for key, value in asdict(terms).items() if value not in (None, "", {})}
-
-
-def _word(document: Document, key: str, known: tuple[str, ...]) -> str:
-    """One of the known words, by default the first."""
-    word = document.text("ticket", key, default=known[0])
-    if word not in known:
-        document.refuse(("ticket", key), "unknown", word, did_you_mean(word, known))
-    return word
-
-
-def _collar(document: Document, order_type: str) -> float | None:
-    path = ("ticket", "collar_bps")
-    if not document.has(*path):
-        if order_type == "limit":
-            fix = "Add `collar_bps:`, the distance of the limit price from the close in bp, such as 50."
-            document.refuse(("ticket", "order_type"), "a limit order needs a collar", order_type, fix)
-        return None
-    collar = document.number(*path, at_least=0.0, at_most=MOST_COLLAR)
-    if order_type != "limit":
-        fix = "Leave it out, or write `order_type: limit`."
-        document.refuse(path, f"an order type of {order_type} has no limit price", collar, fix)
-    return collar
-
-
-def _settlement(document: Document, path: KeyPath) -> int:
-    days = document.whole(*path, at_least=0, default=TicketTerms.settlement_days)
-    if days > MOST_SETTLEMENT:
-        document.refuse(path, "too many sessions from trade to settlement", days, f"Give at most {MOST_SETTLEMENT}.")
-    return days
-
-
-def _by_line(document: Document, assets: tuple[str, ...]) -> dict[str, int]:
-    path = ("ticket", "settlement_days_by_line")
-    named = document.mapping(*path) if document.has(*path) else {}
-    for asset in named:
-        document.check_line((*path, asset), asset, assets)
-    return {asset: _settlement(document, (*path, asset)) for asset in named}
-
-
-def _of_lines(document: Document, key: str, assets: tuple[str, ...], known: tuple[str, ...] = ()) -> dict[str, str]:
-    """Words by line, each one of the known where these are given."""
-    found = {}
-    for asset in document.mapping("ticket", key) if document.has("ticket", key) else {}:
-        document.check_line(("ticket", key, asset), asset, assets)
-        found[asset] = word = document.text("ticket", key, asset)
-        if known and word not in known:
-            document.refuse(("ticket", key, asset), "unknown", word, did_you_mean(word, known))
-    return found
-
-
-def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:
-    if not document.has("ticket", "symbols"):
-        return {}
-    path = ("ticket", "symbols")
-    found = {asset: document.text(*path, asset) for asset in document.mapping(*path)}
-    owners: dict[str, str] = {}
-    for asset in (*found, *(asset for asset in assets if asset not in found)):
-        document.check_line((*path, asset), asset, assets)
-        symbol = found.get(asset, asset)
-        if symbol in owners:
-            fix = "Give each line its own symbol."
-            document.refuse((*path, owners[symbol]), f"{asset} has the same symbol", symbol, fix)
-        owners[symbol] = asset
-    return found
+    return {key: value for key, value in plain(terms).items() if value != ""}

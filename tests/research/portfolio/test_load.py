@@ -16,7 +16,9 @@ from research.accounting import Execution, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import load_market
 from research.portfolio import load_portfolio
-from research.portfolio.load import KEYS, ROOT
+from research.portfolio.file.settings import names_of
+from research.portfolio.keys.portfolio_keys import PortfolioKeys
+from research.portfolio.load import ROOT
 from research.rules import Calendar, Threshold, Within
 
 EXAMPLES = ("global_multi_asset", "sixty_forty", "stocks_20")
@@ -104,7 +106,7 @@ def test_the_target_stays_unless_the_file_says_that_it_may_change(write: Any) ->
     assert (stays.target_may_change, may.target_may_change) == (False, True)
     assert stays.settings == load_portfolio(write()).settings  # and so are its runs, by name and bytes
     assert may.settings == stays.settings | {"target": "may_change"}
-    with pytest.raises(ConfigError, match=r"target: .*given beside .*\): found 'hrp'\. Use strategic or may_change"):
+    with pytest.raises(ConfigError, match=r"target: .*given beside .*\): found 'hrp'\. Use strategic, may_change"):
         load_portfolio(write(), {"target": "hrp"})
 
 
@@ -243,7 +245,7 @@ ERRORS = [
     ("target: 0.60, ", "", "lines.SPY.target", "missing", "None", "Add `target:`."),
     (", range: [0.55, 0.65]", "", "lines.SPY.range", "missing", "None", "Add `range:`."),
     ("commission_bps: 2, ", "", "costs.bonds.commission_bps", "missing", "None", "Add `commission_bps:`."),
-    ("name: Two funds", "name: ' '", "name", "not text", "' '", "Write a word"),
+    ("name: Two funds", "name: ' '", "name", "no name: it is empty", "' '", "Give a name"),
     ("name: Two funds", "name: 12", "name", "not text", "12", "in quotes"),
     ("multi_asset_daily", "multi_asset_dayly", "market", "unknown market", "'mu", "Did you mean 'multi_asset_daily'"),
     ("multi_asset_daily", "[a]", "market", "not text", "['a']", "Write a word"),
@@ -261,7 +263,7 @@ ERRORS = [
      "52", "Write `periods_per_year: 252`, or give a market with 52 rows"),
     ("test_start", "periods_per_year: 365\ntest_start", "periods_per_year", "not the frequency of market 'multi_asset",
      "365", "Write `periods_per_year: 252`"),
-    ("test_start", "periods_per_year: 0\ntest_start", "periods_per_year", "not a whole number", "0", "least 1"),
+    ("test_start", "periods_per_year: 0\ntest_start", "periods_per_year", "out of bounds", "0", "least 1"),
     ("target: 0.60", "target: 60", "lines.SPY.target", "out of bounds", "60", "at least 0 and at most 1"),
     ("target: 0.60", "target: -0.6", "lines.SPY.target", "out of bounds", "-0.6", "at least 0"),
     ("target: 0.60", "target: 60%", "lines.SPY.target", "not a number", "'60%'", "plain number"),
@@ -277,24 +279,24 @@ ERRORS = [
     ("[0.55, 0.65]", "[0.55]", "lines.SPY.range", "not two numbers", "[0.55]", "[lower, upper]"),
     ("[0.55, 0.65]", "[low, high]", "lines.SPY.range", "not two numbers", "['low', 'high']", "[lower, upper]"),
     ("[0.55, 0.65]", "[false, true]", "lines.SPY.range", "not two numbers", "[False, True]", "[lower, upper]"),
-    ("shares: 100", "shares: 100, trading: frozen", "lines.SPY.trading", "no such restriction", "'frozen'",
+    ("shares: 100", "shares: 100, trading: frozen", "lines.SPY.trading", "not one of its words", "'frozen'",
      "Use sell_only, buy_only, locked."),
-    ("shares: 100", "shares: 100, trading: true", "lines.SPY.trading", "not text", "True", "Write a word"),
-    ("shares: 100", "shares: 100, trading: ''", "lines.SPY.trading", "not text", "''", "Write a word"),
+    ("shares: 100", "shares: 100, trading: true", "lines.SPY.trading", "not one of its words", "True", "Use "),
+    ("shares: 100", "shares: 100, trading: ''", "lines.SPY.trading", "not one of its words", "''", "Use sell_only"),
     ("shares: 100", "shares: 100, sector: 12", "lines.SPY.sector", "not text", "12", "Write a word"),
     ("[0.55, 0.65], shares: 100", "[0.60, 0.65], shares: 100, trading: locked", "lines.SPY.trading",
      "keeps SPY at 0.59", "'locked'", "Free the line, or widen its range."),
     ("[0.55, 0.65], shares: 100", "[0.55, 0.65], shares: 70, trading: sell_only", "lines.SPY.trading",
      "keeps SPY at 0.50", "'sell_only'", "Free the line"),
-    ("lot: 10", "lot: 0", "lines.AGG.lot", "not above zero", "0.0", "least number of units"),
+    ("lot: 10", "lot: 0", "lines.AGG.lot", "out of bounds", "0", "least number of units"),
     ("lot: 10", "lot: 10, fractional: true", "lines.AGG.fractional", "cannot be combined with a lot", "True",
      "Keep one"),
     ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
-    ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "not a cost", "-2", "at least 0"),
-    ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "not a cost", "5000", "less than"),
-    ("cash: 1", "holding: {management_fee_bps: -20}\ncash: 1", "holding.management_fee_bps", "not a cost", "-20",
-     "Give basis points a year of NAV: at least 0"),
-    ("half_spread_bps: 3", "half_spread_bps: -3", "lines.AGG.half_spread_bps", "not a cost", "-3", "at least 0"),
+    ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "out of bounds", "-2", "at least 0"),
+    ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "out of bounds", "5000", "below 5,000"),
+    ("cash: 1", "holding: {management_fee_bps: -20}\ncash: 1", "holding.management_fee_bps", "out of bounds", "-20",
+     "at least 0 and below 5,000. Basis points a year"),
+    ("half_spread_bps: 3", "half_spread_bps: -3", "lines.AGG.half_spread_bps", "out of bounds", "-3", "at least 0"),
     ("  bonds: {", "  stocks: {", "costs", "no costs for the class of AGG", "'bonds'", "Add `bonds: {commission_bps"),
     ("1_000.50", "-1", "cash", "out of bounds", "-1", "at least 0"),
     ("1_000.50", "1,000.50", "cash", "not a number", "'1,000.50'", "1_000"),
@@ -346,8 +348,7 @@ def test_mistakes_of_orders_limits_and_nav_history_are_told_at_once(write: Any, 
     group = "orders.groups.us"
     assert sorted(told) == sorted([
         "limits.tracking_error", "orders.mosst", "orders.reserve_bps", "orders.turnover", "orders.max_age",
-        "orders.objective", "orders.ranges", f"{group}.asset_class", f"{group}.range", f"{group}.price",
-        "orders.groups.all",
+        "orders.objective", "orders.ranges", f"{group}.range", f"{group}.price", "orders.groups.all",
     ])  # fmt: skip
     (tmp_path / "nav.csv").write_text("date,nav\n2022-12-27,0\n2022-12-28,1\n")
     (tmp_path / "prices.csv").write_text("asset,price\nSPY,0\n")
@@ -461,7 +462,7 @@ def test_the_guide_names_the_keys_that_a_file_must_have(write: Any) -> None:
     guide = (Path(__file__).parents[3] / "docs" / "portfolios.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", guide.split("**Required** are ")[1].split(".")[0]))
     missing = set()
-    for key in KEYS:
+    for key in names_of(PortfolioKeys):
         try:
             load_portfolio(write(), {key: None})
         except ConfigError as error:
@@ -563,9 +564,9 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
         (
             "tracking_error: 0.01",
             "tracking_error: 1.5",
-            r"limits\.tracking_error: .* 150 %.*: found 1\.5\. 1\.5 % is 0\.015",
+            r"limits\.tracking_error: out of bounds .*: found 1\.5\. .* at most 0\.25\. .* 1\.5 % is 0\.015",
         ),
-        ("tracking_error: 0.01", "tracking_error: 1", r"limits\.tracking_error: a fraction a year, and this is 100 %"),
+        ("tracking_error: 0.01", "tracking_error: 1", r"limits\.tracking_error: out of bounds .*: found 1\. "),
         (
             "tracking_error: 0.01",
             "tracking_error: ",
@@ -574,15 +575,15 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
         (
             "tracking_error: 0.01",
             "max_drawdown: 15",
-            r"limits\.max_drawdown: no drawdown .*: found 15\.0\. A drawdown of 15 % is 0\.15",
+            r"limits\.max_drawdown: out of bounds .*: found 15\. .*A drawdown of 15 % is 0\.15",
         ),
-        ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: no drawdown .* is 0\.15"),
+        ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: out of bounds .* is 0\.15"),
         ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
         ("policy: band", "policy: null", r"policy: says nothing"),
         ("    band: 0.03", "    band: ", r"policies\.band\.band: says nothing"),
         ("[0.30, 0.45]", "[0.30, ~]", r"lines\.AGG\.range: a value is empty .*: found \[0\.3, None\]"),
         ("lot: 10", "lot: 1e-320", r"lines\.AGG\.lot: not a number in bounds"),
-        ("lot: 10", "lot: 1e-10", r"lines\.AGG\.lot: too small a lot .*: found 1e-10\. Give at least 1e-09"),
+        ("lot: 10", "lot: 1e-10", r"lines\.AGG\.lot: out of bounds .*: found 1e-10\. .*at least 1e-09"),
         (
             "cash: 1_000.50",
             f"cash: {'9' * 309}",

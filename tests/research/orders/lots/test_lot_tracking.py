@@ -163,7 +163,7 @@ def test_objective_is_read_from_the_file(tmp_path: Path) -> None:
     assert load_portfolio(path).orders.objective == TRACKING_ERROR
     assert load_portfolio(path).settings["orders"]["objective"] == TRACKING_ERROR
     path.write_text(text + "\norders: {objective: variance}\n")
-    with pytest.raises(ConfigError, match=r"orders\.objective: no objective .*'variance'\. Use gap or tracking_error"):
+    with pytest.raises(ConfigError, match=r"orders\.objective: not one of .*'variance'\. Use gap, tracking_error"):
         load_portfolio(path)
 
 

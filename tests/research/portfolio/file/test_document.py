@@ -1,20 +1,40 @@
 """Overrides, places and typed questions of a document."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
+from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError
 from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.kinds import Day, Fraction, record
+from research.portfolio.file.settings import read
 
 TEXT = (
     "tracking_penalty: 5\nlines:\n  BRK.B: {target: 0.5}\n"
     "policies:\n  rl: {rule: learned, steps: 1500, seeds: [1, 2]}\n"
 )
+
+
+@record
+class LineKeys:
+    target: Fraction
+
+
+@record
+class Keys:
+    tracking_penalty: float = 0.0
+    lines: Mapping[str, LineKeys]
+    policies: Mapping[str, Any]
+    lag: Annotated[int, Field(ge=1, le=2_000, description="Sessions.")] = 1
+    day: Day | None = None
+    fact: float | str | None = None
+    long: float = 0.0
 
 
 @pytest.fixture
@@ -86,24 +106,46 @@ def test_file_on_disk_is_not_changed_by_overrides(document: Any, tmp_path: Path)
 
 @pytest.mark.parametrize("found", ["2022-06-30", date(2022, 6, 30), pd.Timestamp(2022, 6, 30)])
 def test_day_is_read_from_text_or_date(document: Any, found: object) -> None:
-    assert document(day=found).day("day") == pd.Timestamp("2022-06-30")
+    assert read(document(day=found), (), Keys).day == pd.Timestamp("2022-06-30")
 
 
 @pytest.mark.parametrize("found", ["2022-6-30", "30.06.2022", "2022-02-30", "20220630", 20220630, True])
 def test_day_that_is_not_one_is_refused(document: Any, found: object) -> None:
     with pytest.raises(ConfigError, match=r"day: not a date \(.*\): found .*Write it as YYYY-MM-DD"):
-        document(day=found).day("day")
+        read(document(day=found), (), Keys)
 
 
-@pytest.mark.parametrize(("found", "at_least"), [(1.5, 0), (True, 0), ("3", 0), (-1, 0), (0, 1)])
-def test_whole_number_out_of_bounds_is_refused(document: Any, found: object, at_least: int) -> None:
-    with pytest.raises(ConfigError, match=r"lag: not a whole number in bounds"):
-        document(lag=found).whole("lag", at_least=at_least, default=1)
+@pytest.mark.parametrize("found", [1.5, True, "3"])
+def test_what_is_no_whole_number_is_refused(document: Any, found: object) -> None:
+    with pytest.raises(ConfigError, match=r"lag: not a whole number \(.*found "):
+        read(document(lag=found), (), Keys)
+
+
+@pytest.mark.parametrize("found", [0, 3_000])
+def test_whole_number_out_of_bounds_is_refused(document: Any, found: object) -> None:
+    with pytest.raises(ConfigError, match=r"lag: out of bounds .*at least 1 and at most 2,000\. Sessions\."):
+        read(document(lag=found), (), Keys)
+
+
+def test_all_that_is_wrong_in_a_record_is_told_at_once(document: Any) -> None:
+    made = document(lag=0, day="soon", tracking_penalty="high", lines={"BRK.B": {"target": 2, "size": 1}})
+    with pytest.raises(ConfigError) as caught:
+        read(made, (), Keys)
+    told = [line.split(" (")[0] for line in str(caught.value).splitlines()]
+    assert told == [
+        "tracking_penalty: not a number", "lines.BRK.B.target: out of bounds", "lines.BRK.B.size: unknown key",
+        "lag: out of bounds", "day: not a date",
+    ]  # fmt: skip
+
+
+def test_a_value_of_one_of_two_kinds_is_told_what_both_are(document: Any) -> None:
+    with pytest.raises(ConfigError, match=r"fact: not a number and not text \(.*or Write a word"):
+        read(document(fact=True), (), Keys)
 
 
 def test_long_value_is_cut_in_a_message(document: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        document(long="x" * 1000).number("long")
+        read(document(long="x" * 1000), (), Keys)
     assert len(str(caught.value)) < 400
 
 

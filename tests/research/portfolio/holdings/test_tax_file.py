@@ -76,17 +76,26 @@ def test_all_mistakes_of_the_lots_are_told_at_once(write: Any) -> None:
         )  # fmt: skip
     lines = str(told.value).splitlines()
     starts = [
-        "lines.SPY.tax_lots: the lots of SPY sum to 60 units, and its shares are 100",
-        "lines.AGG.tax_lots.1.date: lies after the session that follows the last prices",
-        "lines.AGG.tax_lots.1.units: not a number above 0",
-        "lines.AGG.tax_lots.1.price: not a number at least 0",
-        "lines.AGG.tax_lots.2: not the date, units and price of a lot",
-        "lines.AGG.tax_lots.3.date: not a date",
-        "lines.AGG.tax_lots.3.price: not a number at least 0",
+        "lines.AGG.tax_lots.0.units: out of bounds",
+        "lines.AGG.tax_lots.0.price: not a number",
+        "lines.AGG.tax_lots.1.price: missing",
+        "lines.AGG.tax_lots.2.date: not a date",
+        "lines.AGG.tax_lots.2.price: out of bounds",
     ]
-    assert len(lines) == len(starts)
-    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
-    assert lines[0].endswith("Add 40 units, or correct the shares.")
+    assert [line.partition(" (")[0] for line in lines] == starts
+
+
+def test_lots_that_are_not_the_holding_and_late_ones_are_told_at_once(write: Any) -> None:
+    late = [{"date": "2023-01-05", "units": 250, "price": 90}]
+    with pytest.raises(ConfigError) as told:
+        load_portfolio(
+            write(), {"lines.SPY.tax_lots": SPY[:1], "lines.AGG": {"holdings": None, "shares": 250, "tax_lots": late},
+                      "tax.rate": 0.2}
+        )  # fmt: skip
+    first, second = str(told.value).splitlines()
+    assert first.startswith("lines.SPY.tax_lots: the lots of SPY sum to 60 units, and its shares are 100")
+    assert first.endswith("Add 40 units, or correct the shares.")
+    assert second.startswith("lines.AGG.tax_lots.0.date: lies after the session that follows the last prices")
 
 
 @pytest.mark.parametrize(
@@ -94,9 +103,9 @@ def test_all_mistakes_of_the_lots_are_told_at_once(write: Any) -> None:
     [
         ({"lines.SPY.tax_lots": SPY}, "lines.SPY.tax_lots: lots without a tax rate"),
         ({"lines.AGG.tax_lots": SPY, "tax.rate": 0.2}, "lines.AGG.tax_lots: AGG states holdings and no shares"),
-        ({"lines.SPY.tax_lots": 5, "tax.rate": 0.2}, "lines.SPY.tax_lots: not a list of lots"),
-        ({"tax": TAX | {"lots": "lowest"}}, "Use average, highest, first or tax_minimal"),
-        ({"tax": TAX | {"short_rate": 1.5}}, "tax.short_rate: not a tax rate"),
+        ({"lines.SPY.tax_lots": 5, "tax.rate": 0.2}, "lines.SPY.tax_lots: not a list ("),
+        ({"tax": TAX | {"lots": "lowest"}}, "Use average, highest, first, tax_minimal"),
+        ({"tax": TAX | {"short_rate": 1.5}}, "tax.short_rate: out of bounds"),
         ({"tax": TAX | {"gain_budget": -1}}, "tax.gain_budget: out of bounds"),
         ({"tax": {"rate": 0.2, "realised": 5}}, "tax.realised: gains of this year without a budget"),
         ({"tax": {"rate": 0.2, "sold_at_loss": {"SPY": "2022-12-01"}}}, "sales at a loss without a window"),
@@ -104,9 +113,9 @@ def test_all_mistakes_of_the_lots_are_told_at_once(write: Any) -> None:
         ({"tax": TAX | {"sold_at_loss": {"SPY": "2023-12-01"}}}, "lies after the session that follows the last prices"),
         ({"tax": TAX | {"substitutes": {"SPX": "VTI"}}}, "tax.substitutes.SPX: no line of the portfolio"),
         ({"tax": TAX | {"substitutes": {"SPY": "SPY"}}}, "an asset in place of itself"),
-        ({"tax": TAX | {"long_after": "month"}}, "tax.long_after: not a whole number"),
+        ({"tax": TAX | {"long_after": "month"}}, "Use year, or write a whole number"),
         ({"lines.SPY.tax_lots": [SPY[0] | {"account": "ira"}], "tax.rate": 0.2}, "the portfolio has no accounts"),
-        ({"tax": TAX | {"wash_sale_days": 0}}, "tax.wash_sale_days: not a whole number in bounds"),
+        ({"tax": TAX | {"wash_sale_days": 0}}, "tax.wash_sale_days: out of bounds"),
         ({"tax": {"rates": 0.2}}, "tax.rates: unknown key"),
         ({"tax": {"harvest": 100}}, "tax.rate: missing"),
     ],
@@ -160,9 +169,9 @@ def test_lots_of_the_only_taxable_account_that_holds_a_line_need_not_name_it(wri
 @pytest.mark.parametrize(
     ("lots", "said"),
     [
-        (lots_of("", ""), ["1: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
-                           "2: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which"]),
-        (lots_of("t1", "t3"), ["2.account: no account of the portfolio"]),
+        (lots_of("", ""), ["0: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
+                           "1: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which"]),
+        (lots_of("t1", "t3"), ["1.account: no account of the portfolio"]),
         (lots_of("t2", "t1"), ["the lots of SPY in t1 sum to 40 units, and its shares are 60",
                                "the lots of SPY in t2 sum to 60 units, and its shares are 40"]),
         (lots_of("t1", "t2", "ira", units=11), ["the lots of SPY in ira sum to 11 units, and its shares are 10"]),

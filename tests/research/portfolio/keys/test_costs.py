@@ -80,18 +80,18 @@ def test_settings_give_the_same_costs_again(write: Any, tmp_path: Any) -> None:
 # Text of the good file, what stands there instead, and of the message: key, line, what, the value found, the mend.
 SPREAD, OF_CLASS = "half_spread_bps: 1.5", "costs.us_equity.half_spread"
 ERRORS = [
-    (SPREAD, "half_spread: {estimate: roll}", f"{OF_CLASS}.estimate", 12, "unknown estimator of spreads", "'roll'",
+    (SPREAD, "half_spread: {estimate: roll}", f"{OF_CLASS}.estimate", 12, "not one of its words", "'roll'",
      "Use corwin_schultz, abdi_ranaldo."),
     (SPREAD, "half_spread: {window: 21}", f"{OF_CLASS}.estimate", 12, "missing", "None", "Add `estimate:`."),
     (SPREAD, "half_spread: {estimate: abdi_ranaldo, windw: 21}", f"{OF_CLASS}.windw", 12, "unknown key", "'windw'",
      "Did you mean 'window'?"),
-    (SPREAD, "half_spread: {estimate: abdi_ranaldo, window: 0}", f"{OF_CLASS}.window", 12, "not a whole number", "0",
+    (SPREAD, "half_spread: {estimate: abdi_ranaldo, window: 0}", f"{OF_CLASS}.window", 12, "out of bounds", "0",
      "at least 1"),
     (SPREAD, "half_spread: 2", OF_CLASS, 12, "not a mapping", "2", "one key a line"),
     (SPREAD, f"{SPREAD}, {ESTIMATED}", OF_CLASS, 12, "cannot be combined with half_spread_bps", "{'estimate'",
      "Keep one"),
     (f", {SPREAD}", "", f"{OF_CLASS}_bps", 12, "missing", "None", "Add `half_spread_bps:`."),
-    ("half_spread_bps: 3", "half_spread: {estimate: x}", "lines.AGG.half_spread.estimate", 9, "unknown estimator",
+    ("half_spread_bps: 3", "half_spread: {estimate: x}", "lines.AGG.half_spread.estimate", 9, "not one of its words",
      "'x'", "Use corwin_schultz"),
     ("limits:", "impact: {exponent: 1.6}\nlimits:", "impact", 15, "no line has a coefficient of impact",
      "{'exponent': 1.6}", "Add `impact: 1.0`"),
@@ -117,12 +117,12 @@ def test_error_names_file_line_key_value_and_mend(
         ("exponent: 1", r" \(PLACE\): exponent of impact is 1\.0: it is more than 1 and at most 3"),
         ("exponent: 3.5", r" \(PLACE\): exponent of impact is 3\.5: it is more than 1 and at most 3"),
         ("power: 2", r"\.power: unknown key \(PLACE\): found 'power'\. Use exponent, volume_window, volatility_window"),
-        ("volume_window: 0", r"\.volume_window: not a whole number in bounds \(PLACE\): found 0\. .* at least 1"),
+        ("volume_window: 0", r"\.volume_window: out of bounds \(PLACE\): found 0\. .* at least 1"),
         (
             "volatility_window: 1",
-            r"\.volatility_window: not a whole number in bounds \(PLACE\): found 1\. .* at least 2",
+            r"\.volatility_window: out of bounds \(PLACE\): found 1\. .* at least 2",
         ),
-        ("volume_window: 2.5", r"\.volume_window: not a whole number in bounds \(PLACE\): found 2\.5"),
+        ("volume_window: 2.5", r"\.volume_window: not a whole number \(PLACE\): found 2\.5"),
     ],
 )
 def test_an_error_of_impact_names_file_line_key_value_and_mend(write: Any, given: str, said: str) -> None:

@@ -35,7 +35,7 @@ def test_facts_of_lines_and_of_files_reach_an_allocation(write: Any, tmp_path: P
         (
             "target: 0.60, ",
             "target: 0.60, facts: {held: true}, ",
-            r"lines\.SPY\.facts\.held: not a fact of a line .*True",
+            r"lines\.SPY\.facts\.held: not a number and not text .*True",
         ),
         ("market: multi_asset_daily", WITH_FILE, r"market \(.*line 2\): fact 'cap': .*caps\.csv cannot be read"),
     ],

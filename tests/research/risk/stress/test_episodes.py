@@ -6,8 +6,7 @@ import pytest
 
 from foundation.errors import ConfigError
 from research.market import load_market
-from research.portfolio.file.document import read_document
-from research.portfolio.keys.stress import HOUSE
+from research.portfolio.keys.stress import house_episodes
 from research.risk.stress.episodes import Episode, span_of
 
 DAYS = pd.bdate_range("2020-01-01", "2020-03-31").to_numpy().astype("datetime64[D]")
@@ -44,15 +43,15 @@ def test_an_episode_does_not_end_before_it_begins() -> None:
         episode("2020-01-02", "2020-01-01")
 
 
-@pytest.mark.parametrize("name", sorted(read_document(HOUSE).mapping("episodes")))
-def test_the_house_dates_are_peaks_and_troughs_of_the_quotes_of_spy(name: str) -> None:
+@pytest.mark.parametrize("one", house_episodes(), ids=lambda one: one.name)
+def test_the_house_dates_are_peaks_and_troughs_of_the_quotes_of_spy(one: Episode) -> None:
     """Quotes of SPY follow the price index, to some tenths of a per cent: its trading ended later. 1 % is allowed.
 
     The second low of 1998 is 0.2 % above that of August in the index, and 0.6 % in SPY.
     """
-    document, market = read_document(HOUSE), load_market("us_etf_ohlcv")
+    market = load_market("us_etf_ohlcv")
     quotes = pd.Series(market.prices[:, market.assets.index("SPY")], market.dates)
-    first, last = document.day("episodes", name, "first"), document.day("episodes", name, "last")
+    first, last = one.first, one.last
     peak = quotes[:first].iloc[-1] if first not in quotes.index else quotes[: first - pd.Timedelta(days=1)].iloc[-1]
     inside = quotes[first:last]
     around = quotes[first - pd.Timedelta(days=20) : last + pd.Timedelta(days=20)]

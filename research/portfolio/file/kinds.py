@@ -1,0 +1,97 @@
+"""The kinds of values that keys of a file take, with their bounds; a description ends the message about a wrong one.
+
+Each kind is a type that pydantic validates and writes into the JSON schema of the file.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import pandas as pd
+from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from foundation.arguments import FIRST_DAY, LARGEST, LAST_DAY, MOST_PENALTY, is_number
+from foundation.names import FIX as NAME_FIX
+from foundation.names import name_fault
+from foundation.table_files import iso_day
+
+Keys = TypeVar("Keys")
+CODE = re.compile("[A-Z]{3}")  # of a currency
+TOLD = "told"  # type of an error that says itself what is wrong and how to fix it
+
+
+def told(what: str, fix: str, key: str = "") -> PydanticCustomError:
+    """An error of a validator: the fault in words, the way to correct it, and the key to which it belongs."""
+    return PydanticCustomError(TOLD, "{what}", {"what": what, "fix": fix, "key": key})
+
+
+def day_of(written: object) -> pd.Timestamp:
+    """The day of a date written YYYY-MM-DD. Raises PydanticCustomError for another value, and for a far year.
+
+    >>> day_of("2022-12-29")
+    Timestamp('2022-12-29 00:00:00')
+    """
+    text = f"{written:%Y-%m-%d}" if isinstance(written, date) else written
+    stated = iso_day(text) if isinstance(text, str) else None
+    if stated is None:
+        raise told("not a date", "Write it as YYYY-MM-DD.")
+    day = pd.Timestamp(stated)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise told("out of bounds", f"Give a date in the years {FIRST_DAY.year} to {LAST_DAY.year}.")
+    return day
+
+
+def checked(fault_of: Callable[[Any], str], fix: str) -> AfterValidator:
+    """A validator of values for which a function gives no fault in words."""
+
+    def check(value: Any) -> Any:
+        if fault := fault_of(value):
+            raise told(fault, fix)
+        return value
+
+    return AfterValidator(check)
+
+
+def _name_fault(name: str) -> str:
+    return f"no name: it {fault}" if (fault := name_fault(name)) else ""
+
+
+def pair_of(found: object) -> tuple[float, float]:
+    """The two ends of a range. Raises PydanticCustomError for what is no list of two numbers."""
+    if not (isinstance(found, list) and len(found) == 2 and all(map(is_number, found))):
+        raise told("not two numbers", "Write [lower, upper] as fractions of NAV, such as [0.20, 0.30].")
+    return float(found[0]), float(found[1])
+
+
+Text = Annotated[str, StringConstraints(pattern=r"\S")]
+Name = Annotated[str, checked(_name_fault, NAME_FIX)]
+Day = Annotated[pd.Timestamp, PlainValidator(day_of), WithJsonSchema({"type": "string", "format": "date"})]
+Currency = Annotated[
+    str,
+    checked(
+        lambda code: "" if CODE.fullmatch(code) else "no currency",
+        "Write its code of three capital letters, such as EUR.",
+    ),
+]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Amount = Annotated[float, Field(ge=0.0, le=LARGEST)]  # currency, or units
+Pair = Annotated[
+    tuple[float, float],
+    PlainValidator(pair_of),
+    WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+]
+Penalty = Annotated[float, Field(ge=0.0, le=MOST_PENALTY)]  # the price g of squared tracking error
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, description="A fraction: 5 % is 0.05.")]
+Share = Annotated[float, Field(gt=0.0, le=1.0, description="A fraction: 5 % is 0.05.")]
+BasisPoints = Annotated[float, Field(ge=0.0, lt=5000.0, description="Basis points of notional a side.")]
+BasisPointsAYear = Annotated[float, Field(ge=0.0, lt=5000.0, description="Basis points a year.")]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def record(cls: type[Keys]) -> type[Keys]:
+    """A class of keys as a frozen dataclass with named fields, which refuses keys that it does not declare."""
+    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclass(frozen=True, kw_only=True)(cls)

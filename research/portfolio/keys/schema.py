@@ -1,0 +1,93 @@
+"""The JSON schema of a portfolio file: for editors, and for programs that write such files.
+
+It is made from what reads the file: the records of its keys, and the tables of rules, allocations, forecasts, models
+and regimes. What one key allows of another, and what a market has, no schema says: `load_portfolio` does.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from research.allocation import Allocation
+from research.allocation.estimator_words import LIBRARY
+from research.forecast import Forecast, Model, Regimes
+from research.portfolio.file.settings import adapters, nested
+from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, HELD, MODELS, REGIMES
+from research.portfolio.keys.policies import RULES
+from research.portfolio.keys.portfolio_keys import PortfolioKeys
+
+Schema = dict[str, Any]
+OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
+REFERENCE = "#/$defs/{model}"
+NAMES = {Allocation: "allocation", Forecast: "forecast", Model: "model", Regimes: "regimes"}
+SHARED = {"periods_per_year", "tracking_penalty", "horizon", "returns", "weights"}  # that the whole file may give
+UNNAMED = {"estimated", "fitted"}  # kinds of a forecast and of regimes that name none
+
+
+def portfolio_schema() -> Schema:
+    """The schema, of draft 2020-12, with all that it refers to under `$defs`."""
+    whole = TypeAdapter(PortfolioKeys).json_schema(ref_template=REFERENCE)
+    shared: Schema = whole["$defs"]
+    for name, key, table in (
+        ("policy", "rule", RULES),
+        ("allocation", "kind", ALLOCATIONS),
+        ("model", "kind", MODELS),
+        ("regimes", "kind", REGIMES),
+    ):
+        shared[name] = {"anyOf": [_of_class(key, word, cls, shared) for word, cls in table.items()]}
+    refitted = [_of_class("kind", word, cls, shared, FORECASTS["refitted"]) for word, cls in MODELS.items()]
+    words = {"enum": [*FORECASTS, *MODELS]}
+    forecasts = [_of_class("kind", word, cls, shared) for word, cls in FORECASTS.items()]
+    shared["forecast"] = {"anyOf": [words, *forecasts, *refitted]}
+    shared["policy"]["anyOf"].append(_own("rule", {"pattern": ":"}))
+    shared["allocation"]["anyOf"].append(_own("kind", OWN))
+    whole["properties"]["policies"]["additionalProperties"] = {"$ref": "#/$defs/policy"}
+    shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
+
+
+def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | None = None) -> Schema:
+    """The schema of the settings of a class that a word names; definitions that they need go into `shared`.
+
+    beside : class whose settings stand beside them, or None.
+    """
+    properties: Schema = {key: {"const": word}}
+    required = [] if word in UNNAMED else [key]
+    for name, adapter in {**(adapters(beside) if beside else {}), **adapters(cls)}.items():
+        properties[name] = adapter.json_schema(ref_template=REFERENCE)
+        shared.update(properties[name].pop("$defs", {}))
+    for name, held in nested(cls).items():
+        one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}
+        at = name if key == "rule" else HELD.get(name, name)
+        properties[at] = one if held in NAMES else {"type": "array", "items": one, "minItems": 1}
+    for f in fields(cls):
+        if f.name in adapters(cls) and f.name not in SHARED and f.default is MISSING is f.default_factory:
+            required.append(f.name)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _own(key: str, names: Schema) -> Schema:
+    """The schema of the settings of a class of the user's own, or of a library."""
+    return {"type": "object", "properties": {key: {"type": "string", **names}}, "required": [key]}
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without what pydantic says only for Python: titles, and null for a key that may be left out."""
+    if isinstance(schema, Mapping):
+        return dict(_without_null(schema))
+    return [_plain(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def _without_null(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key == "default" and value is None:
+            continue
+        if key == "anyOf" and {"type": "null"} in value:
+            left = [one for one in value if one != {"type": "null"}]
+            yield from _plain(left[0] if len(left) == 1 else {"anyOf": left}).items()
+        else:
+            yield key, _plain(value)
