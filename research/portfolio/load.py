@@ -32,11 +32,10 @@ from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.booking import read_dividends, read_execution
 from research.portfolio.keys.costs import read_costs
 from research.portfolio.keys.factors import factors_in
-from research.portfolio.keys.facts import with_line_facts
 from research.portfolio.keys.flows import read_flows
 from research.portfolio.keys.forecasts import read_forecasts
 from research.portfolio.keys.limits import read_limits
-from research.portfolio.keys.market import read_assets, read_market
+from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
 from research.portfolio.keys.policies import fields_of_regimes, read_policy
 from research.portfolio.keys.portfolio_keys import PortfolioKeys

@@ -197,7 +197,7 @@ def _check_plain(document: Document, path: KeyPath, found: Any) -> None:
         if not (found == 0 or SMALLEST <= abs(found) <= LARGEST):
             fix = f"Give 0, or a number of {SMALLEST:g} to {LARGEST:g}."
             document.refuse(path, "not a number in bounds", found, fix)
-    elif found is not None and not isinstance(found, date):
+    elif found is not None:
         fix = "Give text, a number, True, False, a list or a mapping."
         document.refuse(path, f"a {type(found).__name__} is not read", found, fix)
 
@@ -224,4 +224,13 @@ def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, va
         document.lines[here] = GIVEN
         if isinstance(value, float) and not math.isfinite(value):
             document.refuse(here, "not a finite number", value, "Give a plain number.")
-        into[key] = list(value) if isinstance(value, tuple) else value
+        into[key] = _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a file would have it: lists for tuples, and dates as text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return f"{value:%Y-%m-%d}" if isinstance(value, date) else value

@@ -6,7 +6,6 @@ Each kind is a type that pydantic validates and writes into the JSON schema of t
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pandas as pd
@@ -34,8 +33,7 @@ def day_of(written: object) -> pd.Timestamp:
     >>> day_of("2022-12-29")
     Timestamp('2022-12-29 00:00:00')
     """
-    text = f"{written:%Y-%m-%d}" if isinstance(written, date) else written
-    stated = iso_day(text) if isinstance(text, str) else None
+    stated = iso_day(written) if isinstance(written, str) else None
     if stated is None:
         raise told("not a date", "Write it as YYYY-MM-DD.")
     day = pd.Timestamp(stated)

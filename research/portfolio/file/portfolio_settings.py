@@ -7,10 +7,8 @@ from research.portfolio.file.policy_keys import MAY_CHANGE
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.household import account_settings
 from research.portfolio.holdings.lines import Line, line_settings
-from research.portfolio.holdings.tax_file import lot_settings, tax_settings
 from research.portfolio.keys.costs import CostKeys, impact_settings
 from research.portfolio.keys.factors import factor_settings
-from research.portfolio.keys.facts import line_facts
 from research.portfolio.keys.forecasts import forecasts_settings
 from research.portfolio.keys.orders import order_settings
 from research.portfolio.keys.policies import policy_settings
@@ -20,58 +18,60 @@ from research.portfolio.portfolio import Portfolio
 
 def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> dict[str, Any]:
     """All settings in plain JSON types, defaults filled in: written as YAML, they give the same portfolio."""
-    limits = portfolio.limits
-    return {
+    given, limits = document.tree, portfolio.limits
+    made = {
         "name": portfolio.name,
-        "market": document.value("market"),
+        "market": given["market"],
         "basis": portfolio.basis,
         **_held_settings(portfolio),
-        **{
-            key: document.value(key)
-            for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")
-            if document.has(key)
-        },
-        "target_cash": float(document.value("target_cash", default=0.0)),
+        **{key: given.get(key) for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")},
+        "target_cash": float(given.get("target_cash", 0.0)),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {
-            line.asset: line_settings(line, bool(portfolio.accounts))
-            | line_facts(document, line.asset)
-            | lot_settings(document, line.asset)
+            line.asset: line_settings(line, bool(portfolio.accounts)) | _as_given(given["lines"][line.asset])
             for line in lines
         },
-        "costs": {name: plain(read(document, ("costs", name), CostKeys)) for name in document.mapping("costs")},
-        **({"holding": document.value("holding")} if document.has("holding") else {}),
-        **(
-            {"execution": plain(portfolio.execution) | document.value("execution")} if document.has("execution") else {}
+        "costs": {name: plain(read(document, ("costs", name), CostKeys)) for name in given["costs"]},
+        "holding": given.get("holding"),
+        "execution": plain(portfolio.execution) | given["execution"] if "execution" in given else None,
+        "dividends": portfolio.dividends if "dividends" in given else None,
+        "flows": None if portfolio.flows is None else given["flows"] | {"use": portfolio.flows.use},
+        "impact": impact_settings(portfolio.costs) if "impact" in given else None,
+        "tax": given.get("tax"),
+        "limits": _stated(
+            minimum_trade=limits.minimum_trade,
+            tracking_error=limits.tracking_error,
+            max_days_outside=limits.max_days_outside,
+            max_drawdown=limits.max_drawdown,
         ),
-        **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
-        **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
-        **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
-        **({"tax": tax_settings(document)} if document.has("tax") else {}),
-        "limits": {
-            "minimum_trade": limits.minimum_trade,
-            **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
-            "max_days_outside": limits.max_days_outside,
-            **({} if limits.max_drawdown is None else {"max_drawdown": limits.max_drawdown}),
-        },
         "tracking_penalty": portfolio.tracking_penalty,
         "materiality_bps": portfolio.materiality,
-        **({"day_cost": portfolio.day_cost} if document.has("day_cost") else {}),
-        **({"order_cost": portfolio.order_cost} if document.has("order_cost") else {}),
+        "day_cost": portfolio.day_cost if "day_cost" in given else None,
+        "order_cost": portfolio.order_cost if "order_cost" in given else None,
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
-        **({} if portfolio.policy is None else {"policy": portfolio.policy}),
-        **({"reference": portfolio.reference} if document.has("reference") else {}),
-        **({"benchmark": portfolio.benchmark.settings} if document.has("benchmark") else {}),
-        **({"target": MAY_CHANGE} if portfolio.target_may_change else {}),
-        **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
-        **({"forecasts": forecasts_settings(portfolio.forecasts)} if portfolio.forecasts.models else {}),
+        "policy": portfolio.policy,
+        "reference": portfolio.reference if "reference" in given else None,
+        "benchmark": portfolio.benchmark.settings if "benchmark" in given else None,
+        "target": MAY_CHANGE if portfolio.target_may_change else None,
+        "factors": None if portfolio.factors is None else factor_settings(document, portfolio.factors),
+        "forecasts": forecasts_settings(portfolio.forecasts) if portfolio.forecasts.models else None,
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
-        **({"stress": document.value("stress")} if document.has("stress") else {}),
-        **({"orders": order_settings(document, portfolio.orders)} if document.has("orders") else {}),
-        **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
+        "stress": given.get("stress"),
+        "orders": order_settings(document, portfolio.orders) if "orders" in given else None,
+        "ticket": ticket_settings(portfolio.ticket) if "ticket" in given else None,
     }
+    return _stated(**made)
+
+
+def _stated(**settings: Any) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _as_given(line: dict[str, Any]) -> dict[str, Any]:
+    """The facts and the tax lots of a line, as its file writes them."""
+    return {key: line[key] for key in ("facts", "tax_lots") if key in line}
 
 
 def _held_settings(portfolio: Portfolio) -> dict[str, Any]:

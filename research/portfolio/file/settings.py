@@ -128,7 +128,7 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
     Raises   : ConfigError for a value of another type, with all that is wrong in it, a line for each mistake.
     """
     try:
-        return adapter.validate_json(json.dumps(value, default=lambda day: f"{day:%Y-%m-%d}"), strict=True)
+        return adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         faults = Faults()
         for problems in _by_place(error.errors(), value):

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -106,18 +105,6 @@ def read_tax_lots(
         sold_at_loss=dict(keys.sold_at_loss or {}),
         sheltered=tuple(tuple(lot for lot in of_line if lot.account in sheltered) for of_line in lots),
     )
-
-
-def tax_settings(document: Document) -> dict[str, Any]:
-    """The settings under `tax`, as plain JSON types."""
-    found: dict[str, Any] = _plain(document.value("tax"))
-    return found
-
-
-def lot_settings(document: Document, asset: str) -> dict[str, Any]:
-    """The key `tax_lots` of a line as plain JSON types; empty where it has none."""
-    path = ("lines", asset, "tax_lots")
-    return {"tax_lots": _plain(document.value(*path))} if document.has(*path) else {}
 
 
 # -- the lots of a line ----------------------------------------------------------------------------------------------
@@ -230,15 +217,3 @@ def _check_lines(document: Document, keys: TaxKeys, assets: Sequence[str], last:
         if day > last:
             fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
             document.refuse(("tax", "sold_at_loss", asset), LATE, f"{day:%Y-%m-%d}", fix)
-
-
-# -- settings --------------------------------------------------------------------------------------------------------
-
-
-def _plain(value: Any) -> Any:
-    """A value of a document with its dates as text."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return f"{value:%Y-%m-%d}" if isinstance(value, date) else value

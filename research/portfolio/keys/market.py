@@ -57,3 +57,18 @@ def read_assets(document: Document, market: Market) -> list[str]:
             what = f"unknown asset in market {market.name!r}"
             document.refuse(("lines", asset), what, asset, did_you_mean(asset, market.assets))
     return assets
+
+
+def with_line_facts(document: Document, market: Market) -> Market:
+    """The market with the facts that lines state as `lines.<asset>.facts`, each a number or a word.
+
+    Raises : ConfigError for a value of another kind, a name that is taken, numbers and words in one fact.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for asset in market.assets:
+        for name, value in document.value("lines", asset, "facts", default={}).items():
+            found.setdefault(name, {})[asset] = value
+    try:
+        return with_facts(market, found)
+    except DataError as error:
+        raise ConfigError(f"lines ({document.place(('lines',))}): {error}") from error
