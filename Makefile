@@ -26,7 +26,7 @@ report: setup  ## play every policy of the example portfolio and write its repor
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
 test: check  ## run every check: form, walls, types, tests, notebooks
-	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax $(COVERAGE) $(TESTS)
+	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax --junitxml=.cache/tests.xml $(COVERAGE) $(TESTS)
 
 quick: setup  ## run the tests of what was edited since the last commit
 	$(BIN)/python .ci/quick.py
