@@ -1,0 +1,188 @@
+"""The mistakes that pydantic finds in a value, as a file's messages say them: place, fault, value found, and fix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from foundation.arguments import did_you_mean
+from research.portfolio.file.kinds import TOLD
+from research.portfolio.file.strict_yaml import KeyPath
+
+UNKNOWN = "unexpected_keyword_argument"  # type of pydantic's error for a key that a record does not declare
+OUTSIDE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # likewise, of a number out of bounds
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+KINDS = {  # what is wrong with a value of another kind than its record declares, and how to fix it
+    "float": ("not a number", "Write a plain number, such as 0.25 or 1_000."),
+    "int": ("not a whole number", "Write one, such as 252."),
+    "bool": ("not true or false", "Write true or false."),
+    "date": ("not a date", "Write it as YYYY-MM-DD."),
+    "literal": ("not one of its words", "Use {expected}."),
+    "tuple": ("not a list", "Write its values in brackets, such as [0.01, 0.02]."),
+    "list": ("not a list", "Write its items one a line, each after a dash."),
+    "dict": ("not a mapping", "Write one key a line below it."),
+    "string": ("not text", "Write a word, in quotes where it looks like a number."),
+    "greater": ("out of bounds", "Give a number that is {bounds}."),
+    "less": ("out of bounds", "Give a number that is {bounds}."),
+    "dataclass": ("not a mapping", "Write its settings, one key a line below it."),
+}
+BESIDE_WORDS = {  # what else a value may be that is a word, by the kind of its other problem
+    "dataclass": "a mapping such as {half_width: 0.01}",
+    "int": "a whole number, such as 10",
+}
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake in a value.
+
+    at    : keys from the value to it.
+    what  : fault in words.
+    found : the value there.
+    fix   : way to correct it.
+    """
+
+    at: KeyPath
+    what: str
+    found: object
+    fix: str
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """One of pydantic's findings.
+
+    at     : keys of its place within the value.
+    before : the same, up to the first type that pydantic writes between keys, where a value may be of several.
+    of     : that type, None where there is none.
+    """
+
+    type: str
+    message: str
+    found: Any
+    told: dict[str, Any]
+    at: KeyPath
+    before: KeyPath
+    of: object
+
+    @property
+    def kind(self) -> str:
+        """The first word of its type."""
+        return self.type.partition("_")[0]
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """The gravest comes first: an unknown key, then what lies deepest."""
+        return self.type != UNKNOWN, -len(self.at)
+
+
+def faults_of(error: ValidationError, value: Any, adapter: TypeAdapter[Any]) -> list[Fault]:
+    """All mistakes in a value, in the order of its type.
+
+    error   : raised by the adapter.
+    value   : mappings, lists and plain values.
+    adapter : validator of the type.
+    """
+    places: dict[KeyPath, list[_Problem]] = {}
+    for found in error.errors(include_url=False):
+        problem = _placed(found, value)
+        places.setdefault(problem.before, []).append(problem)
+    return [_fault(told, adapter) for problems in places.values() for told in _of_one_type(problems)]
+
+
+def _placed(found: Any, value: Any) -> _Problem:
+    keys, before, of = list[str](), None, None
+    *above, last = found["loc"] or ("",)
+    missing = found["type"].startswith("missing")
+    for part in above if missing else found["loc"]:
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and part in range(len(value))):
+            value = value[part]
+            keys.append(str(part))
+        elif before is None:
+            before, of = tuple(keys), part
+    at = (*keys, str(last)) if missing else tuple(keys)
+    told = found.get("ctx", {})
+    return _Problem(found["type"], found["msg"], found["input"], told, at, at if before is None else before, of)
+
+
+def _of_one_type(problems: list[_Problem]) -> list[list[_Problem]]:
+    """The problems of a place as they are told: together, or each by itself, of the type that fits the value best."""
+    gravest = min(problems, key=lambda problem: problem.order)
+    if len(problems) == 1 or gravest.at == gravest.before:
+        return [problems]
+    return [[problem] for problem in problems if problem.of == gravest.of]
+
+
+def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
+    """The problems of one place as one mistake.
+
+    A value that is a word or a mapping has the problems of both: those of the mapping count where one is written. Of
+    one that is a word or a number, those of the words count.
+    """
+    words = [problem for problem in problems if str(problem.of).startswith("literal[")]
+    others = [problem for problem in problems if problem not in words]
+    first = min(others or problems, key=lambda problem: problem.order)
+    nodes = _nodes(adapter, first.at)
+    if first.type == UNKNOWN:
+        known = [key for one in _nodes(adapter, first.at[:-1]) for key in one.get("properties", {})]
+        return Fault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
+    if first.kind == "missing":
+        return Fault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
+    if key := first.told.get("key"):
+        return Fault((*first.at, key), first.told["what"], first.found.get(key), first.told["fix"])
+    if words and others and first.kind in BESIDE_WORDS:
+        what, fix = _words_of(words[0], nodes)
+        return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
+    each = dict.fromkeys(_words_of(one, nodes) for one in (first, *others) if one.at == first.at)
+    fix = ", or ".join(one.removesuffix(".") for _, one in each) + "."
+    return Fault(first.at, " and ".join(dict.fromkeys(what for what, _ in each)), first.found, fix)
+
+
+def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
+    """What is wrong, and how to fix it; `nodes` are the schemas of the place, which know its bounds."""
+    if problem.type == TOLD:
+        return problem.told["what"], problem.told["fix"]
+    kind = problem.kind
+    if problem.type == "too_short":
+        kind = "dict" if isinstance(problem.found, dict) else "list"
+    message = problem.message.removeprefix("Value error, ").removesuffix(".")
+    what, fix = KINDS.get(kind, (message, "Correct it."))
+    if kind == "literal" and isinstance(problem.found, str):
+        known = [word for one in nodes for word in one.get("enum", [one.get("const", "")]) if word]
+        return what, did_you_mean(problem.found, dict.fromkeys(known))
+    bounds = [f"{words} {one[key]:,.10g}" for one in nodes for key, words in BOUNDS.items() if key in one]
+    if kind == "int" and bounds:
+        fix = "Write one that is {bounds}."
+    says = "".join(f" {one['description']}" for one in nodes if problem.type in OUTSIDE and "description" in one)
+    return what, fix.format(**{"bounds": " and ".join(bounds), **problem.told}) + says
+
+
+def _nodes(adapter: TypeAdapter[Any], at: KeyPath) -> list[Schema]:
+    """The schemas that a type has for a place within a value: several where it may be of several types."""
+    whole = _schema(adapter)
+
+    def opened(schema: Schema) -> list[Schema]:
+        either: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
+        if "$ref" in schema:
+            either = [whole["$defs"][schema["$ref"].rpartition("/")[2]]]
+        return [inner for one in either for inner in opened(one)] or [schema]
+
+    schemas = opened(whole)
+    for key in at:
+        below = [one.get("properties", {}).get(key) or _of_others(one) for one in schemas]
+        schemas = [inner for one in below if isinstance(one, dict) for inner in opened(one)]
+    return schemas
+
+
+def _of_others(schema: Schema) -> Any:
+    """The schema of keys that are not declared by name, and of items."""
+    by_pattern: Schema = schema.get("patternProperties", {})
+    return next(iter(by_pattern.values()), None) or schema.get("additionalProperties") or schema.get("items")
+
+
+@cache
+def _schema(adapter: TypeAdapter[Any]) -> Schema:
+    return adapter.json_schema()
