@@ -12,8 +12,9 @@ from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.orders.accounts.division_problem import CASH, DivisionProblem
 from research.orders.lots.lot_problem import clean
+from research.orders.lots.mixed_integer import Programme
 from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
-from research.orders.lots.order_programme import BUNDLE, UNIT, Programme
+from research.orders.lots.order_programme import BUNDLE, UNIT
 from research.orders.lots.position import CENT
 
 TIE = 0.05  # money in units, 0.05 bp of NAV: by how much an aim may be above its least, and move for those after it

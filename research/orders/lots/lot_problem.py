@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, Rows
 from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
 from research.orders.lots.position import MOST_LOTS, Position
@@ -130,6 +130,12 @@ class LotProblem:
     def steps(self) -> Array:
         """(n,) most steps of each order: its whole lots, and one more that sells the odd lot."""
         return self.whole + (self.odd > 0.0)
+
+    @cached_property
+    def able(self) -> Rows:
+        """(m,) lines that may trade, in an order that does not depend on that of the portfolio."""
+        able = np.flatnonzero(self.steps > 0.0)
+        return able[np.lexsort([key[able] for key in (self.way, self.lot, self.goal, self.position.units)])]
 
     def units(self, steps: Array) -> Array:
         """(n,) signed units of so many steps (n,), without rounding noise."""

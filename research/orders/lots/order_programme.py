@@ -14,7 +14,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
 from research.accounting import cost_parameters as costs
-from research.orders.lots.mixed_integer import Solution, minimise
+from research.orders.lots.mixed_integer import Programme, Solution
 from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, OrderLimit
 from research.orders.lots.position import Position
 
@@ -139,6 +139,11 @@ class OrderColumns:
         lots = np.where(self.whole, np.rint(lots), lots)
         return np.array([lots, rest, sent, commission, charges / (UNIT * self.position.nav)])
 
+    def start(self, limits: Sequence[OrderLimit], x: Array) -> Array:
+        """The point of the programme with these limits at a point x (c k,) of its first columns."""
+        past = [self.past(limit, x) for limit in limits if not limit.binds]
+        return np.concatenate([x, self.total_costs(x), past])
+
     def sizes(self, x: Array) -> Array:
         """(k,) notional of each order at a point x of the programme, currency."""
         lots, rest = x[: 2 * len(self.rows)].reshape(2, -1)
@@ -193,57 +198,6 @@ class OrderColumns:
         spread = [part * largest for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2]
         for size in (*spread, *sizes):
             yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power
-
-
-@dataclass(frozen=True, eq=False)
-class Programme:
-    """Minimise cost · x over lower ≤ x ≤ upper with matrix · x ≥ at_least, some of x whole numbers.
-
-    cost, lower, upper : (n,).
-    whole    : (n,) nonzero for whole numbers.
-    matrix   : (m, n) sparse.
-    at_least : (m,).
-    """
-
-    cost: Array
-    matrix: Any
-    at_least: Array
-    lower: Array
-    upper: Array
-    whole: Array
-
-    def solve(
-        self, *, nodes: int | None = None, gap: float = 0.0, spare: float = 0.0, start: Array | None = None
-    ) -> Solution:
-        """Its best point; see `minimise`."""
-        how: dict[str, Any] = {"lower": self.lower, "nodes": nodes, "gap": gap, "spare": spare, "start": start}
-        return minimise(self.cost, self.matrix, self.at_least, self.upper, self.whole, **how)
-
-
-def solve(
-    orders: OrderColumns,
-    limits: Sequence[OrderLimit],
-    cost: Array,
-    links: Iterable[Links] = (),
-    *,
-    sizes: Sequence[Array] = (),
-    nodes: int | None = None,
-    gap: float = 0.0,
-    spare: float = 0.0,
-    start: Array | None = None,
-) -> Solution:
-    """Minimise the costs of orders and their excess over limits at its price.
-
-    orders, limits, cost, links, sizes : see `programme`.
-    nodes   : see `minimise`.
-    gap     : likewise.
-    spare   : likewise.
-    start   : (c k,) a point that keeps the limits, or None.
-    """
-    of = programme(orders, limits, cost, links, sizes)
-    past = [] if start is None else [orders.past(limit, start) for limit in limits if not limit.binds]
-    known = None if start is None else np.concatenate([start, orders.total_costs(start), past])
-    return of.solve(nodes=nodes, gap=gap, spare=spare, start=known)
 
 
 def nearly(of: Programme, orders: OrderColumns, nodes: int, spare: float) -> Solution:
