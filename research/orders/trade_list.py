@@ -35,8 +35,6 @@ FLOW_REASONS = {
     True: "the deposit buys what is under target, after which the policy holds",
     False: "the withdrawal is raised by selling what is over target, after which the policy holds",
 }
-
-
 CASH_REASONS = {
     True: "the deposit stays in cash, and the policy holds",
     False: "cash pays the withdrawal, and the policy holds",
@@ -304,12 +302,12 @@ class TradeList:
 
     @cached_property
     def fx(self) -> pd.DataFrame:
-        """A row for each currency to buy or sell (`cash_by_currency.FX_COLUMNS`); without rows where none is."""
+        """A row for each currency to buy or sell (`cash_by_currency.Exchange`); without rows where none is."""
         return pd.DataFrame({} if self.money is None else self.money.fx_columns)
 
     @cached_property
     def cash(self) -> pd.DataFrame:
-        """A row for each currency (`cash_by_currency.CASH_COLUMNS`); without rows where all is in the basis."""
+        """A row for each currency (`cash_by_currency.Balance`); without rows where all is in the basis."""
         return pd.DataFrame({} if self.money is None else self.money.cash_columns)
 
     @property

@@ -10,21 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
 from research.orders.lots.lot_problem import FINE
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request
 from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.holdings.household import Account, decimal_sum
 
-ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
-            "nav_after")  # fmt: skip
 SPARE = 1e-4  # of NAV: the most that a list leaves for its division
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
@@ -71,29 +69,9 @@ class Divided(Orders):
         return self._problem.cash_after(self.parts)
 
     @cached_property
-    def notional(self) -> Array:
-        """(n,) signed currency, buys positive, in whole cents."""
-        return _total(self.each_notional)
-
-    @cached_property
-    def charges(self) -> Array:
-        """(columns, n) currency, in whole cents."""
-        return _total(self.each_charges)
-
-    @cached_property
     def cash(self) -> float:
         """Cash after the orders and their costs, currency."""
-        return float(_total(self.each_cash))
-
-    @property
-    def buys(self) -> float:
-        """Notional of all buys, currency."""
-        return float(self.each_notional[self.parts > 0.0].sum())
-
-    @property
-    def sells(self) -> float:
-        """Notional of all sells, currency."""
-        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
+        return float(total(self.each_cash))
 
     @property
     def _problem(self) -> DivisionProblem:
@@ -111,12 +89,6 @@ class Divided(Orders):
     def swapped(self) -> Array:
         """(n,) units that one account sells and another buys."""
         return self._problem.swapped(self.parts)
-
-    @property
-    def moved(self) -> Mask:
-        """(n,) lines that an account trades."""
-        found: Mask = (self.parts != 0.0).any(axis=0)
-        return found
 
     @property
     def by_account(self) -> tuple[AccountOrders, ...]:
@@ -143,17 +115,12 @@ class Divided(Orders):
         """True if the order of account `a` in line `i` is nothing but a swap."""
         return bool(self.parts[a, i] * self._problem.orders[i] <= 0.0)
 
-    def rows(self) -> list[tuple[int, int]]:
-        """(account, line) of each order: sells first, the largest first."""
-        found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
-        return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
-
     def table(self) -> dict[str, list[Any]]:
-        """The columns `ACCOUNTS`, a row an account: amounts in currency."""
+        """A row an account, by column: amounts in currency."""
         problem, prices = self._problem, self.position.prices
         before, after = problem.held @ prices, (problem.held + self.parts) @ prices
-        costs = _total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
-        columns: dict[str, list[Any]] = {
+        costs = total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
+        return {
             "account": [account.name for account in self.accounts],
             "number": [account.number for account in self.accounts],
             "kind": ["taxable" if account.taxable else "sheltered" for account in self.accounts],
@@ -166,7 +133,6 @@ class Divided(Orders):
             "cash_after": _listed(self.each_cash),
             "nav_after": _listed(after + self.each_cash),
         }
-        return {name: columns[name] for name in ACCOUNTS}
 
     def after_orders(self) -> tuple[Account, ...]:
         """The accounts after their orders."""
@@ -335,12 +301,6 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
 def _sums(parts: Array) -> Array:
     """(n,) units of all accounts (A, n), as decimals add up."""
     return np.array([decimal_sum(of_line) for of_line in parts.T])
-
-
-def _total(amounts: Array) -> Array:
-    """The sum over the first axis of amounts in whole cents, without rounding noise."""
-    total: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
-    return total
 
 
 def _listed(amounts: Array) -> list[float]:

@@ -57,12 +57,12 @@ class Orders:
     @cached_property
     def notional(self) -> Array:
         """(n,) signed currency, buys positive, in whole cents."""
-        return self.position.notional(self.units)
+        return total(self.each_notional)
 
     @cached_property
     def charges(self) -> Array:
         """(columns, n) currency, in whole cents."""
-        return self.position.charges(self.units)
+        return total(self.each_charges)
 
     # -- of the accounts that send them: here one ------------------------------------------------------------------
 
@@ -71,15 +71,15 @@ class Orders:
         """(A, n) signed units of each account."""
         return self.units[None]
 
-    @property
+    @cached_property
     def each_notional(self) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
-        return self.notional[None]
+        return self.position.notional(self.units)[None]
 
-    @property
+    @cached_property
     def each_charges(self) -> Array:
         """(A, columns, n) currency, in whole cents."""
-        return self.charges[None]
+        return self.position.charges(self.units)[None]
 
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
@@ -123,9 +123,14 @@ class Orders:
 
     @property
     def moved(self) -> Mask:
-        """(n,) lines that an order trades."""
-        found: Mask = self.units != 0.0
+        """(n,) lines that an account trades."""
+        found: Mask = (self.parts != 0.0).any(axis=0)
         return found
+
+    def rows(self) -> list[tuple[int, int]]:
+        """(account, line) of each order: sells first, the largest first."""
+        found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
+        return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
 
     def limit(self, i: int) -> str:
         """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
@@ -175,17 +180,23 @@ class Orders:
     @property
     def buys(self) -> float:
         """Notional of all buys, currency."""
-        return float(self.notional[self.units > 0.0].sum())
+        return float(self.each_notional[self.parts > 0.0].sum())
 
     @property
     def sells(self) -> float:
         """Notional of all sells, currency."""
-        return float(np.abs(self.notional[self.units < 0.0]).sum())
+        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
 
     @property
     def turnover(self) -> float:
         """One-way: the larger of buys and sells over NAV before the trade."""
         return max(self.buys, self.sells) / self.position.nav
+
+
+def total(amounts: Array) -> Array:
+    """The sum over the first axis of amounts in whole cents, without rounding noise."""
+    found: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
+    return found
 
 
 Ask = Callable[[Position, bool], Trade | None]

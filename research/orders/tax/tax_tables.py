@@ -12,8 +12,7 @@ from research.orders.tax.tax_lots import AccountOrders, LotSale, TradedLots, har
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
 COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")
-HARVEST = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax",
-           "substitute")  # fmt: skip
+HARVEST = (*COLUMNS, "substitute")
 NO_SALE = ("locked", "buy_only")
 
 
