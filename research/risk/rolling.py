@@ -76,8 +76,7 @@ def _windows(values: ArrayLike, name: str, window: int) -> Array:
 
 def _deviation(windows: Array) -> Array:
     """(k,) standard deviation of each row of `windows` (k, window), ddof 1."""
-    found: Array = np.std(windows, axis=1, ddof=1)
-    return found
+    return np.std(windows, axis=1, ddof=1)
 
 
 def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, window: int) -> Array:

@@ -71,8 +71,7 @@ def slack_of(limits: Limits, limit: Limit, x: Array) -> Array:
         norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))
         return np.array([limit.upper[0] - norm])
     at = limits.matrix(limit.rows, len(limit.lower)) @ x
-    slack: Array = np.minimum(limit.upper - at, at - limit.lower)
-    return slack
+    return np.minimum(limit.upper - at, at - limit.lower)
 
 
 def _lines(limits: Limits, limit: Limit) -> list[str]:

@@ -150,8 +150,7 @@ class LotProblem:
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
         cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
-        losses: Array = (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
-        return losses
+        return (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
 
     def away(self, after: Array) -> Array:
         """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
@@ -222,8 +221,7 @@ def distances(after: Array, goal: Array, unpaid: Array) -> Array:
     unpaid : (n,) distance of each share from its point.
     """
     past = after - goal + unpaid
-    found: Array = np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
-    return found
+    return np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
 
 
 def cash_distance(problem: LotProblem) -> OrderLimit:

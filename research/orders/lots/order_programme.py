@@ -68,8 +68,7 @@ class OrderColumns:
     def rates(self) -> Array:
         """(2, k) commission and half-spread, fraction of the notional."""
         rates = self.position.cost_parameters.rates
-        found: Array = rates[min(self.position.day, len(rates) - 1)][:, self.rows]
-        return found
+        return rates[min(self.position.day, len(rates) - 1)][:, self.rows]
 
     @property
     def ticket(self) -> Array:
@@ -156,8 +155,7 @@ class OrderColumns:
         """(k,) whether it matters that an order is sent, and not only its size."""
         twice = np.bincount(self.rows, minlength=len(self.position.units))[self.rows] > 1
         fixed = ~self.whole | twice | (self.least > self.step) | (self.rest > 0.0)
-        found: Mask = fixed | (self.ticket > 0.0) | (self.minimum > 0.0) | (self.position.limits.most is not None)
-        return found
+        return fixed | (self.ticket > 0.0) | (self.minimum > 0.0) | (self.position.limits.most is not None)
 
     def links(self, sizes: Sequence[Array]) -> Iterator[Links]:
         """The rows that link the columns of each order to each other.
@@ -186,8 +184,7 @@ class OrderColumns:
     def _impact(self) -> Array:
         """(k,) see `CostParameters.impact`."""
         impact = self.position.cost_parameters.impact
-        found: Array = impact[min(self.position.day, len(impact) - 1)][self.rows]
-        return found
+        return impact[min(self.position.day, len(impact) - 1)][self.rows]
 
     def _tangents(self, sizes: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
         """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without it."""

@@ -124,8 +124,7 @@ class Orders:
     @property
     def moved(self) -> Mask:
         """(n,) lines that an account trades."""
-        found: Mask = (self.parts != 0.0).any(axis=0)
-        return found
+        return (self.parts != 0.0).any(axis=0)
 
     def rows(self) -> list[tuple[int, int]]:
         """(account, line) of each order: sells first, the largest first."""
@@ -195,8 +194,7 @@ class Orders:
 
 def total(amounts: Array) -> Array:
     """The sum over the first axis of amounts in whole cents, without rounding noise."""
-    found: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
-    return found
+    return np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
 
 
 Ask = Callable[[Position, bool], Trade | None]
@@ -338,8 +336,7 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
-    units: Array = position.units + moved
-    return units
+    return position.units + moved
 
 
 def _paid(position: Position, capped: Array, floor: float) -> Array:
@@ -367,8 +364,7 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
 
     def less(part: float) -> Array:
-        raised: Array = units - np.minimum(part * left, room)
-        return raised
+        return units - np.minimum(part * left, room)
 
     def short(part: float) -> float:
         return position.short_on(less(part) - position.units, floor, np.inf)

@@ -232,8 +232,7 @@ class RegimeSwitching(Model):
     def _chain(self, seed: int, path: int, days: int) -> Rows:
         rows = np.cumsum(np.vstack([self.shares, self.transition]), axis=1)
         rows /= rows[:, -1:]
-        chain: Rows = _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
-        return chain
+        return _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.

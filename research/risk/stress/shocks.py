@@ -264,8 +264,7 @@ def _solved(covariance: Array, lines: Mask, values: Array) -> Array:
             "their own. Shock one of them, or give a longer history."
         )
     scaled = (values.T / deviation).T
-    found: Array = (np.linalg.solve(correlation, scaled).T / deviation).T
-    return found
+    return (np.linalg.solve(correlation, scaled).T / deviation).T
 
 
 def _explained(weights: Array, covariance: Array, stated: Mask) -> float:
