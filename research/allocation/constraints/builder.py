@@ -14,7 +14,7 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
-from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
+from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, without_leverage, written
 from research.allocation.constraints.lookup import Known, Lookup
 from research.allocation.constraints.records import (
     Bounds,
@@ -108,13 +108,11 @@ class _Builder:
 
     def _without_gross(self) -> Iterator[Limit]:
         """Limits against short lines and leverage, where the stated ones do not always exclude them."""
-        every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
+        every, net, (long_only, unlevered) = self.asked.every_line, self.asked.net, without_leverage(self.n)
         if every is not None and every.least is not None and not every.always:
-            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)},
-                        np.zeros(self.n), np.full(self.n, inf), 0.0)  # fmt: skip
+            yield long_only
         if net.most is None or not net.always:
-            yield Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
-                        {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
+            yield unlevered
 
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
         if self._applies(key, bool(rows.any())):
