@@ -18,6 +18,7 @@ from foundation.arrays import Array, Mask, freeze_fields
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
 from research.market.market import Past
+from research.risk.decomposition.contributions import summed_by
 from research.risk.simulation.shrinkage import shrunk_covariance
 
 LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no line loses all that it is worth
@@ -123,10 +124,7 @@ class ShockEffect:
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
         """Gain or loss of each asset class, fraction of NAV, in the order of the lines."""
-        found = dict.fromkeys(asset_class, 0.0)
-        for name, gain in zip(asset_class, self.lines.tolist(), strict=True):
-            found[name] += gain
-        return found
+        return summed_by(self.lines, asset_class)
 
 
 def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
