@@ -160,7 +160,9 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     found = Division(listed.units[None].copy()) if one else divide(problem)
     if found is None:
         raise PolicyError(_none_found(portfolio, problem, request))
-    units = listed.units if not problem.left(found.parts).any() else _sums(found.parts)
+    units = listed.units
+    if problem.left(found.parts).any():
+        units = np.array([decimal_sum(of_line) for of_line in found.parts.T])
     same = {f.name: getattr(listed, f.name) for f in fields(Orders) if f.name != "units"}
     made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
     _check_weights(listed, made)
@@ -175,10 +177,9 @@ def to_divide(position: Position, accounts: int) -> float:
     """
     if accounts < 2:
         return 0.0
-    lots = (position.lots * position.prices)[
-        position.tradable & (position.lots * position.prices > FINE * position.nav)
-    ]
-    spare = min(accounts * float(lots.min(initial=np.inf)), SPARE * position.nav)
+    lots = position.lots * position.prices
+    smallest = float(lots[position.tradable & (lots > FINE * position.nav)].min(initial=np.inf))
+    spare = min(accounts * smallest, SPARE * position.nav)
     return round(max(min(spare, position.cash), 0.0), 2)
 
 
@@ -282,12 +283,8 @@ def _check_weights(listed: Orders, made: Divided) -> None:
 
 
 def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request) -> str:
-    below = [
-        f"{account.name} ({cash:,.2f})"
-        for account, cash in zip(portfolio.accounts, problem.cash, strict=True)
-        if cash < 0
-    ]
-    if below:
+    cash_of = zip(portfolio.accounts, problem.cash, strict=True)
+    if below := [f"{account.name} ({cash:,.2f})" for account, cash in cash_of if cash < 0]:
         return (
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and "
             "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
@@ -296,11 +293,6 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
         "the search found no division of the orders over the accounts: make fewer lines trade, or list the accounts in "
         "files of their own."
     )
-
-
-def _sums(parts: Array) -> Array:
-    """(n,) units of all accounts (A, n), as decimals add up."""
-    return np.array([decimal_sum(of_line) for of_line in parts.T])
 
 
 def _listed(amounts: Array) -> list[float]:

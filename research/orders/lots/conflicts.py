@@ -61,11 +61,8 @@ class Conflict:
             names += f"; and {len(self.names) - SHOWN} others"
         if not self.complete:
             names += " (some of them may be kept: the search was stopped)"
-        if self.mends:
-            return (
-                f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
-            )
         rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
+        rest = f"To make a list possible, {', or '.join(self.mends)}." if self.mends else rest
         return f"no orders keep these limits together: {names}. {rest}"
 
 

@@ -146,9 +146,7 @@ class Position:
     def restricted(self, trading: Sequence[str]) -> "Position":
         """The position whose lines may only be bought or sold as these words (n,) of a market say."""
         return replace(
-            self,
-            buyable=~np.isin(trading, ("sell_only", "locked")),
-            sellable=~np.isin(trading, ("buy_only", "locked")),
+            self, buyable=~np.isin(trading, ("sell_only", "locked")), sellable=~np.isin(trading, ("buy_only", "locked"))
         )
 
     def may(self, units: Array) -> Mask:

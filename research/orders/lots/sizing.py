@@ -404,12 +404,7 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
 
 def _limited(
-    position: Position,
-    target: Array,
-    policy: str,
-    floor_of: Callable[[Array], float],
-    step: Array,
-    units: Array,
+    position: Position, target: Array, policy: str, floor_of: Callable[[Array], float], step: Array, units: Array
 ) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 

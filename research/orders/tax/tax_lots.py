@@ -143,11 +143,7 @@ def sell(
 
 
 def wash(
-    sales: Sequence[LotSale],
-    kept: Sequence[TaxLot],
-    day: pd.Timestamp,
-    days: int,
-    sheltered: Sequence[TaxLot] = (),
+    sales: Sequence[LotSale], kept: Sequence[TaxLot], day: pd.Timestamp, days: int, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
     """The same sales with the losses that are disallowed, and the lots that remain with these added to their cost.
 
@@ -296,11 +292,7 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 
 
 def harvestable(
-    lots: Sequence[TaxLot],
-    price: float,
-    day: pd.Timestamp,
-    rules: TaxRules,
-    sheltered: Sequence[TaxLot] = (),
+    lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[LotSale, ...]:
     """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
 

@@ -189,11 +189,7 @@ def conditional_mean(covariance: Array, values: Array) -> Array:
 
 
 def propagated(
-    shock: Shock,
-    assets: Sequence[str],
-    asset_class: Sequence[str],
-    covariance: Array,
-    known: Mask,
+    shock: Shock, assets: Sequence[str], asset_class: Sequence[str], covariance: Array, known: Mask
 ) -> Moved:
     """The returns of all lines under a shock.
 
