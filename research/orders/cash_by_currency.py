@@ -194,12 +194,9 @@ class CashByCurrency:
         if not accounts:
             return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
         paid = self.request.account or accounts[0].name
-        return [
-            self._of_account(
-                a, each.name, each.balances or {basis: each.cash}, self.request.flow if each.name == paid else 0.0
-            )
-            for a, each in enumerate(accounts)
-        ]
+        flows = [self.request.flow if each.name == paid else 0.0 for each in accounts]
+        cash = [each.balances or {basis: each.cash} for each in accounts]
+        return [self._of_account(a, each.name, cash[a], flows[a]) for a, each in enumerate(accounts)]
 
     def _of_account(
         self, a: int, name: str, cash: Mapping[str, float], flow: float
@@ -246,15 +243,11 @@ def exchanged(
     ...           "USD")
     {'EUR': (Decimal('350.00'), Decimal('372.75')), 'GBP': (Decimal('-227.30'), Decimal('-272.76'))}
     """
-    found = {
-        c: (-amount, rounded(basis, -amount * rates[c])) for c, amount in left.items() if c != basis and amount < 0
-    }
+    foreign = {c: amount for c, amount in left.items() if c != basis}
+    found = {c: (-amount, rounded(basis, -amount * rates[c])) for c, amount in foreign.items() if amount < 0}
     lacking = sum((value for _, value in found.values()), ZERO) - left[basis]
-    surpluses = sorted(
-        ((c, amount) for c, amount in left.items() if c != basis and amount > 0),
-        key=lambda each: (-each[1] * rates[each[0]], rates[each[0]], each[0]),
-    )
-    for c, amount in surpluses:
+    surpluses = [(-amount * rates[c], rates[c], c, amount) for c, amount in foreign.items() if amount > 0]
+    for _, _, c, amount in sorted(surpluses):
         if lacking <= 0:
             break
         needed = (lacking / rates[c]).quantize(smallest(c), ROUND_CEILING)

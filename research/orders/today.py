@@ -227,9 +227,8 @@ class _Asked:
             return answer, FLOW
         if (uncapped := traits(self.decides).uncapped()) is not None:
             whole = replace(self, decides=uncapped)._decision(self.position, again=False)
-            if isinstance(whole, Trade) and not np.array_equal(
-                (whole.lower, whole.upper), (answer.lower, answer.upper)
-            ):
+            box = (answer.lower, answer.upper)
+            if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), box):
                 return whole, CAP
         if traits(self.decides).tranches > 1:
             return self._to_target(answer.why), TRANCHES

@@ -41,10 +41,8 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
     """Names and prices of the binding rows: each line of a limit of single lines, else the limit as a whole."""
     if not names:
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
-    return [
-        (limit.words.replace(limit.words.split(" is ")[0], names[row], 1), float(rows[row]))
-        for row in np.flatnonzero(binds).tolist()
-    ]
+    places, who = np.flatnonzero(binds).tolist(), limit.words.split(" is ")[0]
+    return [(limit.words.replace(who, names[row], 1), float(rows[row])) for row in places]
 
 
 def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:

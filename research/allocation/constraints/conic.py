@@ -108,9 +108,8 @@ class ConeProgramme:
                 if k in self._excess:
                     rows[:, self._excess[k]] = -1.0
                 widens = sign if limit.equation else 1.0
-                self._places[k] += [
-                    (of, self._count + j, widens) for j, of in enumerate(np.flatnonzero(finite).tolist())
-                ]
+                places = enumerate(np.flatnonzero(finite).tolist(), start=self._count)
+                self._places[k] += [(of, row, widens) for row, of in places]
                 self._add("positive", rows, sign * bound[finite])
 
     def _add_excesses(self) -> None:

@@ -348,9 +348,8 @@ class Constraints:
         held = 1.0 if self.gross is None else max(self.gross.most, 1.0)
         lines = {f"lines.{name}": of for name, of in self.lines.items()}
         groups = {f"groups.{name}": of for name, of in self.groups.items()}
-        limits = {
-            name: getattr(self, name) for name in ("every_line", "turnover", "volatility", "tracking_error", "cvar")
-        }
+        names = ("every_line", "turnover", "volatility", "tracking_error", "cvar")
+        limits = {name: getattr(self, name) for name in names}
         for name, limit in {**limits, **lines, **groups}.items():
             most = PERCENT.get(name, 2.0 * held)
             for side in ("least", "most"):

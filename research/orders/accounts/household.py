@@ -221,9 +221,8 @@ def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple
     if not accounts or request.flow == 0.0:
         return accounts
     paid = request.account or accounts[0].name
-    return tuple(
-        replace(each, cash=decimal_sum((each.cash, request.flow))) if each.name == paid else each for each in accounts
-    )
+    flows = (request.flow if each.name == paid else 0.0 for each in accounts)
+    return tuple(replace(a, cash=decimal_sum((a.cash, by))) if by else a for a, by in zip(accounts, flows, strict=True))
 
 
 def check_account(portfolio: Portfolio, request: Request) -> None:

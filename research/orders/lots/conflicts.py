@@ -114,13 +114,9 @@ def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict |
 
 def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
     """Changes that relax a limit of the conflict that is not over several lines, where each suffices."""
-
-    def feasible(other: Position) -> bool:
-        return search.gives_a_list(Change("", other, floor))
-
     for change in relaxations(position, LEAST):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
-            value = change.least(feasible)
+            value = change.least(lambda other: search.gives_a_list(Change("", other, floor)))
             if value is not None:
                 yield change.words(value)
 
@@ -136,10 +132,8 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
     found.append(_Stated(WHOLE_LOTS, whole=True))
     if position.minimum > 0.0:
         found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", kind=MINIMUM, least=position.minimum))
-    return [
-        *found,
-        *(_Stated(limit.name, limit, kind=limit.kind) for limit in limits_of(position, floor) if limit.binds),
-    ]
+    hard = (limit for limit in limits_of(position, floor) if limit.binds)
+    return [*found, *(_Stated(limit.name, limit, kind=limit.kind) for limit in hard)]
 
 
 class _Divided:

@@ -44,9 +44,7 @@ CASH = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
 OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-PAST_SHARE = (
-    0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before it
-)
+PAST_SHARE = 0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
 

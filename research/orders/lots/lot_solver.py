@@ -23,9 +23,7 @@ from research.orders.lots.order_programme import UNIT, Links, OrderColumns, prog
 from research.orders.lots.position import CENT
 
 NODES = 5_000  # of HiGHS for a programme: some seconds
-EXACT_LINES = (
-    12  # up to so many, the optimum is proven: many lots bring cash nearly alike to its point, and few are best
-)
+EXACT_LINES = 12  # up to so many, the optimum is proven: many lots bring cash nearly to its point, and few are best
 RELATIVE_GAP, ENOUGH = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
@@ -213,10 +211,8 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
     if unpaid.any():
-        yield (
-            np.vstack([orders.columns(-PAST_SHARE * orders.way), one, 0.0 * one]),
-            PAST_SHARE * (start - goal + unpaid),
-        )
+        traded = orders.columns(-PAST_SHARE * orders.way)
+        yield np.vstack([traded, one, 0.0 * one]), PAST_SHARE * (start - goal + unpaid)
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:

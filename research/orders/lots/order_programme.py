@@ -230,9 +230,8 @@ def programme(
     each = [*orders.links(sizes), *links]
     stated, soft = [limit for limit in limits for _ in limit.most], [limit for limit in limits if not limit.binds]
     most = [most / (1.0 if limit.counts else UNIT) for limit in limits for most in limit.most]
-    sums, total = orders.of_rows(
-        np.concatenate([np.zeros((0, 4, len(orders.position.units))), *(x.rows for x in limits)])
-    )
+    none = np.zeros((0, 4, len(orders.position.units)))
+    sums, total = orders.of_rows(np.concatenate([none, *(limit.rows for limit in limits)]))
     further = [(len(stated), 0, 1.0), (len(stated) + 1, 1, -1.0)]  # row of `sums`, column after all others, coefficient
     further += [(int(j), int(total[j] < 0.0), -float(total[j])) for j in np.flatnonzero(total)]
     further += [(j, 2 + soft.index(limit), 1.0) for j, limit in enumerate(stated) if not limit.binds]
@@ -277,11 +276,8 @@ def _matrix(
         blocks[j, : len(of_row)] = of_row
     row, column, order = np.nonzero(blocks)
     of_sum, last, coefficient = np.array(further).T
-    rows = [
-        np.where(row < e, row * k + order, e * (k - 1) + row),
-        e * k + of_sum,
-        e * k + s + np.repeat(np.arange(p), 2),
-    ]
+    of_each = np.where(row < e, row * k + order, e * (k - 1) + row)
+    rows = [of_each, e * k + of_sum, e * k + s + np.repeat(np.arange(p), 2)]
     columns = [column * k + order, c * k + last, SENT_COLUMN * k + pairs.ravel()]
     values = [blocks[row, column, order], coefficient, -np.ones(2 * p)]
     at = (np.concatenate(rows).astype(np.int32), np.concatenate(columns).astype(np.int32))

@@ -145,9 +145,8 @@ class Position:
 
     def restricted(self, trading: Sequence[str]) -> "Position":
         """The position whose lines may only be bought or sold as these words (n,) of a market say."""
-        return replace(
-            self, buyable=~np.isin(trading, ("sell_only", "locked")), sellable=~np.isin(trading, ("buy_only", "locked"))
-        )
+        no_buys, no_sells = (np.isin(trading, (word, "locked")) for word in ("sell_only", "buy_only"))
+        return replace(self, buyable=~no_buys, sellable=~no_sells)
 
     def may(self, units: Array) -> Mask:
         """(n,) whether each line may trade in the direction of signed units."""

@@ -135,13 +135,11 @@ class Orders:
         """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
-        buys = bool(self.wished[i] > 0.0)
-        if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
+        buys, more = bool(self.wished[i] > 0.0), abs(self.units[i]) + position.lots[i]
+        most, most_sold = (np.broadcast_to(of, len(self.units))[i] for of in (position.most_units, position.most_sold))
+        if more > most:
             return "volume limit"
-        if (
-            not buys
-            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
-        ):
+        if not buys and more > most_sold:
             return "gain budget"
         if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
             return f"limit of {limits.most} orders"
@@ -264,9 +262,8 @@ def size(
         sent = none if solved is None else solved.units
         orders = replace(orders, asked=problem) if turn == 0 else orders
         # Where none of the lines that are due can be traded, the others would pay for nothing.
-        if not sent.any() or (
-            (paid != state.units)[due].any() and not sent[due].any() and not _waits(problem, due, greedy)
-        ):
+        stuck = (paid != state.units)[due].any() and not sent[due].any()
+        if not sent.any() or (stuck and not _waits(problem, due, greedy)):
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots

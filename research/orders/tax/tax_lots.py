@@ -262,10 +262,8 @@ def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
     tax = portfolio.tax_lots
     if tax is None:
         return {}
-    window, traded = pd.Timedelta(days=tax.rules.wash_sale_days), portfolio.trade_day
-    return {
-        asset: day + window + pd.Timedelta(days=1) for asset, day in tax.sold_at_loss.items() if traded <= day + window
-    }
+    after = pd.Timedelta(days=tax.rules.wash_sale_days + 1)
+    return {asset: day + after for asset, day in tax.sold_at_loss.items() if portfolio.trade_day < day + after}
 
 
 def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) -> tuple[Portfolio, Array]:

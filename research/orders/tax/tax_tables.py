@@ -1,7 +1,7 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,11 +126,9 @@ def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: Tra
     if tax is None:
         return ("tax on gains",) if rate is not None and rate.rate > 0.0 else ()
     assets = portfolio.market.assets
-    sold = [
-        asset
-        for i, asset in enumerate(assets)
-        if any(each.taxable and each.units[i] < 0.0 and not _has(tax.lots[i], each) for each in orders)
-    ]
+    taxed = [each for each in orders if each.taxable]
+    unknown = [any(each.units[i] < 0.0 and not _has(lots, each) for each in taxed) for i, lots in enumerate(tax.lots)]
+    sold = list(compress(assets, unknown))
     at_loss = [any(sale.gain < 0.0 for sale in sales) and tax.rules.wash_sale_days > 0 for sales in traded.sales]
     unseen = [
         (asset, each.account)

@@ -63,10 +63,8 @@ class Shock:
 
     def stated(self, assets: Sequence[str], asset_class: Sequence[str]) -> Array:
         """(n,) the stated return of each line, NaN for a line that it does not name, fraction."""
-        return np.array(
-            [self.moves.get(a, self.moves.get(c, np.nan)) for a, c in zip(assets, asset_class, strict=True)],
-            dtype=float,
-        )
+        of_class = [self.moves.get(name, np.nan) for name in asset_class]
+        return np.array([self.moves.get(a, move) for a, move in zip(assets, of_class, strict=True)], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
