@@ -98,7 +98,7 @@ class OrderTables:
 
     def reasons(self, sized: Orders) -> Reasons:
         """The reasons of the lines; where accounts divide the orders, from the orders before the division."""
-        whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
+        whole = sized.listed if isinstance(sized, Divided) else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
     def _ordered(

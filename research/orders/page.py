@@ -106,11 +106,6 @@ def html(content: Content) -> str:
     return with_minus('<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n")
 
 
-def cell(content: Content) -> str:
-    """The same block with its own style, for a notebook."""
-    return styled(html(content))
-
-
 def styled(block: str) -> str:
     """A block with the style of trade lists before it."""
     return f"<style>{STYLE}</style>\n{block}"

@@ -354,7 +354,7 @@ class TradeList:
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
-        return page.cell(self.content)
+        return page.styled(page.html(self.content))
 
     def __repr__(self) -> str:
         """The list as text."""

@@ -132,14 +132,8 @@ def conflict(limits: Limits) -> Conflict | None:
     if least is None and not alone:
         least = wider.least_excess(asked, elastic)
     together = () if least is None else tuple(_mend(limits, k, least) for k in elastic if least.excess[k] > GIVES)
-    names = [limits.limits[k] for k in kept]
-    return Conflict(
-        tuple(limit.key for limit in names),
-        tuple(limit.words for limit in names),
-        tuple(alone),
-        together,
-        question.exact and wider.exact,
-    )
+    keys, words = (tuple(getattr(limits.limits[k], name) for k in kept) for name in ("key", "words"))
+    return Conflict(keys, words, tuple(alone), together, question.exact and wider.exact)
 
 
 def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", hard: Sequence[int]) -> Sequence[int]:

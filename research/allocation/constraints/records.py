@@ -5,7 +5,7 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 (`research.allocation.constraints.builder`) refuses names that the market does not have.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
@@ -361,10 +361,8 @@ class Constraints:
                     )
 
     def _check_long_only(self) -> None:
-        named: Iterator[tuple[str, Bounds | None]] = iter(
-            [("every_line", self.every_line), *((f"lines.{name}", bounds) for name, bounds in self.lines.items())]
-        )
-        for name, bounds in named:
+        lines = {f"lines.{name}": bounds for name, bounds in self.lines.items()}
+        for name, bounds in {"every_line": self.every_line, **lines}.items():
             if bounds is not None and bounds.least is not None and bounds.least < 0.0:
                 raise ConfigError(
                     f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "

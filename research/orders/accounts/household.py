@@ -27,7 +27,7 @@ SPARE = 1e-4  # of NAV: the most that a list leaves for its division
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Divided(Orders):
     """Orders of a list as its accounts send them; amounts are the sums over the accounts.
 
@@ -38,86 +38,80 @@ class Divided(Orders):
     division : the orders of each account.
     """
 
-    listed: Orders | None = None
-    accounts: tuple[Account, ...] = ()
-    problem: DivisionProblem | None = None
-    division: Division | None = None
+    listed: Orders
+    accounts: tuple[Account, ...]
+    problem: DivisionProblem
+    division: Division
 
     @property
     def parts(self) -> Array:
         """(A, n) signed units of each account."""
-        assert self.division is not None
         return self.division.parts
 
     @cached_property
     def each_notional(self) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
-        return self._problem.notional(self.parts)
+        return self.problem.notional(self.parts)
 
     @cached_property
     def each_charges(self) -> Array:
         """(A, columns, n) currency, in whole cents."""
-        return self._problem.charges(self.parts)
+        return self.problem.charges(self.parts)
 
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
-        return self._problem.exact_charges(sizes)
+        return self.problem.exact_charges(sizes)
 
     @cached_property
     def each_cash(self) -> Array:
         """(A,) cash after the orders and their costs, currency."""
-        return self._problem.cash_after(self.parts)
+        return self.problem.cash_after(self.parts)
 
     @cached_property
     def cash(self) -> float:
         """Cash after the orders and their costs, currency."""
         return float(total(self.each_cash))
 
-    @property
-    def _problem(self) -> DivisionProblem:
-        assert self.problem is not None
-        return self.problem
-
     # -- what a list says of it --------------------------------------------------------------------------------------
 
     @cached_property
     def left(self) -> Array:
         """(n,) signed units of the list that no account sends."""
-        return self._problem.left(self.parts)
+        return self.problem.left(self.parts)
 
     @cached_property
     def swapped(self) -> Array:
         """(n,) units that one account sells and another buys."""
-        return self._problem.swapped(self.parts)
+        return self.problem.swapped(self.parts)
 
     @property
     def by_account(self) -> tuple[AccountOrders, ...]:
         """The orders of each account."""
         return tuple(
             AccountOrders(account.name, account.taxable, held, units)
-            for account, held, units in zip(self.accounts, self._problem.held, self.parts, strict=True)
+            for account, held, units in zip(self.accounts, self.problem.held, self.parts, strict=True)
         )
 
     def said_of(self, i: int, a: int | None = None) -> str:
         """The effect of the division on line `i` and its order in account `a`, in words; "" where there is none."""
         left, swapped = abs(float(self.left[i])), float(self.swapped[i])
-        words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left and self.division else []
+        words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left else []
         if swapped and a is not None:
             words.append(f"{swapped:,.10g} units are a {SWAP}")
         return "; ".join(words)
 
     def held(self, a: int, i: int) -> tuple[float, float]:
         """Units of line `i` in account `a` before and after its order."""
-        before = float(self._problem.held[a, i])
+        before = float(self.problem.held[a, i])
         return before, decimal_sum((before, float(self.parts[a, i])))
 
     def is_swap(self, a: int, i: int) -> bool:
         """True if the order of account `a` in line `i` is nothing but a swap."""
-        return bool(self.parts[a, i] * self._problem.orders[i] <= 0.0)
+        return bool(self.parts[a, i] * self.problem.orders[i] <= 0.0)
 
     def table(self) -> dict[str, list[Any]]:
         """A row an account, by column: amounts in currency."""
-        problem, prices = self._problem, self.position.prices
+        problem, prices = self.problem, self.position.prices
         before, after = problem.held @ prices, (problem.held + self.parts) @ prices
         costs = total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
         return {
@@ -251,17 +245,12 @@ def _taxes(
         return ()
     rules, day = tax.rules, portfolio.trade_day
 
-    def of_lots(lots: Sequence[TaxLot], price: float) -> tuple[tuple[float, float], ...]:
-        ordered = in_order(lots, price, day, rules)
+    def of_lots(lots: Sequence[TaxLot], price: float, account: str) -> tuple[tuple[float, float], ...]:
+        ordered = in_order([lot for lot in lots if lot.account == account], price, day, rules)
         return tuple((lot.units, LotSale.of(lot, 1.0, price, day, rules).tax(rules)) for lot in ordered)
 
-    return tuple(
-        tuple(
-            of_lots([lot for lot in lots if lot.account == account.name], price)
-            for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
-        )
-        for account in accounts
-    )
+    lines = list(zip(tax.lots, position.prices.tolist(), strict=True))
+    return tuple(tuple(of_lots(lots, price, account.name) for lots, price in lines) for account in accounts)
 
 
 def _check_weights(listed: Orders, made: Divided) -> None:
@@ -274,7 +263,6 @@ def _check_weights(listed: Orders, made: Divided) -> None:
         if limit.binds and limit.outside(made.after.weights) > max(limit.outside(listed.after.weights), 1e-6)
     ]
     if broken:
-        assert made.division is not None
         raise PolicyError(
             f"the list keeps {', '.join(broken)}, and the accounts cannot send all of it ({made.division.why}). Move "
             "cash or units between the accounts, or widen the limit."

@@ -6,6 +6,7 @@ where there are gains of the same term to set it against.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,11 @@ class TradedLots:
     sales: tuple[tuple[LotSale, ...], ...]
     lots: tuple[tuple[TaxLot, ...], ...]
     sheltered: tuple[tuple[TaxLot, ...], ...] = ()
+
+    @property
+    def at_loss(self) -> list[bool]:
+        """(n,) true for a line of which a lot is sold at a loss."""
+        return [any(sale.gain < 0.0 for sale in sales) for sales in self.sales]
 
     @property
     def net_gain(self) -> float:
@@ -241,17 +247,9 @@ def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd
     assets : (n,) names of the lines.
     day    : day of the orders.
     """
-    at_loss = {
-        asset: day
-        for asset, sales in zip(assets, traded.sales, strict=True)
-        if tax.rules.wash_sale_days and any(sale.gain < 0.0 for sale in sales)
-    }
-    return TaxLots(
-        rules=replace(tax.rules, realised=tax.rules.realised + traded.net_gain),
-        lots=traded.lots,
-        sold_at_loss={**tax.sold_at_loss, **at_loss},
-        sheltered=traded.sheltered,
-    )
+    rules = replace(tax.rules, realised=tax.rules.realised + traded.net_gain)
+    lost = dict.fromkeys(compress(assets, traded.at_loss if rules.wash_sale_days else ()), day)
+    return TaxLots(rules=rules, lots=traded.lots, sold_at_loss={**tax.sold_at_loss, **lost}, sheltered=traded.sheltered)
 
 
 # -- purchases that a wash sale forbids --------------------------------------------------------------------------------

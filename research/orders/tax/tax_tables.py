@@ -129,12 +129,12 @@ def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: Tra
     taxed = [each for each in orders if each.taxable]
     unknown = [any(each.units[i] < 0.0 and not _has(lots, each) for each in taxed) for i, lots in enumerate(tax.lots)]
     sold = list(compress(assets, unknown))
-    at_loss = [any(sale.gain < 0.0 for sale in sales) and tax.rules.wash_sale_days > 0 for sales in traded.sales]
+    at_loss = traded.at_loss if tax.rules.wash_sale_days > 0 else ()
     unseen = [
-        (asset, each.account)
-        for i, asset in enumerate(assets)
+        (assets[i], each.account)
+        for i in compress(range(len(assets)), at_loss)
         for each in orders
-        if at_loss[i] and not each.taxable and each.held[i] > 0.0 and not _has(tax.sheltered[i], each)
+        if not each.taxable and each.held[i] > 0.0 and not _has(tax.sheltered[i], each)
     ]
     found = {
         f"tax on gains of {' and '.join(sold)} (no tax_lots)": bool(sold),

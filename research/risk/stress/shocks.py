@@ -216,13 +216,8 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
     total = float(lines.sum())
     left = 1.0 + total if total > -1.0 else float("nan")
     whole = not (moved.unknown & (np.abs(weights) > COUNTED)).any()
-    return ShockEffect(
-        moved,
-        lines,
-        total,
-        weights * (1.0 + moved.returns) / left,
-        _explained(weights, moved.covariance, moved.stated) if whole else float("nan"),
-    )
+    explained = _explained(weights, moved.covariance, moved.stated) if whole else float("nan")
+    return ShockEffect(moved, lines, total, weights * (1.0 + moved.returns) / left, explained)
 
 
 def shock_effects(
