@@ -43,18 +43,11 @@ def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[
     charged = np.asarray(model.coefficient, dtype=float) > 0.0
     volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
     volume = np.where(volume > 0.0, volume, np.nan)  # where nothing was traded, impact is not known
+    of_volume, of_volatility = f"{model.volume_window}-session mean of", f"{model.volatility_window}-session"
     return [
         *found,
-        Panel(
-            f"{model.volume_window}-session mean of volume",
-            np.where(charged, volume, 1.0),
-            "give a shorter volume_window",
-        ),
-        Panel(
-            f"{model.volatility_window}-session volatility",
-            np.where(charged, sigma, 1.0),
-            "give a shorter volatility_window",
-        ),
+        Panel(f"{of_volume} volume", np.where(charged, volume, 1.0), "give a shorter volume_window"),
+        Panel(f"{of_volatility} volatility", np.where(charged, sigma, 1.0), "give a shorter volatility_window"),
     ]
 
 

@@ -21,14 +21,7 @@ from foundation.compiled import inlined, on_demand
 from foundation.tolerances import WEIGHT
 from research.accounting.box import into_box, sales_fraction
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
-from research.accounting.self_financing import (
-    BOOKED,
-    NOTHING_MOVED,
-    REFUSED,
-    Booking,
-    charge,
-    self_financing_step,
-)
+from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, charge, self_financing_step
 from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
 
 __all__ = [

@@ -29,15 +29,7 @@ from typing import NamedTuple
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import (
-    COMMISSION,
-    HALF_SPREAD,
-    IMPACT,
-    TAX,
-    TICKET,
-    CostParameters,
-    Lots,
-)
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX, TICKET, CostParameters, Lots
 from research.accounting.proportional import (
     Rates,
     Taken,

@@ -150,28 +150,26 @@ class Why:
         """The reason in words where it is a figure of the whole portfolio."""
         if self.trigger == "cost_benefit":
             more = "more" if self.size > self.allowed else "no more"
-            lost, paid = (f"{x * 1e4:.{self._digits}f}" for x in (self.size, self.allowed))
+            digits = _digits_apart(self.size * 1e4, self.allowed * 1e4)
+            lost, paid = (f"{x * 1e4:.{digits}f}" for x in (self.size, self.allowed))
             return f"waiting is expected to lose {lost} bp, {more} than the {paid} bp that trading costs"
         past = "past" if self.size > self.allowed + TRIGGER else "within"
         return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
 
     @property
-    def _digits(self) -> int:
-        """Decimals of basis points at which size and allowed differ in print: two, or more where they are close."""
-        apart = (d for d in DECIMALS if f"{self.size * 1e4:.{d}f}" != f"{self.allowed * 1e4:.{d}f}")
-        return next(apart, DECIMALS[0])
-
-    @property
     def _decimals(self) -> int:
         """Decimals of points at which size and allowed differ in print: two, or more where they are close."""
-        if 0.0 <= abs(self.size) - abs(self.allowed) <= TRIGGER:
-            return DECIMALS[0]
-        apart = (d for d in DECIMALS if self._points(self.size, d) != self._points(self.allowed, d))
-        return next(apart, DECIMALS[0])
+        close = 0.0 <= abs(self.size) - abs(self.allowed) <= TRIGGER
+        return DECIMALS[0] if close else _digits_apart(abs(self.size) * 100, abs(self.allowed) * 100)
 
     @staticmethod
     def _points(fraction: float, digits: int) -> str:
         return f"{abs(fraction) * 100:.{digits}f}"
+
+
+def _digits_apart(one: float, other: float) -> int:
+    """Decimals at which two numbers differ in print: two, or more where they are close."""
+    return next((d for d in DECIMALS if f"{one:.{d}f}" != f"{other:.{d}f}"), DECIMALS[0])
 
 
 NO_REASON = Why(OWN)

@@ -134,10 +134,8 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
     if every == "week" or every in WEEKDAYS:
         last = 6 if every == "week" else WEEKDAYS.index(every)  # 0 is Monday; day 0 of the epoch was a Thursday
         return (days.astype("int64") + 9 - last) // 7
-    if every == "month":
-        return days.astype("datetime64[M]").astype("int64")
-    if every == "quarter":
-        return days.astype("datetime64[M]").astype("int64") // 3
+    if every in ("month", "quarter"):
+        return days.astype("datetime64[M]").astype("int64") // (3 if every == "quarter" else 1)
     if every == "year":
         return days.astype("datetime64[Y]").astype("int64")
     raise _unknown(every)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.errors import DataError
 from research.market.market import Market
 from research.market.notes import Note
@@ -108,7 +108,8 @@ def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, A
             f"{foreign + base} nor {base + foreign} among the lines of asset class 'fx'. Add one, quoted."
         )
     pair, rate = rates[foreign]
-    needed = market.listed[:, i] | (np.arange(len(rate)) == market.exits[i]) | _quoted(market, i)
+    quoted = [~np.isnan(panel[:, i]) for panel in (market.prices, *(market.bars or {}).values())]
+    needed = market.listed[:, i] | (np.arange(len(rate)) == market.exits[i]) | np.any(quoted, axis=0)
     missing = needed & np.isnan(rate)
     if missing.any():
         day = market.days[int(np.argmax(missing))]
@@ -117,10 +118,3 @@ def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, A
             "nan. Give a quote for every day on which the line is listed."
         )
     return np.where(needed, rate, np.nan), pair
-
-
-def _quoted(market: Market, i: int) -> Mask:
-    """(T,) days with something of the line to convert."""
-    panels = [market.prices, *(market.bars or {}).values()]
-    quoted: Mask = np.any([~np.isnan(panel[:, i]) for panel in panels], axis=0)
-    return quoted

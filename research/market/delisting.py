@@ -43,9 +43,8 @@ def delist(market: Market, asset: str, date: Day, delisting_return: float | None
     returns[row, i] = stated["delisting_return"].iloc[i]
     gone = replace(market, instruments=stated, returns=returns)  # which checks the date against the last trade
     last = int(np.flatnonzero(market.tradable[:, i])[-1])
-    of_silence = [
-        n for n in market.notes if n.assets == (asset,) and n.first is not None and n.first > market.days[last]
-    ]
+    own = [note for note in market.notes if note.assets == (asset,) and note.first is not None]
+    of_silence = [note for note in own if note.first > market.days[last]]
     kept = [note for note in market.notes if note not in of_silence]
     return replace(gone, notes=(*kept, exit_note(asset, market.days[last], market.days[row], returns[row, i])))
 

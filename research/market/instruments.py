@@ -67,7 +67,7 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
             raise DataError(f"{column} of {table.index[row]} in {where}: found {found}. {fix}")
 
     for column in TEXTS:
-        plain = [_is_plain(cell) for cell in table[column].tolist()]
+        plain = [isinstance(cell, str) and not has_unseen(cell) for cell in table[column].tolist()]
         refuse(plain, column, "Give it as text on one line, empty if need be.")
     words = f"Use {', '.join(TRADING[1:])}, or leave it empty."
     table = table if "trading" in table else table.assign(trading="")
@@ -95,10 +95,6 @@ def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
     days        : (T,) increasing sessions.
     """
     return np.searchsorted(days, instruments["delisted"].to_numpy().astype("datetime64[D]")).astype(np.int64)
-
-
-def _is_plain(cell: object) -> bool:
-    return isinstance(cell, str) and not has_unseen(cell)
 
 
 def _floats(column: pd.Series) -> Array:

@@ -71,9 +71,8 @@ def half_spread(market: Market, method: Method = "corwin_schultz", window: int =
             f"{market.assets[0]} on {market.days[0]} too. Give them, or state the half-spread."
         )
     units = np.ones(market.shape) if market.splits is None else np.cumprod(market.splits, axis=0)
-    high, low, close = (
-        np.where(market.tradable, bar * units, np.nan) for bar in (bars["high"], bars["low"], market.prices)
-    )
+    prices = (bars["high"], bars["low"], market.prices)
+    high, low, close = (np.where(market.tradable, price * units, np.nan) for price in prices)
     spread = np.full(market.shape, np.nan)
     spread[1:] = estimates[method](high, low, close)
     known = _trailing_sum((~np.isnan(spread)).astype(float), window)

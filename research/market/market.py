@@ -190,7 +190,8 @@ class Market(MarketData):
         for name, values in sorted((self.bars or {}).items()):
             add(name, _value_bytes(values))
         for name, values in sorted((self.facts or {}).items()):
-            add(f"fact {name}", _fact_bytes(values))
+            words = values.dtype.kind == "U"
+            add(f"fact {name}", "\0".join(map(str, values.flat)).encode() if words else _value_bytes(values))
         for name in sorted(self.instruments.columns):
             if name == "trading" and not any(self.trading):  # a market without restrictions keeps its fingerprint too
                 continue
@@ -428,10 +429,6 @@ def _value_bytes(values: np.ndarray | None) -> bytes:
     if values is None or values.dtype == bool:
         return b"" if values is None else values.tobytes()
     return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
-
-
-def _fact_bytes(values: NDArray[Any]) -> bytes:
-    return "\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else _value_bytes(values)
 
 
 def _cell_text(cell: object) -> str:

@@ -194,10 +194,7 @@ class BeforeAfter:
         """
         moments = {
             name: asdict(figures)
-            | {
-                "charges": dict(self.states[name].charges),
-                "outside": [found._asdict() for found in self.outside(name)],
-            }
+            | {"charges": dict(self.states[name].charges), "outside": [found._asdict() for found in self.outside(name)]}
             for name, figures in self.figures.items()
         }
         whole = {**moments, "level": LEVEL, "benchmark": self.benchmark, "undefined": self.undefined}

@@ -16,10 +16,8 @@ def table_of(found: BeforeAfter, moments: Sequence[str] = tuple(TITLES)) -> list
     """The figures as columns of words: their names, their units, and one column for each of `moments`."""
     rows = [*_holdings(found), *([] if SHORT_HISTORY in found.undefined else _risks(found))]
     rows.append(("expected cost", "bp of NAV", 2, lambda f: f.cost_bps))
-    shown = [
-        Column(TITLES[moment], "", [_text(cell(found.figures[moment]), digits) for _, _, digits, cell in rows])
-        for moment in moments
-    ]
+    figures = [(TITLES[moment], found.figures[moment]) for moment in moments]
+    shown = [Column(title, "", [_text(cell(of), digits) for _, _, digits, cell in rows]) for title, of in figures]
     names, units = [row[0] for row in rows], [row[1] for row in rows]
     return [Column("", "", names, words=True), Column("", "", units, words=True), *shown]
 

@@ -6,7 +6,7 @@ Cash that a currency then lacks is bought for the basis. A surplus stays, unless
 surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
@@ -23,9 +23,6 @@ from research.portfolio.holdings.currencies import Currencies
 from research.portfolio.holdings.rates import decimal, rounded, smallest
 
 ZERO = Decimal()
-FX_COLUMNS = ("account", "pair", "side", "currency", "amount", "rate", "basis_amount", "reason")
-CASH_COLUMNS = ("account", "currency", "rate", "before", "flow", "sells", "buys", "cost", "fx", "after",
-                "after_in_basis")  # fmt: skip
 
 
 class Exchange(NamedTuple):
@@ -133,9 +130,9 @@ class CashByCurrency:
 
     def after_all(self) -> dict[str, float]:
         """The cash of all accounts after the list, by currency."""
-        found: dict[str, Decimal] = {}
+        found = dict.fromkeys((row.currency for row in self.balances), ZERO)
         for row in self.balances:
-            found[row.currency] = found.get(row.currency, ZERO) + row.after
+            found[row.currency] += row.after
         return {currency: float(amount) for currency, amount in found.items()}
 
     def paid(self, portfolio: Portfolio) -> Portfolio:
@@ -151,13 +148,13 @@ class CashByCurrency:
 
     @property
     def fx_columns(self) -> dict[str, list[Any]]:
-        """`FX_COLUMNS`, a row an exchange; without the account where the portfolio has none."""
-        return self._columns(FX_COLUMNS, self.exchanges)
+        """The fields of `Exchange`, a row an exchange; without the account where the portfolio has none."""
+        return self._columns(Exchange._fields, self.exchanges)
 
     @property
     def cash_columns(self) -> dict[str, list[Any]]:
-        """`CASH_COLUMNS`, a row for each account and currency; without the account where the portfolio has none."""
-        return self._columns(CASH_COLUMNS, self.balances)
+        """The fields of `Balance`, a row for each account and currency; without the account where there is none."""
+        return self._columns(Balance._fields, self.balances)
 
     def _columns(self, names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
         hidden = (() if self.portfolio.accounts else ("account",)) + (() if self.request.flow else ("flow",))
@@ -191,21 +188,15 @@ class CashByCurrency:
             sizes[a, i] = float(abs(self._notional(a, i)) * decimal(rates[i]))
         return self.sized.exact_charges(sizes)
 
-    def _moved(self, a: int) -> Iterator[int]:
-        return (int(i) for i in np.flatnonzero(self.sized.parts[a]))
-
     @cached_property
     def _settled(self) -> list[tuple[tuple[Exchange, ...], tuple[Balance, ...]]]:
         accounts, basis = self.portfolio.accounts, self._currencies.basis
         if not accounts:
             return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
         paid = self.request.account or accounts[0].name
-        return [
-            self._of_account(
-                a, each.name, each.balances or {basis: each.cash}, self.request.flow if each.name == paid else 0.0
-            )
-            for a, each in enumerate(accounts)
-        ]
+        flows = [self.request.flow if each.name == paid else 0.0 for each in accounts]
+        cash = [each.balances or {basis: each.cash} for each in accounts]
+        return [self._of_account(a, each.name, cash[a], flows[a]) for a, each in enumerate(accounts)]
 
     def _of_account(
         self, a: int, name: str, cash: Mapping[str, float], flow: float
@@ -213,7 +204,7 @@ class CashByCurrency:
         rates, known = self._currencies.rates, tuple(self._currencies.cash)
         basis = rates.basis
         moved = dict.fromkeys(known, (ZERO, ZERO, ZERO))  # sells, buys, costs
-        for i in self._moved(a):
+        for i in np.flatnonzero(self.sized.parts[a]).tolist():
             local, (sells, buys, cost) = self.local(a, i), moved[self._currencies.lines[i]]
             sells, buys = sells + max(-local.notional, ZERO), buys + max(local.notional, ZERO)
             moved[local.currency] = (sells, buys, cost + local.cost)
@@ -252,15 +243,11 @@ def exchanged(
     ...           "USD")
     {'EUR': (Decimal('350.00'), Decimal('372.75')), 'GBP': (Decimal('-227.30'), Decimal('-272.76'))}
     """
-    found = {
-        c: (-amount, rounded(basis, -amount * rates[c])) for c, amount in left.items() if c != basis and amount < 0
-    }
+    foreign = {c: amount for c, amount in left.items() if c != basis}
+    found = {c: (-amount, rounded(basis, -amount * rates[c])) for c, amount in foreign.items() if amount < 0}
     lacking = sum((value for _, value in found.values()), ZERO) - left[basis]
-    surpluses = sorted(
-        ((c, amount) for c, amount in left.items() if c != basis and amount > 0),
-        key=lambda each: (-each[1] * rates[each[0]], rates[each[0]], each[0]),
-    )
-    for c, amount in surpluses:
+    surpluses = [(-amount * rates[c], rates[c], c, amount) for c, amount in foreign.items() if amount > 0]
+    for _, _, c, amount in sorted(surpluses):
         if lacking <= 0:
             break
         needed = (lacking / rates[c]).quantize(smallest(c), ROUND_CEILING)
@@ -272,10 +259,9 @@ def exchanged(
 
 def exchange_words(money: CashByCurrency) -> str:
     """The exchanges of a list as the end of its headline, "" where there are none."""
-    totals: dict[tuple[str, str], Decimal] = {}
+    totals = dict.fromkeys(((each.side, each.currency) for each in money.exchanges), ZERO)
     for each in money.exchanges:
-        key = (each.side, each.currency)
-        totals[key] = totals.get(key, ZERO) + each.amount
+        totals[each.side, each.currency] += each.amount
     words = ", ".join(f"{side} {amount:,} {currency}" for (side, currency), amount in totals.items())
     return f" FX: {words}." if words else ""
 

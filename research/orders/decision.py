@@ -42,9 +42,8 @@ def _of_policy(
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
     promised = traits(policy)
     review, schedule = promised.review_schedule, promised.desk_schedule
-    if schedule is not None and not any(
-        due(last_trade, today, schedule, market.calendar, offset) for offset in promised.desk_offsets
-    ):
+    offsets = () if schedule is None else promised.desk_offsets
+    if schedule is not None and not any(due(last_trade, today, schedule, market.calendar, by) for by in offsets):
         return Hold(Why("calendar"))
     since = int((market.days > last_trade).sum())
     if 0 < promised.cooldown >= since:

@@ -51,32 +51,16 @@ class OrderTables:
     ages: PriceAges | None
 
     def orders(self, sized: Orders) -> Columns:
-        """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some."""
-        if isinstance(sized, Divided):
-            return self._divided(sized)
-        moved = np.flatnonzero(sized.units)
-        moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
-        reasons = self.reasons(sized)
-        columns = self._of_lines(sized, moved) | {
-            "side": np.where(sized.units[moved] > 0.0, "buy", "sell").astype(object),
-            "units": np.where(sized.position.quoted, np.abs(sized.units), np.nan)[moved],
-            "notional": np.abs(sized.notional)[moved],
-            **{column: sized.charges[k, moved] for k, column in enumerate(CHARGED)},
-            "cost": sized.charges[:, moved].sum(axis=0).round(2),
-            "weight_before": sized.position.weights[moved],
-            "weight_after": sized.after.weights[moved],
-            "reason": [reasons.of_order(int(i)) for i in moved],
-        }
-        return self._ordered(sized, columns, [(0, int(i)) for i in moved], ORDERS)
+        """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some.
 
-    def _divided(self, sized: Divided) -> Columns:
-        """Weights are those of the line in all accounts."""
+        Weights are those of the line in all accounts.
+        """
         rows = sized.rows()
         who, moved = np.array(rows, dtype=np.int64).reshape(-1, 2).T
         units, charges = sized.parts[who, moved], sized.each_charges[who, :, moved]
-        reasons = self.reasons(sized)
+        reasons, names = self.reasons(sized), ("account", *ORDERS) if isinstance(sized, Divided) else ORDERS
         columns = self._of_lines(sized, moved) | {
-            "account": np.array([account.name for account in sized.accounts], dtype=object)[who],
+            "account": np.array([each.account for each in sized.by_account], dtype=object)[who],
             "side": np.where(units > 0.0, "buy", "sell").astype(object),
             "units": np.where(sized.position.quoted[moved], np.abs(units), np.nan),
             "notional": np.abs(sized.each_notional[who, moved]),
@@ -85,10 +69,13 @@ class OrderTables:
             "weight_before": sized.position.weights[moved],
             "weight_after": sized.after.weights[moved],
             "reason": [
-                SWAP if sized.is_swap(a, i) else f"{reasons.of_order(i)}{_of_division(sized, i, a)}" for a, i in rows
+                SWAP
+                if isinstance(sized, Divided) and sized.is_swap(a, i)
+                else f"{reasons.of_order(i)}{_of_division(sized, i, a)}"
+                for a, i in rows
             ],
         }
-        return self._ordered(sized, columns, rows, ("account", *ORDERS))
+        return self._ordered(sized, columns, rows, names)
 
     def held(self, sized: Orders) -> Columns:
         """`HELD`, a row for each line that no order moves."""
@@ -111,7 +98,7 @@ class OrderTables:
 
     def reasons(self, sized: Orders) -> Reasons:
         """The reasons of the lines; where accounts divide the orders, from the orders before the division."""
-        whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
+        whole = sized.listed if isinstance(sized, Divided) else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
     def _ordered(

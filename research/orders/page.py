@@ -66,8 +66,13 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
-    lines += ["", *_changes_text(content)]
+    title, _, *rows = text_rows(table_of(content.before_after))
     lines += [
+        "",
+        _changes(content),
+        title,
+        *rows,
+        *notes_of(content.before_after),
         "",
         _money(content),
         *tax_words(content.facts, str(content.facts["basis"])),
@@ -89,8 +94,9 @@ def html(content: Content) -> str:
         for name, table in content.tables.items()
         if len(table)
     ]
-    blocks += _changes_html(content)
     blocks += [
+        html_table("before-after", _changes(content), table_of(content.before_after)),
+        *(f'<p class="note">{escape(note)}</p>' for note in notes_of(content.before_after)),
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in tax_words(content.facts, str(content.facts["basis"]))),
         *(f'<p class="note">{escape(note)}</p>' for note in (*_binding(content), *content.notes)),
@@ -98,11 +104,6 @@ def html(content: Content) -> str:
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return with_minus('<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n")
-
-
-def cell(content: Content) -> str:
-    """The same block with its own style, for a notebook."""
-    return styled(html(content))
 
 
 def styled(block: str) -> str:
@@ -176,16 +177,6 @@ def _changes(content: Content) -> str:
     return f"{before} and after {what}, at {content.prices}"
 
 
-def _changes_text(content: Content) -> list[str]:
-    title, _, *rows = text_rows(table_of(content.before_after))
-    return [_changes(content), title, *rows, *notes_of(content.before_after)]
-
-
-def _changes_html(content: Content) -> list[str]:
-    notes = [f'<p class="note">{escape(note)}</p>' for note in notes_of(content.before_after)]
-    return [html_table("before-after", _changes(content), table_of(content.before_after)), *notes]
-
-
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
@@ -217,9 +208,8 @@ def _money(content: Content) -> str:
 
 def _rounding(content: Content) -> str:
     """The cash added by rounding to the cents of several currencies, in words; "" where there is one currency."""
-    return (
-        f" (with amounts in cents of each currency {facts:+,.2f})" if (facts := content.facts.get("rounding")) else ""
-    )
+    rounding = content.facts.get("rounding")
+    return f" (with amounts in cents of each currency {rounding:+,.2f})" if rounding else ""
 
 
 def _binding(content: Content) -> list[str]:

@@ -207,7 +207,7 @@ class Reasons:
         """The limit that keeps the order of line `i` below the exact step; turnover reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
-        if found in ("", CASH) and most is not None and self._turnover > most:
+        if found in ("", CASH) and most is not None and sized.position.turnover(sized.wished) > most:
             return TURNOVER
         return (self._unsettled(i) if found == CASH else "") or found
 
@@ -215,11 +215,6 @@ class Reasons:
         """The day until which sells cannot pay for more of the buy of line `i`, in words; "" where there is none."""
         days = self.sized.unsettled(i)
         return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
-
-    @property
-    def _turnover(self) -> float:
-        """The turnover of the exact step, one-way, fraction of NAV."""
-        return self.sized.position.turnover(self.sized.wished)
 
     def _further(self, i: int) -> str:
         """The end of the order of line `i` past its point, and the reason, in words; "" where it is only its lots."""
@@ -232,12 +227,8 @@ class Reasons:
         if not self._keeps(i):
             return f", and on to {ends:.2%}{why}" if (why := self._to_pay(i)) else ""
         unsent = (sized.units == 0.0) & counts(np.abs(sized.wished) * position.prices, position.nav)
-        why = (
-            ", since other orders that the limits need are not sent"
-            if unsent.any()
-            else " for the whole lots of the others"
-        )
-        return f", and on to {ends:.2%}{why}"
+        others = ", since other orders that the limits need are not sent"
+        return f", and on to {ends:.2%}{others if unsent.any() else ' for the whole lots of the others'}"
 
     def _to_pay(self, i: int) -> str:
         """The reason why line `i` is sold past its point, in words: a withdrawal that is owed is always paid."""

@@ -71,7 +71,10 @@ def trade_list(
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
     portfolio, target = _in_force(portfolio, policy, name, targets)
-    asked = _asked(portfolio, policy, name, target, position, request, greedy)
+    with_money = with_flow(position or Position.of(portfolio), request)
+    bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
+    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+    asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
     answer, orders = asked.answer()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
@@ -125,22 +128,6 @@ def _in_force(portfolio: Portfolio, policy: Policy, name: str, targets: TargetPa
     if said := targets.remarks(last, name):
         portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
     return portfolio, targets.at(last)
-
-
-def _asked(
-    portfolio: Portfolio,
-    policy: Policy,
-    name: str,
-    target: Array,
-    position: Position | None,
-    request: Request,
-    greedy: bool,
-) -> "_Asked":
-    """The question to the policy: with the flow in cash, and with lines locked that would be wash sales."""
-    with_money = with_flow(position or Position.of(portfolio), request)
-    bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
-    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
-    return _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
 
 
 def _check_paid(listed: TradeList, debt: float) -> None:
@@ -240,9 +227,8 @@ class _Asked:
             return answer, FLOW
         if (uncapped := traits(self.decides).uncapped()) is not None:
             whole = replace(self, decides=uncapped)._decision(self.position, again=False)
-            if isinstance(whole, Trade) and not np.array_equal(
-                (whole.lower, whole.upper), (answer.lower, answer.upper)
-            ):
+            box = (answer.lower, answer.upper)
+            if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), box):
                 return whole, CAP
         if traits(self.decides).tranches > 1:
             return self._to_target(answer.why), TRANCHES

@@ -35,8 +35,6 @@ FLOW_REASONS = {
     True: "the deposit buys what is under target, after which the policy holds",
     False: "the withdrawal is raised by selling what is over target, after which the policy holds",
 }
-
-
 CASH_REASONS = {
     True: "the deposit stays in cash, and the policy holds",
     False: "cash pays the withdrawal, and the policy holds",
@@ -100,9 +98,7 @@ class TradeList:
         if promised.desk_schedule is None:
             return ""
         last = market.days[-1] if self.ages is None else max(market.days[-1], np.datetime64(self.ages.today, "D"))
-        days = [
-            next_scheduled(last, promised.desk_schedule, market.calendar, offset) for offset in promised.desk_offsets
-        ]
+        days = (next_scheduled(last, promised.desk_schedule, market.calendar, by) for by in promised.desk_offsets)
         known = [day for day in days if day is not None]
         return f"; the next is on {min(known)}" if known else ""
 
@@ -215,7 +211,8 @@ class TradeList:
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, self.rate_ages)
         missed = self._rows.reasons(self.sized).missed
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *self._taxed)
+        of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
         of_data = warnings_in(portfolio.market.notes, portfolio.test_start)
         return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
 
@@ -228,11 +225,6 @@ class TradeList:
             return ()
         when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
         return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
-
-    @property
-    def _taxed(self) -> tuple[str, ...]:
-        """The day for which tax is computed, and the substitutes that are not named."""
-        return tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
 
     @property
     def _lots(self) -> tuple[str, ...]:
@@ -304,12 +296,12 @@ class TradeList:
 
     @cached_property
     def fx(self) -> pd.DataFrame:
-        """A row for each currency to buy or sell (`cash_by_currency.FX_COLUMNS`); without rows where none is."""
+        """A row for each currency to buy or sell (`cash_by_currency.Exchange`); without rows where none is."""
         return pd.DataFrame({} if self.money is None else self.money.fx_columns)
 
     @cached_property
     def cash(self) -> pd.DataFrame:
-        """A row for each currency (`cash_by_currency.CASH_COLUMNS`); without rows where all is in the basis."""
+        """A row for each currency (`cash_by_currency.Balance`); without rows where all is in the basis."""
         return pd.DataFrame({} if self.money is None else self.money.cash_columns)
 
     @property
@@ -357,20 +349,12 @@ class TradeList:
             tables["accounts"] = self.accounts
         if self.money is not None:
             tables |= {"fx": self.fx, "cash": self.cash}
-        return Content(
-            self.headline,
-            self.provenance,
-            self.facts,
-            tables,
-            self.outside,
-            self.before_after,
-            self.notes,
-            self.binding,
-        )
+        words = (self.outside, self.before_after, self.notes, self.binding)
+        return Content(self.headline, self.provenance, self.facts, tables, *words)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
-        return page.cell(self.content)
+        return page.styled(page.html(self.content))
 
     def __repr__(self) -> str:
         """The list as text."""

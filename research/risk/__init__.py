@@ -15,14 +15,7 @@ from research.risk.distribution import (
     tail_ratio,
     tail_table,
 )
-from research.risk.drawdowns import (
-    calmar,
-    cdar,
-    deepest_drawdowns,
-    longest_drawdown,
-    recovery_days,
-    ulcer_index,
-)
+from research.risk.drawdowns import calmar, cdar, deepest_drawdowns, longest_drawdown, recovery_days, ulcer_index
 from research.risk.measures import (
     Drawdown,
     calendar_months,

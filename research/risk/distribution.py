@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from foundation.arguments import shown
 from foundation.arrays import Array
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.risk.drawdowns import cdar
 from research.risk.measures import cvar, nav_path, var
-from research.risk.series import excess_returns, one_series
+from research.risk.series import check_level, excess_returns, one_series
 
 LEVELS = (0.95, 0.99)
 FARTHEST = -3.72  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
@@ -159,7 +158,7 @@ def evar(returns: ArrayLike, level: float = 0.95) -> float:
     Source : Ahmadi-Javid (2012), Entropic Value-at-Risk: A New Coherent Risk Measure.
     """
     series = one_series(returns, "returns", at_least=2)
-    _quantile(level)
+    check_level(level)
     from riskfolio.src.RiskFunctions import EVaR_Hist
 
     return float(EVaR_Hist(series[:, None], alpha=1.0 - level)[0])
@@ -229,10 +228,7 @@ def _expansion(returns: ArrayLike, level: float) -> tuple[float, float]:
 
 def _quantile(level: float) -> float:
     """The quantile of a standard normal at 1 - level. Raises ConfigError for a level outside 0 to 1."""
-    if not 0.0 < level < 1.0:
-        raise ConfigError(
-            f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."
-        )
+    check_level(level)
     return NormalDist().inv_cdf(1.0 - level)
 
 

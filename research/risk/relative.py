@@ -98,6 +98,4 @@ def _capture(returns: ArrayLike, benchmark: ArrayLike, sign: float, does: str) -
 
 
 def _both_over_cash(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike) -> tuple[Array, Array]:
-    own = excess_returns(returns, cash)
-    other = excess_returns(benchmark, cash)
-    return own, other
+    return excess_returns(returns, cash), excess_returns(benchmark, cash)

@@ -76,8 +76,7 @@ def _windows(values: ArrayLike, name: str, window: int) -> Array:
 
 def _deviation(windows: Array) -> Array:
     """(k,) standard deviation of each row of `windows` (k, window), ddof 1."""
-    found: Array = np.std(windows, axis=1, ddof=1)
-    return found
+    return np.std(windows, axis=1, ddof=1)
 
 
 def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, window: int) -> Array:
@@ -91,14 +90,8 @@ def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, wind
     >>> rolling_beta([0.02, -0.01, 0.0, 0.03], [0.01, -0.005, 0.0, 0.01], [0.0] * 4, window=2).round(12).tolist()
     [2.0, 2.0, 3.0]
     """
-    if window != int(window) or window < 2:
-        raise ConfigError(f"a rolling window holds two returns or more: found {shown(window)}. 252 is a year of days.")
     own, other = excess_returns(returns, cash), excess_returns(benchmark, cash)
-    if len(own) < window:
-        raise DataError(
-            f"a window of {window} returns needs as many: found {len(own)}. Take a longer period or a shorter window."
-        )
-    x = sliding_window_view(other, window)
+    x = _windows(other, "returns", window)
     still = np.ptp(x, axis=1) <= SERIES
     if still.any():
         row = int(np.argmax(still))

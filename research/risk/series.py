@@ -65,12 +65,17 @@ def nav_rows(nav: ArrayLike, at_least: int) -> Array:
     return path
 
 
-def tail_losses(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
-    """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
+def check_level(level: float) -> None:
+    """Raise ConfigError for a level outside 0 to 1."""
     if not 0.0 < level < 1.0:
         raise ConfigError(
             f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."
         )
+
+
+def tail_losses(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
+    """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
+    check_level(level)
     losses = np.sort(-one_series(returns, "returns", at_least=1))[::-1]
     mass = round((1.0 - level) * len(losses), 9)  # (1 - 0.95)·100 is 5.000000000000004: five observations are meant
     if mass < 1.0:

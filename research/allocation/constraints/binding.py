@@ -30,7 +30,7 @@ def binding_of(
             continue  # a sum of weights that is given always binds
         binds = np.abs(rows) > least
         if not limit.equation:
-            binds &= (slack_of(limits, limit, x) <= SLACK)[: len(rows)]
+            binds &= (limits.slack(limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
             found.append(Binding(words, price, brings(limit, price, unit, smaller), limit.key))
@@ -41,10 +41,8 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
     """Names and prices of the binding rows: each line of a limit of single lines, else the limit as a whole."""
     if not names:
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
-    return [
-        (limit.words.replace(limit.words.split(" is ")[0], names[row], 1), float(rows[row]))
-        for row in np.flatnonzero(binds).tolist()
-    ]
+    places, who = np.flatnonzero(binds).tolist(), limit.words.split(" is ")[0]
+    return [(limit.words.replace(who, names[row], 1), float(rows[row])) for row in places]
 
 
 def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
@@ -62,17 +60,6 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     verb = "takes {} off the {}" if smaller == (amount >= 0.0) else "adds {} to the {}"
     moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
     return f"{moved} {verb.format(size, unit)}"
-
-
-def slack_of(limits: Limits, limit: Limit, x: Array) -> Array:
-    """(k,) room of each row of a limit at x (size,), in its unit; negative where it is exceeded."""
-    if limit.root is not None:
-        centre = limit.centre if limit.centre is not None else 0.0
-        norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))
-        return np.array([limit.upper[0] - norm])
-    at = limits.matrix(limit.rows, len(limit.lower)) @ x
-    slack: Array = np.minimum(limit.upper - at, at - limit.lower)
-    return slack
 
 
 def _lines(limits: Limits, limit: Limit) -> list[str]:

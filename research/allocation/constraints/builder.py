@@ -14,7 +14,7 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
-from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
+from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, without_leverage, written
 from research.allocation.constraints.lookup import Known, Lookup
 from research.allocation.constraints.records import (
     Bounds,
@@ -108,13 +108,11 @@ class _Builder:
 
     def _without_gross(self) -> Iterator[Limit]:
         """Limits against short lines and leverage, where the stated ones do not always exclude them."""
-        every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
+        every, net, (long_only, unlevered) = self.asked.every_line, self.asked.net, without_leverage(self.n)
         if every is not None and every.least is not None and not every.always:
-            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)},
-                        np.zeros(self.n), np.full(self.n, inf), 0.0)  # fmt: skip
+            yield long_only
         if net.most is None or not net.always:
-            yield Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
-                        {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
+            yield unlevered
 
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
         if self._applies(key, bool(rows.any())):
@@ -176,17 +174,9 @@ class _Builder:
         largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
         rows = {WEIGHTS: np.vstack([-eye, eye]), HELD: np.vstack([largest * eye] * 2)}
         self.parts.append(
-            Part(
-                HELD,
-                n,
-                rows,
-                np.zeros(2 * n),
-                np.zeros(n),
-                np.ones(n),
-                lambda w: (np.abs(w) > ZERO).astype(np.float64),
-                True,
-            )
-        )
+            Part(HELD, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n),
+                 lambda w: (np.abs(w) > ZERO).astype(np.float64), whole=True)
+        )  # fmt: skip
         count = {HELD: np.ones((1, n))}
         for side, bound in (("least", asked.least), ("most", asked.most)):
             if bound is not None:
@@ -195,12 +185,11 @@ class _Builder:
                 yield Limit(f"cardinality.{side}", f"at {side} {bound} lines are held", count, np.array([lower]),
                             np.array([upper]), float(bound), mend, "lines", firm=asked)  # fmt: skip
         if asked.if_held:
-            limit = Limit(
+            yield Limit(
                 "cardinality.if_held", f"a line that is held is at least {asked.if_held:.2%} of NAV",
                 {WEIGHTS: eye, HELD: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
                 "lower the least weight of a line that is held", firm=asked,
             )  # fmt: skip
-            yield limit
 
     def _turnover(self) -> Iterator[Limit]:
         asked, previous = self.asked.turnover, self.known.previous
@@ -224,9 +213,8 @@ class _Builder:
     def _liquidity(self, asked: Liquidity) -> Iterator[Limit]:
         traded = self.known.traded
         if traded is None:
-            self.who.faults.append(
-                "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
-            )
+            fault = "the market has no volumes. Give it volumes and prices, or leave the limit out."
+            self.who.faults.append(f"liquidity: {fault}")
             return
         unknown = ~np.isfinite(traded) & self.who.needed
         if unknown.any():

@@ -67,8 +67,7 @@ def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones
 
 def ended_of(found: Any) -> Ended:
     """The result of Clarabel as `Ended`."""
-    status = str(found.status)
-    status = INFEASIBLE if status == "PrimalInfeasible" else status
+    status = INFEASIBLE if str(found.status) == "PrimalInfeasible" else str(found.status)
     return Ended(np.array(found.x), np.array(found.z), np.array(found.s), float(found.obj_val), "Clarabel", status)
 
 
@@ -88,12 +87,4 @@ def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> 
     found = scs.SCS(data, cone, eps_abs=1e-9, eps_rel=1e-9, max_iters=MOST_STEPS, verbose=False).solve()
     duals, slack = np.empty(len(b)), np.empty(len(b))
     duals[order], slack[order] = found["y"], found["s"]
-    status = INFEASIBLE if found["info"]["status"] == "infeasible" else found["info"]["status"]
-    return Ended(found["x"], duals, slack, float(found["info"]["pobj"]), "SCS", status)
-
-
-def sparse_upper(matrix: Any) -> Any:
-    """The part of a sparse matrix above its diagonal."""
-    from scipy import sparse
-
-    return sparse.triu(matrix, k=1)
+    return Ended(found["x"], duals, slack, float(found["info"]["pobj"]), "SCS", found["info"]["status"])

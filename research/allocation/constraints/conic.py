@@ -15,7 +15,7 @@ import numpy as np
 from foundation.arrays import Array
 from research.allocation.accuracy import ACCURATE, TOLERATED
 from research.allocation.answer import NotSolvedError
-from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of, sparse_upper
+from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
@@ -108,9 +108,8 @@ class ConeProgramme:
                 if k in self._excess:
                     rows[:, self._excess[k]] = -1.0
                 widens = sign if limit.equation else 1.0
-                self._places[k] += [
-                    (of, self._count + j, widens) for j, of in enumerate(np.flatnonzero(finite).tolist())
-                ]
+                places = enumerate(np.flatnonzero(finite).tolist(), start=self._count)
+                self._places[k] += [(of, row, widens) for row, of in places]
                 self._add("positive", rows, sign * bound[finite])
 
     def _add_excesses(self) -> None:
@@ -319,7 +318,9 @@ class ConeProgramme:
         """Largest violation of the conditions of an optimum: rows in their own unit, the others over the prices."""
         if not np.isfinite(ended.v).all() or not np.isfinite(ended.duals).all():
             return np.inf
-        curvature = self._quadratic + sparse_upper(self._quadratic).T
+        from scipy import sparse
+
+        curvature = self._quadratic + sparse.triu(self._quadratic, k=1).T
         gradient = curvature @ ended.v + self._cost + self._matrix.T @ ended.duals
         size = 1.0 + float(np.abs(ended.duals).max(initial=0.0))
         rows = np.abs(self._matrix @ ended.v + ended.slack - b).max(initial=0.0)

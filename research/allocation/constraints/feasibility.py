@@ -7,7 +7,7 @@ is among them (volatility, tracking error) each question is a cone programme, an
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, isfinite
+from math import isfinite
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from foundation.linear_programme import LinearProgramme, Point, irreducible
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
-from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.constraints.limits import Limits, without_leverage
 from research.allocation.constraints.programme import Elastic, Objective
 
 SPARE = 1e-8  # by which a stated change is more than the least, so that it suffices
@@ -120,7 +120,8 @@ def conflict(limits: Limits) -> Conflict | None:
     if question.least_excess(hard, ()) is not None:
         return None
     kept = _irreducible(limits, question, hard)
-    guarded = limits.with_limits([*limits.limits, *_without_leverage(limits)])
+    gross = any(limit.key == "gross.most" for limit in limits.limits)
+    guarded = limits.with_limits([*limits.limits, *(() if gross else without_leverage(len(limits.assets)))])
     asked, wider = [*hard, *range(len(limits.limits), len(guarded.limits))], _question(guarded)
     elastic = [k for k in hard if limits.limits[k].mend]
     least = wider.least_excess(asked, elastic) if not limits.whole.any() else None
@@ -131,14 +132,8 @@ def conflict(limits: Limits) -> Conflict | None:
     if least is None and not alone:
         least = wider.least_excess(asked, elastic)
     together = () if least is None else tuple(_mend(limits, k, least) for k in elastic if least.excess[k] > GIVES)
-    names = [limits.limits[k] for k in kept]
-    return Conflict(
-        tuple(limit.key for limit in names),
-        tuple(limit.words for limit in names),
-        tuple(alone),
-        together,
-        question.exact and wider.exact,
-    )
+    keys, words = (tuple(getattr(limits.limits[k], name) for k in kept) for name in ("key", "words"))
+    return Conflict(keys, words, tuple(alone), together, question.exact and wider.exact)
 
 
 def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", hard: Sequence[int]) -> Sequence[int]:
@@ -157,19 +152,6 @@ def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", ha
         return question.least_excess(kept, ()) is None
 
     return irreducible(suspects if conflicting(suspects) else hard, conflicting)
-
-
-def _without_leverage(limits: Limits) -> tuple[Limit, ...]:
-    """Limits that no change may break where no gross is stated: no short lines, and no sum above one."""
-    if any(limit.key == "gross.most" for limit in limits.limits):
-        return ()
-    n, why = len(limits.assets), "since no gross is stated"
-    return (
-        Limit("", f"no line is short, {why}", {WEIGHTS: np.eye(n)}, np.zeros(n), np.full(n, inf), 0.0),
-        Limit(
-            "", f"the weights sum to at most 1, {why}", {WEIGHTS: np.ones((1, n))}, np.full(1, -inf), np.ones(1), 1.0
-        ),
-    )
 
 
 def _mend(limits: Limits, k: int, point: "_Point") -> Mend:

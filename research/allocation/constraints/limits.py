@@ -113,6 +113,17 @@ class Limit:
         return written(value, self.unit)
 
 
+def without_leverage(n: int) -> tuple[Limit, Limit]:
+    """The limits of n lines where no gross is stated: no short lines, and no sum above one."""
+    why = "since no gross is stated"
+    return (
+        Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(n)},
+              np.zeros(n), np.full(n, inf), 0.0),
+        Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
+              {WEIGHTS: np.ones((1, n))}, np.array([-inf]), np.ones(1), 1.0),
+    )  # fmt: skip
+
+
 def written(value: float, unit: str, outward: bool | None = None) -> str:
     """A value in a unit of a limit; rounded up (True), down (False) or to the nearest.
 
@@ -233,14 +244,17 @@ class Limits:
         x = self.x(weights)
         return np.array([self.distance(limit, x) for limit in self.limits])
 
-    def distance(self, limit: Limit, x: Array) -> float:
-        """Distance of x (size,) from the inside of one limit, in its unit; 0 inside."""
+    def slack(self, limit: Limit, x: Array) -> Array:
+        """(k,) slack of each row of a limit at x (size,), in its unit; negative where it is exceeded."""
         if limit.root is not None:
             centre = 0.0 if limit.centre is None else limit.centre
-            norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre))
-            return max(float(norm - limit.upper[0]), 0.0)
+            return np.array([limit.upper[0] - float(np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre)))])
         at = self.matrix(limit.rows, len(limit.lower)) @ x
-        return float(np.maximum(limit.lower - at, at - limit.upper).max(initial=0.0))
+        return np.minimum(limit.upper - at, at - limit.lower)
+
+    def distance(self, limit: Limit, x: Array) -> float:
+        """Distance of x (size,) from the inside of one limit, in its unit; 0 inside."""
+        return max(0.0 - float(self.slack(limit, x).min(initial=np.inf)), 0.0)
 
     @property
     def all_hard(self) -> "Limits":

@@ -14,7 +14,6 @@ import pandas as pd
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.accuracy import KEPT, SLACK
-from research.allocation.constraints.binding import slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Firmness
@@ -137,7 +136,7 @@ def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.Data
 
 def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
     """Value of a limit at x (size,) and the slack to its bound; of single lines, that of the tightest one held."""
-    slack = slack_of(limits, limit, x)
+    slack = limits.slack(limit, x)
     if HELD in limit.rows and WEIGHTS in limit.rows:
         slack = slack[(limit.rows[WEIGHTS][:, held_in(limits, x)] != 0.0).any(axis=1)]
     room = float(slack.min()) if len(slack) else np.inf

@@ -204,11 +204,8 @@ def exceeded(limits: Limits, weights: Array) -> list[str]:
     for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
         if by > GIVES and not limit.hard:
             at = limit.bound + by if limit.raised else limit.bound - by
-            how = (
-                f"gave way (place {limit.gives_way})"
-                if limit.gives_way
-                else f"was exceeded at its price {limit.price:g}"
-            )
+            at_price = f"was exceeded at its price {limit.price:g}"
+            how = f"gave way (place {limit.gives_way})" if limit.gives_way else at_price
             said.append(f"{limit.words}: it {how}, and is at {limit.written(at)}.")
     return said
 

@@ -5,7 +5,7 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 (`research.allocation.constraints.builder`) refuses names that the market does not have.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
@@ -348,9 +348,8 @@ class Constraints:
         held = 1.0 if self.gross is None else max(self.gross.most, 1.0)
         lines = {f"lines.{name}": of for name, of in self.lines.items()}
         groups = {f"groups.{name}": of for name, of in self.groups.items()}
-        limits = {
-            name: getattr(self, name) for name in ("every_line", "turnover", "volatility", "tracking_error", "cvar")
-        }
+        names = ("every_line", "turnover", "volatility", "tracking_error", "cvar")
+        limits = {name: getattr(self, name) for name in names}
         for name, limit in {**limits, **lines, **groups}.items():
             most = PERCENT.get(name, 2.0 * held)
             for side in ("least", "most"):
@@ -362,10 +361,8 @@ class Constraints:
                     )
 
     def _check_long_only(self) -> None:
-        named: Iterator[tuple[str, Bounds | None]] = iter(
-            [("every_line", self.every_line), *((f"lines.{name}", bounds) for name, bounds in self.lines.items())]
-        )
-        for name, bounds in named:
+        lines = {f"lines.{name}": bounds for name, bounds in self.lines.items()}
+        for name, bounds in {"every_line": self.every_line, **lines}.items():
             if bounds is not None and bounds.least is not None and bounds.least < 0.0:
                 raise ConfigError(
                     f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "

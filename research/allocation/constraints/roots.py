@@ -39,5 +39,4 @@ def root_of(covariance: Array, assets: Sequence[str]) -> Array:
             "Estimate it from complete windows (a shrunk estimator such as Ledoit-Wolf is always one), or repair it by "
             "a method that you state, such as setting negative eigenvalues to zero."
         )
-    found: Array = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
-    return found
+    return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T

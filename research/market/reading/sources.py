@@ -172,9 +172,8 @@ def assemble(
         if table is not None:
             table.refuse(table.cells > LARGEST, "too large a number", f"Give at most {LARGEST:g}: correct the source.")
     if dividends is not None:
-        dividends.refuse(
-            dividends.cells < 0.0, "impossible dividend", "A dividend is zero or above: correct the source."
-        )
+        fix = "A dividend is zero or above: correct the source."
+        dividends.refuse(dividends.cells < 0.0, "impossible dividend", fix)
     if splits is not None:
         splits.refuse(splits.cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
     lines = _instruments(prices, quotes, instruments, currency)
@@ -183,9 +182,7 @@ def assemble(
     returns = _returns(prices.cells, tradable, bool(gaps))
     earned, cash_notes = _cash(cash, prices.days, calendar)
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
-    of_files = tuple(
-        Note(text, warning=True) for text in dict.fromkeys(text for table in tables for text in table.notes)
-    )
+    of_files = dict.fromkeys(Note(text, warning=True) for table in tables for text in table.notes)
     notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
     if not scheduled:
         notes += _off_schedule(prices, calendar)

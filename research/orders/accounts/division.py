@@ -51,29 +51,17 @@ def divide(problem: DivisionProblem) -> Division | None:
     if whole := _solved(problem, Mode()):
         return whole
     found = _solved(problem, Mode(full=False))
-    if found is None or problem.unsent_and_costs(found.parts) > _listed(problem) + _money(problem):
+    money = 2.0 * TIE * UNIT * problem.position.nav  # by which the first aim and those after it may be above its least
+    listed = float(problem.position.charges(problem.orders).sum())  # no division that sends all of it costs less
+    worst = np.inf if found is None else problem.unsent_and_costs(found.parts)
+    if worst > listed + money:
         swapped = _solved(problem, Mode(full=False, swaps=True))
-        if found is None or (swapped and _gains(problem, swapped, found)):
+        if found is None or (swapped and problem.unsent_and_costs(swapped.parts) < worst - max(money, CENT)):
             found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
     why = next((name for name in LIMITS if _could(problem, Mode(swaps=True, without=name))), LOTS)
     return replace(found, why=why)
-
-
-def _listed(problem: DivisionProblem) -> float:
-    """The costs of the list if one account sent it, currency: no division that sends all of it has less."""
-    return float(problem.position.charges(problem.orders).sum())
-
-
-def _money(problem: DivisionProblem) -> float:
-    """The amount by which the first aim and those after it may be above its least, currency."""
-    return 2.0 * TIE * UNIT * problem.position.nav
-
-
-def _gains(problem: DivisionProblem, swapped: Division, found: Division) -> bool:
-    """True if a division with swaps sends so much more that it is worth them."""
-    return problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(found.parts) - max(_money(problem), CENT)
 
 
 def _could(problem: DivisionProblem, mode: Mode) -> bool:

@@ -49,8 +49,7 @@ class DivisionProblem:
 
     def charges(self, parts: Array) -> Array:
         """(A, columns, n) currency of each cost of each order, in whole cents."""
-        rounded: Array = np.rint(100.0 * self.exact_charges(np.abs(self.notional(parts)))) / 100.0
-        return rounded
+        return np.rint(100.0 * self.exact_charges(np.abs(self.notional(parts)))) / 100.0
 
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents.
@@ -65,15 +64,13 @@ class DivisionProblem:
 
     def notional(self, parts: Array) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
-        amounts: Array = np.rint(100.0 * parts * self.position.prices) / 100.0
-        return amounts
+        return np.rint(100.0 * parts * self.position.prices) / 100.0
 
     def cash_after(self, parts: Array) -> Array:
         """(A,) cash after the orders and their costs, currency, in whole cents."""
         cents = np.rint(100.0 * self.notional(parts)).sum(axis=1)
         cents += np.rint(100.0 * self.charges(parts)).sum(axis=(1, 2))
-        left: Array = (np.rint(100.0 * self.cash) - cents) / 100.0
-        return left
+        return (np.rint(100.0 * self.cash) - cents) / 100.0
 
     def short(self, parts: Array) -> Array:
         """(A,) shortfall of cash, currency: to stay at its floor, and at least zero after the adverse move.
@@ -104,8 +101,7 @@ class DivisionProblem:
     def swapped(self, parts: Array) -> Array:
         """(n,) units that one account sells and another buys."""
         bought, sold = np.maximum(parts, 0.0).sum(axis=0), np.maximum(-parts, 0.0).sum(axis=0)
-        found: Array = np.minimum(bought, sold)
-        return found
+        return np.minimum(bought, sold)
 
     def unsent_and_costs(self, parts: Array) -> float:
         """The value of the part of the list that is not sent, and the costs of the rest, currency."""
@@ -114,8 +110,7 @@ class DivisionProblem:
     @cached_property
     def fine(self) -> Mask:
         """(n,) lines that are divided at will; they need no swaps."""
-        found: Mask = self.position.lots * self.position.prices <= FINE * self.position.nav
-        return found
+        return self.position.lots * self.position.prices <= FINE * self.position.nav
 
     @cached_property
     def wrong(self) -> Mask:

@@ -12,8 +12,9 @@ from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.orders.accounts.division_problem import CASH, DivisionProblem
 from research.orders.lots.lot_problem import clean
+from research.orders.lots.mixed_integer import Programme
 from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
-from research.orders.lots.order_programme import BUNDLE, UNIT, Programme
+from research.orders.lots.order_programme import BUNDLE, UNIT
 from research.orders.lots.position import CENT
 
 TIE = 0.05  # money in units, 0.05 bp of NAV: by how much an aim may be above its least, and move for those after it
@@ -48,7 +49,6 @@ class DivisionProgramme:
     mode: Mode
     moves: list[tuple[int, int, int]]  # account, line, 1 to buy or -1 to sell
     step: Array  # (n,) units of a column's lot
-    lower: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
     whole: list[bool] = field(default_factory=list)
     rows: list[tuple[dict[int, float], float]] = field(default_factory=list)  # coefficients, and their least
@@ -89,7 +89,6 @@ class DivisionProgramme:
     # -- columns -----------------------------------------------------------------------------------------------------
 
     def _add(self, upper: float, whole: bool = False) -> int:
-        self.lower.append(0.0)
         self.upper.append(upper)
         self.whole.append(whole)
         return len(self.upper) - 1
@@ -145,9 +144,8 @@ class DivisionProgramme:
         parameters, i = self.problem.position.cost_parameters, self.moves[m][1]
         day = self.problem.position.day
         rate = float(parameters.rates[min(day, len(parameters.rates) - 1), HALF_SPREAD, i]) + self._impact(i)
-        return _sum(
-            self._value(m, by * rate), {4 * m + 2: by * float(parameters.ticket[i]) / self.money, 4 * m + 3: by}
-        )
+        ticket = {4 * m + 2: by * float(parameters.ticket[i]) / self.money, 4 * m + 3: by}
+        return _sum(self._value(m, by * rate), ticket)
 
     def _impact(self, i: int) -> float:
         position = self.problem.position
@@ -266,7 +264,7 @@ class DivisionProgramme:
 
     @property
     def nothing(self) -> Array:
-        """No aim: any division."""
+        """Zero of each column: the weights of no aim."""
         return np.zeros(len(self.upper))
 
     @cached_property
@@ -290,14 +288,12 @@ class DivisionProgramme:
 
     def _swaps(self) -> Array:
         """Weights of trades against the list, and of all purchases of lines that it does not trade."""
-        orders = self.problem.orders
-        against = (
-            m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0)
-        )
+        asked = [(way, self.problem.orders[i] * way) for _, i, way in self.moves]
+        against = (m for m, (way, order) in enumerate(asked) if order < 0.0 or (order == 0.0 and way > 0))
         return self._vector(_sum(*(self._value(m, 1.0) for m in against)))
 
     def _vector(self, aim: dict[int, float]) -> Array:
-        vector = np.zeros(len(self.upper))
+        vector = self.nothing
         for column, value in aim.items():
             vector[column] = value
         return vector
@@ -317,9 +313,9 @@ class DivisionProgramme:
         start  : columns that keep all limits, or None.
         """
         if not self.moves:
-            return np.zeros(len(self.upper)), True
+            return self.nothing, True
         of = self._programme(aim, limits)
-        divided = replace(of, whole=np.zeros(len(self.upper))).solve()
+        divided = replace(of, whole=self.nothing).solve()
         if divided.x is None:
             return None
         few, sent = of.upper.copy(), slice(2, 4 * len(self.moves), 4)
@@ -343,7 +339,7 @@ class DivisionProgramme:
 
         rows = sparse.vstack([self._matrix, *(sparse.csr_array(row[None]) for row, _ in limits)]).tocsr()
         at_least = np.array([least for _, least in (*self.rows, *limits)])
-        return Programme(aim, rows, at_least, np.array(self.lower), np.array(self.upper), np.array(self.whole))
+        return Programme(aim, rows, at_least, self.nothing, np.array(self.upper), np.array(self.whole))
 
     @cached_property
     def _matrix(self) -> Any:

@@ -10,26 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
 from research.orders.lots.lot_problem import FINE
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request
 from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.holdings.household import Account, decimal_sum
 
-ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
-            "nav_after")  # fmt: skip
 SPARE = 1e-4  # of NAV: the most that a list leaves for its division
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Divided(Orders):
     """Orders of a list as its accounts send them; amounts are the sums over the accounts.
 
@@ -40,120 +38,83 @@ class Divided(Orders):
     division : the orders of each account.
     """
 
-    listed: Orders | None = None
-    accounts: tuple[Account, ...] = ()
-    problem: DivisionProblem | None = None
-    division: Division | None = None
+    listed: Orders
+    accounts: tuple[Account, ...]
+    problem: DivisionProblem
+    division: Division
 
     @property
     def parts(self) -> Array:
         """(A, n) signed units of each account."""
-        assert self.division is not None
         return self.division.parts
 
     @cached_property
     def each_notional(self) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
-        return self._problem.notional(self.parts)
+        return self.problem.notional(self.parts)
 
     @cached_property
     def each_charges(self) -> Array:
         """(A, columns, n) currency, in whole cents."""
-        return self._problem.charges(self.parts)
+        return self.problem.charges(self.parts)
 
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
-        return self._problem.exact_charges(sizes)
+        return self.problem.exact_charges(sizes)
 
     @cached_property
     def each_cash(self) -> Array:
         """(A,) cash after the orders and their costs, currency."""
-        return self._problem.cash_after(self.parts)
-
-    @cached_property
-    def notional(self) -> Array:
-        """(n,) signed currency, buys positive, in whole cents."""
-        return _total(self.each_notional)
-
-    @cached_property
-    def charges(self) -> Array:
-        """(columns, n) currency, in whole cents."""
-        return _total(self.each_charges)
+        return self.problem.cash_after(self.parts)
 
     @cached_property
     def cash(self) -> float:
         """Cash after the orders and their costs, currency."""
-        return float(_total(self.each_cash))
-
-    @property
-    def buys(self) -> float:
-        """Notional of all buys, currency."""
-        return float(self.each_notional[self.parts > 0.0].sum())
-
-    @property
-    def sells(self) -> float:
-        """Notional of all sells, currency."""
-        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
-
-    @property
-    def _problem(self) -> DivisionProblem:
-        assert self.problem is not None
-        return self.problem
+        return float(total(self.each_cash))
 
     # -- what a list says of it --------------------------------------------------------------------------------------
 
     @cached_property
     def left(self) -> Array:
         """(n,) signed units of the list that no account sends."""
-        return self._problem.left(self.parts)
+        return self.problem.left(self.parts)
 
     @cached_property
     def swapped(self) -> Array:
         """(n,) units that one account sells and another buys."""
-        return self._problem.swapped(self.parts)
-
-    @property
-    def moved(self) -> Mask:
-        """(n,) lines that an account trades."""
-        found: Mask = (self.parts != 0.0).any(axis=0)
-        return found
+        return self.problem.swapped(self.parts)
 
     @property
     def by_account(self) -> tuple[AccountOrders, ...]:
         """The orders of each account."""
         return tuple(
             AccountOrders(account.name, account.taxable, held, units)
-            for account, held, units in zip(self.accounts, self._problem.held, self.parts, strict=True)
+            for account, held, units in zip(self.accounts, self.problem.held, self.parts, strict=True)
         )
 
     def said_of(self, i: int, a: int | None = None) -> str:
         """The effect of the division on line `i` and its order in account `a`, in words; "" where there is none."""
         left, swapped = abs(float(self.left[i])), float(self.swapped[i])
-        words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left and self.division else []
+        words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left else []
         if swapped and a is not None:
             words.append(f"{swapped:,.10g} units are a {SWAP}")
         return "; ".join(words)
 
     def held(self, a: int, i: int) -> tuple[float, float]:
         """Units of line `i` in account `a` before and after its order."""
-        before = float(self._problem.held[a, i])
+        before = float(self.problem.held[a, i])
         return before, decimal_sum((before, float(self.parts[a, i])))
 
     def is_swap(self, a: int, i: int) -> bool:
         """True if the order of account `a` in line `i` is nothing but a swap."""
-        return bool(self.parts[a, i] * self._problem.orders[i] <= 0.0)
-
-    def rows(self) -> list[tuple[int, int]]:
-        """(account, line) of each order: sells first, the largest first."""
-        found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
-        return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
+        return bool(self.parts[a, i] * self.problem.orders[i] <= 0.0)
 
     def table(self) -> dict[str, list[Any]]:
-        """The columns `ACCOUNTS`, a row an account: amounts in currency."""
-        problem, prices = self._problem, self.position.prices
+        """A row an account, by column: amounts in currency."""
+        problem, prices = self.problem, self.position.prices
         before, after = problem.held @ prices, (problem.held + self.parts) @ prices
-        costs = _total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
-        columns: dict[str, list[Any]] = {
+        costs = total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
+        return {
             "account": [account.name for account in self.accounts],
             "number": [account.number for account in self.accounts],
             "kind": ["taxable" if account.taxable else "sheltered" for account in self.accounts],
@@ -166,7 +127,6 @@ class Divided(Orders):
             "cash_after": _listed(self.each_cash),
             "nav_after": _listed(after + self.each_cash),
         }
-        return {name: columns[name] for name in ACCOUNTS}
 
     def after_orders(self) -> tuple[Account, ...]:
         """The accounts after their orders."""
@@ -194,7 +154,9 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     found = Division(listed.units[None].copy()) if one else divide(problem)
     if found is None:
         raise PolicyError(_none_found(portfolio, problem, request))
-    units = listed.units if not problem.left(found.parts).any() else _sums(found.parts)
+    units = listed.units
+    if problem.left(found.parts).any():
+        units = np.array([decimal_sum(of_line) for of_line in found.parts.T])
     same = {f.name: getattr(listed, f.name) for f in fields(Orders) if f.name != "units"}
     made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
     _check_weights(listed, made)
@@ -209,10 +171,9 @@ def to_divide(position: Position, accounts: int) -> float:
     """
     if accounts < 2:
         return 0.0
-    lots = (position.lots * position.prices)[
-        position.tradable & (position.lots * position.prices > FINE * position.nav)
-    ]
-    spare = min(accounts * float(lots.min(initial=np.inf)), SPARE * position.nav)
+    lots = position.lots * position.prices
+    smallest = float(lots[position.tradable & (lots > FINE * position.nav)].min(initial=np.inf))
+    spare = min(accounts * smallest, SPARE * position.nav)
     return round(max(min(spare, position.cash), 0.0), 2)
 
 
@@ -254,9 +215,8 @@ def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple
     if not accounts or request.flow == 0.0:
         return accounts
     paid = request.account or accounts[0].name
-    return tuple(
-        replace(each, cash=decimal_sum((each.cash, request.flow))) if each.name == paid else each for each in accounts
-    )
+    flows = (request.flow if each.name == paid else 0.0 for each in accounts)
+    return tuple(replace(a, cash=decimal_sum((a.cash, by))) if by else a for a, by in zip(accounts, flows, strict=True))
 
 
 def check_account(portfolio: Portfolio, request: Request) -> None:
@@ -285,17 +245,12 @@ def _taxes(
         return ()
     rules, day = tax.rules, portfolio.trade_day
 
-    def of_lots(lots: Sequence[TaxLot], price: float) -> tuple[tuple[float, float], ...]:
-        ordered = in_order(lots, price, day, rules)
+    def of_lots(lots: Sequence[TaxLot], price: float, account: str) -> tuple[tuple[float, float], ...]:
+        ordered = in_order([lot for lot in lots if lot.account == account], price, day, rules)
         return tuple((lot.units, LotSale.of(lot, 1.0, price, day, rules).tax(rules)) for lot in ordered)
 
-    return tuple(
-        tuple(
-            of_lots([lot for lot in lots if lot.account == account.name], price)
-            for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
-        )
-        for account in accounts
-    )
+    lines = list(zip(tax.lots, position.prices.tolist(), strict=True))
+    return tuple(tuple(of_lots(lots, price, account.name) for lots, price in lines) for account in accounts)
 
 
 def _check_weights(listed: Orders, made: Divided) -> None:
@@ -308,7 +263,6 @@ def _check_weights(listed: Orders, made: Divided) -> None:
         if limit.binds and limit.outside(made.after.weights) > max(limit.outside(listed.after.weights), 1e-6)
     ]
     if broken:
-        assert made.division is not None
         raise PolicyError(
             f"the list keeps {', '.join(broken)}, and the accounts cannot send all of it ({made.division.why}). Move "
             "cash or units between the accounts, or widen the limit."
@@ -316,12 +270,8 @@ def _check_weights(listed: Orders, made: Divided) -> None:
 
 
 def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request) -> str:
-    below = [
-        f"{account.name} ({cash:,.2f})"
-        for account, cash in zip(portfolio.accounts, problem.cash, strict=True)
-        if cash < 0
-    ]
-    if below:
+    cash_of = zip(portfolio.accounts, problem.cash, strict=True)
+    if below := [f"{account.name} ({cash:,.2f})" for account, cash in cash_of if cash < 0]:
         return (
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and "
             "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
@@ -330,17 +280,6 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
         "the search found no division of the orders over the accounts: make fewer lines trade, or list the accounts in "
         "files of their own."
     )
-
-
-def _sums(parts: Array) -> Array:
-    """(n,) units of all accounts (A, n), as decimals add up."""
-    return np.array([decimal_sum(of_line) for of_line in parts.T])
-
-
-def _total(amounts: Array) -> Array:
-    """The sum over the first axis of amounts in whole cents, without rounding noise."""
-    total: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
-    return total
 
 
 def _listed(amounts: Array) -> list[float]:

@@ -2,7 +2,7 @@
 
 Feasibility is that of the programme by which the lots are found (`order_programme`): whole and odd lots, tickets, least
 commissions, and impact by its tangents, here with every line free to be bought or sold. Linear programmes first leave
-the few that conflict even where orders may be of any size (`ConflictFilter`). The set is found by halves
+the few that conflict even where orders may be of any size (`_Divided`). The set is found by halves
 (Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained problems): what remains
 conflicts, and no part of it does. A least weight is of NAV after rates and tickets, as for the lots: a least commission
 or an impact does not help to reach it.
@@ -19,7 +19,7 @@ from foundation.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
 from research.orders.lots.lot_problem import FINE
 from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
-from research.orders.lots.order_programme import COLUMNS, UNIT, OrderColumns, Programme, nearly, programme
+from research.orders.lots.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.orders.lots.position import Position
 from research.orders.lots.relaxations import relaxations
 
@@ -61,11 +61,8 @@ class Conflict:
             names += f"; and {len(self.names) - SHOWN} others"
         if not self.complete:
             names += " (some of them may be kept: the search was stopped)"
-        if self.mends:
-            return (
-                f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
-            )
         rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
+        rest = f"To make a list possible, {', or '.join(self.mends)}." if self.mends else rest
         return f"no orders keep these limits together: {names}. {rest}"
 
 
@@ -117,13 +114,9 @@ def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict |
 
 def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
     """Changes that relax a limit of the conflict that is not over several lines, where each suffices."""
-
-    def feasible(other: Position) -> bool:
-        return search.gives_a_list(Change("", other, floor))
-
     for change in relaxations(position, LEAST):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
-            value = change.least(feasible)
+            value = change.least(lambda other: search.gives_a_list(Change("", other, floor)))
             if value is not None:
                 yield change.words(value)
 
@@ -139,34 +132,75 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
     found.append(_Stated(WHOLE_LOTS, whole=True))
     if position.minimum > 0.0:
         found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", kind=MINIMUM, least=position.minimum))
-    return [
-        *found,
-        *(_Stated(limit.name, limit, kind=limit.kind) for limit in limits_of(position, floor) if limit.binds),
-    ]
+    hard = (limit for limit in limits_of(position, floor) if limit.binds)
+    return [*found, *(_Stated(limit.name, limit, kind=limit.kind) for limit in hard)]
 
 
 class _Divided:
-    """The conflict of limits even where orders may be of any size, which is found much faster."""
+    """Conflicts of limits where orders may be of any size, for many sets of them from one programme; found much faster.
+
+    Each limit over several lines may be exceeded in its own column, and the sum of those excesses is least. Where it is
+    not zero, the duals say which limits and which bounds of single lines it comes from, and these conflict (Farkas'
+    lemma; Chinneck 2008, Feasibility and Infeasibility in Optimization, chapter 6). Orders are in any part of a lot, of
+    any line in both directions: what conflicts here conflicts in whole lots. A set of limits is given by their places
+    among those over several lines, and then those of single lines.
+    """
 
     def __init__(self, position: Position, stated: Sequence[_Stated]) -> None:
         self._rows = [one for one in stated if one.limit is not None]
         self._lines = [one for one in stated if np.isfinite(min(one.bought, one.sold))]
-        bounds = [
-            Bound(one.line, *(units * float(position.prices[one.line]) for units in (one.bought, one.sold)))
-            for one in self._lines
-        ]
-        limits = [one.limit for one in self._rows if one.limit is not None]
-        self._filter = ConflictFilter(_columns(position, ()), limits, bounds)
-        self._all = [*range(len(limits), len(limits) + len(bounds)), *range(len(limits))]  # in the order of `stated`
+        m, n, soft = len(self._rows), len(self._lines), [replace(one.limit, price=1.0) for one in stated if one.limit]
+        self._all = [*range(m, m + n), *range(m)]  # in the order of `stated`
+        self._orders = _columns(position, ())
+        self._of = programme(self._orders, soft, np.zeros((COLUMNS, len(self._orders.rows))))
+        of, whole = self._of, np.zeros(0, dtype=bool)
+        self._linear = LinearProgramme(of.matrix, of.at_least, of.lower, of.upper, whole, feasible=TOLERANCE)
 
     @property
     def conflicting(self) -> list[_Stated]:
-        """An irreducible conflict among them, [] where there is none."""
-        return [(*self._rows, *self._lines)[place] for place in self._filter.conflicting(self._all)]
+        """An irreducible conflict among them, the last of them rather than the first; [] where there is none."""
+        point = self._least(self._all)
+        if not point.cost > EXCESS:
+            return []
+        few = self._causes(point)
+        places = irreducible(few if self._conflict(few) else self._all, self._conflict)
+        return [(*self._rows, *self._lines)[place] for place in places]
 
     def may_mend(self, one: _Stated) -> bool:
         """True if a list may exist when one limit over several lines is relaxed."""
-        return not self._filter.conflict([place for place in self._all if place != self._rows.index(one)])
+        return not self._conflict([place for place in self._all if place != self._rows.index(one)])
+
+    def _conflict(self, kept: Sequence[int]) -> bool:
+        """True if these limits are in conflict."""
+        return self._least(kept).cost > EXCESS
+
+    def _least(self, kept: Sequence[int]) -> Point:
+        """The least sum of what limits are exceeded by, where bounds of lines are kept."""
+        cost, m = np.zeros(len(self._of.cost)), len(self._rows)
+        cost[[len(cost) - m + place for place in kept if place < m]] = 1.0
+        point = self._linear.minimise(cost, self._of.lower, self._upper(kept))
+        assert point is not None  # where no order is sent, something is exceeded
+        return point
+
+    def _upper(self, kept: Sequence[int]) -> Array:
+        """(columns,) bounds with those of single lines that are kept."""
+        most, n, position = self._of.upper.copy(), len(self._orders.rows) // 2, self._orders.position
+        for one in (self._lines[place - len(self._rows)] for place in kept if place >= len(self._rows)):
+            for column, units in ((one.line, one.bought), (n + one.line, one.sold)):
+                value = units * float(position.prices[one.line]) / (UNIT * position.nav)
+                most[column] = min(most[column], value / self._orders.step[column])
+        return most
+
+    def _causes(self, point: Point) -> list[int]:
+        """The limits and the bounds of lines that the least excess comes from."""
+        k, m = len(self._orders.rows), len(self._rows)
+        of_rows = [j for j, one in enumerate(self._rows) if one.limit for _ in one.limit.most]
+        links = self._of.matrix.shape[0] - len(of_rows) - 2 - k // 2
+        duals = np.abs(point.duals[links : links + len(of_rows)])
+        rows = {of_rows[j] for j in np.flatnonzero(duals > MATTERS)}
+        reduced = -(self._of.matrix.T @ point.duals)[:k]
+        lines = {int(j) % (k // 2) for j in np.flatnonzero(np.abs(reduced) > MATTERS)}
+        return [p for p in self._all if (p in rows if p < m else self._lines[p - m].line in lines)]
 
 
 @dataclass
@@ -275,75 +309,3 @@ def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
     left = np.where((np.arange(2 * n) >= n) & (sold >= held)[rows], lots - full, 0.0)
     odd = np.where(left > LOT, left * position.lots[rows], 0.0)
     return OrderColumns.of(position, rows, np.repeat([1.0, -1.0], n), full, odd, in_lots, max(least, COUNTED * nav))
-
-
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """The most that one line may be bought and sold, currency."""
-
-    line: int
-    bought: float
-    sold: float
-
-
-class ConflictFilter:
-    """Conflicts of limits where orders may be of any size, for many sets of limits from one programme.
-
-    Each limit over several lines may be exceeded in its own column, and the sum of those excesses is least. Where it is
-    not zero, the duals say which limits and which bounds of single lines it comes from, and these conflict (Farkas'
-    lemma; Chinneck 2008, Feasibility and Infeasibility in Optimization, chapter 6). Orders are in any part of a lot, of
-    any line in both directions: what conflicts here conflicts in whole lots.
-
-    orders : of every line, all bought and then all sold, divided at will.
-    limits : over several lines.
-    bounds : of single lines.
-    A set of limits is given by their places among `limits`, and then among `bounds`.
-    """
-
-    def __init__(self, orders: OrderColumns, limits: Sequence[OrderLimit], bounds: Sequence[Bound]) -> None:
-        self._orders, self._limits, self._bounds = orders, limits, bounds
-        soft = [replace(limit, price=1.0) for limit in limits]
-        self._of: Programme = programme(orders, soft, np.zeros((COLUMNS, len(orders.rows))))
-        self._excess = np.arange(len(self._of.cost) - len(limits), len(self._of.cost))
-        of, whole = self._of, np.zeros(0, dtype=bool)
-        self._linear = LinearProgramme(of.matrix, of.at_least, of.lower, of.upper, whole, feasible=TOLERANCE)
-
-    def conflicting(self, kept: Sequence[int]) -> list[int]:
-        """An irreducible conflict among limits, the last of them rather than the first; [] where there is none."""
-        point = self._least(kept)
-        if not point.cost > EXCESS:
-            return []
-        few = self._causes(kept, point)
-        return list(irreducible(few if self.conflict(few) else kept, self.conflict))
-
-    def conflict(self, kept: Sequence[int]) -> bool:
-        """True if these limits are in conflict."""
-        return self._least(kept).cost > EXCESS
-
-    def _least(self, kept: Sequence[int]) -> Point:
-        """The least sum of what limits are exceeded by, where bounds of lines are kept."""
-        cost = np.zeros(len(self._of.cost))
-        cost[[self._excess[place] for place in kept if place < len(self._limits)]] = 1.0
-        point = self._linear.minimise(cost, self._of.lower, self._upper(kept))
-        assert point is not None  # where no order is sent, something is exceeded
-        return point
-
-    def _upper(self, kept: Sequence[int]) -> Array:
-        """(columns,) bounds with those of single lines that are kept."""
-        most, n = self._of.upper.copy(), len(self._orders.rows) // 2
-        for bound in (self._bounds[place - len(self._limits)] for place in kept if place >= len(self._limits)):
-            for column, value in ((bound.line, bound.bought), (n + bound.line, bound.sold)):
-                units = value / (UNIT * self._orders.position.nav) / self._orders.step[column]
-                most[column] = min(most[column], units)
-        return most
-
-    def _causes(self, kept: Sequence[int], point: Point) -> list[int]:
-        """The limits and the bounds of lines that the least excess comes from."""
-        k, limits = len(self._orders.rows), len(self._limits)
-        of_rows = [j for j, limit in enumerate(self._limits) for _ in limit.most]
-        links = self._of.matrix.shape[0] - len(of_rows) - 2 - k // 2
-        duals = np.abs(point.duals[links : links + len(of_rows)])
-        rows = {of_rows[j] for j in np.flatnonzero(duals > MATTERS)}
-        reduced = -(self._of.matrix.T @ point.duals)[:k]
-        lines = {int(j) % (k // 2) for j in np.flatnonzero(np.abs(reduced) > MATTERS)}
-        return [p for p in kept if (p in rows if p < limits else self._bounds[p - limits].line in lines)]

@@ -13,9 +13,8 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.compiled import linked
 from foundation.tolerances import LOT, WEIGHT
-from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import LotProblem, cash_distance
-from research.orders.lots.lot_search import FIRST, LOT_VALUE, PRICE, STEPS, WHOLE, Terms, _each, _sendable, _units
+from research.orders.lots.lot_search import LOT_VALUE, PRICE, STEPS, WHOLE, Terms, _cost, _each, _sendable, _units
 from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, limits_of
 from research.orders.lots.position import CENT
 
@@ -52,9 +51,7 @@ class Relaxed(NamedTuple):
     @classmethod
     def of(cls, problem: LotProblem) -> "Relaxed":
         """The problem in arrays."""
-        position, able = problem.position, np.flatnonzero(problem.steps > 0.0)
-        keys = (problem.way, problem.lot, problem.goal, position.units)
-        lines = able[np.lexsort([key[able] for key in keys])]
+        position, lines = problem.position, problem.able
         limits = [*limits_of(position, problem.floor, -ROUNDING * len(lines)), cash_distance(problem)]
         most = np.concatenate([limit.most + (WEIGHT if limit.binds else 0.0) for limit in limits])
         return cls(
@@ -78,16 +75,6 @@ def _loss(of: Relaxed, i: int, steps: float) -> float:
     traded = units * terms.lines[PRICE, i]
     paid = price[BOUGHT] * max(traded, 0.0) + price[SOLD] * max(-traded, 0.0) + price[COST] * _cost(terms, i, traded)
     return _each(terms, i, units) + paid / terms.nav + price[SENT]
-
-
-@linked
-def _cost(terms: Terms, i: int, traded: float) -> float:
-    """Costs of an order of line i, currency."""
-    cost = 0.0
-    charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
-    for k in range(FIRST):
-        cost += terms.scratch[k, i]
-    return cost
 
 
 @linked

@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, Rows
 from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
 from research.orders.lots.position import MOST_LOTS, Position
@@ -44,9 +44,7 @@ CASH = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
 OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-PAST_SHARE = (
-    0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before it
-)
+PAST_SHARE = 0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
 
@@ -131,6 +129,12 @@ class LotProblem:
         """(n,) most steps of each order: its whole lots, and one more that sells the odd lot."""
         return self.whole + (self.odd > 0.0)
 
+    @cached_property
+    def able(self) -> Rows:
+        """(m,) lines that may trade, in an order that does not depend on that of the portfolio."""
+        able = np.flatnonzero(self.steps > 0.0)
+        return able[np.lexsort([key[able] for key in (self.way, self.lot, self.goal, self.position.units)])]
+
     def units(self, steps: Array) -> Array:
         """(n,) signed units of so many steps (n,), without rounding noise."""
         lots = clean(self.way * np.minimum(steps, self.whole) * self.position.lots, self.position.lots)
@@ -144,8 +148,7 @@ class LotProblem:
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
         cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
-        losses: Array = (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
-        return losses
+        return (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
 
     def away(self, after: Array) -> Array:
         """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
@@ -216,8 +219,7 @@ def distances(after: Array, goal: Array, unpaid: Array) -> Array:
     unpaid : (n,) distance of each share from its point.
     """
     past = after - goal + unpaid
-    found: Array = np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
-    return found
+    return np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
 
 
 def cash_distance(problem: LotProblem) -> OrderLimit:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foundation.arrays import Array
-from foundation.compiled import linked
+from foundation.compiled import inlined, linked
 from foundation.tolerances import LOT, WEIGHT
 from research.accounting.cost_parameters import COLUMNS, CostParameters
 from research.accounting.self_financing import charge_order
@@ -91,18 +91,11 @@ class Terms(NamedTuple):
         )
 
 
-def alone(problem: LotProblem) -> Array:
-    """(n,) signed units that are best for each line by itself: nothing, or the whole lots next to its share."""
-    units = np.zeros(len(problem.way))
-    best_alone(Terms.of(problem), units)
-    return units
-
-
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
     """(n,) signed units that keep every limit but those of weights, and whether they are known to be the best.
 
-    The units are None where even no orders keep the limits. They are the best where they are so for each line alone and
-    bring cash to its point.
+    The units are None where even no orders keep the limits. They are the best where each line's are the best for it
+    alone, and bring cash to its point.
     """
     units = np.zeros(len(problem.way))
     found = best_lots(Terms.of(problem), units, False)
@@ -125,28 +118,42 @@ def spend(problem: LotProblem, units: Array) -> Array:
 @linked
 def _each(terms: Terms, i: int, units: float) -> float:
     """The objective of an order of line i, fraction of NAV; see `LotProblem.each`."""
-    lines, charges = terms.lines, terms.scratch
+    lines = terms.lines
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
     outside = max(max(lines[LOWER, i] - after, after - lines[UPPER, i]), 0.0)
-    cost = 0.0
-    if traded != 0.0:
-        charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
-        for k in range(FIRST):
-            cost += charges[k, i]
     past = after - lines[GOAL, i] + lines[UNPAID, i]
     away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[UNPAID, i])
-    return (away + OUTSIDE * outside + cost) / terms.nav
+    return (away + OUTSIDE * outside + _cost(terms, i, traded)) / terms.nav
+
+
+@inlined
+def _cost(terms: Terms, i: int, traded: float) -> float:
+    """Costs of an order of line i, currency."""
+    cost = 0.0
+    if traded != 0.0:
+        charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
+        for k in range(FIRST):
+            cost += terms.scratch[k, i]
+    return cost
+
+
+@linked
+def _net(terms: Terms, units: Array) -> float:
+    """Buys less sells of orders of signed units (n,), currency."""
+    net = 0.0
+    for i in range(len(units)):
+        net += units[i] * terms.lines[PRICE, i]
+    return net
 
 
 @linked
 def _objective(terms: Terms, units: Array) -> float:
     """The objective of signed units (n,) but for soft limits, fraction of NAV; see `LotProblem.objective`."""
-    lost, net = 0.0, 0.0
+    lost = 0.0
     for i in range(len(units)):
         lost += _each(terms, i, units[i])
-        net += units[i] * terms.lines[PRICE, i]
-    return lost + _of_cash(terms, net)
+    return lost + _of_cash(terms, _net(terms, units))
 
 
 @linked
@@ -190,12 +197,10 @@ def _wanted(terms: Terms, i: int, unpaid: float) -> float:
 
 @linked
 def best_alone(terms: Terms, units: Array) -> None:
-    """Write the units (n,) that are best for each line by itself."""
+    """Write the units (n,) that are best for each line by itself: nothing, or the whole lots next to its share."""
     for i in range(len(units)):
-        wanted, least = (
-            _wanted(terms, i, terms.lines[UNPAID, i]),
-            np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT),
-        )
+        wanted = _wanted(terms, i, terms.lines[UNPAID, i])
+        least = np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
             tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
@@ -227,19 +232,13 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
 
 @linked
 def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
-    """The largest shortfall of cash on any day after orders (n,), currency, and the day."""
+    """The largest shortfall of cash on any day after orders (n,), currency, and the day; see `Position.short`."""
     most, on = _short_on(terms, units, np.inf), np.inf
     for day in terms.early:
         short = _short_on(terms, units, day)
         if short > most:
             most, on = short, day
     return most, on
-
-
-@linked
-def _short(terms: Terms, units: Array) -> float:
-    """Shortfall of cash after orders of signed units (n,), currency; see `Position.short`."""
-    return _short_first(terms, units)[0]
 
 
 @linked
@@ -274,7 +273,7 @@ def _broken(terms: Terms, units: Array) -> bool:
             return True
     if count > terms.most or _turnover(terms, units) > terms.turnover + WEIGHT:
         return True
-    return _short(terms, units) > 0.0
+    return _short_first(terms, units)[0] > 0.0
 
 
 @linked
@@ -287,12 +286,8 @@ def best_lots(terms: Terms, units: Array, known: bool) -> int:
         _improve(terms, units, True)
         return TOGETHER
     best_alone(terms, units)
-    if not _broken(terms, units):
-        net = 0.0
-        for i in range(len(units)):
-            net += units[i] * terms.lines[PRICE, i]
-        if _of_cash(terms, net) <= NO_GAIN:
-            return ALONE
+    if not _broken(terms, units) and _of_cash(terms, _net(terms, units)) <= NO_GAIN:
+        return ALONE
     return TOGETHER if best_together(terms, units) else NONE
 
 
@@ -316,25 +311,25 @@ def best_together(terms: Terms, units: Array) -> bool:
 @linked
 def _send_fewer(terms: Terms, units: Array) -> None:
     """Keep only as many orders as may be sent, those that gain most."""
-    count, kept, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
+    count, left, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
     for i in range(len(units)):
         count += units[i] != 0.0
         gains[i] = _each(terms, i, 0.0) - _each(terms, i, units[i])
-        kept[i] = 0.0
+        left[i] = 1.0
     if count <= terms.most:
         return
     for _ in range(terms.most):
-        kept[_largest(gains, kept)] = 1.0
+        left[_largest(gains, left)] = 0.0
     for i in range(len(units)):
-        units[i] *= kept[i]
+        units[i] *= 1.0 - left[i]
 
 
 @linked
-def _largest(keys: Array, taken: Array) -> int:
-    """The first of the largest keys (n,) that are not taken (n,) yet; -1 where all are."""
+def _largest(keys: Array, left: Array) -> int:
+    """The first of the largest keys (n,) of those that are left (n,), above zero; -1 where none is."""
     found = -1
     for i in range(len(keys)):
-        if taken[i] == 0.0 and (found < 0 or keys[i] > keys[found]):
+        if left[i] > 0.0 and (found < 0 or keys[i] > keys[found]):
             found = i
     return found
 
@@ -356,7 +351,7 @@ def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float
 def _pay(terms: Terms, units: Array) -> None:
     """Bring orders within cash: less of buys or more of sells, in rising order of loss per currency.
 
-    Where the cash lacks more than a few lots, all buys are reduced in proportion first.
+    Where cash lacks more than a few lots, all buys are reduced in proportion first.
     """
     lines, bought, few = terms.lines, 0.0, 0.0
     short, day = _short_first(terms, units)
@@ -386,8 +381,7 @@ def _pay(terms: Terms, units: Array) -> None:
             loss = _each(terms, i, other[i]) - _each(terms, i, units[i])
             keys[i] = -loss / min(freed[i], short) if freed[i] > 0.0 else 0.0
             freed[i] = max(freed[i], 0.0)
-        total = _take(units, other, freed, keys, short)
-        if total == 0.0:
+        if _take(units, other, freed, keys, short) == 0.0:
             return
         short, day = _short_first(terms, units)
 
@@ -414,10 +408,7 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
     """
     total = 0.0
     while total < short:
-        found = -1
-        for i in range(len(units)):
-            if freed[i] > 0.0 and (found < 0 or keys[i] > keys[found]):
-                found = i
+        found = _largest(keys, freed)
         if found < 0:
             break
         total += freed[found]
@@ -430,14 +421,11 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
     """Change the lots of one line at a time, as long as that improves the objective and keeps every limit.
 
     The change that gains most for what it trades is first.
-
     shared : true for more lots of lines that share the cash only.
     """
-    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
-        net, spare = 0.0, max(-_short(terms, units), 0.0)
-        for i in range(len(units)):
-            net += units[i] * terms.lines[PRICE, i]
+        net, spare = _net(terms, units), max(-_short_first(terms, units)[0], 0.0)
         for i in range(len(units)):
             own = _spare(terms, units, i) if len(terms.early) > 0 else spare
             other[i] = _more(terms, units, i, own, net)
@@ -449,7 +437,7 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
                 gain = _gain(terms, units[i], fewer, i, own, net)
                 if gain > keys[i]:
                     other[i], keys[i] = fewer, gain
-            taken[i] = 0.0 if keys[i] > 0.0 else 1.0
+            left[i] = keys[i]
         if not _change(terms, units, net):
             return
 
@@ -457,8 +445,8 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
 @linked
 def _change(terms: Terms, units: Array, net: float) -> bool:
     """Make the change with the largest key that keeps every limit, or one lot of it; gives whether there is one."""
-    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
-    found = _largest(keys, taken)
+    other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    found = _largest(keys, left)
     while found >= 0:
         before, steps = units[found], _steps(terms, found, units[found])
         one = _units(terms, found, steps + np.sign(_steps(terms, found, other[found]) - steps))
@@ -468,8 +456,8 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
         units[found] = one
         if one != other[found] and _gain(terms, before, one, found, np.inf, net) > 0.0 and not _broken(terms, units):
             return True
-        units[found], taken[found] = before, 1.0
-        found = _largest(keys, taken)
+        units[found], left[found] = before, 0.0
+        found = _largest(keys, left)
     return False
 
 
@@ -490,8 +478,8 @@ def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: f
 @linked
 def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
     """The units of line i with a lot more, or with as many as bring it to its share, or cash to its point."""
-    lines, steps = terms.lines, _steps(terms, i, units[i])
-    lot, share, goal = lines[LOT_VALUE, i], *_ends(terms, i)
+    lines, steps, lot = terms.lines, _steps(terms, i, units[i]), terms.lines[LOT_VALUE, i]
+    share, goal = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
     most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
     to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
     sent = np.ceil(terms.least / lot - LOT)
@@ -502,13 +490,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
 def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
     """The units of line i with a lot less, or with as many less as bring cash to its point, but not below its share."""
     lines, steps = terms.lines, _steps(terms, i, units[i])
-    share, _ = _ends(terms, i)
+    share = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT)
     to = max(steps - np.floor(lines[WAY, i] * (net - terms.net) / lines[LOT_VALUE, i]), share)
     fewer = _units(terms, i, max(min(to, steps - 1.0), 0.0))
     return fewer if _sendable(terms, i, fewer) else 0.0
-
-
-@linked
-def _ends(terms: Terms, i: int) -> tuple[float, float]:
-    """The whole lots of line i up to its share, and up to its point."""
-    return np.floor(_wanted(terms, i, terms.lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)

@@ -19,13 +19,11 @@ from research.orders.lots.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProbl
 from research.orders.lots.lot_search import search, spend
 from research.orders.lots.lot_tracking import track
 from research.orders.lots.order_limits import cash_limits, limits_of
-from research.orders.lots.order_programme import UNIT, Links, OrderColumns, solve
+from research.orders.lots.order_programme import UNIT, Links, OrderColumns, programme
 from research.orders.lots.position import CENT
 
 NODES = 5_000  # of HiGHS for a programme: some seconds
-EXACT_LINES = (
-    12  # up to so many, the optimum is proven: many lots bring cash nearly alike to its point, and few are best
-)
+EXACT_LINES = 12  # up to so many, the optimum is proven: many lots bring cash nearly to its point, and few are best
 RELATIVE_GAP, ENOUGH = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
@@ -168,16 +166,14 @@ def _solve(
     """
     rows, none, k = orders.rows, np.zeros(len(problem.way)), len(orders.rows)
     spread = orders.rates[HALF_SPREAD]
-    solved = solve(
-        orders,
-        [*limits_of(problem.position, problem.floor, kept), cash_distance(problem)],
-        np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)]),
-        [*_distances(problem, orders), *_envelopes(problem, orders)],
-        sizes=[size[rows] for size in sizes],
+    limits = [*limits_of(problem.position, problem.floor, kept), cash_distance(problem)]
+    cost = np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)])
+    links = [*_distances(problem, orders), *_envelopes(problem, orders)]
+    solved = programme(orders, limits, cost, links, [size[rows] for size in sizes]).solve(
         nodes=NODES,
         gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
         spare=_enough(problem, 0.0) / UNIT,
-        start=known,
+        start=None if known is None else orders.start(limits, known),
     )
     if solved.x is None:
         return None, np.nan
@@ -188,14 +184,13 @@ def _solve(
 
 def _enough(problem: LotProblem, worth: float) -> float:
     """The gap within which lots are good enough, fraction of NAV. worth : their objective, fraction of NAV."""
-    k = int((problem.steps > 0.0).sum())
+    k = len(problem.able)
     return REACHED if k <= EXACT_LINES else max(RELATIVE_GAP * worth, ENOUGH)
 
 
 def _columns(problem: LotProblem) -> OrderColumns:
-    """The lines that may trade, in an order that does not depend on that of the portfolio."""
-    position, able = problem.position, np.flatnonzero(problem.steps > 0.0)
-    rows = able[np.lexsort((problem.way[able], problem.lot[able], problem.goal[able], position.units[able]))]
+    """The orders of the lines that may trade."""
+    position, rows = problem.position, problem.able
     lots, odd, whole = problem.whole[rows], problem.odd[rows], ~problem.fine[rows]
     return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least)
 
@@ -216,10 +211,8 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
     if unpaid.any():
-        yield (
-            np.vstack([orders.columns(-PAST_SHARE * orders.way), one, 0.0 * one]),
-            PAST_SHARE * (start - goal + unpaid),
-        )
+        traded = orders.columns(-PAST_SHARE * orders.way)
+        yield np.vstack([traded, one, 0.0 * one]), PAST_SHARE * (start - goal + unpaid)
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:

@@ -101,9 +101,7 @@ class Tree(NamedTuple):
         """The problem in arrays, with its lines in an order that does not depend on that of the portfolio."""
         position, parameters = problem.position, problem.position.cost_parameters
         nav, n = position.nav, len(problem.way)
-        able = np.flatnonzero(problem.steps > 0.0)
-        keys = (problem.way, problem.lot, problem.goal, position.units, covariance.diagonal())
-        order = able[np.lexsort([key[able] for key in keys])]
+        order = problem.able[np.argsort(covariance.diagonal()[problem.able], kind="stable")]
         rows = _levels(order, covariance, problem) if searched else order
         m, away = len(rows), (problem.value - problem.goal) / nav
         still = np.setdiff1d(np.arange(n), rows)

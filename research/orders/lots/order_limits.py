@@ -178,10 +178,11 @@ def _of_number(position: Position, floor: float) -> Iterator[OrderLimit]:
     """The number of orders, and their turnover."""
     limits = position.limits
     if (most := limits.most) is not None:
-        rows, mend = _rows(position, [0.0, 0.0, 1.0, 0.0]), partial(_more_orders, position, floor)
+        rows, mend = _rows(position, [0.0, 0.0, 1.0, 0.0]), partial(_more_orders, position, floor, most)
         yield OrderLimit(f"at most {most} orders", rows, np.array([float(most)]), mend=mend)
     if (turnover := limits.turnover) is not None:
-        rows, mend = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]), partial(_raised, position, floor)
+        rows = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
+        mend = partial(_raised, position, floor, turnover)
         yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover), mend=mend)
 
 
@@ -190,16 +191,12 @@ def _rows(position: Position, *coefficients: list[float]) -> Array:
     return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
 
 
-def _more_orders(position: Position, least: float, more: float, steps: int) -> Change:
-    most = position.limits.most
-    assert most is not None
+def _more_orders(position: Position, least: float, most: int, more: float, steps: int) -> Change:
     allowed = ceil(most + more - LOT) + steps
     return Change(f"allow {allowed} orders", _with(position, most=allowed), least)
 
 
-def _raised(position: Position, least: float, more: float, steps: int) -> Change:
-    turnover = position.limits.turnover
-    assert turnover is not None
+def _raised(position: Position, least: float, turnover: float, more: float, steps: int) -> Change:
     raised = _rounded_up(turnover + more, steps)
     return Change(f"raise the turnover limit to {raised:.2%}", _with(position, turnover=raised), least)
 

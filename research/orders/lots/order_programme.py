@@ -14,7 +14,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
 from research.accounting import cost_parameters as costs
-from research.orders.lots.mixed_integer import Solution, minimise
+from research.orders.lots.mixed_integer import Programme, Solution
 from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, OrderLimit
 from research.orders.lots.position import Position
 
@@ -68,8 +68,7 @@ class OrderColumns:
     def rates(self) -> Array:
         """(2, k) commission and half-spread, fraction of the notional."""
         rates = self.position.cost_parameters.rates
-        found: Array = rates[min(self.position.day, len(rates) - 1)][:, self.rows]
-        return found
+        return rates[min(self.position.day, len(rates) - 1)][:, self.rows]
 
     @property
     def ticket(self) -> Array:
@@ -139,6 +138,11 @@ class OrderColumns:
         lots = np.where(self.whole, np.rint(lots), lots)
         return np.array([lots, rest, sent, commission, charges / (UNIT * self.position.nav)])
 
+    def start(self, limits: Sequence[OrderLimit], x: Array) -> Array:
+        """The point of the programme with these limits at a point x (c k,) of its first columns."""
+        past = [self.past(limit, x) for limit in limits if not limit.binds]
+        return np.concatenate([x, self.total_costs(x), past])
+
     def sizes(self, x: Array) -> Array:
         """(k,) notional of each order at a point x of the programme, currency."""
         lots, rest = x[: 2 * len(self.rows)].reshape(2, -1)
@@ -151,8 +155,7 @@ class OrderColumns:
         """(k,) whether it matters that an order is sent, and not only its size."""
         twice = np.bincount(self.rows, minlength=len(self.position.units))[self.rows] > 1
         fixed = ~self.whole | twice | (self.least > self.step) | (self.rest > 0.0)
-        found: Mask = fixed | (self.ticket > 0.0) | (self.minimum > 0.0) | (self.position.limits.most is not None)
-        return found
+        return fixed | (self.ticket > 0.0) | (self.minimum > 0.0) | (self.position.limits.most is not None)
 
     def links(self, sizes: Sequence[Array]) -> Iterator[Links]:
         """The rows that link the columns of each order to each other.
@@ -181,8 +184,7 @@ class OrderColumns:
     def _impact(self) -> Array:
         """(k,) see `CostParameters.impact`."""
         impact = self.position.cost_parameters.impact
-        found: Array = impact[min(self.position.day, len(impact) - 1)][self.rows]
-        return found
+        return impact[min(self.position.day, len(impact) - 1)][self.rows]
 
     def _tangents(self, sizes: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
         """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without it."""
@@ -193,57 +195,6 @@ class OrderColumns:
         spread = [part * largest for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2]
         for size in (*spread, *sizes):
             yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power
-
-
-@dataclass(frozen=True, eq=False)
-class Programme:
-    """Minimise cost · x over lower ≤ x ≤ upper with matrix · x ≥ at_least, some of x whole numbers.
-
-    cost, lower, upper : (n,).
-    whole    : (n,) nonzero for whole numbers.
-    matrix   : (m, n) sparse.
-    at_least : (m,).
-    """
-
-    cost: Array
-    matrix: Any
-    at_least: Array
-    lower: Array
-    upper: Array
-    whole: Array
-
-    def solve(
-        self, *, nodes: int | None = None, gap: float = 0.0, spare: float = 0.0, start: Array | None = None
-    ) -> Solution:
-        """Its best point; see `minimise`."""
-        how: dict[str, Any] = {"lower": self.lower, "nodes": nodes, "gap": gap, "spare": spare, "start": start}
-        return minimise(self.cost, self.matrix, self.at_least, self.upper, self.whole, **how)
-
-
-def solve(
-    orders: OrderColumns,
-    limits: Sequence[OrderLimit],
-    cost: Array,
-    links: Iterable[Links] = (),
-    *,
-    sizes: Sequence[Array] = (),
-    nodes: int | None = None,
-    gap: float = 0.0,
-    spare: float = 0.0,
-    start: Array | None = None,
-) -> Solution:
-    """Minimise the costs of orders and their excess over limits at its price.
-
-    orders, limits, cost, links, sizes : see `programme`.
-    nodes   : see `minimise`.
-    gap     : likewise.
-    spare   : likewise.
-    start   : (c k,) a point that keeps the limits, or None.
-    """
-    of = programme(orders, limits, cost, links, sizes)
-    past = [] if start is None else [orders.past(limit, start) for limit in limits if not limit.binds]
-    known = None if start is None else np.concatenate([start, orders.total_costs(start), past])
-    return of.solve(nodes=nodes, gap=gap, spare=spare, start=known)
 
 
 def nearly(of: Programme, orders: OrderColumns, nodes: int, spare: float) -> Solution:
@@ -279,9 +230,8 @@ def programme(
     each = [*orders.links(sizes), *links]
     stated, soft = [limit for limit in limits for _ in limit.most], [limit for limit in limits if not limit.binds]
     most = [most / (1.0 if limit.counts else UNIT) for limit in limits for most in limit.most]
-    sums, total = orders.of_rows(
-        np.concatenate([np.zeros((0, 4, len(orders.position.units))), *(x.rows for x in limits)])
-    )
+    none = np.zeros((0, 4, len(orders.position.units)))
+    sums, total = orders.of_rows(np.concatenate([none, *(limit.rows for limit in limits)]))
     further = [(len(stated), 0, 1.0), (len(stated) + 1, 1, -1.0)]  # row of `sums`, column after all others, coefficient
     further += [(int(j), int(total[j] < 0.0), -float(total[j])) for j in np.flatnonzero(total)]
     further += [(j, 2 + soft.index(limit), 1.0) for j, limit in enumerate(stated) if not limit.binds]
@@ -326,11 +276,8 @@ def _matrix(
         blocks[j, : len(of_row)] = of_row
     row, column, order = np.nonzero(blocks)
     of_sum, last, coefficient = np.array(further).T
-    rows = [
-        np.where(row < e, row * k + order, e * (k - 1) + row),
-        e * k + of_sum,
-        e * k + s + np.repeat(np.arange(p), 2),
-    ]
+    of_each = np.where(row < e, row * k + order, e * (k - 1) + row)
+    rows = [of_each, e * k + of_sum, e * k + s + np.repeat(np.arange(p), 2)]
     columns = [column * k + order, c * k + last, SENT_COLUMN * k + pairs.ravel()]
     values = [blocks[row, column, order], coefficient, -np.ones(2 * p)]
     at = (np.concatenate(rows).astype(np.int32), np.concatenate(columns).astype(np.int32))

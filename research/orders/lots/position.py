@@ -145,17 +145,13 @@ class Position:
 
     def restricted(self, trading: Sequence[str]) -> "Position":
         """The position whose lines may only be bought or sold as these words (n,) of a market say."""
-        return replace(
-            self,
-            buyable=~np.isin(trading, ("sell_only", "locked")),
-            sellable=~np.isin(trading, ("buy_only", "locked")),
-        )
+        no_buys, no_sells = (np.isin(trading, (word, "locked")) for word in ("sell_only", "buy_only"))
+        return replace(self, buyable=~no_buys, sellable=~no_sells)
 
     def may(self, units: Array) -> Mask:
         """(n,) whether each line may trade in the direction of signed units."""
         buys, sells = self.buyable & (self.way >= 0.0), self.sellable & (self.way <= 0.0)
-        found: Mask = self.tradable & np.where(units > 0.0, buys, sells)
-        return found
+        return self.tradable & np.where(units > 0.0, buys, sells)
 
     def with_cash(self, flow: float) -> "Position":
         """The position with this much more cash, currency; a deposit pays debt, and a withdrawal makes none."""
@@ -191,8 +187,7 @@ class Position:
 
     def notional(self, units: Array) -> Array:
         """(n,) signed currency of signed units, buys positive, in whole cents."""
-        amounts: Array = _cents(units * self.prices) / 100.0
-        return amounts
+        return _cents(units * self.prices) / 100.0
 
     def charges(self, units: Array) -> Array:
         """(columns, n) currency of each cost of each order, in whole cents."""

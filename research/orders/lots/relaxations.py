@@ -105,10 +105,9 @@ def _of_volume(position: Position, step: float) -> Relaxation:
 
 def _of_line(position: Position, kind: str, i: int) -> Relaxation:
     """The relaxation of a restriction of line `i`: purchases or sells are allowed."""
-    this, word = np.arange(len(position.units)) == i, "purchases" if kind == NO_BUYS else "sells"
-    bought, sold = (
-        replace(position, buyable=position.buyable | this),
-        replace(position, sellable=position.sellable | this),
-    )
-    return Relaxation(kind, 1.0, 0.0, np.inf, lambda _: bought if kind == NO_BUYS else sold,
-                      lambda _: f"allow {word} of {position.assets[i]}", i)  # fmt: skip
+    this = np.arange(len(position.units)) == i
+    freed, word = replace(position, sellable=position.sellable | this), "sells"
+    if kind == NO_BUYS:
+        freed, word = replace(position, buyable=position.buyable | this), "purchases"
+    words = f"allow {word} of {position.assets[i]}"
+    return Relaxation(kind, 1.0, 0.0, np.inf, lambda _: freed, lambda _: words, i)

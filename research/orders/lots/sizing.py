@@ -57,12 +57,12 @@ class Orders:
     @cached_property
     def notional(self) -> Array:
         """(n,) signed currency, buys positive, in whole cents."""
-        return self.position.notional(self.units)
+        return total(self.each_notional)
 
     @cached_property
     def charges(self) -> Array:
         """(columns, n) currency, in whole cents."""
-        return self.position.charges(self.units)
+        return total(self.each_charges)
 
     # -- of the accounts that send them: here one ------------------------------------------------------------------
 
@@ -71,15 +71,15 @@ class Orders:
         """(A, n) signed units of each account."""
         return self.units[None]
 
-    @property
+    @cached_property
     def each_notional(self) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
-        return self.notional[None]
+        return self.position.notional(self.units)[None]
 
-    @property
+    @cached_property
     def each_charges(self) -> Array:
         """(A, columns, n) currency, in whole cents."""
-        return self.charges[None]
+        return self.position.charges(self.units)[None]
 
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
@@ -123,21 +123,23 @@ class Orders:
 
     @property
     def moved(self) -> Mask:
-        """(n,) lines that an order trades."""
-        found: Mask = self.units != 0.0
-        return found
+        """(n,) lines that an account trades."""
+        return (self.parts != 0.0).any(axis=0)
+
+    def rows(self) -> list[tuple[int, int]]:
+        """(account, line) of each order: sells first, the largest first."""
+        found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
+        return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
 
     def limit(self, i: int) -> str:
         """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
-        buys = bool(self.wished[i] > 0.0)
-        if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
+        buys, more = bool(self.wished[i] > 0.0), abs(self.units[i]) + position.lots[i]
+        most, most_sold = (np.broadcast_to(of, len(self.units))[i] for of in (position.most_units, position.most_sold))
+        if more > most:
             return "volume limit"
-        if (
-            not buys
-            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
-        ):
+        if not buys and more > most_sold:
             return "gain budget"
         if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
             return f"limit of {limits.most} orders"
@@ -175,17 +177,22 @@ class Orders:
     @property
     def buys(self) -> float:
         """Notional of all buys, currency."""
-        return float(self.notional[self.units > 0.0].sum())
+        return float(self.each_notional[self.parts > 0.0].sum())
 
     @property
     def sells(self) -> float:
         """Notional of all sells, currency."""
-        return float(np.abs(self.notional[self.units < 0.0]).sum())
+        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
 
     @property
     def turnover(self) -> float:
         """One-way: the larger of buys and sells over NAV before the trade."""
         return max(self.buys, self.sells) / self.position.nav
+
+
+def total(amounts: Array) -> Array:
+    """The sum over the first axis of amounts in whole cents, without rounding noise."""
+    return np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
 
 
 Ask = Callable[[Position, bool], Trade | None]
@@ -255,9 +262,8 @@ def size(
         sent = none if solved is None else solved.units
         orders = replace(orders, asked=problem) if turn == 0 else orders
         # Where none of the lines that are due can be traded, the others would pay for nothing.
-        if not sent.any() or (
-            (paid != state.units)[due].any() and not sent[due].any() and not _waits(problem, due, greedy)
-        ):
+        stuck = (paid != state.units)[due].any() and not sent[due].any()
+        if not sent.any() or (stuck and not _waits(problem, due, greedy)):
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
@@ -327,8 +333,7 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
-    units: Array = position.units + moved
-    return units
+    return position.units + moved
 
 
 def _paid(position: Position, capped: Array, floor: float) -> Array:
@@ -356,8 +361,7 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
 
     def less(part: float) -> Array:
-        raised: Array = units - np.minimum(part * left, room)
-        return raised
+        return units - np.minimum(part * left, room)
 
     def short(part: float) -> float:
         return position.short_on(less(part) - position.units, floor, np.inf)
@@ -397,12 +401,7 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
 
 def _limited(
-    position: Position,
-    target: Array,
-    policy: str,
-    floor_of: Callable[[Array], float],
-    step: Array,
-    units: Array,
+    position: Position, target: Array, policy: str, floor_of: Callable[[Array], float], step: Array, units: Array
 ) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 

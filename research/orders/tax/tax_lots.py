@@ -6,6 +6,7 @@ where there are gains of the same term to set it against.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,11 @@ class TradedLots:
     sheltered: tuple[tuple[TaxLot, ...], ...] = ()
 
     @property
+    def at_loss(self) -> list[bool]:
+        """(n,) true for a line of which a lot is sold at a loss."""
+        return [any(sale.gain < 0.0 for sale in sales) for sales in self.sales]
+
+    @property
     def net_gain(self) -> float:
         """Gains minus the losses that are allowed, currency."""
         return sum(sale.realised for sales in self.sales for sale in sales)
@@ -143,11 +149,7 @@ def sell(
 
 
 def wash(
-    sales: Sequence[LotSale],
-    kept: Sequence[TaxLot],
-    day: pd.Timestamp,
-    days: int,
-    sheltered: Sequence[TaxLot] = (),
+    sales: Sequence[LotSale], kept: Sequence[TaxLot], day: pd.Timestamp, days: int, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
     """The same sales with the losses that are disallowed, and the lots that remain with these added to their cost.
 
@@ -245,17 +247,9 @@ def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd
     assets : (n,) names of the lines.
     day    : day of the orders.
     """
-    at_loss = {
-        asset: day
-        for asset, sales in zip(assets, traded.sales, strict=True)
-        if tax.rules.wash_sale_days and any(sale.gain < 0.0 for sale in sales)
-    }
-    return TaxLots(
-        rules=replace(tax.rules, realised=tax.rules.realised + traded.net_gain),
-        lots=traded.lots,
-        sold_at_loss={**tax.sold_at_loss, **at_loss},
-        sheltered=traded.sheltered,
-    )
+    rules = replace(tax.rules, realised=tax.rules.realised + traded.net_gain)
+    lost = dict.fromkeys(compress(assets, traded.at_loss if rules.wash_sale_days else ()), day)
+    return TaxLots(rules=rules, lots=traded.lots, sold_at_loss={**tax.sold_at_loss, **lost}, sheltered=traded.sheltered)
 
 
 # -- purchases that a wash sale forbids --------------------------------------------------------------------------------
@@ -266,10 +260,8 @@ def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
     tax = portfolio.tax_lots
     if tax is None:
         return {}
-    window, traded = pd.Timedelta(days=tax.rules.wash_sale_days), portfolio.trade_day
-    return {
-        asset: day + window + pd.Timedelta(days=1) for asset, day in tax.sold_at_loss.items() if traded <= day + window
-    }
+    after = pd.Timedelta(days=tax.rules.wash_sale_days + 1)
+    return {asset: day + after for asset, day in tax.sold_at_loss.items() if portfolio.trade_day < day + after}
 
 
 def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) -> tuple[Portfolio, Array]:
@@ -296,11 +288,7 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 
 
 def harvestable(
-    lots: Sequence[TaxLot],
-    price: float,
-    day: pd.Timestamp,
-    rules: TaxRules,
-    sheltered: Sequence[TaxLot] = (),
+    lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[LotSale, ...]:
     """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
 

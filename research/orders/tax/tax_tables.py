@@ -1,7 +1,7 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,7 @@ from research.orders.tax.tax_lots import AccountOrders, LotSale, TradedLots, har
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
 COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")
-HARVEST = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax",
-           "substitute")  # fmt: skip
+HARVEST = (*COLUMNS, "substitute")
 NO_SALE = ("locked", "buy_only")
 
 
@@ -127,17 +126,15 @@ def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: Tra
     if tax is None:
         return ("tax on gains",) if rate is not None and rate.rate > 0.0 else ()
     assets = portfolio.market.assets
-    sold = [
-        asset
-        for i, asset in enumerate(assets)
-        if any(each.taxable and each.units[i] < 0.0 and not _has(tax.lots[i], each) for each in orders)
-    ]
-    at_loss = [any(sale.gain < 0.0 for sale in sales) and tax.rules.wash_sale_days > 0 for sales in traded.sales]
+    taxed = [each for each in orders if each.taxable]
+    unknown = [any(each.units[i] < 0.0 and not _has(lots, each) for each in taxed) for i, lots in enumerate(tax.lots)]
+    sold = list(compress(assets, unknown))
+    at_loss = traded.at_loss if tax.rules.wash_sale_days > 0 else ()
     unseen = [
-        (asset, each.account)
-        for i, asset in enumerate(assets)
+        (assets[i], each.account)
+        for i in compress(range(len(assets)), at_loss)
         for each in orders
-        if at_loss[i] and not each.taxable and each.held[i] > 0.0 and not _has(tax.sheltered[i], each)
+        if not each.taxable and each.held[i] > 0.0 and not _has(tax.sheltered[i], each)
     ]
     found = {
         f"tax on gains of {' and '.join(sold)} (no tax_lots)": bool(sold),

@@ -35,8 +35,7 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
     variance = float(w @ marginal)
     if not variance > COUNTED**2 * float(np.trace(together)):
         raise DataError("contributions to risk are not defined: the portfolio has no risk.")
-    found: Array = w * marginal / np.sqrt(variance)
-    return found
+    return w * marginal / np.sqrt(variance)
 
 
 def variance_contributions(parts: Array) -> Array:
@@ -57,8 +56,7 @@ def variance_contributions(parts: Array) -> Array:
         row, column = (int(k) for k in np.argwhere(~np.isfinite(parts))[0])
         raise DataError(f"part {column} of the return in row {row} is {parts[row, column]}: complete it first.")
     apart = parts - parts.mean(axis=0)
-    found: Array = apart.T @ apart.sum(axis=1) / (len(parts) - 1)
-    return found
+    return apart.T @ apart.sum(axis=1) / (len(parts) - 1)
 
 
 def effective_bets(weights: ArrayLike, covariance: Array) -> float:

@@ -127,5 +127,4 @@ class ExAnte:
         """
         rows, returns = self.horizons[horizon]
         cash = (1.0 - weights.sum()) * float(self.market.cash[-CASH_ROWS:].mean())
-        found: Array = returns @ weights + rows * cash
-        return found
+        return returns @ weights + rows * cash

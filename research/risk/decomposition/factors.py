@@ -81,8 +81,7 @@ def rolling_betas(returns: Array, factors: Array, window: int) -> Array:
         raise DataError(f"factor {k} does not vary over the {window} periods from row {row} on: it has no beta there.")
     _refuse_alike(x, f"over {window} periods ")
     moments = x @ x.transpose(0, 2, 1)
-    found: Array = np.linalg.solve(moments, (x @ y[..., None]))[..., 0]
-    return found
+    return np.linalg.solve(moments, (x @ y[..., None]))[..., 0]
 
 
 def _check(factors: Array) -> None:

@@ -43,8 +43,7 @@ def minimum_torsion(covariance: Array) -> Array:
         if gap >= (1.0 - TOLERANCE) * before:
             break
         before = gap
-    torsion: Array = deviation[:, None] * np.linalg.solve(root, (scale[:, None] * turned).T).T / deviation
-    return torsion
+    return deviation[:, None] * np.linalg.solve(root, (scale[:, None] * turned).T).T / deviation
 
 
 def torsion_shares(weights: ArrayLike, covariance: Array) -> Array:
@@ -59,8 +58,7 @@ def torsion_shares(weights: ArrayLike, covariance: Array) -> Array:
     if not variance > COUNTED**2 * float(np.trace(covariance)):
         raise DataError("the shares of bets are not defined: the portfolio has no risk.")
     torsion = minimum_torsion(covariance)
-    found: Array = np.linalg.solve(torsion.T, w) * (torsion @ covariance @ w) / variance
-    return found
+    return np.linalg.solve(torsion.T, w) * (torsion @ covariance @ w) / variance
 
 
 def torsion_bets(weights: ArrayLike, covariance: Array) -> float:

@@ -37,8 +37,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
         covariance, f"{name} is not positive semi-definite", "Two lines covary by the product of their volatilities at "
         "most: correct the pair, or its variances.",
     )  # fmt: skip
-    correlation = np.divide(covariance, most, out=np.eye(len(variance)), where=most > 0.0)
-    values, vectors = np.linalg.eigh(correlation)
+    correlation, values, vectors = _parts(covariance, most)
     if values[0] < -EIGENVALUE:
         i, j = _pulled_by(correlation, vectors[:, 0])
         raise ConfigError(
@@ -52,10 +51,14 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
 def least_eigenvalue(covariance: Array) -> tuple[float, int, int]:
     """The least eigenvalue of the correlations of a covariance (n, n), and the two lines that contribute most to it."""
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    most = np.outer(deviation, deviation)
-    correlation = np.divide(covariance, most, out=np.eye(len(deviation)), where=most > 0.0)
-    values, vectors = np.linalg.eigh(correlation)
+    correlation, values, vectors = _parts(covariance, np.outer(deviation, deviation))
     return float(values[0]), *_pulled_by(correlation, vectors[:, 0])
+
+
+def _parts(covariance: Array, most: Array) -> tuple[Array, Array, Array]:
+    """(n, n) correlations, of a covariance and the most (n, n) that it can be; their eigenvalues and eigenvectors."""
+    correlation = np.divide(covariance, most, out=np.eye(len(most)), where=most > 0.0)
+    return correlation, *np.linalg.eigh(correlation)
 
 
 def _pulled_by(correlation: Array, vector: Array) -> tuple[int, int]:

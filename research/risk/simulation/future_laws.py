@@ -183,9 +183,8 @@ def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
     variances = np.column_stack([fit.variance for fit in fits])
     shocks = apart / np.sqrt(variances)
     shocks = (shocks - shocks.mean(axis=0)) / shocks.std(axis=0)
-    omega, alpha, beta, following = (
-        np.array([getattr(fit, name) for fit in fits]) for name in ("omega", "alpha", "beta", "following")
-    )
+    names = ("omega", "alpha", "beta", "following")
+    omega, alpha, beta, following = (np.array([getattr(fit, name) for fit in fits]) for name in names)
     largest = np.maximum(variances.max(axis=0), following)
     return FilteredFuture(mean, omega, alpha, beta, following, largest, shocks)
 

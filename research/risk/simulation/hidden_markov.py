@@ -105,10 +105,8 @@ def filtered_probabilities(density: Array, transition: Array) -> tuple[Array, fl
     Source     : Hamilton (1994), equations 22.4.5 and 22.4.6.
     """
     filtered = np.empty_like(density)
-    likelihood = _filter(
-        np.ascontiguousarray(density), np.ascontiguousarray(transition), stationary(transition), filtered
-    )
-    return filtered, float(likelihood)
+    density, opening = np.ascontiguousarray(density), stationary(transition)
+    return filtered, float(_filter(density, np.ascontiguousarray(transition), opening, filtered))
 
 
 def smoothed_probabilities(filtered: Array, transition: Array) -> Array:

@@ -19,8 +19,7 @@ def stationary(transition: Array) -> Array:
     count = len(transition)
     equations = np.vstack([np.eye(count) - transition.T, np.ones(count)])
     found = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0))[0]
-    shares: Array = np.maximum(found, 0.0) / np.maximum(found, 0.0).sum()
-    return shares
+    return np.maximum(found, 0.0) / np.maximum(found, 0.0).sum()
 
 
 def check_transition(where: str, transition: Array) -> None:

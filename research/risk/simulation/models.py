@@ -9,7 +9,7 @@ d = 1 / periods_per_year of a year.
 exp(mean·d) − 1; with regimes, with the mean of that day's regime.
 """
 
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -32,8 +32,6 @@ from research.risk.simulation.streams import (
     fill_normals,
     stream,
 )
-
-Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 
 
 class Model(Protocol):
@@ -62,8 +60,38 @@ class Model(Protocol):
         ...
 
 
+class _ByPath(Model):
+    """A model of log returns, each path by itself.
+
+    All arithmetic has the same shapes in every batch, and a path fits into the processor's cache.
+    """
+
+    mean: Array
+
+    @property
+    def _lines(self) -> int:
+        return len(self.mean)
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
+        check_batch(paths, days, seed, first)
+        normals, out = np.empty((days, self._lines)), np.empty((paths, days, self._lines))
+        for k in range(paths):
+            fill_normals(stream(seed, first + k, NORMALS), normals.reshape(-1))
+            self._log_returns(seed, first + k, normals, out[k])
+            np.exp(out[k], out=out[k])
+        return out
+
+    @abstractmethod
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
+        """Write the log returns (days, n) of a path from its standard normals (days, n)."""
+
+
 @dataclass(frozen=True, eq=False)
-class GBM(Model):
+class GBM(_ByPath):
     """Geometric Brownian motion: dS_i / S_i = mean_i dt + dB_i, where the dB_i covary by covariance_ij dt.
 
     mean             : (n,) growth a year.
@@ -90,22 +118,14 @@ class GBM(Model):
         """(n,) drift of the log return of a step, and (n, n) the matrix that mixes its normals."""
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of GBM")
 
-    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
         drift, mix = self._step
-
-        def write(path: int, normals: Array, log: Array) -> None:
-            np.matmul(normals, mix, out=log)
-            _add(log, drift)
-
-        return _grown(write, paths, days, len(drift), seed, first)
+        np.matmul(normals, mix, out=log)
+        _add(log, drift)
 
 
 @dataclass(frozen=True, eq=False)
-class MertonJumps(Model):
+class MertonJumps(_ByPath):
     """Geometric Brownian motion with jumps at random times, which all lines share.
 
     mean             : (n,) growth a year, jumps included.
@@ -154,27 +174,19 @@ class MertonJumps(Model):
         volatility, root = taken_apart(self.jump_covariance, "jump_covariance of MertonJumps")
         return root * volatility
 
-    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
         drift, mix = self._step
-
-        def write(path: int, normals: Array, log: Array) -> None:
-            np.matmul(normals, mix, out=log)
-            _add(log, drift)
-            count = stream(seed, path, JUMP_COUNTS).poisson(self.intensity / self.periods_per_year, days)
-            jumped = np.flatnonzero(count)
-            number = count[jumped, None]
-            sizes = stream(seed, path, JUMP_SIZES).standard_normal((len(jumped), len(drift)))
-            log[jumped] += number * self.jump_mean + np.sqrt(number) * (sizes @ self._jump_mix)
-
-        return _grown(write, paths, days, len(drift), seed, first)
+        np.matmul(normals, mix, out=log)
+        _add(log, drift)
+        count = stream(seed, path, JUMP_COUNTS).poisson(self.intensity / self.periods_per_year, len(log))
+        jumped = np.flatnonzero(count)
+        number = count[jumped, None]
+        sizes = stream(seed, path, JUMP_SIZES).standard_normal((len(jumped), len(drift)))
+        log[jumped] += number * self.jump_mean + np.sqrt(number) * (sizes @ self._jump_mix)
 
 
 @dataclass(frozen=True, eq=False)
-class RegimeSwitching(Model):
+class RegimeSwitching(_ByPath):
     """Geometric Brownian motion whose mean and covariance depend on a regime, a Markov chain that moves once a step.
 
     means            : (K, n) growth a year in each regime.
@@ -204,6 +216,10 @@ class RegimeSwitching(Model):
         check_transition("transition of RegimeSwitching", self.transition)
         _ = self._steps
 
+    @property
+    def _lines(self) -> int:
+        return int(self.means.shape[1])
+
     @cached_property
     def shares(self) -> Array:
         """(K,) stationary probability of each regime, on every day: shares = shares·transition."""
@@ -232,27 +248,17 @@ class RegimeSwitching(Model):
     def _chain(self, seed: int, path: int, days: int) -> Rows:
         rows = np.cumsum(np.vstack([self.shares, self.transition]), axis=1)
         rows /= rows[:, -1:]
-        chain: Rows = _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
-        return chain
+        return _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
 
-    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        drifts, mixes = self._steps
-
-        def write(path: int, normals: Array, log: Array) -> None:
-            regime = self._chain(seed, path, days)
-            np.take(drifts, regime, axis=0, out=log)
-            for k, mix in enumerate(mixes):
-                log[regime == k] += normals[regime == k] @ mix
-
-        return _grown(write, paths, days, drifts.shape[1], seed, first)
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
+        (drifts, mixes), regime = self._steps, self._chain(seed, path, len(log))
+        np.take(drifts, regime, axis=0, out=log)
+        for k, mix in enumerate(mixes):
+            log[regime == k] += normals[regime == k] @ mix
 
 
 @dataclass(frozen=True, eq=False)
-class Garch(Model):
+class Garch(_ByPath):
     """Returns whose variances follow GARCH(1,1), each line its own, with constant conditional correlations.
 
     mean             : (n,) growth a year.
@@ -306,24 +312,15 @@ class Garch(Model):
         volatility, root = taken_apart(self.covariance, "covariance of Garch")
         return volatility**2 / self.periods_per_year, root
 
-    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
         stationary, root = self._step
-        growth = self.mean / self.periods_per_year
-
-        def write(path: int, normals: Array, log: Array) -> None:
-            noise = normals @ root.T
-            variance = _variances(noise, stationary, self.alpha, self.beta)
-            log[:] = growth - 0.5 * variance + np.sqrt(variance) * noise
-
-        return _grown(write, paths, days, len(growth), seed, first)
+        noise = normals @ root.T
+        variance = _variances(noise, stationary, self.alpha, self.beta)
+        log[:] = self.mean / self.periods_per_year - 0.5 * variance + np.sqrt(variance) * noise
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticVolatility(Model):
+class StochasticVolatility(_ByPath):
     """Normal returns whose variances all rise and fall together, by a factor that moves slowly.
 
     mean             : (n,) growth a year.
@@ -359,40 +356,16 @@ class StochasticVolatility(Model):
         """(n,) growth less variance of a step, and (n, n) the matrix that mixes its normals, at a factor of 1."""
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of StochasticVolatility")
 
-    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
-
-        Raises : ConfigError for a number out of range.
-        """
-        mix = self._step[1]
+    def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
         growth, variance = self.mean / self.periods_per_year, np.diag(self.covariance) / self.periods_per_year
-        keeps = 0.5 ** (1.0 / (self.half_life * self.periods_per_year))
-
-        def write(path: int, normals: Array, log: Array) -> None:
-            shocks = stream(seed, path, VARIANCES).standard_normal(days)
-            factor = np.exp(_slow(shocks, self.spread, keeps))[:, None]
-            np.matmul(normals, mix, out=log)
-            log *= np.sqrt(factor)
-            log += growth - 0.5 * factor * variance
-
-        return _grown(write, paths, days, len(growth), seed, first)
+        shocks = stream(seed, path, VARIANCES).standard_normal(len(log))
+        factor = np.exp(_slow(shocks, self.spread, 0.5 ** (1.0 / (self.half_life * self.periods_per_year))))[:, None]
+        np.matmul(normals, self._step[1], out=log)
+        log *= np.sqrt(factor)
+        log += growth - 0.5 * factor * variance
 
 
 # -- paths -----------------------------------------------------------------------------------------------------------
-
-
-def _grown(write: Write, paths: int, days: int, n: int, seed: int, first: int) -> Array:
-    """(paths, days, n) daily growth factors, from the log returns that `write` computes from each path's normals.
-
-    Path by path: all arithmetic has the same shapes in every batch, and a path fits into the processor's cache.
-    """
-    check_batch(paths, days, seed, first)
-    normals, out = np.empty((days, n)), np.empty((paths, days, n))
-    for k in range(paths):
-        fill_normals(stream(seed, first + k, NORMALS), normals.reshape(-1))
-        write(first + k, normals, out[k])
-        np.exp(out[k], out=out[k])
-    return out
 
 
 def _diffusion(mean: Array, covariance: Array, periods_per_year: float, name: str) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from foundation.arrays import Array, Mask, freeze_fields
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
 from research.market.market import Past
+from research.risk.decomposition.contributions import summed_by
 from research.risk.simulation.shrinkage import shrunk_covariance
 
 LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no line loses all that it is worth
@@ -62,10 +63,8 @@ class Shock:
 
     def stated(self, assets: Sequence[str], asset_class: Sequence[str]) -> Array:
         """(n,) the stated return of each line, NaN for a line that it does not name, fraction."""
-        return np.array(
-            [self.moves.get(a, self.moves.get(c, np.nan)) for a, c in zip(assets, asset_class, strict=True)],
-            dtype=float,
-        )
+        of_class = [self.moves.get(name, np.nan) for name in asset_class]
+        return np.array([self.moves.get(a, move) for a, move in zip(assets, of_class, strict=True)], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +122,7 @@ class ShockEffect:
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
         """Gain or loss of each asset class, fraction of NAV, in the order of the lines."""
-        found = dict.fromkeys(asset_class, 0.0)
-        for name, gain in zip(asset_class, self.lines.tolist(), strict=True):
-            found[name] += gain
-        return found
+        return summed_by(self.lines, asset_class)
 
 
 def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
@@ -191,11 +187,7 @@ def conditional_mean(covariance: Array, values: Array) -> Array:
 
 
 def propagated(
-    shock: Shock,
-    assets: Sequence[str],
-    asset_class: Sequence[str],
-    covariance: Array,
-    known: Mask,
+    shock: Shock, assets: Sequence[str], asset_class: Sequence[str], covariance: Array, known: Mask
 ) -> Moved:
     """The returns of all lines under a shock.
 
@@ -224,13 +216,8 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
     total = float(lines.sum())
     left = 1.0 + total if total > -1.0 else float("nan")
     whole = not (moved.unknown & (np.abs(weights) > COUNTED)).any()
-    return ShockEffect(
-        moved,
-        lines,
-        total,
-        weights * (1.0 + moved.returns) / left,
-        _explained(weights, moved.covariance, moved.stated) if whole else float("nan"),
-    )
+    explained = _explained(weights, moved.covariance, moved.stated) if whole else float("nan")
+    return ShockEffect(moved, lines, total, weights * (1.0 + moved.returns) / left, explained)
 
 
 def shock_effects(
@@ -264,8 +251,7 @@ def _solved(covariance: Array, lines: Mask, values: Array) -> Array:
             "their own. Shock one of them, or give a longer history."
         )
     scaled = (values.T / deviation).T
-    found: Array = (np.linalg.solve(correlation, scaled).T / deviation).T
-    return found
+    return (np.linalg.solve(correlation, scaled).T / deviation).T
 
 
 def _explained(weights: Array, covariance: Array, stated: Mask) -> float:

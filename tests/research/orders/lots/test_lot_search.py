@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from foundation.arrays import Array
 from research.accounting import Costs
 from research.orders.lots.lot_problem import LotProblem
 from research.orders.lots.lot_search import (
@@ -14,10 +15,10 @@ from research.orders.lots.lot_search import (
     _broken,
     _each,
     _sendable,
-    _short,
+    _short_first,
     _steps,
     _units,
-    alone,
+    best_alone,
     search,
 )
 from research.orders.lots.position import Position
@@ -79,9 +80,16 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
         assert [_units(terms, i, steps[i]) for i in lines] == units.tolist()
         assert [_steps(terms, i, units[i]) for i in lines] == in_steps(problem, units).tolist()
         assert [_each(terms, i, units[i]) for i in lines] == problem.each(units).tolist()
-        assert _short(terms, units) == problem.short(units)
+        assert _short_first(terms, units)[0] == problem.short(units)
         assert _broken(terms, units) == bool(problem.broken(units))
         assert [_sendable(terms, i, units[i]) for i in lines] == problem.sendable(units).tolist()
+
+
+def alone(problem: LotProblem) -> Array:
+    """(n,) signed units that are best for each line by itself."""
+    units = np.zeros(len(problem.way))
+    best_alone(Terms.of(problem), units)
+    return units
 
 
 def test_a_line_alone_takes_the_best_of_nothing_and_the_lots_next_to_its_share() -> None:
