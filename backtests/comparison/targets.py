@@ -144,7 +144,7 @@ def chosen_target(compared: ComparedTargets) -> ChosenTarget:
     """
     evidence = compared.evidence
     figures = evidence.figures[CERTAIN]
-    differences = {name: f.difference for name, f in figures.items() if f.difference is not None}
+    differences = {name: f.difference for name, f in figures.items() if isinstance(f.difference, Difference)}
     better = [name for name, d in differences.items() if d.verdict == "better"]
     target = max(better, key=lambda name: figures[name].value, default=STRATEGIC)
     aversion, size = f"{evidence.risk_aversion:g}", percent(1.0 - evidence.level, 0)

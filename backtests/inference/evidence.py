@@ -21,8 +21,8 @@ from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
 from backtests.inference.estimates import Estimate, EstimateWithTest
 from backtests.inference.long_run import LongRun
 from backtests.inference.paired_sharpe import PairedSharpe
+from backtests.inference.sharpe_inference import check_level
 from backtests.inference.slow_waves import SlowMeans
-from foundation.arguments import shown
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
@@ -47,6 +47,11 @@ class Difference(EstimateWithTest):
 
     p_holm: float
     verdict: Verdict
+
+    @classmethod
+    def judged(cls, test: EstimateWithTest, p_holm: float, word: Verdict) -> "Difference":
+        """The difference of a test, with its adjusted p and its verdict."""
+        return cls(test.value, test.lower, test.upper, test.level, test.error, p=test.p, p_holm=p_holm, verdict=word)
 
     @property
     def tested(self) -> float | None:
@@ -88,10 +93,7 @@ class Evidence:
             raise ConfigError(
                 f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
             )
-        if not 0.5 <= self.level < 1.0:
-            raise ConfigError(
-                f"the level of an interval lies in [0.5, 1): found {shown(self.level)}. The default is 0.95."
-            )
+        check_level(self.level)
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
 
@@ -105,11 +107,8 @@ class Evidence:
             return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
         if metric == "sharpe" and self.ratios is not None:
             return {name: self.ratios.interval(p, self.level) for p, name in enumerate(self.names)}
-        numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
-        return {
-            name: Estimate(value, lower, upper, self.level)
-            for name, (value, lower, upper) in zip(self.names, numbers, strict=True)
-        }
+        drawn = zip(self.names, self.estimates[metric].tolist(), self.draws[metric].T, strict=True)
+        return {name: Estimate.of_draws(value, draws, self.level) for name, value, draws in drawn}
 
     def differences(self, metric: str) -> dict[str, Difference]:
         """The difference of each other policy to the reference, with interval, p and verdict."""
@@ -119,15 +118,10 @@ class Evidence:
         found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
         tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
         return {
-            self.names[other]: Difference(
-                one.value,
-                one.lower,
-                one.upper,
-                one.level,
-                one.error,
-                p=one.p,
-                p_holm=adjusted if adjusted == adjusted else one.p,
-                verdict="too few episodes"
+            self.names[other]: Difference.judged(
+                one,
+                adjusted if adjusted == adjusted else one.p,
+                "too few episodes"
                 if _is_untold(one)
                 else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
             )
@@ -307,11 +301,6 @@ def _deviation(names: Sequence[str], variance: Array, days: int) -> Array:
     return np.sqrt(variance * (days / (days - 1)))
 
 
-def _interval(draws: Array, level: float) -> Array:
-    """(2, P) percentile interval of `draws` (reps, P)."""
-    return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
-
-
 def _adjusted(p: Sequence[float]) -> list[float]:
     """Holm's p over the pairs that have a test; one without, whose p is NaN, stays without."""
     adjusted = np.array(p, dtype=float)
@@ -356,16 +345,16 @@ def _named(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _columns(values: ArrayLike, what: str, names: Sequence[str] | None = None) -> Array:
+def _columns(values: ArrayLike, what: str, names: Sequence[str]) -> Array:
     """`values` as (T, P) floats. Raises DataError for another shape, or the first value that is not finite."""
     array = np.asarray(values, dtype=float)
-    if array.ndim != 2 or array.shape[1] != (array.shape[-1] if names is None else len(names)) or not array.size:
-        wanted = "P" if names is None else len(names)
-        raise DataError(f"{what} must have shape (T, {wanted}), a column per policy: found {array.shape}. Stack them.")
+    if array.ndim != 2 or array.shape[1] != len(names) or not array.size:
+        raise DataError(
+            f"{what} must have shape (T, {len(names)}), a column per policy: found {array.shape}. Stack them."
+        )
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
-        who = f"column {column}" if names is None else repr(names[column])
         raise DataError(
-            f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
+            f"{what} of {names[column]!r} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
         )
     return array

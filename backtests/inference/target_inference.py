@@ -16,12 +16,13 @@ volatility, the true one that of the true volatilities).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from backtests.evaluation.metrics import LEAST_YEAR, METRICS, Metric
 from backtests.inference.block_draws import Resampling, drawn_means
-from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.estimates import Estimate, EstimateWithTest, NotAvailable, or_why_not, why_not
 from backtests.inference.evidence import Difference, Evidence, half_width, holm, two_sided_p, verdict
 from backtests.inference.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.inference.sharpe_inference import detectable_difference, ledoit_wolf
@@ -70,27 +71,22 @@ FIRST = "the others are compared with it"
 class TargetFigure:
     """One figure of one target, and its difference to the first target's on the same days.
 
-    value       : the figure, in the unit of the record.
-    interval    : its interval, or None; of a drawdown a predictive range.
-    difference  : difference to the first target, or None.
-    detectable  : the smallest true difference that the test finds with a probability of 80 %, or None.
-    no_interval : the reason why there is no interval; "" where there is one.
-    no_test     : the reason why there is no difference with a test; "" where there is one.
+    value      : the figure, in the unit of the record.
+    interval   : its interval, of a drawdown a predictive range; or the reason why there is none.
+    difference : difference to the first target; or the reason why there is none with a test.
+    detectable : the smallest true difference that the test finds with a probability of 80 %, or None.
     """
 
     value: float
-    interval: Estimate | None
-    difference: Difference | None
+    interval: Estimate | NotAvailable
+    difference: Difference | NotAvailable
     detectable: float | None
-    no_interval: str = ""
-    no_test: str = ""
 
     def record(self) -> dict[str, float | str | None]:
         """Everything as plain values, None for what there is not."""
-        i, d = self.interval, self.difference
-        ends = {"lower": None, "upper": None} if i is None else {"lower": i.lower, "upper": i.upper}
-        tested = {name: None if d is None else getattr(d, part) for name, part in TESTED.items()}
-        reasons = {"no_interval": self.no_interval, "no_test": self.no_test}
+        ends = {end: getattr(self.interval, end, None) for end in ("lower", "upper")}
+        tested = {name: getattr(self.difference, part, None) for name, part in TESTED.items()}
+        reasons = {"no_interval": why_not(self.interval), "no_test": why_not(self.difference)}
         return {"value": self.value} | ends | tested | {"detectable": self.detectable} | reasons
 
 
@@ -152,6 +148,10 @@ class _Series:
     def growth(self, returns: Array) -> float:
         return growth(nav_path(returns), self.span_days)
 
+    def each(self, measure: Callable[[Array], Estimate]) -> dict[str, Estimate | NotAvailable]:
+        """The figure of each target with an interval, or the reason why there is none."""
+        return {n: or_why_not(partial(measure, r)) for n, r in zip(self.names, self.net.T, strict=True)}
+
     def annual(self, mean_logs: Array) -> Array:
         return np.expm1(mean_logs * (len(self.net) * DAYS_PER_YEAR / self.span_days))
 
@@ -185,7 +185,7 @@ def target_evidence(
     return TargetEvidence(
         names,
         {
-            "growth": _of_evidence(evidence, "growth") if annual else {},
+            "growth": _growth(evidence) if annual else {},
             "volatility": _volatility(series),
             "sharpe": _sharpe(series, evidence),
             "max_drawdown": _drawdown(series),
@@ -204,14 +204,12 @@ def target_evidence(
 # -- by paired draws -------------------------------------------------------------------------------------------------
 
 
-def _of_evidence(evidence: Evidence, measure: str) -> dict[str, TargetFigure]:
-    """Figures and differences that the paired evidence has."""
-    figures, differences = evidence.figures(measure), evidence.differences(measure)
-    draws, base, found = evidence.draws[measure], evidence.names.index(evidence.reference), {}
-    for k, name in enumerate(evidence.names):
-        d, error = differences.get(name), float(np.std(draws[:, k] - draws[:, base]))
-        found[name] = _figure(figures[name].value, figures[name], None if d is None else replace(d, error=error))
-    return found
+def _growth(evidence: Evidence) -> dict[str, TargetFigure]:
+    """Growth and its differences, which the paired evidence has."""
+    own, draws, base = evidence.figures("growth"), evidence.draws["growth"], evidence.names.index(evidence.reference)
+    errors = {name: float(np.std(draws[:, k] - draws[:, base])) for k, name in enumerate(evidence.names)}
+    differences = {name: replace(d, error=errors[name]) for name, d in evidence.differences("growth").items()}
+    return _figures("growth", {name: one.value for name, one in own.items()}, own, differences)
 
 
 def _certain(series: _Series, risk_aversion: float) -> dict[str, TargetFigure]:
@@ -220,16 +218,11 @@ def _certain(series: _Series, risk_aversion: float) -> dict[str, TargetFigure]:
     values = np.array([certainty_equivalent(column, span, risk_aversion) for column in series.net.T])
     terms = np.column_stack([utility_terms(column, risk_aversion) for column in series.net.T])
     draws = annual_rate(drawn_means(terms, series.resampling), days, span, risk_aversion)
-    lower, upper = np.quantile(draws, _tails(series.level), axis=0)
-    tested = _tested(series, CERTAIN, values[1:] - values[0], draws[:, 1:] - draws[:, [0]])
-    return {
-        name: _figure(
-            float(values[k]),
-            Estimate(float(values[k]), float(lower[k]), float(upper[k]), series.level),
-            tested.get(name),
-        )
-        for k, name in enumerate(series.names)
-    }
+    differences = _tested(series, CERTAIN, series.names[1:], values[1:] - values[0], draws[:, 1:] - draws[:, [0]])
+    by_name = dict(zip(series.names, values.tolist(), strict=True))
+    drawn = zip(by_name.items(), draws.T, strict=True)
+    own = {name: Estimate.of_draws(value, column, series.level) for (name, value), column in drawn}
+    return _figures(CERTAIN, by_name, own, differences)
 
 
 def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match], dict[str, str]]:
@@ -251,26 +244,24 @@ def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match]
             continue
         values[name], at_first = (series.growth(one.returns) for one in pair)
         drawn = series.annual(drawn_means(np.log1p(np.column_stack([s.returns for s in pair])), series.resampling))
-        lower, upper = np.quantile(drawn[:, 0], _tails(series.level)).tolist()
-        intervals[name] = Estimate(values[name], lower, upper, series.level)
+        intervals[name] = Estimate.of_draws(values[name], drawn[:, 0], series.level)
         matches[name] = Match(lowest, pair[0].invested, at_first, pair[1].invested)
         differences.append(values[name] - at_first)
         draws.append(drawn[:, 0] - drawn[:, 1])
     if not matches:
         return {}, matches, unmatched
-    tested = _tested(series, MATCHED, np.array(differences), np.column_stack(draws), list(matches))
-    found = {name: _figure(value, intervals[name], tested[name]) for name, value in values.items()}
-    return found, matches, unmatched
+    tested = _tested(series, MATCHED, list(matches), np.array(differences), np.column_stack(draws))
+    return _figures(MATCHED, values, intervals, tested), matches, unmatched
 
 
 def _tested(
-    series: _Series, measure: str, estimates: Array, draws: Array, names: Sequence[str] = ()
-) -> dict[str, Difference]:
+    series: _Series, measure: str, names: Sequence[str], estimates: Array, draws: Array
+) -> dict[str, Difference | NotAvailable]:
     """The difference of each target to the first with its test, by target.
 
+    names     : names of the m targets.
     estimates : (m,) differences.
     draws     : (reps, m) draws of them.
-    names     : names of the m targets; by default all but the first.
     """
     rounding = MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
@@ -278,9 +269,9 @@ def _tested(
     numbers = np.vstack([estimates, estimates - half, estimates + half, draws.std(axis=0), p]).T.tolist()
     tests = {
         name: EstimateWithTest(value, lower, upper, series.level, error, p=one)
-        for name, (value, lower, upper, error, one) in zip(names or series.names[1:], numbers, strict=True)
+        for name, (value, lower, upper, error, one) in zip(names, numbers, strict=True)
     }
-    return _judged(series, measure, tests)
+    return _judged(measure, tests)
 
 
 # -- by the inference of each figure ---------------------------------------------------------------------------------
@@ -288,130 +279,74 @@ def _tested(
 
 def _sharpe(series: _Series, evidence: Evidence) -> dict[str, TargetFigure]:
     """Sharpe ratios with the percentiles of the paired draws; differences by Ledoit and Wolf."""
-    excess = series.net - series.cash[:, None]
+    excess, own = series.net - series.cash[:, None], evidence.figures("sharpe")
 
     def test(k: int) -> EstimateWithTest:
-        return ledoit_wolf(
-            excess[:, k],
-            excess[:, 0],
-            series.periods_per_year,
-            resampling=series.resampling,
-            level=series.level,
-        )
+        pair, year = (excess[:, k], excess[:, 0]), series.periods_per_year
+        return ledoit_wolf(*pair, year, resampling=series.resampling, level=series.level)
 
-    own = evidence.figures("sharpe")
-    return _by_tests(series, "sharpe", {name: one.value for name, one in own.items()}, own, {}, test)
+    values = {name: one.value for name, one in own.items()}
+    return _figures("sharpe", values, own, _each_tested(series, "sharpe", test))
 
 
 def _volatility(series: _Series) -> dict[str, TargetFigure]:
     year, level = series.periods_per_year, series.level
-    own, reasons = _each(series, lambda r: risk_with_error(r, year, level=level)["volatility"])
+    own = series.each(lambda r: risk_with_error(r, year, level=level)["volatility"])
     values = {name: volatility(column, year) for name, column in zip(series.names, series.net.T, strict=True)}
 
     def test(k: int) -> EstimateWithTest:
         return risk_difference(series.net[:, k], series.net[:, 0], year, level=level)["volatility"]
 
-    return _by_tests(series, "volatility", values, own, reasons, test)
+    return _figures("volatility", values, own, _each_tested(series, "volatility", test))
 
 
 def _drawdown(series: _Series) -> dict[str, TargetFigure]:
     few = replace(series.resampling, reps=min(series.resampling.reps, RANGE_DRAWS))
-    own, reasons = _each(series, lambda r: predicted_drawdown(r, few, series.level))
-    found = {}
-    for k, name in enumerate(series.names):
-        value = max_drawdown(nav_path(series.net[:, k])).depth
-        found[name] = TargetFigure(value, own.get(name), None, None, reasons.get(name, ""), NO_DRAWDOWN_TEST)
-    return found
+    own = series.each(lambda r: predicted_drawdown(r, few, series.level))
+    depths = {name: max_drawdown(nav_path(r)).depth for name, r in zip(series.names, series.net.T, strict=True)}
+    return _figures("max_drawdown", depths, own, dict.fromkeys(series.names, NotAvailable(NO_DRAWDOWN_TEST)))
 
 
 def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
     """Figures and differences of means that move slowly."""
     own = {name: means.figure(k, series.level) for k, name in enumerate(series.names)}
-    values = {name: one.value for name, one in own.items()}
-    return _by_tests(series, measure, values, own, {}, lambda k: means.difference(k, 0, series.level))
+    tested = _each_tested(series, measure, lambda k: means.difference(k, 0, series.level))
+    return _figures(measure, {name: one.value for name, one in own.items()}, own, tested)
 
 
-def _each(series: _Series, measure: Callable[[Array], Estimate]) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """The figure of each target with an interval, or the reason why there is none."""
-    found, reasons = {}, {}
-    for name, column in zip(series.names, series.net.T, strict=True):
-        try:
-            found[name] = measure(column)
-        except DataError as error:
-            reasons[name] = str(error)
-    return found, reasons
+def _each_tested(
+    series: _Series, measure: str, test: Callable[[int], EstimateWithTest]
+) -> dict[str, Difference | NotAvailable]:
+    """The difference of each target to the first, by name, with a test of its own; or the reason why there is none.
 
-
-def _by_tests(
-    series: _Series,
-    measure: str,
-    values: Mapping[str, float],
-    own: Mapping[str, Estimate],
-    reasons: Mapping[str, str],
-    test: Callable[[int], EstimateWithTest],
-) -> dict[str, TargetFigure]:
-    """Figures whose differences have a test of their own.
-
-    values  : by target.
-    own     : by target, its figure with an interval.
-    reasons : the reason why a target has no interval, by target.
-    test    : function that gives the difference of target k to the first, with error and p; it may refuse with
-              DataError.
+    test : function that gives the difference of target k to the first, with error and p.
     """
-    tests, refused = {}, {series.names[0]: FIRST}
-    for k in series.others:
-        try:
-            tests[series.names[k]] = test(k)
-        except DataError as error:
-            refused[series.names[k]] = str(error)
-    differences = _judged(series, measure, tests)
-    return {
-        name: TargetFigure(
-            values[name],
-            own.get(name),
-            differences.get(name),
-            _detectable(tests[name], by_waves=measure in BY_WAVES) if name in tests else None,
-            reasons.get(name, ""),
-            refused.get(name, ""),
-        )
-        for name in series.names
-    }
+    return _judged(measure, {series.names[k]: or_why_not(partial(test, k)) for k in series.others})
 
 
-def _judged(series: _Series, measure: str, tests: Mapping[str, EstimateWithTest]) -> dict[str, Difference]:
+def _judged(measure: str, tests: Mapping[str, EstimateWithTest | NotAvailable]) -> dict[str, Difference | NotAvailable]:
     """Differences to the first target, by name, with verdicts after Holm over the targets that were tested."""
     sign = -1.0 if MEASURES[measure].lower_is_better else 1.0
-    adjusted = holm([test.p for test in tests.values()]).tolist()
-    return {
-        name: Difference(
-            test.value,
-            test.lower,
-            test.upper,
-            series.level,
-            test.error,
-            p=test.p,
-            p_holm=p,
-            verdict=verdict(p, is_better=sign * test.value > 0.0, level=series.level)
-            if np.isfinite([test.lower, test.upper]).any()
-            else "too few episodes",
-        )
-        for (name, test), p in zip(tests.items(), adjusted, strict=True)
-    }
+    found: dict[str, Difference | NotAvailable] = {k: t for k, t in tests.items() if isinstance(t, NotAvailable)}
+    tested = {name: test for name, test in tests.items() if not isinstance(test, NotAvailable)}
+    adjusted = holm([test.p for test in tested.values()]).tolist()
+    for (name, test), p in zip(tested.items(), adjusted, strict=True):
+        known = np.isfinite([test.lower, test.upper]).any()
+        word = verdict(p, is_better=sign * test.value > 0.0, level=test.level) if known else "too few episodes"
+        found[name] = Difference.judged(test, p, word)
+    return found
 
 
-def _figure(value: float, interval: Estimate, difference: Difference | None) -> TargetFigure:
-    """A figure from draws; without a difference that of the first target."""
-    if difference is None:
-        return TargetFigure(value, interval, None, None, no_test=FIRST)
-    return TargetFigure(value, interval, difference, _detectable(difference))
-
-
-def _detectable(test: EstimateWithTest, *, by_waves: bool = False) -> float | None:
-    """The smallest true difference that the test would find; None where it has no error."""
-    if not np.isfinite(test.error):
-        return None
-    return (detectable if by_waves else detectable_difference)(test.error, level=test.level)
-
-
-def _tails(level: float) -> list[float]:
-    return [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+def _figures(
+    measure: str,
+    values: Mapping[str, float],
+    own: Mapping[str, Estimate | NotAvailable],
+    differences: Mapping[str, Difference | NotAvailable],
+) -> dict[str, TargetFigure]:
+    """The figures of a measure by target, each with its interval and its difference; the first has none to itself."""
+    smallest, found = detectable if measure in BY_WAVES else detectable_difference, {}
+    for name, value in values.items():
+        d = differences.get(name, NotAvailable(FIRST))
+        least = smallest(d.error, level=d.level) if isinstance(d, Difference) and np.isfinite(d.error) else None
+        found[name] = TargetFigure(value, own[name], d, least)
+    return found
