@@ -12,6 +12,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import number
 
 Found = TypeVar("Found")
+POWER = 0.80  # probability with which a detectable difference is found
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from foundation.arrays import Array, Mask
 from foundation.tolerances import SERIES
 from research.risk import max_drawdown, nav_path
 
-POWER = 0.80  # with which a detectable difference is found
 IDENTICAL = "both have the same returns"
 METHODS: Mapping[str, str] = {  # how the difference of a metric is tested
     "growth": "paired stationary bootstrap",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
 from backtests.inference.sharpe_inference import LEAST, NORMAL, checked_series
-from foundation.arguments import is_number, is_whole, refuse, shown
+from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
@@ -23,6 +23,7 @@ from foundation.tolerances import SERIES
 EULER = 0.5772156649015329  # the constant of Euler and Mascheroni
 MOST_BLOCKS = 20  # of the cross-validation: 184,756 halves
 NOTHING = 1e-12  # variance in a half, over that of all periods, below which it is rounding
+RECORD = 0.95  # probability at which a track record is long enough
 ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
 
 
@@ -80,14 +81,19 @@ class Moments:
 
 
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
-    """The probability that the true Sharpe ratio is above `threshold`, from one series that was not searched for.
+    """The probability that the true Sharpe ratio is above `threshold`, from one series.
 
     moments   : moments of the series.
-    threshold : a ratio a period.
-    Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11.
+    threshold : a ratio a period; of the best of N trials the one that as many worthless ones would be expected to
+                reach, the standard deviation of the trials' ratios times `expected_maximum(N)`: the deflated ratio.
+    Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11; (2014), The Deflated
+                Sharpe Ratio, equations 1 and 2.
 
     >>> round(probabilistic_sharpe(Moments(0.5 / 12**0.5, 60)), 4)
     0.865
+    >>> best = Moments(2.5 / 250**0.5, 1_250, skewness=-3.0, kurtosis=10.0)     # the example of the second paper
+    >>> round(probabilistic_sharpe(best, (0.5 / 250) ** 0.5 * expected_maximum(100)), 4)
+    0.9004
     """
     return NORMAL.cdf((moments.sharpe - threshold) * math.sqrt(moments.periods - 1) / moments.spread)
 
@@ -111,61 +117,24 @@ def expected_maximum(trials: float) -> float:
     return (1.0 - EULER) * low + EULER * high
 
 
-@dataclass(frozen=True)
-class DeflatedSharpe:
-    """A Sharpe ratio judged as the best of many.
-
-    probability : probability that the true ratio is above zero, given the search.
-    threshold   : the ratio a period that the best of so many worthless trials would be expected to reach.
-    trials      : number of independent trials.
-    """
-
-    probability: float
-    threshold: float
-    trials: float
-
-
-def deflated_sharpe(moments: Moments, trials: float, variance: float) -> DeflatedSharpe:
-    """The Sharpe ratio of the best of many trials, tested against the best of as many worthless ones.
-
-    moments  : moments of the best trial's series.
-    trials   : number of independent trials; `effective_trials` counts variants of one trial once.
-    variance : variance of the trials' Sharpe ratios a period; for annual ratios, over the periods of a year.
-    Raises   : ConfigError for fewer than two trials, or an invalid variance.
-    Source   : Bailey and López de Prado (2014), The Deflated Sharpe Ratio, equations 1 and 2.
-
-    >>> best = Moments(2.5 / 250**0.5, 1_250, skewness=-3.0, kurtosis=10.0)     # the paper's example
-    >>> found = deflated_sharpe(best, trials=100, variance=0.5 / 250)
-    >>> round(found.threshold, 4), round(found.probability, 4)
-    (0.1132, 0.9004)
-    """
-    if not is_number(variance) or variance < 0.0:
-        refuse("variance of the trials' Sharpe ratios is", variance, "give a finite number of zero or more.")
-    threshold = math.sqrt(variance) * expected_maximum(trials)
-    return DeflatedSharpe(probabilistic_sharpe(moments, threshold), threshold, trials)
-
-
-def minimum_track_record(moments: Moments, threshold: float = 0.0, level: float = 0.95) -> float:
-    """Number of periods after which a Sharpe ratio such as this one is above `threshold` with probability `level`.
+def minimum_track_record(moments: Moments, threshold: float = 0.0) -> float:
+    """Number of periods after which a Sharpe ratio such as this one is above `threshold` with probability `RECORD`.
 
     moments   : moments of the series; its own number of periods does not count.
     threshold : a ratio a period.
-    level     : a probability above one half.
-    Raises    : DataError for a ratio that is not above the threshold: no length would show it; ConfigError for level.
+    Raises    : DataError for a ratio that is not above the threshold: no length would show it.
     Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 13.
 
     >>> round(minimum_track_record(Moments(2.0 / 12**0.5, 24, skewness=-0.72, kurtosis=5.78), 1.0 / 12**0.5) / 12, 2)
     4.99
     """
-    if not is_number(level) or not 0.5 < level < 1.0:
-        raise ConfigError(f"the level of a track record lies between 0.5 and 1: found {shown(level)}. Take 0.95.")
     ahead = moments.sharpe - threshold
     if ahead <= 0.0:
         raise DataError(
             f"the Sharpe ratio of {moments.sharpe:.4g} a period is not above {threshold:.4g}: no track record, however "
             "long, would show that it is. Choose a lower threshold."
         )
-    return 1.0 + (moments.spread * NORMAL.inv_cdf(level) / ahead) ** 2
+    return 1.0 + (moments.spread * NORMAL.inv_cdf(RECORD) / ahead) ** 2
 
 
 # -- overfitting by a search -----------------------------------------------------------------------------------------
@@ -285,45 +254,29 @@ def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
 # -- how many trials there were --------------------------------------------------------------------------------------
 
 
-def trial_clusters(
-    returns: ArrayLike,
-    correlation: float = ONE_TRIAL,
-    names: Sequence[str] | None = None,
-) -> Rows:
-    """(N,) number of the cluster of each trial, from 0 in the order of their first trials.
+def trial_clusters(returns: ArrayLike) -> Rows:
+    """(N,) number of the cluster of each trial, from 0 in the order of their first trials: variants of one idea.
 
-    returns     : (T, N) returns of N trials on the same periods, over a reference, fraction.
-    correlation : clusters are joined while the mean distance between their trials is that of this correlation or less.
-    names       : names of the trials, for messages.
-    Raises      : DataError for a single trial, fewer than 24 periods, or returns that are not finite or do not vary;
-                  ConfigError for a correlation that is not between 0 and 1.
-    Source      : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
-                  methods, Quantitative Finance 19(9), section 5: trials are clustered by the distances
-                  sqrt((1 − ρ) / 2). They choose the number of clusters by silhouettes, which exist neither for one
-                  cluster nor for as many as trials; average linkage up to a distance has both.
+    Clusters are joined while the mean distance between their trials is that of the correlation `ONE_TRIAL` or less.
+
+    returns : (T, N) returns of N trials on the same periods, over a reference, fraction.
+    Raises  : DataError for a single trial, fewer than 24 periods, or returns that are not finite or do not vary.
+    Source  : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
+              methods, Quantitative Finance 19(9), section 5: trials are clustered by the distances sqrt((1 − ρ) / 2).
+              They choose the number of clusters by silhouettes, which exist neither for one cluster nor for as many as
+              trials; average linkage up to a distance has both.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    x = _trials(returns, names)
-    if not is_number(correlation) or not 0.0 <= correlation < 1.0:
-        refuse("correlation of trials is", correlation, f"give a number in [0, 1); the default is {ONE_TRIAL}.")
+    x = _trials(returns, None)
     if len(x) < LEAST:
         raise DataError(f"{len(x)} periods are too few to correlate trials: {LEAST} are needed. Take a longer period.")
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     first, second = np.triu_indices(x.shape[1], k=1)
     between = np.clip((standard.T @ standard / len(x))[first, second], -1.0, 1.0)
-    labels = fcluster(linkage(_distance(between), "average"), _distance(np.array(correlation)) + 1e-9, "distance")
+    labels = fcluster(linkage(_distance(between), "average"), _distance(np.array(ONE_TRIAL)) + 1e-9, "distance")
     _, opens, cluster = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(opens))[cluster].astype(np.int64)
-
-
-def effective_trials(
-    returns: ArrayLike,
-    correlation: float = ONE_TRIAL,
-    names: Sequence[str] | None = None,
-) -> int:
-    """The number of clusters of trials: variants of one idea count once. Arguments and errors as `trial_clusters`."""
-    return int(trial_clusters(returns, correlation, names).max()) + 1
 
 
 def _distance(correlations: Array) -> Array:

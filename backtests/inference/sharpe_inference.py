@@ -20,7 +20,7 @@ from backtests.inference.block_draws import (
     length_of,
     prefix_sums,
 )
-from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arguments import check_positive, is_whole, one_of, refuse, shown
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
@@ -58,11 +58,7 @@ class SharpeEstimate(Estimate):
 
 
 def sharpe_with_error(
-    excess: ArrayLike,
-    periods_per_year: float,
-    *,
-    lags: int | None = None,
-    level: float = 0.95,
+    excess: ArrayLike, periods_per_year: float, *, lags: int | None = None, level: float = 0.95
 ) -> SharpeEstimate:
     """The annual Sharpe ratio of a series, its standard error and its interval, with autocorrelation.
 
@@ -157,13 +153,7 @@ class SharpeDifference(EstimateWithTest):
     detectable: float
 
 
-def memmel(
-    one: ArrayLike,
-    two: ArrayLike,
-    periods_per_year: float,
-    *,
-    level: float = 0.95,
-) -> SharpeDifference:
+def memmel(one: ArrayLike, two: ArrayLike, periods_per_year: float, *, level: float = 0.95) -> SharpeDifference:
     """The difference of two Sharpe ratios, tested as for independent normal periods: quick, and too sure of daily data.
 
     one, two         : (T,) returns over cash of the same periods, fraction.
@@ -201,21 +191,18 @@ def memmel_error(one: float, two: float, correlation: float, periods: int) -> fl
     return math.sqrt((2.0 - 2.0 * correlation + 0.5 * moved) / periods)
 
 
-def detectable_difference(error: float, *, level: float = 0.95, power: float = 0.80) -> float:
-    """The smallest true difference that a two-sided test at 1 − level finds with probability `power`.
+def detectable_difference(error: float, *, level: float = 0.95) -> float:
+    """The smallest true difference that a two-sided test at 1 − level finds with probability `POWER`.
 
     error  : standard error of the difference; the answer is in its unit.
     level  : level of the interval that the test inverts.
-    power  : a probability.
-    Raises : ConfigError for an invalid level or power.
+    Raises : ConfigError for an invalid level.
 
     >>> round(detectable_difference(1.0), 2)
     2.8
     """
     check_level(level)
-    if not 0.5 <= power < 1.0:
-        raise ConfigError(f"the power of a test lies in [0.5, 1): found {shown(power)}. The usual one is 0.80.")
-    return (NORMAL.inv_cdf(0.5 + level / 2.0) + NORMAL.inv_cdf(power)) * error
+    return (NORMAL.inv_cdf(0.5 + level / 2.0) + NORMAL.inv_cdf(POWER)) * error
 
 
 def ledoit_wolf(
@@ -291,12 +278,7 @@ def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
 
 
 def _scaled(
-    pair: _Pair,
-    error: float,
-    p: float,
-    quantile: float,
-    level: float,
-    periods_per_year: float,
+    pair: _Pair, error: float, p: float, quantile: float, level: float, periods_per_year: float
 ) -> SharpeDifference:
     root = math.sqrt(periods_per_year)
     value, half = root * pair.difference, root * quantile * error

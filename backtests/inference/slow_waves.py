@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError
@@ -291,19 +291,18 @@ def quantile(level: float, *, both: bool = True) -> float:
     return float(student_t(0.5 + level / 2.0 if both else level))
 
 
-def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
-    """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `power`.
+def detectable(error: float, level: float = 0.95) -> float:
+    """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `POWER`.
 
     error : standard error of the difference; the answer is in its unit.
     level : level of the interval that the test inverts.
-    power : a probability.
 
     >>> round(detectable(1.0), 2)  # 2.80 where the error is known
     4.26
     """
     from scipy.special import nctdtrinc
 
-    return float(nctdtrinc(WAVES, 1.0 - power, quantile(level))) * error
+    return float(nctdtrinc(WAVES, 1.0 - POWER, quantile(level))) * error
 
 
 def student_t(probability: ArrayLike) -> Array:

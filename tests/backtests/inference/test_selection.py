@@ -9,8 +9,6 @@ import pytest
 from backtests.inference.block_draws import Resampling
 from backtests.inference.selection import (
     Moments,
-    deflated_sharpe,
-    effective_trials,
     expected_maximum,
     minimum_track_record,
     overfitting,
@@ -31,10 +29,9 @@ def noise(days: int, trials: int, seed: int = 0) -> np.ndarray:
 def test_the_example_of_the_deflated_sharpe_ratio() -> None:
     """Bailey and López de Prado (2014): SR 2.5 a year of 250 days, T 1,250, 100 trials of variance 1/2 a year."""
     best = Moments(2.5 / math.sqrt(250), 1_250, skewness=-3.0, kurtosis=10.0)
-    found = deflated_sharpe(best, 100, 0.5 / 250)
-    assert found.threshold == pytest.approx(0.1132, abs=5e-5)
-    assert found.probability == pytest.approx(0.9004, abs=5e-5)
-    assert found.probability == probabilistic_sharpe(best, found.threshold)
+    threshold = math.sqrt(0.5 / 250) * expected_maximum(100)
+    assert threshold == pytest.approx(0.1132, abs=5e-5)
+    assert probabilistic_sharpe(best, threshold) == pytest.approx(0.9004, abs=5e-5)
 
 
 def test_expected_maxima_are_those_of_the_approximation() -> None:
@@ -88,7 +85,7 @@ def test_the_best_of_worthless_trials_is_deflated() -> None:
         ratios = x.mean(axis=0) / x.std(axis=0, ddof=1)
         best = Moments.of(x[:, np.argmax(ratios)])
         plain += probabilistic_sharpe(best) > 0.95
-        deflated += deflated_sharpe(best, 50, float(ratios.var(ddof=1))).probability > 0.95
+        deflated += probabilistic_sharpe(best, ratios.std(ddof=1) * expected_maximum(50)) > 0.95
     assert plain > 150
     assert deflated <= 20
 
@@ -158,15 +155,15 @@ def test_equal_trials_share_their_rank() -> None:
 def test_planted_clusters_are_counted() -> None:
     ideas = noise(1_000, 5)
     variants = np.repeat(ideas, 20, axis=1) + 0.5 * noise(1_000, 100, seed=1)
-    assert effective_trials(variants) == 5
+    assert trial_clusters(variants).max() + 1 == 5
     assert trial_clusters(variants).tolist() == np.repeat(np.arange(5), 20).tolist()
-    assert effective_trials(ideas[:, :1] + 0.3 * noise(1_000, 40, seed=2)) == 1
-    assert effective_trials(noise(1_000, 30, seed=3)) == 30
-    assert effective_trials(np.column_stack([ideas[:, 0], -ideas[:, 0]])) == 2
+    assert trial_clusters(ideas[:, :1] + 0.3 * noise(1_000, 40, seed=2)).max() + 1 == 1
+    assert trial_clusters(noise(1_000, 30, seed=3)).max() + 1 == 30
+    assert trial_clusters(np.column_stack([ideas[:, 0], -ideas[:, 0]])).max() + 1 == 2
 
 
 def test_identical_trials_are_one() -> None:
-    assert effective_trials(np.repeat(noise(50, 1), 4, axis=1)) == 1
+    assert trial_clusters(np.repeat(noise(50, 1), 4, axis=1)).max() + 1 == 1
 
 
 def test_clusters_do_not_depend_on_the_order_of_trials() -> None:
@@ -239,8 +236,8 @@ CONSTANT = noise(100, 3) * [1.0, 0.0, 1.0] + 0.02
         (lambda: overfitting(CONSTANT, names=NAMES), "trial 'b' does not vary"),
         (lambda: overfitting(np.where(np.arange(40) < 20, noise(40, 3).T, 0.0).T, 4), "does not vary in some half"),
         (lambda: overfitting(np.ones(40)), "a column a trial"),
-        (lambda: effective_trials(noise(23, 3)), "23 periods are too few to correlate"),
-        (lambda: effective_trials(noise(50, 1)), "1 trial"),
+        (lambda: trial_clusters(noise(23, 3)), "23 periods are too few to correlate"),
+        (lambda: trial_clusters(noise(50, 1)), "1 trial"),
         (lambda: superior_ability(np.ones(100), np.ones((99, 2))), "same days"),
         (lambda: superior_ability(np.ones(20), noise(20, 2)), "20 days are too few"),
         (lambda: superior_ability(noise(100, 1)[:, 0], spoiled(2, 1)), "column 1 or of the reference in row 2"),
@@ -256,15 +253,11 @@ def test_data_that_cannot_be_judged_are_refused(call, says: str) -> None:
     ("call", "says"),
     [
         (lambda: expected_maximum(1), "One trial was not selected"),
-        (lambda: deflated_sharpe(Moments(0.1, 100), 1, 0.01), "One trial was not selected"),
-        (lambda: deflated_sharpe(Moments(0.1, 100), 10, -0.01), "variance of the trials"),
         (lambda: Moments(0.1, 100, -3.0, 7.0), "raw kurtosis"),
         (lambda: Moments(math.nan, 100), "sharpe is nan"),
         (lambda: Moments(0.1, 1), "periods is 1"),
-        (lambda: minimum_track_record(Moments(0.1, 100), level=0.5), "level of a track record"),
         (lambda: overfitting(noise(100, 3), 5), "even number"),
         (lambda: overfitting(noise(100, 3), 22), "even number"),
-        (lambda: effective_trials(noise(100, 3), 1.0), "correlation of trials"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(call, says: str) -> None:
