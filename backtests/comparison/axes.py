@@ -1,24 +1,18 @@
 """The two axes of "threshold, learned or HRP": which rule on the same target, and which target under the same rule."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.fitting.candidates import Fitted
+from backtests.comparison.fitting.candidates import PlayedCandidates
 from backtests.comparison.recommendation import OTHER_TARGET, Question, Recommendation, question, recommend
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid, rule_grid, targets_of
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
-from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.scores import Score
-from backtests.inference.block_draws import Resampling
 from backtests.inference.evidence import Evidence
 from foundation.errors import ConfigError, DataError
-from research.portfolio import Portfolio
 
 NO_LIMITS = "The limits of tracking error and ranges are those of the strategic target, and were not applied."
 
@@ -59,80 +53,46 @@ class TwoAxes:
         return f"{self.grid!r}\n\n{targets}"
 
 
-def two_axes(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
-    backtests: Mapping[str, Backtest],
-    scores: Mapping[str, Score],
-    *,
-    recommended: str | None,
-    reference: str,
-    resampling: Resampling,
-) -> TwoAxes | None:
+def two_axes(played: PlayedCandidates, evidence: Evidence, recommended: str | None) -> TwoAxes | None:
     """Both axes of a comparison; None where all its policies hold the strategic target.
 
-    portfolio   : the portfolio of the candidates.
-    benchmark   : the benchmark, with the path of the strategic target.
-    fitted      : candidates by name.
-    backtests   : backtest of each candidate.
-    scores      : scores of each candidate, by `benchmark`.
+    played      : the candidates.
+    evidence    : evidence on the differences to the reference: its rule is taken where that of `recommended` cannot be
+                  moved; and where the target may change, as it is then chosen before the rule, and by nothing that was
+                  chosen in this test.
     recommended : the policy under whose rule targets are compared, if this can be moved onto all of them; or None.
-    reference   : the policy whose rule takes its place where it cannot; and where the target may change, as it is then
-                  chosen before the rule, and by nothing that was chosen in this test.
-    resampling  : resampling of the days.
     """
-    if len(targets_of(portfolio, fitted)) == 1:
+    if len(targets_of(played)) == 1:
         return None
-    grid = rule_grid(portfolio, benchmark, fitted, backtests, scores, resampling)
+    grid, may_change = rule_grid(played, evidence.resampling), played.portfolio.target_may_change
     try:
-        preferred = (reference,) if portfolio.target_may_change else (recommended, reference)
-        compared = compare_targets(grid, comparing_rule(grid, portfolio, preferred))
+        preferred = (evidence.reference,) if may_change else (recommended, evidence.reference)
+        compared = compare_targets(grid, comparing_rule(grid, played.portfolio, preferred))
     except (ConfigError, DataError) as error:
-        return TwoAxes(grid, None, str(error), portfolio.target_may_change)
-    return TwoAxes(grid, compared, "", portfolio.target_may_change)
+        return TwoAxes(grid, None, str(error), may_change)
+    return TwoAxes(grid, compared, "", may_change)
 
 
 def recommend_with_target(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
-    played: Mapping[str, Backtest],
-    scores: Mapping[str, Score],
-    evidence: Evidence,
-    tests: SimulatedTests | None,
+    played: PlayedCandidates, evidence: Evidence, tests: SimulatedTests | None
 ) -> tuple[Recommendation, Question | None]:
     """The recommendation on the strategic target; where the file lets it change, the target is chosen first.
 
-    portfolio : the portfolio of the candidates.
-    benchmark : the benchmark, with the path of the strategic target.
-    fitted    : candidates by name.
-    played    : the backtest of each.
-    scores    : scores of each candidate, by `benchmark`.
-    evidence  : evidence on the differences to the reference.
-    tests     : simulated tests on the strategic target, or None.
-    Returns   : the recommendation, and the question that it follows from.
+    played   : the candidates.
+    evidence : evidence on the differences to the reference.
+    tests    : simulated tests on the strategic target, or None.
+    Returns  : the recommendation, and the question that it follows from.
     """
-    axes = None
-    if portfolio.target_may_change:
-        axes = two_axes(
-            portfolio,
-            benchmark,
-            fitted,
-            played,
-            scores,
-            recommended=None,
-            reference=evidence.reference,
-            resampling=evidence.resampling,
-        )
+    portfolio, backtests = played.portfolio, played.backtests
+    axes = two_axes(played, evidence, None) if portfolio.target_may_change else None
     chosen = None if axes is None else axes.chosen
     on = {} if axes is None or chosen is None else axes.grid.candidates(chosen.target)
     if axes is None or chosen is None or chosen.target == STRATEGIC or not on:  # none: all were tuned for the strategic
-        asked, broken = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+        terms = DailyTerms.of(backtests, played.benchmark)
+        asked, broken = question(portfolio, played.scores, terms, tests, backtests)
         return recommend(asked, broken), asked
-    held = axes.grid.targets[chosen.target]
-    own = {name: played[name] for name in on}
-    terms = DailyTerms.of(own, replace(benchmark, strategic=next(iter(own.values())).targets))
-    asked, broken = question(portfolio, on, terms, None, own, held)
-    others = {name: (OTHER_TARGET,) for name in scores if name not in on}
+    own = {name: backtests[name] for name in on}
+    terms = DailyTerms.of(own, replace(played.benchmark, strategic=next(iter(own.values())).targets))
+    asked, broken = question(portfolio, on, terms, None, own, axes.grid.targets[chosen.target])
+    others = {name: (OTHER_TARGET,) for name in played.scores if name not in on}
     return recommend(asked, others | broken, f"{chosen.sentence} {NO_LIMITS}"), asked

@@ -167,14 +167,14 @@ def test_a_rule_that_cannot_be_moved_has_the_reason_and_the_others_their_figures
     spec = {"own": Own(strategic), "undone": Undone(strategic), "learned": Threshold(strategic, 0.0123)}
     portfolio = replace(portfolio, policies=portfolio.policies | spec)
     played = {name: backtest_candidate(portfolio, f.policy, name) for name, f in others.items()}
-    grid = rule_grid(
-        portfolio,
-        comparison.benchmark,
-        {**comparison.fitted, **others},
-        {**comparison.backtests, **played},
-        {**comparison.scores, **{name: score(b, comparison.benchmark) for name, b in played.items()}},
-        Resampling(reps=100),
+    more = replace(
+        comparison,
+        portfolio=portfolio,
+        fitted={**comparison.fitted, **others},
+        backtests={**comparison.backtests, **played},
+        scores={**comparison.scores, **{name: score(b, comparison.benchmark) for name, b in played.items()}},
     )
+    grid = rule_grid(more, Resampling(reps=100))
     assert {cell[0] for cell in grid.missing} == {"own", "undone", "learned"}
     assert grid.missing["own", HRP_NAME] == "tuple index out of range"
     assert "takes no other allocation" in grid.missing["undone", HRP_NAME]

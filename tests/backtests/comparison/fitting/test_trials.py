@@ -240,12 +240,6 @@ def test_a_policy_without_active_returns_says_so(
         return found if names[id(played)] != "never" else np.full(len(found), 1e-5)
 
     monkeypatch.setattr(selection, "active_returns", still)
-    found = selection.selection_of(
-        comparison.benchmark,
-        comparison.backtests,
-        comparison.fitted,
-        comparison.played_trials,
-        comparison.evidence,
-    )
+    found = selection.selection_of(comparison, comparison.played_trials, comparison.evidence)
     assert found.policies["never"] == selection.ActiveSharpe(why_not="its active returns do not vary")
     assert found.compared == len(NAMES) - 1
