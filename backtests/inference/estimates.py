@@ -80,6 +80,11 @@ class EstimateWithTest(Estimate):
 
     p: float
 
+    @property
+    def row(self) -> tuple[float, float, float, float]:
+        """A row of a table: value, lower, upper, p."""
+        return self.value, self.lower, self.upper, self.p
+
 
 @dataclass(frozen=True)
 class NotAvailable:

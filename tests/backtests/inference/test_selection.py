@@ -38,6 +38,12 @@ def test_expected_maxima_are_those_of_the_approximation() -> None:
     assert [round(expected_maximum(n), 4) for n in (10, 100, 1_000)] == [1.5746, 2.5306, 3.2551]
 
 
+@pytest.mark.parametrize(("trials", "expected"), [(10, 1.53875), (50, 2.24907), (100, 2.50759), (1000, 3.24144)])
+def test_expected_maxima_are_near_those_of_as_many_normals(trials: int, expected: float) -> None:
+    # expected: Harter (1961), Expected values of normal order statistics, Biometrika 48, table 1
+    assert expected_maximum(trials) == pytest.approx(expected, rel=0.025)
+
+
 def test_expected_maxima_are_near_those_of_drawn_numbers() -> None:
     """The approximation is for many trials; the mean maximum of 10,000 draws of 100 is 2.508, its error 0.004."""
     drawn = noise(10_000, 100).max(axis=1)
