@@ -13,17 +13,7 @@ from backtests.evaluation.metrics import Measured
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
-from research.risk import (
-    Drawdown,
-    calendar_months,
-    calendar_years,
-    cvar,
-    deepest_drawdowns,
-    rolling_sharpe,
-    rolling_tracking_error,
-    rolling_volatility,
-    var,
-)
+from research import risk
 from research.risk.rolling import rolling_beta
 from research.risk.series import compounding
 
@@ -132,7 +122,7 @@ class PolicyRisk:
 
     dates: pd.DatetimeIndex
     returns: Array
-    drawdowns: list[Drawdown]
+    drawdowns: list[risk.Drawdown]
     months: pd.DataFrame
     years: pd.DataFrame
     window: int
@@ -159,9 +149,9 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
     year, undefined = benchmark.periods_per_year, dict[str, str]()
     window = max(round(year), 2)
     measures: dict[str, Callable[[], Array]] = {
-        "volatility": lambda: rolling_volatility(net, window, year),
-        "sharpe": lambda: rolling_sharpe(net, m.cash, window, year),
-        "tracking_error": lambda: rolling_tracking_error(m.active, window, year),
+        "volatility": lambda: risk.rolling_volatility(net, window, year),
+        "sharpe": lambda: risk.rolling_sharpe(net, m.cash, window, year),
+        "tracking_error": lambda: risk.rolling_tracking_error(m.active, window, year),
         "beta": lambda: rolling_beta(net, m.compared, m.cash, window),
     }
     rolling, tails = {}, {}
@@ -172,16 +162,16 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
             undefined[name] = str(error)
     for level in LEVELS:
         try:
-            tails[level] = Tail(var(net, level), cvar(net, level))
+            tails[level] = Tail(risk.var(net, level), risk.cvar(net, level))
         except DataError as error:
             undefined[f"{level:g}"] = str(error)
     days = dates.to_numpy().astype("datetime64[D]")
-    months, by_month = calendar_months(days[1:], net)
-    years, by_year = calendar_years(days[1:], net)
+    months, by_month = risk.calendar_months(days[1:], net)
+    years, by_year = risk.calendar_years(days[1:], net)
     return PolicyRisk(
         dates,
         net,
-        deepest_drawdowns(backtest.growth_path, MOST),
+        risk.deepest_drawdowns(backtest.growth_path, MOST),
         _periods(days, months, by_month),
         _periods(days, (years - 1970).astype("datetime64[Y]"), by_year),
         window,

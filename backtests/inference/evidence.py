@@ -202,20 +202,12 @@ def paired_evidence(
     elasticity       : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
     resampling       : resampling of the days.
     level            : level of the intervals.
-    Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
-                       naming the policy; ConfigError for names, reference, level, span or periods.
+    Raises           : DataError for returns that have no growth or Sharpe ratio, naming the policy; ConfigError for
+                       reference, level, span or periods.
     """
-    named = _named(names)
     # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
-    daily, net = (
-        np.ascontiguousarray(_columns(a, what, named).T) for a, what in ((losses, "losses"), (returns, "returns"))
-    )
-    bill = np.asarray(cash, dtype=float)
-    if daily.shape != net.shape or bill.shape != net.shape[1:]:
-        raise DataError(
-            f"losses, returns and cash must be over the same days: found {daily.shape[1]}, {net.shape[1]} and "
-            f"{bill.shape}. Cut them to the same test."
-        )
+    daily, net = (np.ascontiguousarray(np.asarray(columns, dtype=float).T) for columns in (losses, returns))
+    named, bill = tuple(names), np.asarray(cash, dtype=float)
     estimates = {
         LOSS: daily.mean(axis=1),
         "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
@@ -336,25 +328,3 @@ def _rounding(metric: str) -> float:
 
 def _without_rounding(differences: Array, rounding: float) -> Array:
     return np.where(np.abs(differences) <= rounding, 0.0, differences)
-
-
-def _named(names: Sequence[str]) -> tuple[str, ...]:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise ConfigError(f"policy {name!r} is compared twice (number {i + 1}). Rename one or drop it.")
-    return tuple(names)
-
-
-def _columns(values: ArrayLike, what: str, names: Sequence[str]) -> Array:
-    """`values` as (T, P) floats. Raises DataError for another shape, or the first value that is not finite."""
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 2 or array.shape[1] != len(names) or not array.size:
-        raise DataError(
-            f"{what} must have shape (T, {len(names)}), a column per policy: found {array.shape}. Stack them."
-        )
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        raise DataError(
-            f"{what} of {names[column]!r} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
-        )
-    return array

@@ -33,7 +33,7 @@ def risk_with_error(returns: ArrayLike, periods_per_year: float, *, level: float
     returns          : (T,) simple returns, fraction.
     periods_per_year : number of periods by which volatility is annualised.
     level            : level of the intervals, which are symmetric in logarithms.
-    Raises           : DataError for fewer than 250 periods, for returns that are not finite or do not vary, and where
+    Raises           : DataError for fewer than 250 periods, for returns that do not vary, and where
                        the worst twentieth of the periods are gains on average; ConfigError for periods or level.
     """
     x = checked_series(returns, "returns", LEAST)
@@ -56,12 +56,10 @@ def risk_difference(
     one, two         : (T,) simple returns of the same periods, fraction.
     periods_per_year : number of periods by which volatility is annualised.
     level            : level of the intervals, which the tests invert.
-    Raises           : DataError as `risk_with_error`, for series of different lengths, and for identical ones: no test
-                       of a difference exists; ConfigError for periods or level.
+    Raises           : DataError as `risk_with_error`, and for identical series: no test of a difference exists;
+                       ConfigError for periods or level.
     """
     x, y = checked_series(one, "the first series", LEAST), checked_series(two, "the second series", LEAST)
-    if len(x) != len(y):
-        raise DataError(f"the two series have {len(x)} and {len(y)} observations: give both over the same periods.")
     check_positive(periods_per_year=periods_per_year)
     check_level(level)
     if float(np.abs(x - y).max()) <= SAME * float(np.abs(x).max()):
@@ -126,7 +124,7 @@ def predicted_drawdown(returns: ArrayLike, resampling: Resampling = HOUSE, level
     returns    : (T,) simple returns, fraction.
     resampling : resampling of the days.
     level      : level of the range.
-    Raises     : DataError for fewer than 250 periods or two blocks, for returns that are not finite, lose everything or
+    Raises     : DataError for fewer than 250 periods or two blocks, for returns that lose everything or
                  do not vary; ConfigError for the level.
 
     A history has no true drawdown to be covered. The range is of histories that are drawn from draws: once for the

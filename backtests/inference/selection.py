@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
-from backtests.inference.sharpe_inference import LEAST, NORMAL, checked_series
+from backtests.inference.sharpe_inference import NORMAL, checked_series
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
-from foundation.tolerances import SERIES
 
 EULER = 0.5772156649015329  # the constant of Euler and Mascheroni
-MOST_BLOCKS = 20  # of the cross-validation: 184,756 halves
 NOTHING = 1e-12  # variance in a half, over that of all periods, below which it is rounding
 RECORD = 0.95  # probability at which a track record is long enough
 ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
@@ -146,33 +144,24 @@ class Overfitting:
 
     probability : probability that it is no better there than the median trial (PBO).
     logits      : (H,) log(ω / (1 − ω)) of its rank ω in the other half; above zero, better than the median.
-    loss        : probability that its Sharpe ratio in the other half is below zero.
-    trials      : number of trials.
-    blocks      : number of blocks of days, of which every half has one half.
     """
 
     probability: float
     logits: Array
-    loss: float
-    trials: int
-    blocks: int
 
 
 def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | None = None) -> Overfitting:
     """The probability of backtest overfitting, by combinatorially symmetric cross-validation of Sharpe ratios.
 
-    returns : (T, N) returns of N trials on the same periods, over cash or over a reference, fraction.
+    returns : (T, N) returns of N trials on the same periods, over cash or over a reference, fraction; they vary.
     blocks  : S, even; the periods are cut into S blocks, whose lengths differ by one at most, and each of the
               S! / (S/2)!² halves is once the one in which the best is chosen.
     names   : names of the trials, for messages.
-    Raises  : DataError for a single trial, fewer than two periods a block, returns that are not finite, a trial that
-              does not vary in some half; ConfigError for a number of blocks that is odd, below 2 or above 20.
+    Raises  : DataError for fewer than two periods a block, and for a trial that does not vary in some half.
     Source  : Bailey, Borwein, López de Prado and Zhu (2017), The probability of backtest overfitting, Journal of
               Computational Finance 20(4), section 2.2. Ranks of equal trials are their mean.
     """
-    x = _trials(returns, names)
-    if not is_whole(blocks) or blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
-        refuse("blocks is", blocks, f"give an even number from 2 to {MOST_BLOCKS}, such as 16.")
+    x = np.asarray(returns, dtype=float)
     if len(x) < 2 * blocks:
         raise DataError(
             f"{len(x)} periods are too few for {blocks} blocks: {2 * blocks} at least are needed. Take a longer "
@@ -183,21 +172,22 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
     shift = x.mean(axis=0) / x.std(axis=0)
     sums = np.stack([np.add.reduceat(part, edges[:-1], axis=0) for part in (scaled, scaled**2)])
     halves = np.array(list(combinations(range(blocks), blocks // 2)), dtype=np.int64)
-    ranks, own = np.empty(len(halves)), np.empty(len(halves))
-    still = _cross_validate(sums, np.diff(edges).astype(float), shift, halves, ranks, own)
+    ranks = np.empty(len(halves))
+    still = _cross_validate(sums, np.diff(edges).astype(float), shift, halves, ranks)
     if still >= 0:
+        name = str(still) if names is None else repr(names[still])
         raise DataError(
-            f"trial {_name(still, names)} does not vary in some half of the periods, so that it has no Sharpe ratio "
+            f"trial {name} does not vary in some half of the periods, so that it has no Sharpe ratio "
             "there. Leave it out, or take fewer blocks."
         )
     omega = ranks / (x.shape[1] + 1.0)
     logits = np.log(omega / (1.0 - omega))
-    return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(own < 0.0)), x.shape[1], blocks)
+    return Overfitting(float(np.mean(logits <= 0.0)), logits)
 
 
 @compiled
-def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array, own: Array) -> int:
-    """Write, of each half's best in the other half, the rank (H,) from 1 for the worst, and the Sharpe ratio (H,).
+def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array) -> int:
+    """Write the rank (H,) of each half's best in the other half, from 1 for the worst.
 
     sums    : (2, S, N) sums of standardised returns and of their squares, by block.
     lengths : (S,) lengths of the blocks.
@@ -212,8 +202,8 @@ def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ran
             still = _sharpe_of_half(sums, lengths, shift, halves[k], ratios, scratch)
             if still >= 0:
                 return still
-        ranks[h], own[h] = _rank_of_best(one, other)
-        ranks[last - h], own[last - h] = _rank_of_best(other, one)
+        ranks[h] = _rank_of_best(one, other)
+        ranks[last - h] = _rank_of_best(other, one)
     return -1
 
 
@@ -238,8 +228,8 @@ def _sharpe_of_half(sums: Array, lengths: Array, shift: Array, half: Rows, ratio
 
 
 @compiled
-def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
-    """The rank outside of the best inside, from 1 for the worst, ties at their mean; and its ratio outside."""
+def _rank_of_best(inside: Array, outside: Array) -> float:
+    """The rank outside of the best inside, from 1 for the worst, ties at their mean."""
     best = 0
     for n in range(1, len(inside)):
         if inside[n] > inside[best]:
@@ -248,7 +238,7 @@ def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
     for n in range(len(outside)):
         below += outside[n] < outside[best]
         equal += outside[n] == outside[best]
-    return below + 0.5 * (equal + 1), outside[best]
+    return below + 0.5 * (equal + 1)
 
 
 # -- how many trials there were --------------------------------------------------------------------------------------
@@ -259,8 +249,7 @@ def trial_clusters(returns: ArrayLike) -> Rows:
 
     Clusters are joined while the mean distance between their trials is that of the correlation `ONE_TRIAL` or less.
 
-    returns : (T, N) returns of N trials on the same periods, over a reference, fraction.
-    Raises  : DataError for a single trial, fewer than 24 periods, or returns that are not finite or do not vary.
+    returns : (T, N) returns of two trials or more on the same periods, over a reference, fraction; they vary.
     Source  : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
               methods, Quantitative Finance 19(9), section 5: trials are clustered by the distances sqrt((1 − ρ) / 2).
               They choose the number of clusters by silhouettes, which exist neither for one cluster nor for as many as
@@ -268,9 +257,7 @@ def trial_clusters(returns: ArrayLike) -> Rows:
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    x = _trials(returns, None)
-    if len(x) < LEAST:
-        raise DataError(f"{len(x)} periods are too few to correlate trials: {LEAST} are needed. Take a longer period.")
+    x = np.asarray(returns, dtype=float)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     first, second = np.triu_indices(x.shape[1], k=1)
     between = np.clip((standard.T @ standard / len(x))[first, second], -1.0, 1.0)
@@ -307,24 +294,12 @@ def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resamp
     reference  : (T,) daily losses of the reference.
     losses     : (T, P) losses of the others, on the same days, in the same unit.
     resampling : resampling of the days.
-    Raises     : DataError for losses of another length or that are not finite, fewer days than two blocks or 24, and
-                 for a policy that differs from the reference by a constant: there is nothing to test.
+    Raises     : DataError for fewer days than two blocks, and for a policy that differs from the reference by a
+                 constant: there is nothing to test.
     Source     : Hansen (2005), A test for superior predictive ability, Journal of Business and Economic Statistics
                  23(4), section 3; its variances are those of the draws.
     """
-    base = np.asarray(reference, dtype=float)
-    others = np.asarray(losses, dtype=float)
-    if base.ndim != 1 or others.ndim != 2 or len(base) != len(others) or not others.size:
-        raise DataError(
-            f"losses of a reference (T,) and of others (T, P) are needed: found {base.shape} and {others.shape}. Give "
-            "both over the same days."
-        )
-    if len(base) < LEAST:
-        raise DataError(f"{len(base)} days are too few, {LEAST} are needed. Take a longer test.")
-    ahead = base[:, None] - others
-    if not np.isfinite(ahead).all():
-        row, column = np.argwhere(~np.isfinite(ahead))[0]
-        raise DataError(f"losses of column {column} or of the reference in row {row} are not finite. Correct them.")
+    ahead = np.asarray(reference, dtype=float)[:, None] - np.asarray(losses, dtype=float)
     constant = np.ptp(ahead, axis=0) <= 1e-12 * max(1.0, float(np.abs(ahead).max()))
     if constant.any():
         raise DataError(
@@ -346,37 +321,3 @@ def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resamp
         tail(np.where(keep, 0.0, means)) for keep in (means >= 0.0, scores >= worst, np.ones(len(means), dtype=bool))
     )
     return SuperiorAbility(consistent, lower, upper, int(np.argmax(scores)))
-
-
-# -- the door --------------------------------------------------------------------------------------------------------
-
-
-def _trials(returns: ArrayLike, names: Sequence[str] | None) -> Array:
-    """(T, N) returns of two trials or more. Raises DataError for what is not finite or does not vary."""
-    x = np.asarray(returns, dtype=float)
-    if x.ndim != 2:
-        raise DataError(f"returns of trials must have shape (T, N), a column a trial: found {x.shape}. Stack them.")
-    if x.shape[1] < 2:
-        raise DataError(
-            f"{x.shape[1]} trial: where nothing was selected nothing can be overfitted. Give all trials of the search, "
-            "two at least."
-        )
-    if not np.isfinite(x).all():
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise DataError(
-            f"returns of trial {_name(column, names)} in row {row} are not finite: found {x[row, column]}. Complete or "
-            "cut the series."
-        )
-    if len(x) < 2:
-        raise DataError(f"{len(x)} periods are too few for trials: two at least are needed. Take a longer period.")
-    still = np.ptp(x, axis=0) <= SERIES
-    if still.any():
-        column = int(np.argmax(still))
-        raise DataError(
-            f"trial {_name(column, names)} does not vary: all returns are {x[0, column]:.3g}. Leave it out."
-        )
-    return x
-
-
-def _name(column: int, names: Sequence[str] | None) -> str:
-    return str(column) if names is None else repr(names[column])

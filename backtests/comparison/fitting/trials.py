@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,7 @@ def fold_trials(
     setup, days = Setup.of(portfolio), played.dates[1:]
     active = active_returns(played, benchmark_of(portfolio, portfolio.market))
     rows: list[Row] = []
-    for fitted, start, stop in zip(fits, starts, [*starts[1:], None], strict=True):
-        within = slice(days.searchsorted(start), len(days) if stop is None else days.searchsorted(stop))
+    for fitted, within in zip(fits, fold_rows(played, starts), strict=True):
         when, row = _when(played, days[within]), _rule(setup, fitted)
         if fitted.training is not None:
             chosen = fitted.training.chosen
@@ -83,6 +83,12 @@ def fold_trials(
         rows.append({"kind": "fold"} | when | row | judged | figures)
     data = portfolio.market.fingerprint
     return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(fits))]
+
+
+def fold_rows(played: Backtest, starts: Sequence[pd.Timestamp]) -> tuple[slice, ...]:
+    """The days of each fold of a walk-forward, as rows of the daily figures of its backtest."""
+    days = played.dates[1:]
+    return tuple(starmap(slice, pairwise([*days.searchsorted(pd.DatetimeIndex(list(starts))).tolist(), len(days)])))
 
 
 def split_trials(

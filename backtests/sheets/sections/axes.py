@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from backtests.comparison.axes import TwoAxes
+from backtests.comparison.axes import ComparedTargets, TwoAxes
 from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
-from backtests.comparison.targets import ComparedTargets
 from backtests.evaluation.metrics import METRICS, Column, Metric
 from backtests.inference.estimates import Estimate, NotAvailable, why_not
 from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES, Match, TargetFigure

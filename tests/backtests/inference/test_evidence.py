@@ -280,9 +280,6 @@ def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> No
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"losses": made(3)[1]}, "shape"),
-        ({"cash": np.zeros(399)}, "same days"),
-        ({"returns": np.full((400, 2), np.nan)}, "returns of 'p0' in row 0"),
         ({"returns": np.full((400, 2), -1.0)}, "'p0'.*loss of everything"),
         ({"returns": np.zeros((400, 2))}, "'p0'.*Sharpe ratio is not defined"),
         ({"returns": np.eye(400, 2) * 0.01}, "does not move on some draws"),
@@ -299,7 +296,6 @@ def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> No
     "call",
     [
         lambda: weighed(*made(2), reference="p7"),
-        lambda: weighed(["p", "p"], *made(2)[1:]),
         lambda: weighed(*made(2), level=95),
         lambda: weighed(*made(2), span_days=0),
         lambda: weighed(*made(2), periods_per_year=0),

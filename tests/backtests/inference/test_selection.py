@@ -99,10 +99,10 @@ def test_the_best_of_worthless_trials_is_deflated() -> None:
 # overfitting by a search
 
 
-def plain_overfitting(returns: np.ndarray, blocks: int) -> tuple[list[float], float]:
+def plain_overfitting(returns: np.ndarray, blocks: int) -> list[float]:
     """Section 2.2 of the paper, a half at a time on the returns themselves."""
     parts = np.split(returns, np.linspace(0, len(returns), blocks + 1).astype(int)[1:-1])
-    logits, below = [], 0
+    logits = []
 
     def ratio(x):
         return x.mean(axis=0) / x.std(axis=0, ddof=1)
@@ -113,18 +113,16 @@ def plain_overfitting(returns: np.ndarray, blocks: int) -> tuple[list[float], fl
         best = int(np.argmax(inside))
         omega = (1 + np.sum(outside < outside[best])) / (returns.shape[1] + 1)
         logits.append(math.log(omega / (1 - omega)))
-        below += outside[best] < 0
-    return logits, below / len(logits)
+    return logits
 
 
 @pytest.mark.parametrize(("days", "trials", "blocks"), [(61, 7, 6), (160, 20, 8), (40, 2, 2)])
 def test_overfitting_is_that_of_a_plain_loop(days: int, trials: int, blocks: int) -> None:
     x = noise(days, trials, seed=days) * 0.01 + 0.003
-    logits, below = plain_overfitting(x, blocks)
+    logits = plain_overfitting(x, blocks)
     found = overfitting(x, blocks)
     assert found.logits == pytest.approx(logits, abs=1e-12)
     assert found.probability == np.mean(np.array(logits) <= 0.0)
-    assert found.loss == below
     assert len(found.logits) == math.comb(blocks, blocks // 2)
 
 
@@ -139,8 +137,6 @@ def test_a_planted_edge_is_not_overfitted() -> None:
     x[:, 42] += 0.0015
     found = overfitting(x)
     assert found.probability < 0.02
-    assert found.loss < 0.01
-    assert (found.blocks, found.trials) == (16, 100)
 
 
 def test_neither_scale_nor_order_of_trials_changes_overfitting() -> None:
@@ -219,34 +215,15 @@ def test_where_all_are_worse_nothing_is_superior() -> None:
 # the door
 
 
-def spoiled(row: int, column: int) -> np.ndarray:
-    x = noise(100, 3)
-    x[row, column] = np.nan
-    return x
-
-
-NAMES = ("a", "b", "c")
-CONSTANT = noise(100, 3) * [1.0, 0.0, 1.0] + 0.02
-
-
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: Moments.of(np.arange(10.0)), "10 observations are too few, 24 are needed"),
         (lambda: Moments.of(np.ones(50)), "all 50 returns are 1"),
-        (lambda: Moments.of(spoiled(4, 0)[:, 0]), "row 4 is not a finite number"),
         (lambda: minimum_track_record(Moments(0.01, 100), 0.02), "no track record, however long"),
-        (lambda: overfitting(noise(100, 1)), "1 trial: where nothing was selected"),
         (lambda: overfitting(noise(31, 3)), "31 periods are too few for 16 blocks: 32"),
-        (lambda: overfitting(spoiled(5, 1), names=NAMES), "trial 'b' in row 5 are not finite: found nan"),
-        (lambda: overfitting(CONSTANT, names=NAMES), "trial 'b' does not vary"),
         (lambda: overfitting(np.where(np.arange(40) < 20, noise(40, 3).T, 0.0).T, 4), "does not vary in some half"),
-        (lambda: overfitting(np.ones(40)), "a column a trial"),
-        (lambda: trial_clusters(noise(23, 3)), "23 periods are too few to correlate"),
-        (lambda: trial_clusters(noise(50, 1)), "1 trial"),
-        (lambda: superior_ability(np.ones(100), np.ones((99, 2))), "same days"),
-        (lambda: superior_ability(np.ones(20), noise(20, 2)), "20 days are too few"),
-        (lambda: superior_ability(noise(100, 1)[:, 0], spoiled(2, 1)), "column 1 or of the reference in row 2"),
+        (lambda: superior_ability(noise(30, 1)[:, 0], noise(30, 2)), "30 days are too few to be drawn in blocks"),
         (lambda: superior_ability(noise(100, 1)[:, 0], noise(100, 1) + 1.0), "differs from the reference by a const"),
     ],
 )
@@ -262,8 +239,6 @@ def test_data_that_cannot_be_judged_are_refused(call, says: str) -> None:
         (lambda: Moments(0.1, 100, -3.0, 7.0), "raw kurtosis"),
         (lambda: Moments(math.nan, 100), "sharpe is nan"),
         (lambda: Moments(0.1, 1), "periods is 1"),
-        (lambda: overfitting(noise(100, 3), 5), "even number"),
-        (lambda: overfitting(noise(100, 3), 22), "even number"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(call, says: str) -> None:
