@@ -117,16 +117,8 @@ def compare_targets(grid: RuleGrid, rule: str) -> ComparedTargets:
     """
     played = {target: grid.backtests[rule, target] for target in grid.targets}
     scores = {target: grid.scores[rule, target] for target in grid.targets}
-    one = played[STRATEGIC]
     evidence = evidence_between(played, [s.losses for s in scores.values()], STRATEGIC, grid.resampling)
-    found = target_evidence(
-        evidence,
-        np.column_stack([b.net_returns for b in played.values()]),
-        one.market.cash[one.first + 1 :],
-        span_days=float((one.dates[-1] - one.dates[0]).days),
-        periods_per_year=one.periods_per_year,
-        slow=_traded(played),
-    )
+    found = target_evidence(evidence, _traded(played))
     return ComparedTargets(rule, played, scores, found)
 
 

@@ -60,15 +60,42 @@ class Difference(EstimateWithTest):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class PairedSeries:
+    """Returns of P policies on the same T days, and how they are annualised.
+
+    names            : names of the P policies.
+    net              : (T, P) simple returns net of costs, fraction.
+    cash             : (T,) simple return of cash, fraction.
+    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
+                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
+                       rates.
+    periods_per_year : number of periods by which figures are annualised.
+    """
+
+    names: tuple[str, ...]
+    net: Array
+    cash: Array
+    span_days: float
+    periods_per_year: float
+
+    def growth(self, returns: Array) -> float:
+        """The growth of a series (T,), fraction a year."""
+        return growth(nav_path(returns), self.span_days)
+
+    def annual(self, mean_logs: Array) -> Array:
+        """Growth, fraction a year, from means of log returns over the days."""
+        return np.expm1(mean_logs * (len(self.net) * DAYS_PER_YEAR / self.span_days))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
-    names      : P policies.
+    series     : returns of the P policies.
     reference  : name of the policy with which the others are compared.
     estimates  : (P,) figures by metric of `COMPARED`, in the unit of the record.
     losses     : J of each policy, with its uncertainty.
     draws      : (reps, P) the same figures on each draw, by each other metric. A row is one draw for all policies.
-    days       : T.
     resampling : resampling of the days.
     level      : level of the intervals; the words are at 1 - level, after Holm.
     ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
@@ -76,12 +103,11 @@ class Evidence:
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
-    names: tuple[str, ...]
+    series: PairedSeries
     reference: str
     estimates: Mapping[str, Array]
     losses: SlowMeans
     draws: Mapping[str, Array]
-    days: int
     resampling: Resampling
     level: float = 0.95
     ratios: PairedSharpe | None = None
@@ -96,6 +122,16 @@ class Evidence:
         check_level(self.level)
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the P policies."""
+        return self.series.names
+
+    @property
+    def days(self) -> int:
+        """T."""
+        return len(self.series.net)
 
     def against(self, reference: str) -> "Evidence":
         """The same draws, compared with another policy."""
@@ -170,14 +206,10 @@ class Evidence:
 
 
 def paired_evidence(
-    names: Sequence[str],
+    series: PairedSeries,
     losses: ArrayLike,
-    returns: ArrayLike,
-    cash: ArrayLike,
-    *,
     reference: str,
-    span_days: float,
-    periods_per_year: float,
+    *,
     limited: ArrayLike = True,
     market: ArrayLike | None = None,
     elasticity: ArrayLike = 1.0,
@@ -186,47 +218,39 @@ def paired_evidence(
 ) -> Evidence:
     """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
 
-    names            : names of the P policies.
-    losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
-    returns          : (T, P) simple returns net of costs, fraction.
-    cash             : (T,) simple return of cash, fraction.
-    reference        : name of the policy with which the others are compared.
-    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
-                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
-                       rates.
-    periods_per_year : number of periods by which figures are annualised.
-    limited          : (P,) or one for all, True if a policy has shown the largest drift that it allows, so that its J
-                       has a known upper bound too (`backtests.inference.slow_waves`).
-    market           : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and
-                       the part of J that it explains is no error.
-    elasticity       : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
-    resampling       : resampling of the days.
-    level            : level of the intervals.
-    Raises           : DataError for returns that have no growth or Sharpe ratio, naming the policy; ConfigError for
-                       reference, level, span or periods.
+    series     : returns of the policies.
+    losses     : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    reference  : name of the policy with which the others are compared.
+    limited    : (P,) or one for all, True if a policy has shown the largest drift that it allows, so that its J has a
+                 known upper bound too (`backtests.inference.slow_waves`).
+    market     : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and the
+                 part of J that it explains is no error.
+    elasticity : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
+    resampling : resampling of the days.
+    level      : level of the intervals.
+    Raises     : DataError for returns that have no growth or Sharpe ratio, naming the policy; ConfigError for
+                 reference, level, span or periods.
     """
     # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
-    daily, net = (np.ascontiguousarray(np.asarray(columns, dtype=float).T) for columns in (losses, returns))
-    named, bill = tuple(names), np.asarray(cash, dtype=float)
+    daily, net = (np.ascontiguousarray(np.asarray(columns, dtype=float).T) for columns in (losses, series.net))
+    names, cash, year = series.names, series.cash, series.periods_per_year
     estimates = {
         LOSS: daily.mean(axis=1),
-        "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
-        "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
+        "growth": _by_policy(names, net, series.growth),
+        "sharpe": _by_policy(names, net, lambda r: sharpe(r, cash, year)),
     }
-    excess = net - bill
+    excess = net - cash
     centre = excess.mean(axis=1)
     around = excess - centre[:, None]  # squared about the mean, so that nothing cancels in a draw's variance
     drawn = drawn_means(np.vstack([np.log1p(net), around, around**2]).T, resampling)
     logs, shift, square = np.split(drawn, 3, axis=1)
-    days = net.shape[1]
     draws = {
-        "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
-        "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
+        "growth": series.annual(logs),
+        "sharpe": (centre + shift) / _deviation(names, square - shift**2, net.shape[1]) * np.sqrt(year),
     }
-    slow = SlowMeans.of(
-        daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING, market=market, elasticity=elasticity
-    )
-    return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
+    known = np.broadcast_to(limited, len(names))
+    slow = SlowMeans.of(daily.T, known, LOSS_ROUNDING, market=market, elasticity=elasticity)
+    return Evidence(series, reference, estimates, slow, draws, resampling, level)
 
 
 def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:

@@ -21,16 +21,16 @@ from functools import partial
 import numpy as np
 
 from backtests.evaluation.metrics import LEAST_YEAR, METRICS, Metric
-from backtests.inference.block_draws import Resampling, drawn_means
+from backtests.inference.block_draws import drawn_means
 from backtests.inference.estimates import Estimate, EstimateWithTest, NotAvailable, or_why_not, why_not
-from backtests.inference.evidence import Difference, Evidence, half_width, holm, two_sided_p, verdict
+from backtests.inference.evidence import Difference, Evidence, PairedSeries, half_width, holm, two_sided_p, verdict
 from backtests.inference.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.inference.sharpe_inference import detectable_difference, ledoit_wolf
 from backtests.inference.slow_waves import SlowMeans, detectable
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.risk import growth, nav_path, volatility
-from research.risk.measures import DAYS_PER_YEAR, max_drawdown
+from research.risk import nav_path, volatility
+from research.risk.measures import max_drawdown
 from research.risk.utility import (
     RISK_AVERSION,
     annual_rate,
@@ -117,7 +117,6 @@ class TargetEvidence:
     unmatched     : the reason why there is none, by target.
     risk_aversion : risk aversion of the certainty equivalent.
     level         : level of the intervals; differences are tested at 1 - level after Holm, over the other targets.
-    resampling    : resampling of the days.
     """
 
     names: tuple[str, ...]
@@ -126,78 +125,35 @@ class TargetEvidence:
     unmatched: Mapping[str, str]
     risk_aversion: float
     level: float
-    resampling: Resampling
-
-
-@dataclass(frozen=True, eq=False)
-class _Series:
-    """Returns net of costs (D, K) of the targets, of cash (D,), and how they are annualised."""
-
-    names: tuple[str, ...]
-    net: Array
-    cash: Array
-    span_days: float
-    periods_per_year: float
-    resampling: Resampling
-    level: float
-
-    @property
-    def others(self) -> range:
-        return range(1, len(self.names))
-
-    def growth(self, returns: Array) -> float:
-        return growth(nav_path(returns), self.span_days)
-
-    def each(self, measure: Callable[[Array], Estimate]) -> dict[str, Estimate | NotAvailable]:
-        """The figure of each target with an interval, or the reason why there is none."""
-        return {n: or_why_not(partial(measure, r)) for n, r in zip(self.names, self.net.T, strict=True)}
-
-    def annual(self, mean_logs: Array) -> Array:
-        return np.expm1(mean_logs * (len(self.net) * DAYS_PER_YEAR / self.span_days))
 
 
 def target_evidence(
-    evidence: Evidence,
-    returns: Array,
-    cash: Array,
-    *,
-    span_days: float,
-    periods_per_year: float,
-    slow: Mapping[str, SlowMeans] | None = None,
-    risk_aversion: float = RISK_AVERSION,
+    evidence: Evidence, slow: Mapping[str, SlowMeans] | None = None, risk_aversion: float = RISK_AVERSION
 ) -> TargetEvidence:
     """Figures of K targets with intervals, and their paired differences to the first.
 
-    evidence         : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe
-                       ratio.
-    returns          : (D, K) simple returns net of costs, fraction.
-    cash             : (D,) simple returns of cash, fraction.
-    span_days        : calendar days from the close before the first return to the last.
-    periods_per_year : number of periods by which figures are annualised.
-    slow             : turnover and cost of the targets, a year, by the keys of `MEASURES`.
-    risk_aversion    : γ of the certainty equivalent.
-    Raises           : ConfigError for an invalid γ; DataError as `paired_evidence` does.
+    evidence      : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe ratio.
+    slow          : turnover and cost of the targets, a year, by the keys of `MEASURES`.
+    risk_aversion : γ of the certainty equivalent.
+    Raises        : ConfigError for an invalid γ; DataError as `paired_evidence` does.
     """
-    resampling, names = evidence.resampling, evidence.names
-    series = _Series(names, np.asarray(returns), cash, span_days, periods_per_year, resampling, evidence.level)
-    matched, matches, unmatched = _matched(series)
-    annual = span_days >= LEAST_YEAR  # the growth of a shorter test is not annualised
+    matched, matches, unmatched = _matched(evidence)
+    annual = evidence.series.span_days >= LEAST_YEAR  # the growth of a shorter test is not annualised
     return TargetEvidence(
-        names,
+        evidence.names,
         {
             "growth": _growth(evidence) if annual else {},
-            "volatility": _volatility(series),
-            "sharpe": _sharpe(series, evidence),
-            "max_drawdown": _drawdown(series),
-            CERTAIN: _certain(series, risk_aversion),
+            "volatility": _volatility(evidence),
+            "sharpe": _sharpe(evidence),
+            "max_drawdown": _drawdown(evidence),
+            CERTAIN: _certain(evidence, risk_aversion),
             MATCHED: matched if annual else {},
-            **{measure: _slow(series, measure, means) for measure, means in (slow or {}).items()},
+            **{measure: _slow(evidence, measure, means) for measure, means in (slow or {}).items()},
         },
         matches,
         unmatched,
         risk_aversion,
         evidence.level,
-        resampling,
     )
 
 
@@ -212,30 +168,31 @@ def _growth(evidence: Evidence) -> dict[str, TargetFigure]:
     return _figures("growth", {name: one.value for name, one in own.items()}, own, differences)
 
 
-def _certain(series: _Series, risk_aversion: float) -> dict[str, TargetFigure]:
+def _certain(evidence: Evidence, risk_aversion: float) -> dict[str, TargetFigure]:
     """Certainty equivalents, from draws of the days of all targets at once."""
-    days, span = len(series.net), series.span_days
+    series, days, span = evidence.series, evidence.days, evidence.series.span_days
     values = np.array([certainty_equivalent(column, span, risk_aversion) for column in series.net.T])
     terms = np.column_stack([utility_terms(column, risk_aversion) for column in series.net.T])
-    draws = annual_rate(drawn_means(terms, series.resampling), days, span, risk_aversion)
-    differences = _tested(series, CERTAIN, series.names[1:], values[1:] - values[0], draws[:, 1:] - draws[:, [0]])
+    draws = annual_rate(drawn_means(terms, evidence.resampling), days, span, risk_aversion)
+    differences = _tested(
+        evidence.level, CERTAIN, series.names[1:], values[1:] - values[0], draws[:, 1:] - draws[:, [0]]
+    )
     by_name = dict(zip(series.names, values.tolist(), strict=True))
     drawn = zip(by_name.items(), draws.T, strict=True)
-    own = {name: Estimate.of_draws(value, column, series.level) for (name, value), column in drawn}
+    own = {name: Estimate.of_draws(value, column, evidence.level) for (name, value), column in drawn}
     return _figures(CERTAIN, by_name, own, differences)
 
 
-def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match], dict[str, str]]:
+def _matched(evidence: Evidence) -> tuple[dict[str, TargetFigure], dict[str, Match], dict[str, str]]:
     """Growth of each other target less that of the first, the riskier of the two mixed with cash; and what was mixed.
 
     The mix is that of the realised volatilities, and intervals take it as known.
     """
-    year, first = series.periods_per_year, series.net[:, 0]
+    series, year, first = evidence.series, evidence.series.periods_per_year, evidence.series.net[:, 0]
     matches: dict[str, Match] = {}
     unmatched: dict[str, str] = {}
     values, intervals, differences, draws = {}, {}, [], []
-    for k in series.others:
-        name, other = series.names[k], series.net[:, k]
+    for name, other in zip(series.names[1:], series.net.T[1:], strict=True):
         lowest = min(volatility(first, year), volatility(other, year))
         try:
             pair = [scaled_to_volatility(r, series.cash, lowest, year) for r in (other, first)]
@@ -243,32 +200,34 @@ def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match]
             unmatched[name] = str(error)
             continue
         values[name], at_first = (series.growth(one.returns) for one in pair)
-        drawn = series.annual(drawn_means(np.log1p(np.column_stack([s.returns for s in pair])), series.resampling))
-        intervals[name] = Estimate.of_draws(values[name], drawn[:, 0], series.level)
+        drawn = series.annual(drawn_means(np.log1p(np.column_stack([s.returns for s in pair])), evidence.resampling))
+        intervals[name] = Estimate.of_draws(values[name], drawn[:, 0], evidence.level)
         matches[name] = Match(lowest, pair[0].invested, at_first, pair[1].invested)
         differences.append(values[name] - at_first)
         draws.append(drawn[:, 0] - drawn[:, 1])
     if not matches:
         return {}, matches, unmatched
-    tested = _tested(series, MATCHED, list(matches), np.array(differences), np.column_stack(draws))
+    tested = _tested(evidence.level, MATCHED, list(matches), np.array(differences), np.column_stack(draws))
     return _figures(MATCHED, values, intervals, tested), matches, unmatched
 
 
 def _tested(
-    series: _Series, measure: str, names: Sequence[str], estimates: Array, draws: Array
+    level: float, measure: str, names: Sequence[str], estimates: Array, draws: Array
 ) -> dict[str, Difference | NotAvailable]:
     """The difference of each target to the first with its test, by target.
 
+    level     : level of the intervals.
+    measure   : one of `MEASURES`.
     names     : names of the m targets.
     estimates : (m,) differences.
     draws     : (reps, m) draws of them.
     """
     rounding = MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
-    p, half = two_sided_p(draws, estimates), half_width(draws, estimates, series.level)
+    p, half = two_sided_p(draws, estimates), half_width(draws, estimates, level)
     numbers = np.vstack([estimates, estimates - half, estimates + half, draws.std(axis=0), p]).T.tolist()
     tests = {
-        name: EstimateWithTest(value, lower, upper, series.level, error, p=one)
+        name: EstimateWithTest(value, lower, upper, level, error, p=one)
         for name, (value, lower, upper, error, one) in zip(names, numbers, strict=True)
     }
     return _judged(measure, tests)
@@ -277,51 +236,57 @@ def _tested(
 # -- by the inference of each figure ---------------------------------------------------------------------------------
 
 
-def _sharpe(series: _Series, evidence: Evidence) -> dict[str, TargetFigure]:
+def _sharpe(evidence: Evidence) -> dict[str, TargetFigure]:
     """Sharpe ratios with the percentiles of the paired draws; differences by Ledoit and Wolf."""
-    excess, own = series.net - series.cash[:, None], evidence.figures("sharpe")
+    series, own = evidence.series, evidence.figures("sharpe")
+    excess = series.net - series.cash[:, None]
 
     def test(k: int) -> EstimateWithTest:
         pair, year = (excess[:, k], excess[:, 0]), series.periods_per_year
-        return ledoit_wolf(*pair, year, resampling=series.resampling, level=series.level)
+        return ledoit_wolf(*pair, year, resampling=evidence.resampling, level=evidence.level)
 
     values = {name: one.value for name, one in own.items()}
-    return _figures("sharpe", values, own, _each_tested(series, "sharpe", test))
+    return _figures("sharpe", values, own, _each_tested(evidence, "sharpe", test))
 
 
-def _volatility(series: _Series) -> dict[str, TargetFigure]:
-    year, level = series.periods_per_year, series.level
-    own = series.each(lambda r: risk_with_error(r, year, level=level)["volatility"])
+def _volatility(evidence: Evidence) -> dict[str, TargetFigure]:
+    series, year, level = evidence.series, evidence.series.periods_per_year, evidence.level
+    own = _each(series, lambda r: risk_with_error(r, year, level=level)["volatility"])
     values = {name: volatility(column, year) for name, column in zip(series.names, series.net.T, strict=True)}
 
     def test(k: int) -> EstimateWithTest:
         return risk_difference(series.net[:, k], series.net[:, 0], year, level=level)["volatility"]
 
-    return _figures("volatility", values, own, _each_tested(series, "volatility", test))
+    return _figures("volatility", values, own, _each_tested(evidence, "volatility", test))
 
 
-def _drawdown(series: _Series) -> dict[str, TargetFigure]:
-    few = replace(series.resampling, reps=min(series.resampling.reps, RANGE_DRAWS))
-    own = series.each(lambda r: predicted_drawdown(r, few, series.level))
+def _drawdown(evidence: Evidence) -> dict[str, TargetFigure]:
+    series, few = evidence.series, replace(evidence.resampling, reps=min(evidence.resampling.reps, RANGE_DRAWS))
+    own = _each(series, lambda r: predicted_drawdown(r, few, evidence.level))
     depths = {name: max_drawdown(nav_path(r)).depth for name, r in zip(series.names, series.net.T, strict=True)}
     return _figures("max_drawdown", depths, own, dict.fromkeys(series.names, NotAvailable(NO_DRAWDOWN_TEST)))
 
 
-def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
+def _slow(evidence: Evidence, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
     """Figures and differences of means that move slowly."""
-    own = {name: means.figure(k, series.level) for k, name in enumerate(series.names)}
-    tested = _each_tested(series, measure, lambda k: means.difference(k, 0, series.level))
+    own = {name: means.figure(k, evidence.level) for k, name in enumerate(evidence.names)}
+    tested = _each_tested(evidence, measure, lambda k: means.difference(k, 0, evidence.level))
     return _figures(measure, {name: one.value for name, one in own.items()}, own, tested)
 
 
+def _each(series: PairedSeries, measure: Callable[[Array], Estimate]) -> dict[str, Estimate | NotAvailable]:
+    """The figure of each target with an interval, or the reason why there is none."""
+    return {name: or_why_not(partial(measure, r)) for name, r in zip(series.names, series.net.T, strict=True)}
+
+
 def _each_tested(
-    series: _Series, measure: str, test: Callable[[int], EstimateWithTest]
+    evidence: Evidence, measure: str, test: Callable[[int], EstimateWithTest]
 ) -> dict[str, Difference | NotAvailable]:
     """The difference of each target to the first, by name, with a test of its own; or the reason why there is none.
 
     test : function that gives the difference of target k to the first, with error and p.
     """
-    return _judged(measure, {series.names[k]: or_why_not(partial(test, k)) for k in series.others})
+    return _judged(measure, {name: or_why_not(partial(test, k)) for k, name in enumerate(evidence.names) if k})
 
 
 def _judged(measure: str, tests: Mapping[str, EstimateWithTest | NotAvailable]) -> dict[str, Difference | NotAvailable]:

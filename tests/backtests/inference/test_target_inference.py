@@ -7,7 +7,7 @@ import pytest
 
 from backtests.inference.block_draws import Resampling, drawn_means
 from backtests.inference.estimates import NotAvailable
-from backtests.inference.evidence import paired_evidence
+from backtests.inference.evidence import PairedSeries, paired_evidence
 from backtests.inference.risk_inference import risk_difference
 from backtests.inference.sharpe_inference import ledoit_wolf
 from backtests.inference.slow_waves import SlowMeans
@@ -45,11 +45,9 @@ def compared(
     returns: np.ndarray, *, names: tuple[str, ...] = NAMES, resampling: Resampling = FEW, **settings: float
 ) -> TargetEvidence:
     count = len(returns)
-    given = {"span_days": SPAN * count / 2_000, "periods_per_year": YEAR}
-    evidence = paired_evidence(
-        names, np.zeros_like(returns), returns, cash(count), reference=names[0], resampling=resampling, **given
-    )
-    return target_evidence(evidence, returns, cash(count), **given, **settings)
+    paired = PairedSeries(names, returns, cash(count), SPAN * count / 2_000, YEAR)
+    evidence = paired_evidence(paired, np.zeros_like(returns), names[0], resampling=resampling)
+    return target_evidence(evidence, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +97,9 @@ def test_turnover_and_cost_err_as_their_slowest_waves_say() -> None:
     days, returns = np.random.default_rng(4).exponential(2.0, (2_000, 3)), series()
     days[:, 2] = 0.0  # never traded: how much it may trade another time is not known
     means = SlowMeans.of(days, [True, True, False])
-    evidence = paired_evidence(
-        NAMES, np.zeros_like(returns), returns, cash(), reference="strategic", span_days=SPAN, periods_per_year=YEAR,
-        resampling=FEW,
-    )  # fmt: skip
-    given = {"span_days": SPAN, "periods_per_year": YEAR, "slow": {"cost": means}}
-    figures = target_evidence(evidence, returns, cash(), **given).figures["cost"]
+    paired = PairedSeries(NAMES, returns, cash(), SPAN, YEAR)
+    evidence = paired_evidence(paired, np.zeros_like(returns), "strategic", resampling=FEW)
+    figures = target_evidence(evidence, {"cost": means}).figures["cost"]
     expected = means.difference(1, 0, 0.95)
     d = figures["calm"].difference
     assert figures["calm"].interval == means.figure(1, 0.95)
@@ -236,11 +231,10 @@ def test_intervals_of_differences_cover_where_volatility_comes_in_clusters(name:
     truths = {"certainty_equivalent": certain[1] - certain[0], "growth_matched": grown[1] - grown[0]}
     covered: dict[str, list[bool]] = {measure: [] for measure in truths}
     for returns in model.returns(200, days, seed=7):
-        evidence = paired_evidence(
-            ("market", "calm"), np.zeros_like(returns), returns, np.zeros(days), reference="market",
-            span_days=span, periods_per_year=YEAR, resampling=Resampling(reps=300),
-        )  # fmt: skip
-        found = target_evidence(evidence, returns, np.zeros(days), span_days=span, periods_per_year=YEAR)
+        paired = PairedSeries(("market", "calm"), returns, np.zeros(days), span, YEAR)
+        found = target_evidence(
+            paired_evidence(paired, np.zeros_like(returns), "market", resampling=Resampling(reps=300))
+        )
         for measure, true in truths.items():
             d = found.figures[measure]["calm"].difference
             covered[measure].append(d.lower <= true <= d.upper)
