@@ -187,10 +187,7 @@ class PairedBacktests:
 
 
 def pair(
-    backtests: Sequence[Backtest] | Mapping[str, Backtest],
-    reference: str,
-    tracking_penalty: float,
-    draws: int,
+    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int
 ) -> PairedBacktests:
     """Measure backtests by the target of the reference, and compare them.
 

@@ -151,7 +151,10 @@ class Evidence:
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0
-        found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
+        if metric == LOSS:
+            found = [self.losses.difference(p, base, self.level) for p in others]
+        else:
+            found = self._drawn(metric, others, base)
         tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
         return {
             self.names[other]: Difference.judged(
@@ -164,10 +167,8 @@ class Evidence:
             for other, one, adjusted in zip(others, found, _adjusted(tested), strict=True)
         }
 
-    def _drawn(self, metric: str) -> list[EstimateWithTest]:
-        """The differences to the reference by the draws, in the order of the other names."""
-        base = self.names.index(self.reference)
-        others = [p for p in range(len(self.names)) if p != base]
+    def _drawn(self, metric: str, others: Sequence[int], base: int) -> list[EstimateWithTest]:
+        """The differences of others to the policy `base` by the draws."""
         rounding = _rounding(metric)
         estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
         if metric == "sharpe" and self.ratios is not None:

@@ -12,14 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backtests.inference.block_draws import (
-    HOUSE,
-    Resampling,
-    equal_lengths,
-    geometric_lengths,
-    length_of,
-    prefix_sums,
-)
+from backtests.inference.block_draws import HOUSE, Resampling, equal_lengths, geometric_lengths, length_of, prefix_sums
 from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arguments import check_positive, is_whole, one_of, refuse, shown
 from foundation.arrays import Array, Rows

@@ -31,13 +31,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from research.risk import nav_path, volatility
 from research.risk.measures import max_drawdown
-from research.risk.utility import (
-    RISK_AVERSION,
-    annual_rate,
-    certainty_equivalent,
-    scaled_to_volatility,
-    utility_terms,
-)
+from research.risk.utility import RISK_AVERSION, annual_rate, certainty_equivalent, scaled_to_volatility, utility_terms
 
 CERTAIN, MATCHED = "certainty_equivalent", "growth_matched"
 MEASURES: Mapping[str, Metric] = {  # in the order of a table

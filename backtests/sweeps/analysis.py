@@ -13,15 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.sweeps.labels import (
-    CALENDARS,
-    CONDITIONS,
-    at,
-    policies,
-    policy_axes,
-    targets,
-    today,
-)
+from backtests.sweeps.labels import CALENDARS, CONDITIONS, at, policies, policy_axes, targets, today
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed, number, percent

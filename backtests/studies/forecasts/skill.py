@@ -205,7 +205,7 @@ def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level
     """
     one_of("reference is", reference, tuple(paths))
     rows = common_rows(paths)
-    losses = {name: loss_by_date(path, loss)[_positions(path, rows)] for name, path in paths.items()}
+    losses = {name: loss_by_date(path, loss)[np.searchsorted(path.rows, rows)] for name, path in paths.items()}
     known = np.logical_and.reduce([np.isfinite(values) for values in losses.values()])
     losses = {name: np.where(known, values, np.nan) for name, values in losses.items()}
     overlap = max(path.overlap for path in paths.values())
@@ -237,11 +237,6 @@ def common_rows(paths: Mapping[str, ForecastPath]) -> Rows:
     for path in paths.values():
         rows = np.intersect1d(rows, path.rows)
     return rows
-
-
-def _positions(path: ForecastPath, rows: Rows) -> Rows:
-    found: Rows = np.searchsorted(path.rows, rows)
-    return found
 
 
 def _log_variances(path: ForecastPath) -> dict[str, Array]:
