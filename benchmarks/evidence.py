@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from backtests.inference.block_draws import Resampling
-from backtests.inference.evidence import Evidence, paired_evidence
+from backtests.inference.evidence import Evidence, PairedSeries, paired_evidence
 from backtests.inference.selection import overfitting, superior_ability
 from backtests.inference.sharpe_inference import ledoit_wolf, memmel
 from benchmarks.timing import keep, machine, show, take_turns, versions
@@ -35,17 +35,9 @@ def policies(number: int) -> tuple[Array, Array, Array]:
 
 def ours(losses: Array, returns: Array, cash: Array) -> Evidence:
     """From arrays to intervals and tests of every metric."""
-    names = [f"p{i}" for i in range(losses.shape[1])]
-    found = paired_evidence(
-        names,
-        losses,
-        returns,
-        cash,
-        reference="p0",
-        span_days=DAYS * 365.25 / 252,
-        periods_per_year=252,
-        resampling=Resampling(BLOCK, REPS),
-    )
+    names = tuple(f"p{i}" for i in range(losses.shape[1]))
+    series = PairedSeries(names, returns, cash, DAYS * 365.25 / 252, 252)
+    found = paired_evidence(series, losses, "p0", resampling=Resampling(BLOCK, REPS))
     for metric in found.estimates:
         found.figures(metric), found.differences(metric)
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from backtests.comparison.descriptions.stability import Stability, stability
 from backtests.comparison.descriptions.stress import StressTests, stress_tests
 from backtests.comparison.fitting.candidates import (
     Fitted,
+    PlayedCandidates,
     Progress,
     backtest_candidate,
     benchmark_of,
@@ -62,23 +63,18 @@ MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(PairedBacktests):
+class Comparison(PairedBacktests, PlayedCandidates):
     """Policies of one portfolio on the same market, days, costs and lag.
 
-    backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
-    asked : the question that the recommendation follows from, or None.  tests : simulated tests, or None.
-    trials : configurations tried in all, on training days or test.  warnings : warnings for a reader to judge.
+    recommendation : the recommended policy, and the alternatives.
+    asked    : the question that the recommendation follows from, or None.
+    tests    : simulated tests, or None.
     settings : those really used, plain JSON values.
     """
 
-    portfolio: Portfolio
-    fitted: Mapping[str, Fitted]
-    seed_backtests: Mapping[str, Mapping[int, Backtest]]
-    seed_scores: Mapping[str, Mapping[int, Score]]
     recommendation: Recommendation
     asked: Question | None
     tests: SimulatedTests | None
-    trials: int
     settings: Mapping[str, object]
 
     @property
@@ -130,20 +126,12 @@ class Comparison(PairedBacktests):
     @cached_property
     def played_trials(self) -> Batch:
         """The candidates and seeds of the test as trials; what tunings tried before it is in `fitted`."""
-        return played_trials(
-            self.portfolio,
-            self.benchmark,
-            self.fitted,
-            self.backtests,
-            self.scores,
-            self.seed_backtests,
-            self.seed_scores,
-        )
+        return played_trials(self)
 
     @cached_property
     def selection(self) -> Selection:
         """The effects of this comparison's own search on its figures: deflated Sharpe ratios, and overfitting."""
-        return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials, self.evidence_against_now)
+        return selection_of(self, self.played_trials, self.evidence_against_now)
 
     @property
     def evidence_against_now(self) -> Evidence:
@@ -203,22 +191,13 @@ class Comparison(PairedBacktests):
     @cached_property
     def verdict(self) -> Verdict:
         """The action, its gain and the probability of that, the alternatives, and the changes that alter the answer."""
-        told = Told(self.portfolio, self.recommendation, self.recommended, self.scores, self.backtests, self.evidence)
+        told = Told(self, self.recommendation, self.evidence)
         return verdict_of(told, "" if self.stability is None else self.stability.sentence)
 
     @cached_property
     def axes(self) -> TwoAxes | None:
         """The best rule on each target, and the best target under one rule; None where all policies hold one target."""
-        return two_axes(
-            self.portfolio,
-            self.benchmark,
-            self.fitted,
-            self.backtests,
-            self.scores,
-            recommended=self.recommendation.policy,
-            reference=self.reference,
-            resampling=self.evidence.resampling,
-        )
+        return two_axes(self, self.evidence, self.recommendation.policy)
 
     @cached_property
     def stability(self) -> Stability | None:
@@ -323,23 +302,30 @@ def compare(
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
         tell = progress or stages.stage
-        found = _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, retrain, tell)
+        specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
+        played = _played(portfolio, specs, retrain, tell)
+        tell("simulating tests", 0, 0)
+        tests = simulated_tests(played.backtests, played.benchmark)
+        tell("bootstrapping paired differences", 0, 0)
+        evidence = evidence_of(played.backtests, played.scores, reference, draws, played.benchmark, tests)
+        made, asked = recommend_with_target(played, evidence, tests)
+    settings = settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
+    found = Comparison(
+        **vars(played),
+        reference=reference,
+        evidence=evidence,
+        recommendation=made,
+        asked=asked,
+        tests=tests,
+        settings=settings | {"candidates": names},
+    )
     count_trials([found.played_trials, *tunings_of(found.fitted.values())])
     return found
 
 
-def _compared(
-    portfolio: Portfolio,
-    names: Sequence[str],
-    reference: str,
-    rl_steps: int,
-    rl_seeds: int,
-    draws: int,
-    retrain: bool,
-    tell: Progress,
-) -> Comparison:
+def _played(portfolio: Portfolio, specs: Mapping[str, Any], retrain: bool, tell: Progress) -> PlayedCandidates:
+    """Fit and backtest candidates by name, and measure them."""
     benchmark = benchmark_of(portfolio, portfolio.market)
-    specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
     fitted, played = {}, {}
     for done, (name, spec) in enumerate(specs.items()):
         tell(f"fitting {name}", done, len(specs))
@@ -356,28 +342,8 @@ def _compared(
             }
     benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     scores = measured(played, benchmark)
-    tell("simulating tests", 0, 0)
-    tests = simulated_tests(played, benchmark)
-    tell("bootstrapping paired differences", 0, 0)
-    evidence = evidence_of(played, scores, reference, draws, benchmark, tests)
-    made, asked = recommend_with_target(portfolio, benchmark, fitted, played, scores, evidence, tests)
-    return Comparison(
-        portfolio=portfolio,
-        benchmark=benchmark,
-        reference=reference,
-        fitted=fitted,
-        backtests=played,
-        scores=scores,
-        seed_backtests=by_seed,
-        seed_scores={name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()},
-        evidence=evidence,
-        recommendation=made,
-        asked=asked,
-        tests=tests,
-        trials=sum(f.tried for f in fitted.values()),
-        settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
-        | {"candidates": names},
-    )
+    seed_scores = {name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()}
+    return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores)
 
 
 def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[str]:

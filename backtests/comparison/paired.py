@@ -18,7 +18,7 @@ from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score, table
 from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import Estimate, NotAvailable
-from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, paired_evidence
+from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import Interval, drawn_drawdowns, intervals
 from backtests.inference.long_run import Elasticity, long_run
 from backtests.inference.paired_sharpe import PairedSharpe
@@ -187,10 +187,7 @@ class PairedBacktests:
 
 
 def pair(
-    backtests: Sequence[Backtest] | Mapping[str, Backtest],
-    reference: str,
-    tracking_penalty: float,
-    draws: int,
+    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int
 ) -> PairedBacktests:
     """Measure backtests by the target of the reference, and compare them.
 
@@ -291,14 +288,11 @@ def evidence_between(
     one = next(iter(played.values()))
     returns, cash = np.column_stack([b.net_returns for b in played.values()]), one.market.cash[one.first + 1 :]
     known = elasticities(list(played), None, 0.0) if elasticity is None else elasticity
+    span = float((one.dates[-1] - one.dates[0]).days)
     found = paired_evidence(
-        list(played),
+        PairedSeries(tuple(played), returns, cash, span, one.periods_per_year),
         np.column_stack(losses),
-        returns,
-        cash,
-        reference=reference,
-        span_days=float((one.dates[-1] - one.dates[0]).days),
-        periods_per_year=one.periods_per_year,
+        reference,
         limited=[has_shown_its_limit(b) for b in played.values()],
         market=None if benchmark is None else squared_market(benchmark, one),
         elasticity=known.value,

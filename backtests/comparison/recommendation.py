@@ -231,7 +231,8 @@ def question(
     broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
     if is_short(len(terms.market), terms.year):
         within = [name for name in scores if name not in broken]
-        drifting = [name for name in within if _drifts(portfolio, name)]
+        idle = [name for name in within if traits(portfolio.policies[name]).family == "never"]
+        drifting = [name for name in idle if name != portfolio.policy]
         broken |= {name: (TOO_SHORT,) for name in drifting if len(drifting) < len(within)}
     compared = [name for name in scores if broken.get(name) != (OTHER_TARGET,)]
     names = [name for name in compared if name not in broken or name == portfolio.policy]
@@ -291,10 +292,9 @@ def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], tar
 
 def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidate:
     gains = now - losses
-    lower, upper = np.quantile(gains, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]).tolist()
     return Candidate(
         float(losses.mean()),
-        Estimate(float(gains.mean()), lower, upper, LEVEL),
+        Estimate.of_draws(float(gains.mean()), gains, LEVEL),
         float((gains > 0.0).mean()),
         float((gains > margin).mean()),
         work,
@@ -314,11 +314,6 @@ def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -
 
 def _least(work: Work) -> tuple[float, float, int]:
     return work.days, work.orders, work.simple
-
-
-def _drifts(portfolio: Portfolio, name: str) -> bool:
-    """True if a policy never trades and is not the desk's present one."""
-    return traits(portfolio.policies[name]).family == "never" and name != portfolio.policy
 
 
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import Fitted, backtest_candidate, tuning_setup
+from backtests.comparison.fitting.candidates import Fitted, PlayedCandidates, backtest_candidate, tuning_setup
 from backtests.comparison.fitting.tuning import tune
 from backtests.comparison.paired import slow_losses
 from backtests.engine.result import Backtest
@@ -125,46 +125,31 @@ class RuleGrid:
         return self.table.to_string(float_format="{:.4g}".format)
 
 
-def targets_of(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> dict[str, Allocation]:
-    """The distinct allocations of the candidates by name, after the strategic target.
-
-    portfolio : the portfolio of the candidates.
-    fitted    : candidates by name.
-    """
-    found: dict[str, Allocation] = {STRATEGIC: portfolio.strategic}
-    for name, f in fitted.items():
-        held = held_by(f.policy, portfolio.strategic)
+def targets_of(played: PlayedCandidates) -> dict[str, Allocation]:
+    """The distinct allocations of the candidates by name, after the strategic target."""
+    found: dict[str, Allocation] = {STRATEGIC: played.portfolio.strategic}
+    for name, f in played.fitted.items():
+        held = held_by(f.policy, played.portfolio.strategic)
         if held not in found.values():
             words = allocation_name(held)
             found[words if words not in found else f"{words} ({name})"] = held
     return found
 
 
-def rule_grid(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
-    backtests: Mapping[str, Backtest],
-    scores: Mapping[str, Score],
-    resampling: Resampling,
-) -> RuleGrid:
+def rule_grid(all_played: PlayedCandidates, resampling: Resampling) -> RuleGrid:
     """Backtest every rule of the candidates on each of their targets; finished backtests are taken as they are.
 
-    portfolio  : the portfolio of the candidates.
-    benchmark  : benchmark with the path of the strategic target.
-    fitted     : candidates by name, ready for a backtest.
-    backtests  : backtest of each candidate in the test.
-    scores     : scores of each candidate, by `benchmark`.
+    all_played : the candidates.
     resampling : resampling of the days.
     """
-    targets = targets_of(portfolio, fitted)
+    portfolio, fitted, targets = all_played.portfolio, all_played.fitted, targets_of(all_played)
     on = {
         name: next(t for t, held in targets.items() if held == held_by(f.policy, portfolio.strategic))
         for name, f in fitted.items()
     }
-    benchmarks = {STRATEGIC: benchmark}
+    benchmarks = {STRATEGIC: all_played.benchmark}
     for name, target in on.items():
-        benchmarks.setdefault(target, own_benchmark(benchmark, backtests[name].targets))
+        benchmarks.setdefault(target, own_benchmark(all_played.benchmark, all_played.backtests[name].targets))
     shared = {targets[target]: one.strategic for target, one in benchmarks.items()}
     rules = _rules(portfolio, fitted, on)
     policies: dict[Cell, str] = {}
@@ -175,8 +160,8 @@ def rule_grid(
         for target, held in targets.items():
             cell, there = (rule, target), next((name for name in names if on[name] == target), None)
             if there is not None and (target == STRATEGIC or fitted[there].tuned is None):
-                policies[cell], played[cell] = there, backtests[there]
-                scored[cell] = scores[there] if target == STRATEGIC else score(played[cell], benchmarks[target])
+                policies[cell], played[cell], own = there, all_played.backtests[there], all_played.scores[there]
+                scored[cell] = own if target == STRATEGIC else score(played[cell], benchmarks[target])
                 continue
             try:
                 moved = _moved(portfolio, rule, fitted[rule], held)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.fitting.candidates import Fitted
+from backtests.comparison.fitting.candidates import PlayedCandidates
 from backtests.comparison.fitting.trials import own_book
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, active_returns
+from backtests.evaluation.benchmark import active_returns
 from backtests.inference.evidence import LOSS, Evidence
 from backtests.inference.selection import (
     Moments,
@@ -106,32 +106,24 @@ class Selection:
     why_not: str
 
 
-def selection_of(
-    benchmark: Benchmark,
-    backtests: Mapping[str, Backtest],
-    fitted: Mapping[str, Fitted],
-    played: Batch,
-    evidence: Evidence,
-) -> Selection:
+def selection_of(played: PlayedCandidates, trials: Batch, evidence: Evidence) -> Selection:
     """Judge a comparison's findings as the result of a search.
 
-    benchmark : benchmark over whose strategic target active returns are measured.
-    backtests : backtests by policy.
-    fitted    : the candidates, with the trials of their tunings.
-    played    : candidates and seeds of the test, as trials.
-    evidence  : evidence of the test, against the desk's present policy.
+    played   : the candidates, with the trials of their tunings.
+    trials   : candidates and seeds of the test, as trials.
+    evidence : evidence of the test, against the desk's present policy.
     """
-    year, book = benchmark.periods_per_year, own_book(played, fitted)
-    active = {name: active_returns(one, benchmark) for name, one in backtests.items()}
+    year, book = played.benchmark.periods_per_year, own_book(trials, played.fitted)
+    active = {name: active_returns(one, played.benchmark) for name, one in played.backtests.items()}
     days = len(next(iter(active.values())))
     effective, variance = book.effective, book.luck(days)
     noise = None if variance is None or effective < 2 else math.sqrt(variance) * expected_maximum(effective)
     probability, compared, why_not = _overfitting(active)
     return Selection(
         policies={name: _judged(returns, noise, year) for name, returns in active.items()},
-        trials=sum(one.tried for one in fitted.values()),
+        trials=played.trials,
         effective=effective,
-        saving=largest_saving(evidence, book.on(*days_of(backtests)).effective),
+        saving=largest_saving(evidence, book.on(*days_of(played.backtests)).effective),
         noise=None if noise is None else noise * math.sqrt(year),
         overfitting=probability,
         compared=compared,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backtests.comparison.fitting.candidates import PlayedCandidates
 from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
@@ -63,20 +64,41 @@ class Verdict:
 class Told:
     """The inputs of the words of a verdict.
 
-    portfolio : the portfolio of the comparison.
-    made      : the recommendation.
-    rule      : the recommended policy itself, or None.
-    scores    : scores of each policy.
-    backtests : backtest of each policy.
-    evidence  : evidence on their growth.
+    played   : the policies, with their portfolio, backtests and scores.
+    made     : the recommendation.
+    evidence : evidence on their growth.
     """
 
-    portfolio: Portfolio
+    played: PlayedCandidates
     made: Recommendation
-    rule: Rule | None
-    scores: Mapping[str, Score]
-    backtests: Mapping[str, Backtest]
     evidence: Evidence
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio of the comparison."""
+        return self.played.portfolio
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """The scores of each policy."""
+        return self.played.scores
+
+    @property
+    def backtests(self) -> Mapping[str, Backtest]:
+        """The backtest of each policy."""
+        return self.played.backtests
+
+    @property
+    def now(self) -> str:
+        """The desk's present policy, or what stands for it, where one is recommended."""
+        assert self.made.now is not None
+        return self.made.now
+
+    @property
+    def policy(self) -> str:
+        """The recommended policy, where there is one."""
+        assert self.made.policy is not None
+        return self.made.policy
 
     def money(self, value: float, *, signed: bool = False) -> str:
         """An amount a year without its currency; below 10 with two digits."""
@@ -107,11 +129,11 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
     told    : the inputs of the words.
     changes : the changes that would alter the answer (`backtests.comparison.descriptions.stability`).
     """
-    made, rule = told.made, told.rule
-    heading = _heading(told)
-    if made.policy is None or rule is None or made.now is None:
+    made, heading = told.made, _heading(told)
+    if made.policy is None:
         reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
         return Verdict(heading, f"No policy is recommended: none is within the limits ({reasons}).")
+    rule = told.played.fitted[made.policy].policy
     does = f"{rule_words(rule, told.portfolio)}{_widths(told.backtests[made.policy])}."
     if made.target:  # the target was chosen before the rule
         return Verdict(heading, f"USE {made.policy}: {does} {made.target}", others=_others(told), left=_left(told))
@@ -261,12 +283,11 @@ def _work_priced(told: Told, name: str) -> float:
 def _said(told: Told) -> str:
     """The reason why a change is needed, pays or does not; a policy that breaches a limit has no gain to compare."""
     made = told.made
-    assert made.now is not None
-    if made.now not in made.candidates:
+    if told.now not in made.candidates:
         only = (
             "It is the only candidate." if len(made.candidates) == 1 else "Of the candidates this is the one to take."
         )
-        return f"{made.now} is no candidate, so a change is needed. {only}"
+        return f"{told.now} is no candidate, so a change is needed. {only}"
     best = min((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss, default=None)
     if best is None:
         return "It is the only candidate: there is nothing to compare it with."
@@ -275,23 +296,21 @@ def _said(told: Told) -> str:
 
 def _gain(told: Told, best: str) -> str:
     """The loss of the desk's present policy above the best, and the gain of the recommended policy on it."""
-    made, unit = told.made, told.portfolio.basis
-    assert made.policy is not None
-    assert made.now is not None
+    made, unit, now, policy = told.made, told.portfolio.basis, told.now, told.policy
     saved = {
-        "costs": told.cost(made.now) - told.cost(made.policy),
-        "tracking at your penalty": told.tracking(made.now) - told.tracking(made.policy),
-        "days and orders": _work_priced(told, made.now) - _work_priced(told, made.policy),
+        "costs": told.cost(now) - told.cost(policy),
+        "tracking at your penalty": told.tracking(now) - told.tracking(policy),
+        "days and orders": _work_priced(told, now) - _work_priced(told, policy),
     }
     parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
     sure, why = made.best_change, ""
     if best != sure:
         why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
-    if sure != made.policy:
-        why += f" {made.policy} asks for the least work of those within the margin of {sure}."
+    if sure != policy:
+        why += f" {policy} asks for the least work of those within the margin of {sure}."
     return (
-        f"{made.now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
-        f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, made.policy)} "
+        f"{now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
+        f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, policy)} "
         + (f"This test showed {listed(parts)}: only costs are cash." if parts else "This test showed no difference.")
     )
 
@@ -314,8 +333,7 @@ def _margin(told: Told) -> str:
 
 def _worth(told: Told) -> str:
     """The tracking penalty as what the desk would pay: halving an error saves three quarters of it."""
-    now, desk = told.made.now, told.portfolio
-    assert now is not None
+    now, desk = told.now, told.portfolio
     saved = 0.75 * told.tracking(now)
     if saved < NOTHING_OF_MARGIN * told.made.margin:
         return ""
@@ -350,18 +368,17 @@ def _kept(told: Told, best: str) -> str:
 
 def _growth(told: Told, name: str) -> str:
     """The difference in growth to the desk's present policy, with the interval of this pair alone, and its cause."""
-    made, metric = told.made, told.grown
-    assert made.now is not None
-    gap, a_year = told.gap(name, made.now, metric), " a year" if metric == "growth" else ""
+    now, metric = told.now, told.grown
+    gap, a_year = told.gap(name, now, metric), " a year" if metric == "growth" else ""
     if abs(gap) < 0.5e-4:
-        return f"In this test {name} grew as {made.now} did."
+        return f"In this test {name} grew as {now} did."
     more = "more" if gap > 0.0 else "less"
     said = (
-        f"In this test {name} grew {number(100.0 * abs(gap), 2)} points{a_year} {more} than {made.now}: "
+        f"In this test {name} grew {number(100.0 * abs(gap), 2)} points{a_year} {more} than {now}: "
         f"{told.money(gap * told.portfolio.nav, signed=True)} {told.portfolio.basis}{a_year}"
     )
     if metric == "growth":
-        own = told.evidence.against(made.now).differences("growth")[name]
+        own = told.evidence.against(now).differences("growth")[name]
         ends = " to ".join(told.money(v * told.portfolio.nav, signed=True) for v in (own.lower, own.upper))
         said += f" ({percent(own.level, 0)}: {ends}, not adjusted for the number of policies)"
     return f"{said}. {_cause(told, name)}".strip()
@@ -369,8 +386,7 @@ def _growth(told: Told, name: str) -> str:
 
 def _cause(told: Told, name: str) -> str:
     """The main cause of a difference in growth to the desk's present policy."""
-    now, played = told.made.now, told.backtests[name]
-    assert now is not None
+    now, played = told.now, told.backtests[name]
     one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
     relative = played.market.returns[played.first + 1 :] - played.gross_returns[:, None]
     years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
@@ -411,16 +427,14 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
 
 def _others(told: Told) -> str:
     """The other candidates within the margin of the best, and when the next better one pays."""
-    made, said = told.made, []
-    best = made.best
-    assert made.policy is not None
+    made, said, best = told.made, [], told.made.best
     assert best is not None
-    near = [name for name in (*made.as_good, made.policy) if name != best]
-    if near and made.candidates[made.policy].loss - made.candidates[best].loss <= made.margin:
+    near = [name for name in (*made.as_good, told.policy) if name != best]
+    if near and made.candidates[told.policy].loss - made.candidates[best].loss <= made.margin:
         said.append(f"Within your margin of {best}, the best: {listed(near)}.")
     if made.prices:
         name, price = next(iter(made.prices.items()))
-        if made.candidates[made.policy].loss - made.candidates[name].loss >= NOTHING_OF_MARGIN * made.margin:
+        if made.candidates[told.policy].loss - made.candidates[name].loss >= NOTHING_OF_MARGIN * made.margin:
             said.append(
                 f"{name} is expected to lose less while a trading day costs you below {told.money(price)} "
                 f"{told.portfolio.basis}."

@@ -19,39 +19,9 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import NARROW_SPACE, amount, number
 from foundation.tolerances import TRIGGER
+from research import risk
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
-from research.risk import (
-    Drawdown,
-    alpha,
-    beta,
-    calmar,
-    cdar,
-    concentration,
-    cornish_fisher_cvar,
-    cornish_fisher_var,
-    curve_measures,
-    cvar,
-    diversification_ratio,
-    down_capture,
-    excess_kurtosis,
-    gaussian_cvar,
-    gaussian_var,
-    growth,
-    information_ratio,
-    max_drawdown,
-    nav_path,
-    omega,
-    recovery_days,
-    sharpe,
-    skewness,
-    sortino,
-    tail_ratio,
-    tracking_error,
-    up_capture,
-    var,
-    volatility,
-)
 from research.risk.measures import BPS
 
 
@@ -122,9 +92,9 @@ class Measured:
         return losses(self.backtest, self.benchmark)
 
     @cached_property
-    def drawdown(self) -> Drawdown:
+    def drawdown(self) -> risk.Drawdown:
         """The maximum drawdown, net of costs, with its rows."""
-        return max_drawdown(self.backtest.growth_path)
+        return risk.max_drawdown(self.backtest.growth_path)
 
     @cached_property
     def days(self) -> Array:
@@ -135,7 +105,7 @@ class Measured:
     @cached_property
     def curve(self) -> Mapping[str, float]:
         """The figures of one compiled pass over the path, net of costs (`curve_measures`); NaN where not defined."""
-        found = curve_measures(
+        found = risk.curve_measures(
             self.backtest.growth_path, self.cash, days=self.days, periods_per_year=self.periods_per_year
         )
         return {name: float(values[0]) for name, values in found.items()}
@@ -178,7 +148,7 @@ def mean_concentration(measured: Measured) -> float:
     held = sizes.sum(axis=1)
     invested = held > TRIGGER
     if not invested.any():
-        return concentration(measured.weights[0])  # which says why there is none
+        return risk.concentration(measured.weights[0])  # which says why there is none
     return float(np.mean(np.sum((sizes[invested] / held[invested, None]) ** 2, axis=1)))
 
 
@@ -196,7 +166,7 @@ def mean_diversification(measured: Measured) -> float:
     if len(listed) < 2:
         raise DataError(f"the diversification ratio needs two returns: found {len(listed)}.")
     returns = backtest.market.returns[backtest.first + 1 :, held]
-    return diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
+    return risk.diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
 
 
 LEAST_YEAR = 360.0  # calendar days from the last close of a year to that of the next, at least, whichever days they are
@@ -214,14 +184,14 @@ def annual_growth(nav: Array, span_days: float) -> float:
             f"a test of {span_days:.0f} calendar days is shorter than a year, and its growth is not annualised; the "
             "total return is what it grew."
         )
-    return growth(nav, span_days)
+    return risk.growth(nav, span_days)
 
 
 def annual_calmar(measured: Measured) -> float:
     """`calmar` of a test of a year or more. Raises DataError for a shorter one, and where it is not defined."""
     path, days = measured.backtest.growth_path, measured.calendar_days
     annual_growth(path, days)
-    return measured.of_curve("calmar", lambda: calmar(path, days))
+    return measured.of_curve("calmar", lambda: risk.calmar(path, days))
 
 
 NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
@@ -338,7 +308,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "growth_gross", "CAGR, gross", "% a year", 100.0, lower_is_better=False,
-            of=lambda m: annual_growth(nav_path(m.gross), m.calendar_days),
+            of=lambda m: annual_growth(risk.nav_path(m.gross), m.calendar_days),
             no_interval="that of the CAGR, higher by the costs",
         ),
         Metric(
@@ -351,25 +321,25 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "volatility", "Volatility", "% a year", 100.0, short="volatility",
-            of=lambda m: volatility(m.net, m.periods_per_year), interval=CONFIDENCE,
+            of=lambda m: risk.volatility(m.net, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "sharpe", "Sharpe ratio", "", short="Sharpe", lower_is_better=False, rounding=1e-9, difference_digits=3,
-            of=lambda m: sharpe(m.net, m.cash, m.periods_per_year),
+            of=lambda m: risk.sharpe(m.net, m.cash, m.periods_per_year),
             interval=CONFIDENCE,
         ),
-        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95), interval=PREDICTIVE),
+        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: risk.cvar(m.net, 0.95), interval=PREDICTIVE),
         Metric(
             "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
             rounding=1e-8, of=lambda m: float(m.losses.mean()), interval=CONFIDENCE,
         ),
         Metric(
             "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
-            of=lambda m: tracking_error(m.active, m.periods_per_year), interval=CONFIDENCE,
+            of=lambda m: risk.tracking_error(m.active, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
-            of=lambda m: tracking_error(m.active_own, m.periods_per_year), interval=CONFIDENCE,
+            of=lambda m: risk.tracking_error(m.active_own, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside,
@@ -406,7 +376,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "sortino", "Sortino ratio", "", lower_is_better=False,
-            of=lambda m: m.of_curve("sortino", lambda: sortino(m.net, m.cash, m.periods_per_year)),
+            of=lambda m: m.of_curve("sortino", lambda: risk.sortino(m.net, m.cash, m.periods_per_year)),
         ),
         Metric(
             "calmar", "Calmar ratio", "", lower_is_better=False,
@@ -414,7 +384,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "omega", "Omega ratio, over cash", "", lower_is_better=False,
-            of=lambda m: m.of_curve("omega", lambda: omega(m.net, m.cash)),
+            of=lambda m: m.of_curve("omega", lambda: risk.omega(m.net, m.cash)),
         ),
         Metric(
             "hit_rate", "Hit rate, days of gain", "%", 100.0, 1, lower_is_better=False,
@@ -424,54 +394,66 @@ METRICS: Mapping[str, Metric] = {
         Metric("longest_drawdown", "Longest drawdown", "days", digits=0, of=lambda m: m.curve["longest_drawdown"]),
         Metric(
             "recovery", "Recovery from maximum drawdown", "days", digits=0,
-            of=lambda m: recovery_days(m.backtest.growth_path, m.days),
+            of=lambda m: risk.recovery_days(m.backtest.growth_path, m.days),
         ),
-        Metric("cdar95", "CDaR 95 %", "%", 100.0, of=lambda m: cdar(m.backtest.growth_path, 0.95)),
+        Metric("cdar95", "CDaR 95 %", "%", 100.0, of=lambda m: risk.cdar(m.backtest.growth_path, 0.95)),
         Metric(
             "skewness", "Skewness", "", lower_is_better=False,
-            of=lambda m: m.of_curve("skewness", lambda: skewness(m.net)),
+            of=lambda m: m.of_curve("skewness", lambda: risk.skewness(m.net)),
         ),
-        Metric("kurtosis", "Excess kurtosis", "", of=lambda m: m.of_curve("kurtosis", lambda: excess_kurtosis(m.net))),
-        Metric("tail_ratio", "Tail ratio, 95 % over 5 %", "", lower_is_better=False, of=lambda m: tail_ratio(m.net)),
-        Metric("var95", "VaR 95 %", "% a day", 100.0, of=lambda m: var(m.net, 0.95)),
-        Metric("var95_gaussian", "VaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_var(m.net, 0.95)),
+        Metric(
+            "kurtosis", "Excess kurtosis", "",
+            of=lambda m: m.of_curve("kurtosis", lambda: risk.excess_kurtosis(m.net)),
+        ),
+        Metric(
+            "tail_ratio", "Tail ratio, 95 % over 5 %", "", lower_is_better=False,
+            of=lambda m: risk.tail_ratio(m.net),
+        ),
+        Metric("var95", "VaR 95 %", "% a day", 100.0, of=lambda m: risk.var(m.net, 0.95)),
+        Metric("var95_gaussian", "VaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: risk.gaussian_var(m.net, 0.95)),
         Metric(
             "var95_cornish_fisher", "VaR 95 %, Cornish–Fisher", "% a day", 100.0,
-            of=lambda m: cornish_fisher_var(m.net, 0.95),
+            of=lambda m: risk.cornish_fisher_var(m.net, 0.95),
         ),
-        Metric("cvar95_gaussian", "CVaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_cvar(m.net, 0.95)),
+        Metric(
+            "cvar95_gaussian", "CVaR 95 %, Gaussian", "% a day", 100.0,
+            of=lambda m: risk.gaussian_cvar(m.net, 0.95),
+        ),
         Metric(
             "cvar95_cornish_fisher", "CVaR 95 %, Cornish–Fisher", "% a day", 100.0,
-            of=lambda m: cornish_fisher_cvar(m.net, 0.95),
+            of=lambda m: risk.cornish_fisher_cvar(m.net, 0.95),
         ),
-        Metric("var99", "VaR 99 %", "% a day", 100.0, of=lambda m: var(m.net, 0.99)),
-        Metric("var99_gaussian", "VaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_var(m.net, 0.99)),
+        Metric("var99", "VaR 99 %", "% a day", 100.0, of=lambda m: risk.var(m.net, 0.99)),
+        Metric("var99_gaussian", "VaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: risk.gaussian_var(m.net, 0.99)),
         Metric(
             "var99_cornish_fisher", "VaR 99 %, Cornish–Fisher", "% a day", 100.0,
-            of=lambda m: cornish_fisher_var(m.net, 0.99),
+            of=lambda m: risk.cornish_fisher_var(m.net, 0.99),
         ),
-        Metric("cvar99", "CVaR 99 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.99)),
-        Metric("cvar99_gaussian", "CVaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_cvar(m.net, 0.99)),
+        Metric("cvar99", "CVaR 99 %", "% a day", 100.0, of=lambda m: risk.cvar(m.net, 0.99)),
+        Metric(
+            "cvar99_gaussian", "CVaR 99 %, Gaussian", "% a day", 100.0,
+            of=lambda m: risk.gaussian_cvar(m.net, 0.99),
+        ),
         Metric(
             "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", "% a day", 100.0,
-            of=lambda m: cornish_fisher_cvar(m.net, 0.99),
+            of=lambda m: risk.cornish_fisher_cvar(m.net, 0.99),
         ),
-        Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: beta(m.net, m.compared, m.cash)),
+        Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: risk.beta(m.net, m.compared, m.cash)),
         Metric(
             "alpha", "Alpha", "% a year", 100.0, lower_is_better=False, of_portfolio=True,
-            of=lambda m: alpha(m.net, m.compared, m.cash, m.periods_per_year),
+            of=lambda m: risk.alpha(m.net, m.compared, m.cash, m.periods_per_year),
         ),
         Metric(
             "information_ratio", "Information ratio", "", lower_is_better=False, of_portfolio=True,
-            of=lambda m: information_ratio(m.net, m.compared, m.periods_per_year),
+            of=lambda m: risk.information_ratio(m.net, m.compared, m.periods_per_year),
         ),
         Metric(
             "up_capture", "Capture of gains", "%", 100.0, 1, lower_is_better=False, of_portfolio=True,
-            of=lambda m: up_capture(m.net, m.compared),
+            of=lambda m: risk.up_capture(m.net, m.compared),
         ),
         Metric(
             "down_capture", "Capture of losses", "%", 100.0, 1, of_portfolio=True,
-            of=lambda m: down_capture(m.net, m.compared),
+            of=lambda m: risk.down_capture(m.net, m.compared),
         ),
         Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
         Metric(

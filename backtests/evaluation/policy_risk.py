@@ -13,21 +13,11 @@ from backtests.evaluation.metrics import Measured
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
-from research.risk import (
-    Drawdown,
-    calendar_months,
-    calendar_years,
-    cvar,
-    deepest_drawdowns,
-    rolling_sharpe,
-    rolling_tracking_error,
-    rolling_volatility,
-    var,
-)
+from research import risk
 from research.risk.rolling import rolling_beta
 from research.risk.series import compounding
 
-PERIODS = {"day": "D", "month": "M", "quarter": "Q", "year": "Y"}
+PERIODS = {"day": "D", "month": "M", "quarter": "3M", "year": "Y"}  # units of dates in numpy
 
 
 @dataclass(frozen=True)
@@ -68,39 +58,35 @@ def extremes(days: NDArray[np.datetime64], returns: Array) -> dict[str, Extremes
     dates, grown = days.astype("datetime64[D]"), 1.0 + compounding(returns)
     found = {}
     for name, unit in PERIODS.items():
-        numbers = _numbers(dates, unit)
-        periods, first = np.unique(numbers[1:], return_index=True)
+        periods, first = np.unique(dates[1:].astype(f"datetime64[{unit}]"), return_index=True)
         values = returns if unit == "D" else np.multiply.reduceat(grown, first) - 1.0
-        partial = np.zeros(len(periods), dtype=bool)
-        if unit != "D":
-            partial[0] = numbers[0] == periods[0]
-            partial[-1] |= bool(np.busday_count(dates[-1] + 1, _end(int(periods[-1]), unit)) > 0)
+        partial = incomplete(dates, periods) & (unit != "D")
         made = [
-            Extreme(_words(int(periods[row]), unit), float(values[row]), bool(partial[row]))
+            Extreme(_words(periods[row], name), float(values[row]), bool(partial[row]))
             for row in (int(values.argmax()), int(values.argmin()))
         ]
         found[name] = Extremes(len(values), float((values > 0.0).mean()), *made)
     return found
 
 
-def _numbers(dates: NDArray[np.datetime64], unit: str) -> NDArray[np.int64]:
-    """(T,) number of the period of each date since 1970."""
-    if unit == "Q":
-        quarters: NDArray[np.int64] = dates.astype("datetime64[M]").astype(np.int64) // 3
-        return quarters
-    return dates.astype(f"datetime64[{unit}]").astype(np.int64)
+def incomplete(days: NDArray[np.datetime64], periods: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """(P,) whether each period of a test may be incomplete.
+
+    The first is where the opening close is in it, the last where a weekday of it follows the last close.
+
+    days    : (D + 1,) closes, the opening one first.
+    periods : (P,) periods in which a return ended.
+    """
+    found = np.zeros(len(periods), dtype=bool)
+    found[0] = days[0].astype(periods.dtype) == periods[0]
+    found[-1] |= bool(np.busday_count(days[-1] + 1, (periods[-1] + 1).astype("datetime64[D]")) > 0)
+    return found
 
 
-def _end(period: int, unit: str) -> np.datetime64:
-    """The first day after a period."""
-    month = (period + 1) * {"M": 1, "Q": 3, "Y": 12}[unit]
-    return np.datetime64(month, "M").astype("datetime64[D]")
-
-
-def _words(period: int, unit: str) -> str:
-    return (
-        f"{1970 + period // 4}-Q{period % 4 + 1}" if unit == "Q" else str(np.array(period, dtype=f"datetime64[{unit}]"))
-    )
+def _words(period: np.datetime64, name: str) -> str:
+    if name != "quarter":
+        return str(period)
+    return f"{period.astype('datetime64[Y]')}-Q{int(period.astype('datetime64[M]').astype(int)) % 12 // 3 + 1}"
 
 
 LEVELS = (0.95, 0.99)  # of VaR and CVaR
@@ -136,7 +122,7 @@ class PolicyRisk:
 
     dates: pd.DatetimeIndex
     returns: Array
-    drawdowns: list[Drawdown]
+    drawdowns: list[risk.Drawdown]
     months: pd.DataFrame
     years: pd.DataFrame
     window: int
@@ -163,9 +149,9 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
     year, undefined = benchmark.periods_per_year, dict[str, str]()
     window = max(round(year), 2)
     measures: dict[str, Callable[[], Array]] = {
-        "volatility": lambda: rolling_volatility(net, window, year),
-        "sharpe": lambda: rolling_sharpe(net, m.cash, window, year),
-        "tracking_error": lambda: rolling_tracking_error(m.active, window, year),
+        "volatility": lambda: risk.rolling_volatility(net, window, year),
+        "sharpe": lambda: risk.rolling_sharpe(net, m.cash, window, year),
+        "tracking_error": lambda: risk.rolling_tracking_error(m.active, window, year),
         "beta": lambda: rolling_beta(net, m.compared, m.cash, window),
     }
     rolling, tails = {}, {}
@@ -176,16 +162,16 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
             undefined[name] = str(error)
     for level in LEVELS:
         try:
-            tails[level] = Tail(var(net, level), cvar(net, level))
+            tails[level] = Tail(risk.var(net, level), risk.cvar(net, level))
         except DataError as error:
             undefined[f"{level:g}"] = str(error)
     days = dates.to_numpy().astype("datetime64[D]")
-    months, by_month = calendar_months(days[1:], net)
-    years, by_year = calendar_years(days[1:], net)
+    months, by_month = risk.calendar_months(days[1:], net)
+    years, by_year = risk.calendar_years(days[1:], net)
     return PolicyRisk(
         dates,
         net,
-        deepest_drawdowns(backtest.growth_path, MOST),
+        risk.deepest_drawdowns(backtest.growth_path, MOST),
         _periods(days, months, by_month),
         _periods(days, (years - 1970).astype("datetime64[Y]"), by_year),
         window,
@@ -198,16 +184,5 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
 
 
 def _periods(days: NDArray[np.datetime64], periods: NDArray[np.datetime64], returns: Array) -> pd.DataFrame:
-    """Calendar periods, their returns, and whether each may be incomplete.
-
-    days    : (D + 1,) closes, the opening one first.
-    periods : (P,) months or years in which a return ended.
-    returns : (P,) fraction.
-
-    The first is incomplete where the opening close is in it, the last where a weekday of it follows the last close.
-    """
-    incomplete = np.zeros(len(periods), dtype=bool)
-    incomplete[0] = days[0].astype(periods.dtype) == periods[0]
-    end = (periods[-1] + 1).astype("datetime64[D]")
-    incomplete[-1] |= bool(np.busday_count(days[-1] + 1, end) > 0)
-    return pd.DataFrame({"period": periods.astype(str), "return": returns, "incomplete": incomplete})
+    """Calendar periods (P,), their returns, and whether each may be incomplete."""
+    return pd.DataFrame({"period": periods.astype(str), "return": returns, "incomplete": incomplete(days, periods)})

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Self, TypeVar
 
+import numpy as np
+
+from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import number
 
 Found = TypeVar("Found")
+POWER = 0.80  # probability with which a detectable difference is found
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,12 @@ class Estimate:
     upper: float
     level: float
     error: float = field(default=float("nan"), compare=False)
+
+    @staticmethod
+    def of_draws(value: float, draws: Array, level: float) -> "Estimate":
+        """An estimate with the percentile interval of its draws (reps,)."""
+        lower, upper = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]).tolist()
+        return Estimate(value, lower, upper, level)
 
     def times(self, factor: float) -> "Estimate":
         """The same in another unit: `factor` > 0 times each number."""
@@ -70,12 +80,22 @@ class EstimateWithTest(Estimate):
 
     p: float
 
+    @property
+    def row(self) -> tuple[float, float, float, float]:
+        """A row of a table: value, lower, upper, p."""
+        return self.value, self.lower, self.upper, self.p
+
 
 @dataclass(frozen=True)
 class NotAvailable:
     """A result that could not be estimated.  reason : the cause, and what would be needed."""
 
     reason: str
+
+
+def why_not(found: object) -> str:
+    """The reason why a result is not available; "" for one that is there."""
+    return found.reason if isinstance(found, NotAvailable) else ""
 
 
 def or_why_not(estimated: Callable[[], Found]) -> Found | NotAvailable:

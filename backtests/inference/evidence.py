@@ -21,8 +21,8 @@ from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
 from backtests.inference.estimates import Estimate, EstimateWithTest
 from backtests.inference.long_run import LongRun
 from backtests.inference.paired_sharpe import PairedSharpe
+from backtests.inference.sharpe_inference import check_level
 from backtests.inference.slow_waves import SlowMeans
-from foundation.arguments import shown
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
@@ -48,6 +48,11 @@ class Difference(EstimateWithTest):
     p_holm: float
     verdict: Verdict
 
+    @classmethod
+    def judged(cls, test: EstimateWithTest, p_holm: float, word: Verdict) -> "Difference":
+        """The difference of a test, with its adjusted p and its verdict."""
+        return cls(test.value, test.lower, test.upper, test.level, test.error, p=test.p, p_holm=p_holm, verdict=word)
+
     @property
     def tested(self) -> float | None:
         """`p_holm`, or None where there were too few episodes for a test."""
@@ -55,15 +60,42 @@ class Difference(EstimateWithTest):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class PairedSeries:
+    """Returns of P policies on the same T days, and how they are annualised.
+
+    names            : names of the P policies.
+    net              : (T, P) simple returns net of costs, fraction.
+    cash             : (T,) simple return of cash, fraction.
+    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
+                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
+                       rates.
+    periods_per_year : number of periods by which figures are annualised.
+    """
+
+    names: tuple[str, ...]
+    net: Array
+    cash: Array
+    span_days: float
+    periods_per_year: float
+
+    def growth(self, returns: Array) -> float:
+        """The growth of a series (T,), fraction a year."""
+        return growth(nav_path(returns), self.span_days)
+
+    def annual(self, mean_logs: Array) -> Array:
+        """Growth, fraction a year, from means of log returns over the days."""
+        return np.expm1(mean_logs * (len(self.net) * DAYS_PER_YEAR / self.span_days))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
-    names      : P policies.
+    series     : returns of the P policies.
     reference  : name of the policy with which the others are compared.
     estimates  : (P,) figures by metric of `COMPARED`, in the unit of the record.
     losses     : J of each policy, with its uncertainty.
     draws      : (reps, P) the same figures on each draw, by each other metric. A row is one draw for all policies.
-    days       : T.
     resampling : resampling of the days.
     level      : level of the intervals; the words are at 1 - level, after Holm.
     ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
@@ -71,12 +103,11 @@ class Evidence:
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
-    names: tuple[str, ...]
+    series: PairedSeries
     reference: str
     estimates: Mapping[str, Array]
     losses: SlowMeans
     draws: Mapping[str, Array]
-    days: int
     resampling: Resampling
     level: float = 0.95
     ratios: PairedSharpe | None = None
@@ -88,12 +119,19 @@ class Evidence:
             raise ConfigError(
                 f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
             )
-        if not 0.5 <= self.level < 1.0:
-            raise ConfigError(
-                f"the level of an interval lies in [0.5, 1): found {shown(self.level)}. The default is 0.95."
-            )
+        check_level(self.level)
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the P policies."""
+        return self.series.names
+
+    @property
+    def days(self) -> int:
+        """T."""
+        return len(self.series.net)
 
     def against(self, reference: str) -> "Evidence":
         """The same draws, compared with another policy."""
@@ -105,39 +143,32 @@ class Evidence:
             return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
         if metric == "sharpe" and self.ratios is not None:
             return {name: self.ratios.interval(p, self.level) for p, name in enumerate(self.names)}
-        numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
-        return {
-            name: Estimate(value, lower, upper, self.level)
-            for name, (value, lower, upper) in zip(self.names, numbers, strict=True)
-        }
+        drawn = zip(self.names, self.estimates[metric].tolist(), self.draws[metric].T, strict=True)
+        return {name: Estimate.of_draws(value, draws, self.level) for name, value, draws in drawn}
 
     def differences(self, metric: str) -> dict[str, Difference]:
         """The difference of each other policy to the reference, with interval, p and verdict."""
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0
-        found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
+        if metric == LOSS:
+            found = [self.losses.difference(p, base, self.level) for p in others]
+        else:
+            found = self._drawn(metric, others, base)
         tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
         return {
-            self.names[other]: Difference(
-                one.value,
-                one.lower,
-                one.upper,
-                one.level,
-                one.error,
-                p=one.p,
-                p_holm=adjusted if adjusted == adjusted else one.p,
-                verdict="too few episodes"
+            self.names[other]: Difference.judged(
+                one,
+                adjusted if adjusted == adjusted else one.p,
+                "too few episodes"
                 if _is_untold(one)
                 else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
             )
             for other, one, adjusted in zip(others, found, _adjusted(tested), strict=True)
         }
 
-    def _drawn(self, metric: str) -> list[EstimateWithTest]:
-        """The differences to the reference by the draws, in the order of the other names."""
-        base = self.names.index(self.reference)
-        others = [p for p in range(len(self.names)) if p != base]
+    def _drawn(self, metric: str, others: Sequence[int], base: int) -> list[EstimateWithTest]:
+        """The differences of others to the policy `base` by the draws."""
         rounding = _rounding(metric)
         estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
         if metric == "sharpe" and self.ratios is not None:
@@ -176,14 +207,10 @@ class Evidence:
 
 
 def paired_evidence(
-    names: Sequence[str],
+    series: PairedSeries,
     losses: ArrayLike,
-    returns: ArrayLike,
-    cash: ArrayLike,
-    *,
     reference: str,
-    span_days: float,
-    periods_per_year: float,
+    *,
     limited: ArrayLike = True,
     market: ArrayLike | None = None,
     elasticity: ArrayLike = 1.0,
@@ -192,55 +219,39 @@ def paired_evidence(
 ) -> Evidence:
     """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
 
-    names            : names of the P policies.
-    losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
-    returns          : (T, P) simple returns net of costs, fraction.
-    cash             : (T,) simple return of cash, fraction.
-    reference        : name of the policy with which the others are compared.
-    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
-                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
-                       rates.
-    periods_per_year : number of periods by which figures are annualised.
-    limited          : (P,) or one for all, True if a policy has shown the largest drift that it allows, so that its J
-                       has a known upper bound too (`backtests.inference.slow_waves`).
-    market           : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and
-                       the part of J that it explains is no error.
-    elasticity       : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
-    resampling       : resampling of the days.
-    level            : level of the intervals.
-    Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
-                       naming the policy; ConfigError for names, reference, level, span or periods.
+    series     : returns of the policies.
+    losses     : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    reference  : name of the policy with which the others are compared.
+    limited    : (P,) or one for all, True if a policy has shown the largest drift that it allows, so that its J has a
+                 known upper bound too (`backtests.inference.slow_waves`).
+    market     : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and the
+                 part of J that it explains is no error.
+    elasticity : (P,) or one for all, the percentage by which J grows with a variance that is one per cent higher.
+    resampling : resampling of the days.
+    level      : level of the intervals.
+    Raises     : DataError for returns that have no growth or Sharpe ratio, naming the policy; ConfigError for
+                 reference, level, span or periods.
     """
-    named = _named(names)
     # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
-    daily, net = (
-        np.ascontiguousarray(_columns(a, what, named).T) for a, what in ((losses, "losses"), (returns, "returns"))
-    )
-    bill = np.asarray(cash, dtype=float)
-    if daily.shape != net.shape or bill.shape != net.shape[1:]:
-        raise DataError(
-            f"losses, returns and cash must be over the same days: found {daily.shape[1]}, {net.shape[1]} and "
-            f"{bill.shape}. Cut them to the same test."
-        )
+    daily, net = (np.ascontiguousarray(np.asarray(columns, dtype=float).T) for columns in (losses, series.net))
+    names, cash, year = series.names, series.cash, series.periods_per_year
     estimates = {
         LOSS: daily.mean(axis=1),
-        "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
-        "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
+        "growth": _by_policy(names, net, series.growth),
+        "sharpe": _by_policy(names, net, lambda r: sharpe(r, cash, year)),
     }
-    excess = net - bill
+    excess = net - cash
     centre = excess.mean(axis=1)
     around = excess - centre[:, None]  # squared about the mean, so that nothing cancels in a draw's variance
     drawn = drawn_means(np.vstack([np.log1p(net), around, around**2]).T, resampling)
     logs, shift, square = np.split(drawn, 3, axis=1)
-    days = net.shape[1]
     draws = {
-        "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
-        "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
+        "growth": series.annual(logs),
+        "sharpe": (centre + shift) / _deviation(names, square - shift**2, net.shape[1]) * np.sqrt(year),
     }
-    slow = SlowMeans.of(
-        daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING, market=market, elasticity=elasticity
-    )
-    return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
+    known = np.broadcast_to(limited, len(names))
+    slow = SlowMeans.of(daily.T, known, LOSS_ROUNDING, market=market, elasticity=elasticity)
+    return Evidence(series, reference, estimates, slow, draws, resampling, level)
 
 
 def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:
@@ -307,11 +318,6 @@ def _deviation(names: Sequence[str], variance: Array, days: int) -> Array:
     return np.sqrt(variance * (days / (days - 1)))
 
 
-def _interval(draws: Array, level: float) -> Array:
-    """(2, P) percentile interval of `draws` (reps, P)."""
-    return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
-
-
 def _adjusted(p: Sequence[float]) -> list[float]:
     """Holm's p over the pairs that have a test; one without, whose p is NaN, stays without."""
     adjusted = np.array(p, dtype=float)
@@ -347,25 +353,3 @@ def _rounding(metric: str) -> float:
 
 def _without_rounding(differences: Array, rounding: float) -> Array:
     return np.where(np.abs(differences) <= rounding, 0.0, differences)
-
-
-def _named(names: Sequence[str]) -> tuple[str, ...]:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise ConfigError(f"policy {name!r} is compared twice (number {i + 1}). Rename one or drop it.")
-    return tuple(names)
-
-
-def _columns(values: ArrayLike, what: str, names: Sequence[str] | None = None) -> Array:
-    """`values` as (T, P) floats. Raises DataError for another shape, or the first value that is not finite."""
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 2 or array.shape[1] != (array.shape[-1] if names is None else len(names)) or not array.size:
-        wanted = "P" if names is None else len(names)
-        raise DataError(f"{what} must have shape (T, {wanted}), a column per policy: found {array.shape}. Stack them.")
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        who = f"column {column}" if names is None else repr(names[column])
-        raise DataError(
-            f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
-        )
-    return array

@@ -11,9 +11,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from backtests.inference.estimates import EstimateWithTest
-from backtests.inference.sharpe_inference import LEAST, check_level
+from backtests.inference.sharpe_inference import LEAST
 from backtests.inference.slow_waves import wave_error
-from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
 from research.forecast.skill import hits, rank_correlations, squared_error
@@ -29,13 +28,10 @@ def mean_over_dates(values: Array, horizon: int = 1, level: float = 0.95) -> Est
     values  : (D,) or (D, n), the mean of a row is that of its date; NaN counts nowhere.
     horizon : rows over which an outcome reaches: 1 where outcomes do not overlap.
     level   : level of the interval.
-    Raises  : DataError for fewer than 24 dates or six horizons; ConfigError for an invalid horizon or level.
+    Raises  : DataError for fewer than 24 dates or six horizons.
     Source  : Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice, Journal of Business
               and Economic Statistics 36(4): equal-weighted cosines, 0.4 T^(2/3) of them (equation 4), Student's t.
     """
-    check_level(level)
-    if not is_whole(horizon) or horizon < 1:
-        refuse("horizon is", horizon, "give a whole number of rows, at least 1.")
     series = by_date(values)
     return _estimate(float(series.mean()) if len(series) else 0.0, series, horizon, level)
 
@@ -101,9 +97,6 @@ def diebold_mariano(first: Array, second: Array, horizon: int = 1, level: float 
 
 def _estimate(value: float, influence: Array, horizon: int, level: float) -> EstimateWithTest:
     """An estimate with the error of the mean of its influence (d,), and a two-sided test of zero."""
-    check_level(level)
-    if not is_whole(horizon) or horizon < 1:
-        refuse("horizon is", horizon, "give a whole number of rows, at least 1.")
     waves, least = waves_of(len(influence), horizon), max(LEAST, FEWEST_WAVES * HORIZONS // 2 * horizon)
     if len(influence) < least:
         raise DataError(

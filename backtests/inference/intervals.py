@@ -142,20 +142,15 @@ def slow_figures(measured: Measured, *, limited: bool, level: float) -> dict[str
     level    : of the intervals.
     """
     year, days = measured.periods_per_year, len(measured.net)
-    squares = [(active - active.mean()) ** 2 * (year * days / (days - 1)) for active in _active(measured)]
+    active = (measured.active, measured.active_own)
+    squares = [(one - one.mean()) ** 2 * (year * days / (days - 1)) for one in active]
     daily = [daily_costs(measured.backtest), measured.backtest.turnover * year, *squares]
     means = SlowMeans.of(np.column_stack(daily), [True, True, limited, limited])
-    found: dict[str, Estimate | NotAvailable] = {metric: means.figure(k, level) for k, metric in enumerate(SLOW)}
-    for metric in SLOW[2:]:
-        found[metric] = _root(means.figure(SLOW.index(metric), level))
-    if not len(measured.backtest.booked):
-        nothing = NotAvailable("it never traded")
-        found |= {"cost": nothing, "turnover": nothing}
-    return found
-
-
-def _active(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-    return measured.active, measured.active_own
+    cost, turnover, *errors = (means.figure(k, level) for k in range(len(SLOW)))
+    if len(measured.backtest.booked):
+        return dict(zip(SLOW, (cost, turnover, *map(_root, errors)), strict=True))
+    nothing = NotAvailable("it never traded")
+    return dict(zip(SLOW, (nothing, nothing, *map(_root, errors)), strict=True))
 
 
 def _root(squares: Estimate) -> Estimate:

@@ -1,11 +1,13 @@
 """Sentences about intervals and pairs: figures without an interval, detectable differences, and the SPA test."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from backtests.evaluation.metrics import METRICS, Metric
-from backtests.inference.estimates import NotAvailable
+from backtests.inference.estimates import POWER, NotAvailable, why_not
 from backtests.inference.intervals import Interval
-from backtests.inference.pairs import POWER, Pair
+from backtests.inference.pairs import Pair
 from backtests.inference.selection import SuperiorAbility
 from foundation.paper.wording import NARROW_SPACE, listed
 from research.market.calendars import row_count
@@ -24,15 +26,8 @@ def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, I
         if metric.key not in found:
             reasons.setdefault(metric.no_interval, []).append(_in_a_list(metric))
     sentences = [f"No interval of {listed(labels)}: {reason}." for reason, labels in reasons.items()]
-    single: dict[str, dict[str, list[str]]] = {}
-    for metric in shown:
-        for name, each in found.get(metric.key, {}).items():
-            if isinstance(each, NotAvailable):
-                single.setdefault(each.reason, {}).setdefault(_in_a_list(metric), []).append(name)
-    for reason, by_label in single.items():
-        names = listed(list(dict.fromkeys(name for found_names in by_label.values() for name in found_names)), most=4)
-        sentences.append(f"No interval of {listed(list(by_label))} for {names}: {_sentence(reason)}")
-    return sentences
+    single = [(_in_a_list(m), name, each) for m in shown for name, each in found.get(m.key, {}).items()]
+    return sentences + _why_none("interval", single)
 
 
 def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
@@ -44,10 +39,12 @@ def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: 
     """
     if not pairs:
         return ""
-    pair = pairs[chosen] if chosen is not None and chosen in pairs else min(pairs.values(), key=_least)
-    found = {key: value for key, value in pair.detectable.items() if not isinstance(value, NotAvailable)}
+    least = min(pairs.values(), key=lambda pair: _known(pair).get("growth", math.inf))
+    pair = least if chosen is None else pairs.get(chosen, least)
+    found = _known(pair)
     if not found:
-        return f"No detectable difference between {pair.policy} and {pair.reference}: {_sentence(_reason(pair))}"
+        reason = next(map(why_not, pair.detectable.values()))
+        return f"No detectable difference between {pair.policy} and {pair.reference}: {_sentence(reason)}"
     limits = [
         f"{METRICS[key].difference.text_with_unit(found[key])} in {METRICS[key].phrase}"
         for key in DETECTED
@@ -71,8 +68,8 @@ def superior(found: Mapping[str, SuperiorAbility | NotAvailable], reference: str
     for metric, each in found.items():
         said = f"not available: {each.reason}" if isinstance(each, NotAvailable) else p_words(each.p)
         words.append(f"that no policy {than[metric]} than {reference}, {said}")
-    reasons = {each.reason for each in found.values() if isinstance(each, NotAvailable)}
-    if len(reasons) == 1 and all(isinstance(each, NotAvailable) for each in found.values()):
+    reasons = set(map(why_not, found.values()))
+    if len(reasons) == 1 and "" not in reasons:
         return f"Hansen's SPA: {_sentence(reasons.pop())}"
     return f"Hansen's SPA over all policies: {_sentence('; '.join(words))}"
 
@@ -88,15 +85,23 @@ def p_words(p: float) -> str:
 
 def not_available(pairs: Mapping[str, Pair]) -> list[str]:
     """The reasons why differences of pairs are not available, a sentence for each."""
+    tested = [(METRICS[key].name, name, d) for name, pair in pairs.items() for key, d in pair.differences.items()]
+    return _why_none("test", tested)
+
+
+def _why_none(what: str, results: Iterable[tuple[str, str, object]]) -> list[str]:
+    """A sentence for each reason why there is no such thing, of some metrics, for some policies.
+
+    results : label of a metric, name of a policy, and the result, which may be available.
+    """
     reasons: dict[str, dict[str, list[str]]] = {}
-    for name, pair in pairs.items():
-        for metric, each in pair.differences.items():
-            if isinstance(each, NotAvailable):
-                reasons.setdefault(each.reason, {}).setdefault(METRICS[metric].name, []).append(name)
+    for label, name, each in results:
+        if isinstance(each, NotAvailable):
+            reasons.setdefault(each.reason, {}).setdefault(label, []).append(name)
     return [
-        f"No test of {listed(list(by_metric))} for "
-        f"{listed(list(dict.fromkeys(n for names in by_metric.values() for n in names)), most=4)}: {_sentence(reason)}"
-        for reason, by_metric in reasons.items()
+        f"No {what} of {listed(list(by_label))} for "
+        f"{listed(list(dict.fromkeys(chain(*by_label.values()))), most=4)}: {_sentence(reason)}"
+        for reason, by_label in reasons.items()
     ]
 
 
@@ -106,13 +111,9 @@ def _in_a_list(metric: Metric) -> str:
     return f"{name} ({rest})" if rest else name
 
 
-def _least(pair: Pair) -> float:
-    value = pair.detectable["growth"]
-    return float("inf") if isinstance(value, NotAvailable) else value
-
-
-def _reason(pair: Pair) -> str:
-    return next(value.reason for value in pair.detectable.values() if isinstance(value, NotAvailable))
+def _known(pair: Pair) -> dict[str, float]:
+    """The detectable differences that are available."""
+    return {key: value for key, value in pair.detectable.items() if not isinstance(value, NotAvailable)}
 
 
 def _sentence(reason: str) -> str:

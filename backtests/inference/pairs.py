@@ -25,7 +25,6 @@ from foundation.arrays import Array, Mask
 from foundation.tolerances import SERIES
 from research.risk import max_drawdown, nav_path
 
-POWER = 0.80  # with which a detectable difference is found
 IDENTICAL = "both have the same returns"
 METHODS: Mapping[str, str] = {  # how the difference of a metric is tested
     "growth": "paired stationary bootstrap",
@@ -87,6 +86,8 @@ def pairs(
     names, reference, level = list(played), evidence.reference, evidence.level
     base = names.index(reference)
     returns = {name: one.net_returns for name, one in played.items()}
+    known = not isinstance(drawdowns, NotAvailable)
+    depths = {name: max_drawdown(nav_path(own)).depth for name, own in returns.items() if known}
     others = [name for name in names if name != reference]
     drawn = {metric: evidence.differences(metric) for metric in ("growth", "sharpe")}
     year = played[reference].periods_per_year
@@ -110,7 +111,9 @@ def pairs(
                 "sharpe": ratio if isinstance(ratio, NotAvailable) and not same else drawn["sharpe"][name],
                 "volatility": tested["volatility"][name],
                 "cvar95": tested["cvar95"][name],
-                "max_drawdown": _drawdown_difference(returns, drawdowns, names, name, reference, level),
+                "max_drawdown": drawdowns
+                if isinstance(drawdowns, NotAvailable)
+                else Estimate.of_draws(depths[name] - depths[reference], drawdowns[:, own] - drawdowns[:, base], level),
             },
             memmel=ratios.memmel(own, base, level),
             detectable={
@@ -172,42 +175,13 @@ def _adjusted(
     metric: str, risk: Mapping[str, Mapping[str, EstimateWithTest] | NotAvailable], level: float
 ) -> dict[str, Difference | NotAvailable]:
     """Differences of risk with Holm's p over the pairs that have a test."""
-    there = {name: d[metric] for name, d in risk.items() if not isinstance(d, NotAvailable)}
-    adjusted = dict(zip(there, holm([d.p for d in there.values()]).tolist(), strict=True)) if there else {}
-    found: dict[str, Difference | NotAvailable] = {}
-    for name, d in risk.items():
-        if isinstance(d, NotAvailable):
-            found[name] = d
-            continue
-        one, p = d[metric], adjusted[name]
-        better = (one.value < 0.0) == METRICS[metric].lower_is_better
-        found[name] = Difference(
-            one.value,
-            one.lower,
-            one.upper,
-            level,
-            one.error,
-            p=one.p,
-            p_holm=p,
-            verdict=verdict(p, is_better=better, level=level),
-        )
+    found: dict[str, Difference | NotAvailable] = {n: d for n, d in risk.items() if isinstance(d, NotAvailable)}
+    tests = {name: d[metric] for name, d in risk.items() if not isinstance(d, NotAvailable)}
+    adjusted = holm([test.p for test in tests.values()]).tolist()
+    for (name, test), p in zip(tests.items(), adjusted, strict=True):
+        better = (test.value < 0.0) == METRICS[metric].lower_is_better
+        found[name] = Difference.judged(test, p, verdict(p, is_better=better, level=level))
     return found
-
-
-def _drawdown_difference(
-    returns: Mapping[str, Array],
-    drawdowns: Array | NotAvailable,
-    names: list[str],
-    policy: str,
-    reference: str,
-    level: float,
-) -> Estimate | NotAvailable:
-    if isinstance(drawdowns, NotAvailable):
-        return drawdowns
-    one, two = (max_drawdown(nav_path(returns[name])).depth for name in (policy, reference))
-    apart = drawdowns[:, names.index(policy)] - drawdowns[:, names.index(reference)]
-    lower, upper = np.quantile(apart, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Estimate(one - two, float(lower), float(upper), level)
 
 
 def _plain(found: Difference | Estimate | NotAvailable) -> dict[str, Any] | None:

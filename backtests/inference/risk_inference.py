@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from backtests.inference.block_draws import HOUSE, Resampling, geometric_lengths, length_of
 from backtests.inference.estimates import Estimate, EstimateWithTest
 from backtests.inference.sharpe_inference import check_level, checked_series
-from backtests.inference.slow_waves import WAVES, wave_error
-from foundation.arguments import check_positive, is_whole, refuse
+from backtests.inference.slow_waves import WAVES, quantile, wave_error
+from foundation.arguments import check_positive
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
 from foundation.errors import DataError
@@ -27,108 +27,76 @@ TAIL = 0.95  # level of CVaR
 SAME = 1e-12  # of the largest return: series that differ by less are one
 
 
-def risk_with_error(
-    returns: ArrayLike,
-    periods_per_year: float,
-    *,
-    waves: int = WAVES,
-    level: float = 0.95,
-) -> Mapping[str, Estimate]:
+def risk_with_error(returns: ArrayLike, periods_per_year: float, *, level: float = 0.95) -> Mapping[str, Estimate]:
     """Volatility ("volatility", a year) and CVaR 95 % ("cvar95", a period) of a series, each with its interval.
 
     returns          : (T,) simple returns, fraction.
     periods_per_year : number of periods by which volatility is annualised.
-    waves            : number of waves of the error, see `wave_error`.
     level            : level of the intervals, which are symmetric in logarithms.
-    Raises           : DataError for fewer than 250 periods, for returns that are not finite or do not vary, and where
-                       the worst twentieth of the periods are gains on average; ConfigError for periods, waves or level.
+    Raises           : DataError for fewer than 250 periods, for returns that do not vary, and where
+                       the worst twentieth of the periods are gains on average; ConfigError for periods or level.
     """
     x = checked_series(returns, "returns", LEAST)
-    quantile = _quantile(periods_per_year, waves, level)
+    check_positive(periods_per_year=periods_per_year)
+    check_level(level)
     sigma, tail = volatility(x, periods_per_year), cvar(x, TAIL)
     if tail <= 0.0:
         raise DataError(f"returns: the worst 5 % of {len(x)} are gains of {-tail:.3g} on average: no risk is in them.")
     return {
-        "volatility": _in_logarithms(sigma, wave_error(_on_log_volatility(x), waves), quantile, level),
-        "cvar95": _in_logarithms(tail, wave_error(_on_cvar(x), waves) / tail, quantile, level),
+        "volatility": _in_logarithms(sigma, wave_error(_on_log_volatility(x)), level),
+        "cvar95": _in_logarithms(tail, wave_error(_on_cvar(x)) / tail, level),
     }
 
 
 def risk_difference(
-    one: ArrayLike,
-    two: ArrayLike,
-    periods_per_year: float,
-    *,
-    waves: int = WAVES,
-    level: float = 0.95,
+    one: ArrayLike, two: ArrayLike, periods_per_year: float, *, level: float = 0.95
 ) -> Mapping[str, EstimateWithTest]:
     """Volatility and CVaR of one series less those of another on the same periods, with intervals and tests.
 
     one, two         : (T,) simple returns of the same periods, fraction.
     periods_per_year : number of periods by which volatility is annualised.
-    waves            : number of waves of the errors, see `wave_error`.
     level            : level of the intervals, which the tests invert.
-    Raises           : DataError as `risk_with_error`, for series of different lengths, and for identical ones: no test
-                       of a difference exists; ConfigError for periods, waves or level.
+    Raises           : DataError as `risk_with_error`, and for identical series: no test of a difference exists;
+                       ConfigError for periods or level.
     """
     x, y = checked_series(one, "the first series", LEAST), checked_series(two, "the second series", LEAST)
-    if len(x) != len(y):
-        raise DataError(f"the two series have {len(x)} and {len(y)} observations: give both over the same periods.")
-    quantile = _quantile(periods_per_year, waves, level)
+    check_positive(periods_per_year=periods_per_year)
+    check_level(level)
     if float(np.abs(x - y).max()) <= SAME * float(np.abs(x).max()):
         raise DataError("the two series are identical, and no test of a difference exists. Compare different policies.")
     pair = [volatility(s, periods_per_year) for s in (x, y)]
     on_volatility = pair[0] * _on_log_volatility(x) - pair[1] * _on_log_volatility(y)
     return {
-        "volatility": _tested(pair[0] - pair[1], wave_error(on_volatility, waves), quantile, waves, level),
-        "cvar95": _tested(
-            cvar(x, TAIL) - cvar(y, TAIL), wave_error(_on_cvar(x) - _on_cvar(y), waves), quantile, waves, level
-        ),
+        "volatility": _tested(pair[0] - pair[1], on_volatility, level),
+        "cvar95": _tested(cvar(x, TAIL) - cvar(y, TAIL), _on_cvar(x) - _on_cvar(y), level),
     }
 
 
-def predicted_cvar(
-    returns: ArrayLike,
-    *,
-    waves: int = WAVES,
-    level: float = 0.95,
-) -> Estimate:
+def predicted_cvar(returns: ArrayLike, *, level: float = 0.95) -> Estimate:
     """CVaR 95 % of a series, a period, and a *predictive range* of that of another history as long.
 
     returns : (T,) simple returns, fraction.
-    waves   : number of waves of the error, see `wave_error`.
     level   : level of the range, which is symmetric in logarithms.
     Raises  : the errors of `risk_with_error`.
 
     The other history strays from the truth as far as this one does: its variance about this estimate is twice the
     estimate's own, and the range √2 times as wide as the interval of `risk_with_error`.
     """
-    found = risk_with_error(returns, 1.0, waves=waves, level=level)["cvar95"]
-    relative = math.sqrt(2.0) * found.error / found.value
-    return _in_logarithms(found.value, relative, _quantile(1.0, waves, level), level)
+    found = risk_with_error(returns, 1.0, level=level)["cvar95"]
+    return _in_logarithms(found.value, math.sqrt(2.0) * found.error / found.value, level)
 
 
-def _quantile(periods_per_year: float, waves: int, level: float) -> float:
-    """The two-sided quantile of Student's t at `level`. Raises ConfigError for invalid arguments."""
-    from scipy.special import stdtrit
-
-    check_positive(periods_per_year=periods_per_year)
-    check_level(level)
-    if not is_whole(waves) or not 2 <= waves <= LEAST // 5:
-        refuse("waves is", waves, f"give a whole number from 2 to {LEAST // 5}; the default is {WAVES}.")
-    return float(stdtrit(waves, 0.5 + level / 2.0))
-
-
-def _in_logarithms(value: float, relative: float, quantile: float, level: float) -> Estimate:
-    wide = math.exp(quantile * relative)
+def _in_logarithms(value: float, relative: float, level: float) -> Estimate:
+    wide = math.exp(quantile(level) * relative)
     return Estimate(value, value / wide, value * wide, level, value * relative)
 
 
-def _tested(value: float, error: float, quantile: float, waves: int, level: float) -> EstimateWithTest:
+def _tested(value: float, influence: Array, level: float) -> EstimateWithTest:
     from scipy.special import stdtr
 
-    p = 1.0 if error == 0.0 else 2.0 * float(stdtr(waves, -abs(value) / error))
-    return EstimateWithTest(value, value - quantile * error, value + quantile * error, level, error, p=p)
+    error = wave_error(influence)
+    p, half = 1.0 if error == 0.0 else 2.0 * float(stdtr(WAVES, -abs(value) / error)), quantile(level) * error
+    return EstimateWithTest(value, value - half, value + half, level, error, p=p)
 
 
 def _on_log_volatility(x: Array) -> Array:
@@ -150,17 +118,13 @@ def _on_cvar(x: Array) -> Array:
 # -- drawdown --------------------------------------------------------------------------------------------------------
 
 
-def predicted_drawdown(
-    returns: ArrayLike,
-    resampling: Resampling = HOUSE,
-    level: float = 0.95,
-) -> Estimate:
+def predicted_drawdown(returns: ArrayLike, resampling: Resampling = HOUSE, level: float = 0.95) -> Estimate:
     """The maximum drawdown of a series, and a *predictive range* of that of another history as long.
 
     returns    : (T,) simple returns, fraction.
     resampling : resampling of the days.
     level      : level of the range.
-    Raises     : DataError for fewer than 250 periods or two blocks, for returns that are not finite, lose everything or
+    Raises     : DataError for fewer than 250 periods or two blocks, for returns that lose everything or
                  do not vary; ConfigError for the level.
 
     A history has no true drawdown to be covered. The range is of histories that are drawn from draws: once for the
@@ -190,8 +154,7 @@ def in_range(returns: Array, drawn: Array, level: float) -> Estimate:
     drawn   : (reps,) maximum drawdowns of drawn histories, fraction.
     level   : level of the range.
     """
-    lower, upper = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Estimate(max_drawdown(nav_path(returns)).depth, float(lower), float(upper), level)
+    return Estimate.of_draws(max_drawdown(nav_path(returns)).depth, drawn, level)
 
 
 def twice_drawn_drawdowns(returns: Array, resampling: Resampling) -> Array:
@@ -210,37 +173,23 @@ def twice_drawn_drawdowns(returns: Array, resampling: Resampling) -> Array:
 
 
 @compiled
-def _draw_twice(
-    logs: Array,
-    rng: np.random.Generator,
-    longer: Array,
-    guide: Rows,
-    rows: Rows,
-    depths: Array,
-) -> None:
+def _draw_twice(logs: Array, rng: np.random.Generator, longer: Array, guide: Rows, rows: Rows, depths: Array) -> None:
     """Write (reps, P) the deepest fall of log wealth (P, T) on a draw of a draw; `rows` (2, T) is scratch for days."""
     count, days = logs.shape
     for r in range(len(depths)):
-        filled = 0
-        while filled < days:
-            row = int(rng.random() * days) % days
-            length = min(length_of(rng.random(), longer, guide), days - filled)
-            for _ in range(length):
-                rows[0, filled] = row
-                filled += 1
-                row = row + 1 if row + 1 < days else 0
-        filled = 0
-        while filled < days:
-            row = int(rng.random() * days) % days
-            length = min(length_of(rng.random(), longer, guide), days - filled)
-            for _ in range(length):
-                rows[1, filled] = rows[0, row]
-                filled += 1
-                row = row + 1 if row + 1 < days else 0
+        for draw in range(2):
+            filled = 0
+            while filled < days:
+                row = int(rng.random() * days) % days
+                length = min(length_of(rng.random(), longer, guide), days - filled)
+                for _ in range(length):
+                    rows[draw, filled] = row
+                    filled += 1
+                    row = row + 1 if row + 1 < days else 0
         for p in range(count):
             wealth = peak = deepest = 0.0
             for t in range(days):
-                wealth += logs[p, rows[1, t]]
+                wealth += logs[p, rows[0, rows[1, t]]]
                 peak = max(peak, wealth)
                 deepest = min(deepest, wealth - peak)
             depths[r, p] = deepest

@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
-from backtests.inference.sharpe_inference import LEAST, NORMAL, checked_series
-from foundation.arguments import is_number, is_whole, refuse, shown
+from backtests.inference.sharpe_inference import NORMAL, checked_series
+from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
-from foundation.tolerances import SERIES
 
 EULER = 0.5772156649015329  # the constant of Euler and Mascheroni
-MOST_BLOCKS = 20  # of the cross-validation: 184,756 halves
 NOTHING = 1e-12  # variance in a half, over that of all periods, below which it is rounding
+RECORD = 0.95  # probability at which a track record is long enough
 ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
 
 
@@ -80,14 +79,19 @@ class Moments:
 
 
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
-    """The probability that the true Sharpe ratio is above `threshold`, from one series that was not searched for.
+    """The probability that the true Sharpe ratio is above `threshold`, from one series.
 
     moments   : moments of the series.
-    threshold : a ratio a period.
-    Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11.
+    threshold : a ratio a period; of the best of N trials the one that as many worthless ones would be expected to
+                reach, the standard deviation of the trials' ratios times `expected_maximum(N)`: the deflated ratio.
+    Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11; (2014), The Deflated
+                Sharpe Ratio, equations 1 and 2.
 
     >>> round(probabilistic_sharpe(Moments(0.5 / 12**0.5, 60)), 4)
     0.865
+    >>> best = Moments(2.5 / 250**0.5, 1_250, skewness=-3.0, kurtosis=10.0)     # the example of the second paper
+    >>> round(probabilistic_sharpe(best, (0.5 / 250) ** 0.5 * expected_maximum(100)), 4)
+    0.9004
     """
     return NORMAL.cdf((moments.sharpe - threshold) * math.sqrt(moments.periods - 1) / moments.spread)
 
@@ -111,61 +115,24 @@ def expected_maximum(trials: float) -> float:
     return (1.0 - EULER) * low + EULER * high
 
 
-@dataclass(frozen=True)
-class DeflatedSharpe:
-    """A Sharpe ratio judged as the best of many.
-
-    probability : probability that the true ratio is above zero, given the search.
-    threshold   : the ratio a period that the best of so many worthless trials would be expected to reach.
-    trials      : number of independent trials.
-    """
-
-    probability: float
-    threshold: float
-    trials: float
-
-
-def deflated_sharpe(moments: Moments, trials: float, variance: float) -> DeflatedSharpe:
-    """The Sharpe ratio of the best of many trials, tested against the best of as many worthless ones.
-
-    moments  : moments of the best trial's series.
-    trials   : number of independent trials; `effective_trials` counts variants of one trial once.
-    variance : variance of the trials' Sharpe ratios a period; for annual ratios, over the periods of a year.
-    Raises   : ConfigError for fewer than two trials, or an invalid variance.
-    Source   : Bailey and López de Prado (2014), The Deflated Sharpe Ratio, equations 1 and 2.
-
-    >>> best = Moments(2.5 / 250**0.5, 1_250, skewness=-3.0, kurtosis=10.0)     # the paper's example
-    >>> found = deflated_sharpe(best, trials=100, variance=0.5 / 250)
-    >>> round(found.threshold, 4), round(found.probability, 4)
-    (0.1132, 0.9004)
-    """
-    if not is_number(variance) or variance < 0.0:
-        refuse("variance of the trials' Sharpe ratios is", variance, "give a finite number of zero or more.")
-    threshold = math.sqrt(variance) * expected_maximum(trials)
-    return DeflatedSharpe(probabilistic_sharpe(moments, threshold), threshold, trials)
-
-
-def minimum_track_record(moments: Moments, threshold: float = 0.0, level: float = 0.95) -> float:
-    """Number of periods after which a Sharpe ratio such as this one is above `threshold` with probability `level`.
+def minimum_track_record(moments: Moments, threshold: float = 0.0) -> float:
+    """Number of periods after which a Sharpe ratio such as this one is above `threshold` with probability `RECORD`.
 
     moments   : moments of the series; its own number of periods does not count.
     threshold : a ratio a period.
-    level     : a probability above one half.
-    Raises    : DataError for a ratio that is not above the threshold: no length would show it; ConfigError for level.
+    Raises    : DataError for a ratio that is not above the threshold: no length would show it.
     Source    : Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 13.
 
     >>> round(minimum_track_record(Moments(2.0 / 12**0.5, 24, skewness=-0.72, kurtosis=5.78), 1.0 / 12**0.5) / 12, 2)
     4.99
     """
-    if not is_number(level) or not 0.5 < level < 1.0:
-        raise ConfigError(f"the level of a track record lies between 0.5 and 1: found {shown(level)}. Take 0.95.")
     ahead = moments.sharpe - threshold
     if ahead <= 0.0:
         raise DataError(
             f"the Sharpe ratio of {moments.sharpe:.4g} a period is not above {threshold:.4g}: no track record, however "
             "long, would show that it is. Choose a lower threshold."
         )
-    return 1.0 + (moments.spread * NORMAL.inv_cdf(level) / ahead) ** 2
+    return 1.0 + (moments.spread * NORMAL.inv_cdf(RECORD) / ahead) ** 2
 
 
 # -- overfitting by a search -----------------------------------------------------------------------------------------
@@ -177,33 +144,24 @@ class Overfitting:
 
     probability : probability that it is no better there than the median trial (PBO).
     logits      : (H,) log(ω / (1 − ω)) of its rank ω in the other half; above zero, better than the median.
-    loss        : probability that its Sharpe ratio in the other half is below zero.
-    trials      : number of trials.
-    blocks      : number of blocks of days, of which every half has one half.
     """
 
     probability: float
     logits: Array
-    loss: float
-    trials: int
-    blocks: int
 
 
 def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | None = None) -> Overfitting:
     """The probability of backtest overfitting, by combinatorially symmetric cross-validation of Sharpe ratios.
 
-    returns : (T, N) returns of N trials on the same periods, over cash or over a reference, fraction.
+    returns : (T, N) returns of N trials on the same periods, over cash or over a reference, fraction; they vary.
     blocks  : S, even; the periods are cut into S blocks, whose lengths differ by one at most, and each of the
               S! / (S/2)!² halves is once the one in which the best is chosen.
     names   : names of the trials, for messages.
-    Raises  : DataError for a single trial, fewer than two periods a block, returns that are not finite, a trial that
-              does not vary in some half; ConfigError for a number of blocks that is odd, below 2 or above 20.
+    Raises  : DataError for fewer than two periods a block, and for a trial that does not vary in some half.
     Source  : Bailey, Borwein, López de Prado and Zhu (2017), The probability of backtest overfitting, Journal of
               Computational Finance 20(4), section 2.2. Ranks of equal trials are their mean.
     """
-    x = _trials(returns, names)
-    if not is_whole(blocks) or blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
-        refuse("blocks is", blocks, f"give an even number from 2 to {MOST_BLOCKS}, such as 16.")
+    x = np.asarray(returns, dtype=float)
     if len(x) < 2 * blocks:
         raise DataError(
             f"{len(x)} periods are too few for {blocks} blocks: {2 * blocks} at least are needed. Take a longer "
@@ -214,21 +172,22 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
     shift = x.mean(axis=0) / x.std(axis=0)
     sums = np.stack([np.add.reduceat(part, edges[:-1], axis=0) for part in (scaled, scaled**2)])
     halves = np.array(list(combinations(range(blocks), blocks // 2)), dtype=np.int64)
-    ranks, own = np.empty(len(halves)), np.empty(len(halves))
-    still = _cross_validate(sums, np.diff(edges).astype(float), shift, halves, ranks, own)
+    ranks = np.empty(len(halves))
+    still = _cross_validate(sums, np.diff(edges).astype(float), shift, halves, ranks)
     if still >= 0:
+        name = str(still) if names is None else repr(names[still])
         raise DataError(
-            f"trial {_name(still, names)} does not vary in some half of the periods, so that it has no Sharpe ratio "
+            f"trial {name} does not vary in some half of the periods, so that it has no Sharpe ratio "
             "there. Leave it out, or take fewer blocks."
         )
     omega = ranks / (x.shape[1] + 1.0)
     logits = np.log(omega / (1.0 - omega))
-    return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(own < 0.0)), x.shape[1], blocks)
+    return Overfitting(float(np.mean(logits <= 0.0)), logits)
 
 
 @compiled
-def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array, own: Array) -> int:
-    """Write, of each half's best in the other half, the rank (H,) from 1 for the worst, and the Sharpe ratio (H,).
+def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array) -> int:
+    """Write the rank (H,) of each half's best in the other half, from 1 for the worst.
 
     sums    : (2, S, N) sums of standardised returns and of their squares, by block.
     lengths : (S,) lengths of the blocks.
@@ -243,8 +202,8 @@ def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ran
             still = _sharpe_of_half(sums, lengths, shift, halves[k], ratios, scratch)
             if still >= 0:
                 return still
-        ranks[h], own[h] = _rank_of_best(one, other)
-        ranks[last - h], own[last - h] = _rank_of_best(other, one)
+        ranks[h] = _rank_of_best(one, other)
+        ranks[last - h] = _rank_of_best(other, one)
     return -1
 
 
@@ -269,8 +228,8 @@ def _sharpe_of_half(sums: Array, lengths: Array, shift: Array, half: Rows, ratio
 
 
 @compiled
-def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
-    """The rank outside of the best inside, from 1 for the worst, ties at their mean; and its ratio outside."""
+def _rank_of_best(inside: Array, outside: Array) -> float:
+    """The rank outside of the best inside, from 1 for the worst, ties at their mean."""
     best = 0
     for n in range(1, len(inside)):
         if inside[n] > inside[best]:
@@ -279,51 +238,32 @@ def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
     for n in range(len(outside)):
         below += outside[n] < outside[best]
         equal += outside[n] == outside[best]
-    return below + 0.5 * (equal + 1), outside[best]
+    return below + 0.5 * (equal + 1)
 
 
 # -- how many trials there were --------------------------------------------------------------------------------------
 
 
-def trial_clusters(
-    returns: ArrayLike,
-    correlation: float = ONE_TRIAL,
-    names: Sequence[str] | None = None,
-) -> Rows:
-    """(N,) number of the cluster of each trial, from 0 in the order of their first trials.
+def trial_clusters(returns: ArrayLike) -> Rows:
+    """(N,) number of the cluster of each trial, from 0 in the order of their first trials: variants of one idea.
 
-    returns     : (T, N) returns of N trials on the same periods, over a reference, fraction.
-    correlation : clusters are joined while the mean distance between their trials is that of this correlation or less.
-    names       : names of the trials, for messages.
-    Raises      : DataError for a single trial, fewer than 24 periods, or returns that are not finite or do not vary;
-                  ConfigError for a correlation that is not between 0 and 1.
-    Source      : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
-                  methods, Quantitative Finance 19(9), section 5: trials are clustered by the distances
-                  sqrt((1 − ρ) / 2). They choose the number of clusters by silhouettes, which exist neither for one
-                  cluster nor for as many as trials; average linkage up to a distance has both.
+    Clusters are joined while the mean distance between their trials is that of the correlation `ONE_TRIAL` or less.
+
+    returns : (T, N) returns of two trials or more on the same periods, over a reference, fraction; they vary.
+    Source  : López de Prado and Lewis (2019), Detection of false investment strategies using unsupervised learning
+              methods, Quantitative Finance 19(9), section 5: trials are clustered by the distances sqrt((1 − ρ) / 2).
+              They choose the number of clusters by silhouettes, which exist neither for one cluster nor for as many as
+              trials; average linkage up to a distance has both.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    x = _trials(returns, names)
-    if not is_number(correlation) or not 0.0 <= correlation < 1.0:
-        refuse("correlation of trials is", correlation, f"give a number in [0, 1); the default is {ONE_TRIAL}.")
-    if len(x) < LEAST:
-        raise DataError(f"{len(x)} periods are too few to correlate trials: {LEAST} are needed. Take a longer period.")
+    x = np.asarray(returns, dtype=float)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     first, second = np.triu_indices(x.shape[1], k=1)
     between = np.clip((standard.T @ standard / len(x))[first, second], -1.0, 1.0)
-    labels = fcluster(linkage(_distance(between), "average"), _distance(np.array(correlation)) + 1e-9, "distance")
+    labels = fcluster(linkage(_distance(between), "average"), _distance(np.array(ONE_TRIAL)) + 1e-9, "distance")
     _, opens, cluster = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(opens))[cluster].astype(np.int64)
-
-
-def effective_trials(
-    returns: ArrayLike,
-    correlation: float = ONE_TRIAL,
-    names: Sequence[str] | None = None,
-) -> int:
-    """The number of clusters of trials: variants of one idea count once. Arguments and errors as `trial_clusters`."""
-    return int(trial_clusters(returns, correlation, names).max()) + 1
 
 
 def _distance(correlations: Array) -> Array:
@@ -354,24 +294,12 @@ def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resamp
     reference  : (T,) daily losses of the reference.
     losses     : (T, P) losses of the others, on the same days, in the same unit.
     resampling : resampling of the days.
-    Raises     : DataError for losses of another length or that are not finite, fewer days than two blocks or 24, and
-                 for a policy that differs from the reference by a constant: there is nothing to test.
+    Raises     : DataError for fewer days than two blocks, and for a policy that differs from the reference by a
+                 constant: there is nothing to test.
     Source     : Hansen (2005), A test for superior predictive ability, Journal of Business and Economic Statistics
                  23(4), section 3; its variances are those of the draws.
     """
-    base = np.asarray(reference, dtype=float)
-    others = np.asarray(losses, dtype=float)
-    if base.ndim != 1 or others.ndim != 2 or len(base) != len(others) or not others.size:
-        raise DataError(
-            f"losses of a reference (T,) and of others (T, P) are needed: found {base.shape} and {others.shape}. Give "
-            "both over the same days."
-        )
-    if len(base) < LEAST:
-        raise DataError(f"{len(base)} days are too few, {LEAST} are needed. Take a longer test.")
-    ahead = base[:, None] - others
-    if not np.isfinite(ahead).all():
-        row, column = np.argwhere(~np.isfinite(ahead))[0]
-        raise DataError(f"losses of column {column} or of the reference in row {row} are not finite. Correct them.")
+    ahead = np.asarray(reference, dtype=float)[:, None] - np.asarray(losses, dtype=float)
     constant = np.ptp(ahead, axis=0) <= 1e-12 * max(1.0, float(np.abs(ahead).max()))
     if constant.any():
         raise DataError(
@@ -393,37 +321,3 @@ def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resamp
         tail(np.where(keep, 0.0, means)) for keep in (means >= 0.0, scores >= worst, np.ones(len(means), dtype=bool))
     )
     return SuperiorAbility(consistent, lower, upper, int(np.argmax(scores)))
-
-
-# -- the door --------------------------------------------------------------------------------------------------------
-
-
-def _trials(returns: ArrayLike, names: Sequence[str] | None) -> Array:
-    """(T, N) returns of two trials or more. Raises DataError for what is not finite or does not vary."""
-    x = np.asarray(returns, dtype=float)
-    if x.ndim != 2:
-        raise DataError(f"returns of trials must have shape (T, N), a column a trial: found {x.shape}. Stack them.")
-    if x.shape[1] < 2:
-        raise DataError(
-            f"{x.shape[1]} trial: where nothing was selected nothing can be overfitted. Give all trials of the search, "
-            "two at least."
-        )
-    if not np.isfinite(x).all():
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise DataError(
-            f"returns of trial {_name(column, names)} in row {row} are not finite: found {x[row, column]}. Complete or "
-            "cut the series."
-        )
-    if len(x) < 2:
-        raise DataError(f"{len(x)} periods are too few for trials: two at least are needed. Take a longer period.")
-    still = np.ptp(x, axis=0) <= SERIES
-    if still.any():
-        column = int(np.argmax(still))
-        raise DataError(
-            f"trial {_name(column, names)} does not vary: all returns are {x[0, column]:.3g}. Leave it out."
-        )
-    return x
-
-
-def _name(column: int, names: Sequence[str] | None) -> str:
-    return str(column) if names is None else repr(names[column])

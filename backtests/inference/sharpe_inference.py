@@ -12,15 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backtests.inference.block_draws import (
-    HOUSE,
-    Resampling,
-    equal_lengths,
-    geometric_lengths,
-    length_of,
-    prefix_sums,
-)
-from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.block_draws import HOUSE, Resampling, equal_lengths, geometric_lengths, length_of, prefix_sums
+from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arguments import check_positive, is_whole, one_of, refuse, shown
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
@@ -45,24 +38,16 @@ class SharpeEstimate(Estimate):
 
     value     : η(q) times the ratio a period, with `ddof` 1.
     error     : standard error, a year: η(q) times that of the ratio a period; η itself is taken as known.
-    error_iid : error for independent normal periods, as Lo's equation 9 has it; larger or smaller.
     scale     : η(q); √q where periods are uncorrelated.
-    periods   : number of periods.
     lags      : periods over which autocorrelation was allowed for.
     """
 
-    error_iid: float
     scale: float
-    periods: int
     lags: int
 
 
 def sharpe_with_error(
-    excess: ArrayLike,
-    periods_per_year: float,
-    *,
-    lags: int | None = None,
-    level: float = 0.95,
+    excess: ArrayLike, periods_per_year: float, *, lags: int | None = None, level: float = 0.95
 ) -> SharpeEstimate:
     """The annual Sharpe ratio of a series, its standard error and its interval, with autocorrelation.
 
@@ -72,9 +57,9 @@ def sharpe_with_error(
                        most q − 1. With 0 periods are taken as uncorrelated: the ratio is annualised by √q, the error
                        allows for skewness and kurtosis.
     level            : level of the interval.
-    Raises           : DataError for fewer than 24 periods, periods that are not finite, that do not vary, or that are
+    Raises           : DataError for fewer than 24 periods, periods that do not vary, or that are
                        too negatively correlated for a year to have a variance; ConfigError for q, lags or level.
-    Source           : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equations 9, 14
+    Source           : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equations 14
                        to 16 (the error by GMM with the weights of Newey and West) and 20 (η).
     """
     x = checked_series(excess, "excess returns")
@@ -95,24 +80,9 @@ def sharpe_with_error(
         scale * (ratio + half),
         level,
         scale * error,
-        error_iid=scale * iid_error(ratio, len(x)),
         scale=scale,
-        periods=len(x),
         lags=lags,
     )
-
-
-def iid_error(sharpe: float, periods: int) -> float:
-    """Standard error of a Sharpe ratio a period, from independent normal periods: sqrt((1 + S² / 2) / T).
-
-    sharpe  : a period.
-    periods : T.
-    Source  : Lo (2002), equation 9.
-
-    >>> round(iid_error(0.5 / 12**0.5, 60) * 12**0.5, 4)   # 0.5 a year, five years of months
-    0.4495
-    """
-    return math.sqrt((1.0 + 0.5 * sharpe**2) / periods)
 
 
 def annual_scale(correlations: ArrayLike, periods_per_year: float) -> float:
@@ -157,20 +127,14 @@ class SharpeDifference(EstimateWithTest):
     detectable: float
 
 
-def memmel(
-    one: ArrayLike,
-    two: ArrayLike,
-    periods_per_year: float,
-    *,
-    level: float = 0.95,
-) -> SharpeDifference:
+def memmel(one: ArrayLike, two: ArrayLike, periods_per_year: float, *, level: float = 0.95) -> SharpeDifference:
     """The difference of two Sharpe ratios, tested as for independent normal periods: quick, and too sure of daily data.
 
     one, two         : (T,) returns over cash of the same periods, fraction.
     periods_per_year : number of periods by which the ratios are annualised.
     level            : level of the interval; the difference that can be detected is of a test at 1 − level.
-    Raises           : DataError for fewer than 24 periods, for returns that are not finite or do not vary, and for
-                       series that are multiples of each other, whose ratios are equal; ConfigError for periods or
+    Raises           : DataError for fewer than 24 periods, for returns that do not vary, and for series that are
+                       multiples of each other, whose ratios are equal; ConfigError for periods or
                        level.
     Source           : Jobson and Korkie (1981), Performance Hypothesis Testing with the Sharpe and Treynor Measures;
                        Memmel (2003), Performance Hypothesis Testing with the Sharpe Ratio, Finance Letters 1.
@@ -201,21 +165,18 @@ def memmel_error(one: float, two: float, correlation: float, periods: int) -> fl
     return math.sqrt((2.0 - 2.0 * correlation + 0.5 * moved) / periods)
 
 
-def detectable_difference(error: float, *, level: float = 0.95, power: float = 0.80) -> float:
-    """The smallest true difference that a two-sided test at 1 − level finds with probability `power`.
+def detectable_difference(error: float, *, level: float = 0.95) -> float:
+    """The smallest true difference that a two-sided test at 1 − level finds with probability `POWER`.
 
     error  : standard error of the difference; the answer is in its unit.
     level  : level of the interval that the test inverts.
-    power  : a probability.
-    Raises : ConfigError for an invalid level or power.
+    Raises : ConfigError for an invalid level.
 
     >>> round(detectable_difference(1.0), 2)
     2.8
     """
     check_level(level)
-    if not 0.5 <= power < 1.0:
-        raise ConfigError(f"the power of a test lies in [0.5, 1): found {shown(power)}. The usual one is 0.80.")
-    return (NORMAL.inv_cdf(0.5 + level / 2.0) + NORMAL.inv_cdf(power)) * error
+    return (NORMAL.inv_cdf(0.5 + level / 2.0) + NORMAL.inv_cdf(POWER)) * error
 
 
 def ledoit_wolf(
@@ -237,8 +198,8 @@ def ledoit_wolf(
     blocks           : "circular" or "stationary", see `resampling`.
     level            : level of the symmetric interval, which is that of the test; `detectable` is by the normal
                        quantiles.
-    Raises           : DataError for fewer periods than two blocks or 24, for returns that are not finite or do not
-                       vary, and for series that are multiples of each other; ConfigError for blocks, periods or level.
+    Raises           : DataError for fewer periods than two blocks or 24, for returns that do not vary, and
+                       for series that are multiples of each other; ConfigError for blocks, periods or level.
 
     The error of the sample is by the prewhitened kernel estimator (equation 4), that of each draw by its block sums
     (section 3.2.2): both of the influence of each period on the difference, which is their delta method.
@@ -277,8 +238,6 @@ class _Pair:
 
 def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
     x, y = checked_series(one, "the first series", least), checked_series(two, "the second series", least)
-    if len(x) != len(y):
-        raise DataError(f"the two series have {len(x)} and {len(y)} observations: give both over the same periods.")
     standard = np.column_stack([(s - s.mean()) / s.std() for s in (x, y)])
     ratios = (float(x.mean() / x.std(ddof=1)), float(y.mean() / y.std(ddof=1)))
     apart = float(np.abs(standard[:, 0] - standard[:, 1]).max())
@@ -291,12 +250,7 @@ def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
 
 
 def _scaled(
-    pair: _Pair,
-    error: float,
-    p: float,
-    quantile: float,
-    level: float,
-    periods_per_year: float,
+    pair: _Pair, error: float, p: float, quantile: float, level: float, periods_per_year: float
 ) -> SharpeDifference:
     root = math.sqrt(periods_per_year)
     value, half = root * pair.difference, root * quantile * error
@@ -399,18 +353,13 @@ def _draw_studentised(
 
 
 def checked_series(values: ArrayLike, what: str, least: int = LEAST) -> Array:
-    """A series (T,) of floats. Raises DataError for one that is too short, not finite, or that does not vary.
+    """A series (T,) of finite floats. Raises DataError for one that is too short, or that does not vary.
 
     values : (T,).
     what   : its name in a message.
     least  : observations that are needed.
     """
     found = np.asarray(values, dtype=float)
-    if found.ndim != 1:
-        raise DataError(f"{what}: one series is needed, found an array of shape {found.shape}. Give one column.")
-    if not np.isfinite(found).all():
-        row = int(np.argmin(np.isfinite(found)))
-        raise DataError(f"{what}: row {row} is not a finite number: found {found[row]}. Complete or cut the series.")
     if len(found) < least:
         raise DataError(f"{what}: {len(found)} observations are too few, {least} are needed. Take a longer period.")
     if np.ptp(found) <= SERIES:

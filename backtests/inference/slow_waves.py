@@ -18,8 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backtests.inference.estimates import Estimate, EstimateWithTest
-from foundation.arguments import refuse
+from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
@@ -207,7 +206,7 @@ class SlowMeans:
         slope = both / two if two > 0.0 else 0.0
         left = math.sqrt(max(one**2 - slope**2, (SERIES + SMALLEST * one) ** 2))
         wide = left * np.sqrt((WAVES + other**2) / (WAVES + 1))
-        taken = self.means[q] * np.exp(_reach(two * other))
+        taken = self.means[q] * np.exp(np.clip(two * other, -STEEPEST, STEEPEST))
 
         def distribution(x: float) -> float:
             mine = x + taken
@@ -250,10 +249,7 @@ def confidence_set(slow: SlowMeans, size: float = 0.10) -> ConfidenceSet:
     is known from below only.
     Source : Hansen, Lunde and Nason (2011), The Model Confidence Set, Econometrica 79(2), section 3.1.2 (T_R and its
              elimination rule).
-    Raises : ConfigError for the size.
     """
-    if not 0.0 < size < 1.0:
-        refuse("the size of a confidence set is", size, "give a probability between 0 and 1; the default is 0.10.")
     count = len(slow.means)
     worse = np.array([[slow.ratio(p, q) if slow.known[q] else 0.0 for q in range(count)] for p in range(count)])
     drawn = ratios_among_equals(slow)
@@ -291,19 +287,18 @@ def quantile(level: float, *, both: bool = True) -> float:
     return float(student_t(0.5 + level / 2.0 if both else level))
 
 
-def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
-    """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `power`.
+def detectable(error: float, level: float = 0.95) -> float:
+    """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `POWER`.
 
     error : standard error of the difference; the answer is in its unit.
     level : level of the interval that the test inverts.
-    power : a probability.
 
     >>> round(detectable(1.0), 2)  # 2.80 where the error is known
     4.26
     """
     from scipy.special import nctdtrinc
 
-    return float(nctdtrinc(WAVES, 1.0 - power, quantile(level))) * error
+    return float(nctdtrinc(WAVES, 1.0 - POWER, quantile(level))) * error
 
 
 def student_t(probability: ArrayLike) -> Array:
@@ -312,8 +307,3 @@ def student_t(probability: ArrayLike) -> Array:
 
     found: Array = stdtrit(WAVES, probability)
     return found
-
-
-def _reach(logarithm: ArrayLike) -> Array:
-    """Within what an interval can be wide."""
-    return np.clip(logarithm, -STEEPEST, STEEPEST)

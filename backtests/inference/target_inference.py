@@ -16,27 +16,22 @@ volatility, the true one that of the true volatilities).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from backtests.evaluation.metrics import LEAST_YEAR, METRICS, Metric
-from backtests.inference.block_draws import Resampling, drawn_means
-from backtests.inference.estimates import Estimate, EstimateWithTest
-from backtests.inference.evidence import Difference, Evidence, half_width, holm, two_sided_p, verdict
+from backtests.inference.block_draws import drawn_means
+from backtests.inference.estimates import Estimate, EstimateWithTest, NotAvailable, or_why_not, why_not
+from backtests.inference.evidence import Difference, Evidence, PairedSeries, half_width, holm, two_sided_p, verdict
 from backtests.inference.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.inference.sharpe_inference import detectable_difference, ledoit_wolf
 from backtests.inference.slow_waves import SlowMeans, detectable
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.risk import growth, nav_path, volatility
-from research.risk.measures import DAYS_PER_YEAR, max_drawdown
-from research.risk.utility import (
-    RISK_AVERSION,
-    annual_rate,
-    certainty_equivalent,
-    scaled_to_volatility,
-    utility_terms,
-)
+from research.risk import nav_path, volatility
+from research.risk.measures import max_drawdown
+from research.risk.utility import RISK_AVERSION, annual_rate, certainty_equivalent, scaled_to_volatility, utility_terms
 
 CERTAIN, MATCHED = "certainty_equivalent", "growth_matched"
 MEASURES: Mapping[str, Metric] = {  # in the order of a table
@@ -70,27 +65,22 @@ FIRST = "the others are compared with it"
 class TargetFigure:
     """One figure of one target, and its difference to the first target's on the same days.
 
-    value       : the figure, in the unit of the record.
-    interval    : its interval, or None; of a drawdown a predictive range.
-    difference  : difference to the first target, or None.
-    detectable  : the smallest true difference that the test finds with a probability of 80 %, or None.
-    no_interval : the reason why there is no interval; "" where there is one.
-    no_test     : the reason why there is no difference with a test; "" where there is one.
+    value      : the figure, in the unit of the record.
+    interval   : its interval, of a drawdown a predictive range; or the reason why there is none.
+    difference : difference to the first target; or the reason why there is none with a test.
+    detectable : the smallest true difference that the test finds with a probability of 80 %, or None.
     """
 
     value: float
-    interval: Estimate | None
-    difference: Difference | None
+    interval: Estimate | NotAvailable
+    difference: Difference | NotAvailable
     detectable: float | None
-    no_interval: str = ""
-    no_test: str = ""
 
     def record(self) -> dict[str, float | str | None]:
         """Everything as plain values, None for what there is not."""
-        i, d = self.interval, self.difference
-        ends = {"lower": None, "upper": None} if i is None else {"lower": i.lower, "upper": i.upper}
-        tested = {name: None if d is None else getattr(d, part) for name, part in TESTED.items()}
-        reasons = {"no_interval": self.no_interval, "no_test": self.no_test}
+        ends = {end: getattr(self.interval, end, None) for end in ("lower", "upper")}
+        tested = {name: getattr(self.difference, part, None) for name, part in TESTED.items()}
+        reasons = {"no_interval": why_not(self.interval), "no_test": why_not(self.difference)}
         return {"value": self.value} | ends | tested | {"detectable": self.detectable} | reasons
 
 
@@ -121,7 +111,6 @@ class TargetEvidence:
     unmatched     : the reason why there is none, by target.
     risk_aversion : risk aversion of the certainty equivalent.
     level         : level of the intervals; differences are tested at 1 - level after Holm, over the other targets.
-    resampling    : resampling of the days.
     """
 
     names: tuple[str, ...]
@@ -130,119 +119,74 @@ class TargetEvidence:
     unmatched: Mapping[str, str]
     risk_aversion: float
     level: float
-    resampling: Resampling
-
-
-@dataclass(frozen=True, eq=False)
-class _Series:
-    """Returns net of costs (D, K) of the targets, of cash (D,), and how they are annualised."""
-
-    names: tuple[str, ...]
-    net: Array
-    cash: Array
-    span_days: float
-    periods_per_year: float
-    resampling: Resampling
-    level: float
-
-    @property
-    def others(self) -> range:
-        return range(1, len(self.names))
-
-    def growth(self, returns: Array) -> float:
-        return growth(nav_path(returns), self.span_days)
-
-    def annual(self, mean_logs: Array) -> Array:
-        return np.expm1(mean_logs * (len(self.net) * DAYS_PER_YEAR / self.span_days))
 
 
 def target_evidence(
-    evidence: Evidence,
-    returns: Array,
-    cash: Array,
-    *,
-    span_days: float,
-    periods_per_year: float,
-    slow: Mapping[str, SlowMeans] | None = None,
-    risk_aversion: float = RISK_AVERSION,
+    evidence: Evidence, slow: Mapping[str, SlowMeans] | None = None, risk_aversion: float = RISK_AVERSION
 ) -> TargetEvidence:
     """Figures of K targets with intervals, and their paired differences to the first.
 
-    evidence         : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe
-                       ratio.
-    returns          : (D, K) simple returns net of costs, fraction.
-    cash             : (D,) simple returns of cash, fraction.
-    span_days        : calendar days from the close before the first return to the last.
-    periods_per_year : number of periods by which figures are annualised.
-    slow             : turnover and cost of the targets, a year, by the keys of `MEASURES`.
-    risk_aversion    : γ of the certainty equivalent.
-    Raises           : ConfigError for an invalid γ; DataError as `paired_evidence` does.
+    evidence      : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe ratio.
+    slow          : turnover and cost of the targets, a year, by the keys of `MEASURES`.
+    risk_aversion : γ of the certainty equivalent.
+    Raises        : ConfigError for an invalid γ; DataError as `paired_evidence` does.
     """
-    resampling, names = evidence.resampling, evidence.names
-    series = _Series(names, np.asarray(returns), cash, span_days, periods_per_year, resampling, evidence.level)
-    matched, matches, unmatched = _matched(series)
-    annual = span_days >= LEAST_YEAR  # the growth of a shorter test is not annualised
+    matched, matches, unmatched = _matched(evidence)
+    annual = evidence.series.span_days >= LEAST_YEAR  # the growth of a shorter test is not annualised
     return TargetEvidence(
-        names,
+        evidence.names,
         {
-            "growth": _of_evidence(evidence, "growth") if annual else {},
-            "volatility": _volatility(series),
-            "sharpe": _sharpe(series, evidence),
-            "max_drawdown": _drawdown(series),
-            CERTAIN: _certain(series, risk_aversion),
+            "growth": _growth(evidence) if annual else {},
+            "volatility": _volatility(evidence),
+            "sharpe": _sharpe(evidence),
+            "max_drawdown": _drawdown(evidence),
+            CERTAIN: _certain(evidence, risk_aversion),
             MATCHED: matched if annual else {},
-            **{measure: _slow(series, measure, means) for measure, means in (slow or {}).items()},
+            **{measure: _slow(evidence, measure, means) for measure, means in (slow or {}).items()},
         },
         matches,
         unmatched,
         risk_aversion,
         evidence.level,
-        resampling,
     )
 
 
 # -- by paired draws -------------------------------------------------------------------------------------------------
 
 
-def _of_evidence(evidence: Evidence, measure: str) -> dict[str, TargetFigure]:
-    """Figures and differences that the paired evidence has."""
-    figures, differences = evidence.figures(measure), evidence.differences(measure)
-    draws, base, found = evidence.draws[measure], evidence.names.index(evidence.reference), {}
-    for k, name in enumerate(evidence.names):
-        d, error = differences.get(name), float(np.std(draws[:, k] - draws[:, base]))
-        found[name] = _figure(figures[name].value, figures[name], None if d is None else replace(d, error=error))
-    return found
+def _growth(evidence: Evidence) -> dict[str, TargetFigure]:
+    """Growth and its differences, which the paired evidence has."""
+    own, draws, base = evidence.figures("growth"), evidence.draws["growth"], evidence.names.index(evidence.reference)
+    errors = {name: float(np.std(draws[:, k] - draws[:, base])) for k, name in enumerate(evidence.names)}
+    differences = {name: replace(d, error=errors[name]) for name, d in evidence.differences("growth").items()}
+    return _figures("growth", {name: one.value for name, one in own.items()}, own, differences)
 
 
-def _certain(series: _Series, risk_aversion: float) -> dict[str, TargetFigure]:
+def _certain(evidence: Evidence, risk_aversion: float) -> dict[str, TargetFigure]:
     """Certainty equivalents, from draws of the days of all targets at once."""
-    days, span = len(series.net), series.span_days
+    series, days, span = evidence.series, evidence.days, evidence.series.span_days
     values = np.array([certainty_equivalent(column, span, risk_aversion) for column in series.net.T])
     terms = np.column_stack([utility_terms(column, risk_aversion) for column in series.net.T])
-    draws = annual_rate(drawn_means(terms, series.resampling), days, span, risk_aversion)
-    lower, upper = np.quantile(draws, _tails(series.level), axis=0)
-    tested = _tested(series, CERTAIN, values[1:] - values[0], draws[:, 1:] - draws[:, [0]])
-    return {
-        name: _figure(
-            float(values[k]),
-            Estimate(float(values[k]), float(lower[k]), float(upper[k]), series.level),
-            tested.get(name),
-        )
-        for k, name in enumerate(series.names)
-    }
+    draws = annual_rate(drawn_means(terms, evidence.resampling), days, span, risk_aversion)
+    differences = _tested(
+        evidence.level, CERTAIN, series.names[1:], values[1:] - values[0], draws[:, 1:] - draws[:, [0]]
+    )
+    by_name = dict(zip(series.names, values.tolist(), strict=True))
+    drawn = zip(by_name.items(), draws.T, strict=True)
+    own = {name: Estimate.of_draws(value, column, evidence.level) for (name, value), column in drawn}
+    return _figures(CERTAIN, by_name, own, differences)
 
 
-def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match], dict[str, str]]:
+def _matched(evidence: Evidence) -> tuple[dict[str, TargetFigure], dict[str, Match], dict[str, str]]:
     """Growth of each other target less that of the first, the riskier of the two mixed with cash; and what was mixed.
 
     The mix is that of the realised volatilities, and intervals take it as known.
     """
-    year, first = series.periods_per_year, series.net[:, 0]
+    series, year, first = evidence.series, evidence.series.periods_per_year, evidence.series.net[:, 0]
     matches: dict[str, Match] = {}
     unmatched: dict[str, str] = {}
     values, intervals, differences, draws = {}, {}, [], []
-    for k in series.others:
-        name, other = series.names[k], series.net[:, k]
+    for name, other in zip(series.names[1:], series.net.T[1:], strict=True):
         lowest = min(volatility(first, year), volatility(other, year))
         try:
             pair = [scaled_to_volatility(r, series.cash, lowest, year) for r in (other, first)]
@@ -250,168 +194,118 @@ def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match]
             unmatched[name] = str(error)
             continue
         values[name], at_first = (series.growth(one.returns) for one in pair)
-        drawn = series.annual(drawn_means(np.log1p(np.column_stack([s.returns for s in pair])), series.resampling))
-        lower, upper = np.quantile(drawn[:, 0], _tails(series.level)).tolist()
-        intervals[name] = Estimate(values[name], lower, upper, series.level)
+        drawn = series.annual(drawn_means(np.log1p(np.column_stack([s.returns for s in pair])), evidence.resampling))
+        intervals[name] = Estimate.of_draws(values[name], drawn[:, 0], evidence.level)
         matches[name] = Match(lowest, pair[0].invested, at_first, pair[1].invested)
         differences.append(values[name] - at_first)
         draws.append(drawn[:, 0] - drawn[:, 1])
     if not matches:
         return {}, matches, unmatched
-    tested = _tested(series, MATCHED, np.array(differences), np.column_stack(draws), list(matches))
-    found = {name: _figure(value, intervals[name], tested[name]) for name, value in values.items()}
-    return found, matches, unmatched
+    tested = _tested(evidence.level, MATCHED, list(matches), np.array(differences), np.column_stack(draws))
+    return _figures(MATCHED, values, intervals, tested), matches, unmatched
 
 
 def _tested(
-    series: _Series, measure: str, estimates: Array, draws: Array, names: Sequence[str] = ()
-) -> dict[str, Difference]:
+    level: float, measure: str, names: Sequence[str], estimates: Array, draws: Array
+) -> dict[str, Difference | NotAvailable]:
     """The difference of each target to the first with its test, by target.
 
+    level     : level of the intervals.
+    measure   : one of `MEASURES`.
+    names     : names of the m targets.
     estimates : (m,) differences.
     draws     : (reps, m) draws of them.
-    names     : names of the m targets; by default all but the first.
     """
     rounding = MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
-    p, half = two_sided_p(draws, estimates), half_width(draws, estimates, series.level)
+    p, half = two_sided_p(draws, estimates), half_width(draws, estimates, level)
     numbers = np.vstack([estimates, estimates - half, estimates + half, draws.std(axis=0), p]).T.tolist()
     tests = {
-        name: EstimateWithTest(value, lower, upper, series.level, error, p=one)
-        for name, (value, lower, upper, error, one) in zip(names or series.names[1:], numbers, strict=True)
+        name: EstimateWithTest(value, lower, upper, level, error, p=one)
+        for name, (value, lower, upper, error, one) in zip(names, numbers, strict=True)
     }
-    return _judged(series, measure, tests)
+    return _judged(measure, tests)
 
 
 # -- by the inference of each figure ---------------------------------------------------------------------------------
 
 
-def _sharpe(series: _Series, evidence: Evidence) -> dict[str, TargetFigure]:
+def _sharpe(evidence: Evidence) -> dict[str, TargetFigure]:
     """Sharpe ratios with the percentiles of the paired draws; differences by Ledoit and Wolf."""
+    series, own = evidence.series, evidence.figures("sharpe")
     excess = series.net - series.cash[:, None]
 
     def test(k: int) -> EstimateWithTest:
-        return ledoit_wolf(
-            excess[:, k],
-            excess[:, 0],
-            series.periods_per_year,
-            resampling=series.resampling,
-            level=series.level,
-        )
+        pair, year = (excess[:, k], excess[:, 0]), series.periods_per_year
+        return ledoit_wolf(*pair, year, resampling=evidence.resampling, level=evidence.level)
 
-    own = evidence.figures("sharpe")
-    return _by_tests(series, "sharpe", {name: one.value for name, one in own.items()}, own, {}, test)
+    values = {name: one.value for name, one in own.items()}
+    return _figures("sharpe", values, own, _each_tested(evidence, "sharpe", test))
 
 
-def _volatility(series: _Series) -> dict[str, TargetFigure]:
-    year, level = series.periods_per_year, series.level
-    own, reasons = _each(series, lambda r: risk_with_error(r, year, level=level)["volatility"])
+def _volatility(evidence: Evidence) -> dict[str, TargetFigure]:
+    series, year, level = evidence.series, evidence.series.periods_per_year, evidence.level
+    own = _each(series, lambda r: risk_with_error(r, year, level=level)["volatility"])
     values = {name: volatility(column, year) for name, column in zip(series.names, series.net.T, strict=True)}
 
     def test(k: int) -> EstimateWithTest:
         return risk_difference(series.net[:, k], series.net[:, 0], year, level=level)["volatility"]
 
-    return _by_tests(series, "volatility", values, own, reasons, test)
+    return _figures("volatility", values, own, _each_tested(evidence, "volatility", test))
 
 
-def _drawdown(series: _Series) -> dict[str, TargetFigure]:
-    few = replace(series.resampling, reps=min(series.resampling.reps, RANGE_DRAWS))
-    own, reasons = _each(series, lambda r: predicted_drawdown(r, few, series.level))
-    found = {}
-    for k, name in enumerate(series.names):
-        value = max_drawdown(nav_path(series.net[:, k])).depth
-        found[name] = TargetFigure(value, own.get(name), None, None, reasons.get(name, ""), NO_DRAWDOWN_TEST)
+def _drawdown(evidence: Evidence) -> dict[str, TargetFigure]:
+    series, few = evidence.series, replace(evidence.resampling, reps=min(evidence.resampling.reps, RANGE_DRAWS))
+    own = _each(series, lambda r: predicted_drawdown(r, few, evidence.level))
+    depths = {name: max_drawdown(nav_path(r)).depth for name, r in zip(series.names, series.net.T, strict=True)}
+    return _figures("max_drawdown", depths, own, dict.fromkeys(series.names, NotAvailable(NO_DRAWDOWN_TEST)))
+
+
+def _slow(evidence: Evidence, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
+    """Figures and differences of means that move slowly."""
+    own = {name: means.figure(k, evidence.level) for k, name in enumerate(evidence.names)}
+    tested = _each_tested(evidence, measure, lambda k: means.difference(k, 0, evidence.level))
+    return _figures(measure, {name: one.value for name, one in own.items()}, own, tested)
+
+
+def _each(series: PairedSeries, measure: Callable[[Array], Estimate]) -> dict[str, Estimate | NotAvailable]:
+    """The figure of each target with an interval, or the reason why there is none."""
+    return {name: or_why_not(partial(measure, r)) for name, r in zip(series.names, series.net.T, strict=True)}
+
+
+def _each_tested(
+    evidence: Evidence, measure: str, test: Callable[[int], EstimateWithTest]
+) -> dict[str, Difference | NotAvailable]:
+    """The difference of each target to the first, by name, with a test of its own; or the reason why there is none.
+
+    test : function that gives the difference of target k to the first, with error and p.
+    """
+    return _judged(measure, {name: or_why_not(partial(test, k)) for k, name in enumerate(evidence.names) if k})
+
+
+def _judged(measure: str, tests: Mapping[str, EstimateWithTest | NotAvailable]) -> dict[str, Difference | NotAvailable]:
+    """Differences to the first target, by name, with verdicts after Holm over the targets that were tested."""
+    sign = -1.0 if MEASURES[measure].lower_is_better else 1.0
+    found: dict[str, Difference | NotAvailable] = {k: t for k, t in tests.items() if isinstance(t, NotAvailable)}
+    tested = {name: test for name, test in tests.items() if not isinstance(test, NotAvailable)}
+    adjusted = holm([test.p for test in tested.values()]).tolist()
+    for (name, test), p in zip(tested.items(), adjusted, strict=True):
+        known = np.isfinite([test.lower, test.upper]).any()
+        word = verdict(p, is_better=sign * test.value > 0.0, level=test.level) if known else "too few episodes"
+        found[name] = Difference.judged(test, p, word)
     return found
 
 
-def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
-    """Figures and differences of means that move slowly."""
-    own = {name: means.figure(k, series.level) for k, name in enumerate(series.names)}
-    values = {name: one.value for name, one in own.items()}
-    return _by_tests(series, measure, values, own, {}, lambda k: means.difference(k, 0, series.level))
-
-
-def _each(series: _Series, measure: Callable[[Array], Estimate]) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """The figure of each target with an interval, or the reason why there is none."""
-    found, reasons = {}, {}
-    for name, column in zip(series.names, series.net.T, strict=True):
-        try:
-            found[name] = measure(column)
-        except DataError as error:
-            reasons[name] = str(error)
-    return found, reasons
-
-
-def _by_tests(
-    series: _Series,
+def _figures(
     measure: str,
     values: Mapping[str, float],
-    own: Mapping[str, Estimate],
-    reasons: Mapping[str, str],
-    test: Callable[[int], EstimateWithTest],
+    own: Mapping[str, Estimate | NotAvailable],
+    differences: Mapping[str, Difference | NotAvailable],
 ) -> dict[str, TargetFigure]:
-    """Figures whose differences have a test of their own.
-
-    values  : by target.
-    own     : by target, its figure with an interval.
-    reasons : the reason why a target has no interval, by target.
-    test    : function that gives the difference of target k to the first, with error and p; it may refuse with
-              DataError.
-    """
-    tests, refused = {}, {series.names[0]: FIRST}
-    for k in series.others:
-        try:
-            tests[series.names[k]] = test(k)
-        except DataError as error:
-            refused[series.names[k]] = str(error)
-    differences = _judged(series, measure, tests)
-    return {
-        name: TargetFigure(
-            values[name],
-            own.get(name),
-            differences.get(name),
-            _detectable(tests[name], by_waves=measure in BY_WAVES) if name in tests else None,
-            reasons.get(name, ""),
-            refused.get(name, ""),
-        )
-        for name in series.names
-    }
-
-
-def _judged(series: _Series, measure: str, tests: Mapping[str, EstimateWithTest]) -> dict[str, Difference]:
-    """Differences to the first target, by name, with verdicts after Holm over the targets that were tested."""
-    sign = -1.0 if MEASURES[measure].lower_is_better else 1.0
-    adjusted = holm([test.p for test in tests.values()]).tolist()
-    return {
-        name: Difference(
-            test.value,
-            test.lower,
-            test.upper,
-            series.level,
-            test.error,
-            p=test.p,
-            p_holm=p,
-            verdict=verdict(p, is_better=sign * test.value > 0.0, level=series.level)
-            if np.isfinite([test.lower, test.upper]).any()
-            else "too few episodes",
-        )
-        for (name, test), p in zip(tests.items(), adjusted, strict=True)
-    }
-
-
-def _figure(value: float, interval: Estimate, difference: Difference | None) -> TargetFigure:
-    """A figure from draws; without a difference that of the first target."""
-    if difference is None:
-        return TargetFigure(value, interval, None, None, no_test=FIRST)
-    return TargetFigure(value, interval, difference, _detectable(difference))
-
-
-def _detectable(test: EstimateWithTest, *, by_waves: bool = False) -> float | None:
-    """The smallest true difference that the test would find; None where it has no error."""
-    if not np.isfinite(test.error):
-        return None
-    return (detectable if by_waves else detectable_difference)(test.error, level=test.level)
-
-
-def _tails(level: float) -> list[float]:
-    return [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    """The figures of a measure by target, each with its interval and its difference; the first has none to itself."""
+    smallest, found = detectable if measure in BY_WAVES else detectable_difference, {}
+    for name, value in values.items():
+        d = differences.get(name, NotAvailable(FIRST))
+        least = smallest(d.error, level=d.level) if isinstance(d, Difference) and np.isfinite(d.error) else None
+        found[name] = TargetFigure(value, own[name], d, least)
+    return found

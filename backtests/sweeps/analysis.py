@@ -4,10 +4,8 @@
 column a policy.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -15,20 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.sweeps.labels import (
-    CALENDARS,
-    CONDITIONS,
-    at,
-    policies,
-    policy_axes,
-    targets,
-    today,
-)
+from backtests.sweeps.labels import CALENDARS, CONDITIONS, at, policies, policy_axes, targets, today
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed, number, percent
 
-EULER = 0.5772156649015329
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled
 MOST = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
 FEW = 10  # starts: with fewer their values are told, and no quantile of them
@@ -100,7 +89,8 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapp
     if len(rows.drop_duplicates([x, y])) < 2 or x == y:
         raise ConfigError(f"a map needs at least two cells: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
-    calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
+    if "calendar" in (x, y):  # in their own order, and not by name
+        calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
     if x == "calendar":  # in their own order, and not by name
         means, counts = means[calendars], counts[calendars]
     elif y == "calendar":
@@ -219,7 +209,7 @@ def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """
     sign = 1.0 if lower_is_better(metric) else -1.0
     x, y = ladder.index.to_numpy(dtype=float), sign * ladder.to_numpy()
-    lead = _first_of_equals(y, 0)
+    lead = _first_of_equals(y)
     spans: list[list[Any]] = [[lead, x[0], x[-1]]]
     for k in range(len(x) - 1):
         at_share = 0.0
@@ -234,13 +224,8 @@ def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
             spans[-1][2] = x[k] + at_share * (x[k + 1] - x[k])
             spans.append([lead, spans[-1][2], x[-1]])
     kept = [s for s in spans if s[2] > s[1] or len(spans) == 1]
-    return pd.DataFrame(
-        {
-            "policy": [ladder.columns[s[0]] for s in kept],
-            "first": [float(s[1]) for s in kept],
-            "last": [float(s[2]) for s in kept],
-        }
-    )
+    rows = [(ladder.columns[lead], float(first), float(last)) for lead, first, last in kept]
+    return pd.DataFrame(rows, columns=["policy", "first", "last"])
 
 
 def span_at(spans: pd.DataFrame, level: float) -> int:
@@ -252,12 +237,11 @@ def span_at(spans: pd.DataFrame, level: float) -> int:
     return max(int((spans["first"] <= level).sum()) - 1, 0)
 
 
-def _first_of_equals(y: Array, k: int) -> int:
-    """The lowest at row k; of equals the one that is lowest at the next row where they differ."""
-    tied = np.flatnonzero(y[k] == y[k].min())
-    while len(tied) > 1 and k + 1 < len(y):
-        k += 1
-        tied = tied[y[k, tied] == y[k, tied].min()]
+def _first_of_equals(y: Array) -> int:
+    """The lowest at the first row; of equals the one that is lowest at the next row where they differ."""
+    tied = np.arange(y.shape[1])
+    for row in y:
+        tied = tied[row[tied] == row[tied].min()]
     return int(tied[0])
 
 
@@ -360,21 +344,6 @@ def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
     )
 
 
-def luck_of_the_best(trials: int) -> float:
-    """Standard errors by which the best of so many equally good, independent trials is expected to look too good.
-
-    Source : Bailey and López de Prado (2014), The Deflated Sharpe Ratio, equation 1 with unit variance: an
-    approximation, exact as trials grow. Trials that resemble one another count for fewer, so it is an upper bound.
-
-    >>> round(luck_of_the_best(1000), 2)
-    3.26
-    """
-    if trials < 2:
-        return 0.0
-    normal = NormalDist()
-    return (1.0 - EULER) * normal.inv_cdf(1.0 - 1.0 / trials) + EULER * normal.inv_cdf(1.0 - 1.0 / (trials * math.e))
-
-
 def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
     """Values of an axis, rising, of a table with a row for each configuration; in the unit of the axis."""
     return sorted(table[axis].dropna().unique())
@@ -393,14 +362,12 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "loss") -> list[
     """
     spans = leaders(ladder, metric)
     k = span_at(spans, now)
-    sentences, policy = [], spans["policy"]
-    if k + 1 < len(spans):
-        at = number(float(spans["first"].iloc[k + 1]))
-        sentences.append(f"Above {at} × today's costs, {policy.iloc[k + 1]} is better than {policy.iloc[k]}.")
-    if k > 0:
-        at = number(float(spans["first"].iloc[k]))
-        sentences.append(f"Below {at} × today's costs, {policy.iloc[k - 1]} is better than {policy.iloc[k]}.")
-    return sentences
+    policy, first = spans["policy"], spans["first"].astype(float)
+    sides = [("Above", k + 1, k + 1)] * (k + 1 < len(spans)) + [("Below", k, k - 1)] * (k > 0)
+    return [
+        f"{side} {number(first.iloc[at])} × today's costs, {policy.iloc[other]} is better than {policy.iloc[k]}."
+        for side, at, other in sides
+    ]
 
 
 def luck(ladder: pd.DataFrame, metric: str = "loss") -> str:

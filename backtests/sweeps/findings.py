@@ -1,6 +1,6 @@
 """The result of a sweep in words: the best policy of each family, and its limitations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Metric, lower_is_better
-from backtests.sweeps.analysis import flips, ladder, leaders, levels, luck, luck_of_the_best, picked, shortlist, span_at
+from backtests.inference.selection import expected_maximum
+from backtests.sweeps.analysis import flips, ladder, leaders, levels, luck, picked, shortlist, span_at
 from backtests.sweeps.labels import (
+    allocation_words,
     at,
     axis_value,
     comparable,
@@ -73,10 +75,13 @@ class Findings:
 
         Returns : a row for each policy; metrics in the units of records.
         """
-        first = self.best.iloc[0]
-        same = [c for c in ("allocation", "window") if c in self.best]
-        kept = self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
-        return kept.head(RIVALS)
+        return self.best[self._as_best].head(RIVALS)
+
+    @property
+    def _as_best(self) -> pd.Series:
+        """True for the best policies of families that have the target of the best of all."""
+        same = self.best[[c for c in ("allocation", "window") if c in self.best]]
+        return (same == same.iloc[0]).all(axis=1)
 
     @property
     def shown(self) -> list[str]:
@@ -175,9 +180,7 @@ class Findings:
         ]
         text = f"Best of the other families: {listed(rest, most=NAMED)}" if rest else "No other family was tried"
         text = f"{text}. {self.valley}"
-        first = self.best.iloc[0]
-        same = [c for c in ("allocation", "window") if c in self.best]
-        others = self.best[(self.best[same] != first[same]).any(axis=1)] if same else self.best[:0]
+        others = self.best[~self._as_best]
         if len(others):
             first = others.iloc[0]
             value = self.metric_record.text_with_unit(float(first[self.metric]))
@@ -266,7 +269,7 @@ class Findings:
             return "One configuration was tried: there is no selection bias."
         return (
             f"Selection bias: {count:,} configurations were tried. If all were equally good, the best could be "
-            f"expected to look up to {number(luck_of_the_best(count), 1)} standard errors too good by chance."
+            f"expected to look up to {number(expected_maximum(count), 1)} standard errors too good by chance."
         )
 
     def _lags(self) -> list[str]:
@@ -342,15 +345,8 @@ def facts(table: pd.DataFrame) -> dict[str, str]:
         "Lags": _values(table, "lag", "sessions"),
         "Starts": _span(table["start"]),
     }
-    held = list(dict.fromkeys(_held(table)))
+    held = list(allocation_words(table).unique()) if "allocation" in table else []
     return {**found, "Allocations": listed(held, most=6)} if len(held) > 1 else found
-
-
-def _held(table: pd.DataFrame) -> Sequence[str]:
-    if "allocation" not in table:
-        return []
-    windows = table["window"] if "window" in table else pd.Series(0, index=table.index)
-    return [f"{a} {w:g}" if w == w and w else str(a) for a, w in zip(table["allocation"], windows, strict=True)]
 
 
 def _values(table: pd.DataFrame, axis: str, unit: str) -> str:

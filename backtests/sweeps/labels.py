@@ -140,10 +140,18 @@ def targets(table: pd.DataFrame) -> pd.Series:
     """
     if "allocation" not in table:
         return pd.Series("", index=table.index)
+    words = allocation_words(table)
+    return words.where(~words.isin(OWN), "")
+
+
+def allocation_words(table: pd.DataFrame) -> pd.Series:
+    """The allocation of each row's policy with its window, in words.
+
+    table : a row for each configuration, with the column allocation, and window (sessions) where the sweep has it.
+    """
     windows = table["window"].fillna(0) if "window" in table else pd.Series(0, index=table.index)
     both = zip(table["allocation"], windows, strict=True)
-    words = ["" if a in OWN and not w else f"{a}{f' {w:g}' if w else ''}" for a, w in both]
-    return pd.Series(words, index=table.index)
+    return pd.Series([f"{a} {w:g}" if w else str(a) for a, w in both], index=table.index, dtype=object)
 
 
 def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:

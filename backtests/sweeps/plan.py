@@ -109,7 +109,7 @@ class Plan:
         for name in ("policies", "cost_multiples", "lags", "starts", "portfolios"):
             object.__setattr__(self, name, checked(name, getattr(self, name)))
         if self.picks is not None:
-            picks = _whole_numbers("picks of a plan are", self.picks, "give positions on its axes, whole numbers.")
+            picks = _whole_numbers(self.picks)
             if picks.ndim != 2 or picks.shape[1] != len(AXES) or not len(picks):
                 raise ConfigError(f"picks of a plan have shape {picks.shape}: give (N, {len(AXES)}), N at least 1.")
             if (picks < 0).any() or (picks >= self.shape).any():
@@ -348,11 +348,12 @@ def _each(name: str, values: list[Any]) -> list[Any]:
     return [made[value] for value in values]
 
 
-def _whole_numbers(subject: str, given: Any, fix: str) -> NDArray[np.int64]:
-    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, fix)
+def _whole_numbers(picks: Any) -> NDArray[np.int64]:
+    said = "picks of a plan are", picks, "give positions on its axes, whole numbers."
+    numbers = picks if isinstance(picks, np.ndarray) and picks.dtype.kind == "i" else floats(*said)
     whole = np.asarray(numbers, dtype=np.int64)
     if (whole != numbers).any():
-        refuse(subject, given, fix)
+        refuse(*said)
     return whole
 
 
@@ -380,11 +381,7 @@ def _portfolio(value: Any) -> str:
 
 def _policy(value: Any) -> Any:
     if isinstance(value, type) or not isinstance(value, StandardRule | Policy):  # a protocol alone takes 15 µs
-        refuse(
-            "policies of a plan holds",
-            value,
-            "give a rule; tune or train policies first.",
-        )
+        refuse("policies of a plan holds", value, "give a rule; tune or train policies first.")
     try:
         hash(value)
     except TypeError:

@@ -110,30 +110,10 @@ def sweep(
 
     Each configuration is counted in the trial book (`backtests.runs.trial_book`).
     """
-    found = uncounted_sweep(
-        where, plan, workers=workers, cluster=cluster, keep=keep, cvar95=cvar95, folder=folder, progress=progress
-    )
-    count_trials(sweep_trials(found.prepared, found.table))
-    return found
-
-
-def uncounted_sweep(
-    where: Where,
-    plan: Plan | Axes,
-    *,
-    workers: int = 1,
-    cluster: str = "",
-    keep: Keep | None = None,
-    cvar95: bool = False,
-    folder: str | Path | None = None,
-    progress: bool = True,
-) -> Sweep:
-    """Run as `sweep` does, uncounted: the caller counts trials of another kind, or configurations are no trials."""
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
-        figures = dict(run_parts(prepared, parts_of(prepared), run_part, workers, cluster, progress))
-        found = rows(prepared, Part(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
+        found = played_rows(prepared, workers, cluster, progress)
     else:
         _refuse_unwritten(prepared)
         run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
@@ -141,7 +121,15 @@ def uncounted_sweep(
             run_into(Path(folder), prepared, done, workers, cluster, progress)
             found = pa.concat_tables([read_chunk(Path(folder), part) for part in parts_of(prepared)])
     table = found.to_pandas()
-    return Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
+    made = Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
+    count_trials(sweep_trials(prepared, table))
+    return made
+
+
+def played_rows(prepared: PreparedSweep, workers: int = 1, cluster: str = "", progress: bool = False) -> pa.Table:
+    """A row for each configuration, played and stored nowhere; other arguments as `run_parts`."""
+    figures = dict(run_parts(prepared, parts_of(prepared), run_part, workers, cluster, progress))
+    return rows(prepared, Part(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
 
 
 def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> PreparedSweep:

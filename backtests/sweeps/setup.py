@@ -217,9 +217,9 @@ class PreparedSweep:
         """The target path of a configuration."""
         return self.paths[configuration.portfolio, held_in_plan(configuration.policy), configuration.start]
 
-    def first(self, configuration: Configuration) -> int:
-        """Market row of the opening trade of a configuration."""
-        return self.firsts[configuration.portfolio, configuration.start]
+    def earliest(self, name: str) -> int:
+        """Market row of the earliest opening trade of a setup."""
+        return min(row for (of, _), row in self.firsts.items() if of == name)
 
     def fingerprints(self) -> dict[str, str]:
         """The data's fingerprint by setup."""
@@ -250,50 +250,34 @@ def prepare_sweep(
     for setup in used.values():
         setup.times(max(plan.cost_multiples))  # says which cost is too high
     firsts = {(name, start): setup.first(start) for name, setup in used.items() for start in plan.days}
-    strategic = {name: _strategic_path(setup, firsts) for name, setup in used.items()}
-    _check_games(used, plan, firsts, strategic)
+    prepared = PreparedSweep(plan, used, firsts, {}, {}, cvar95)
+    prepared = replace(prepared, strategic={name: _strategic_path(prepared, name) for name in used})
+    _check_games(prepared)
     for name, setup in used.items():
-        earliest = _earliest(name, firsts)
         for policy in plan.policies:
-            check_schedules(policy, setup.market, earliest)
-    return PreparedSweep(
-        plan=plan,
-        setups=used,
-        firsts=firsts,
-        paths=_share(used, plan, firsts, strategic),
-        strategic=strategic,
-        cvar95=cvar95,
-    )
+            check_schedules(policy, setup.market, prepared.earliest(name))
+    return replace(prepared, paths=_share(prepared))
 
 
-def _strategic_path(setup: Setup, firsts: Mapping[tuple[str, Start], int]) -> TargetPath:
+def _strategic_path(prepared: PreparedSweep, name: str) -> TargetPath:
     """The target that J is measured against, from the earliest opening trade on."""
-    earliest = _earliest(setup.name, firsts)
-    return setup.strategic_path if firsts.get((setup.name, None)) == earliest else setup.strategic_from(earliest)
+    setup, earliest = prepared.setups[name], prepared.earliest(name)
+    return setup.strategic_path if prepared.firsts.get((name, None)) == earliest else setup.strategic_from(earliest)
 
 
-def _earliest(name: str, firsts: Mapping[tuple[str, Start], int]) -> int:
-    """Market row of the earliest opening trade of a setup."""
-    return min(row for (of, _), row in firsts.items() if of == name)
-
-
-def _check_games(
-    setups: Mapping[str, Setup],
-    plan: Plan,
-    firsts: Mapping[tuple[str, Start], int],
-    strategic: Mapping[str, TargetPath],
-) -> None:
+def _check_games(prepared: PreparedSweep) -> None:
     """Lay out inputs for each setup, start, smallest and largest lag: missing data of a market is reported first.
 
     Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
     """
+    plan = prepared.plan
     for (name, start), lags in _lags(plan).items():
-        setup = setups[name]
+        setup, first = prepared.setups[name], prepared.firsts[name, start]
         given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
                 EngineInputs.of(
-                    setup.market, plan.policies[0], strategic[name], setup.costs, firsts[name, start], lag,
+                    setup.market, plan.policies[0], prepared.strategic[name], setup.costs, first, lag,
                     setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip
             except (ConfigError, DataError) as error:
@@ -318,28 +302,23 @@ def _everywhere(plan: Plan, setups: Sequence[Setup]) -> Plan:
     return replace(plan, portfolios=(setups[0].name,))
 
 
-def _share(
-    setups: Mapping[str, Setup],
-    plan: Plan,
-    firsts: Mapping[tuple[str, Start], int],
-    strategic: Mapping[str, TargetPath],
-) -> Shared:
+def _share(prepared: PreparedSweep) -> Shared:
     """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
 
     A path holds for a later start too: from there on the targets in force are the same, except where the path begins
     between two refits and the first target was therefore computed on a day that the later start would not have chosen.
     """
     wanted: dict[tuple[str, Allocation], list[Start]] = {}
-    for portfolio, allocation, start in _cases(plan):
+    for portfolio, allocation, start in _cases(prepared.plan):
         wanted.setdefault((portfolio, allocation), []).append(start)
     paths: dict[tuple[str, Allocation, Start], TargetPath] = {}
     for (portfolio, allocation), starts in wanted.items():
-        market, held = setups[portfolio].market, setups[portfolio].holds(allocation)
-        rows = {start: firsts[portfolio, start] for start in starts}
+        setup = prepared.setups[portfolio]
+        market, held = setup.market, setup.holds(allocation)
+        rows = {start: prepared.firsts[portfolio, start] for start in starts}
         earliest = min(rows.values())
-        known, of = strategic[portfolio], setups[portfolio].strategic
-        from_there = held.window > 0 and held == of and earliest == _earliest(portfolio, firsts)
-        longest = known if from_there else kept_target_path(held, market, start=earliest)
+        from_there = held.window > 0 and held == setup.strategic and earliest == prepared.earliest(portfolio)
+        longest = prepared.strategic[portfolio] if from_there else kept_target_path(held, market, start=earliest)
         for start, row in rows.items():
             off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
             paths[portfolio, allocation, start] = target_path(held, market, start=row) if off_schedule else longest

@@ -14,6 +14,7 @@ import pandas as pd
 from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
 from backtests.comparison.fitting.candidates import (
     Fitted,
+    PlayedCandidates,
     backtest_candidate,
     benchmark_of,
     fit,
@@ -361,7 +362,8 @@ def make_backtest(
         progress.stage("writing results")
         benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {policy: played})
         scored = score(played, benchmark)
-        tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
+        alone = PlayedCandidates(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
+        tried = played_trials(alone)
         count_trials([tried, *tunings_of([fitted])], run.name)
         write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
         write_whole(folder / MARKET, returns(portfolio.market).to_parquet(index=False))

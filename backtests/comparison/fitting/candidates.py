@@ -11,6 +11,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.comparator import comparator_of
+from backtests.evaluation.scores import Score
 from backtests.sweeps import Setup
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs, Execution, Policy
@@ -44,6 +45,30 @@ class Fitted:
     def tried(self) -> int:
         """Number of configurations that were tried, including the chosen one."""
         return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlayedCandidates:
+    """Candidates of a portfolio, fitted, backtested through its test, and measured by one benchmark.
+
+    portfolio                   : portfolio as it was backtested.
+    benchmark                   : benchmark, with the path of the strategic target.
+    fitted, backtests, scores   : by name, in the order of the file.
+    seed_backtests, seed_scores : by learned candidate and seed; seeds missing there were trained, and not backtested.
+    """
+
+    portfolio: Portfolio
+    benchmark: Benchmark
+    fitted: Mapping[str, Fitted]
+    backtests: Mapping[str, Backtest]
+    scores: Mapping[str, Score]
+    seed_backtests: Mapping[str, Mapping[int, Backtest]]
+    seed_scores: Mapping[str, Mapping[int, Score]]
+
+    @property
+    def trials(self) -> int:
+        """Number of configurations tried in all, on training days or in the test."""
+        return sum(one.tried for one in self.fitted.values())
 
 
 def shortened(spec: Rule | TunedThreshold | Learned, steps: int, seeds: int) -> Rule | TunedThreshold | Learned:

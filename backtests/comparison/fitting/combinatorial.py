@@ -12,17 +12,17 @@ Source : López de Prado (2018), Advances in Financial Machine Learning, chapter
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import Progress
+from backtests.comparison.fitting.candidates import Progress, benchmark_of, tuning_setup
 from backtests.comparison.fitting.trials import split_trials
 from backtests.comparison.fitting.tuning import Candidates, Origin, every_candidate, training_setup
 from backtests.engine.run import backtest
-from backtests.evaluation.benchmark import Benchmark, losses, target_returns
+from backtests.evaluation.benchmark import losses, target_returns
 from backtests.runs.trial_book import count_trials
 from backtests.sweeps import Setup
 from foundation.arguments import is_whole, one_of, refuse
@@ -30,7 +30,7 @@ from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 from foundation.progress import bar
-from research.accounting import Execution, Policy
+from research.accounting import Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.learning import Learned
 from research.portfolio import Portfolio
@@ -142,7 +142,7 @@ def combinatorial(
     Each setting is counted in the trial book (`backtests.runs.trial_book`).
     """
     candidates = _checked(portfolio, name, spec)
-    setup = replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
+    setup = tuning_setup(portfolio)
     origins = every_candidate(candidates, setup)
     rules = [setup.policy(rule) for rule in origins]
     _check_rules(name, rules)
@@ -169,8 +169,15 @@ def combinatorial(
     rows = []
     for s, (seen, k) in enumerate(zip(trained, chosen.tolist(), strict=True)):
         inside = np.flatnonzero((number == s).any(axis=1))
-        out = float(daily[k, np.isin(block, inside)].mean())
-        rows.append(_split(inside, len(seen), words[k], float(before[s, k]), out))
+        rows.append(
+            {
+                "tested": ", ".join(str(b + 1) for b in inside),
+                "sessions": len(seen),
+                "chosen": words[k],
+                "loss_training": float(before[s, k]),
+                "loss": float(daily[k, np.isin(block, inside)].mean()),
+            }
+        )
     return Combinatorial(
         name=name,
         portfolio=portfolio,
@@ -189,12 +196,6 @@ def combinatorial(
             }
         ),
     )
-
-
-def _split(tested: Rows, sessions: int, chosen: str, before: float, out: float) -> dict[str, object]:
-    """A row of the table of splits. before, out : J on the training days and on those tested, bp a year."""
-    blocks = ", ".join(str(b + 1) for b in tested)
-    return {"tested": blocks, "sessions": sessions, "chosen": chosen, "loss_training": before, "loss": out}
 
 
 def _checked(portfolio: Portfolio, name: str, spec: Candidates | None) -> Candidates:
@@ -258,10 +259,7 @@ def _played(portfolio: Portfolio, history: Setup, rules: list[Rule], first: int,
     """Daily terms of J and net returns (settings, days) of one block, market rows `first` to `stop`, that excluded."""
     market = history.market.until(history.market.dates[stop - 1])
     costs = history.costs.until(stop)
-    strategic = target_path(history.strategic, market)
-    benchmark = Benchmark(
-        strategic, portfolio.lower, portfolio.upper, portfolio.tracking_penalty, portfolio.periods_per_year
-    )
+    benchmark = benchmark_of(portfolio, market)
     paths: dict[Allocation, TargetPath] = {}
     daily, net = [], []
     for rule in rules:

@@ -8,12 +8,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import Fitted, benchmark_of
+from backtests.comparison.fitting.candidates import Fitted, PlayedCandidates, benchmark_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.evaluation.scores import Score
@@ -31,34 +32,21 @@ from research.rules import Rule
 Row = dict[str, Any]
 
 
-def played_trials(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
-    backtests: Mapping[str, Backtest],
-    scores: Mapping[str, Score],
-    seed_backtests: Mapping[str, Mapping[int, Backtest]],
-    seed_scores: Mapping[str, Mapping[int, Score]],
-) -> Batch:
-    """The trials of one test: a row for each candidate or seed of a learned one; variants share a cluster.
-
-    portfolio                   : portfolio as it was backtested.
-    benchmark                   : benchmark over whose strategic target active returns are measured.
-    fitted, backtests, scores   : by policy.
-    seed_backtests, seed_scores : by learned policy and seed; seeds missing there were trained, and not backtested.
-    """
-    setup, rows = Setup.of(portfolio), list[Row]()
-    for name, one in fitted.items():
-        played, by_seed = backtests[name], seed_backtests.get(name, {})
+def played_trials(all_played: PlayedCandidates) -> Batch:
+    """The trials of one test: a row for each candidate or seed of a learned one; variants share a cluster."""
+    setup, rows, benchmark = Setup.of(all_played.portfolio), list[Row](), all_played.benchmark
+    for name, one in all_played.fitted.items():
+        played, by_seed = all_played.backtests[name], all_played.seed_backtests.get(name, {})
+        own = _played(played, benchmark, all_played.scores[name])
         if one.training is None:
-            rows.append({"kind": "candidate"} | _played(played, benchmark, scores[name]) | _rule(setup, one))
+            rows.append({"kind": "candidate"} | own | _rule(setup, one))
             continue
         for seed, policy in one.seeds.items():
             row: Row = {"kind": "seed", "policy": _seed_text(setup, seed, policy)}
             if seed in by_seed:
-                rows.append(row | _played(by_seed[seed], benchmark, seed_scores[name][seed]))
+                rows.append(row | _played(by_seed[seed], benchmark, all_played.seed_scores[name][seed]))
             elif seed == one.training.chosen:
-                rows.append(row | _played(played, benchmark, scores[name]))
+                rows.append(row | own)
             else:
                 rows.append(row | _when(played, played.dates[1:]))
     for row, cluster in zip(rows, clusters([row.pop("active", None) for row in rows]), strict=True):
@@ -83,8 +71,7 @@ def fold_trials(
     setup, days = Setup.of(portfolio), played.dates[1:]
     active = active_returns(played, benchmark_of(portfolio, portfolio.market))
     rows: list[Row] = []
-    for fitted, start, stop in zip(fits, starts, [*starts[1:], None], strict=True):
-        within = slice(days.searchsorted(start), len(days) if stop is None else days.searchsorted(stop))
+    for fitted, within in zip(fits, fold_rows(played, starts), strict=True):
         when, row = _when(played, days[within]), _rule(setup, fitted)
         if fitted.training is not None:
             chosen = fitted.training.chosen
@@ -96,6 +83,12 @@ def fold_trials(
         rows.append({"kind": "fold"} | when | row | judged | figures)
     data = portfolio.market.fingerprint
     return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(fits))]
+
+
+def fold_rows(played: Backtest, starts: Sequence[pd.Timestamp]) -> tuple[slice, ...]:
+    """The days of each fold of a walk-forward, as rows of the daily figures of its backtest."""
+    days = played.dates[1:]
+    return tuple(starmap(slice, pairwise([*days.searchsorted(pd.DatetimeIndex(list(starts))).tolist(), len(days)])))
 
 
 def split_trials(

@@ -21,7 +21,8 @@ from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.sweeps import Choices, Plan, Setup, threshold
 from backtests.sweeps.plan import CHECKS, Part
-from backtests.sweeps.run import uncounted_sweep
+from backtests.sweeps.run import played_rows
+from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.trials import tuning_trials
 from foundation.arguments import day, is_number, is_whole, refuse
 from foundation.errors import ConfigError
@@ -137,25 +138,20 @@ def tune(
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
     """
-    found = uncounted_tune(candidates, where, until, cost_multiple=cost_multiple, measure=measure)
-    count_trials([found.trials])
-    return found
-
-
-def uncounted_tune(
-    candidates: Candidates,
-    where: Setup | Portfolio,
-    until: str | pd.Timestamp | None = None,
-    *,
-    cost_multiple: float = 1.0,
-    measure: Measure | None = None,
-) -> Tuned:
-    """Tune as `tune` does, without counting: the caller counts the trials, or they were counted before."""
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
         refuse("measure is", measure, "give a function that measures candidates, such as on_worlds(), or nothing.")
     setup = where if isinstance(where, Setup) else Setup.of(where)
+    found = uncounted_tune(candidates, setup, until, cost_multiple, measure)
+    count_trials([found.trials])
+    return found
+
+
+def uncounted_tune(
+    candidates: Candidates, setup: Setup, until: Any = None, cost_multiple: float = 1.0, measure: Measure | None = None
+) -> Tuned:
+    """Tune as `tune` does, without counting: the caller counts the trials, or they were counted before."""
     origins = every_candidate(candidates, setup)
     rules = list(origins)
     training, possible = training_setup(setup, rules, until, cost_multiple)
@@ -194,7 +190,7 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     """The metrics of a sweep, a row for each rule, each played on `setup` from its start to its end."""
-    return uncounted_sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
+    return played_rows(prepare_sweep(setup, Plan(rules))).to_pandas()[list(BATCH_METRICS)]
 
 
 def with_last_day(rule: R, day: pd.Timestamp) -> R:

@@ -22,7 +22,7 @@ from backtests.comparison.fitting.candidates import (
     fit,
     fitted_without,
 )
-from backtests.comparison.fitting.trials import fold_trials
+from backtests.comparison.fitting.trials import fold_rows, fold_trials
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.evaluation.scores import Score, score
@@ -137,6 +137,11 @@ class WalkForward:
     reference: str
     reference_losses: Array
 
+    @cached_property
+    def rows(self) -> tuple[slice, ...]:
+        """The days of each fold, as rows of the daily figures."""
+        return fold_rows(self.played, self.starts)
+
     @property
     def trials(self) -> int:
         """Number of configurations and seeds tried in all folds, for the adjustment of the evidence."""
@@ -145,23 +150,21 @@ class WalkForward:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data, the fits of folds, and learned policies in their folds."""
-        days, names = self.played.dates[1:], [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
+        names = [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
         found = [
             *warnings_in(self.portfolio.market.notes, *self.played.dates[[0, -1]]),
             *fitted_without(self.portfolio, dict(zip(names, self.fits, strict=True))),
         ]
         if not len(self.played.ledger.asked):
             found.append(f"{self.name} never traded in the test.")
-        rows = [int(days.searchsorted(start)) for start in self.starts]
-        for name, fitted, within in zip(names, self.fits, map(slice, rows, [*rows[1:], None]), strict=True):
+        for name, fitted, within in zip(names, self.fits, self.rows, strict=True):
             found += warnings_of(fitted.policy, self.played, name, within)
         return tuple(found)
 
     def folds(self) -> pd.DataFrame:
         """A row for each fold: its start, the last day its policy saw, trials and choice, J before and in it."""
-        days, rows = self.played.dates[1:], []
-        for fitted, start, stop in zip(self.fits, self.starts, [*self.starts[1:], None], strict=True):
-            within = (days >= start) & (days < stop if stop is not None else True)
+        rows = []
+        for fitted, start, within in zip(self.fits, self.starts, self.rows, strict=True):
             seen, chosen, before = _account(fitted)
             rows.append(
                 {
@@ -171,7 +174,7 @@ class WalkForward:
                     "chosen": chosen,
                     "loss_training": before,
                     "loss": float(self.score.losses[within].mean()),
-                    "sessions": int(within.sum()),
+                    "sessions": within.stop - within.start,
                 }
             )
         return pd.DataFrame(rows)
@@ -218,11 +221,10 @@ class WalkForward:
         """Daily differences of J to the reference's by age and fold; none for a fold that is too short."""
         days, daily = self.played.dates[1:], self.score.losses - self.reference_losses
         found: list[list[Array]] = [[] for _ in range(len(AGES) + 1)]
-        for fold, (start, stop) in enumerate(zip(self.starts, [*self.starts[1:], None], strict=True)):
-            within = (days >= start) & (days < stop if stop is not None else True)
-            age = np.searchsorted(AGES, np.asarray((days - self._seen(fold)).days) / MONTH, side="right")
+        for fold, within in enumerate(self.rows):
+            age = np.searchsorted(AGES, np.asarray((days[within] - self._seen(fold)).days) / MONTH, side="right")
             for k, by_fold in enumerate(found):
-                values = daily[within & (age == k)]
+                values = daily[within][age == k]
                 by_fold.append(values if len(values) >= LEAST_SESSIONS else values[:0])
         return found
 
@@ -236,13 +238,12 @@ class WalkForward:
                   difference, the mean over these folds, bp a year; lower and upper as in `decay`.
         """
         days, rows, count = self.played.dates[1:], [], len(self.fits)
-        bounds = [*np.searchsorted(days, pd.DatetimeIndex(self.starts)), len(days)]
         benchmark = benchmark_of(self.portfolio, self.portfolio.market)
         for by in range(1, min(MOST_OLDER, count - LEAST_FOLDS) + 1):
             policies = tuple(self.fits[max(k - by, 0)].policy for k in range(count))
             played = backtest_candidate(self.portfolio, Succession(policies, self.starts), self.name)
             more = losses(played, benchmark) - self.score.losses
-            folds = [slice(bounds[k], bounds[k + 1]) for k in range(by, count)]
+            folds = self.rows[by:]
             found = estimate(np.array([more[fold].mean() for fold in folds]))
             seen = [self._seen(k - by) for k in range(by, count)]
             ages = [np.asarray((days[fold] - last).days).mean() / MONTH for fold, last in zip(folds, seen, strict=True)]

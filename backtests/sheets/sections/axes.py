@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from backtests.comparison.axes import TwoAxes
+from backtests.comparison.axes import ComparedTargets, TwoAxes
 from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
-from backtests.comparison.targets import ComparedTargets
 from backtests.evaluation.metrics import METRICS, Column, Metric
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import Estimate, NotAvailable, why_not
 from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES, Match, TargetFigure
 from backtests.sheets.parts import Block, Filled, Part
 from backtests.sheets.sections.policy_styles import page_styles
@@ -157,7 +156,7 @@ def _target_cells(metric: Metric, figure: TargetFigure | None, match: Match | No
     if match is not None:
         first["below"] += _match_words(match)
     d, shown = figure.difference, metric.difference
-    if d is None:
+    if isinstance(d, NotAvailable):
         return [first, _cell("not tested"), *_dashes(TARGET_HEADS[2:])]
     return [
         first,
@@ -178,7 +177,7 @@ def _verdict(metric: Metric, word: str, value: float) -> str:
 def _figure_cell(metric: Metric, figure: TargetFigure | None) -> Block:
     if figure is None:
         return _cell(NONE)
-    below = () if figure.interval is None else (_interval(figure.interval, metric),)
+    below = () if isinstance(figure.interval, NotAvailable) else (_interval(figure.interval, metric),)
     return _cell(metric.text(figure.value), *below)
 
 
@@ -207,7 +206,7 @@ def _target_note(compared: ComparedTargets) -> str:
         f"{MEASURES[measure].name} of {name}: {why}"
         for measure, figures in evidence.figures.items()
         for name, figure in figures.items()
-        for why in (figure.no_interval, figure.no_test)
+        for why in map(why_not, (figure.interval, figure.difference))
         if why and name != STRATEGIC and measure != "max_drawdown"
     }
     parts += sorted(reasons)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from backtests.inference.estimates import why_not
 from backtests.sheets.parts import Folded, Part, Words, table
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.studies.forecasts.champion import Challenge
@@ -95,7 +96,7 @@ def _rows(lines: pd.DataFrame) -> list[list[str]]:
 
 def _measures(found: ForecastsToday) -> Part:
     """A row a measure, a column a forecast: its value and interval."""
-    names = [name for name in found.entries if not isinstance(found.skills[name], DataError)]
+    names = [name for name in found.entries if not why_not(found.skills[name])]
     if not names:
         return Words("The skill of no forecast is known yet: too few of their outcomes are.")
     by_name = {name: found.by_measure(name) for name in names}

@@ -1,6 +1,7 @@
 """Policies that go to cash, beside the portfolio always invested and benchmarks of equal exposure, with intervals."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,54 @@ WHOLE = "always invested"
 HOLD = "\N{NO-BREAK SPACE}"  # a table's cell stays on its line
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class ExposureEvidence:
+    """The value of policies that go to cash, on the same days, net of costs.
+
+    portfolio : portfolio with market, costs and strategic target.
+    backtests : by name: the portfolio always invested, each policy, and after each its benchmarks of equal exposure.
+    evidence  : their paired differences to the portfolio always invested.
+    """
+
+    portfolio: Portfolio
+    backtests: Mapping[str, Backtest]
+    evidence: Evidence
+
+    @property
+    def differences(self) -> dict[str, Difference]:
+        """The Sharpe ratio of each policy less that of the portfolio always invested."""
+        return self.evidence.differences("sharpe")
+
+    def table(self) -> pd.DataFrame:
+        """A row for each policy, as text.
+
+        Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
+        """
+        played = dict(self.backtests)
+        figures = exposure_table(played.pop(WHOLE), played)
+        shown = {
+            "exposure %": ("exposure", 100.0, 1),
+            "growth %": ("growth", 100.0, 2),
+            "volatility %": ("volatility", 100.0, 2),
+            "drawdown %": ("max_drawdown", 100.0, 1),
+            "cost bp": ("cost_bps", 1.0, 1),
+            "Sharpe": ("sharpe", 1.0, 2),
+        }
+        columns = {
+            head: [number(factor * value, digits) for value in figures[name]]
+            for head, (name, factor, digits) in shown.items()
+        }
+        differences = pd.DataFrame({name: cells(d) for name, d in self.differences.items()}).T
+        return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
+
+
 def played_with_benchmarks(
     portfolio: Portfolio,
     policies: Mapping[str, Callable[[Market], Calendar]],
     schedule: EstimationSchedule,
     draws: int,
     short: Callable[[str], str] = str,
-) -> tuple[dict[str, Backtest], Evidence]:
+) -> ExposureEvidence:
     """The portfolio's strategic target always invested, each policy with its benchmarks, and their paired differences.
 
     portfolio : portfolio with market, costs and strategic target.
@@ -50,25 +92,7 @@ def played_with_benchmarks(
         played |= {f"constant, as {how}": found[CONSTANT], f"volatility, as {how}": found[VOLATILITY]}
     benchmark = benchmark_of(portfolio, market)
     lost = [losses(one, benchmark) for one in played.values()]
-    return played, evidence_between(played, lost, WHOLE, Resampling(reps=draws))
-
-
-def evidence_table(backtests: Mapping[str, Backtest], evidence: Evidence) -> pd.DataFrame:
-    """A row for each policy, as text.
-
-    Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
-    """
-    figures = exposure_table(backtests[WHOLE], {k: v for k, v in backtests.items() if k != WHOLE})
-    columns = {
-        "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
-        "growth %": [number(100.0 * value) for value in figures["growth"]],
-        "volatility %": [number(100.0 * value) for value in figures["volatility"]],
-        "drawdown %": [number(100.0 * value, 1) for value in figures["max_drawdown"]],
-        "cost bp": [number(value, 1) for value in figures["cost_bps"]],
-        "Sharpe": [number(value) for value in figures["sharpe"]],
-    }
-    differences = pd.DataFrame({name: cells(d) for name, d in evidence.differences("sharpe").items()}).T
-    return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
+    return ExposureEvidence(portfolio, played, evidence_between(played, lost, WHOLE, Resampling(reps=draws)))
 
 
 def cells(difference: Difference) -> dict[str, str]:

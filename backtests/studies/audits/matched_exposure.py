@@ -19,6 +19,7 @@ from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 
 MONTHLY = partial(Calendar, schedule="month")
+LOOKBACK = 63  # returns from which the volatility target estimates volatility
 CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 
@@ -27,21 +28,15 @@ def mean_exposure(played: Backtest) -> float:
     return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
 
 
-def benchmarks(
-    played: Backtest,
-    held: Allocation,
-    rule: Callable[[Allocation], Rule] = MONTHLY,
-    lookback: int = 63,
-) -> dict[str, Backtest]:
+def benchmarks(played: Backtest, held: Allocation, rule: Callable[[Allocation], Rule] = MONTHLY) -> dict[str, Backtest]:
     """Backtests by name of the rules of `matched_rules`, with market, days and costs of `played`.
 
-    played   : the policy's backtest.
-    held     : the portfolio to hold.
-    rule     : function from an allocation to the rule by which both trade.
-    lookback : returns from which the volatility target estimates volatility.
-    Raises   : DataError as `matched_rules` does, and where there are no such rules.
+    played : the policy's backtest.
+    held   : the portfolio to hold.
+    rule   : function from an allocation to the rule by which both trade.
+    Raises : DataError as `matched_rules` does, and where there are no such rules.
     """
-    rules = matched_rules(played, held, rule, lookback)
+    rules = matched_rules(played, held, rule)
     if not rules:
         raise DataError(
             f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its assets on average: nothing, "
@@ -50,21 +45,15 @@ def benchmarks(
     return {name: _backtest_of(played, own, name) for name, own in rules.items()}
 
 
-def matched_rules(
-    played: Backtest,
-    held: Allocation,
-    rule: Callable[[Allocation], Rule] = MONTHLY,
-    lookback: int = 63,
-) -> dict[str, Rule]:
+def matched_rules(played: Backtest, held: Allocation, rule: Callable[[Allocation], Rule] = MONTHLY) -> dict[str, Rule]:
     """The rules by name that hold the mean exposure of `played` at the closes of the test.
 
     Empty where that is nothing, or as much as `held` has by `rule`: only a policy that goes to cash has such
     benchmarks.
-    played   : the policy's backtest.
-    held     : the portfolio to hold.
-    rule     : function from an allocation to the rule by which both trade.
-    lookback : returns from which the volatility target estimates volatility.
-    Raises   : DataError for a backtest with deposits or withdrawals.
+    played : the policy's backtest.
+    held   : the portfolio to hold.
+    rule   : function from an allocation to the rule by which both trade.
+    Raises : DataError for a backtest with deposits or withdrawals.
     """
     if played.flows.any():
         raise DataError(
@@ -81,7 +70,7 @@ def matched_rules(
         return rule(ConstantExposure(held, share))
 
     def steered(level: float) -> Rule:
-        return rule(VolatilityTarget(held, level, lookback=lookback, periods_per_year=year))
+        return rule(VolatilityTarget(held, level, lookback=LOOKBACK, periods_per_year=year))
 
     def solved(make: Callable[[float], Rule], low: float, high: float) -> Rule:
         from scipy.optimize import brentq

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backtests.engine.result import Backtest
-from backtests.inference.evidence import Difference, Evidence
-from backtests.studies.audits.exposure_evidence import WHOLE, evidence_table, in_words, played_with_benchmarks
+from backtests.studies.audits.exposure_evidence import WHOLE, ExposureEvidence, in_words, played_with_benchmarks
 from foundation.paper.wording import listed
 from research.allocation import RegimeExposure
 from research.allocation.estimated import EstimationSchedule
@@ -17,19 +15,13 @@ from research.rules import Calendar
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RegimeWorth:
+class RegimeWorth(ExposureEvidence):
     """The value of a portfolio with exposure by the regimes of several models, on the same days, net of costs.
 
-    portfolio : portfolio with market, costs and strategic target.
     exposures : the portfolio's target with exposure by the regimes of each model, by its name.
-    backtests : by name: the portfolio always invested, each exposure, and after each its benchmarks of equal exposure.
-    evidence  : their paired differences to the portfolio always invested.
     """
 
-    portfolio: Portfolio
     exposures: Mapping[str, RegimeExposure]
-    backtests: Mapping[str, Backtest]
-    evidence: Evidence
 
     @property
     def known(self) -> pd.DataFrame:
@@ -38,15 +30,6 @@ class RegimeWorth:
         today = market.past(len(market.dates) - 1)
         found = {name: as_known(one.regimes, today).iloc[:, -1] for name, one in self.exposures.items()}
         return pd.DataFrame(found).loc[self.backtests[WHOLE].dates[1:]]
-
-    @property
-    def differences(self) -> dict[str, Difference]:
-        """The Sharpe ratio of each policy less that of the portfolio always invested."""
-        return self.evidence.differences("sharpe")
-
-    def table(self) -> pd.DataFrame:
-        """A row for each policy, as text: exposure, growth, risk and cost a year, and difference of Sharpe ratios."""
-        return evidence_table(self.backtests, self.evidence)
 
     def answer(self) -> str:
         """The effect of each exposure, in words, with the limitations."""
@@ -73,7 +56,7 @@ def regime_worth(
     """
     exposures = {name: RegimeExposure(portfolio.strategic, one, schedule) for name, one in regimes.items()}
     policies = {name: (lambda _, held=held: Calendar(held, schedule)) for name, held in exposures.items()}
-    return RegimeWorth(portfolio, exposures, *played_with_benchmarks(portfolio, policies, schedule, draws))
+    return RegimeWorth(**vars(played_with_benchmarks(portfolio, policies, schedule, draws)), exposures=exposures)
 
 
 def excluding(names: Sequence[str]) -> str:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.engine.result import Backtest
-from backtests.inference.evidence import Difference, Evidence
-from backtests.studies.audits.exposure_evidence import WHOLE, evidence_table, in_words, played_with_benchmarks
+from backtests.studies.audits.exposure_evidence import WHOLE, ExposureEvidence, in_words, played_with_benchmarks
 from backtests.studies.audits.look_ahead import LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.arrays import Array, frozen
@@ -72,21 +70,15 @@ class SmoothedExposure:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SmoothedRegimeCheck:
+class SmoothedRegimeCheck(ExposureEvidence):
     """The value of a portfolio with exposure by smoothed and by filtered regimes, on the same days, net of costs.
 
-    portfolio : portfolio with market, costs and strategic target.
-    regimes   : the fitted regime model.
-    policies  : by name, a function from a market to the policy.
-    backtests : by name: the portfolio always invested, both policies, and after each its benchmarks of equal exposure.
-    evidence  : their paired differences to the portfolio always invested.
+    regimes  : the fitted regime model.
+    policies : by name, a function from a market to the policy.
     """
 
-    portfolio: Portfolio
     regimes: MarkovRegimes
     policies: Mapping[str, Callable[[Market], Calendar]]
-    backtests: Mapping[str, Backtest]
-    evidence: Evidence
 
     @property
     def probabilities(self) -> pd.DataFrame:
@@ -97,18 +89,6 @@ class SmoothedRegimeCheck:
             FILTERED: on_dates(market, line, self.regimes.filtered),
         }
         return pd.DataFrame(columns).loc[self.backtests[WHOLE].dates[1:]]
-
-    @property
-    def differences(self) -> dict[str, Difference]:
-        """The Sharpe ratio of each policy less that of the portfolio always invested."""
-        return self.evidence.differences("sharpe")
-
-    def table(self) -> pd.DataFrame:
-        """A row for each policy, as text.
-
-        Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
-        """
-        return evidence_table(self.backtests, self.evidence)
 
     def audit(self, name: str) -> LookAhead:
         """The look-ahead test of the policy by smoothed or by filtered regimes, on six of its decision days."""
@@ -165,10 +145,8 @@ def check_smoothed_regimes(
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, schedule)),
     }
 
-    played, evidence = played_with_benchmarks(
-        portfolio, policies, schedule, draws, short=lambda name: name.partition(", ")[2]
-    )
-    return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
+    found = played_with_benchmarks(portfolio, policies, schedule, draws, short=lambda name: name.partition(", ")[2])
+    return SmoothedRegimeCheck(**vars(found), regimes=regimes, policies=policies)
 
 
 def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -> pd.Series:

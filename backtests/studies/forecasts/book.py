@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -206,16 +206,7 @@ def book_place() -> str:
 
 
 def _content(entry: Entry) -> dict[str, Any]:
-    told = {
-        "form": FORM,
-        "model": entry.model,
-        "market": list(entry.market),
-        "date": entry.date,
-        "horizon": entry.horizon,
-        "data": entry.data,
-        "lines": {line: list(pair) for line, pair in entry.lines.items()},
-        "notes": list(entry.notes),
-    }
+    told = {"form": FORM, **asdict(entry)}
     return told | {"checksum": _hash(told)}
 
 

@@ -51,7 +51,7 @@ class Skill:
 
     def table(self) -> pd.DataFrame:
         """A row for each measure: value, lower, upper, p."""
-        rows = {name: (e.value, e.lower, e.upper, e.p) for name, e in self.by_measure.items()}
+        rows = {name: e.row for name, e in self.by_measure.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper", "p"])
 
 
@@ -174,8 +174,7 @@ def decay(path: ForecastPath, horizons: Sequence[int] = HORIZONS, level: float =
     rows = {}
     for horizon in horizons:
         ahead = replace(path, horizon=horizon)
-        found = rank_ic(path.mean, ahead.outcome, ahead.overlap, level)
-        rows[horizon] = (found.value, found.lower, found.upper, found.p)
+        rows[horizon] = rank_ic(path.mean, ahead.outcome, ahead.overlap, level).row
     index = pd.Index(list(rows), name="rows ahead")
     return pd.DataFrame(list(rows.values()), index=index, columns=["rank IC", "lower", "upper", "p"])
 
@@ -206,7 +205,7 @@ def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level
     """
     one_of("reference is", reference, tuple(paths))
     rows = common_rows(paths)
-    losses = {name: loss_by_date(path, loss)[_positions(path, rows)] for name, path in paths.items()}
+    losses = {name: loss_by_date(path, loss)[np.searchsorted(path.rows, rows)] for name, path in paths.items()}
     known = np.logical_and.reduce([np.isfinite(values) for values in losses.values()])
     losses = {name: np.where(known, values, np.nan) for name, values in losses.items()}
     overlap = max(path.overlap for path in paths.values())
@@ -217,9 +216,8 @@ def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level
     }
     means = {name: by_date(values) for name, values in losses.items()}
     table = pd.DataFrame({"loss": {name: float(values.mean()) for name, values in means.items()}})
-    for column in ("value", "lower", "upper", "p"):
-        name = "difference" if column == "value" else column
-        table[name] = pd.Series({key: getattr(one, column) for key, one in differences.items()}, dtype=float)
+    for k, name in enumerate(("difference", "lower", "upper", "p")):
+        table[name] = pd.Series({key: one.row[k] for key, one in differences.items()}, dtype=float)
     if loss != "log score":
         held = confidence_set(SlowMeans.of(np.column_stack(list(means.values())), np.ones(len(means), dtype=bool)))
         table["in the set"], table["p in the set"] = held.included, held.p
@@ -239,11 +237,6 @@ def common_rows(paths: Mapping[str, ForecastPath]) -> Rows:
     for path in paths.values():
         rows = np.intersect1d(rows, path.rows)
     return rows
-
-
-def _positions(path: ForecastPath, rows: Rows) -> Rows:
-    found: Rows = np.searchsorted(path.rows, rows)
-    return found
 
 
 def _log_variances(path: ForecastPath) -> dict[str, Array]:

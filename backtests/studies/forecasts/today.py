@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
-from backtests.inference.estimates import EstimateWithTest
+from backtests.inference.estimates import EstimateWithTest, NotAvailable, or_why_not, why_not
 from backtests.studies.forecasts.book import Entry, entry_of
 from backtests.studies.forecasts.champion import Challenge, challenge
 from backtests.studies.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
@@ -50,28 +50,27 @@ class ForecastsToday:
         return next(iter(self.entries))
 
     @cached_property
-    def skills(self) -> Mapping[str, tuple[Skill, Skill] | DataError]:
+    def skills(self) -> Mapping[str, tuple[Skill, Skill] | NotAvailable]:
         """The skill of returns and of variances of each forecast, or the reason why it cannot be measured."""
-        return {name: _skills(path) for name, path in self.paths.items()}
+        return {name: or_why_not(partial(_skills, path)) for name, path in self.paths.items()}
 
     def by_measure(self, name: str) -> dict[str, EstimateWithTest]:
         """The measures of a forecast's skill by their names; none where it cannot be measured."""
         both = self.skills[name]
-        return {} if isinstance(both, DataError) else {key: e for skill in both for key, e in skill.by_measure.items()}
+        return (
+            {} if isinstance(both, NotAvailable) else {key: e for skill in both for key, e in skill.by_measure.items()}
+        )
 
     @cached_property
-    def challenge(self) -> Challenge | DataError:
+    def challenge(self) -> Challenge | NotAvailable:
         """The champion against its challengers, or why they cannot be compared."""
-        try:
-            return challenge(self.paths, self.champion)
-        except DataError as error:
-            return error
+        return or_why_not(lambda: challenge(self.paths, self.champion))
 
     @property
     def decision(self) -> str:
         """The decision on the champion, or the reason why there is none, in words."""
         found = self.challenge
-        return found.sentence() if isinstance(found, Challenge) else f"No challenge is decided: {found}"
+        return found.sentence() if isinstance(found, Challenge) else f"No challenge is decided: {found.reason}"
 
     @cached_property
     def means_so_far(self) -> pd.Series:
@@ -100,11 +99,7 @@ class ForecastsToday:
 
     def measures(self) -> pd.DataFrame:
         """A row for each measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
-        rows = [
-            (measure, name, e.value, e.lower, e.upper, e.p)
-            for name in self.skills
-            for measure, e in self.by_measure(name).items()
-        ]
+        rows = [(measure, name, *e.row) for name in self.skills for measure, e in self.by_measure(name).items()]
         order = list(dict.fromkeys(row[0] for row in rows))
         rows.sort(key=lambda row: order.index(row[0]))
         columns = ["measure", "forecast", "value", "lower", "upper", "p"]
@@ -130,9 +125,8 @@ class ForecastsToday:
             shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
             interval = f"{percent(row['lower'])} to {percent(row['upper'])}"
             rows.append([str(line), percent(row["expected"], 2, signed=True), interval, f"{row['dates']:.0f}", *shares])
-        both = self.skills[name]
-        known = skill_text(self.by_measure(name))
-        told = wrapped(f"Skill is not known: {both}") if isinstance(both, DataError) else known
+        reason = why_not(self.skills[name])
+        told = wrapped(f"Skill is not known: {reason}") if reason else skill_text(self.by_measure(name))
         notes = [wrapped(f"Note: {note}") for note in self.entries[name].notes]
         return "\n".join([text_table(rows, left=1), told, *notes])
 
@@ -167,11 +161,8 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     return ForecastsToday(market, stated.horizon, every, models, entries, paths, failed)
 
 
-def _skills(path: ForecastPath) -> tuple[Skill, Skill] | DataError:
-    try:
-        return skill_of_returns(path), skill_of_variances(path)
-    except DataError as error:
-        return error
+def _skills(path: ForecastPath) -> tuple[Skill, Skill]:
+    return skill_of_returns(path), skill_of_variances(path)
 
 
 def _interval(estimate: EstimateWithTest) -> str:

@@ -75,8 +75,7 @@ class Worth:
         The columns are growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference with
         its interval and p.
         """
-        differences = self.evidence.differences("sharpe")
-        rows = {name: (d.value, d.lower, d.upper, d.p) for name, d in differences.items()}
+        rows = {name: d.row for name, d in self.evidence.differences("sharpe").items()}
         columns = ["Sharpe less without", "lower", "upper", "p"]
         return self.figures.join(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
 

@@ -18,6 +18,7 @@ from backtests.inference.evidence import holm
 from backtests.studies.audits.matched_exposure import CONSTANT
 from backtests.studies.real_markets.claim_gains import (
     DIGITS,
+    MATTERS,
     AdvertisedClaim,
     Measured,
     Results,
@@ -39,7 +40,6 @@ from foundation.paper.wording import counted, listed, number
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 SIZE = 0.05  # of the test that a gain is above zero, after Holm
-MATTERS = {"%": 5.0, "Sharpe": 0.05, "points": 1.0}  # the least gain that matters, where a claim has no other
 
 
 # -- the claims ------------------------------------------------------------------------------------------------------
@@ -65,7 +65,6 @@ ADVERTISED = (
         NOVA,
         "J of the gradient's policy and of the thresholds that did best in training",
         "%",
-        MATTERS["%"],
         lower("gradient", CHOSEN, "loss"),
         "Higher costs, see the claim about one policy; or costs that a band cannot follow: fees, impact, taxes by lot.",
     ),
@@ -75,7 +74,6 @@ ADVERTISED = (
         NOVA,
         "J of PPO's policy at its full budget and of the thresholds that did best in training",
         "%",
-        MATTERS["%"],
         lower("ppo", CHOSEN, "loss"),
         "More cases: PPO was trained at its full budget in the named ones only.",
     ),
@@ -85,7 +83,6 @@ ADVERTISED = (
         DEEPARIES,
         "J of the universal policy and of the better calendar in training",
         "%",
-        MATTERS["%"],
         with_untrained(lower("universal", BETTER_CALENDAR, "loss", at_least=True)),
         "Trading that costs almost nothing, or nobody who looks between the calendar's days.",
     ),
@@ -96,7 +93,6 @@ ADVERTISED = (
         "strategies",
         "J of the thresholds that did best in training and of the better calendar there",
         "%",
-        MATTERS["%"],
         lower(CHOSEN, BETTER_CALENDAR, "loss", at_least=True),
         "Nobody who can look at the portfolio between the calendar's days.",
     ),
@@ -106,7 +102,6 @@ ADVERTISED = (
         "Traidies (vendor's page, 2026), How AI powers dynamic portfolio rebalancing, traidies.com",
         "turnover of the universal policy and of monthly rebalancing",
         "%",
-        MATTERS["%"],
         with_tracking_error("universal", "month", lower("universal", "month", "turnover")),
         "Deposits and withdrawals that rebalance by themselves.",
     ),
@@ -117,7 +112,6 @@ ADVERTISED = (
         "turnover times tracking error of the universal policy and of the thresholds that did best in training; "
         "along the widths of a band this product stays the same",
         "%",
-        MATTERS["%"],
         lower("universal", CHOSEN, "turnover", "tracking_error"),
         "A target that itself moves, or an index that cannot be held in full, as in the paper.",
     ),
@@ -128,9 +122,9 @@ ADVERTISED = (
         "arXiv 2112.04755",
         "J of the universal policy and of the thresholds that did best in training; up to 5 % worse counts as as well",
         "%",
-        -MATTERS["%"],
         at_other_costs("universal", CHOSEN),
         "The costs, as its gains at other costs show; or another allowance than 5 %.",
+        matters=-MATTERS["%"],
     ),
     AdvertisedClaim(
         "More training gives a better policy.",
@@ -139,7 +133,6 @@ ADVERTISED = (
         "arXiv 2501.10709",
         "J of the gradient's policy and of the bands at which its training starts",
         "%",
-        MATTERS["%"],
         lower("gradient", UNTRAINED, "loss"),
         "Markets that are in the test as they were in training.",
     ),
@@ -150,7 +143,6 @@ ADVERTISED = (
         "strategy, ICAIF",
         "J of the gradient's seed that did best in training and of the mean of its seeds",
         "%",
-        MATTERS["%"],
         best_seed("gradient"),
         "An algorithm whose seeds differ more than these do.",
     ),
@@ -161,7 +153,6 @@ ADVERTISED = (
         "problem, arXiv 1706.10059",
         "J of PPO with weights as actions and of the closed form's bands",
         "%",
-        MATTERS["%"],
         beside_closed_form("ppo, weights", "ppo, bands"),
         "Another output: bands instead of weights.",
     ),
@@ -171,7 +162,6 @@ ADVERTISED = (
         "Fygurs (vendor's page, seen 2026), AI-driven portfolio rebalancing engine, fygurs.com (5 to 15 % higher)",
         "Sharpe ratio of the universal policy and of monthly rebalancing, net of costs",
         "Sharpe",
-        MATTERS["Sharpe"],
         higher("universal", "month", "sharpe"),
         "A policy that changes what is held, not when it is traded.",
     ),
@@ -181,7 +171,6 @@ ADVERTISED = (
         KARZANOV,
         "Sharpe ratio of PPO's exposure and of a constant exposure of the same mean",
         "Sharpe",
-        MATTERS["Sharpe"],
         with_volatility_target(higher(EXPOSURE, CONSTANT, "sharpe")),
         "Inputs that predict returns; these are prices only.",
     ),
@@ -192,7 +181,6 @@ ADVERTISED = (
         "reinforcement learning, arXiv 2605.27848",
         "Sharpe ratio of an exposure by filtered regimes and of the same portfolio always invested",
         "Sharpe",
-        MATTERS["Sharpe"],
         regimes,
         "More portfolios and decades; nothing is learned here but the regimes.",
     ),
@@ -202,7 +190,6 @@ ADVERTISED = (
         KARZANOV,
         "drawdown of PPO's exposure and of monthly rebalancing, which stays invested",
         "points",
-        MATTERS["points"],
         higher(EXPOSURE, "month", "max_drawdown"),
         "Nothing: whoever holds less falls less. The next claim is the one that tells of skill.",
     ),
@@ -212,7 +199,6 @@ ADVERTISED = (
         KARZANOV,
         "drawdown of PPO's exposure and of a constant exposure of the same mean",
         "points",
-        MATTERS["points"],
         higher(EXPOSURE, CONSTANT, "max_drawdown"),
         "Inputs that predict falls; these are prices only.",
     ),
@@ -223,9 +209,9 @@ ADVERTISED = (
         "Financial Analysts Journal 67(4)",
         "growth a year of monthly rebalancing and of never trading, net of costs",
         "points",
-        0.1,
         higher("month", "never", "growth"),
         "Assets of equal growth without trends, or many more windows.",
+        matters=0.1,
     ),
 )
 

@@ -31,6 +31,7 @@ from foundation.paper.wording import counted, number
 
 Unit = Literal["%", "Sharpe", "points"]  # per cent of the other's figure; a Sharpe ratio; points of NAV
 DIGITS = {"%": 1, "Sharpe": 3, "points": 2}
+MATTERS = {"%": 5.0, "Sharpe": 0.05, "points": 1.0}  # the least gain that matters, where a claim has no other
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class AdvertisedClaim:
     source  : source of the claim: authors, year, title, and where it appeared.
     how     : the measurement made here, in words.
     unit    : unit of the gain.
-    least   : the smallest gain that matters, in that unit; below 0 where the claim is of no worse than so much.
     measure : function that gives the gain from the results, None where they lack it.
     change  : evidence that would change the answer.
+    matters : the smallest gain that matters, in that unit, where it is not that of `MATTERS`; below 0 where the claim
+              is of no worse than so much.
     """
 
     words: str
@@ -99,9 +101,14 @@ class AdvertisedClaim:
     source: str
     how: str
     unit: Unit
-    least: float
     measure: Callable[["AdvertisedClaim", Results], Measured | None]
     change: str
+    matters: float | None = None
+
+    @property
+    def least(self) -> float:
+        """The smallest gain that matters, in the unit of the claim."""
+        return MATTERS[self.unit] if self.matters is None else self.matters
 
 
 # -- how a gain is measured ------------------------------------------------------------------------------------------

@@ -1,11 +1,7 @@
 """Claims for learned rebalancing, measured over the cases of the study: returns, drawdowns and trading."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from backtests.inference.estimates import Estimate
 from backtests.studies.real_markets.findings import LEVEL, clustered_mean, paired, representative_rows
@@ -15,38 +11,13 @@ from foundation.paper.wording import counted
 HIGHER_SHARPE = 0.15  # of the other's: the claim that a case may or may not reach
 
 
-class Claim(NamedTuple):
-    """One claim and how it is measured.
-
-    words   : the claim.
-    measure : the metric of a case.
-    compare : function of the rule's metric and the other's, a case each, that gives the numbers that are averaged.
-    back    : function of their mean and its bounds that gives those in the unit of the claim.
-    unit    : unit of the claim.
-    """
-
-    words: str
-    measure: str
-    compare: Callable[[pd.Series, pd.Series], ArrayLike]
-    back: Callable[[float], float]
-    unit: str
-
-
-def _same(value: float) -> float:
-    return value
-
-
-def _percent(log: float) -> float:
-    return 100.0 * float(np.expm1(log))
-
-
-CLAIMS = (
-    Claim("a higher Sharpe ratio", "sharpe", lambda own, other: own - other, _same, ""),
-    Claim("a smaller drawdown", "max_drawdown", lambda own, other: 100.0 * (own - other), _same, "points"),
-    Claim("fewer orders", "trades", lambda own, other: np.log(own / other), _percent, "%"),
-    Claim("less turnover", "turnover", lambda own, other: np.log(own / other), _percent, "%"),
-    Claim("a smaller tracking error", "tracking_error", lambda own, other: np.log(own / other), _percent, "%"),
-)
+CLAIMS = {  # the metric of a case by which each is measured, and the unit of the difference; "%" of geometric means
+    "a higher Sharpe ratio": ("sharpe", ""),
+    "a smaller drawdown": ("max_drawdown", "points"),
+    "fewer orders": ("trades", "%"),
+    "less turnover": ("turnover", "%"),
+    "a smaller tracking error": ("tracking_error", "%"),
+}
 
 
 def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.DataFrame:
@@ -59,11 +30,13 @@ def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.Dat
               smaller one. The differences of orders, turnover and tracking error are of geometric means.
     """
     rows, found = representative_rows(study), []
-    for claim in CLAIMS:
-        pairs = paired(rows, over, claim.measure)[rule]
-        mean = clustered_mean(claim.compare(pairs["own"], pairs["other"]), pairs["window"])
-        value, lower, upper = (claim.back(x) for x in (mean.value, mean.lower, mean.upper))
-        found.append((claim.words, value, lower, upper, claim.unit, mean.cases))
+    for words, (measure, unit) in CLAIMS.items():
+        pairs = paired(rows, over, measure)[rule]
+        own, other = pairs["own"], pairs["other"]
+        gains = np.log(own / other) if unit == "%" else (100.0 if unit else 1.0) * (own - other)
+        mean = clustered_mean(gains, pairs["window"])
+        ends = (mean.value, mean.lower, mean.upper)
+        found.append((words, *(100.0 * np.expm1(x) if unit == "%" else x for x in ends), unit, mean.cases))
     return pd.DataFrame(found, columns=["claim", "difference", "lower", "upper", "unit", "cases"])
 
 

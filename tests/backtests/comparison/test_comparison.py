@@ -126,7 +126,7 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(
     made = more.recommendation
     one = replace(made.candidates["threshold"], better=probability)
     sure = replace(made, candidates={**made.candidates, "threshold": one})
-    told = Told(more.portfolio, sure, more.recommended, more.scores, more.backtests, more.evidence)
+    told = Told(more, sure, more.evidence)
     assert f"It is above zero with a probability of {said}, and" in verdict_of(told).gain
 
 
@@ -134,7 +134,7 @@ def test_a_best_policy_that_is_not_surely_better_is_not_given_for_the_reason(mor
     made = more.recommendation
     best = made.best
     unsure = replace(made, candidates={**made.candidates, best: replace(made.candidates[best], better=0.79)})
-    told = Told(more.portfolio, unsure, more.recommended, more.scores, more.backtests, more.evidence)
+    told = Told(more, unsure, more.evidence)
     losses = {name: one.loss for name, one in made.candidates.items() if name != best and one.better >= 0.8}
     next_best = min(losses, key=losses.__getitem__)
     said = f"{best} is better with a probability below 0.8, and {next_best} is the best of those above it."
@@ -147,7 +147,7 @@ def test_policies_that_did_the_same_in_the_test_have_words(more: Comparison) -> 
     made = more.recommendation
     idle = replace(made.candidates["threshold"], work=made.candidates["quarterly"].work)
     same = replace(made, candidates={**made.candidates, "threshold": idle})
-    told = Told(more.portfolio, same, more.recommended, alike, more.backtests, more.evidence)
+    told = Told(replace(more, scores=alike), same, more.evidence)
     assert "This test showed no difference." in verdict_of(told).gain
 
 

@@ -14,7 +14,7 @@ from backtests.evaluation.backtest_figures import metric_groups
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.inference.block_draws import Resampling, drawn_means
 from backtests.inference.estimates import Estimate, NotAvailable
-from backtests.inference.evidence import Evidence, paired_evidence
+from backtests.inference.evidence import Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import DRIFTING, METHODS, interval_records
 from backtests.inference.pair_words import detectable, superior, without_interval
 from backtests.inference.pairs import METHODS as PAIRED
@@ -180,9 +180,8 @@ def test_hansens_test_is_that_of_arch_of_one_policy(paired: PairedBacktests) -> 
 def made(*columns: np.ndarray, known: bool = True) -> Evidence:
     """The evidence of daily losses, the first of which is the reference's."""
     net = 0.01 * np.random.default_rng(9).standard_normal((len(columns[0]), len(columns)))
-    names = [f"p{k}" for k in range(len(columns))]
-    return paired_evidence(names, np.column_stack(columns), net, np.zeros(len(net)), reference="p0", span_days=2_000,
-                           periods_per_year=252, limited=known, resampling=Resampling(reps=100))  # fmt: skip
+    series = PairedSeries(tuple(f"p{k}" for k in range(len(columns))), net, np.zeros(len(net)), 2_000, 252)
+    return paired_evidence(series, np.column_stack(columns), "p0", limited=known, resampling=Resampling(reps=100))
 
 
 def test_of_one_policy_the_test_of_losses_is_students() -> None:

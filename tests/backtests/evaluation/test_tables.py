@@ -16,7 +16,7 @@ from backtests.evaluation.backtest_figures import backtest_table
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
 from backtests.inference.block_draws import Resampling
-from backtests.inference.evidence import paired_evidence
+from backtests.inference.evidence import PairedSeries, paired_evidence
 from backtests.inference.words import distinguished, finding
 from foundation.paper.formats import csv_text
 from research.accounting import Costs, Flows, Hold, View
@@ -40,8 +40,8 @@ def weighed(losses: list[float]) -> "paired_evidence":
     days, names = 400, [chr(97 + k) for k in range(len(losses))]
     daily = np.abs(np.array(losses) + 0.5 * rng.standard_normal((days, len(losses))))
     returns = 0.01 * rng.standard_normal((days, 1)) + 1e-4 * rng.standard_normal((days, len(losses)))
-    settings = {"reference": names[-1], "span_days": 579.0, "periods_per_year": 252}
-    return paired_evidence(names, daily, returns, np.zeros(days), resampling=Resampling(reps=300), **settings)
+    series = PairedSeries(tuple(names), returns, np.zeros(days), 579.0, 252)
+    return paired_evidence(series, daily, names[-1], resampling=Resampling(reps=300))
 
 
 def test_the_best_is_named_only_where_every_other_can_be_told_apart() -> None:
@@ -68,7 +68,7 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
             comparison.recommendation, policy="quarterly", now="quarterly", candidates=renamed_candidates, broken={}
         ),
         asked=None,
-        evidence=replace(comparison.evidence, names=tuple(renamed)),
+        evidence=replace(comparison.evidence, series=replace(comparison.evidence.series, names=tuple(renamed))),
     )
     assert max(map(len, comparison_text(longer).splitlines())) <= 110
 

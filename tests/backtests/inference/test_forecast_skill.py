@@ -18,7 +18,7 @@ from backtests.inference.forecast_skill import (
     rmse_ratio,
     waves_of,
 )
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.forecast.skill import qlike, rank_correlations
 
 WORLDS = 400
@@ -118,11 +118,9 @@ def test_a_date_counts_once_whatever_its_lines() -> None:
     assert by_date(np.array([[1.0, 3.0], [np.nan, 4.0], [np.nan, np.nan]])).tolist() == [2.0, 4.0]
 
 
-def test_too_few_dates_and_no_horizon_are_refused_in_words() -> None:
+def test_too_few_dates_are_refused_in_words() -> None:
     with pytest.raises(DataError, match="100 dates with a forecast and its outcome are too few: 126 are needed"):
         mean_over_dates(np.ones(100), 21)
-    with pytest.raises(ConfigError, match=r"horizon is 0\.5"):
-        mean_over_dates(np.ones(100), 0.5)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="the benchmark's forecasts are equal to all outcomes"):
         out_of_sample_r2(np.ones(50), np.zeros(50), np.zeros(50))
     assert waves_of(126, 21) == 3

@@ -8,7 +8,7 @@ import pytest
 
 from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import NotAvailable
-from backtests.inference.evidence import Evidence, holm, paired_evidence
+from backtests.inference.evidence import Evidence, PairedSeries, holm, paired_evidence
 from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.inference.sharpe_inference import ledoit_wolf
 from research.risk.simulation.long_run_variance import newey_west_lags
@@ -23,16 +23,9 @@ def returns(policies: int = 3, seed: int = 0) -> np.ndarray:
 
 
 def weighed(net: np.ndarray, **changed: object) -> Evidence:
-    found = paired_evidence(
-        [f"p{k}" for k in range(net.shape[1])],
-        np.abs(net),
-        net,
-        np.zeros(len(net)),
-        reference="p0",
-        span_days=len(net) * 365.25 / 252,
-        periods_per_year=252,
-        resampling=QUICK,
-    )
+    names = tuple(f"p{k}" for k in range(net.shape[1]))
+    series = PairedSeries(names, net, np.zeros(len(net)), len(net) * 365.25 / 252, 252)
+    found = paired_evidence(series, np.abs(net), "p0", resampling=QUICK)
     return replace(found, ratios=PairedSharpe(np.ascontiguousarray(net.T), 252, QUICK), **changed)
 
 

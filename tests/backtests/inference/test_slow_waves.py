@@ -17,7 +17,7 @@ from backtests.inference.slow_waves import (
     wave_error,
     wave_transforms,
 )
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 
 
 def slow(days: int, count: int, seed: int, memory: float = 0.97) -> np.ndarray:
@@ -206,11 +206,6 @@ def test_one_that_is_worse_by_the_same_every_day_is_out_and_one_alone_is_in() ->
     one = slow(500, 1, 17)
     assert confidence_set(of(np.hstack([one, 2.0 * one]))).included.tolist() == [True, False]
     assert confidence_set(of(one)).p.tolist() == [1.0]
-
-
-def test_a_size_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigError, match="size"):
-        confidence_set(of(slow(100, 2, 18)), size=10)
 
 
 def test_student_quantiles_are_those_of_the_tables() -> None:

@@ -19,7 +19,6 @@ from backtests.sweeps.analysis import (
     grid,
     ladder,
     leaders,
-    luck_of_the_best,
     picked,
     rank_range,
     ranks,
@@ -350,13 +349,6 @@ def test_what_was_picked_at_one_start_is_looked_up_at_the_others() -> None:
     assert found.loss == pytest.approx(np.mean([(2 + 2) / 2, (1 + 0) / 2, (1 + 0) / 2]))
     with pytest.raises(ConfigError, match="one start"):
         picked(starts.iloc[:1])
-
-
-@pytest.mark.parametrize(("trials", "expected"), [(10, 1.53875), (50, 2.24907), (100, 2.50759), (1000, 3.24144)])
-def test_the_luck_of_the_best_is_near_the_expected_largest_of_as_many_normals(trials, expected) -> None:
-    # expected: Harter (1961), Expected values of normal order statistics, Biometrika 48, table 1
-    assert luck_of_the_best(trials) == pytest.approx(expected, rel=0.025)
-    assert luck_of_the_best(1) == 0.0
 
 
 # findings

@@ -15,7 +15,6 @@ from backtests.runs import trial_book
 from backtests.runs.trial_book import book_of_batches, read_book
 from backtests.runs.trial_words import in_words
 from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, sweep, threshold
-from backtests.sweeps.run import uncounted_sweep
 from backtests.sweeps.trials import sweep_trials
 from research.allocation import HRP, FixedWeights
 from research.portfolio import load_portfolio
@@ -34,7 +33,7 @@ def test_the_active_sharpe_ratio_of_a_row_is_that_of_its_backtest(file: str) -> 
     portfolio = load_portfolio(f"data/portfolios/{file}.yaml")
     rules = Choices(Never), Choices(Calendar, schedule="quarter"), Choices(threshold, band=(0.01, 0.05), to=(0.0, 1.0))
     axes = Axes(rules=rules, allocations=(Choices(Strategic), Choices(HRP, window=252)), cost_multiples=(1.0, 4.0))
-    found = uncounted_sweep(portfolio, axes, progress=False)
+    found = sweep(portfolio, axes, progress=False)
     trials = book_of_batches(sweep_trials(found.prepared, found.table)).trials.set_index("id")
     benchmark = benchmark_of(portfolio, portfolio.market)
     (batch,) = sweep_trials(found.prepared, found.table)
@@ -62,7 +61,7 @@ def test_every_configuration_of_a_sweep_counts_and_the_same_sweep_adds_nothing(
 
 
 def test_a_part_of_a_sweep_has_the_ids_of_the_whole(setup: Setup, axes: Axes) -> None:
-    found = uncounted_sweep(setup, axes, progress=False)
+    found = sweep(setup, axes, progress=False)
     (whole,) = sweep_trials(found.prepared, found.table)
     (part,) = sweep_trials(found.prepared, found.table.iloc[50:90])
     assert part.table["id"].tolist() == whole.table["id"].tolist()[50:90]
@@ -77,7 +76,7 @@ def test_costs_of_a_setup_make_other_trials(setup: Setup) -> None:
     one, other = (
         sweep_trials(found.prepared, found.table)[0]
         for costs in (setup.costs, setup.costs.scaled(2.0))
-        if (found := uncounted_sweep(replace(setup, costs=costs), Plan([Never(Strategic())]), progress=False))
+        if (found := sweep(replace(setup, costs=costs), Plan([Never(Strategic())]), progress=False))
     )
     assert one.table["id"].tolist() != other.table["id"].tolist()
 
@@ -165,5 +164,5 @@ def test_rows_without_active_figures_stay_out_of_the_ratios(setup: Setup) -> Non
     empty = pd.DataFrame(
         {"configuration": [0], "growth": [0.0], "volatility": [0.0], "tracking_error": [0.0], "loss": 0.0}
     )
-    found = uncounted_sweep(setup, Plan([Never(Strategic())]), progress=False)
+    found = sweep(setup, Plan([Never(Strategic())]), progress=False)
     assert book_of_batches(sweep_trials(found.prepared, empty)).trials["sharpe"].isna().all()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from commanded import rebalance
 
-from backtests.inference.selection import Moments, deflated_sharpe
+from backtests.inference.selection import Moments, expected_maximum, probabilistic_sharpe
 from backtests.runs import trial_book
 from backtests.runs.trial_book import Batch, count_trials, read_book
 from desk.commands.trials import trials_text
@@ -42,9 +42,9 @@ def test_a_block_says_how_many_trials_there_were_and_what_that_leaves_of_the_bes
     assert "Best active Sharpe ratio: 1.00 a year (candidate, 2015-01-02 to 2022-12-29, 2,013 days): c." in found
     ratios = pd.Series([0.5, -0.5, 1.0, 0.0])
     best = Moments(1.0 / 252.0**0.5, 2013, -1.0, 8.0)
-    expected = deflated_sharpe(best, 3, ratios.var(ddof=1) / 252.0)
-    assert f"3 worthless trials would be expected to reach {expected.threshold * 252.0**0.5:.2f}." in found
-    assert f"is above zero: {expected.probability:.3f}." in found
+    expected = ratios.std(ddof=1) * expected_maximum(3)
+    assert f"3 worthless trials would be expected to reach {expected:.2f}." in found
+    assert f"is above zero: {probabilistic_sharpe(best, expected / 252.0**0.5):.3f}." in found
 
 
 def test_a_best_trial_of_a_sweep_is_judged_as_a_normal_series(book: Path) -> None:

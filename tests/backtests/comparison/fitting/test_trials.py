@@ -17,11 +17,11 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.inference.selection import (
     Moments,
-    deflated_sharpe,
-    effective_trials,
+    expected_maximum,
     minimum_track_record,
     overfitting,
     probabilistic_sharpe,
+    trial_clusters,
 )
 from backtests.runs import trial_book
 from backtests.runs.trial_book import TrialBook, read_book
@@ -154,17 +154,17 @@ def test_the_selection_is_that_of_the_published_formulas(written: tuple[Comparis
     series = {name: active_returns(b, comparison.benchmark) for name, b in comparison.backtests.items()}
     days = len(series["never"])
     assert found.trials == comparison.trials == TUNED + len(NAMES) - 1
-    played = effective_trials(np.column_stack(list(series.values())))
+    played = trial_clusters(np.column_stack(list(series.values()))).max() + 1
     assert found.effective == played + TUNED - 1 == book.effective
     ratios = book.trials["sharpe"] / year * np.sqrt(book.trials["days"] / days)
+    threshold = float(np.std(ratios, ddof=1)) * expected_maximum(found.effective)
     for name, active in series.items():
         moments, one = Moments.of(active), found.policies[name]
-        deflated = deflated_sharpe(moments, found.effective, float(np.var(ratios, ddof=1)))
         assert one.ratio == pytest.approx(moments.sharpe * year)
         assert one.probability == pytest.approx(probabilistic_sharpe(moments))
-        assert one.deflated == pytest.approx(deflated.probability, rel=1e-9)
+        assert one.deflated == pytest.approx(probabilistic_sharpe(moments, threshold), rel=1e-9)
         assert one.deflated < one.probability
-        assert found.noise == pytest.approx(deflated.threshold * year)
+        assert found.noise == pytest.approx(threshold * year)
         if moments.sharpe > 0.0:
             assert one.track_record == pytest.approx(minimum_track_record(moments) / 252.0)
         else:
@@ -240,12 +240,6 @@ def test_a_policy_without_active_returns_says_so(
         return found if names[id(played)] != "never" else np.full(len(found), 1e-5)
 
     monkeypatch.setattr(selection, "active_returns", still)
-    found = selection.selection_of(
-        comparison.benchmark,
-        comparison.backtests,
-        comparison.fitted,
-        comparison.played_trials,
-        comparison.evidence,
-    )
+    found = selection.selection_of(comparison, comparison.played_trials, comparison.evidence)
     assert found.policies["never"] == selection.ActiveSharpe(why_not="its active returns do not vary")
     assert found.compared == len(NAMES) - 1

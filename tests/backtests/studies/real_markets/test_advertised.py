@@ -53,7 +53,7 @@ def results(made: Study) -> Results:
 
 def claim(measure, unit: str = "%", least: float = 5.0) -> AdvertisedClaim:
     words = ("It gains.", "gains", "Someone (2020), A page", "J of one and of the other")
-    return AdvertisedClaim(*words, unit, least, measure, "Another market.")  # type: ignore[arg-type]
+    return AdvertisedClaim(*words, unit, measure, "Another market.", least)  # type: ignore[arg-type]
 
 
 def with_figures(results: Results, name: str, values: list[float], rule: str = "ppo") -> Results:
