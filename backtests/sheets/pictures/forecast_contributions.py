@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
-from foundation.paper.styles import fitted_name
+from foundation.paper.charts.interval_rows import heights, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS
+from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
@@ -83,21 +83,20 @@ def swarm(x: Array, width: float, step: float, room: float) -> Array:
 def _draw(f: Format, data: pd.DataFrame, horizon: int) -> Canvas:
     groups = list(data.groupby("feature", sort=False))[:MOST]
     drawn = pd.concat([group for _, group in groups])["contribution_points"]
-    height, names = BAND * len(groups), NARROW_NAMES if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + height + AXIS, f"forecast-contributions-{f.css}")
+    names, few = (NAMES, 7) if f.is_wide else (NARROW_NAMES, 4)
     across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
-    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(groups)), 0.0))
+    name = "forecast-contributions"
+    panel = rows_panel(f, name, len(groups), across, names=names, right=16.0, below=AXIS, row=BAND)
     panel.title("Contribution", "▼ low, ● middle, ▲ high feature" if f.is_wide else "▼ low, ▲ high feature")
-    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
+    panel.x_grid(across.ticks(few))
     panel.x_title(f"points of return over {horizon} sessions" if f.is_wide else f"points, {horizon} sessions")
-    for row, (name, group) in enumerate(groups):
-        y = panel.top + BAND * (row + 0.5)
-        canvas.text(names - 8.0, y, fitted_name(str(name), names - 12.0), align="right")
+    row_names(panel, [str(name) for name, _ in groups], gap=8.0, spare=4.0)
+    for (_, group), y in zip(groups, heights(panel, len(groups)), strict=True):
         x = panel.across(group["contribution_points"].to_numpy())
         moved = swarm(x, DOT, STEP, BAND / 2.0 - DOT / 2.0)
         for at, up, place in zip(x, moved, group["place"], strict=True):
-            _point(canvas, float(at), y + float(up), float(place))
-    return canvas
+            _point(panel.canvas, float(at), y + float(up), float(place))
+    return panel.canvas
 
 
 def _point(canvas: Canvas, x: float, y: float, place: float) -> None:

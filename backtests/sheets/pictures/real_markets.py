@@ -51,10 +51,8 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
     alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
-    return picture(
-        name, f"{rule} over {over}", caption, alt, data,
-        lambda f: _draw_ratios(f, name, data, stands, (middle, low, high)),
-    )  # fmt: skip
+    title = f"{rule} over {over}"
+    return picture(name, title, caption, alt, data, lambda f: _draw_ratios(f, name, data, stands, (middle, low, high)))
 
 
 def _draw_ratios(
@@ -110,9 +108,28 @@ def frontier_picture(study: Study) -> Picture:
         "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "
         "one line."
     )
-    return picture(
-        "frontier", "Tracking error against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data)
-    )
+
+    def draw(f: Format) -> Canvas:
+        across, up = (
+            Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
+            for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
+        )
+        panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
+        panel.title("Tracking error", "% a year (log scale)")
+        panel.x_grid(across.ticks())
+        panel.y_grid(up.ticks())
+        panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
+        ends, shown = [], []
+        for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
+            own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
+            x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
+            shown.append(Curve(str(rule), x, y, style, points=STANDS))
+            ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
+        curves(panel, shown)
+        end_labels(panel, ends, f.width)
+        return panel.canvas
+
+    return picture("frontier", "Tracking error against cost", caption, "; ".join(each), data, draw)
 
 
 def frontier(study: Study) -> pd.DataFrame:
@@ -143,24 +160,3 @@ def frontier(study: Study) -> pd.DataFrame:
     means = means[~calendars | (means["cost_multiple"] == 1.0)]
     means["rule"] = means["rule"].where(~means["rule"].isin(CALENDARS), "calendar: month, quarter, year")
     return means.assign(cases=rows["case"].nunique())
-
-
-def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
-    across, up = (
-        Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
-        for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
-    )
-    panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
-    panel.title("Tracking error", "% a year (log scale)")
-    panel.x_grid(across.ticks())
-    panel.y_grid(up.ticks())
-    panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
-    ends, shown = [], []
-    for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
-        own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
-        x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
-        shown.append(Curve(str(rule), x, y, style, points=STANDS))
-        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
-    curves(panel, shown)
-    end_labels(panel, ends, f.width)
-    return panel.canvas

@@ -1,15 +1,15 @@
 """Share of risk of each line beside its weight: a line that takes more risk than its weight stands out."""
 
-import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, NAMES, ROW, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
-from foundation.paper.styles import fitted_name
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.charts.interval_rows import bars, heights, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS, NAMES
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number, percent
 
+BAR = 0.55  # of a row: height of a bar
 MOST = 40  # rows of a picture; all are in its CSV
 
 
@@ -36,23 +36,18 @@ def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
         for asset, weight, share in zip(assets, weights, shares, strict=True)
     )
     drawn = shown.head(MOST)
-    return picture("contributions", "Where the risk comes from", caption, f"{alt}.", shown, lambda f: _draw(f, drawn))
 
+    def draw(f: Format) -> Canvas:
+        weight, share = 100.0 * drawn["weight"], 100.0 * drawn["share"]
+        names = NAMES if f.is_wide else 100.0
+        across = Axis.over([*weight, *share, 0.0], margin=0.02)
+        panel = rows_panel(f, "contributions", len(drawn), across, names=names, right=16.0, below=AXIS)
+        below = "% of volatility, and of net asset value"
+        panel.scales("Share of volatility", "bar; mark: weight", below, across=7 if f.is_wide else 4)
+        bars(panel, [[(0.0, value, "sky", 1.0)] for value in share], BAR)
+        row_names(panel, drawn["asset"].tolist(), gap=8.0, spare=4.0)
+        for held, y in zip(weight, heights(panel, len(drawn)), strict=True):
+            panel.canvas.point(panel.x_at(held), y, colour="ink", size=6.0, face="paper", mark="D")
+        return panel.canvas
 
-def _draw(f: Format, shown: pd.DataFrame) -> Canvas:
-    weight, share = 100.0 * shown["weight"].to_numpy(), 100.0 * shown["share"].to_numpy()
-    across = Axis.over([*weight, *share, 0.0], margin=0.02)
-    height = ROW * len(shown)
-    names = 100.0 if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + height + AXIS, f"contributions-{f.css}")
-    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(shown)), 0.0))
-    panel.title("Share of volatility", "bar; mark: weight")
-    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
-    panel.x_title("% of volatility, and of net asset value")
-    rows = np.arange(len(shown)) + 0.5
-    panel.axes.barh(rows, share, height=0.55, color=TOKENS["sky"], linewidth=0.0, zorder=1.0)
-    for row, (asset, held) in enumerate(zip(shown["asset"], weight, strict=True)):
-        y = panel.top + ROW * (row + 0.5)
-        canvas.text(names - 8.0, y, fitted_name(str(asset), names - 12.0), align="right")
-        canvas.point(panel.x_at(float(held)), y, colour="ink", size=6.0, face="paper", mark="D")
-    return canvas
+    return picture("contributions", "Where the risk comes from", caption, f"{alt}.", shown, draw)

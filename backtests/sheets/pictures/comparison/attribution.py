@@ -1,15 +1,14 @@
 """The gap between two policies: a bar a component, and a column a year."""
 
-import math
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from backtests.attribution.attribution import Attribution
+from backtests.sheets.pictures.comparison.years import year_columns, year_numbers
 from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import Axis, Panel, heading
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, limits
+from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
@@ -31,14 +30,28 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
     a_year = gap.by_component * (BPS / gap.span)
     rows = pd.concat([a_year, pd.Series({TOTAL: gap.gap * BPS / gap.span})])
     years = BPS * gap.by_year["total"]
-    return picture(
-        NAME,
-        f"Gap of {gap.name} to {gap.other} by component and year",
-        _caption(gap, a_year),
-        _alt(gap, rows, years),
-        gap.table().reset_index(),
-        lambda f: _draw(f, rows, years, styles[gap.name]),
-    )
+    style = styles[gap.name]
+
+    def draw(f: Format) -> Canvas:
+        tall = ROW * len(rows)
+        if f.is_wide:
+            height = max(tall, HIGH)
+            canvas = Canvas(f.width, TITLE + height + BELOW, f"{NAME}-wide")
+            first, second = (NAMES, TITLE, 250.0, tall), (510.0, TITLE, f.width - 510.0 - 10.0, height)
+        else:
+            canvas = Canvas(f.width, TITLE + tall + BELOW + TITLE + HIGH + BELOW, f"{NAME}-narrow")
+            first = (NAMES, TITLE, f.width - NAMES - 60.0, tall)
+            second = (f.left + 12.0, TITLE + tall + BELOW + TITLE, f.width - f.left - 24.0, HIGH)
+        _components(Panel(canvas, *first, Axis.over([*rows, 0.0], margin=0.12)), rows, style)
+        _years(
+            Panel(canvas, *second, Axis(-0.5, len(years) - 0.5), Axis.over([*years, 0.0], margin=0.12)), years, style
+        )
+        return canvas
+
+    caption = _caption(gap, a_year)
+    alt = _alt(gap, rows, years)
+    data = gap.table().reset_index()
+    return picture(NAME, f"Gap of {gap.name} to {gap.other} by component and year", caption, alt, data, draw)
 
 
 def _caption(gap: Attribution, a_year: pd.Series) -> str:
@@ -63,27 +76,12 @@ def _alt(gap: Attribution, rows: pd.Series, years: pd.Series) -> str:
     )
 
 
-def _draw(f: Format, rows: pd.Series, years: pd.Series, style: LineStyle) -> Canvas:
-    tall = ROW * len(rows)
-    if f.is_wide:
-        height = max(tall, HIGH)
-        canvas = Canvas(f.width, TITLE + height + BELOW, f"{NAME}-wide")
-        first, second = (NAMES, TITLE, 250.0, tall), (510.0, TITLE, f.width - 510.0 - 10.0, height)
-    else:
-        canvas = Canvas(f.width, TITLE + tall + BELOW + TITLE + HIGH + BELOW, f"{NAME}-narrow")
-        first = (NAMES, TITLE, f.width - NAMES - 60.0, tall)
-        second = (f.left + 12.0, TITLE + tall + BELOW + TITLE, f.width - f.left - 24.0, HIGH)
-    _components(Panel(canvas, *first, Axis(*limits([*rows, 0.0], margin=0.12))), rows, style)
-    _years(Panel(canvas, *second, Axis(-0.5, len(years) - 0.5), Axis.over([*years, 0.0], margin=0.12)), years, style)
-    return canvas
-
-
 def _components(panel: Panel, rows: pd.Series, style: LineStyle) -> None:
     """A bar a component from zero, with its figure at its end; the gap is the last and the darkest."""
     heading(panel.canvas, 0.0, panel.top - 12.0, "By component", "bp a year")
     shades = [0.45] * (len(rows) - 1) + [1.0]
     bars(panel, [[(0.0, float(v), style.colour, shade)] for v, shade in zip(rows, shades, strict=True)])
-    row_names(panel, [(str(name).replace("_", " "), name == TOTAL) for name in rows.index])
+    row_names(panel, [str(name).replace("_", " ") for name in rows.index], bold=[TOTAL])
     for (name, value), y in zip(rows.items(), heights(panel, len(rows)), strict=True):
         x = panel.x_at(max(float(value), 0.0)) + 6.0
         panel.canvas.text(x, y, number(float(value), signed=True), bold=name == TOTAL)
@@ -94,15 +92,8 @@ def _components(panel: Panel, rows: pd.Series, style: LineStyle) -> None:
 
 def _years(panel: Panel, years: pd.Series, style: LineStyle) -> None:
     """A column a year from zero."""
-    slot, zero = panel.width / len(years), panel.y_at(0.0)
     panel.title("By year", "bp of log growth")
     panel.y_grid(panel.y.ticks())
-    for k, value in enumerate(np.asarray(years, dtype=float)):
-        x, y = panel.x_at(k), panel.y_at(float(value))
-        panel.canvas.line([x, x], [zero, y], colour=style.colour, width=min(0.5 * slot, 30.0))
-    panel.y_line(0.0, "ink", 0.8)
-    short = slot < 34.0
-    shown = range(0, len(years), math.ceil((22.0 if short else 34.0) / slot))
-    words = [f"’{int(year) % 100:02d}" if short else str(year) for year in years.index]
-    panel.x_grid(shown, [words[k] for k in shown], lines=False)
+    year_columns(panel, years.tolist(), style.colour, 30.0)
+    year_numbers(panel, years.index)
     panel.x_title("calendar year")

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
-from foundation.paper.charts.interval_rows import heights, row_names
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, NAMES, ROW, TITLE, limits
+from foundation.paper.charts.interval_rows import heights, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS, NAMES, TITLE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas
@@ -16,6 +16,7 @@ MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
     "ex_ante": ("ex ante", "o", "sky", True),
     "realised": ("realised", "D", "orange", False),
 }
+RIGHT = 24.0  # px: at the right of the rows
 MOST = 20  # rows; the smallest contributions beyond are only in the CSV
 
 
@@ -36,15 +37,35 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     )
     largest = sorted(rows, key=lambda line: -max(abs(rows[line][c] or 0.0) for c in ("ex_ante", "realised")))[:MOST]
     shown = {line: row for line, row in rows.items() if line in largest}
-    return picture(
-        "contributions",
-        f"Contributions to risk: {name}",
-        _caption(name, found, len(rows) - len(shown)),
-        _alt(shown),
-        data,
-        lambda f: _draw(f, shown, [c for c in MARKS if c not in found.undefined]),
-        HALF,
-    )
+    columns = [c for c in MARKS if c not in found.undefined]
+
+    def draw(f: Format) -> Canvas:
+        values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
+        across, names = Axis.over([*values, 0.0], 0.08), NAMES if f.is_wide else 96.0
+        panel = rows_panel(f, "contributions", len(shown), across, names=names, right=RIGHT, below=AXIS)
+        panel.title("Share")
+        marks = panel.x.ticks(7 if f.is_wide else 4)
+        panel.x_grid(marks, [f"{100.0 * m:g}{NARROW_SPACE}%" for m in marks], zero="ink")
+        panel.x_title("of NAV, and of volatility: each sums to 100 %")
+        row_names(panel, list(shown))
+        for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):
+            places = {c: panel.x_at(v) for c in columns if (v := row[c]) is not None}
+            ends = [min(places.values()), max(places.values())]
+            panel.canvas.line(ends, [y, y], colour="rule", width=1.0, behind=True)
+            for column, x in places.items():
+                _mark(panel.canvas, x, y, column)
+        x = f.width - RIGHT
+        for column in reversed(columns):  # the key, above the panel
+            words = MARKS[column][0]
+            panel.canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
+            x -= LETTER * SMALL * len(words) + 9.0
+            _mark(panel.canvas, x, TITLE - 12.0, column)
+            x -= 16.0
+        return panel.canvas
+
+    caption = _caption(name, found, len(rows) - len(shown))
+    alt = _alt(shown)
+    return picture("contributions", f"Contributions to risk: {name}", caption, alt, data, draw, HALF)
 
 
 def _counts(row: dict[str, float | None]) -> bool:
@@ -83,39 +104,6 @@ def _alt(shown: dict[str, dict[str, float | None]]) -> str:
     return f"Weight of each line, and its shares of volatility. {'; '.join(each)}."
 
 
-def _draw(f: Format, shown: dict[str, dict[str, float | None]], columns: list[str]) -> Canvas:
-    values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
-    low, high = limits([*values, 0.0], 0.08)
-    canvas = Canvas(f.width, TITLE + ROW * len(shown) + AXIS, f"contributions-{f.css}")
-    left = NAMES if f.is_wide else 96.0
-    panel = Panel(canvas, left, TITLE, f.width - left - 24.0, ROW * len(shown), Axis(low, high))
-    panel.title("Share")
-    marks = panel.x.ticks(7 if f.is_wide else 4)
-    panel.x_grid(marks, [f"{100.0 * m:g}{NARROW_SPACE}%" for m in marks], zero="ink")
-    panel.x_title("of NAV, and of volatility: each sums to 100 %")
-    row_names(panel, [(line, False) for line in shown])
-    for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):
-        places = [panel.x_at(v) for c in columns if (v := row[c]) is not None]
-        canvas.line([min(places), max(places)], [y, y], colour="rule", width=1.0, behind=True)
-        for column in columns:
-            if (value := row[column]) is not None:
-                _, mark, colour, filled = MARKS[column]
-                face = "" if filled else "paper"
-                canvas.point(
-                    panel.x_at(value), y, colour=colour, size=9.0 if mark == "|" else 7.0, face=face, mark=mark
-                )
-    _key(canvas, f, columns)
-    return canvas
-
-
-def _key(canvas: Canvas, f: Format, columns: list[str]) -> None:
-    """Draw the key of the marks above the panel, at the right."""
-    x = f.width - 24.0
-    for column in reversed(columns):
-        words, mark, colour, filled = MARKS[column]
-        canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
-        x -= LETTER * SMALL * len(words) + 9.0
-        canvas.point(
-            x, TITLE - 12.0, colour=colour, size=9.0 if mark == "|" else 7.0, face="" if filled else "paper", mark=mark
-        )
-        x -= 16.0
+def _mark(canvas: Canvas, x: float, y: float, column: str) -> None:
+    _, mark, colour, filled = MARKS[column]
+    canvas.point(x, y, colour=colour, size=9.0 if mark == "|" else 7.0, face="" if filled else "paper", mark=mark)

@@ -87,7 +87,7 @@ def _alt(losses: pd.DataFrame) -> str:
 
 def _draw(f: Format, losses: pd.DataFrame, styles: Mapping[str, LineStyle], roots: list[BreakEven]) -> Canvas:
     across = Axis(LEVELS[0], LEVELS[-1], "root")
-    up = Axis(0.0, Axis.over([0.0, float(np.nanmax(losses.to_numpy()))]).high)
+    up = Axis(0.0, Axis.over([0.0, *losses.to_numpy().ravel()]).high)
     panel = one_panel(f, "cost_levels", HIGH, across, up, below=AXIS)
     panel.title("Loss J", "bp a year; marks: costs that were played")
     panel.y_grid(panel.y.ticks())

@@ -52,14 +52,10 @@ def costs_picture(
     tracking_penalty : price of squared tracking error in J.
     limit            : limit of tracking error, fraction a year, or None.
     """
-    return picture(
-        "costs",
-        "Costs and tracking error",
-        _caption(table, tracking_penalty),
-        _alt(table),
-        table,
-        lambda f: _draw(f, table, styles, tracking_penalty, limit),
-    )
+    title = "Costs and tracking error"
+    caption = _caption(table, tracking_penalty)
+    alt = _alt(table)
+    return picture("costs", title, caption, alt, table, lambda f: _draw(f, table, styles, tracking_penalty, limit))
 
 
 def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
@@ -125,7 +121,7 @@ def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) ->
         colour, starts = styles[r["policy"]].colour, [0.0, *np.cumsum(list(paid.values()))[:-1]]
         pieces.append([(start, paid[c], colour, SHADES[c]) for start, c in zip(starts, paid, strict=True)])
     bars(panel, pieces)
-    row_names(panel, [(name, styles[name].bold) for name in table["policy"]])
+    row_names(panel, table["policy"].tolist(), [name for name in table["policy"] if styles[name].bold])
     for r, y in zip(table.to_dict("records"), heights(panel, len(table)), strict=True):
         panel.canvas.text(panel.x_at(r["cost"]) + 6.0, y, number(r["cost"]), bold=styles[r["policy"]].bold)
     panel.x_line(0.0, "ink", 0.8)

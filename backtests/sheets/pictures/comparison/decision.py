@@ -61,14 +61,11 @@ def _draw(
     currency: str,
 ) -> Canvas:
     days, losses = table["days"].to_numpy(), table["loss"].to_numpy()
-    across = Axis(0.0, Axis.over([0.0, float(days.max())], 0.12).high)
-    up = Axis(0.0, Axis.over([0.0, float(losses.max()), near[1]], 0.15).high)  # room for names above points
+    across = Axis(0.0, Axis.over([0.0, *days], 0.12).high)
+    up = Axis(0.0, Axis.over([0.0, *losses, near[1]], 0.15).high)  # room for names above points
     panel = one_panel(f, "decision", HIGH, across, up, below=AXIS)
-    panel.title("Expected loss", f"{currency} a year")
     panel.band(near[0], near[1], "rule", 0.5)
-    panel.y_grid(panel.y.ticks())
-    panel.x_grid(panel.x.ticks(), lines=False)
-    panel.x_title("days with a trade, a year")
+    panel.scales("Expected loss", f"{currency} a year", "days with a trade, a year", lines=False)
     x, y = panel.across(days), panel.up(losses)
     names = [str(name) for name in table.index]
     for name, left, top in zip(names, x, y, strict=True):

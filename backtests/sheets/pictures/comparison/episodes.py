@@ -133,18 +133,16 @@ def _draw(
         canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
         first = (left, TITLE, f.width - left - 12.0)
         second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
-    across = 100.0 * returns.dropna()
-    axis = Axis.over([*across, 0.0], margin=(DIGITS + 6.0) / first[2])
-    panel = Panel(canvas, *first, high, axis)
+    panel = Panel(canvas, *first, high, Axis.over([*(100.0 * returns), 0.0], margin=(DIGITS + 6.0) / first[2]))
     _bars(panel, names, returns, styles[shown])
     heading(canvas, 0.0, panel.top - 12.0, "Episode")
     panel.title(f"Return of {shown}", "net of costs")
     if others:
         gone = far(gaps.abs().max())
         near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
-        panel = Panel(canvas, *second, high, Axis.over([*near[near == near], 0.0], margin=0.08))
+        panel = Panel(canvas, *second, high, Axis.over([*near, 0.0], margin=0.08))
         if not f.is_wide:
-            row_names(panel, [(name, False) for name in names])
+            row_names(panel, names)
         panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
         _points(panel, 100.0 * gaps, styles)
         _key(canvas, f, others, styles, panel.bottom + AXIS)
@@ -155,7 +153,7 @@ def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineSty
     """A bar an episode from zero, with its figure; an episode without one says so."""
     panel.x_grid(panel.x.ticks(4))
     values, canvas, zero = [100.0 * float(value) for value in returns], panel.canvas, panel.x_at(0.0)
-    row_names(panel, [(name, False) for name in names])
+    row_names(panel, names)
     for value, y in zip(values, heights(panel, len(values)), strict=True):
         if value != value:
             canvas.text(zero - 6.0, y, "no backtest", align="right", colour="soft")

@@ -20,14 +20,41 @@ def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
     if not windows.difference.size:
         return None
     cells = windows.cells()
+
+    def draw(f: Format) -> Canvas:
+        whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BP
+        step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
+        values, starts = whole[::step].T, windows.starts[::step]
+        following = [
+            str(date.year + (date.month == 12)) for date in starts
+        ]  # a year begins at the last close before it
+        first = [k for k, date in enumerate(starts) if date.month == 12] or [0]
+        words = [["" if v != v else number(BP * v, 0, signed=True) for v in row] for row in values]
+        shown = HeatMap(
+            words,
+            STRONGEST * np.abs(values) / most,
+            following,
+            [f"{k + 1}" for k in range(len(values))],
+            (
+                f"start: the end of each {'month' if step == 1 else 'third month' if step == 3 else 'year'}",
+                "years held",
+            ),
+            f.width,
+            hues=[[LOSS if v < 0.0 else GAIN for v in row] for row in values],
+            marked=first,
+            top=TITLE,
+            least=SMALL + 4.0,
+        )
+        canvas = Canvas(f.width, shown.height + (0.0 if shown.numbers else SMALL), f"holding_windows-{f.css}")
+        heat_map(canvas, shown)
+        if not shown.numbers:
+            scale = np.linspace(-1.0, 1.0, SCALE)
+            ends = (f"{number(-BP * most, 0)} bp a year", f"+{number(BP * most, 0)}")
+            colour_scale(canvas, shown, STRONGEST * np.abs(scale), ends, [LOSS if v < 0.0 else GAIN for v in scale])
+        return canvas
+
     return picture(
-        "holding_windows",
-        "Every start and length of holding",
-        _caption(windows),
-        _alt(windows),
-        cells,
-        lambda f: _draw(f, windows),
-        HALF,
+        "holding_windows", "Every start and length of holding", _caption(windows), _alt(windows), cells, draw, HALF
     )
 
 
@@ -56,31 +83,3 @@ def _alt(windows: HoldingWindows) -> str:
         f"Growth of {windows.one} less that of {windows.other}, bp a year, by month of the start from "
         f"{windows.starts[0]:%Y-%m} to {windows.starts[-1]:%Y-%m} and by length. {'; '.join(each)}."
     )
-
-
-def _draw(f: Format, windows: HoldingWindows) -> Canvas:
-    whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BP
-    step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
-    values, starts = whole[::step].T, windows.starts[::step]
-    following = [str(date.year + (date.month == 12)) for date in starts]  # a year begins at the last close before it
-    first = [k for k, date in enumerate(starts) if date.month == 12] or [0]
-    words = [["" if v != v else number(BP * v, 0, signed=True) for v in row] for row in values]
-    shown = HeatMap(
-        words,
-        STRONGEST * np.abs(values) / most,
-        following,
-        [f"{k + 1}" for k in range(len(values))],
-        (f"start: the end of each {'month' if step == 1 else 'third month' if step == 3 else 'year'}", "years held"),
-        f.width,
-        hues=[[LOSS if v < 0.0 else GAIN for v in row] for row in values],
-        marked=first,
-        top=TITLE,
-        least=SMALL + 4.0,
-    )
-    canvas = Canvas(f.width, shown.height + (0.0 if shown.numbers else SMALL), f"holding_windows-{f.css}")
-    heat_map(canvas, shown)
-    if not shown.numbers:
-        scale = np.linspace(-1.0, 1.0, SCALE)
-        ends = (f"{number(-BP * most, 0)} bp a year", f"+{number(BP * most, 0)}")
-        colour_scale(canvas, shown, STRONGEST * np.abs(scale), ends, [LOSS if v < 0.0 else GAIN for v in scale])
-    return canvas

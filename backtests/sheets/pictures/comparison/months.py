@@ -21,14 +21,35 @@ MARK = "*"  # of a period that may be incomplete
 def months_picture(name: str, risk: PolicyRisk) -> Picture:
     """The picture. name : name of the policy.  risk : risk of the policy."""
     cells, partial = _grid(risk)
-    return picture(
-        "months",
-        f"Monthly returns: {name}",
-        _caption(name, risk),
-        _alt(risk),
-        pd.concat([risk.months, risk.years], ignore_index=True),
-        lambda f: _draw(f, cells, partial),
-    )
+
+    def draw(f: Format) -> Canvas:
+        values = cells.to_numpy()
+        most = np.append(np.full(12, _largest(values[:, :12])), _largest(values[:, 12]))
+        words = [
+            ["" if v != v else number(100.0 * v, 1) + MARK * bool(p) for v, p in zip(row, marks, strict=True)]
+            for row, marks in zip(values, partial.to_numpy(), strict=True)
+        ]
+        whole = HeatMap(
+            words,
+            STRONGEST * np.abs(values) / most,
+            list(cells.columns),
+            list(cells.index),
+            ("month", "% of each month and year, net of costs"),
+            f.width,
+            hues=[[LOSS if v < 0.0 else GAIN for v in row] for row in values],
+            top=TITLE,
+            least=SMALL + 4.0,
+        )
+        maps = [whole] if f.is_wide else _halves(whole)
+        canvas = Canvas(f.width, maps[-1].bottom + AXIS, f"months-{f.css}")
+        for one in maps:
+            heat_map(canvas, one)
+        return canvas
+
+    caption = _caption(name, risk)
+    alt = _alt(risk)
+    data = pd.concat([risk.months, risk.years], ignore_index=True)
+    return picture("months", f"Monthly returns: {name}", caption, alt, data, draw)
 
 
 def _grid(risk: PolicyRisk) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -75,31 +96,6 @@ def _alt(risk: PolicyRisk) -> str:
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
-
-
-def _draw(f: Format, cells: pd.DataFrame, partial: pd.DataFrame) -> Canvas:
-    values = cells.to_numpy()
-    most = np.append(np.full(12, _largest(values[:, :12])), _largest(values[:, 12]))
-    words = [
-        ["" if v != v else number(100.0 * v, 1) + MARK * bool(p) for v, p in zip(row, marks, strict=True)]
-        for row, marks in zip(values, partial.to_numpy(), strict=True)
-    ]
-    whole = HeatMap(
-        words,
-        STRONGEST * np.abs(values) / most,
-        list(cells.columns),
-        list(cells.index),
-        ("month", "% of each month and year, net of costs"),
-        f.width,
-        hues=[[LOSS if v < 0.0 else GAIN for v in row] for row in values],
-        top=TITLE,
-        least=SMALL + 4.0,
-    )
-    maps = [whole] if f.is_wide else _halves(whole)
-    canvas = Canvas(f.width, maps[-1].bottom + AXIS, f"months-{f.css}")
-    for one in maps:
-        heat_map(canvas, one)
-    return canvas
 
 
 def _largest(values: np.ndarray) -> float:

@@ -1,9 +1,8 @@
 """Calendar years: the return of the reference, and the difference of each policy to it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
@@ -34,14 +33,31 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
     styles    : line style of each policy.
     reference : name of a policy.
     """
-    return picture(
-        "years",
-        "Calendar years",
-        _caption(table, reference),
-        _alt(table),
-        table.reset_index(),
-        lambda f: _draw(f, table, styles, reference),
-    )
+
+    def draw(f: Format) -> Canvas:
+        others, count = table.shape[1] - 1, len(table)
+        lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
+        canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
+        across = Axis(-0.5, count - 0.5)  # a year is a row of the table
+        base = (100.0 * table[reference]).tolist()
+        panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
+        panel.title(reference, "% a year, net of costs")
+        year_columns(panel, base, "soft", 34.0)
+        slot = panel.width / count
+        for k, value in enumerate(base if slot > 22.0 else []):
+            words, away = number(value, 1 if slot > 34.0 else 0), -8.0 if value >= 0.0 else 8.0
+            canvas.text(panel.x_at(k), panel.y_at(value) + away, words, align="center")
+        if others:
+            gaps = 100.0 * _gaps(table, reference)
+            gone = far(gaps.abs().max())
+            up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
+            panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
+            panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
+            _points(f, panel, gaps, styles)
+        year_numbers(panel, table.index)
+        return canvas
+
+    return picture("years", "Calendar years", _caption(table, reference), _alt(table), table.reset_index(), draw)
 
 
 def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -72,40 +88,28 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Net return of each calendar year. {'; '.join(each)}."
 
 
-def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Canvas:
-    others, count = table.shape[1] - 1, len(table)
-    lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
-    across = Axis(-0.5, count - 0.5)  # a year is a row of the table
-    base = 100.0 * table[reference].to_numpy()
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
-    panel.title(reference, "% a year, net of costs")
-    _columns(panel, base)
-    if others:
-        gaps = 100.0 * _gaps(table, reference)
-        gone = far(gaps.abs().max())
-        up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
-        panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
-        panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
-        _points(f, panel, gaps, styles)
-    slot = f.plot / count
-    short = slot < 34.0
-    shown = range(0, count, math.ceil((22.0 if short else 34.0) / slot))
-    words = [f"’{year % 100:02d}" if short else str(year) for year in table.index]
-    panel.x_grid(shown, [words[k] for k in shown], lines=False)
-    return canvas
+def year_columns(panel: Panel, values: Sequence[float], colour: str, widest: float) -> None:
+    """A column a year from zero; the x axis of the panel counts years from 0.
 
-
-def _columns(panel: Panel, values: np.ndarray) -> None:
-    """A column a year from zero, with its figure."""
-    canvas, slot, zero = panel.canvas, panel.width / len(values), panel.y_at(0.0)
+    panel  : panel to draw on.
+    values : value of each year, in the unit of the panel's `y`.
+    colour : name of a token.
+    widest : greatest width of a column, px.
+    """
+    width = min(0.5 * panel.width / len(values), widest)
     for k, value in enumerate(values):
-        x, y = panel.x_at(k), panel.y_at(value)
-        canvas.line([x, x], [zero, y], colour="soft", width=min(0.5 * slot, 34.0))
-        if slot > 22.0:
-            words = number(value, 1 if slot > 34.0 else 0)
-            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, words, align="center")
+        x, ends = panel.x_at(k), [panel.y_at(0.0), panel.y_at(value)]
+        panel.canvas.line([x, x], ends, colour=colour, width=width)
     panel.y_line(0.0, "ink", 0.8)
+
+
+def year_numbers(panel: Panel, years: pd.Index) -> None:
+    """The years below a panel, as many as there is room for, shortened where there is little."""
+    slot = panel.width / len(years)
+    short = slot < 34.0
+    shown = range(0, len(years), math.ceil((22.0 if short else 34.0) / slot))
+    words = [f"’{int(years[k]) % 100:02d}" if short else str(years[k]) for k in shown]
+    panel.x_grid(shown, words, lines=False)
 
 
 def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:

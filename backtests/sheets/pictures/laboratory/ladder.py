@@ -36,9 +36,7 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     relative = 100.0 * table["relative"]
     low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
     panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
-    panel.title("J above optimum", "% (log scale)")
-    panel.x_grid(panel.x.ticks())
-    panel.x_title("% above the optimum")
+    panel.scales("J above optimum", "% (log scale)", "% above the optimum")
     rows = []
     for rule, r in table.iterrows():
         over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))

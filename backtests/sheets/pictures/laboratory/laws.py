@@ -34,20 +34,20 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "la
         f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} % of NAV and {number(r['loss'])} bp a year"
         for r in rows
     )
+    exponents = {"half_width": width, "loss": loss}
+
+    def draw(f: Format) -> Canvas:
+        one = TITLE + HIGH + AXIS
+        canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
+        width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
+        for k, panel in enumerate(PANELS):
+            left = f.left + k * (width + GAP) if f.is_wide else f.left
+            _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), width))
+        return canvas
+
     return picture(
-        name, "Power laws of cost", caption, f"One asset beside cash, half-width and loss: {alt}.", table,
-        lambda f: _draw(f, table, {"half_width": width, "loss": loss}, name),
-    )  # fmt: skip
-
-
-def _draw(f: Format, table: pd.DataFrame, exponents: dict[str, float], name: str) -> Canvas:
-    one = TITLE + HIGH + AXIS
-    canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
-    width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
-    for k, panel in enumerate(PANELS):
-        left = f.left + k * (width + GAP) if f.is_wide else f.left
-        _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), width))
-    return canvas
+        name, "Power laws of cost", caption, f"One asset beside cash, half-width and loss: {alt}.", table, draw
+    )
 
 
 def _panel(

@@ -45,8 +45,7 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     worth, error = data["importance"], SURE * data["importance_error"]
     across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
     panel = rows_panel(f, "importance", len(data), across, names=FEATURES)
-    panel.title("Rise of J", "bp a year, permuted")
-    panel.x_grid(across.ticks(4), zero="soft")
+    panel.scales("Rise of J", "bp a year, permuted", across=4, zero="soft")
     digits = 3 if across.high < 1.0 else 2
     rows = [
         Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))

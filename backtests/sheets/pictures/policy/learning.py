@@ -40,15 +40,8 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     )
     each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
     of = ("Loss J on validation paths", "bp a year; x: thousand steps")
-    return picture(
-        "learning",
-        "Training curve",
-        caption,
-        f"Loss J, bp a year. {each}.",
-        data,
-        lambda f: _draw(f, data, of, 1e3),
-        HALF,
-    )
+    alt = f"Loss J, bp a year. {each}."
+    return picture("learning", "Training curve", caption, alt, data, lambda f: _draw(f, data, of, 1e3), HALF)
 
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
@@ -67,7 +60,7 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
 
 def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["loss"].tolist()), right=RIGHT)
+    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["loss"]), right=RIGHT)
     panel.title(*of)
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, unit)

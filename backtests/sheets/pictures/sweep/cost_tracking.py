@@ -117,10 +117,7 @@ def _draw(
     panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
     canvas = panel.canvas
     unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if tracking_penalty else ''}"
-    panel.title(label if f.is_wide else "Tracking error", unit)
-    panel.y_grid(up.ticks())
-    panel.x_grid(across.ticks())
-    panel.x_title("cost, bp a year")
+    panel.scales(label if f.is_wide else "Tracking error", unit, "cost, bp a year")
     taken = _equal_losses(panel, tracking_penalty) if tracking_penalty else []
     spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
     _envelope(canvas, drawn, spots)

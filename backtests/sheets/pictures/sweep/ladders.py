@@ -196,14 +196,11 @@ def lag_ladder_picture(
     conditions : conditions of the test, in words.
     name       : name of its file.
     """
-    return picture(
-        name,
-        "Effect of execution lag",
-        _lag_caption(ladders, conditions),
-        " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
-        _lag_data(ladders),
-        lambda f: _draw_lags(with_long_labels(f), ladders, styles, name),
-    )
+    title = "Effect of execution lag"
+    caption = _lag_caption(ladders, conditions)
+    alt = " ".join(_alt(values, metric, "lag") for metric, values in ladders.items())
+    data = _lag_data(ladders)
+    return picture(name, title, caption, alt, data, lambda f: _draw_lags(with_long_labels(f), ladders, styles, name))
 
 
 def _lag_data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -249,7 +246,7 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
     for k, (metric, values) in enumerate(ladders.items()):
         row, shown = METRICS[metric], METRICS[metric].factor * values
         gone = far((shown - float(shown.iloc[0].median())).abs().max())
-        up = Axis.over(shown.loc[:, ~gone].to_numpy().ravel().tolist())
+        up = Axis.over(shown.loc[:, ~gone])
         panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
         panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
         panel.y_grid(up.ticks(4))

@@ -96,7 +96,7 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
         values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
         middle = float(values.iloc[:, 0].median())
         near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
-        over = Axis.over(near.to_numpy().ravel().tolist())
+        over = Axis.over(near)
         across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
         left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
         _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
