@@ -27,15 +27,27 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
     """
     losses = found.wide("loss")
     away = _away(losses)
-    return picture(
-        "cost_levels",
-        "Loss at costs of 0 to 50 bp",
-        _caption(found, shown, away),
-        _alt(losses),
-        found.table,
-        lambda f: _draw(f, losses.drop(index=away), styles, found.of(shown)),
-        HALF,
-    )
+    near = losses.drop(index=away)
+
+    def draw(f: Format) -> Canvas:
+        up = Axis(0.0, Axis.over([0.0, *near.to_numpy().ravel()]).high)
+        panel = one_panel(f, "cost_levels", HIGH, Axis(LEVELS[0], LEVELS[-1], "root"), up, below=AXIS)
+        panel.title("Loss J", "bp a year; marks: costs that were played")
+        panel.y_grid(panel.y.ticks())
+        panel.x_grid([level for level in LEVELS if level != 1.0], lines=False)
+        panel.x_title("cost of every asset, bp of notional a side")
+        for root in found.of(shown):
+            panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
+        drawn = []
+        for name, row in near.iterrows():
+            there = row.dropna()
+            x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
+            drawn.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
+        curves(panel, drawn, f.width, values=f.is_wide)
+        return panel.canvas
+
+    caption, title = _caption(found, shown, away), "Loss at costs of 0 to 50 bp"
+    return picture("cost_levels", title, caption, _alt(losses), found.table, draw, HALF)
 
 
 def _away(losses: pd.DataFrame) -> list[str]:
@@ -83,22 +95,3 @@ def _alt(losses: pd.DataFrame) -> str:
         for name, row in losses.iterrows()
     ]
     return f"J of each policy, bp a year, at costs in bp of notional a side. {'; '.join(each)}."
-
-
-def _draw(f: Format, losses: pd.DataFrame, styles: Mapping[str, LineStyle], roots: list[BreakEven]) -> Canvas:
-    across = Axis(LEVELS[0], LEVELS[-1], "root")
-    up = Axis(0.0, Axis.over([0.0, *losses.to_numpy().ravel()]).high)
-    panel = one_panel(f, "cost_levels", HIGH, across, up, below=AXIS)
-    panel.title("Loss J", "bp a year; marks: costs that were played")
-    panel.y_grid(panel.y.ticks())
-    panel.x_grid([level for level in LEVELS if level != 1.0], lines=False)
-    panel.x_title("cost of every asset, bp of notional a side")
-    for root in roots:
-        panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
-    drawn = []
-    for name, row in losses.iterrows():
-        there = row.dropna()
-        x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
-        drawn.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
-    curves(panel, drawn, f.width, values=f.is_wide)
-    return panel.canvas

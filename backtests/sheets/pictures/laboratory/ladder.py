@@ -29,21 +29,22 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
         "difference. Filled marker: tuned setting; open: no tuning."
     )
     alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in over.items())
-    return picture(name, "Loss above the optimum", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
 
+    def draw(f: Format) -> Canvas:
+        low = max(60.0 * float(rows["relative"].min()), LEAST)
+        most = 1.25 * max(100.0 * float(rows["relative"].max()), 1.0)
+        panel = rows_panel(f, name, len(rows), Axis(low, most, "log"), below=AXIS)
+        panel.scales("J above optimum", "% (log scale)", "% above the optimum")
+        drawn = []
+        for rule, r in rows.iterrows():
+            ends = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
+            figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
+            tuned = str(rule).startswith("tuned ")
+            drawn.append(Row(str(rule), *ends, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
+        for row, y in zip(drawn, heights(panel, len(drawn)), strict=True):
+            ends_at = [panel.left, panel.x_at(row.estimate)]
+            panel.canvas.line(ends_at, [y, y], colour="rule", width=THIN, behind=True)
+        interval_rows(panel, drawn)
+        return panel.canvas
 
-def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
-    relative = 100.0 * table["relative"]
-    low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
-    panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
-    panel.scales("J above optimum", "% (log scale)", "% above the optimum")
-    rows = []
-    for rule, r in table.iterrows():
-        over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
-        figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
-        tuned = str(rule).startswith("tuned ")
-        rows.append(Row(str(rule), over, lower, upper, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
-    for row, y in zip(rows, heights(panel, len(rows)), strict=True):
-        panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
-    interval_rows(panel, rows)
-    return panel.canvas
+    return picture(name, "Loss above the optimum", caption, alt, rows.reset_index(), draw)
