@@ -51,41 +51,38 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
     alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
+
+    def draw(f: Format) -> Canvas:
+        canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+        shown = [*data["ratio"], middle, low, high, 1.0]
+        across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
+        panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
+        heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
+        at = f.left + 4.0
+        for universe, colour in COLOURS.items():
+            canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
+            canvas.text(at + 9.0, TITLE + 4.0, universe)
+            at += 80.0
+        panel.y_grid(up.ticks())
+        panel.y_line(1.0, "ink", 1.2, behind=True)
+        panel.y_line(middle, "accent", 1.4)
+        for end in (low, high):
+            panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
+        columns = {case: k for k, case in enumerate(stands["case"])}
+        for universe, colour in COLOURS.items():
+            seeds = data[(data["universe"] == universe) & ~data["stands"]]
+            if len(seeds):
+                x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
+                canvas.points(x, panel.up(seeds["ratio"]), colour=colour, size=SEED)
+        for r in stands.to_dict("records"):
+            size = STANDS if f.is_wide else 0.6 * STANDS
+            at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
+            canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
+        panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
+        return canvas
+
     title = f"{rule} over {over}"
-    return picture(name, title, caption, alt, data, lambda f: _draw_ratios(f, name, data, stands, (middle, low, high)))
-
-
-def _draw_ratios(
-    f: Format, name: str, data: pd.DataFrame, stands: pd.DataFrame, mean: tuple[float, float, float]
-) -> Canvas:
-    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
-    shown = [*data["ratio"], *mean, 1.0]
-    across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
-    panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
-    at = f.left + 4.0
-    for universe, colour in COLOURS.items():
-        canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
-        canvas.text(at + 9.0, TITLE + 4.0, universe)
-        at += 80.0
-    panel.y_grid(up.ticks())
-    panel.y_line(1.0, "ink", 1.2, behind=True)
-    middle, low, high = mean
-    panel.y_line(middle, "accent", 1.4)
-    for end in (low, high):
-        panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
-    columns = {case: k for k, case in enumerate(stands["case"])}
-    for universe, colour in COLOURS.items():
-        seeds = data[(data["universe"] == universe) & ~data["stands"]]
-        if len(seeds):
-            x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
-            canvas.points(x, panel.up(seeds["ratio"]), colour=colour, size=SEED)
-    for r in stands.to_dict("records"):
-        size = STANDS if f.is_wide else 0.6 * STANDS
-        at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
-        canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
-    panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
-    return canvas
+    return picture(name, title, caption, alt, data, draw)
 
 
 # -- the frontier ------------------------------------------------------------------------------------------------------

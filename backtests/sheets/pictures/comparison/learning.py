@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
-from backtests.sheets.pictures.policy.learning import steps_grid
+from backtests.sheets.pictures.policy.learning import seed_curves, steps_panel
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.layout import FAR
@@ -124,22 +124,9 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
     each = [f"seed {seed} from {number(a)} to {number(b)}" for seed, a, b in zip(first.index, first, last, strict=True)]
 
     def draw(f: Format) -> Canvas:
-        across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-        panel = one_panel(f, key, HIGH, across, Axis.over(data["loss"]))
-        panel.title("Loss J on validation paths", "bp a year; x: thousand steps")
-        panel.y_grid(panel.y.ticks())
-        steps_grid(panel, 1e3)
-        shown = [
-            Curve(
-                f"seed {seed}",
-                rows["steps"].to_numpy(),
-                rows["loss"].to_numpy(),
-                LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
-                number(rows["loss"].iloc[-1]),
-            )
-            for (seed, stands), rows in data.groupby(["seed", "stands"])
-        ]
-        curves(panel, shown, f.width, values=True)
+        of = ("Loss J on validation paths", "bp a year; x: thousand steps")
+        panel = steps_panel(f, key, HIGH, data, of, 1e3)
+        curves(panel, seed_curves(data, style.colour, thin=0.9, digits=2), f.width, values=True)
         return panel.canvas
 
     alt = f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}."

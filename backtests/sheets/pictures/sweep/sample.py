@@ -102,16 +102,10 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
             canvas.points(panel.across(x[own]), panel.up(y[own]), colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
         return canvas
 
-    return picture(
-        name,
-        f"{METRICS[metric].name} of a sample",
-        _caption(table, drawn, axis),
-        _alt(table, metric),
-        drawn[[c for c in ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric) if c in drawn]]
-        .loc[:, lambda found: ~found.columns.duplicated()]
-        .reset_index(drop=True),
-        draw,
-    )
+    columns = ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric)
+    data = drawn[[c for c in dict.fromkeys(columns) if c in drawn]].reset_index(drop=True)
+    title, alt = f"{METRICS[metric].name} of a sample", _alt(table, metric)
+    return picture(name, title, _caption(table, drawn, axis), alt, data, draw)
 
 
 def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
