@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
+from backtests.sheets.pictures.comparison.years import largest_gap
 from foundation.paper.charts.interval_rows import BAR, heights, row_names
 from foundation.paper.charts.panel import THIN, Axis, Panel, heading
 from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE, far
@@ -14,6 +14,7 @@ from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number, percent
 
+FIGURES = ("total_return", "max_drawdown", "turnover", "orders", "cost")
 SLOT = 30.0  # px: height of an episode's row
 LABELS = 178.0  # px: room for the names of episodes on a wide page
 BETWEEN = 30.0  # px between the two panels of a wide page
@@ -36,11 +37,7 @@ def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
             "when": one.when,
             "whole": one.whole,
             "policy": name,
-            "total_return": figures.total_return,
-            "max_drawdown": figures.max_drawdown,
-            "turnover": figures.turnover,
-            "orders": figures.orders,
-            "cost": figures.cost,
+            **{figure: getattr(figures, figure) for figure in FIGURES},
             "target_return": one.target,
         }
         for one in episodes
@@ -68,29 +65,23 @@ def episodes_picture(
     wide = wide[[name for name in styles if name in wide]]
     gaps = wide.drop(columns=reference, errors="ignore")
     gaps = gaps.sub(wide[reference], axis=0) if reference in wide else gaps.iloc[:, :0]
-    return picture(
-        "episodes",
-        "Episodes of stress",
-        _caption(wide[shown], gaps, shown, reference),
-        _alt(wide),
-        table,
-        lambda f: _draw(f, wide[shown], gaps, styles, shown, reference),
-    )
+    base = wide[shown]
+    caption, alt = _caption(base, gaps, shown, reference), _alt(wide)
+
+    def draw(f: Format) -> Canvas:
+        return _draw(f, base, gaps, styles, shown, reference)
+
+    return picture("episodes", "Episodes of stress", caption, alt, table, draw)
 
 
 def _caption(returns: pd.Series, gaps: pd.DataFrame, shown: str, reference: str) -> str:
     worst = returns.idxmin()
     text = f"Largest loss of {shown}: {percent(float(returns.min()))} in {worst}."
-    near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
-    if near.empty or near.isna().all(axis=None):
+    largest = largest_gap(100.0 * gaps)
+    if not largest:
         return text
-    row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
-    most = 100.0 * float(near.to_numpy()[row, column])
-    side = "above" if most > 0.0 else "below"
-    return (
-        f"{text} Largest difference to {reference} within the scale: {near.columns[column]}, {number(abs(most))} pp "
-        f"{side} it in {near.index[row]}. Within an episode points stand in the order of the key."
-    )
+    order = "Within an episode points stand in the order of the key."
+    return f"{text} Largest difference to {reference} within the scale: {largest}. {order}"
 
 
 def _alt(table: pd.DataFrame) -> str:

@@ -61,7 +61,7 @@ def cost_ladder_picture(
 
 def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row a policy and level."""
-    long = ladder.melt(ignore_index=False, var_name="policy", value_name=metric).reset_index()
+    long = long_table({metric: ladder})
     rank = ranks(ladder, metric).melt(value_name="rank")["rank"]
     return long.assign(rank=rank.to_numpy())
 
@@ -199,11 +199,15 @@ def lag_ladder_picture(
     title = "Effect of execution lag"
     caption = _lag_caption(ladders, conditions)
     alt = " ".join(_alt(values, metric, "lag") for metric, values in ladders.items())
-    data = _lag_data(ladders)
+    data = long_table(ladders)
     return picture(name, title, caption, alt, data, lambda f: _draw_lags(with_long_labels(f), ladders, styles, name))
 
 
-def _lag_data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def long_table(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row a policy and level, a column a metric.
+
+    ladders : table of each metric: a row a level, a column a policy, the same in all.
+    """
     each = [v.melt(ignore_index=False, var_name="policy", value_name=m).reset_index() for m, v in ladders.items()]
     return each[0].assign(**{metric: frame[metric].to_numpy() for metric, frame in zip(ladders, each, strict=True)})
 
