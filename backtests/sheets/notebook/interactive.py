@@ -50,7 +50,7 @@ def wealth_plot(backtests: Mapping[str, Backtest]) -> Figure:
 
 def probability_plot(probabilities: pd.DataFrame, title: str) -> Figure:
     """A panel a column: a probability, %, on each date."""
-    figure = stacked_figure(list(probabilities))
+    figure = stacked_figure([str(name) for name in probabilities])
     for row, name in enumerate(probabilities, start=1):
         line = {"width": 1, "color": LIGHT["sky"]}
         shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": line, "showlegend": False}

@@ -77,7 +77,7 @@ def episodes_picture(
 def _caption(returns: pd.Series, gaps: pd.DataFrame, shown: str, reference: str) -> str:
     worst = returns.idxmin()
     text = f"Largest loss of {shown}: {percent(float(returns.min()))} in {worst}."
-    largest = largest_gap(100.0 * gaps)
+    largest = largest_gap(gaps)
     if not largest:
         return text
     order = "Within an episode points stand in the order of the key."

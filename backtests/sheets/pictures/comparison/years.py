@@ -79,20 +79,20 @@ def _caption(table: pd.DataFrame, reference: str) -> str:
         f"{percent(base.iloc[row], signed=True)} in {base.index[row]}" for row in dict.fromkeys((best, worst))
     )
     text = f"{reference}'s best and worst year: {text}." if best != worst else f"{reference}: {text}."
-    largest = largest_gap(100.0 * gaps)
+    largest = largest_gap(gaps)
     return f"{text} Largest difference within the scale: {largest}." if largest else text
 
 
 def largest_gap(gaps: pd.DataFrame) -> str:
     """The largest difference of a policy within the scale, in words; "" where there is none.
 
-    gaps : differences to the reference in points, a row a period, a column a policy; NaN where there is none.
+    gaps : differences to the reference, fraction, a row a period, a column a policy; NaN where there is none.
     """
     near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
     if near.empty or near.isna().all(axis=None):
         return ""
     row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
-    most = float(near.to_numpy()[row, column])
+    most = 100.0 * float(near.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
     return f"{near.columns[column]}, {number(abs(most))} pp {side} it in {near.index[row]}"
 

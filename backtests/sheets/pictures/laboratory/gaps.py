@@ -23,13 +23,12 @@ PANELS = (
 # -- gaps to the optimum ---------------------------------------------------------------------------------------------
 
 
-def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") -> Picture:
+def ladder_picture(table: pd.DataFrame, reference: str) -> Picture:
     """J over that of the optimum, less 1, in per cent.
 
     table     : a row a rule; columns and units as `backtests.laboratory.study.gaps` gives them. Its reference is not
                 drawn.
     reference : name of the optimum.
-    name      : of the file.
     """
     rows = table.drop(index=reference).sort_values("loss", kind="stable")
     over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
@@ -43,27 +42,26 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
     def draw(f: Format) -> Canvas:
         low = max(60.0 * float(rows["relative"].min()), LEAST)
         most = 1.25 * max(100.0 * float(rows["relative"].max()), 1.0)
-        panel = rows_panel(f, name, len(rows), Axis(low, most, "log"), below=AXIS)
+        panel = rows_panel(f, "ladder", len(rows), Axis(low, most, "log"), below=AXIS)
         panel.scales("J above optimum", "% (log scale)", "% above the optimum")
         drawn = []
         for rule, r in rows.iterrows():
-            ends = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
+            over, lower, upper = (max(100.0 * float(r[f"relative{end}"]), low) for end in ("", "_lower", "_upper"))
             figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
             tuned = str(rule).startswith("tuned ")
-            drawn.append(Row(str(rule), *ends, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
+            drawn.append(Row(str(rule), over, lower, upper, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
         for row, y in zip(drawn, heights(panel, len(drawn)), strict=True):
-            ends_at = [panel.left, panel.x_at(row.estimate)]
-            panel.canvas.line(ends_at, [y, y], colour="rule", width=THIN, behind=True)
+            panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
         interval_rows(panel, drawn)
         return panel.canvas
 
-    return picture(name, "Loss above the optimum", caption, alt, rows.reset_index(), draw)
+    return picture("ladder", "Loss above the optimum", caption, alt, rows.reset_index(), draw)
 
 
 # -- gaps by market --------------------------------------------------------------------------------------------------
 
 
-def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
+def markets_picture(table: pd.DataFrame) -> Picture:
     """Gaps over the optimum, or the best rule where none is known, bp a year, a row a market.
 
     table : columns market, policy, loss, gap, verdict, as `backtests.laboratory.study.Study` has them.
@@ -90,7 +88,7 @@ def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
         side = 214.0 if f.is_wide else 10.0
         label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
         top, high = TITLE + legend + 6.0, (row + label) * len(markets)
-        canvas = Canvas(f.width, top + high + AXIS, f"{name}-{f.css}")
+        canvas = Canvas(f.width, top + high + AXIS, f"markets-{f.css}")
         heading(canvas, 6.0, 14.0, "Loss above the best rule", "bp a year (log scale)")
         for k, rule in enumerate(rules):
             at = 6.0 + (k % columns) * (f.width - 6.0) / columns
@@ -118,44 +116,41 @@ def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
         return canvas
 
     alt = f"bp a year above the best. {alt}."
-    return picture(name, "Where the choice of rule matters", caption, alt, table, draw)
+    return picture("markets", "Where the choice of rule matters", caption, alt, table, draw)
 
 
 # -- laws of cost ----------------------------------------------------------------------------------------------------
 
 
-def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "laws") -> Picture:
+def laws_picture(table: pd.DataFrame, width: float, loss: float) -> Picture:
     """Half-width and loss of one line's optimum over cost, with fitted powers.
 
     table : a row a cost; columns and units as `backtests.laboratory.study.scaling_laws` gives them.
     width : exponent of the half-width.
     loss  : exponent of the loss.
-    name  : of the file.
     """
     caption = (
         f"Dots: dynamic programming; thin line: closed form, nothing fitted; broad line: fitted power law. Exponents: "
         f"half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). At ten times the cost the band "
         f"is {number(10.0**width, 1)} times and the lowest loss {number(10.0**loss, 1)} times as large."
     )
-    rows = table.to_dict("records")
     alt = "; ".join(
         f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} % of NAV and {number(r['loss'])} bp a year"
-        for r in rows
+        for r in table.to_dict("records")
     )
     exponents = {"half_width": width, "loss": loss}
 
     def draw(f: Format) -> Canvas:
         one = TITLE + HIGH + AXIS
-        canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
-        width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
+        canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"laws-{f.css}")
+        across = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
         for k, panel in enumerate(PANELS):
-            left = f.left + k * (width + GAP) if f.is_wide else f.left
-            _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), width))
+            left = f.left + k * (across + GAP) if f.is_wide else f.left
+            _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), across))
         return canvas
 
-    return picture(
-        name, "Power laws of cost", caption, f"One asset beside cash, half-width and loss: {alt}.", table, draw
-    )
+    alt = f"One asset beside cash, half-width and loss: {alt}."
+    return picture("laws", "Power laws of cost", caption, alt, table, draw)
 
 
 def _panel(
