@@ -69,7 +69,35 @@ def episodes_picture(
     caption, alt = _caption(base, gaps, shown, reference), _alt(wide)
 
     def draw(f: Format) -> Canvas:
-        return _draw(f, base, gaps, styles, shown, reference)
+        """Draw the two panels beside one another, or one below the other on a narrow page."""
+        others = [str(name) for name in gaps]
+        key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
+        high = SLOT * len(base)
+        left = LABELS if f.is_wide else NAMES
+        if f.is_wide:
+            canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
+            room = f.width - left - BETWEEN - 12.0
+            first = (left, TITLE, 0.42 * room if others else room)
+            second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
+        else:
+            below = TITLE + high + AXIS if others else 0.0
+            canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
+            first = (left, TITLE, f.width - left - 12.0)
+            second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
+        panel = Panel(canvas, *first, high, Axis.over([*(100.0 * base), 0.0], margin=(DIGITS + 6.0) / first[2]))
+        _bars(panel, names, base, styles[shown])
+        heading(canvas, 0.0, panel.top - 12.0, "Episode")
+        panel.title(f"Return of {shown}", "net of costs")
+        if others:
+            gone = far(gaps.abs().max())
+            near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
+            panel = Panel(canvas, *second, high, Axis.over([*near, 0.0], margin=0.08))
+            if not f.is_wide:
+                row_names(panel, names)
+            panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
+            _points(panel, 100.0 * gaps, styles)
+            _key(canvas, f, others, styles, panel.bottom + AXIS)
+        return canvas
 
     return picture("episodes", "Episodes of stress", caption, alt, table, draw)
 
@@ -90,54 +118,6 @@ def _alt(table: pd.DataFrame) -> str:
         for episode, row in table.iterrows()
     ]
     return f"Return of each policy in each episode, net of costs. {'; '.join(each)}."
-
-
-def _draw(
-    f: Format,
-    returns: pd.Series,
-    gaps: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-    shown: str,
-    reference: str,
-) -> Canvas:
-    """Draw the two panels beside one another, or one below the other on a narrow page.
-
-    f         : the page's format.
-    returns   : return of the policy shown in each episode, fraction; NaN where it has none.
-    gaps      : differences of the others to the reference, a row an episode, a column a policy.
-    styles    : line style of each policy.
-    shown     : name of the policy of the bars.
-    reference : name of the reference.
-    """
-    count, names = len(returns), [str(name) for name in returns.index]
-    others = [str(name) for name in gaps]
-    key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
-    high = SLOT * count
-    left = LABELS if f.is_wide else NAMES
-    if f.is_wide:
-        canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
-        room = f.width - left - BETWEEN - 12.0
-        first = (left, TITLE, 0.42 * room if others else room)
-        second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
-    else:
-        below = TITLE + high + AXIS if others else 0.0
-        canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
-        first = (left, TITLE, f.width - left - 12.0)
-        second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
-    panel = Panel(canvas, *first, high, Axis.over([*(100.0 * returns), 0.0], margin=(DIGITS + 6.0) / first[2]))
-    _bars(panel, names, returns, styles[shown])
-    heading(canvas, 0.0, panel.top - 12.0, "Episode")
-    panel.title(f"Return of {shown}", "net of costs")
-    if others:
-        gone = far(gaps.abs().max())
-        near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
-        panel = Panel(canvas, *second, high, Axis.over([*near, 0.0], margin=0.08))
-        if not f.is_wide:
-            row_names(panel, names)
-        panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
-        _points(panel, 100.0 * gaps, styles)
-        _key(canvas, f, others, styles, panel.bottom + AXIS)
-    return canvas
 
 
 def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:
