@@ -1,6 +1,6 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,11 +97,8 @@ def _growth_picture(
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
     said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
-    columns = {
-        "growth": [p.growth for p in paths.values()],
-        **({"relative_to_reference": [p.relative for p in paths.values()]} if len(paths) > 1 else {}),
-        "drawdown": [p.drawdown for p in paths.values()],
-    }
+    relative = {"relative_to_reference": "relative"} if len(paths) > 1 else {}
+    data = _table(paths, {"growth": "growth", **relative, "drawdown": "drawdown"}, dates)
     each = [
         f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
         for name, p in paths.items()
@@ -119,7 +116,7 @@ def _growth_picture(
 
     caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
-    return picture("growth", "Growth and drawdown", caption, alt, _table(columns, list(paths), dates), draw, wide_as)
+    return picture("growth", "Growth and drawdown", caption, alt, data, draw, wide_as)
 
 
 def trading_picture(
@@ -127,10 +124,7 @@ def trading_picture(
 ) -> Picture:
     """Turnover and cumulative cost, day by day; arguments of `growth_picture`."""
     paths, dates = _all(played, reference, periods_per_year), played[reference].dates
-    columns = {
-        "turnover": [p.turnover for p in paths.values()],
-        "cumulative_cost_bp": [p.cost for p in paths.values()],
-    }
+    data = _table(paths, {"turnover": "turnover", "cumulative_cost_bp": "cost"}, dates)
     each = [
         f"{name}: turnover {percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
         for name, p in paths.items()
@@ -146,7 +140,7 @@ def trading_picture(
 
     caption = _trading_words(paths, reference)
     alt = f"{_daily(dates)}. {'; '.join(each)}."
-    return picture("trading", "Turnover and cumulative cost", caption, alt, _table(columns, list(paths), dates), draw)
+    return picture("trading", "Turnover and cumulative cost", caption, alt, data, draw)
 
 
 def _all(played: Mapping[str, Backtest], reference: str, periods_per_year: float) -> dict[str, Paths]:
@@ -166,13 +160,14 @@ def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
     return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
 
 
-def _table(columns: Mapping[str, Sequence[Array]], names: Sequence[str], dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """A row a policy and day. columns : of each, (D + 1,) a policy."""
+def _table(paths: Mapping[str, Paths], fields: Mapping[str, str], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """A row a policy and day, a column for each of these fields of `Paths`, by its head."""
     labels = {
-        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(names)),
-        "policy": np.repeat(np.array(names, dtype=object), len(dates)),
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(paths)),
+        "policy": np.repeat(np.array(list(paths), dtype=object), len(dates)),
     }
-    return pd.DataFrame(labels | {column: np.concatenate(values) for column, values in columns.items()})
+    columns = {head: np.concatenate([getattr(p, field) for p in paths.values()]) for head, field in fields.items()}
+    return pd.DataFrame(labels | columns)
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
