@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from backtests.engine.result import Backtest
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array
 from foundation.errors import DataError
 from research.accounting.cost_parameters import COLUMNS, years_of
 from research.accounting.costs import HOLDING_COSTS
@@ -77,7 +77,7 @@ def contributions(backtest: Backtest) -> Contributions:
         price_returns=market.returns[since] - yields[since],
         yields=yields[since],
         cash_returns=market.cash[since],
-        execution=_execution(backtest) / nav,
+        execution=gains_since_open(backtest, 1, len(book.nav)) / nav,
         costs=_costs(backtest, value) / nav[..., None],
         opening=book.opening_charges.sum(axis=0) / backtest.wealth,
         no_income=no_income,
@@ -118,22 +118,22 @@ def _yields(market: Market) -> tuple[Array, str]:
     return yields, ""
 
 
-def _done(backtest: Backtest) -> tuple[Rows, Rows]:
-    """Bookings that were made, and the day of each, from 0."""
-    done = np.flatnonzero(backtest.ledger.booked >= 0)
-    return done, backtest.ledger.booked[done] - backtest.first - 1
+def booked_by_day(backtest: Backtest, amounts: Array, first: int, stop: int) -> Array:
+    """(k, …) amounts of the bookings, summed for each day from `first`, 0 being the opening, to before `stop`."""
+    daily, rows = np.zeros((stop - first, *amounts.shape[1:])), backtest.ledger.booked - backtest.first
+    done = np.flatnonzero((backtest.ledger.booked >= 0) & (rows >= first) & (rows < stop))
+    np.add.at(daily, rows[done] - first, amounts[done])
+    return daily
 
 
-def _execution(backtest: Backtest) -> Array:
-    """(D, n) what was traded at opens gained by the close, currency."""
+def gains_since_open(backtest: Backtest, first: int, stop: int) -> Array:
+    """(k, n) what the units booked at an open gained by the close, on each day from `first` to before `stop`."""
     book = backtest.ledger
-    gains = np.zeros((len(book.nav) - 1, book.units.shape[1]))
+    gains, rows = np.zeros((stop - first, book.units.shape[1])), book.booked - backtest.first
     if backtest.execution.at == "open":
-        done, day = _done(backtest)
-        decided = book.part_of[done] >= 0
-        done, day = done[decided], day[decided]
-        moved = (book.units[done + 1] - book.units[done]) * (backtest.index[day + 1] - backtest.booked_at[done])
-        np.add.at(gains, day, moved)
+        done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0) & (rows >= first) & (rows < stop))
+        moved = (book.units[done + 1] - book.units[done]) * (backtest.index[rows[done]] - backtest.booked_at[done])
+        np.add.at(gains, rows[done] - first, moved)
     return gains
 
 
@@ -142,8 +142,7 @@ def _costs(backtest: Backtest, value: Array) -> Array:
     book, traded = backtest.ledger, len(COLUMNS)
     days, n = value.shape
     paid = np.zeros((days, n + 1, len(COSTS)))
-    done, day = _done(backtest)
-    np.add.at(paid[:, :n, :traded], day, book.charges[done].transpose(0, 2, 1))
+    paid[:, :n, :traded] = booked_by_day(backtest, book.charges, 1, len(book.nav)).transpose(0, 2, 1)
     paid[:, n, traded:] = book.holding_costs[1:]
     if backtest.costs.borrow.any():
         years = years_of(backtest.market.days[backtest.first :])[1:, None]

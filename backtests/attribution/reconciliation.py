@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.attribution.contributions import booked_by_day, gains_since_open
 from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
@@ -121,30 +122,11 @@ def _follow(backtest: Backtest, first: int, stop: int) -> _Lines:
     since = slice(before + 1 - first, None)  # the days with a close before them: all but the opening
     start[since] = value[:-1]
     market[since] = units[:-1] * np.diff(index, axis=0)
-    market += _gains_since_open(backtest, first, stop)
+    market += gains_since_open(backtest, first, stop)
     if backtest.dividends == "cash":
         income[since] = units[:-1] * backtest.market.income[backtest.first + before + 1 : backtest.first + stop]
     borrow[since] = backtest.costs.borrow * np.maximum(-value[:-1], 0.0) * years[:, None]
-    traded, charges = (_by_day(backtest, amounts, first, stop) for amounts in (book.trades, book.charges))
+    traded, charges = (booked_by_day(backtest, amounts, first, stop) for amounts in (book.trades, book.charges))
     if first == 0:
         traded[0], charges[0] = book.opening_trades, book.opening_charges
     return _Lines(start, market, income, traded, charges, borrow, value[first - before :])
-
-
-def _by_day(backtest: Backtest, amounts: Array, first: int, stop: int) -> Array:
-    """(k, …) what was booked on each day from `first` to before `stop`, summed."""
-    daily, rows = np.zeros((stop - first, *amounts.shape[1:])), backtest.ledger.booked - backtest.first
-    done = np.flatnonzero((backtest.ledger.booked >= 0) & (rows >= first) & (rows < stop))
-    np.add.at(daily, rows[done] - first, amounts[done])
-    return daily
-
-
-def _gains_since_open(backtest: Backtest, first: int, stop: int) -> Array:
-    """(k, n) what the units booked at an open gained by the close, on each day from `first` to before `stop`."""
-    book = backtest.ledger
-    gains, rows = np.zeros((stop - first, book.units.shape[1])), book.booked - backtest.first
-    if backtest.execution.at == "open":
-        done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0) & (rows >= first) & (rows < stop))
-        moved = (book.units[done + 1] - book.units[done]) * (backtest.index[rows[done]] - backtest.booked_at[done])
-        np.add.at(gains, rows[done] - first, moved)
-    return gains

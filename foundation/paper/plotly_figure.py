@@ -1,4 +1,4 @@
-"""Plotly figures that are also seen where no script runs. Importing it imports plotly: import it where one is made."""
+"""Plotly figures that are also seen where no script runs. Importing it imports plotly."""
 
 import base64
 from typing import Any

@@ -69,7 +69,7 @@ def line_styles(other_target: Mapping[str, bool], reference: str, recommended: s
     return found
 
 
-def fitted_name(name: str, room: float, size: float = SMALL) -> str:
+def fitted_name(name: str, room: float) -> str:
     """A name cut to `room` px, with an ellipsis where something is missing."""
-    most = max(int(room / (LETTER * size)), 3)
+    most = max(int(room / (LETTER * SMALL)), 3)
     return name if len(name) <= most else name[: most - 1].rstrip() + "…"

@@ -5,7 +5,7 @@ other paths, so that random shocks cancel in their difference.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,8 +33,6 @@ from research.rules.optimum.region import Region, Surfaces, destination, wants
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
 SHIPPED = DATA / "studies" / "known_optimum"
 ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every line
-
-OnStart = Callable[[str, int], None]  # told which learner learns, and from which seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,16 +129,13 @@ def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict
     return {name: replace(s, steps=max(int(s.steps * share), 1), seeds=tuple(seeds)) for name, s in made.items()}
 
 
-def gaps_to_optimum(
-    known: KnownOptimum, learners: Mapping[str, Learned], on_start: OnStart | None = None
-) -> pd.DataFrame:
+def gaps_to_optimum(known: KnownOptimum, learners: Mapping[str, Learned]) -> pd.DataFrame:
     """A row for each learner and seed, and without a fee one for the closed-form bands.
 
     Columns : loss, bp of NAV a year; gap, lower, upper: loss over the optimum's on the same paths, less 1, and its 95 %
               bounds; steps, decisions of the training; seconds, its processor time.
     known    : market and paths.
     learners : settings by name.
-    on_start : receives learner and seed before each training.
     """
     rows = []
     if not known.market.ticket:
@@ -151,8 +146,6 @@ def gaps_to_optimum(
         days = known.days(spec)
         standard, _ = measure_scaling(days, spec)
         for seed in spec.seeds:
-            if on_start is not None:
-                on_start(name, seed)
             begun = time.process_time()
             result: SeedResult = learner_of(spec.learner)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun

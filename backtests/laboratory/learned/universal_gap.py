@@ -28,19 +28,19 @@ MANY = (5, 10, 20, 30)
 CLOSED = "closed form"
 
 
-def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
+def simulated_markets(count: int) -> list[SimulatedMarket]:
     """Random markets whose optimum is known, for each of `KINDS` in turn.
 
     Volatility is 8 to 60 %, correlation of any two -0.5 (of three assets -0.4) to 0.9, the cost of each asset 1 to 50
     bp, tracking penalty 1 to 20.
     """
-    rng, kinds = np.random.default_rng(seed), list(KINDS.values())
+    rng, kinds = np.random.default_rng(SEED), list(KINDS.values())
     return [_drawn(rng, *kinds[k % len(kinds)]) for k in range(count)]
 
 
-def markets_of_many_lines(count: int, seed: int = SEED) -> list[SimulatedMarket]:
+def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
     """Random markets of `MANY` lines in turn, without cash; otherwise like the others, with correlations above 0."""
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([SEED, 1])
     return [_drawn(rng, MANY[k % len(MANY)], whole=True) for k in range(count)]
 
 

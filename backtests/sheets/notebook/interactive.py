@@ -1,10 +1,12 @@
 """Interactive figures for notebooks (plotly), each with an image of itself; the tearsheet draws its own pictures."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from plotly.graph_objects import Figure, Heatmap, Parcoords
+from plotly.subplots import make_subplots
 
 from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
@@ -13,22 +15,18 @@ from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sheets.sections.policy_styles import page_styles
 from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
+from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.styles import line_styles
 from foundation.paper.svg import LIGHT
 from foundation.paper.traces import line_of
 from foundation.paper.wording import even
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
-
-def growth_plot(comparison: Comparison) -> "Figure":
+def growth_plot(comparison: Comparison) -> Figure:
     """Growth of each policy relative to the reference, per cent, net of costs: the value of choosing it.
 
     Time-weighted: money that came or went is no growth.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure = ShownFigure()
     base, styles = comparison.backtests[comparison.reference].growth_path, page_styles(comparison)
     for name, played in comparison.backtests.items():
@@ -39,10 +37,8 @@ def growth_plot(comparison: Comparison) -> "Figure":
     return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
 
 
-def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
+def wealth_plot(backtests: Mapping[str, Backtest]) -> Figure:
     """The growth of 1 under each policy, net of costs, on a log axis: equal slopes are equal rates."""
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure = ShownFigure()
     styles = line_styles(dict.fromkeys(backtests, False), "", None)
     for name, played in backtests.items():
@@ -52,14 +48,9 @@ def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
     return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
 
 
-def probability_plot(probabilities: pd.DataFrame, title: str) -> "Figure":
+def probability_plot(probabilities: pd.DataFrame, title: str) -> Figure:
     """A panel a column: a probability, %, on each date."""
-    from plotly.subplots import make_subplots
-
-    from foundation.paper.plotly_figure import ShownFigure
-
-    panels = {"rows": probabilities.shape[1], "subplot_titles": list(probabilities)}
-    figure: Figure = make_subplots(figure=ShownFigure(), shared_xaxes=True, **panels)
+    figure = stacked_figure([str(name) for name in probabilities])
     for row, name in enumerate(probabilities, start=1):
         line = {"width": 1, "color": LIGHT["sky"]}
         shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": line, "showlegend": False}
@@ -67,10 +58,8 @@ def probability_plot(probabilities: pd.DataFrame, title: str) -> "Figure":
     return dress(figure, title, "", "%")
 
 
-def loss_plot(comparison: Comparison) -> "Figure":
+def loss_plot(comparison: Comparison) -> Figure:
     """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure, tracking_penalty = ShownFigure(), comparison.benchmark.tracking_penalty
     scores, styles = comparison.scores, page_styles(comparison)
     error = np.array([s["tracking_error"] for s in scores.values()])
@@ -104,7 +93,7 @@ def loss_plot(comparison: Comparison) -> "Figure":
 
 def parallel_plot(
     table: pd.DataFrame, metric: str = "loss", beside: tuple[str, ...] = ("cost", "tracking_error")
-) -> "Figure":
+) -> Figure:
     """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
 
     table  : a row a configuration; metrics in the units of records.
@@ -113,15 +102,11 @@ def parallel_plot(
 
     Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
     """
-    import plotly.graph_objects as go
-
-    from foundation.paper.plotly_figure import ShownFigure
-
     axes = [c for c in (*policy_axes(table), *CONDITIONS) if c in table and len(table[c].unique()) > 1]
     dimensions = [axis_scale(table, axis) for axis in axes] + [metric_scale(table, m) for m in (*beside, metric)]
     rank = table[metric].rank(pct=True, ascending=lower_is_better(metric))
     figure = ShownFigure(
-        go.Parcoords(
+        Parcoords(
             dimensions=dimensions,
             line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
                   "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].name}"}}},
@@ -180,12 +165,43 @@ def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
     }
 
 
-def _reach(figure: "Figure") -> tuple[float, float]:
+def _reach(figure: Figure) -> tuple[float, float]:
     values = np.concatenate([trace.y for trace in figure.data])
     return float(values.min()), float(values.max())
 
 
-def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
+def stacked_figure(titles: Sequence[str], spacing: float | None = None) -> Figure:
+    """Empty panels below one another on one axis across.
+
+    titles  : title of each panel.
+    spacing : room between two panels, fraction of the height; by default plotly's own.
+    """
+    made: Figure = make_subplots(
+        figure=ShownFigure(), rows=len(titles), shared_xaxes=True, subplot_titles=titles, vertical_spacing=spacing
+    )
+    return made
+
+
+def heat_plot(cells: pd.DataFrame, most: float, numbers: str, hover: str, title: str, row: float) -> Figure:
+    """Cells with their numbers, blue above zero and orange below.
+
+    cells   : values, a row of cells each, from the top.
+    most    : value of the strongest colour.
+    numbers : format of plotly for the numbers.
+    hover   : template of plotly for the words under the pointer.
+    title   : title above it.
+    row     : height of a row, px.
+    """
+    scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
+    map_of = Heatmap(
+        z=cells.to_numpy(), x=list(cells), y=list(cells.index), zmin=-most, zmax=most, colorscale=scale,
+        texttemplate=numbers, hovertemplate=f"{hover}<extra></extra>",
+    )  # fmt: skip
+    figure = dress(ShownFigure(map_of), title, "", "", 130 + row * len(cells))
+    return figure.update_yaxes(autorange="reversed")
+
+
+def dress(figure: Figure, title: str, x: str, y: str, height: float = 420) -> Figure:
     """The same figure with its title, the names of its axes, and the look of the house.
 
     figure : plotly figure.

@@ -1,36 +1,30 @@
 """Pictures of allocations for a notebook: their tree, correlations, weights through time, and how sure they are."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from plotly.graph_objects import Figure
 
 from backtests.comparison.axes import TwoAxes
 from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES
-from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive import dress, heat_plot, stacked_figure
 from backtests.sheets.notebook.interactive_views import ROW, interval_panels
 from backtests.today.target_changes import in_force
-from foundation.paper.svg import LIGHT
+from foundation.paper.plotly_figure import ShownFigure
+from foundation.paper.svg import HUES, LIGHT
 from foundation.paper.wording import listed, percent
 from research.allocation import TargetPath
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.weight_intervals import LEVEL, WeightIntervals
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-COLOURS = [
-    LIGHT[name] for name in ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "red", "brown")
-]
+COLOURS = [LIGHT[name] for name in HUES]
 STATED = ("sharpe", CERTAIN, MATCHED)  # measures by which targets of different risk can be compared
 PANEL = 150  # px of a panel of weights
 
 
-def dendrogram_plot(tree: Hierarchy) -> "Figure":
+def dendrogram_plot(tree: Hierarchy) -> Figure:
     """The clustering tree, its leaves with their weight and their share of the variance, in quasi-diagonal order."""
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure, place = ShownFigure(), {name: -float(k) for k, name in enumerate(tree.assets)}
     nodes = [(0.0, place[name]) for name in tree.leaf_names]
     cluster = dict(zip(tree.assets, tree.cluster.tolist(), strict=True))
@@ -51,34 +45,20 @@ def dendrogram_plot(tree: Hierarchy) -> "Figure":
     return figure.update_yaxes(tickvals=list(place.values()), ticktext=words, showgrid=False)
 
 
-def correlation_plot(tree: Hierarchy) -> "Figure":
+def correlation_plot(tree: Hierarchy) -> Figure:
     """Correlations in quasi-diagonal order: clusters are squares on the diagonal."""
-    import plotly.graph_objects as go
-
-    from foundation.paper.plotly_figure import ShownFigure
-
-    scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
-    cells = go.Heatmap(
-        z=tree.correlation, x=tree.assets, y=tree.assets, zmin=-1.0, zmax=1.0, colorscale=scale,
-        texttemplate="%{z:.2f}", hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
-    )  # fmt: skip
-    figure = dress(ShownFigure(cells), "Correlations in quasi-diagonal order", "", "", 130 + 34 * len(tree.assets))
-    return figure.update_yaxes(autorange="reversed")
+    cells = pd.DataFrame(tree.correlation, tree.assets, tree.assets)
+    return heat_plot(cells, 1.0, "%{z:.2f}", "%{y} and %{x}: %{z:.2f}", "Correlations in quasi-diagonal order", 34)
 
 
-def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> "Figure":
+def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> Figure:
     """A panel a target: the weight of each asset from refit to refit, % of NAV.
 
     paths : paths of targets by name, on one market.
     dates : (T,) dates of the market.
     first : first row that is drawn.
     """
-    from plotly.subplots import make_subplots
-
-    from foundation.paper.plotly_figure import ShownFigure
-
-    titles = {"subplot_titles": list(paths), "vertical_spacing": 0.25 / len(paths)}
-    figure: Figure = make_subplots(figure=ShownFigure(), rows=len(paths), shared_xaxes=True, **titles)
+    figure = stacked_figure(list(paths), 0.25 / len(paths))
     for row, path in enumerate(paths.values(), start=1):
         days = [dates[max(first, int(np.argmax(path.row == k)))] for k in np.unique(path.row[first:])]
         table = 100.0 * in_force(path, first)
@@ -92,7 +72,7 @@ def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first
     return dress(figure, "Target weights through time", "", "% of NAV", 90 + PANEL * len(paths))
 
 
-def intervals_plot(found: Mapping[str, WeightIntervals]) -> "Figure":
+def intervals_plot(found: Mapping[str, WeightIntervals]) -> Figure:
     """A panel a target: the weight of each asset, and its interval of 90 % over new samples."""
     panels = {}
     for name, one in found.items():
@@ -102,7 +82,7 @@ def intervals_plot(found: Mapping[str, WeightIntervals]) -> "Figure":
     return interval_panels(title, panels, f"weight, % of NAV, with {percent(LEVEL, 0)} of the draws")
 
 
-def differences_plot(axes: TwoAxes) -> "Figure":
+def differences_plot(axes: TwoAxes) -> Figure:
     """A panel a measure: each target less the strategic one under the same rule, with 95 %."""
     panels, names = {}, _names(axes)
     for measure in STATED:

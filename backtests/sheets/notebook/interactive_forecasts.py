@@ -1,9 +1,9 @@
 """Pictures of forecasts for a notebook: today's numbers, forecasts against outcomes, coverage, and skill by horizon."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from plotly.graph_objects import Figure
 
 from backtests.sheets.notebook.interactive import dress
 from backtests.sheets.notebook.interactive_views import interval_panels
@@ -12,15 +12,13 @@ from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from backtests.studies.forecasts.worth import WITH, WITHOUT, Worth
 from foundation.arguments import one_of
+from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import LIGHT
 from foundation.paper.wording import listed, number
 from research.forecast.conformal import adaptive_intervals, coverage_table
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
-
-def expected_plot(found: ForecastsToday) -> "Figure":
+def expected_plot(found: ForecastsToday) -> Figure:
     """A panel a forecast: expected return of each line over the horizon, per cent, with its 90 % interval."""
     panels = {
         name: (100.0 * found.table(name)[["expected", "lower", "upper"]]).set_axis(["value", "low", "high"], axis=1)
@@ -29,13 +27,11 @@ def expected_plot(found: ForecastsToday) -> "Figure":
     return interval_panels(f"Return of the next {found.ahead}", panels, "%, with the interval of 90 %")
 
 
-def outcomes_plot(path: ForecastPath, line: str, name: str) -> "Figure":
+def outcomes_plot(path: ForecastPath, line: str, name: str) -> Figure:
     """A forecast of an asset at each month end, with its 90 % interval, and the outcome, per cent.
 
     Raises : ConfigError for a line that the market does not have.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     one_of("line is", line, path.market.assets)
     figure, i = ShownFigure(), path.market.assets.index(line)
     lower, upper = (100.0 * end[:, i] for end in path.ends(COVERAGE))
@@ -60,10 +56,8 @@ def coverage_by_year(path: ForecastPath) -> pd.DataFrame:
     return pd.DataFrame({"outcomes": plain["intervals"], "as forecast": plain["coverage"], "adapted": kept["coverage"]})
 
 
-def coverage_plot(by_year: pd.DataFrame) -> "Figure":
+def coverage_plot(by_year: pd.DataFrame) -> Figure:
     """The shares of `coverage_by_year`, per cent, beside the nominal ones."""
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure = ShownFigure()
     promised = pd.Series(COVERAGE, by_year.index)
     years = pd.to_datetime(by_year.index.astype(str))
@@ -74,7 +68,7 @@ def coverage_plot(by_year: pd.DataFrame) -> "Figure":
     return dress(figure, f"Outcomes in intervals of {COVERAGE:.0%}", "year", "share, %")
 
 
-def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
+def decay_plot(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel a forecast: the rank IC of its month-end forecasts with returns over several horizons, with intervals.
 
     tables : results of `backtests.studies.forecasts.skill.decay` by name.

@@ -1,25 +1,20 @@
 """Pictures of learning for a notebook: seeds beside the optimum, and a stretch of a test replayed."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from plotly.graph_objects import Figure
 
 from backtests.sheets.notebook.interactive import dress
+from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import LIGHT
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 BLUE, GREY, RED = LIGHT["sky"], LIGHT["soft"], LIGHT["wine"]
 
 
-def gap_plot(table: pd.DataFrame) -> "Figure":
+def gap_plot(table: pd.DataFrame) -> Figure:
     """The gap of each seed above the optimum, per cent, with its 95 % interval.
 
     table : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure, least = ShownFigure(), 1e-3  # a tenth of a per cent: what is nearer, or below by chance, stands there
     gap, lower, upper = (100.0 * table[name].clip(lower=least) for name in ("gap", "lower", "upper"))
     figure.add_scatter(
@@ -37,14 +32,12 @@ def gap_plot(table: pd.DataFrame) -> "Figure":
     return dress(figure, "J of seeds above the known optimum, on unseen paths", "J above, % (log scale)", "", height)
 
 
-def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
+def replay_plot(table: pd.DataFrame, line: str) -> Figure:
     """A line's weight between the bounds that were answered, its target, and when it was traded.
 
     table : a row a day; columns and units as `replay` gives them.
     line  : name of the asset.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure, days = ShownFigure(), table.index
     for bound, fill in (("lower", None), ("upper", "tonexty")):
         figure.add_scatter(

@@ -1,14 +1,15 @@
 """Pictures of limits for a notebook: use, value of slack, frontiers, sensitivity to inputs; and the answer."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from plotly.graph_objects import Figure
 
-from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive import dress, heat_plot
 from backtests.sheets.notebook.interactive_views import interval_panels
 from foundation.arrays import Array
+from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import LIGHT
 from foundation.paper.wording import listed, number, percent
 from research.allocation.constraints.feasibility import Conflict
@@ -17,21 +18,18 @@ from research.allocation.input_sensitivity import InputSensitivity
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.frontier_pair import FrontierPair
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
 REACH = 1.25  # times the largest volatility under limits: the frontier without them is drawn so far
 STILL = 1e-6  # of NAV: an input that moves less moves nothing
 
 
-def limits_plot(used: LimitsUsed) -> "Figure":
+def limits_plot(used: LimitsUsed) -> Figure:
     """A row a limit: the share of its bound that is used, per cent; 100 where it binds, more where it gave way."""
     shares = {one.limit.short: 100.0 * one.share for one in used.uses if np.isfinite(one.share)}
     rows = pd.DataFrame({"value": shares, "low": 0.0, "high": shares})
     return interval_panels("Limits used", {"": rows}, "% of the bound; 100: it binds")
 
 
-def room_plot(used: LimitsUsed) -> "Figure":
+def room_plot(used: LimitsUsed) -> Figure:
     """A row a limit that binds: the gain from one more step, solved again, and by its price."""
     times, unit = (1.0, used.optimum.unit) if used.optimum.unit.endswith("ratio") else (1e4, f"{used.optimum.unit}, bp")
     rows = {}
@@ -44,14 +42,12 @@ def room_plot(used: LimitsUsed) -> "Figure":
     return interval_panels("What one more step of each limit brings", {"": table}, x)
 
 
-def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
+def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> Figure:
     """Volatility and mean a year: the frontier with limits and without, the best weights, and others beside.
 
     pair   : frontiers of one day.
     beside : other weights (n,) of the same assets, by name.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure, places = ShownFigure(), {"target": pair.place(pair.weights)}
     places |= {name: pair.place(weights) for name, weights in beside.items()}
     reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in places.values()))
@@ -78,39 +74,26 @@ def _held_back(frontier: Frontier) -> list[str]:
             for binding in frontier.binding]  # fmt: skip
 
 
-def sensitivity_plot(found: InputSensitivity, most: int = 6) -> "Figure":
+def sensitivity_plot(found: InputSensitivity, most: int = 6) -> Figure:
     """Points of weight that one standard error of an input moves, a row an input, a column a line.
 
     found : sensitivity of one allocation on one day.
     most  : largest number of inputs of each kind.
     """
-    import plotly.graph_objects as go
-
-    from foundation.paper.plotly_figure import ShownFigure
-
     table = found.table(most).dropna()
     table = 100.0 * table[table["turnover"] > STILL].drop(columns="turnover")
     table = table.loc[:, table.abs().max() > 100.0 * STILL]
-    size = float(table.abs().to_numpy().max())
-    scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
-    cells = go.Heatmap(
-        z=table.to_numpy(), x=list(table), y=list(table.index), zmin=-size, zmax=size, colorscale=scale,
-        texttemplate="%{z:.1f}", hovertemplate="%{y}: %{x} %{z:+.1f} points<extra></extra>",
-    )  # fmt: skip
-    title = "What one standard error of an input moves, points of weight"
-    figure = dress(ShownFigure(cells), title, "", "", 130 + 26 * len(table))
-    return figure.update_yaxes(autorange="reversed")
+    title, size = "What one standard error of an input moves, points of weight", float(table.abs().to_numpy().max())
+    return heat_plot(table, size, "%{z:.1f}", "%{y}: %{x} %{z:+.1f} points", title, 26)
 
 
-def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> "Figure":
+def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> Figure:
     """The excess over a limit that is priced instead of hard, against its price over the shadow price.
 
     table  : result of `at_prices`.
     shadow : price of a unit by the hard limit.
     limit  : the limit in few words.
     """
-    from foundation.paper.plotly_figure import ShownFigure
-
     figure = ShownFigure()
     figure.add_scatter(
         x=table.index / shadow, y=100.0 * table["outside"], mode="lines+markers", showlegend=False, name="",

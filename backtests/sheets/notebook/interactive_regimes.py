@@ -1,36 +1,28 @@
 """Pictures of regimes for a notebook: probabilities in layers, below the line that they are of; and their number."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from plotly.graph_objects import Figure
 
-from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive import dress, stacked_figure
 from backtests.sheets.notebook.interactive_views import interval_panels
 from foundation.paper.svg import LIGHT
 from research.market import Market
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
 CALM_TO_TURBULENT = ("green", "sky", "violet", "orange", "red")
 
 
-def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], title: str) -> "Figure":
+def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """The growth of a line, log axis, and below it a panel a table: probabilities of the states, %, in layers.
 
     market : market that holds the line.
     panels : (D, k) probability of each state on dates, by title; columns by name, the calmest first. All have the dates
              of the first.
     """
-    from plotly.subplots import make_subplots
-
-    from foundation.paper.plotly_figure import ShownFigure
-
     dates, titles = next(iter(panels.values())).index, [f"Growth of 1 in {line}", *panels]
-    rows = {"rows": len(titles), "shared_xaxes": True, "vertical_spacing": 0.06, "subplot_titles": titles}
-    figure: Figure = make_subplots(figure=ShownFigure(), **rows)
+    figure = stacked_figure(titles, 0.06)
     grown = np.cumprod(1.0 + market.returns[market.dates.isin(dates), market.assets.index(line)])
     ink = {"line": {"color": LIGHT["ink"], "width": 1.2}, "showlegend": False, "mode": "lines"}
     figure.add_scatter(x=dates, y=grown, name=line, hovertemplate="%{y:.2f}", row=1, col=1, **ink)
@@ -41,7 +33,7 @@ def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], 
     return figure
 
 
-def states_plot(table: pd.DataFrame) -> "Figure":
+def states_plot(table: pd.DataFrame) -> Figure:
     """BIC of each number of states less the least one, which is at zero: the number to take.
 
     table : result of `number_of_states`.
@@ -52,7 +44,7 @@ def states_plot(table: pd.DataFrame) -> "Figure":
     return interval_panels("What each number of states lacks to the best", {"": rows}, "BIC less the least")
 
 
-def _add_layers(figure: "Figure", table: pd.DataFrame, row: int) -> None:
+def _add_layers(figure: Figure, table: pd.DataFrame, row: int) -> None:
     """Add a panel of layers (D, k), per cent, each from the sum of those before it."""
     places = np.linspace(0, len(CALM_TO_TURBULENT) - 1, table.shape[1]).round().astype(int)
     total = table.cumsum(axis=1)

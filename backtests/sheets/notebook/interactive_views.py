@@ -1,19 +1,16 @@
 """Pictures of views for a notebook: prior, views and posterior with intervals, the effect of each view; the answer."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from plotly.graph_objects import Figure
 
-from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive import dress, stacked_figure
 from foundation.paper.svg import LIGHT
 from foundation.paper.wording import listed, percent
 from research.accounting.turnover import one_way
 from research.forecast import Posterior, ViewEffects
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 COLOURS = {"prior": LIGHT["soft"], "view": LIGHT["orange"], "posterior": LIGHT["sky"]}
 TWO = ("prior", "posterior")
@@ -21,14 +18,14 @@ RETURN = "return, % a year, with 90 %"
 ROW = 24  # px a row
 
 
-def posterior_plot(posterior: Posterior) -> "Figure":
+def posterior_plot(posterior: Posterior) -> Figure:
     """Two rows a line: prior and posterior mean, per cent a year, each with its interval of 90 %."""
     both = {f"{line}, {name}": _row(of, name) for line, of in posterior.lines().iterrows() for name in TWO}
     rows = pd.DataFrame.from_dict(both, orient="index")
     return interval_panels("What is expected of each line", {"": rows}, RETURN)
 
 
-def views_plot(posterior: Posterior) -> "Figure":
+def views_plot(posterior: Posterior) -> Figure:
     """A panel a view: its expected return by prior, view and posterior, per cent a year, with 90 % intervals."""
     panels = {
         str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in COLOURS}, orient="index")
@@ -37,7 +34,7 @@ def views_plot(posterior: Posterior) -> "Figure":
     return interval_panels("What is expected of each view", panels, RETURN)
 
 
-def moves_plot(effects: ViewEffects) -> "Figure":
+def moves_plot(effects: ViewEffects) -> Figure:
     """A panel a view: points of weight that it added to each line, on average over orders; last, their sum."""
     table = 100.0 * effects.weight_table()
     moves = {**{part: table[part] for part in effects.parts}, "all views": table["posterior"] - table["prior"]}
@@ -73,19 +70,14 @@ def _row(of: pd.Series, name: str) -> dict[str, float]:
     return {end: 100.0 * float(value if np.isfinite(value) else of[name]) for end, value in found.items()}
 
 
-def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> "Figure":
+def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> Figure:
     """Panels below one another: a point a row, and a bar from its low to its high end.
 
     title  : title above all of them.
     panels : tables by title; a row a name, whose words after a comma give the colour; columns value, low and high.
     x      : title of the horizontal axis, with its unit.
     """
-    from plotly.subplots import make_subplots
-
-    from foundation.paper.plotly_figure import ShownFigure
-
-    titles = {"subplot_titles": list(panels), "vertical_spacing": 0.3 / len(panels)}
-    figure: Figure = make_subplots(figure=ShownFigure(), rows=len(panels), shared_xaxes=True, **titles)
+    figure = stacked_figure(list(panels), 0.3 / len(panels))
     for row, table in enumerate(panels.values(), start=1):
         for name, of in table.iterrows():
             colour = COLOURS.get(str(name).rpartition(", ")[2], LIGHT["sky"])

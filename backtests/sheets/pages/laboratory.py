@@ -17,9 +17,7 @@ from backtests.laboratory.fully_invested import BOUND, OPTIMUM
 from backtests.laboratory.simulated_market import WARM_UP, YEARS
 from backtests.laboratory.study import Study
 from backtests.sheets.parts import Block, table
-from backtests.sheets.pictures.laboratory.ladder import ladder_picture
-from backtests.sheets.pictures.laboratory.laws import laws_picture
-from backtests.sheets.pictures.laboratory.markets import markets_picture
+from backtests.sheets.pictures.laboratory.gaps import ladder_picture, laws_picture, markets_picture
 from backtests.sheets.pictures.laboratory.region import region_picture
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.styles import family_styles

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.charts.interval_rows import bars, heights, rows_panel
+from foundation.paper.charts.panel import Axis
 from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
+from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import fitted_name
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 from foundation.tolerances import COUNTED, TRIGGER
 from research.orders.before_after import CASH, BeforeAfter
@@ -43,7 +44,36 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     )
     kept = shown["moved"].abs().rank(ascending=False, method="first") <= MOST
     drawn = shown[kept].reset_index(drop=True)
-    return picture("before_after", "Before and after", caption, f"{alt}.", shown, lambda f: _draw(f, drawn))
+
+    def draw(f: Format) -> Canvas:
+        points = {name: 100.0 * drawn[name].to_numpy() for name in ("before", "after", "target", "lower", "upper")}
+        across = Axis.over(np.concatenate([*points.values(), [0.0]]), margin=0.02)
+        names, right = (NAMES, 66.0) if f.is_wide else (100.0, 16.0)
+        panel = rows_panel(
+            f, "before-after", len(drawn), across, names=names, right=right, below=AXIS, row=ROW, above=TITLE + KEY_ROW
+        )
+        canvas = panel.canvas
+        canvas.text(names, 12.0, "Weight", bold=True)
+        _key(canvas, names, TITLE + 4.0, narrow=not f.is_wide)
+        panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))
+        panel.x_title("% of net asset value")
+        ranges = zip(points["lower"], points["upper"] - points["lower"], strict=True)
+        bars(panel, [[(low, reach, "rule", 1.0)] if low == low else [] for low, reach in ranges], RANGE / ROW)
+        for k, y in enumerate(heights(panel, len(drawn))):
+            before, after, target = (panel.x_at(points[name][k]) for name in ("before", "after", "target"))
+            moved = float(drawn["moved"][k])
+            canvas.text(names - 8.0, y, fitted_name(str(drawn["asset"][k]), names - 12.0), align="right")
+            _move(canvas, y, before, after, target, _colour(moved))
+            if _is_outside(drawn["after"][k], drawn["lower"][k], drawn["upper"][k]):
+                canvas.point(after, y, colour="red", size=13.0, face="none", ring=1.4)
+            if f.is_wide:
+                words = number(100.0 * moved, signed=True) if abs(moved) >= SHOWN else "–"
+                canvas.text(f.width - 2.0, y, words, colour="soft", align="right")
+        if f.is_wide:
+            canvas.text(f.width - 2.0, TITLE + 4.0, "points", colour="soft", align="right")
+        return canvas
+
+    return picture("before_after", "Before and after", caption, f"{alt}.", shown, draw)
 
 
 def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
@@ -63,45 +93,6 @@ def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
             "moved": states["after"] - states["before"],
         }
     )
-
-
-def _draw(f: Format, shown: pd.DataFrame) -> Canvas:
-    points = {name: 100.0 * shown[name].to_numpy() for name in ("before", "after", "target", "lower", "upper")}
-    every = np.concatenate([*points.values(), [0.0]])
-    across = Axis.over(every[~np.isnan(every)].tolist(), margin=0.02)
-    height, names = ROW * len(shown), 100.0 if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + KEY_ROW + height + AXIS, f"before-after-{f.css}")
-    right = 16.0 if f.css == NARROW.css else 66.0
-    panel = Panel(canvas, names, TITLE + KEY_ROW, f.width - names - right, height, across, Axis(float(len(shown)), 0.0))
-    canvas.text(names, 12.0, "Weight", bold=True)
-    _key(canvas, names, TITLE + 4.0, narrow=f.css == NARROW.css)
-    panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))
-    panel.x_title("% of net asset value")
-    ranged = np.flatnonzero(~np.isnan(points["lower"]))
-    panel.axes.barh(
-        ranged + 0.5,
-        (points["upper"] - points["lower"])[ranged],
-        left=points["lower"][ranged],
-        height=RANGE / ROW,
-        color=TOKENS["rule"],
-        linewidth=0.0,
-        zorder=1.0,
-    )
-    for k, asset in enumerate(shown["asset"]):
-        y = panel.top + ROW * (k + 0.5)
-        before, after, target = (panel.x_at(float(points[name][k])) for name in ("before", "after", "target"))
-        outside = _is_outside(shown["after"][k], shown["lower"][k], shown["upper"][k])
-        canvas.text(names - 8.0, y, fitted_name(str(asset), names - 12.0), align="right")
-        _move(canvas, y, before, after, target, _colour(float(shown["moved"][k])))
-        if outside:
-            canvas.point(after, y, colour="red", size=13.0, face="none", ring=1.4)
-        if right > 50.0:
-            moved = float(shown["moved"][k])
-            words = number(100.0 * moved, signed=True) if abs(moved) >= SHOWN else "–"
-            canvas.text(f.width - 2.0, y, words, colour="soft", align="right")
-    if right > 50.0:
-        canvas.text(f.width - 2.0, TITLE + 4.0, "points", colour="soft", align="right")
-    return canvas
 
 
 def _move(canvas: Canvas, y: float, before: float, after: float, target: float, colour: str) -> None:

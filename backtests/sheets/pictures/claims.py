@@ -40,28 +40,27 @@ def claims_picture(found: Sequence[Outcome]) -> Picture:
         f"open: cannot be told ({open_})."
     )
     alt = "; ".join(f"{one.claim.short} {gain_text(one.measured.gain, one.claim.unit)}, {one.verdict}" for one in found)
-    return picture("claims", "What was advertised, and what was measured", caption, alt, data, lambda f: _draw(f, data))
 
+    def draw(f: Format) -> Canvas:
+        """A panel a unit, one below the other."""
+        panels = [(unit, data[data["unit"] == unit]) for unit in TITLES if (data["unit"] == unit).any()]
+        names = NAMES[f.is_wide]
+        canvas = Canvas(f.width, sum(TITLE + ROW * len(rows) + NUMBERS for _, rows in panels), f"claims-{f.css}")
+        top = TITLE
+        for unit, rows in panels:
+            drawn = _rows(rows)
+            shown = [v for row in drawn if not row.beyond for v in (row.lower, row.estimate, row.upper)]
+            axis = Axis.over([*filter(math.isfinite, shown), *rows["matters_from"], 0.0])
+            panel = Panel(canvas, names, top, f.width - names - EDGE, ROW * len(drawn), axis)
+            panel.scales(TITLES[unit])
+            interval_rows(panel, drawn, zero=True)
+            for k, least in enumerate(rows["matters_from"]):
+                y = top + ROW * (k + 0.5)
+                canvas.line([panel.x_at(least)] * 2, [y - TICK, y + TICK], colour="ink", width=1.4)
+            top += ROW * len(drawn) + NUMBERS + TITLE
+        return canvas
 
-def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    """A panel a unit, one below the other."""
-    panels = [(unit, data[data["unit"] == unit]) for unit in TITLES if (data["unit"] == unit).any()]
-    names = NAMES[f.is_wide]
-    canvas = Canvas(f.width, sum(TITLE + ROW * len(rows) + NUMBERS for _, rows in panels), f"claims-{f.css}")
-    top = TITLE
-    for unit, rows in panels:
-        drawn = _rows(rows)
-        shown = [v for row in drawn if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-        axis = Axis.over([*filter(math.isfinite, shown), *rows["matters_from"], 0.0])
-        panel = Panel(canvas, names, top, f.width - names - EDGE, ROW * len(drawn), axis)
-        panel.title(TITLES[unit])
-        panel.x_grid(axis.ticks())
-        interval_rows(panel, drawn, zero=True)
-        for k, least in enumerate(rows["matters_from"]):
-            y = top + ROW * (k + 0.5)
-            canvas.line([panel.x_at(least)] * 2, [y - TICK, y + TICK], colour="ink", width=1.4)
-        top += ROW * len(drawn) + NUMBERS + TITLE
-    return canvas
+    return picture("claims", "What was advertised, and what was measured", caption, alt, data, draw)
 
 
 def _rows(rows: pd.DataFrame) -> list[Row]:

@@ -21,14 +21,41 @@ def fan_picture(found: FromToday, style: LineStyle) -> Picture:
     shown = found.shown
     fan = 100.0 * (shown.fan - 1.0)
     last = shown.fan.iloc[-1] - 1.0
-    return picture(
-        "fan",
-        f"A year from {found.dates[0]:%Y-%m-%d}: {shown.policy}",
-        _caption(found, shown, last),
-        _alt(found, shown, last),
-        shown.fan.rename_axis("date").reset_index().rename(columns=_column),
-        lambda f: _draw(f, fan, style),
-    )
+
+    def draw(f: Format) -> Canvas:
+        dates = pd.DatetimeIndex(fan.index)
+        days = day_numbers(dates)
+        ends = [float(fan["0.05"].min()), float(fan["0.95"].max()), 0.0]
+        panel = one_panel(f, "fan", HIGH, Axis(days[0], days[-1]), Axis.over(ends), below=AXIS)
+        panel.title("Return since today", "%, net of costs")
+        panel.y_grid(panel.y.ticks())
+        panel.years(dates)
+        panel.x_title("date")
+        panel.y_line(0.0, "soft", 0.8, behind=True)
+        for low, high, strength in BANDS:
+            panel.axes.fill_between(
+                days, fan[low], fan[high], color=TOKENS[style.colour], alpha=strength, linewidth=0.0, zorder=-2.0
+            )
+        for edge in ("0.05", "0.95"):
+            panel.curve(days, fan[edge], style.colour, 0.8, (0, (1.3, 1.5)))
+        panel.curve(days, fan["0.5"], style.colour, 2.1)
+        last = fan.iloc[-1]
+        labels = [
+            End(
+                words,
+                panel.y_at(float(last[name])),
+                LineStyle(style.colour, bold=name == "0.5"),
+                percent(last[name] / 100.0),
+            )
+            for name, words in NAMED.items()
+        ]
+        end_labels(panel, labels, f.width, values=True)
+        return panel.canvas
+
+    caption = _caption(found, shown, last)
+    alt = _alt(found, shown, last)
+    data = shown.fan.rename_axis("date").reset_index().rename(columns=_column)
+    return picture("fan", f"A year from {found.dates[0]:%Y-%m-%d}: {shown.policy}", caption, alt, data, draw)
 
 
 def _column(name: str) -> str:
@@ -47,34 +74,3 @@ def _caption(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
 def _alt(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
     each = ", ".join(f"{100.0 * level:g} % quantile {percent(last[f'{level:g}'], signed=True)}" for level in LEVELS)
     return f"Fan chart over {len(found.dates) - 1} {found.rows} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."
-
-
-def _draw(f: Format, fan: pd.DataFrame, style: LineStyle) -> Canvas:
-    dates = pd.DatetimeIndex(fan.index)
-    days = day_numbers(dates)
-    ends = [float(fan["0.05"].min()), float(fan["0.95"].max()), 0.0]
-    panel = one_panel(f, "fan", HIGH, Axis(days[0], days[-1]), Axis.over(ends), below=AXIS)
-    panel.title("Return since today", "%, net of costs")
-    panel.y_grid(panel.y.ticks())
-    panel.years(dates)
-    panel.x_title("date")
-    panel.y_line(0.0, "soft", 0.8, behind=True)
-    for low, high, strength in BANDS:
-        panel.axes.fill_between(
-            days, fan[low], fan[high], color=TOKENS[style.colour], alpha=strength, linewidth=0.0, zorder=-2.0
-        )
-    for edge in ("0.05", "0.95"):
-        panel.curve(days, fan[edge], style.colour, 0.8, (0, (1.3, 1.5)))
-    panel.curve(days, fan["0.5"], style.colour, 2.1)
-    last = fan.iloc[-1]
-    labels = [
-        End(
-            words,
-            panel.y_at(float(last[name])),
-            LineStyle(style.colour, bold=name == "0.5"),
-            percent(last[name] / 100.0),
-        )
-        for name, words in NAMED.items()
-    ]
-    end_labels(panel, labels, f.width, values=True)
-    return panel.canvas

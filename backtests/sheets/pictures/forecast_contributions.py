@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
-from foundation.paper.styles import fitted_name
+from foundation.paper.charts.interval_rows import heights, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS
+from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
@@ -42,10 +42,30 @@ def contributions_picture(
             "place": places.to_numpy()[:, order].T.ravel(),
         }
     )
+
+    def draw(f: Format) -> Canvas:
+        groups = list(data.groupby("feature", sort=False))[:MOST]
+        drawn = pd.concat([group for _, group in groups])["contribution_points"]
+        names, few = (NAMES, 7) if f.is_wide else (NARROW_NAMES, 4)
+        across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
+        panel = rows_panel(
+            f, "forecast-contributions", len(groups), across, names=names, right=16.0, below=AXIS, row=BAND
+        )
+        panel.title("Contribution", "▼ low, ● middle, ▲ high feature" if f.is_wide else "▼ low, ▲ high feature")
+        panel.x_grid(across.ticks(few))
+        panel.x_title(f"points of return over {horizon} sessions" if f.is_wide else f"points, {horizon} sessions")
+        row_names(panel, [str(name) for name, _ in groups], gap=8.0, spare=4.0)
+        for (_, group), y in zip(groups, heights(panel, len(groups)), strict=True):
+            x = panel.across(group["contribution_points"].to_numpy())
+            moved = swarm(x, DOT, STEP, BAND / 2.0 - DOT / 2.0)
+            for at, up, place in zip(x, moved, group["place"], strict=True):
+                _point(panel.canvas, float(at), y + float(up), float(place))
+        return panel.canvas
+
     title = "What the forecast comes from"
     if not size.any():
         said = "No feature distinguishes the lines: the forecast is the same for all."
-        return picture("forecast_contributions", title, said, said, data, lambda f: _draw(f, data, horizon))
+        return picture("forecast_contributions", title, said, said, data, draw)
     used = [k for k in order if size[k] > 0.0]
     words = listed([f"{features[k]} ({number(100.0 * size[k])})" for k in used[:3]])
     line, feature = divmod(int(np.abs(shares).argmax()), len(features))
@@ -56,7 +76,7 @@ def contributions_picture(
     )
     caption += f" The {MOST} largest features of {len(used)} are drawn." if len(used) > MOST else ""
     alt = "Mean contribution, points: " + "; ".join(f"{features[k]} {number(100.0 * size[k])}" for k in used) + "."
-    return picture("forecast_contributions", title, caption, alt, data, lambda f: _draw(f, data, horizon))
+    return picture("forecast_contributions", title, caption, alt, data, draw)
 
 
 def swarm(x: Array, width: float, step: float, room: float) -> Array:
@@ -78,26 +98,6 @@ def swarm(x: Array, width: float, step: float, room: float) -> Array:
         level = next((i for i, end in enumerate(reached) if x[k] - end >= width), int(np.argmin(reached)))
         reached[level], found[k] = float(x[k]), levels[level]
     return found
-
-
-def _draw(f: Format, data: pd.DataFrame, horizon: int) -> Canvas:
-    groups = list(data.groupby("feature", sort=False))[:MOST]
-    drawn = pd.concat([group for _, group in groups])["contribution_points"]
-    height, names = BAND * len(groups), NARROW_NAMES if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + height + AXIS, f"forecast-contributions-{f.css}")
-    across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
-    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(groups)), 0.0))
-    panel.title("Contribution", "▼ low, ● middle, ▲ high feature" if f.is_wide else "▼ low, ▲ high feature")
-    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
-    panel.x_title(f"points of return over {horizon} sessions" if f.is_wide else f"points, {horizon} sessions")
-    for row, (name, group) in enumerate(groups):
-        y = panel.top + BAND * (row + 0.5)
-        canvas.text(names - 8.0, y, fitted_name(str(name), names - 12.0), align="right")
-        x = panel.across(group["contribution_points"].to_numpy())
-        moved = swarm(x, DOT, STEP, BAND / 2.0 - DOT / 2.0)
-        for at, up, place in zip(x, moved, group["place"], strict=True):
-            _point(canvas, float(at), y + float(up), float(place))
-    return canvas
 
 
 def _point(canvas: Canvas, x: float, y: float, place: float) -> None:

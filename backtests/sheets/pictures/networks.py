@@ -1,15 +1,15 @@
 """The variables that a temporal fusion transformer used."""
 
-import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, NAMES, ROW, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
-from foundation.paper.styles import fitted_name
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.charts.interval_rows import bars, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS, NAMES
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number, percent
 
+BAR = 0.55  # of a row: height of a bar
 ROLES = {"history": "read of the past", "ahead": "known ahead"}
 
 
@@ -32,23 +32,16 @@ def importance_picture(importance: pd.DataFrame) -> Picture:
         f"{name}, {ROLES[role]}, {number(100 * share, 1)}"
         for name, role, share in zip(shown["variable"], shown["role"], shown["share"], strict=True)
     )
-    return picture("variables", "What the network used", caption, f"{alt}.", shown, lambda f: _variables(f, shown))
 
+    def draw(f: Format) -> Canvas:
+        share = 100.0 * shown["share"]
+        names = NAMES if f.is_wide else 120.0
+        across = Axis.over([*share, 0.0], margin=0.02)
+        panel = rows_panel(f, "variables", len(shown), across, names=names, right=16.0, below=AXIS)
+        panel.scales("Share of variables", "pale: known ahead", "% of its role", across=7 if f.is_wide else 4)
+        strengths = [1.0 if role == "history" else 0.45 for role in shown["role"]]
+        bars(panel, [[(0.0, value, "sky", strength)] for value, strength in zip(share, strengths, strict=True)], BAR)
+        row_names(panel, shown["variable"].tolist(), gap=8.0, spare=4.0)
+        return panel.canvas
 
-def _variables(f: Format, shown: pd.DataFrame) -> Canvas:
-    share = 100.0 * shown["share"].to_numpy()
-    height, names = ROW * len(shown), 120.0 if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + height + AXIS, f"variables-{f.css}")
-    across = Axis.over([*share, 0.0], margin=0.02)
-    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(shown)), 0.0))
-    panel.title("Share of variables", "pale: known ahead")
-    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
-    panel.x_title("% of its role")
-    rows, past = np.arange(len(shown)) + 0.5, (shown["role"] == "history").to_numpy()
-    for which, strength in ((past, 1.0), (~past, 0.45)):
-        panel.axes.barh(
-            rows[which], share[which], height=0.55, color=TOKENS["sky"], alpha=strength, linewidth=0.0, zorder=1.0
-        )
-    for row, name in zip(rows, shown["variable"], strict=True):
-        canvas.text(names - 8.0, panel.top + ROW * float(row), fitted_name(str(name), names - 12.0), align="right")
-    return canvas
+    return picture("variables", "What the network used", caption, f"{alt}.", shown, draw)

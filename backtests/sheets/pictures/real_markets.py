@@ -51,43 +51,38 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
     alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
-    return picture(
-        name, f"{rule} over {over}", caption, alt, data,
-        lambda f: _draw_ratios(f, name, data, stands, (middle, low, high)),
-    )  # fmt: skip
 
+    def draw(f: Format) -> Canvas:
+        canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+        shown = [*data["ratio"], middle, low, high, 1.0]
+        across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
+        panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
+        heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
+        at = f.left + 4.0
+        for universe, colour in COLOURS.items():
+            canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
+            canvas.text(at + 9.0, TITLE + 4.0, universe)
+            at += 80.0
+        panel.y_grid(up.ticks())
+        panel.y_line(1.0, "ink", 1.2, behind=True)
+        panel.y_line(middle, "accent", 1.4)
+        for end in (low, high):
+            panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
+        columns = {case: k for k, case in enumerate(stands["case"])}
+        for universe, colour in COLOURS.items():
+            seeds = data[(data["universe"] == universe) & ~data["stands"]]
+            if len(seeds):
+                x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
+                canvas.points(x, panel.up(seeds["ratio"]), colour=colour, size=SEED)
+        for r in stands.to_dict("records"):
+            size = STANDS if f.is_wide else 0.6 * STANDS
+            at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
+            canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
+        panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
+        return canvas
 
-def _draw_ratios(
-    f: Format, name: str, data: pd.DataFrame, stands: pd.DataFrame, mean: tuple[float, float, float]
-) -> Canvas:
-    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
-    shown = [*data["ratio"], *mean, 1.0]
-    across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
-    panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
-    at = f.left + 4.0
-    for universe, colour in COLOURS.items():
-        canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
-        canvas.text(at + 9.0, TITLE + 4.0, universe)
-        at += 80.0
-    panel.y_grid(up.ticks())
-    panel.y_line(1.0, "ink", 1.2, behind=True)
-    middle, low, high = mean
-    panel.y_line(middle, "accent", 1.4)
-    for end in (low, high):
-        panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
-    columns = {case: k for k, case in enumerate(stands["case"])}
-    for universe, colour in COLOURS.items():
-        seeds = data[(data["universe"] == universe) & ~data["stands"]]
-        if len(seeds):
-            x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
-            canvas.points(x, panel.up(seeds["ratio"]), colour=colour, size=SEED)
-    for r in stands.to_dict("records"):
-        size = STANDS if f.is_wide else 0.6 * STANDS
-        at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
-        canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
-    panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
-    return canvas
+    title = f"{rule} over {over}"
+    return picture(name, title, caption, alt, data, draw)
 
 
 # -- the frontier ------------------------------------------------------------------------------------------------------
@@ -110,9 +105,28 @@ def frontier_picture(study: Study) -> Picture:
         "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "
         "one line."
     )
-    return picture(
-        "frontier", "Tracking error against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data)
-    )
+
+    def draw(f: Format) -> Canvas:
+        across, up = (
+            Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
+            for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
+        )
+        panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
+        panel.title("Tracking error", "% a year (log scale)")
+        panel.x_grid(across.ticks())
+        panel.y_grid(up.ticks())
+        panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
+        ends, shown = [], []
+        for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
+            own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
+            x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
+            shown.append(Curve(str(rule), x, y, style, points=STANDS))
+            ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
+        curves(panel, shown)
+        end_labels(panel, ends, f.width)
+        return panel.canvas
+
+    return picture("frontier", "Tracking error against cost", caption, "; ".join(each), data, draw)
 
 
 def frontier(study: Study) -> pd.DataFrame:
@@ -143,24 +157,3 @@ def frontier(study: Study) -> pd.DataFrame:
     means = means[~calendars | (means["cost_multiple"] == 1.0)]
     means["rule"] = means["rule"].where(~means["rule"].isin(CALENDARS), "calendar: month, quarter, year")
     return means.assign(cases=rows["case"].nunique())
-
-
-def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
-    across, up = (
-        Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
-        for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
-    )
-    panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
-    panel.title("Tracking error", "% a year (log scale)")
-    panel.x_grid(across.ticks())
-    panel.y_grid(up.ticks())
-    panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
-    ends, shown = [], []
-    for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
-        own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
-        x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
-        shown.append(Curve(str(rule), x, y, style, points=STANDS))
-        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
-    curves(panel, shown)
-    end_labels(panel, ends, f.width)
-    return panel.canvas

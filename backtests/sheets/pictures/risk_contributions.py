@@ -1,16 +1,28 @@
 """Share of risk of each line beside its weight: a line that takes more risk than its weight stands out."""
 
-import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, NAMES, ROW, TITLE
-from foundation.paper.picture import NARROW, Format, Picture, picture
-from foundation.paper.styles import fitted_name
-from foundation.paper.svg import TOKENS, Canvas
-from foundation.paper.wording import listed, number, percent
+from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from foundation.paper.charts.interval_rows import bars, heights, row_names, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS, NAMES, TITLE
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.styles import LETTER
+from foundation.paper.svg import SMALL, Canvas
+from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 
+BAR = 0.55  # of a row: height of a bar
 MOST = 40  # rows of a picture; all are in its CSV
+MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
+    "weight": ("weight", "|", "ink", True),
+    "ex_ante": ("ex ante", "o", "sky", True),
+    "realised": ("realised", "D", "orange", False),
+}
+RIGHT = 24.0  # px: at the right of the rows
+MOST_OF_TEST = 20  # rows; the smallest contributions beyond are only in the CSV
+
+
+# -- of the holdings today -------------------------------------------------------------------------------------------
 
 
 def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
@@ -36,23 +48,111 @@ def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
         for asset, weight, share in zip(assets, weights, shares, strict=True)
     )
     drawn = shown.head(MOST)
-    return picture("contributions", "Where the risk comes from", caption, f"{alt}.", shown, lambda f: _draw(f, drawn))
+
+    def draw(f: Format) -> Canvas:
+        weight, share = 100.0 * drawn["weight"], 100.0 * drawn["share"]
+        names = NAMES if f.is_wide else 100.0
+        across = Axis.over([*weight, *share, 0.0], margin=0.02)
+        panel = rows_panel(f, "contributions", len(drawn), across, names=names, right=16.0, below=AXIS)
+        below = "% of volatility, and of net asset value"
+        panel.scales("Share of volatility", "bar; mark: weight", below, across=7 if f.is_wide else 4)
+        bars(panel, [[(0.0, value, "sky", 1.0)] for value in share], BAR)
+        row_names(panel, drawn["asset"].tolist(), gap=8.0, spare=4.0)
+        for held, y in zip(weight, heights(panel, len(drawn)), strict=True):
+            panel.canvas.point(panel.x_at(held), y, colour="ink", size=6.0, face="paper", mark="D")
+        return panel.canvas
+
+    return picture("contributions", "Where the risk comes from", caption, f"{alt}.", shown, draw)
 
 
-def _draw(f: Format, shown: pd.DataFrame) -> Canvas:
-    weight, share = 100.0 * shown["weight"].to_numpy(), 100.0 * shown["share"].to_numpy()
-    across = Axis.over([*weight, *share, 0.0], margin=0.02)
-    height = ROW * len(shown)
-    names = 100.0 if f.css == NARROW.css else NAMES
-    canvas = Canvas(f.width, TITLE + height + AXIS, f"contributions-{f.css}")
-    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(shown)), 0.0))
-    panel.title("Share of volatility", "bar; mark: weight")
-    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
-    panel.x_title("% of volatility, and of net asset value")
-    rows = np.arange(len(shown)) + 0.5
-    panel.axes.barh(rows, share, height=0.55, color=TOKENS["sky"], linewidth=0.0, zorder=1.0)
-    for row, (asset, held) in enumerate(zip(shown["asset"], weight, strict=True)):
-        y = panel.top + ROW * (row + 0.5)
-        canvas.text(names - 8.0, y, fitted_name(str(asset), names - 12.0), align="right")
-        canvas.point(panel.x_at(float(held)), y, colour="ink", size=6.0, face="paper", mark="D")
-    return canvas
+# -- of one policy ---------------------------------------------------------------------------------------------------
+
+
+def risk_contributions_picture(name: str, found: RiskContributions) -> Picture | None:
+    """The picture; None where neither contribution is defined.
+
+    name  : name of the policy.
+    found : risk contributions of the policy's assets.
+    """
+    if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
+        return None
+    rows = {line: row for line, row in found.by_line().items() if line in found.lines or _counts(row)}
+    data = pd.DataFrame(
+        [
+            {"line": line, "class": cls, **row}
+            for (line, row), cls in zip(found.by_line().items(), (*found.classes, CASH, REST), strict=True)
+        ]
+    )
+    size = {line: max(abs(row[c] or 0.0) for c in ("ex_ante", "realised")) for line, row in rows.items()}
+    largest = sorted(rows, key=lambda line: -size[line])[:MOST_OF_TEST]
+    shown = {line: row for line, row in rows.items() if line in largest}
+    columns = [c for c in MARKS if c not in found.undefined]
+
+    def draw(f: Format) -> Canvas:
+        values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
+        across, names = Axis.over([*values, 0.0], 0.08), NAMES if f.is_wide else 96.0
+        panel = rows_panel(f, "contributions", len(shown), across, names=names, right=RIGHT, below=AXIS)
+        panel.title("Share")
+        marks = panel.x.ticks(7 if f.is_wide else 4)
+        panel.x_grid(marks, [f"{100.0 * m:g}{NARROW_SPACE}%" for m in marks], zero="ink")
+        panel.x_title("of NAV, and of volatility: each sums to 100 %")
+        row_names(panel, list(shown))
+        for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):
+            places = {c: panel.x_at(v) for c in columns if (v := row[c]) is not None}
+            ends = [min(places.values()), max(places.values())]
+            panel.canvas.line(ends, [y, y], colour="rule", width=1.0, behind=True)
+            for column, x in places.items():
+                _mark(panel.canvas, x, y, column)
+        x = f.width - RIGHT
+        for column in reversed(columns):  # the key, above the panel
+            words = MARKS[column][0]
+            panel.canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
+            x -= LETTER * SMALL * len(words) + 9.0
+            _mark(panel.canvas, x, TITLE - 12.0, column)
+            x -= 16.0
+        return panel.canvas
+
+    caption = _caption(name, found, len(rows) - len(shown))
+    alt = _alt(shown)
+    return picture("contributions", f"Contributions to risk: {name}", caption, alt, data, draw, HALF)
+
+
+def _counts(row: dict[str, float | None]) -> bool:
+    return any(abs(value or 0.0) >= 0.0005 for value in row.values())
+
+
+def _caption(name: str, found: RiskContributions, hidden: int) -> str:
+    text = []
+    if "ex_ante" not in found.undefined:
+        top = int(found.ex_ante.argmax())
+        text.append(
+            f"Ex ante: the weights of {name} at the last close have a volatility of {percent(found.volatility)} a year "
+            f"by the covariance of the last {found.window} returns; {found.lines[top]} contributes "
+            f"{percent(float(found.ex_ante[top]) / found.volatility, 0)} of it with a weight of "
+            f"{percent(float(found.weights[top]), 0)}."
+        )
+    if "realised" not in found.undefined:
+        text.append(f"Realised: shares of the volatility of the test, {percent(found.realised_volatility)} a year.")
+    hedges = [
+        line
+        for line, part in zip(found.lines, found.ex_ante, strict=False)
+        if part < 0.0 and "ex_ante" not in found.undefined
+    ]
+    if hedges:
+        text.append(f"Below zero, and so a hedge of the others: {listed(hedges, most=6)}.")
+    if hidden:
+        text.append(f"{hidden} smaller contributions are only in the CSV.")
+    return " ".join([*text, "Both are descriptions: the one of this estimate, the other of this test."])
+
+
+def _alt(shown: dict[str, dict[str, float | None]]) -> str:
+    each = [
+        f"{line}: " + ", ".join(f"{MARKS[c][0]} {percent(row[c])}" for c in MARKS if row[c] is not None)
+        for line, row in shown.items()
+    ]
+    return f"Weight of each line, and its shares of volatility. {'; '.join(each)}."
+
+
+def _mark(canvas: Canvas, x: float, y: float, column: str) -> None:
+    _, mark, colour, filled = MARKS[column]
+    canvas.point(x, y, colour=colour, size=9.0 if mark == "|" else 7.0, face="" if filled else "paper", mark=mark)

@@ -13,8 +13,8 @@ from backtests.attribution.rebalancing_premium import TERMS, RebalancingPremium
 from backtests.comparison.descriptions.attributions import Attributions
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Block, Folded, Part, Words, table
-from backtests.sheets.pictures.comparison.attribution import attribution_picture
-from backtests.sheets.pictures.comparison.factor_betas import factor_betas_picture
+from backtests.sheets.pictures.comparison.rolling import factor_betas_picture
+from backtests.sheets.pictures.comparison.years import attribution_picture
 from backtests.sheets.sections.policy_styles import page_styles
 from foundation.paper.wording import class_words, number, percent
 from foundation.tolerances import WEIGHT

@@ -11,8 +11,8 @@ from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLev
 from backtests.comparison.descriptions.policy_statement import PolicyStatement
 from backtests.evaluation.round_trips import RoundTrips
 from backtests.sheets.parts import Beside, Block, Folded, Part, Words, records_of, table
-from backtests.sheets.pictures.comparison.cost_levels import cost_levels_picture, root_words
-from backtests.sheets.pictures.comparison.holding_windows import BP, holding_windows_picture
+from backtests.sheets.pictures.comparison.costs import cost_levels_picture, root_words
+from backtests.sheets.pictures.comparison.months import BP, holding_windows_picture
 from backtests.sheets.sections.policy_styles import page_styles
 from backtests.sheets.terms import term_of
 from foundation.paper.styles import LineStyle

@@ -11,9 +11,9 @@ from backtests.attribution.exposures import Exposure
 from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
 from backtests.evaluation.worst_days import OnDay
 from backtests.sheets.parts import Beside, Block, Folded, Part, Words, table
-from backtests.sheets.pictures.comparison.concentration import concentration_picture
-from backtests.sheets.pictures.comparison.contributions import risk_contributions_picture
 from backtests.sheets.pictures.comparison.exposure import exposure_picture
+from backtests.sheets.pictures.comparison.rolling import concentration_picture
+from backtests.sheets.pictures.risk_contributions import risk_contributions_picture
 from backtests.sheets.sections.policy_styles import page_styles
 from foundation.arrays import Array
 from foundation.paper.styles import LineStyle

@@ -1,13 +1,16 @@
 """Curves in a panel, each with its name where it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from foundation.paper.charts.panel import Panel
-from foundation.paper.layout import Array, spread
+import pandas as pd
+
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import NUMBERS, TITLE, Array, spread, thinned
+from foundation.paper.picture import Format
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
-from foundation.paper.svg import SMALL
+from foundation.paper.svg import SMALL, Canvas
 
 FINE = 0.6  # px: width of a leader line from a point within a panel
 
@@ -48,6 +51,53 @@ def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, 
             marks(panel, curve)
     if right is not None:
         end_labels(panel, [end_of(panel, curve) for curve in found], right, values=values)
+
+
+def stacked_panels(
+    f: Format, name: str, heights: Sequence[float], dates: pd.DatetimeIndex, width: float, below: float = NUMBERS
+) -> tuple[list[Panel], Panel]:
+    """Panels above one another on one axis of days, and one that spans them all, for what they share.
+
+    f       : the page's format.
+    name    : name of the picture.
+    heights : height of each panel, px.
+    dates   : dates that the axis holds.
+    width   : width of the panels, px.
+    below   : room below the last, px.
+    """
+    canvas, across = (
+        Canvas(f.width, sum(heights) + TITLE * len(heights) + below, f"{name}-{f.css}"),
+        Axis.over_days(dates),
+    )
+    tops = [TITLE * (k + 1) + sum(heights[:k]) for k in range(len(heights))]
+    panels = [Panel(canvas, f.left, top, width, height, across) for top, height in zip(tops, heights, strict=True)]
+    return panels, Panel(canvas, f.left, TITLE, width, panels[-1].bottom - TITLE, across)
+
+
+def daily_curves(
+    f: Format,
+    panel: Panel,
+    days: Array,
+    found: Mapping[str, Array],
+    styles: Mapping[str, LineStyle],
+    figures: Mapping[str, str],
+    far: Collection[str] = (),
+) -> None:
+    """Curves over days, thinned to what the panel's width can show, each named at the right; one day is a point.
+
+    f       : the page's format; on a wide page the figures are written beside the names.
+    panel   : panel to draw on.
+    days    : (T,) days since 1970.
+    found   : (T,) values of each curve by name, in the unit of the panel's `y`.
+    styles  : line style of each curve.
+    figures : figure beside each name.
+    far     : names of the curves too far away for the axis: they are only named.
+    """
+    drawn, points = [], 3.0 * (len(days) == 1)
+    for name, values in found.items():
+        rows = thinned(values, int(panel.width / 1.6))
+        drawn.append(Curve(name, days[rows], values[rows], styles[name], figures[name], points, name not in far))
+    curves(panel, drawn, f.width, values=f.is_wide)
 
 
 def marks(panel: Panel, curve: Curve) -> None:

@@ -1,6 +1,6 @@
 """Rows with intervals: a row an estimate, its name at the left, its interval and mark in a panel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -43,7 +43,16 @@ class Row:
 
 
 def rows_panel(
-    f: Format, name: str, count: int, x: Axis, *, names: float = NAMES, right: float = 48.0, below: float = NUMBERS
+    f: Format,
+    name: str,
+    count: int,
+    x: Axis,
+    *,
+    names: float = NAMES,
+    right: float = 48.0,
+    below: float = NUMBERS,
+    row: float = ROW,
+    above: float = TITLE,
 ) -> Panel:
     """A picture of some rows.
 
@@ -54,9 +63,11 @@ def rows_panel(
     names : room for names at the left, px.
     right : room for figures at the right, px.
     below : room below the rows, px.
+    row   : height of a row, px.
+    above : room above the rows, px.
     """
-    canvas = Canvas(f.width, TITLE + ROW * count + below, f"{name}-{f.css}")
-    return Panel(canvas, names, TITLE, f.width - names - right, ROW * count, x)
+    canvas = Canvas(f.width, above + row * count + below, f"{name}-{f.css}")
+    return Panel(canvas, names, above, f.width - names - right, row * count, x)
 
 
 def interval_rows(
@@ -78,7 +89,7 @@ def interval_rows(
     names : False where another panel beside this one names the rows.
     """
     if names:
-        row_names(panel, [(row.name, row.style.bold) for row in rows])
+        row_names(panel, [row.name for row in rows], [row.name for row in rows if row.style.bold])
     canvas, half = panel.canvas, panel.height / len(rows) / 2.0
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
         style = row.style
@@ -109,23 +120,33 @@ def _beyond(panel: Panel, row: Row, y: float) -> None:
     panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.style.colour)
 
 
-def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:
-    """Names of rows at the left of their panel, each with whether it is bold."""
-    edge = panel.left - 10.0
-    for (name, bold), y in zip(names, heights(panel, len(names)), strict=True):
-        panel.canvas.text(edge, y, fitted_name(name, edge), align="right", bold=bold)
+def row_names(
+    panel: Panel, names: Sequence[str], bold: Collection[str] = (), gap: float = 10.0, spare: float = 0.0
+) -> None:
+    """Names of rows at the left of their panel.
+
+    panel : panel of the rows.
+    names : name of each row.
+    bold  : the names that are bold.
+    gap   : room between the names and the panel, px.
+    spare : room at the left of the longest name, px.
+    """
+    edge = panel.left - gap
+    for name, y in zip(names, heights(panel, len(names)), strict=True):
+        panel.canvas.text(edge, y, fitted_name(name, edge - spare), align="right", bold=name in bold)
 
 
-def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]) -> None:
+def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]], high: float = BAR) -> None:
     """A bar a row, of pieces that end where the next one starts.
 
     rows : pieces of each row: start, length, colour and strength up to 1.
+    high : height of a bar, of its row.
     """
     share = (panel.y.high - panel.y.low) / len(rows)
     for k, pieces in enumerate(rows):
         y = panel.y.high - (k + 0.5) * share
         for start, length, colour, strength in pieces:
-            panel.axes.barh(y, length, -BAR * share, left=start, color=TOKENS[colour], alpha=strength, linewidth=0.0)
+            panel.axes.barh(y, length, -high * share, left=start, color=TOKENS[colour], alpha=strength, linewidth=0.0)
 
 
 def heights(panel: Panel, count: int) -> list[float]:

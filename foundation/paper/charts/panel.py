@@ -38,11 +38,17 @@ class Axis:
     kind: str = "linear"
 
     @staticmethod
-    def over(values: Sequence[float], margin: float = 0.06, kind: str = "linear") -> "Axis":
-        """An axis that holds `values`, with a margin at both ends, as a fraction of their span."""
-        to, back = KINDS[kind]
-        low, high = limits([float(to(v)) for v in values], margin)
+    def over(values: ArrayLike, margin: float = 0.06, kind: str = "linear") -> "Axis":
+        """An axis that holds `values` (NaN: none), with a margin at both ends, as a fraction of their span."""
+        (to, back), found = KINDS[kind], np.asarray(values, dtype=float)
+        low, high = limits([float(to(end(found))) for end in (np.nanmin, np.nanmax)], margin)
         return Axis(float(back(low)), float(back(high)), kind)
+
+    @staticmethod
+    def over_days(dates: pd.DatetimeIndex) -> "Axis":
+        """An axis of days since 1970, from the first date to the last; one date is in its middle."""
+        first, last = day_numbers(dates[[0, -1]]).tolist()
+        return Axis(first, last) if len(dates) > 1 else Axis(first - 1.0, first + 1.0)
 
     def scaled(self, values: ArrayLike) -> Array:
         """Values (k,) on the axis's own scale: their logarithms, their roots, or themselves."""
@@ -129,6 +135,34 @@ class Panel:
         return float(self.up(self.y.held(value)))
 
     # what stands around it
+
+    def scales(
+        self,
+        words: str,
+        unit: str = "",
+        below: str = "",
+        *,
+        across: int | None = None,
+        up: int | None = None,
+        lines: bool = True,
+        zero: str = "rule",
+    ) -> None:
+        """Name and unit above the panel, round numbers along its axes with their gridlines, the x title below.
+
+        words  : name of what runs up, or of the rows.
+        unit   : unit in words.
+        below  : title of the x axis, or "".
+        across : number of marks along `x` at most.
+        up     : number of marks along `y` at most.
+        lines  : False for numbers without gridlines along `x`.
+        zero   : colour of the line at zero of `x`.
+        """
+        self.title(words, unit)
+        if self.y is not NOTHING:
+            self.y_grid(self.y.ticks(up))
+        self.x_grid(self.x.ticks(across), lines=lines, zero=zero)
+        if below:
+            self.x_title(below)
 
     def title(self, words: str, unit: str = "") -> None:
         """Name and unit, above the panel."""

@@ -1,18 +1,19 @@
-"""Costs of trading by component, and cost against tracking error."""
+"""Costs of trading by component, cost against tracking error, and loss over levels of cost."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven, CostLevels
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
-from foundation.paper.charts.curves import End, end_labels
+from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
-from foundation.paper.charts.panel import Axis, Panel, heading
+from foundation.paper.charts.panel import Axis, Panel, heading, one_panel
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far, limits, ticks
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.layout import AXIS, NAMES, NUMBERS, ROW, TITLE, far, ticks
+from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
@@ -21,6 +22,8 @@ from research.accounting.costs import HOLDING_COSTS, USUAL
 
 HIGH = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
+HIGH_OF_LEVELS = 238.0  # px: of the panel
+POINT = 3.6  # px: diameter of a mark
 
 
 def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], periods_per_year: float) -> pd.DataFrame:
@@ -52,14 +55,27 @@ def costs_picture(
     tracking_penalty : price of squared tracking error in J.
     limit            : limit of tracking error, fraction a year, or None.
     """
-    return picture(
-        "costs",
-        "Costs and tracking error",
-        _caption(table, tracking_penalty),
-        _alt(table),
-        table,
-        lambda f: _draw(f, table, styles, tracking_penalty, limit),
-    )
+
+    def draw(f: Format) -> Canvas:
+        rows = ROW * len(table)
+        if f.is_wide:
+            canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
+            first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
+        else:
+            canvas = Canvas(f.width, TITLE + rows + NUMBERS + TITLE + HIGH + NUMBERS, "costs-narrow")
+            first = (NAMES, TITLE, f.width - NAMES - 44.0)
+            second = (f.left, TITLE + rows + NUMBERS + TITLE, f.width - f.left - NAMES)
+        _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
+        near = table[~far(table["tracking_error"])]
+        furthest = float(near["tracking_error"].max())
+        bound = limit if limit is not None and limit < 1.6 * furthest else 0.0
+        across = Axis(0.0, 1.06 * max(furthest, bound) or 0.01)
+        up = Axis(0.0, Axis.over([*near["cost"], 0.0], margin=0.10).high)
+        _plane(Panel(canvas, *second, HIGH, across, up), near, styles, tracking_penalty, bound)
+        return canvas
+
+    caption, alt = _caption(table, tracking_penalty), _alt(table)
+    return picture("costs", "Costs and tracking error", caption, alt, table, draw)
 
 
 def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
@@ -92,27 +108,6 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Cost of each policy, and its tracking error to the strategic target. {'; '.join(each)}."
 
 
-def _draw(
-    f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float | None
-) -> Canvas:
-    rows = ROW * len(table)
-    if f.is_wide:
-        canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
-        first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
-    else:
-        canvas = Canvas(f.width, TITLE + rows + NUMBERS + TITLE + HIGH + NUMBERS, "costs-narrow")
-        first = (NAMES, TITLE, f.width - NAMES - 44.0)
-        second = (f.left, TITLE + rows + NUMBERS + TITLE, f.width - f.left - NAMES)
-    _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
-    near = table[~far(table["tracking_error"])]
-    furthest = float(near["tracking_error"].max())
-    limit = limit if limit is not None and limit < 1.6 * furthest else 0.0
-    across = Axis(0.0, 1.06 * max(furthest, limit) or 0.01)
-    up = Axis(0.0, limits([*near["cost"], 0.0], margin=0.10)[1])
-    _plane(Panel(canvas, *second, HIGH, across, up), near, styles, tracking_penalty, limit)
-    return canvas
-
-
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
     others = any(column in table for column in (*COLUMNS, *HOLDING_COSTS) if column not in USUAL)
@@ -125,7 +120,7 @@ def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) ->
         colour, starts = styles[r["policy"]].colour, [0.0, *np.cumsum(list(paid.values()))[:-1]]
         pieces.append([(start, paid[c], colour, SHADES[c]) for start, c in zip(starts, paid, strict=True)])
     bars(panel, pieces)
-    row_names(panel, [(name, styles[name].bold) for name in table["policy"]])
+    row_names(panel, table["policy"].tolist(), [name for name in table["policy"] if styles[name].bold])
     for r, y in zip(table.to_dict("records"), heights(panel, len(table)), strict=True):
         panel.canvas.text(panel.x_at(r["cost"]) + 6.0, y, number(r["cost"]), bold=styles[r["policy"]].bold)
     panel.x_line(0.0, "ink", 0.8)
@@ -159,3 +154,85 @@ def _plane(
         canvas.point(x, y, colour=style.colour, size=9.0 if style.bold else 6.5, face=style.face)
         ends.append(End(r["policy"], y, style, x=x))
     end_labels(panel, ends, panel.right + NAMES)
+
+
+# -- levels of cost --------------------------------------------------------------------------------------------------
+
+
+def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], shown: str) -> Picture:
+    """The picture.
+
+    found  : J and growth of each policy at each level.
+    styles : line style of each policy.
+    shown  : the recommended policy, or the reference.
+    """
+    losses = found.wide("loss")
+    away = _away(losses)
+    near = losses.drop(index=away)
+
+    def draw(f: Format) -> Canvas:
+        up = Axis(0.0, Axis.over([0.0, *near.to_numpy().ravel()]).high)
+        panel = one_panel(f, "cost_levels", HIGH_OF_LEVELS, Axis(LEVELS[0], LEVELS[-1], "root"), up, below=AXIS)
+        panel.title("Loss J", "bp a year; marks: costs that were played")
+        panel.y_grid(panel.y.ticks())
+        panel.x_grid([level for level in LEVELS if level != 1.0], lines=False)
+        panel.x_title("cost of every asset, bp of notional a side")
+        for root in found.of(shown):
+            panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
+        drawn = []
+        for name, row in near.iterrows():
+            there = row.dropna()
+            x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
+            drawn.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
+        curves(panel, drawn, f.width, values=f.is_wide)
+        return panel.canvas
+
+    caption, title = _caption_of_levels(found, shown, away), "Loss at costs of 0 to 50 bp"
+    return picture("cost_levels", title, caption, _alt_of_levels(losses), found.table, draw, HALF)
+
+
+def _away(losses: pd.DataFrame) -> list[str]:
+    """The policies whose loss would flatten all the others."""
+    most = losses.max(axis=1, skipna=True)
+    gone = far(most.fillna(np.inf).to_numpy())
+    return [str(name) for name, out, value in zip(most.index, gone, most, strict=True) if out or value != value]
+
+
+def break_even_words(found: CostLevels, policy: str) -> str:
+    """The break-even of a policy and the reference, as a sentence without its full stop."""
+    roots = found.of(policy)
+    pair = f"{policy} and {found.reference}"
+    if policy not in found.searched:
+        return f"{pair} were not searched for a break-even"
+    if not roots:
+        own, other = (found.wide("loss").loc[name].dropna() for name in (policy, found.reference))
+        both = own.index.intersection(other.index)
+        if (own[both] < other[both]).all():
+            return f"{policy} has a lower J than {found.reference} at every level"
+        if (own[both] > other[both]).all():
+            return f"{policy} has a higher J than {found.reference} at every level"
+        return f"{pair} have no break-even between two levels"
+    return f"{pair} change places at {listed([root_words(root) for root in roots])} bp a side"
+
+
+def root_words(root: BreakEven) -> str:
+    """A break-even cost in words, marked if J jumps there."""
+    cost = number(root.cost, 1)
+    return f"{cost} (by a jump of J)" if root.jumps else cost
+
+
+def _caption_of_levels(found: CostLevels, shown: str, away: list[str]) -> str:
+    first = [] if shown == found.reference else [break_even_words(found, shown) + "."]
+    losses = found.wide("loss").drop(index=away)
+    low, high = (str(losses[level].idxmin()) for level in (LEVELS[0], LEVELS[-1]))
+    best = f"Lowest J at 0 bp: {low}; at {LEVELS[-1]:g} bp: {high}."
+    gone = [f"Off scale: {listed(away)}."] if away else []
+    return " ".join([*(s[0].upper() + s[1:] if s.split()[0] != shown else s for s in first), best, *gone])
+
+
+def _alt_of_levels(losses: pd.DataFrame) -> str:
+    each = [
+        f"{name} {', '.join(f'{number(value)} at {level:g}' for level, value in row.dropna().items())}"
+        for name, row in losses.iterrows()
+    ]
+    return f"J of each policy, bp a year, at costs in bp of notional a side. {'; '.join(each)}."

@@ -32,14 +32,38 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
         return None
     counts = {n: np.histogram(r.returns, edges)[0] for n, r in risk.items()}
     data = pd.DataFrame({"from": edges[:-1], "to": edges[1:]} | {f"days of {n}": c for n, c in counts.items()})
-    return picture(
-        "daily_returns",
-        f"Daily returns: {name}",
-        _caption(name, risk),
-        _alt(risk),
-        data,
-        lambda f: _draw(f, edges, counts, one, styles),
-    )
+
+    def draw(f: Format) -> Canvas:
+        marked, percents = _losses(one), 100.0 * edges
+        (name, days), *others = counts.items()
+        above = ROW * len(marked)
+        most = max(float(c.max()) for c in counts.values())
+        across = Axis(*limits([*percents, *(-100.0 * loss for _, loss, _ in marked)], margin=0.01))
+        whole = one_panel(f, "daily_returns", above + HIGH, across, right=8.0, below=AXIS)
+        up = Axis(0.0, most * 1.04, "root")
+        panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HIGH, across, up)
+        whole.title("Days", "per bar (square-root scale)")
+        panel.y_grid([tick for tick in panel.y.ticks() if tick == round(tick)])
+        panel.x_grid(panel.x.ticks(9 if f.is_wide else 6))
+        panel.x_title("daily return, %, net of costs")
+        panel.axes.bar(
+            percents[:-1],
+            panel.y.scaled(days),
+            np.diff(percents),
+            align="edge",
+            color=TOKENS[styles[name].colour],
+            alpha=SHADE,
+            linewidth=0.0,
+        )
+        for other, also in others:
+            style = styles[other]
+            panel.curve(np.repeat(percents, 2), np.concatenate([[0.0], np.repeat(also, 2), [0.0]]), style.colour, 1.1)
+        panel.y_line(0.0, "ink", 0.8)
+        for row, (words, loss, dash) in enumerate(marked):
+            _mark(panel, -100.0 * loss, whole.top + (row + 0.5) * ROW, f"{words}: {percent(loss, 2)}", dash)
+        return whole.canvas
+
+    return picture("daily_returns", f"Daily returns: {name}", _caption(name, risk), _alt(risk), data, draw)
 
 
 def _edges(returns: Array, days: int) -> Array | None:
@@ -100,39 +124,6 @@ def _alt(risk: Mapping[str, PolicyRisk]) -> str:
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
-
-
-def _draw(
-    f: Format, edges: Array, counts: Mapping[str, Array], one: PolicyRisk, styles: Mapping[str, LineStyle]
-) -> Canvas:
-    marked, percents = _losses(one), 100.0 * edges
-    (name, days), *others = counts.items()
-    above = ROW * len(marked)
-    most = max(float(c.max()) for c in counts.values())
-    across = Axis(*limits([*percents, *(-100.0 * loss for _, loss, _ in marked)], margin=0.01))
-    whole = one_panel(f, "daily_returns", above + HIGH, across, right=8.0, below=AXIS)
-    up = Axis(0.0, most * 1.04, "root")
-    panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HIGH, across, up)
-    whole.title("Days", "per bar (square-root scale)")
-    panel.y_grid([tick for tick in panel.y.ticks() if tick == round(tick)])
-    panel.x_grid(panel.x.ticks(9 if f.is_wide else 6))
-    panel.x_title("daily return, %, net of costs")
-    panel.axes.bar(
-        percents[:-1],
-        panel.y.scaled(days),
-        np.diff(percents),
-        align="edge",
-        color=TOKENS[styles[name].colour],
-        alpha=SHADE,
-        linewidth=0.0,
-    )
-    for other, also in others:
-        style = styles[other]
-        panel.curve(np.repeat(percents, 2), np.concatenate([[0.0], np.repeat(also, 2), [0.0]]), style.colour, 1.1)
-    panel.y_line(0.0, "ink", 0.8)
-    for row, (words, loss, dash) in enumerate(marked):
-        _mark(panel, -100.0 * loss, whole.top + (row + 0.5) * ROW, f"{words}: {percent(loss, 2)}", dash)
-    return whole.canvas
 
 
 def _mark(panel: Panel, at: float, y: float, words: str, dash: object) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from backtests.comparison.recommendation import Recommendation
@@ -35,52 +34,27 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
     ).rename_axis("policy")
     gone = [str(name) for name, out in zip(table.index, far(table["loss"].to_numpy()), strict=True) if out]
     gone = [name for name in gone if name not in (made.policy, made.now)]
-    best = table["loss"].min()
+    best, drawn = float(table["loss"].min()), table.drop(index=gone)
     off = f" Off scale: {listed(gone)}." if gone else ""
-    return picture(
-        "decision",
-        "Loss and work",
-        f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}",
-        "; ".join(f"{name}: {number(d, 1)} days, {number(v, 0)} {currency}" for name, (d, v) in _rows(table)) + ".",
-        table.reset_index(),
-        lambda f: _draw(f, table.drop(index=gone), styles, made, (float(best), float(best) + made.margin), currency),
-        HALF,
-    )
+    caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
+    each = [f"{name}: {number(days, 1)} days, {number(loss, 0)} {currency}" for name, days, loss in table.itertuples()]
 
+    def draw(f: Format) -> Canvas:
+        days, losses = drawn["days"].to_numpy(dtype=float), drawn["loss"].to_numpy(dtype=float)
+        across = Axis(0.0, Axis.over([0.0, *days], 0.12).high)
+        up = Axis(0.0, Axis.over([0.0, *losses, best + made.margin], 0.15).high)  # room for names above points
+        panel = one_panel(f, "decision", HIGH, across, up, below=AXIS)
+        panel.band(best, best + made.margin, "rule", 0.5)
+        panel.scales("Expected loss", f"{currency} a year", "days with a trade, a year", lines=False)
+        names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.now))
+        places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
+        for name in map(str, drawn.index):
+            panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
+        words = [
+            name + (" (use)" if name == made.policy and not made.is_kept else " (now)" if name == made.now else "")
+            for name in names
+        ]
+        name_points(panel, places, words, ["ink"] * len(names), marks=places, taken=[], paths=[])
+        return panel.canvas
 
-def _rows(table: pd.DataFrame) -> list[tuple[str, tuple[float, float]]]:
-    return [(str(name), (float(row["days"]), float(row["loss"]))) for name, row in table.iterrows()]
-
-
-def _draw(
-    f: Format,
-    table: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-    made: Recommendation,
-    near: tuple[float, float],
-    currency: str,
-) -> Canvas:
-    days, losses = table["days"].to_numpy(), table["loss"].to_numpy()
-    across = Axis(0.0, Axis.over([0.0, float(days.max())], 0.12).high)
-    up = Axis(0.0, Axis.over([0.0, float(losses.max()), near[1]], 0.15).high)  # room for names above points
-    panel = one_panel(f, "decision", HIGH, across, up, below=AXIS)
-    panel.title("Expected loss", f"{currency} a year")
-    panel.band(near[0], near[1], "rule", 0.5)
-    panel.y_grid(panel.y.ticks())
-    panel.x_grid(panel.x.ticks(), lines=False)
-    panel.x_title("days with a trade, a year")
-    x, y = panel.across(days), panel.up(losses)
-    names = [str(name) for name in table.index]
-    for name, left, top in zip(names, x, y, strict=True):
-        panel.canvas.point(float(left), float(top), colour=styles[name].colour, size=MARK)
-    words = [
-        name + (" (use)" if name == made.policy and not made.is_kept else " (now)" if name == made.now else "")
-        for name in names
-    ]
-    order = np.argsort([name not in (made.policy, made.now) for name in names], kind="stable")
-    places = [(float(x[k]), float(y[k])) for k in order]
-    name_points(
-        panel, places, [words[k] for k in order], ["ink"] * len(names),
-        marks=places, taken=[], paths=[],
-    )  # fmt: skip
-    return panel.canvas
+    return picture("decision", "Loss and work", caption, f"{'; '.join(each)}.", table.reset_index(), draw, HALF)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
+from backtests.sheets.pictures.comparison.years import largest_gap
 from foundation.paper.charts.interval_rows import BAR, heights, row_names
 from foundation.paper.charts.panel import THIN, Axis, Panel, heading
 from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE, far
@@ -14,6 +14,7 @@ from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number, percent
 
+FIGURES = ("total_return", "max_drawdown", "turnover", "orders", "cost")
 SLOT = 30.0  # px: height of an episode's row
 LABELS = 178.0  # px: room for the names of episodes on a wide page
 BETWEEN = 30.0  # px between the two panels of a wide page
@@ -36,11 +37,7 @@ def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
             "when": one.when,
             "whole": one.whole,
             "policy": name,
-            "total_return": figures.total_return,
-            "max_drawdown": figures.max_drawdown,
-            "turnover": figures.turnover,
-            "orders": figures.orders,
-            "cost": figures.cost,
+            **{figure: getattr(figures, figure) for figure in FIGURES},
             "target_return": one.target,
         }
         for one in episodes
@@ -68,29 +65,51 @@ def episodes_picture(
     wide = wide[[name for name in styles if name in wide]]
     gaps = wide.drop(columns=reference, errors="ignore")
     gaps = gaps.sub(wide[reference], axis=0) if reference in wide else gaps.iloc[:, :0]
-    return picture(
-        "episodes",
-        "Episodes of stress",
-        _caption(wide[shown], gaps, shown, reference),
-        _alt(wide),
-        table,
-        lambda f: _draw(f, wide[shown], gaps, styles, shown, reference),
-    )
+    base = wide[shown]
+    caption, alt = _caption(base, gaps, shown, reference), _alt(wide)
+
+    def draw(f: Format) -> Canvas:
+        """Draw the two panels beside one another, or one below the other on a narrow page."""
+        others = [str(name) for name in gaps]
+        key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
+        high = SLOT * len(base)
+        left = LABELS if f.is_wide else NAMES
+        if f.is_wide:
+            canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
+            room = f.width - left - BETWEEN - 12.0
+            first = (left, TITLE, 0.42 * room if others else room)
+            second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
+        else:
+            below = TITLE + high + AXIS if others else 0.0
+            canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
+            first = (left, TITLE, f.width - left - 12.0)
+            second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
+        panel = Panel(canvas, *first, high, Axis.over([*(100.0 * base), 0.0], margin=(DIGITS + 6.0) / first[2]))
+        _bars(panel, names, base, styles[shown])
+        heading(canvas, 0.0, panel.top - 12.0, "Episode")
+        panel.title(f"Return of {shown}", "net of costs")
+        if others:
+            gone = far(gaps.abs().max())
+            near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
+            panel = Panel(canvas, *second, high, Axis.over([*near, 0.0], margin=0.08))
+            if not f.is_wide:
+                row_names(panel, names)
+            panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
+            _points(panel, 100.0 * gaps, styles)
+            _key(canvas, f, others, styles, panel.bottom + AXIS)
+        return canvas
+
+    return picture("episodes", "Episodes of stress", caption, alt, table, draw)
 
 
 def _caption(returns: pd.Series, gaps: pd.DataFrame, shown: str, reference: str) -> str:
     worst = returns.idxmin()
     text = f"Largest loss of {shown}: {percent(float(returns.min()))} in {worst}."
-    near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
-    if near.empty or near.isna().all(axis=None):
+    largest = largest_gap(gaps)
+    if not largest:
         return text
-    row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
-    most = 100.0 * float(near.to_numpy()[row, column])
-    side = "above" if most > 0.0 else "below"
-    return (
-        f"{text} Largest difference to {reference} within the scale: {near.columns[column]}, {number(abs(most))} pp "
-        f"{side} it in {near.index[row]}. Within an episode points stand in the order of the key."
-    )
+    order = "Within an episode points stand in the order of the key."
+    return f"{text} Largest difference to {reference} within the scale: {largest}. {order}"
 
 
 def _alt(table: pd.DataFrame) -> str:
@@ -101,61 +120,11 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Return of each policy in each episode, net of costs. {'; '.join(each)}."
 
 
-def _draw(
-    f: Format,
-    returns: pd.Series,
-    gaps: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-    shown: str,
-    reference: str,
-) -> Canvas:
-    """Draw the two panels beside one another, or one below the other on a narrow page.
-
-    f         : the page's format.
-    returns   : return of the policy shown in each episode, fraction; NaN where it has none.
-    gaps      : differences of the others to the reference, a row an episode, a column a policy.
-    styles    : line style of each policy.
-    shown     : name of the policy of the bars.
-    reference : name of the reference.
-    """
-    count, names = len(returns), [str(name) for name in returns.index]
-    others = [str(name) for name in gaps]
-    key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
-    high = SLOT * count
-    left = LABELS if f.is_wide else NAMES
-    if f.is_wide:
-        canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
-        room = f.width - left - BETWEEN - 12.0
-        first = (left, TITLE, 0.42 * room if others else room)
-        second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
-    else:
-        below = TITLE + high + AXIS if others else 0.0
-        canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
-        first = (left, TITLE, f.width - left - 12.0)
-        second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
-    across = 100.0 * returns.dropna()
-    axis = Axis.over([*across, 0.0], margin=(DIGITS + 6.0) / first[2])
-    panel = Panel(canvas, *first, high, axis)
-    _bars(panel, names, returns, styles[shown])
-    heading(canvas, 0.0, panel.top - 12.0, "Episode")
-    panel.title(f"Return of {shown}", "net of costs")
-    if others:
-        gone = far(gaps.abs().max())
-        near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
-        panel = Panel(canvas, *second, high, Axis.over([*near[near == near], 0.0], margin=0.08))
-        if not f.is_wide:
-            row_names(panel, [(name, False) for name in names])
-        panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
-        _points(panel, 100.0 * gaps, styles)
-        _key(canvas, f, others, styles, panel.bottom + AXIS)
-    return canvas
-
-
 def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:
     """A bar an episode from zero, with its figure; an episode without one says so."""
     panel.x_grid(panel.x.ticks(4))
     values, canvas, zero = [100.0 * float(value) for value in returns], panel.canvas, panel.x_at(0.0)
-    row_names(panel, [(name, False) for name in names])
+    row_names(panel, names)
     for value, y in zip(values, heights(panel, len(values)), strict=True):
         if value != value:
             canvas.text(zero - 6.0, y, "no backtest", align="right", colour="soft")

@@ -23,14 +23,32 @@ def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> 
     found = {metric: evidence.differences(metric) for metric in SHOWN}
     table = evidence.summary().reset_index()
     table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
-    return picture(
-        "differences",
-        f"Differences to {evidence.reference}",
-        _caption(found["loss"], evidence.reference),
-        _alt(found, evidence.reference, evidence.level),
-        table,
-        lambda f: _draw(f, found, styles),
-    )
+
+    def draw(f: Format) -> Canvas:
+        """Panels beside one another where there is room, else below."""
+        names, count = list(found["loss"]), len(found)
+        pitch = TITLE + ROW * len(names) + NUMBERS
+        if f.is_wide:
+            width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
+            places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
+            canvas = Canvas(f.width, pitch, "differences-wide")
+        else:
+            width = f.width - NAMES - 8.0
+            places = [(NAMES, TITLE + k * pitch) for k in range(count)]
+            canvas = Canvas(f.width, count * pitch, "differences-narrow")
+        for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
+            shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
+            near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
+            axis = Axis.over([*filter(math.isfinite, near), 0.0])
+            panel = Panel(canvas, x, top, width, ROW * len(rows), axis)
+            better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
+            panel.scales(shown.label, ", ".join(filter(None, [shown.unit, better])))
+            interval_rows(panel, rows, zero=True, names=x == NAMES)
+        return canvas
+
+    caption = _caption(found["loss"], evidence.reference)
+    alt = _alt(found, evidence.reference, evidence.level)
+    return picture("differences", f"Differences to {evidence.reference}", caption, alt, table, draw)
 
 
 def _caption(found: Mapping[str, Difference], reference: str) -> str:
@@ -67,30 +85,6 @@ def _ends(d: Difference, shown: Column) -> str:
 def _verdict(d: Difference) -> str:
     """The verdict in a picture, where there is room for two words."""
     return d.verdict if d.verdict in ("better", "worse", "not available") else "not significant"
-
-
-def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
-    """Panels beside one another where there is room, else below."""
-    names, count = list(found["loss"]), len(found)
-    pitch = TITLE + ROW * len(names) + NUMBERS
-    if f.is_wide:
-        width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
-        places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
-        canvas = Canvas(f.width, pitch, "differences-wide")
-    else:
-        width = f.width - NAMES - 8.0
-        places = [(NAMES, TITLE + k * pitch) for k in range(count)]
-        canvas = Canvas(f.width, count * pitch, "differences-narrow")
-    for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
-        shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
-        near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-        axis = Axis.over([*filter(math.isfinite, near), 0.0])
-        panel = Panel(canvas, x, top, width, ROW * len(rows), axis)
-        better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
-        panel.title(shown.label, ", ".join(filter(None, [shown.unit, better])))
-        panel.x_grid(panel.x.ticks())
-        interval_rows(panel, rows, zero=True, names=x == NAMES)
-    return canvas
 
 
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:

@@ -24,15 +24,20 @@ def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | Non
     """
     if weights.shape[1] < 2:
         return None
-    return picture(
-        f"exposure_{by}",
-        f"Exposure by {by}: {name}",
-        _caption(weights, by),
-        _alt(weights, by),
-        weights.rename_axis("date").reset_index().assign(date=lambda frame: frame["date"].dt.strftime("%Y-%m-%d")),
-        lambda f: _draw(f, weights, by),
-        HALF,
-    )
+
+    def draw(f: Format) -> Canvas:
+        dates, shown = pd.DatetimeIndex(weights.index), sampled(weights, int(f.plot))
+        panel = one_panel(f, f"exposure-{by}", HIGH, Axis.over_days(dates), weight_axis(shown))
+        panel.title("Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
+        panel.y_grid(panel.y.ticks(5))
+        panel.years(dates)
+        stacked(panel, shown.rename(columns=lambda group: class_words(str(group))), f.width, values=f.is_wide)
+        return panel.canvas
+
+    caption = _caption(weights, by)
+    alt = _alt(weights, by)
+    data = weights.rename_axis("date").reset_index().assign(date=lambda frame: frame["date"].dt.strftime("%Y-%m-%d"))
+    return picture(f"exposure_{by}", f"Exposure by {by}: {name}", caption, alt, data, draw, HALF)
 
 
 def _caption(weights: pd.DataFrame, by: str) -> str:
@@ -58,17 +63,6 @@ def _alt(weights: pd.DataFrame, by: str) -> str:
         f"Share of each {by} of net asset value, {weights.index[0]:%Y-%m-%d} to {weights.index[-1]:%Y-%m-%d}. "
         f"{'; '.join(each)}."
     )
-
-
-def _draw(f: Format, weights: pd.DataFrame, by: str) -> Canvas:
-    days, shown = day_numbers(pd.DatetimeIndex(weights.index)), sampled(weights, int(f.plot))
-    across = Axis(days[0], days[-1]) if len(days) > 1 else Axis(days[0] - 1.0, days[0] + 1.0)
-    panel = one_panel(f, f"exposure-{by}", HIGH, across, weight_axis(shown))
-    panel.title("Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
-    panel.y_grid(panel.y.ticks(5))
-    panel.years(pd.DatetimeIndex(weights.index))
-    stacked(panel, shown.rename(columns=lambda group: class_words(str(group))), f.width, values=f.is_wide)
-    return panel.canvas
 
 
 def sampled(weights: pd.DataFrame, most: int) -> pd.DataFrame:

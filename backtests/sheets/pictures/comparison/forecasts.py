@@ -27,19 +27,18 @@ def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
         "stroke is the mean so far: what is expected by who forecasts nothing. Intervals are of outcomes, not of means."
     )
     alt = f"Expected return of the next {horizon}: {listed(said)}."
-    return picture(NAME, f"What {model} expects", caption, alt, data, lambda f: _draw(f, data))
 
+    def draw(f: Format) -> Canvas:
+        across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
+        panel = rows_panel(f, NAME, len(data), across)
+        panel.scales("Expected return", "%", zero="soft")
+        style = LineStyle("sky", width=2.0)
+        rows = []
+        for line, one in data.set_index("line").astype(float).iterrows():
+            mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
+            figure = percent(one["expected"], 1)
+            rows.append(Row(str(line), mean, lower, upper, style, figure=figure, values=(so_far,)))
+        interval_rows(panel, rows)
+        return panel.canvas
 
-def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
-    panel = rows_panel(f, NAME, len(data), across)
-    panel.title("Expected return", "%")
-    panel.x_grid(across.ticks(5), zero="soft")
-    style = LineStyle("sky", width=2.0)
-    rows = []
-    for line, one in data.set_index("line").astype(float).iterrows():
-        mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
-        figure = percent(one["expected"], 1)
-        rows.append(Row(str(line), mean, lower, upper, style, figure=figure, values=(so_far,)))
-    interval_rows(panel, rows)
-    return panel.canvas
+    return picture(NAME, f"What {model} expects", caption, alt, data, draw)

@@ -44,14 +44,29 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     said = [f"{other} {percent(volatility)} and {percent(mean)}" for other, (volatility, mean) in points.items()]
     ends = [f"{which} from {_span(table, which)}" for which in CURVES]
     alt = f"Volatility and mean a year: {listed(said)}. Frontiers: {'; '.join(ends)}."
-    return picture(
-        name,
-        f"Frontiers of {policy}, with its limits and without",
-        caption,
-        alt,
-        table,
-        lambda f: _draw(f, table, name),
-    )
+
+    def draw(f: Format) -> Canvas:
+        shown = table.assign(volatility=100.0 * table["volatility"], mean=100.0 * table["mean"])
+        x, y = Axis.over(shown["volatility"], 0.04), Axis.over(shown["mean"])
+        panel = one_panel(f, name, HIGH, x, y, below=AXIS)
+        panel.scales("Mean", "% a year, by the forecast", "volatility, % a year", across=7 if f.is_wide else 4)
+        ends, paths = [], []
+        for which, style in CURVES.items():
+            rows = shown[shown["of"] == which]
+            panel.curve(rows["volatility"], rows["mean"], style.colour, style.width)
+            paths.append((panel.across(rows["volatility"]), panel.up(rows["mean"])))
+            across, up = float(rows["volatility"].iloc[-1]), float(rows["mean"].iloc[-1])
+            ends.append(End(which, panel.y_at(up), style, x=panel.x_at(across)))
+        rows = shown[~shown["of"].isin(CURVES)]
+        spots: list[Place] = list(zip(panel.across(rows["volatility"]), panel.up(rows["mean"]), strict=True))
+        for which, spot in zip(rows["of"], spots, strict=True):
+            panel.canvas.point(*spot, colour="orange" if which == TARGET else "ink", size=8.0)
+        end_labels(panel, ends, f.width)
+        words = rows["of"].tolist()
+        name_points(panel, spots, words, ["ink"] * len(words), marks=spots, taken=(), paths=paths)
+        return panel.canvas
+
+    return picture(name, f"Frontiers of {policy}, with its limits and without", caption, alt, table, draw)
 
 
 def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
@@ -79,28 +94,3 @@ def _span(table: pd.DataFrame, which: str) -> str:
         f"{percent(first['volatility'])} and {percent(first['mean'])} to {percent(last['volatility'])} and "
         f"{percent(last['mean'])}"
     )
-
-
-def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
-    shown = table.assign(volatility=100.0 * table["volatility"], mean=100.0 * table["mean"])
-    x, y = Axis.over(shown["volatility"].tolist(), 0.04), Axis.over(shown["mean"].tolist(), 0.06)
-    panel = one_panel(f, name, HIGH, x, y, below=AXIS)
-    panel.title("Mean", "% a year, by the forecast")
-    panel.y_grid(y.ticks())
-    panel.x_grid(x.ticks(7 if f.is_wide else 4))
-    panel.x_title("volatility, % a year")
-    ends, paths = [], []
-    for which, style in CURVES.items():
-        rows = shown[shown["of"] == which]
-        panel.curve(rows["volatility"], rows["mean"], style.colour, style.width)
-        paths.append((panel.across(rows["volatility"]), panel.up(rows["mean"])))
-        across, up = float(rows["volatility"].iloc[-1]), float(rows["mean"].iloc[-1])
-        ends.append(End(which, panel.y_at(up), style, x=panel.x_at(across)))
-    rows = shown[~shown["of"].isin(CURVES)]
-    spots: list[Place] = list(zip(panel.across(rows["volatility"]), panel.up(rows["mean"]), strict=True))
-    for which, spot in zip(rows["of"], spots, strict=True):
-        panel.canvas.point(*spot, colour="orange" if which == TARGET else "ink", size=8.0)
-    end_labels(panel, ends, f.width)
-    words = rows["of"].tolist()
-    name_points(panel, spots, words, ["ink"] * len(words), marks=spots, taken=(), paths=paths)
-    return panel.canvas

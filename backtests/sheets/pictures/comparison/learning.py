@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
-from backtests.sheets.pictures.policy.learning import steps_grid
+from backtests.sheets.pictures.policy.learning import seed_curves, steps_panel
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.layout import FAR
@@ -39,15 +39,31 @@ def seeds_picture(
     """
     data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
     closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
-    return picture(
-        key,
-        f"{name}: {counted(len(table), 'seed')}",
-        f"{_seeds_caption(name, data, marks)} {closed}",
-        _seeds_alt(data),
-        data,
-        lambda f: _draw_seeds(f, key, data, marks, styles, styles[name]),
-        HALF,
-    )
+    style = styles[name]
+
+    def draw(f: Format) -> Canvas:
+        near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
+        across = Axis.over(data["loss_training"], margin=0.15)
+        panel = one_panel(f, key, HIGH, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
+        panel.scales("Loss J out of sample", "bp a year (y) vs loss on training paths (x)", across=4, lines=False)
+        ends = []
+        for r in data.to_dict("records"):
+            x, y, stands = panel.x_at(r["loss_training"]), panel.y_at(r["loss"]), bool(r["stands"])
+            size = 9.0 if stands else 6.5
+            panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
+            ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["loss"]), x))
+        for other, level in marks.items():
+            y, own = panel.y_at(level), styles[other]
+            if other in near:
+                panel.y_line(level, own.colour, 1.4, own.dash)
+            arrow = "" if other in near else "↑" if level > data["loss"].max() else "↓"
+            ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
+        end_labels(panel, ends, f.width, values=True)
+        return panel.canvas
+
+    caption = f"{_seeds_caption(name, data, marks)} {closed}"
+    alt = _seeds_alt(data)
+    return picture(key, f"{name}: {counted(len(table), 'seed')}", caption, alt, data, draw, HALF)
 
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
@@ -71,36 +87,6 @@ def _seeds_alt(data: pd.DataFrame) -> str:
         for r in data.to_dict("records")
     ]
     return f"Loss J, bp a year. {'; '.join(each)}."
-
-
-def _draw_seeds(
-    f: Format,
-    key: str,
-    data: pd.DataFrame,
-    marks: Mapping[str, float],
-    styles: Mapping[str, LineStyle],
-    style: LineStyle,
-) -> Canvas:
-    near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
-    across = Axis.over(data["loss_training"].tolist(), margin=0.15)
-    panel = one_panel(f, key, HIGH, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
-    panel.title("Loss J out of sample", "bp a year (y) vs loss on training paths (x)")
-    panel.y_grid(panel.y.ticks())
-    panel.x_grid(across.ticks(4), lines=False)
-    ends = []
-    for r in data.to_dict("records"):
-        x, y, stands = panel.x_at(r["loss_training"]), panel.y_at(r["loss"]), bool(r["stands"])
-        size = 9.0 if stands else 6.5
-        panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
-        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["loss"]), x))
-    for other, level in marks.items():
-        y, own = panel.y_at(level), styles[other]
-        if other in near:
-            panel.y_line(level, own.colour, 1.4, own.dash)
-        arrow = "" if other in near else "↑" if level > data["loss"].max() else "↓"
-        ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
-    end_labels(panel, ends, f.width, values=True)
-    return panel.canvas
 
 
 def _within(level: float, values: pd.Series) -> bool:
@@ -136,35 +122,15 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
         f"against {number(first.mean())} bp a year (mean of {counted(len(first), 'seed')})."
     )
     each = [f"seed {seed} from {number(a)} to {number(b)}" for seed, a, b in zip(first.index, first, last, strict=True)]
-    return picture(
-        key,
-        f"{name}: training",
-        caption,
-        f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}.",
-        data,
-        lambda f: _draw_curves(f, key, data, style),
-        HALF,
-    )
 
+    def draw(f: Format) -> Canvas:
+        of = ("Loss J on validation paths", "bp a year; x: thousand steps")
+        panel = steps_panel(f, key, HIGH, data, of, 1e3)
+        curves(panel, seed_curves(data, style.colour, thin=0.9, digits=2), f.width, values=True)
+        return panel.canvas
 
-def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> Canvas:
-    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, key, HIGH, across, Axis.over(data["loss"].tolist()))
-    panel.title("Loss J on validation paths", "bp a year; x: thousand steps")
-    panel.y_grid(panel.y.ticks())
-    steps_grid(panel, 1e3)
-    shown = [
-        Curve(
-            f"seed {seed}",
-            rows["steps"].to_numpy(),
-            rows["loss"].to_numpy(),
-            LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
-            number(rows["loss"].iloc[-1]),
-        )
-        for (seed, stands), rows in data.groupby(["seed", "stands"])
-    ]
-    curves(panel, shown, f.width, values=True)
-    return panel.canvas
+    alt = f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}."
+    return picture(key, f"{name}: training", caption, alt, data, draw, HALF)
 
 
 # -- tuning ----------------------------------------------------------------------------------------------------------
@@ -187,15 +153,30 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
         f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['loss'])}"
         for r in data.to_dict("records")
     ]
-    return picture(
-        key,
-        f"{name}: {counted(len(data), 'threshold')} tried",
-        caption,
-        f"Loss J on the training days, bp a year. {'; '.join(each)}.",
-        data,
-        lambda f: _draw_tuning(f, key, data),
-        HALF,
-    )
+
+    def draw(f: Format) -> Canvas:
+        low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
+        kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
+        across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"], kind=kind)
+        panel = one_panel(f, key, HIGH, across, up)
+        panel.title("Loss J on the training days", "bp a year; x: band, pp")
+        panel.y_grid(up.ticks(), even(up.ticks()))
+        panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
+        shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
+        shown = []
+        for k, share in enumerate(sorted(set(shares))):
+            rows = data[(shares == share).to_numpy()].sort_values("band")
+            words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
+            style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+            shown.append(Curve(words, band, rows["loss"].to_numpy(), style, points=3.5))
+        curves(panel, shown, f.width)
+        best = data[data["chosen"]].iloc[0]
+        at = panel.x_at(max(100.0 * best["band"], low))
+        panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
+        return panel.canvas
+
+    alt = f"Loss J on the training days, bp a year. {'; '.join(each)}."
+    return picture(key, f"{name}: {counted(len(data), 'threshold')} tried", caption, alt, data, draw, HALF)
 
 
 def _share(destination: float, band: float) -> float:
@@ -206,25 +187,3 @@ def _share(destination: float, band: float) -> float:
 def _aim(destination: float, band: float) -> str:
     share = _share(destination, band)
     return {0.0: "target", 1.0: "the edge"}.get(share, f"within {number(100 * destination)} pp")
-
-
-def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
-    low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
-    kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
-    across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"].tolist(), kind=kind)
-    panel = one_panel(f, key, HIGH, across, up)
-    panel.title("Loss J on the training days", "bp a year; x: band, pp")
-    panel.y_grid(up.ticks(), even(up.ticks()))
-    panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
-    shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
-    shown = []
-    for k, share in enumerate(sorted(set(shares))):
-        rows = data[(shares == share).to_numpy()].sort_values("band")
-        words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
-        style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
-        shown.append(Curve(words, band, rows["loss"].to_numpy(), style, points=3.5))
-    curves(panel, shown, f.width)
-    best = data[data["chosen"]].iloc[0]
-    at = panel.x_at(max(100.0 * best["band"], low))
-    panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
-    return panel.canvas

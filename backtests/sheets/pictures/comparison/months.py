@@ -1,14 +1,17 @@
-"""Calendar months: the return of each month and year of one policy, as a heat map."""
+"""Heat maps of returns: of each month and year of one policy, and over every start and length of holding."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.holding_windows import HoldingWindows
 from backtests.evaluation.policy_risk import PolicyRisk
-from foundation.paper.charts.heat_map import HeatMap, heat_map
+from foundation.arrays import Array
+from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
 from foundation.paper.layout import AXIS, MONTHS, TITLE
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import counted, number, percent
 
@@ -16,19 +19,34 @@ GAIN, LOSS = "sky", "orange"
 STRONGEST = 0.8  # of a shade, so that words on it keep a contrast of 4.5:1 in both themes
 HALF_YEARS = (slice(0, 6), slice(6, 13))  # columns of the two maps of a narrow page: there twelve months do not fit
 MARK = "*"  # of a period that may be incomplete
+NARROWEST = 4.0  # px: of a column; with less, only each third or each twelfth month is drawn
+SCALE = 17  # steps of the scale of colours
+BP = 1e4
 
 
 def months_picture(name: str, risk: PolicyRisk) -> Picture:
     """The picture. name : name of the policy.  risk : risk of the policy."""
     cells, partial = _grid(risk)
-    return picture(
-        "months",
-        f"Monthly returns: {name}",
-        _caption(name, risk),
-        _alt(risk),
-        pd.concat([risk.months, risk.years], ignore_index=True),
-        lambda f: _draw(f, cells, partial),
-    )
+
+    def draw(f: Format) -> Canvas:
+        values = cells.to_numpy()
+        most = np.append(np.full(12, _largest(values[:, :12])), _largest(values[:, 12]))
+        words = [
+            ["" if v != v else number(100.0 * v, 1) + MARK * bool(p) for v, p in zip(row, marks, strict=True)]
+            for row, marks in zip(values, partial.to_numpy(), strict=True)
+        ]
+        axes = ("month", "% of each month and year, net of costs")
+        whole = _signed_map(values / most, words, list(cells.columns), list(cells.index), axes, f.width)
+        maps = [whole] if f.is_wide else _halves(whole)
+        canvas = Canvas(f.width, maps[-1].bottom + AXIS, f"months-{f.css}")
+        for one in maps:
+            heat_map(canvas, one)
+        return canvas
+
+    caption = _caption(name, risk)
+    alt = _alt(risk)
+    data = pd.concat([risk.months, risk.years], ignore_index=True)
+    return picture("months", f"Monthly returns: {name}", caption, alt, data, draw)
 
 
 def _grid(risk: PolicyRisk) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -77,29 +95,22 @@ def _alt(risk: PolicyRisk) -> str:
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _draw(f: Format, cells: pd.DataFrame, partial: pd.DataFrame) -> Canvas:
-    values = cells.to_numpy()
-    most = np.append(np.full(12, _largest(values[:, :12])), _largest(values[:, 12]))
-    words = [
-        ["" if v != v else number(100.0 * v, 1) + MARK * bool(p) for v, p in zip(row, marks, strict=True)]
-        for row, marks in zip(values, partial.to_numpy(), strict=True)
-    ]
-    whole = HeatMap(
-        words,
-        STRONGEST * np.abs(values) / most,
-        list(cells.columns),
-        list(cells.index),
-        ("month", "% of each month and year, net of costs"),
-        f.width,
-        hues=[[LOSS if v < 0.0 else GAIN for v in row] for row in values],
-        top=TITLE,
-        least=SMALL + 4.0,
-    )
-    maps = [whole] if f.is_wide else _halves(whole)
-    canvas = Canvas(f.width, maps[-1].bottom + AXIS, f"months-{f.css}")
-    for one in maps:
-        heat_map(canvas, one)
-    return canvas
+def _signed_map(
+    shares: Array,
+    words: Sequence[Sequence[str]],
+    across: Sequence[str],
+    down: Sequence[str],
+    axes: tuple[str, str],
+    width: float,
+    marked: Sequence[int] = (),
+) -> HeatMap:
+    """A map of gains and losses.
+
+    shares : (rows, columns) each value over the largest size; NaN where there is no cell.
+    words, across, down, axes, width, marked : as in `HeatMap`.
+    """
+    hues, shades = [[LOSS if v < 0.0 else GAIN for v in row] for row in shares], STRONGEST * np.abs(shares)
+    return HeatMap(words, shades, across, down, axes, width, hues=hues, marked=marked, top=TITLE, least=SMALL + 4.0)
 
 
 def _largest(values: np.ndarray) -> float:
@@ -125,3 +136,63 @@ def _halves(whole: HeatMap) -> list[HeatMap]:
         made.append(one)
     last = made[-1]
     return [*(replace(one, width=one.left + last.cell * len(one.across) + 4.0) for one in made[:-1]), last]
+
+
+# -- every start and length ------------------------------------------------------------------------------------------
+
+
+def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
+    """The picture; None where the test is shorter than a year."""
+    if not windows.difference.size:
+        return None
+    cells = windows.cells()
+
+    def draw(f: Format) -> Canvas:
+        whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BP
+        step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
+        values, starts = whole[::step].T, windows.starts[::step]
+        following = [
+            str(date.year + (date.month == 12)) for date in starts
+        ]  # a year begins at the last close before it
+        first = [k for k, date in enumerate(starts) if date.month == 12] or [0]
+        words = [["" if v != v else number(BP * v, 0, signed=True) for v in row] for row in values]
+        every = "month" if step == 1 else "third month" if step == 3 else "year"
+        axes, years = (f"start: the end of each {every}", "years held"), [f"{k + 1}" for k in range(len(values))]
+        shown = _signed_map(values / most, words, following, years, axes, f.width, first)
+        canvas = Canvas(f.width, shown.height + (0.0 if shown.numbers else SMALL), f"holding_windows-{f.css}")
+        heat_map(canvas, shown)
+        if not shown.numbers:
+            scale = np.linspace(-1.0, 1.0, SCALE)
+            ends = (f"{number(-BP * most, 0)} bp a year", f"+{number(BP * most, 0)}")
+            colour_scale(canvas, shown, STRONGEST * np.abs(scale), ends, [LOSS if v < 0.0 else GAIN for v in scale])
+        return canvas
+
+    title, alt = "Every start and length of holding", _alt_of_windows(windows)
+    return picture("holding_windows", title, _caption_of_windows(windows), alt, cells, draw, HALF)
+
+
+def _caption_of_windows(windows: HoldingWindows) -> str:
+    longest, cells = windows.table().to_dict("records")[-1], windows.cells()
+    extremes = (cells.iloc[int(k)] for k in (cells["difference"].argmin(), cells["difference"].argmax()))
+    ends = " to ".join(
+        f"{number(BP * row['difference'], 0, signed=True)} ({row['start'][:7]}, {counted(row['years'], 'year')})"
+        for row in extremes
+    )
+    share = float((cells["difference"] > 0.0).mean())
+    return (
+        f"CAGR of {windows.one} less that of {windows.other}, net: {ends} bp a year, positive in {percent(share, 0)} "
+        f"of {len(cells):,} windows and in {percent(longest['positive'], 0)} of those of {longest['years']} years. "
+        "Windows overlap and share most of their days: this is no evidence by itself."
+    )
+
+
+def _alt_of_windows(windows: HoldingWindows) -> str:
+    each = [
+        f"{counted(row['years'], 'year')}: {number(BP * row['least'], 0)} to {number(BP * row['most'], 0)}, median "
+        f"{number(BP * row['median'], 0)}, positive in {percent(row['positive'], 0)} of {row['windows']}"
+        for row in windows.table().to_dict("records")
+    ]
+    return (
+        f"Growth of {windows.one} less that of {windows.other}, bp a year, by month of the start from "
+        f"{windows.starts[0]:%Y-%m} to {windows.starts[-1]:%Y-%m} and by length. {'; '.join(each)}."
+    )

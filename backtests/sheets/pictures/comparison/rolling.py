@@ -1,21 +1,24 @@
-"""Rolling one-year volatility, Sharpe ratio, tracking error and beta, above one another on one axis."""
+"""Pictures of what changes through a test: rolling measures, betas on factors, and concentration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from backtests.attribution.exposures import Concentration
+from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.evaluation.policy_risk import PolicyRisk
-from foundation.paper.charts.curves import Curve, curves
+from foundation.paper.charts.curves import daily_curves, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NUMBERS, TITLE, thinned
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.layout import AXIS, Array
+from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import even, listed, number, percent
+from foundation.paper.wording import counted, listed, number, percent
 
-HIGH = 80.0  # px: of a panel
+HIGH, HIGH_OF_FACTOR, HIGH_OF_NUMBER = 80.0, 110.0, 104.0  # px: of a panel
+MOST = 6  # factors that are drawn; all are in the CSV
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,27 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
         return None
     name, one = next(iter(risk.items()))
     dates = one.rolling_dates
-    return picture(
-        "rolling",
-        f"Rolling one-year {listed([_said(measure) for measure in there])}",
-        _caption(there, name, one),
-        _alt(there, one),
-        _table(risk, dates),
-        lambda f: _draw(f, there, styles, dates),
-    )
+
+    def draw(f: Format) -> Canvas:
+        panels, whole = stacked_panels(f, "rolling", [HIGH] * len(there), dates, f.plot)
+        for panel, (measure, found) in zip(panels, there.items(), strict=True):
+            shown = MEASURES[measure]
+            scaled = {name: shown.factor * values for name, values in found.items()}
+            away = [float(np.abs(values - shown.base).max()) for values in scaled.values()]
+            least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
+            shows = [shown.base, *([shown.base + least] if max(away) < least else [])]
+            panel = replace(panel, y=Axis.over(np.concatenate([*scaled.values(), shows])))
+            _scale(panel, shown.name, shown.unit if f.is_wide else shown.narrow, shown.base)
+            figures = {name: shown.text(float(values[-1])) for name, values in found.items()}
+            daily_curves(f, panel, day_numbers(dates), scaled, styles, figures)
+        whole.years(dates)
+        return whole.canvas
+
+    title = f"Rolling one-year {listed([_said(measure) for measure in there])}"
+    caption = _caption(there, name, one)
+    alt = _alt(there, one)
+    data = _table(risk, dates)
+    return picture("rolling", title, caption, alt, data, draw)
 
 
 def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFrame:
@@ -113,32 +129,129 @@ def _alt(there: Mapping[str, Mapping[str, np.ndarray]], one: PolicyRisk) -> str:
     return f"Over {one.window} days to each day from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}. {'; '.join(each)}."
 
 
-def _draw(
-    f: Format,
-    there: Mapping[str, Mapping[str, np.ndarray]],
-    styles: Mapping[str, LineStyle],
-    dates: pd.DatetimeIndex,
-) -> Canvas:
-    step = TITLE + HIGH
-    canvas = Canvas(f.width, step * len(there) + NUMBERS, f"rolling-{f.css}")
-    days, kept = day_numbers(dates), int(f.plot / 1.6)
-    across = Axis(days[0], days[-1]) if len(days) > 1 else Axis(days[0] - 1.0, days[0] + 1.0)
-    for row, (measure, found) in enumerate(there.items()):
-        shown = MEASURES[measure]
-        scaled = {name: shown.factor * values for name, values in found.items()}
-        ends = [float(end(values)) for values in scaled.values() for end in (np.min, np.max)]
-        away = [abs(end - shown.base) for end in ends]
-        least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
-        up = Axis.over([*ends, shown.base, *([shown.base + least] if max(away) < least else [])])
-        panel = Panel(canvas, f.left, TITLE + row * step, f.plot, HIGH, across, up)
-        panel.title(shown.name, shown.unit if f.is_wide else shown.narrow)
-        panel.y_grid(panel.y.ticks(4), even(panel.y.ticks(4)))
-        panel.y_line(shown.base, "soft", 0.8, behind=True)
-        drawn = []
-        for name, values in scaled.items():
-            rows = thinned(values, kept)
-            figure = shown.text(float(found[name][-1]))
-            drawn.append(Curve(name, days[rows], values[rows], styles[name], figure, points=3.0 * (len(days) == 1)))
-        curves(panel, drawn, f.width, values=f.is_wide)
-    Panel(canvas, f.left, TITLE, f.plot, step * len(there) - TITLE, across).years(dates)
-    return canvas
+def _scale(panel: Panel, words: str, unit: str, base: float | None = None) -> None:
+    """Title and gridlines of one of several panels, with a dark line at `base`."""
+    panel.title(words, unit)
+    panel.y_grid(panel.y.ticks(4))
+    if base is not None:
+        panel.y_line(base, "soft", 0.8, behind=True)
+
+
+# -- betas on factors ------------------------------------------------------------------------------------------------
+
+
+def factor_betas_picture(found: Mapping[str, FactorAttribution], styles: Mapping[str, LineStyle]) -> Picture:
+    """A panel a factor with a curve a policy.
+
+    found  : attribution by policy; the caption describes the first one.
+    styles : line style of each policy.
+    """
+    name, one = next(iter(found.items()))
+
+    def draw(f: Format) -> Canvas:
+        one = next(iter(found.values()))
+        shown, dates = one.factors[:MOST], one.rolling_dates
+        panels, whole = stacked_panels(f, "factor_betas", [HIGH_OF_FACTOR] * len(shown), dates, f.plot, AXIS)
+        for row, (factor, panel) in enumerate(zip(shown, panels, strict=True)):
+            values = {name: a.rolling[:, row] for name, a in found.items()}
+            panel = replace(panel, y=Axis.over(np.concatenate([*values.values(), [0.0]])))
+            _scale(panel, factor, "beta over the last year; label: latest" if f.is_wide else "beta", 0.0)
+            figures = {name: number(float(v[-1])) for name, v in values.items()}
+            daily_curves(f, panel, day_numbers(dates), values, styles, figures)
+        whole.years(dates)
+        whole.x_title("last day of the year")
+        return whole.canvas
+
+    caption = _betas_caption(name, one)
+    alt = _betas_alt(found)
+    return picture("factor_betas", f"Rolling betas over {one.window} days", caption, alt, _betas_table(found), draw)
+
+
+def _betas_table(found: Mapping[str, FactorAttribution]) -> pd.DataFrame:
+    """A row a policy and last day of a window, a column a factor."""
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {"date": a.rolling_dates.strftime("%Y-%m-%d"), "policy": name}
+                | {f"beta on {factor}": a.rolling[:, k] for k, factor in enumerate(a.factors)}
+            )
+            for name, a in found.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _betas_caption(name: str, one: FactorAttribution) -> str:
+    ranges = [
+        f"on {factor} from {number(float(one.rolling[:, k].min()))} to {number(float(one.rolling[:, k].max()))}"
+        for k, factor in enumerate(one.factors[:MOST])
+    ]
+    left_out = len(one.factors) - MOST
+    more = f" {counted(left_out, 'factor')} more in the CSV." if left_out > 0 else ""
+    return (
+        f"Beta of {name} over each year: {listed(ranges)}. Neighbouring points share their days, and each is an "
+        f"estimate; intervals over the whole test are in the table.{more}"
+    )
+
+
+def _betas_alt(found: Mapping[str, FactorAttribution]) -> str:
+    each = [
+        f"{name} on {factor}: lowest {number(float(a.rolling[:, k].min()))}, highest "
+        f"{number(float(a.rolling[:, k].max()))}, latest {number(float(a.rolling[-1, k]))}"
+        for name, a in found.items()
+        for k, factor in enumerate(a.factors[:MOST])
+    ]
+    return f"Betas over the year up to each day. {'; '.join(each)}."
+
+
+# -- concentration ---------------------------------------------------------------------------------------------------
+
+
+def concentration_picture(name: str, found: Concentration, style: LineStyle) -> Picture | None:
+    """The picture; None where nothing but cash was held.
+
+    name  : of the policy.
+    found : its concentration.
+    style : of its line.
+    """
+    if np.isnan(found.lines).all():
+        return None
+    known = found.lines[~np.isnan(found.lines)]
+    text = f"Effective number of lines of {name}: {number(known.min(), 1)} to {number(known.max(), 1)}. "
+    if len(found.bets):
+        text += (
+            f"Effective number of bets, the squared diversification ratio: {number(found.bets.min(), 2)} to "
+            f"{number(found.bets.max(), 2)}, least on {found.dates[found.ends[int(found.bets.argmin())]]:%Y-%m-%d}: so "
+            "many uncorrelated lines of equal risk would be diversified as well, by the returns of the year before."
+        )
+    else:
+        text += "The effective number of bets needs a year of returns of every line held."
+    each = [("lines at each close", known, 1), *([("bets at month ends", found.bets, 2)] if len(found.bets) else [])]
+    told = [
+        f"{what}, {number(float(v[0]), digits)} first, {number(float(v[-1]), digits)} last, between "
+        f"{number(float(v.min()), digits)} and {number(float(v.max()), digits)}"
+        for what, v, digits in each
+    ]
+    alt = f"Effective number of {'; of '.join(told)}."
+    bets = np.full(len(found.dates), np.nan)
+    bets[found.ends] = found.bets
+    data = pd.DataFrame(
+        {"date": found.dates.strftime("%Y-%m-%d"), "effective_lines": found.lines, "effective_bets": bets}
+    )
+
+    def draw(f: Format) -> Canvas:
+        days, width = day_numbers(found.dates), f.width - f.left - 130.0
+        shown: list[tuple[str, str, Array, Array]] = [("Effective lines", "number, by weight", days, found.lines)]
+        if len(found.bets) > 1:
+            shown.append(("Effective bets", "number, over the last year", days[found.ends], found.bets))
+        panels, whole = stacked_panels(f, "concentration", [HIGH_OF_NUMBER] * len(shown), found.dates, width)
+        for panel, (words, unit, x, y) in zip(panels, shown, strict=True):
+            there = ~np.isnan(y)
+            panel = replace(panel, y=Axis.over([*y[there], 1.0]))
+            _scale(panel, words, unit)
+            figures = {name: number(float(y[there][-1]), 1)}
+            daily_curves(f, panel, x[there], {name: y[there]}, {name: style}, figures)
+        whole.years(found.dates)
+        return whole.canvas
+
+    return picture("concentration", f"Concentration: {name}", text, alt, data, draw, HALF)

@@ -1,6 +1,6 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,9 +8,9 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
-from foundation.paper.charts.curves import Curve, curves
+from foundation.paper.charts.curves import daily_curves, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NUMBERS, TITLE, Array, far, thinned
+from foundation.paper.layout import Array, far
 from foundation.paper.picture import WIDE, Format, Picture, picture
 from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
@@ -97,24 +97,26 @@ def _growth_picture(
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
     said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
-    columns = {
-        "growth": [p.growth for p in paths.values()],
-        **({"relative_to_reference": [p.relative for p in paths.values()]} if len(paths) > 1 else {}),
-        "drawdown": [p.drawdown for p in paths.values()],
-    }
+    relative = {"relative_to_reference": "relative"} if len(paths) > 1 else {}
+    data = _table(paths, {"growth": "growth", **relative, "drawdown": "drawdown"}, dates)
     each = [
         f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
         for name, p in paths.items()
     ]
-    return picture(
-        "growth",
-        "Growth and drawdown",
-        " ".join(said) + flowed * any(b.flows.any() for b in played.values()),
-        f"{_daily(dates)}, starting at 1. {'; '.join(each)}.",
-        _table(columns, list(paths), dates),
-        lambda f: _draw_growth(f, paths, styles, reference, dates),
-        wide_as,
-    )
+
+    def draw(f: Format) -> Canvas:
+        shown = _series(f, paths, reference)
+        rows = LABEL_GAP * len(paths) + 4.0
+        heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+        panels, whole = stacked_panels(f, "growth", heights, dates, f.plot)
+        whole.years(dates)
+        for series, panel in zip(shown, panels, strict=True):
+            _curve_panel(f, panel, series, styles, dates)
+        return whole.canvas
+
+    caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
+    alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
+    return picture("growth", "Growth and drawdown", caption, alt, data, draw, wide_as)
 
 
 def trading_picture(
@@ -122,22 +124,23 @@ def trading_picture(
 ) -> Picture:
     """Turnover and cumulative cost, day by day; arguments of `growth_picture`."""
     paths, dates = _all(played, reference, periods_per_year), played[reference].dates
-    columns = {
-        "turnover": [p.turnover for p in paths.values()],
-        "cumulative_cost_bp": [p.cost for p in paths.values()],
-    }
+    data = _table(paths, {"turnover": "turnover", "cumulative_cost_bp": "cost"}, dates)
     each = [
         f"{name}: turnover {percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
         for name, p in paths.items()
     ]
-    return picture(
-        "trading",
-        "Turnover and cumulative cost",
-        _trading_words(paths, reference),
-        f"{_daily(dates)}. {'; '.join(each)}.",
-        _table(columns, list(paths), dates),
-        lambda f: _draw_trading(f, paths, styles, dates),
-    )
+
+    def draw(f: Format) -> Canvas:
+        rows = LABEL_GAP * len(paths) + 4.0
+        (first, second), whole = stacked_panels(f, "trading", [rows, max(rows, LOW)], dates, f.plot)
+        whole.years(dates)
+        _turnover(f, first, paths, styles, day_numbers(dates))
+        _curve_panel(f, second, _paid(paths), styles, dates)
+        return first.canvas
+
+    caption = _trading_words(paths, reference)
+    alt = f"{_daily(dates)}. {'; '.join(each)}."
+    return picture("trading", "Turnover and cumulative cost", caption, alt, data, draw)
 
 
 def _all(played: Mapping[str, Backtest], reference: str, periods_per_year: float) -> dict[str, Paths]:
@@ -157,13 +160,14 @@ def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
     return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
 
 
-def _table(columns: Mapping[str, Sequence[Array]], names: Sequence[str], dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """A row a policy and day. columns : of each, (D + 1,) a policy."""
+def _table(paths: Mapping[str, Paths], fields: Mapping[str, str], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """A row a policy and day, a column for each of these fields of `Paths`, by its head."""
     labels = {
-        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(names)),
-        "policy": np.repeat(np.array(names, dtype=object), len(dates)),
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(paths)),
+        "policy": np.repeat(np.array(list(paths), dtype=object), len(dates)),
     }
-    return pd.DataFrame(labels | {column: np.concatenate(values) for column, values in columns.items()})
+    columns = {head: np.concatenate([getattr(p, field) for p in paths.values()]) for head, field in fields.items()}
+    return pd.DataFrame(labels | columns)
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -242,57 +246,13 @@ class Series:
     far: frozenset[str] = frozenset()
 
 
-def _draw_growth(
-    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str, dates: pd.DatetimeIndex
-) -> Canvas:
-    shown = _series(f, paths, reference)
-    rows = LABEL_GAP * len(paths) + 4.0
-    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
-    panels = _panels(f, heights, dates, "growth")
-    for series, panel in zip(shown, panels, strict=True):
-        _curve_panel(f, panel, series, styles, dates)
-    return panels[0].canvas
-
-
-def _draw_trading(
-    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
-) -> Canvas:
-    rows = LABEL_GAP * len(paths) + 4.0
-    first, second = _panels(f, [rows, max(rows, LOW)], dates, "trading")
-    _turnover(f, first, paths, styles, day_numbers(dates))
-    _curve_panel(f, second, _paid(paths), styles, dates)
-    return first.canvas
-
-
-def _panels(f: Format, heights: Sequence[float], dates: pd.DatetimeIndex, name: str) -> list[Panel]:
-    """Panels above one another on one axis of years."""
-    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"{name}-{f.css}")
-    days, top, found = day_numbers(dates), TITLE, []
-    across = Axis(days[0], days[-1])
-    for height in heights:
-        found.append(Panel(canvas, f.left, top, f.plot, height, across))
-        top += height + TITLE
-    Panel(canvas, f.left, TITLE, f.plot, top - TITLE - TITLE, across).years(dates)
-    return found
-
-
 def _curve_panel(
     f: Format, at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
 ) -> None:
     panel = replace(at, y=series.axis)
     panel.title(series.name, series.unit)
     panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-    drawn = _curves(series, styles, day_numbers(dates), int(f.plot / 1.6))
-    curves(panel, drawn, f.width, values=f.is_wide)
-
-
-def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, buckets: int) -> list[Curve]:
-    found = []
-    for name, values in series.curves.items():
-        rows = thinned(values, buckets)
-        curve = Curve(name, days[rows], values[rows], styles[name], series.figures[name], drawn=name not in series.far)
-        found.append(curve)
-    return found
+    daily_curves(f, panel, day_numbers(dates), series.curves, styles, series.figures, series.far)
 
 
 def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Series]:
@@ -306,7 +266,7 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
             "net of costs (log scale)",
             grown,
             {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
-            Axis.over(_ends(grown), kind="log"),
+            Axis.over([*grown.values()], kind="log"),
         ),
         *([_relative(paths, reference)] if len(paths) > 1 else []),
         Series(
@@ -314,7 +274,7 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
             f"% below the last peak{deepest}",
             fallen,
             {name: percent(p.drawdown.min()) for name, p in paths.items()},
-            Axis.over(_ends(fallen)),
+            Axis.over([*fallen.values()]),
         ),
     ]
 
@@ -322,11 +282,7 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
 def _paid(paths: Mapping[str, Paths]) -> Series:
     paid = {name: p.cost for name, p in paths.items()}
     figures = {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()}
-    return Series("Cumulative cost", "bp of NAV", paid, figures, Axis.over(_ends(paid)))
-
-
-def _ends(values: Mapping[str, Array]) -> list[float]:
-    return [float(end(v)) for v in values.values() for end in (np.min, np.max)]
+    return Series("Cumulative cost", "bp of NAV", paid, figures, Axis.over([*paid.values()]))
 
 
 def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
@@ -340,7 +296,7 @@ def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
         arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
         figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
     hidden = frozenset(name for name in paths if gone[name])
-    return Series(f"Wealth relative to {reference}", "%", values, figures, Axis.over(_ends(near)), hidden)
+    return Series(f"Wealth relative to {reference}", "%", values, figures, Axis.over([*near.values()]), hidden)
 
 
 def _turnover(

@@ -62,14 +62,33 @@ def weights_picture(
     upper  : (n,) upper end of the range of each asset, fraction of NAV; None where the portfolio has none.
     """
     lines = _lines(played, lower, upper)
-    return picture(
-        "weights",
-        f"Weights and drift: {played.name}",
-        _caption(lines, played),
-        _alt(lines),
-        _table(lines, played.dates),
-        lambda f: _draw(f, lines, style, played.dates),
-    )
+    dates = played.dates
+
+    def draw(f: Format) -> Canvas:
+        columns = min(4 if f.is_wide else 2, len(lines))
+        rows = -(-len(lines) // columns)
+        pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
+        width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
+        canvas, days = Canvas(f.width, rows * pitch + NUMBERS, f"weights-{f.css}"), day_numbers(dates)
+        reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
+        for place, line in enumerate(lines):
+            row, column = divmod(place, columns)
+            middle = sum(_ends(line)) / 2.0
+            across, up = Axis(days[0], days[-1]), Axis(middle - reach, middle + reach)
+            x, y = left + column * (width + left + gap), TITLE + row * pitch
+            panel = Panel(canvas, x, y, width, HIGH, across, up)
+            panel.title(fitted_name(line.name, width - 56.0), "% of NAV")
+            if line.ranged:
+                panel.band(*line.ranged, "wash")
+            panel.y_grid(_marks(line, up))
+            panel.years(dates, beyond=BELOW / 2.0 + STROKE, words=place + columns >= len(lines))
+            _curves(panel, days, line, style)
+            _trades(panel, days, line, style)
+        return canvas
+
+    caption = _caption(lines, played)
+    alt = _alt(lines)
+    return picture("weights", f"Weights and drift: {played.name}", caption, alt, _table(lines, played.dates), draw)
 
 
 def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[Line]:
@@ -156,29 +175,6 @@ def _alt(lines: list[Line]) -> str:
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
-
-
-def _draw(f: Format, lines: list[Line], style: LineStyle, dates: pd.DatetimeIndex) -> Canvas:
-    columns = min(4 if f.is_wide else 2, len(lines))
-    rows = -(-len(lines) // columns)
-    pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
-    width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
-    canvas, days = Canvas(f.width, rows * pitch + NUMBERS, f"weights-{f.css}"), day_numbers(dates)
-    reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
-    for place, line in enumerate(lines):
-        row, column = divmod(place, columns)
-        middle = sum(_ends(line)) / 2.0
-        across, up = Axis(days[0], days[-1]), Axis(middle - reach, middle + reach)
-        x, y = left + column * (width + left + gap), TITLE + row * pitch
-        panel = Panel(canvas, x, y, width, HIGH, across, up)
-        panel.title(fitted_name(line.name, width - 56.0), "% of NAV")
-        if line.ranged:
-            panel.band(*line.ranged, "wash")
-        panel.y_grid(_marks(line, up))
-        panel.years(dates, beyond=BELOW / 2.0 + STROKE, words=place + columns >= len(lines))
-        _curves(panel, days, line, style)
-        _trades(panel, days, line, style)
-    return canvas
 
 
 def _ends(line: Line) -> tuple[float, float]:

@@ -1,22 +1,29 @@
-"""Calendar years: the return of the reference, and the difference of each policy to it."""
+"""Pictures by calendar year: returns and differences to the reference, and the gap between two policies."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from backtests.attribution.attribution import Attribution
 from backtests.engine.result import Backtest
 from foundation.paper.charts.curves import End, end_labels
-from foundation.paper.charts.panel import THIN, Axis, Panel
-from foundation.paper.layout import NUMBERS, TITLE, far
+from foundation.paper.charts.interval_rows import bars, heights, row_names
+from foundation.paper.charts.panel import THIN, Axis, Panel, heading
+from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number, percent
 from research.risk import calendar_years
+from research.risk.measures import BPS
 
 HIGH = 110.0  # px: of a panel
+NAME = "attribution"
+TOTAL = "gap"
+HIGH_OF_GAP = 150.0  # px: of the panel of years, at least
+BELOW = NUMBERS + 20.0  # px: for the numbers of an axis and its title
 
 
 def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
@@ -34,14 +41,31 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
     styles    : line style of each policy.
     reference : name of a policy.
     """
-    return picture(
-        "years",
-        "Calendar years",
-        _caption(table, reference),
-        _alt(table),
-        table.reset_index(),
-        lambda f: _draw(f, table, styles, reference),
-    )
+
+    def draw(f: Format) -> Canvas:
+        others, count = table.shape[1] - 1, len(table)
+        lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
+        canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
+        across = Axis(-0.5, count - 0.5)  # a year is a row of the table
+        base = (100.0 * table[reference]).tolist()
+        panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
+        panel.title(reference, "% a year, net of costs")
+        year_columns(panel, base, "soft", 34.0)
+        slot = panel.width / count
+        for k, value in enumerate(base if slot > 22.0 else []):
+            words, away = number(value, 1 if slot > 34.0 else 0), -8.0 if value >= 0.0 else 8.0
+            canvas.text(panel.x_at(k), panel.y_at(value) + away, words, align="center")
+        if others:
+            gaps = 100.0 * _gaps(table, reference)
+            gone = far(gaps.abs().max())
+            up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
+            panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
+            panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
+            _points(f, panel, gaps, styles)
+        year_numbers(panel, table.index)
+        return canvas
+
+    return picture("years", "Calendar years", _caption(table, reference), _alt(table), table.reset_index(), draw)
 
 
 def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -55,16 +79,22 @@ def _caption(table: pd.DataFrame, reference: str) -> str:
         f"{percent(base.iloc[row], signed=True)} in {base.index[row]}" for row in dict.fromkeys((best, worst))
     )
     text = f"{reference}'s best and worst year: {text}." if best != worst else f"{reference}: {text}."
-    near = gaps.loc[:, ~far(gaps.abs().max())]
-    if near.empty:
-        return text
-    row, column = divmod(int(near.abs().to_numpy().argmax()), near.shape[1])
-    most = float(near.to_numpy()[row, column])
+    largest = largest_gap(gaps)
+    return f"{text} Largest difference within the scale: {largest}." if largest else text
+
+
+def largest_gap(gaps: pd.DataFrame) -> str:
+    """The largest difference of a policy within the scale, in words; "" where there is none.
+
+    gaps : differences to the reference, fraction, a row a period, a column a policy; NaN where there is none.
+    """
+    near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
+    if near.empty or near.isna().all(axis=None):
+        return ""
+    row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
+    most = 100.0 * float(near.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
-    return (
-        f"{text} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
-        f"in {near.index[row]}."
-    )
+    return f"{near.columns[column]}, {number(abs(most))} pp {side} it in {near.index[row]}"
 
 
 def _alt(table: pd.DataFrame) -> str:
@@ -72,40 +102,28 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Net return of each calendar year. {'; '.join(each)}."
 
 
-def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Canvas:
-    others, count = table.shape[1] - 1, len(table)
-    lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
-    across = Axis(-0.5, count - 0.5)  # a year is a row of the table
-    base = 100.0 * table[reference].to_numpy()
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
-    panel.title(reference, "% a year, net of costs")
-    _columns(panel, base)
-    if others:
-        gaps = 100.0 * _gaps(table, reference)
-        gone = far(gaps.abs().max())
-        up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
-        panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
-        panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
-        _points(f, panel, gaps, styles)
-    slot = f.plot / count
-    short = slot < 34.0
-    shown = range(0, count, math.ceil((22.0 if short else 34.0) / slot))
-    words = [f"’{year % 100:02d}" if short else str(year) for year in table.index]
-    panel.x_grid(shown, [words[k] for k in shown], lines=False)
-    return canvas
+def year_columns(panel: Panel, values: Sequence[float], colour: str, widest: float) -> None:
+    """A column a year from zero; the x axis of the panel counts years from 0.
 
-
-def _columns(panel: Panel, values: np.ndarray) -> None:
-    """A column a year from zero, with its figure."""
-    canvas, slot, zero = panel.canvas, panel.width / len(values), panel.y_at(0.0)
+    panel  : panel to draw on.
+    values : value of each year, in the unit of the panel's `y`.
+    colour : name of a token.
+    widest : greatest width of a column, px.
+    """
+    width = min(0.5 * panel.width / len(values), widest)
     for k, value in enumerate(values):
-        x, y = panel.x_at(k), panel.y_at(value)
-        canvas.line([x, x], [zero, y], colour="soft", width=min(0.5 * slot, 34.0))
-        if slot > 22.0:
-            words = number(value, 1 if slot > 34.0 else 0)
-            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, words, align="center")
+        x, ends = panel.x_at(k), [panel.y_at(0.0), panel.y_at(value)]
+        panel.canvas.line([x, x], ends, colour=colour, width=width)
     panel.y_line(0.0, "ink", 0.8)
+
+
+def year_numbers(panel: Panel, years: pd.Index) -> None:
+    """The years below a panel, as many as there is room for, shortened where there is little."""
+    slot = panel.width / len(years)
+    short = slot < 34.0
+    shown = range(0, len(years), math.ceil((22.0 if short else 34.0) / slot))
+    words = [f"’{int(years[k]) % 100:02d}" if short else str(years[k]) for k in shown]
+    panel.x_grid(shown, words, lines=False)
 
 
 def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
@@ -124,3 +142,84 @@ def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Li
             canvas.point(panel.x_at(k + aside), y, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.0)
     ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
     end_labels(panel, ends, f.width)
+
+
+# -- the gap between two policies ------------------------------------------------------------------------------------
+
+
+def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Picture:
+    """Components in bp a year of log growth, and the gap of each calendar year in bp.
+
+    gap    : attribution of the gap between two policies.
+    styles : line style of each policy.
+    """
+    a_year = gap.by_component * (BPS / gap.span)
+    rows = pd.concat([a_year, pd.Series({TOTAL: gap.gap * BPS / gap.span})])
+    years = BPS * gap.by_year["total"]
+    style = styles[gap.name]
+
+    def draw(f: Format) -> Canvas:
+        tall = ROW * len(rows)
+        if f.is_wide:
+            height = max(tall, HIGH_OF_GAP)
+            canvas = Canvas(f.width, TITLE + height + BELOW, f"{NAME}-wide")
+            first, second = (NAMES, TITLE, 250.0, tall), (510.0, TITLE, f.width - 510.0 - 10.0, height)
+        else:
+            canvas = Canvas(f.width, TITLE + tall + BELOW + TITLE + HIGH_OF_GAP + BELOW, f"{NAME}-narrow")
+            first = (NAMES, TITLE, f.width - NAMES - 60.0, tall)
+            second = (f.left + 12.0, TITLE + tall + BELOW + TITLE, f.width - f.left - 24.0, HIGH_OF_GAP)
+        _components(Panel(canvas, *first, Axis.over([*rows, 0.0], margin=0.12)), rows, style)
+        _years(
+            Panel(canvas, *second, Axis(-0.5, len(years) - 0.5), Axis.over([*years, 0.0], margin=0.12)), years, style
+        )
+        return canvas
+
+    caption = _caption_of_gap(gap, a_year)
+    alt = _alt_of_gap(gap, rows, years)
+    data = gap.table().reset_index()
+    return picture(NAME, f"Gap of {gap.name} to {gap.other} by component and year", caption, alt, data, draw)
+
+
+def _caption_of_gap(gap: Attribution, a_year: pd.Series) -> str:
+    if not gap.cells.any():
+        return f"{gap.name} and {gap.other} held the same on every day and paid the same."
+    largest = str(a_year.abs().idxmax())
+    line = str(gap.by_line["total"].abs().idxmax())
+    of_line = float(gap.by_line["total"].loc[line]) * BPS / gap.span
+    return (
+        f"The largest component is {largest}, {number(float(a_year[largest]), signed=True)} bp a year; the asset with "
+        f"the largest part is {line}, {number(of_line, signed=True)} bp a year. Parts of log growth, which add up "
+        "over assets, years and components."
+    )
+
+
+def _alt_of_gap(gap: Attribution, rows: pd.Series, years: pd.Series) -> str:
+    parts = ", ".join(f"{name} {number(float(value), signed=True)}" for name, value in rows.items())
+    each = ", ".join(f"{year} {number(float(value), 0, signed=True)}" for year, value in years.items())
+    return (
+        f"Growth of {gap.name} less that of {gap.other} by component, basis points a year: {parts}. By calendar year, "
+        f"basis points: {each}."
+    )
+
+
+def _components(panel: Panel, rows: pd.Series, style: LineStyle) -> None:
+    """A bar a component from zero, with its figure at its end; the gap is the last and the darkest."""
+    heading(panel.canvas, 0.0, panel.top - 12.0, "By component", "bp a year")
+    shades = [0.45] * (len(rows) - 1) + [1.0]
+    bars(panel, [[(0.0, float(v), style.colour, shade)] for v, shade in zip(rows, shades, strict=True)])
+    row_names(panel, [str(name).replace("_", " ") for name in rows.index], bold=[TOTAL])
+    for (name, value), y in zip(rows.items(), heights(panel, len(rows)), strict=True):
+        x = panel.x_at(max(float(value), 0.0)) + 6.0
+        panel.canvas.text(x, y, number(float(value), signed=True), bold=name == TOTAL)
+    panel.x_grid(panel.x.ticks(4), lines=False)
+    panel.x_title("bp of log growth a year")
+    panel.x_line(0.0, "ink", 0.8)
+
+
+def _years(panel: Panel, years: pd.Series, style: LineStyle) -> None:
+    """A column a year from zero."""
+    panel.title("By year", "bp of log growth")
+    panel.y_grid(panel.y.ticks())
+    year_columns(panel, years.tolist(), style.colour, 30.0)
+    year_numbers(panel, years.index)
+    panel.x_title("calendar year")

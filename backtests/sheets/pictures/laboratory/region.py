@@ -49,10 +49,18 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
         for line, axis in zip(lines, _held(region), strict=True)
     ]
     alt = f"Half the width and half the height of the region, pp: {', '.join(corner)}. {trades} trades are shown."
-    return picture(
-        name, "The no-trade region", caption, alt, sample,
-        lambda f: _draw(f, region, sample, lines, name),
-    )  # fmt: skip
+
+    def draw(f: Format) -> Canvas:
+        around = POINTS * outline(region)
+        seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
+        reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
+        panel = gap_panel(f, name, reach, 520.0, lines, KEY)
+        draw_region(panel, around)
+        _path(panel, sample)
+        draw_target(panel)
+        return panel.canvas
+
+    return picture(name, "The no-trade region", caption, alt, sample, draw)
 
 
 def _by_line(sample: pd.DataFrame) -> Array:
@@ -102,17 +110,6 @@ def _held(region: Region) -> tuple[Array, Array]:
     return around[:, 0], around[:, 1]
 
 
-def _draw(f: Format, region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str) -> Canvas:
-    around = POINTS * outline(region)
-    seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
-    reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
-    panel = gap_panel(f, name, reach, 520.0, lines, KEY)
-    draw_region(panel, around)
-    _path(panel, sample)
-    draw_target(panel)
-    return panel.canvas
-
-
 def gap_panel(
     f: Format,
     name: str,
@@ -133,10 +130,8 @@ def gap_panel(
     left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
     canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
     panel = Panel(canvas, left, TITLE, size, size, Axis(-reach, reach), Axis(-reach, reach))
-    panel.title(f"Gap of {lines[1]}", f"pp (y) vs gap of {lines[0]} (x)")
-    panel.y_grid(panel.y.ticks(7))
-    panel.x_grid(panel.x.ticks(7))
-    panel.x_title(f"gap of {lines[0]}, pp")
+    unit, below = f"pp (y) vs gap of {lines[0]} (x)", f"gap of {lines[0]}, pp"
+    panel.scales(f"Gap of {lines[1]}", unit, below, across=7, up=7)
     for k, (words, (colour, width)) in enumerate(key.items()):
         x, y = (
             (panel.right + 32.0, TITLE + 14.0 + KEY_ROW * k)

@@ -34,24 +34,22 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         f"{text} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
         f"replace one another, so that each appears less important than it is.{left_out}"
     )
-    alt = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))
-    return picture(
-        "importance", "Feature importance", caption, f"Increase of loss J when permuted, bp a year: {alt}.", data,
-        lambda f: _draw(f, data.head(SHOWN)), HALF,
-    )  # fmt: skip
+    each = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))
 
+    def draw(f: Format) -> Canvas:
+        shown = data.head(SHOWN)
+        worth, error = shown["importance"], SURE * shown["importance_error"]
+        across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
+        panel = rows_panel(f, "importance", len(shown), across, names=FEATURES)
+        panel.scales("Rise of J", "bp a year, permuted", across=4, zero="soft")
+        digits = 3 if across.high < 1.0 else 2
+        rows = [
+            Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))
+            for name, value, past in zip(shown["name"], worth, error, strict=True)
+        ]
+        bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])
+        interval_rows(panel, rows, marks=False)
+        return panel.canvas
 
-def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    worth, error = data["importance"], SURE * data["importance_error"]
-    across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
-    panel = rows_panel(f, "importance", len(data), across, names=FEATURES)
-    panel.title("Rise of J", "bp a year, permuted")
-    panel.x_grid(across.ticks(4), zero="soft")
-    digits = 3 if across.high < 1.0 else 2
-    rows = [
-        Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))
-        for name, value, past in zip(data["name"], worth, error, strict=True)
-    ]
-    bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])
-    interval_rows(panel, rows, marks=False)
-    return panel.canvas
+    alt = f"Increase of loss J when permuted, bp a year: {each}."
+    return picture("importance", "Feature importance", caption, alt, data, draw, HALF)

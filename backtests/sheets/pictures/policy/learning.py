@@ -40,15 +40,7 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     )
     each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
     of = ("Loss J on validation paths", "bp a year; x: thousand steps")
-    return picture(
-        "learning",
-        "Training curve",
-        caption,
-        f"Loss J, bp a year. {each}.",
-        data,
-        lambda f: _draw(f, data, of, 1e3),
-        HALF,
-    )
+    return _picture(caption, f"Loss J, bp a year. {each}.", data, of, 1e3)
 
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
@@ -59,39 +51,70 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
         "Loss J in random markets over the closed form's expected loss, averaged over neighbouring updates. Each "
         f"update uses new markets, hence the noise. Final value {last}."
     )
-    of = ("Loss J over expected loss", "x: updates")
-    return picture(
-        "learning", "Training curve", caption, f"Final value {last}.", data, lambda f: _draw(f, data, of, 1.0), HALF
-    )
+    return _picture(caption, f"Final value {last}.", data, ("Loss J over expected loss", "x: updates"), 1.0)
 
 
-def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
-    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["loss"].tolist()), right=RIGHT)
-    panel.title(*of)
-    panel.y_grid(panel.y.ticks())
-    steps_grid(panel, unit)
-    by_step = data.groupby("steps")["loss"].agg(["min", "max"])
-    if not data["stands"].all():
-        panel.axes.fill_between(
-            by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
-        )
-    shown = [
+def _picture(caption: str, alt: str, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Picture:
+    """The losses of `data` over steps, shown in units of so many; `of` is the heading of the panel."""
+
+    def draw(f: Format) -> Canvas:
+        panel = steps_panel(f, "learning", HIGH, data, of, unit, right=RIGHT)
+        by_step = data.groupby("steps")["loss"].agg(["min", "max"])
+        if not data["stands"].all():
+            panel.axes.fill_between(
+                by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
+            )
+        shown = seed_curves(data, "sky", thin=0.8, digits=3)
+        curves(panel, shown)
+        end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
+        return panel.canvas
+
+    return picture("learning", "Training curve", caption, alt, data, draw, HALF)
+
+
+def seed_curves(data: pd.DataFrame, colour: str, thin: float, digits: int) -> list[Curve]:
+    """A curve a seed, that of the selected one heavy.
+
+    data   : columns seed, steps, loss and stands, a seed after the other.
+    colour : name of a token.
+    thin   : width of the lines of the others, px.
+    digits : digits of the last loss, which is written beside the name.
+    """
+    return [
         Curve(
             f"seed {seed}",
             rows["steps"].to_numpy(),
             rows["loss"].to_numpy(),
-            LineStyle("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
-            number(rows["loss"].iloc[-1], 3),
+            LineStyle(colour, width=2.2 if stands else thin, bold=bool(stands)),
+            number(rows["loss"].iloc[-1], digits),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
     ]
-    curves(panel, shown)
-    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
-    return panel.canvas
 
 
-def steps_grid(panel: Panel, unit: float) -> None:
-    """Numbers of steps below a panel, in units of so many."""
-    marks = ticks(0.0, panel.x.high / unit, most=4)
+def steps_panel(
+    f: Format,
+    name: str,
+    high: float,
+    data: pd.DataFrame,
+    of: tuple[str, str],
+    unit: float,
+    right: float | None = None,
+) -> Panel:
+    """A picture of one panel: losses over steps of training.
+
+    f     : the page's format.
+    name  : name of the picture.
+    high  : height of the panel, px.
+    data  : columns steps and loss.
+    of    : words and unit above the panel.
+    unit  : number of steps that the marks below the panel count in.
+    right : room at its right, px; by default that for the labels of curves.
+    """
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, name, high, across, Axis.over(data["loss"]), right=right)
+    panel.title(*of)
+    panel.y_grid(panel.y.ticks())
+    marks = ticks(0.0, across.high / unit, most=4)
     panel.x_grid([unit * mark for mark in marks], [number(mark, 0) for mark in marks], lines=False)
+    return panel

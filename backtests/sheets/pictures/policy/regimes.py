@@ -44,9 +44,24 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
         "the last weeks over long-run volatility, from the 5 % to the 95 % quantile of training."
     )
     alt = "; ".join(f"volatility x{r['volatility']:g}, drift {r['drift']:g}: {number(r['width'])}" for r in rows)
-    return picture(
-        "regimes", "Band width by regime", caption, alt, pd.DataFrame(rows), lambda f: _draw(f, cells, regimes), HALF
-    )
+
+    def draw(f: Format) -> Canvas:
+        """Draw wider boxes than the closed form's orange and narrower ones blue, with the wildest market on top."""
+        shown = HeatMap(
+            words=[[number(value) for value in row] for row in cells[::-1]],
+            shades=np.minimum(np.abs(np.log(cells[::-1])) / np.log(REACH), 1.0),
+            across=[number(drift, 0) for drift in DRIFTS],
+            down=[f"× {number(regime)}" for regime in regimes[::-1]],
+            axes=("drift, half-widths", "volatility"),
+            width=f.width,
+            hues=[["orange" if value > 1.0 else "sky" for value in row] for row in cells[::-1]],
+        )
+        canvas = Canvas(f.width, shown.height, f"regimes-{f.css}")
+        heading(canvas, 0.0, 14.0, "Half-width of the band", "× the closed form's")
+        heat_map(canvas, shown)
+        return canvas
+
+    return picture("regimes", "Band width by regime", caption, alt, pd.DataFrame(rows), draw, HALF)
 
 
 def _regimes(policy: LearnedPolicy) -> Array:
@@ -55,20 +70,3 @@ def _regimes(policy: LearnedPolicy) -> Array:
     if "values" not in known:
         return REGIMES
     return np.exp([known["values"][int(np.searchsorted(known["shares"], part))] for part in PARTS])
-
-
-def _draw(f: Format, cells: Array, regimes: Array) -> Canvas:
-    """Orange where boxes are wider than the closed form's, blue where they are narrower; the wildest market on top."""
-    shown = HeatMap(
-        words=[[number(value) for value in row] for row in cells[::-1]],
-        shades=np.minimum(np.abs(np.log(cells[::-1])) / np.log(REACH), 1.0),
-        across=[number(drift, 0) for drift in DRIFTS],
-        down=[f"× {number(regime)}" for regime in regimes[::-1]],
-        axes=("drift, half-widths", "volatility"),
-        width=f.width,
-        hues=[["orange" if value > 1.0 else "sky" for value in row] for row in cells[::-1]],
-    )
-    canvas = Canvas(f.width, shown.height, f"regimes-{f.css}")
-    heading(canvas, 0.0, 14.0, "Half-width of the band", "× the closed form's")
-    heat_map(canvas, shown)
-    return canvas

@@ -41,10 +41,18 @@ def region_picture(
     )
     data = pd.DataFrame({"first": first.ravel(), "second": second.ravel(), "outside": past.ravel()})
     data["optimal"] = known.ravel()
-    return picture(
-        "region", "The no-trade region", caption, f"Overlap: {percent(common, 0)}.", data,
-        lambda f: _draw(f, lines, half_width, around, gaps, past),
-    )  # fmt: skip
+
+    def draw(f: Format) -> Canvas:
+        panel = gap_panel(f, "region", POINTS * float(gaps[-1]), 460.0, lines, KEY)
+        draw_region(panel, POINTS * around)
+        a, b = POINTS * half_width
+        panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
+        ground = POINTS * gaps
+        panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
+        draw_target(panel)
+        return panel.canvas
+
+    return picture("region", "The no-trade region", caption, f"Overlap: {percent(common, 0)}.", data, draw)
 
 
 def _inside(region: Region, first: Array, second: Array) -> Mask:
@@ -53,14 +61,3 @@ def _inside(region: Region, first: Array, second: Array) -> Mask:
     b = [np.interp(first, region.axes[0], edge[1]) for edge in (region.lower, region.upper)]
     found: Mask = (a[0] <= first) & (first <= a[1]) & (b[0] <= second) & (second <= b[1])
     return found
-
-
-def _draw(f: Format, lines: Sequence[str], half_width: Array, around: Array, gaps: Array, past: Array) -> Canvas:
-    panel = gap_panel(f, "region", POINTS * float(gaps[-1]), 460.0, lines, KEY)
-    draw_region(panel, POINTS * around)
-    a, b = POINTS * half_width
-    panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
-    ground = POINTS * gaps
-    panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
-    draw_target(panel)
-    return panel.canvas

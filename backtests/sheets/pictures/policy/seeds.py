@@ -39,26 +39,23 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
         + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
     alt = "; ".join(f"{r['policy']} {number(r['loss'])}" for r in rows)
-    return picture(
-        "seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data,
-        lambda f: _draw(f, data, len(results["seeds"])),
-    )  # fmt: skip
+    seeds = len(results["seeds"])
+
+    def draw(f: Format) -> Canvas:
+        panel = rows_panel(f, "seeds", len(data), Axis.over([*data["loss_lower"], *data["loss_upper"]]))
+        panel.scales("Loss J out of sample", "bp a year")
+        rows = []
+        for k, r in enumerate(data.to_dict("records")):
+            heavy, learned = bool(r["stands"]), k < seeds
+            style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
+            ends = (r["loss"], r["loss_lower"], r["loss_upper"])
+            rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["loss"])))
+        interval_rows(panel, rows)
+        return panel.canvas
+
+    return picture("seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data, draw)
 
 
 def _end(result: Mapping[str, Any]) -> float:
     """End of the bar of a seed: its J if the test does not know how much higher it may be."""
     return float(result["loss"] if result["loss_upper"] is None else result["loss_upper"])
-
-
-def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
-    panel = rows_panel(f, "seeds", len(data), Axis.over([*data["loss_lower"], *data["loss_upper"]]))
-    panel.title("Loss J out of sample", "bp a year")
-    panel.x_grid(panel.x.ticks())
-    rows = []
-    for k, r in enumerate(data.to_dict("records")):
-        heavy, learned = bool(r["stands"]), k < seeds
-        style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
-        ends = (r["loss"], r["loss_lower"], r["loss_upper"])
-        rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["loss"])))
-    interval_rows(panel, rows)
-    return panel.canvas

@@ -36,10 +36,17 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
         f"edges, in closed-form half-widths: {listed(widths)}; closed form 1.0. Other features are at their training "
         f"means.{more}"
     )
-    return picture(
-        "trades", "Trade size against drift", caption, f"Half-widths: {listed(widths)}.", data,
-        lambda f: _draw(f, data), HALF,
-    )  # fmt: skip
+
+    def draw(f: Format) -> Canvas:
+        drift, names = data["drift"].to_numpy(), list(data.columns[1:])
+        styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
+        panel = one_panel(f, "trades", HIGH, Axis(-FARTHEST, FARTHEST), Axis.over(data[names]), below=AXIS)
+        panel.scales("Trade", "half-widths (y) vs drift (x)", "drift, half-widths", lines=False)
+        shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
+        curves(panel, shown, f.width)
+        return panel.canvas
+
+    return picture("trades", "Trade size against drift", caption, f"Half-widths: {listed(widths)}.", data, draw, HALF)
 
 
 def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
@@ -47,17 +54,3 @@ def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
     drift, idle = data["drift"], data[name] == 0.0
     down, up = data.loc[~idle & (drift < 0.0), "drift"], data.loc[~idle & (drift > 0.0), "drift"]
     return -float(down.max() if len(down) else drift.min()), float(up.min() if len(up) else drift.max())
-
-
-def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    drift, names = data["drift"].to_numpy(), list(data.columns[1:])
-    styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
-    across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
-    panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
-    panel.title("Trade", "half-widths (y) vs drift (x)")
-    panel.y_grid(up.ticks())
-    panel.x_grid(across.ticks(), lines=False)
-    panel.x_title("drift, half-widths")
-    shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
-    curves(panel, shown, f.width)
-    return panel.canvas

@@ -40,14 +40,42 @@ def cost_tracking_picture(
     drawn = shown[(shown["cost"] > 0.0) & (shown["gap"] > 0.0)]
     strategic = bool((shown["target"] == "").all())
     label = METRICS["tracking_error" if strategic else "tracking_error_own"].label
-    return picture(
-        name,
-        "Tracking error against cost",
-        _caption(shown, drawn, table[~table["drawn"]], conditions),
-        _alt(shown),
-        table,
-        lambda f: _draw(f, drawn, styles, tracking_penalty if strategic else None, label, name),
-    )
+    penalty = tracking_penalty if strategic else None
+
+    def draw(f: Format) -> Canvas:
+        names = _keyed(drawn)
+        right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
+        legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
+        across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
+        panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
+        canvas = panel.canvas
+        unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if penalty else ''}"
+        panel.scales(label if f.is_wide else "Tracking error", unit, "cost, bp a year")
+        taken = _equal_losses(panel, penalty) if penalty else []
+        spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
+        _envelope(canvas, drawn, spots)
+        paths, ends = _families(panel, drawn.reset_index(drop=True), styles, names)
+        canvas.point(*spots[int(drawn["loss"].to_numpy().argmin())], colour="ink", size=13.0, face="none", ring=1.6)
+        if f.is_wide:
+            _names(panel, styles, ends, f.width)
+        else:
+            _legend(canvas, styles, names, f.width)
+        # calendars first, then the efficient ones
+        rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
+        order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
+        name_points(
+            panel,
+            [spots[k] for k in order],
+            [str(drawn["point"].iloc[k]) for k in order],
+            ["ink" if drawn["efficient"].iloc[k] else "soft" for k in order],
+            marks=spots,
+            taken=taken,
+            paths=paths,
+        )
+        return canvas
+
+    caption = _caption(shown, drawn, table[~table["drawn"]], conditions)
+    return picture(name, "Tracking error against cost", caption, _alt(shown), table, draw)
 
 
 def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, conditions: str) -> str:
@@ -100,49 +128,6 @@ def _axis(values: pd.Series, air: float) -> Axis:
     low, high = float(values.min()), float(values.max())
     times = max((high / low) ** air, 1.05)
     return Axis(low / times, high * times, "log")
-
-
-def _draw(
-    f: Format,
-    drawn: pd.DataFrame,
-    styles: Mapping[str, LineStyle],
-    tracking_penalty: float | None,
-    label: str,
-    name: str,
-) -> Canvas:
-    names = _keyed(drawn)
-    right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
-    legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
-    across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
-    panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
-    canvas = panel.canvas
-    unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if tracking_penalty else ''}"
-    panel.title(label if f.is_wide else "Tracking error", unit)
-    panel.y_grid(up.ticks())
-    panel.x_grid(across.ticks())
-    panel.x_title("cost, bp a year")
-    taken = _equal_losses(panel, tracking_penalty) if tracking_penalty else []
-    spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
-    _envelope(canvas, drawn, spots)
-    paths, ends = _families(panel, drawn.reset_index(drop=True), styles, names)
-    canvas.point(*spots[int(drawn["loss"].to_numpy().argmin())], colour="ink", size=13.0, face="none", ring=1.6)
-    if f.is_wide:
-        _names(panel, styles, ends, f.width)
-    else:
-        _legend(canvas, styles, names, f.width)
-    # calendars first, then the efficient ones
-    rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
-    order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
-    name_points(
-        panel,
-        [spots[k] for k in order],
-        [str(drawn["point"].iloc[k]) for k in order],
-        ["ink" if drawn["efficient"].iloc[k] else "soft" for k in order],
-        marks=spots,
-        taken=taken,
-        paths=paths,
-    )
-    return canvas
 
 
 def _families(

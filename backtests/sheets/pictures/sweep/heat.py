@@ -33,14 +33,33 @@ PLURAL = {
 
 def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
     """The map of a grid. name : of its file."""
-    return picture(
-        name,
-        f"{_short(METRICS[found.metric].label)} by {_short(_axis(found.x))} and {_short(_axis(found.y))}",
-        _caption(found),
-        _alt(found),
-        _data(found),
-        lambda f: _draw(f, found, name),
-    )
+
+    def draw(f: Format) -> Canvas:
+        cells = found.means.to_numpy()
+        shown = HeatMap(
+            words=[[METRICS[found.metric].text(v) if v == v else "" for v in row] for row in cells],
+            shades=_shades(found),
+            across=[axis_value(found.x, v) for v in found.means.columns],
+            down=[axis_value(found.y, v) for v in found.means.index],
+            axes=(_axis(found.x), _axis(found.y)),
+            width=f.width,
+            ringed=rings(found),
+        ).fitted()
+        canvas = Canvas(f.width, shown.height, f"{name}-{f.css}")
+        row, among = METRICS[found.metric], f" at that {_short(_axis(found.y))}" if found.y in CONDITIONS else ""
+        better = f"stronger colour: {'lower' if lower_is_better(found.metric) else 'higher'}, better{among}"
+        label = row.label if f.is_wide else _short(row.label)
+        heading(canvas, 0.0, 14.0, label, ", ".join(filter(None, [row.unit, better])))
+        heat_map(canvas, shown)
+        if not shown.numbers:
+            colour_scale(canvas, shown, *_scale(found))
+        return canvas
+
+    title = f"{_short(METRICS[found.metric].label)} by {_short(_axis(found.x))} and {_short(_axis(found.y))}"
+    caption = _caption(found)
+    alt = _alt(found)
+    data = _data(found)
+    return picture(name, title, caption, alt, data, draw)
 
 
 def _axis(name: str) -> str:
@@ -167,28 +186,6 @@ def _shades(found: Grid) -> Array:
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
-
-
-def _draw(f: Format, found: Grid, name: str) -> Canvas:
-    cells = found.means.to_numpy()
-    shown = HeatMap(
-        words=[[METRICS[found.metric].text(v) if v == v else "" for v in row] for row in cells],
-        shades=_shades(found),
-        across=[axis_value(found.x, v) for v in found.means.columns],
-        down=[axis_value(found.y, v) for v in found.means.index],
-        axes=(_axis(found.x), _axis(found.y)),
-        width=f.width,
-        ringed=rings(found),
-    ).fitted()
-    canvas = Canvas(f.width, shown.height, f"{name}-{f.css}")
-    row, among = METRICS[found.metric], f" at that {_short(_axis(found.y))}" if found.y in CONDITIONS else ""
-    better = f"stronger colour: {'lower' if lower_is_better(found.metric) else 'higher'}, better{among}"
-    label = row.label if f.is_wide else _short(row.label)
-    heading(canvas, 0.0, 14.0, label, ", ".join(filter(None, [row.unit, better])))
-    heat_map(canvas, shown)
-    if not shown.numbers:
-        colour_scale(canvas, shown, *_scale(found))
-    return canvas
 
 
 def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:

@@ -49,19 +49,49 @@ def cost_ladder_picture(
                  of those drawn.
     """
     best = _best(ladder, metric) if best is None else best
-    return picture(
-        name,
-        "Ranking by level of cost",
-        _cost_caption(ladder, metric, by_start, conditions),
-        _alt(ladder, metric, "cost_multiple"),
-        _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
-        lambda f: _draw_costs(with_long_labels(f), ladder, styles, metric, name, best),
-    )
+    behind = _behind(ladder, metric, best)
+
+    def draw(f: Format) -> Canvas:
+        f, count, row = with_long_labels(f), ladder.shape[1], METRICS[metric]
+        second = TITLE + HIGH + 14.0 + TITLE
+        canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
+        near = behind.loc[:, ~far(behind.max())]
+        most = float(near.to_numpy().max()) or 1.0
+        across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
+        panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
+        worse = "above the lowest" if lower_is_better(metric) else "below the highest"
+        panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
+        panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
+        _behind_curves(f, panel, behind, styles, row.digits)
+        for policy, _, last in leaders(ladder, metric).itertuples(index=False):
+            if last < ladder.index[-1]:
+                x = panel.x_at(float(np.interp(last, ladder.index, range(len(ladder)))))
+                y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
+                canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
+                canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
+        ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
+        ranked.title("Rank", "1 is the best" if count > 1 else "")
+        rank = ranks(ladder, metric)
+        shown = [
+            Curve(
+                str(n), np.arange(len(v), dtype=float), v.to_numpy(dtype=float), _ranked(styles[str(n)]), points=RANKED
+            )
+            for n, v in rank.items()
+        ]
+        for k in range(1, count + 1):
+            canvas.text(f.left - 6.0, ranked.y_at(k), str(k), colour="soft", align="right")
+        curves(ranked, shown, f.width)
+        _name_levels(ranked, [axis_value("cost_multiple", v) for v in ladder.index], "cost, × today's")
+        return canvas
+
+    caption, alt = _cost_caption(ladder, metric, by_start, conditions), _alt(ladder, metric, "cost_multiple")
+    data = _long(ladder, metric).assign(behind=behind.melt(value_name="behind")["behind"])
+    return picture(name, "Ranking by level of cost", caption, alt, data, draw)
 
 
 def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A row a policy and level."""
-    long = ladder.melt(ignore_index=False, var_name="policy", value_name=metric).reset_index()
+    long = long_table({metric: ladder})
     rank = ranks(ladder, metric).melt(value_name="rank")["rank"]
     return long.assign(rank=rank.to_numpy())
 
@@ -99,40 +129,6 @@ def _break_evens_by_start(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame])
             where = f", between ×{number(min(found))} and ×{number(max(found))}" if found else ""
             sentences.append(f"{other} becomes better than {one} at {len(found)} of {len(both)} starts{where}.")
     return sentences
-
-
-def _draw_costs(
-    f: Format, ladder: pd.DataFrame, styles: Mapping[str, LineStyle], metric: str, name: str, best: pd.Series
-) -> Canvas:
-    count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
-    second = TITLE + HIGH + 14.0 + TITLE
-    canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
-    near = behind.loc[:, ~far(behind.max())]
-    most = float(near.to_numpy().max()) or 1.0
-    across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
-    worse = "above the lowest" if lower_is_better(metric) else "below the highest"
-    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
-    panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
-    _behind_curves(f, panel, behind, styles, row.digits)
-    for policy, _, last in leaders(ladder, metric).itertuples(index=False):
-        if last < ladder.index[-1]:
-            x = panel.x_at(float(np.interp(last, ladder.index, range(len(ladder)))))
-            y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
-            canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
-            canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
-    ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
-    ranked.title("Rank", "1 is the best" if count > 1 else "")
-    rank = ranks(ladder, metric)
-    shown = [
-        Curve(str(n), np.arange(len(v), dtype=float), v.to_numpy(dtype=float), _ranked(styles[str(n)]), points=RANKED)
-        for n, v in rank.items()
-    ]
-    for k in range(1, count + 1):
-        canvas.text(f.left - 6.0, ranked.y_at(k), str(k), colour="soft", align="right")
-    curves(ranked, shown, f.width)
-    _name_levels(ranked, [axis_value("cost_multiple", v) for v in ladder.index], "cost, × today's")
-    return canvas
 
 
 def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
@@ -196,17 +192,38 @@ def lag_ladder_picture(
     conditions : conditions of the test, in words.
     name       : name of its file.
     """
-    return picture(
-        name,
-        "Effect of execution lag",
-        _lag_caption(ladders, conditions),
-        " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
-        _lag_data(ladders),
-        lambda f: _draw_lags(with_long_labels(f), ladders, styles, name),
-    )
+
+    def draw(f: Format) -> Canvas:
+        f, first = with_long_labels(f), next(iter(ladders.values()))
+        count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
+        canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
+        for k, (metric, values) in enumerate(ladders.items()):
+            row, shown = METRICS[metric], METRICS[metric].factor * values
+            gone = far((shown - float(shown.iloc[0].median())).abs().max())
+            up = Axis.over(shown.loc[:, ~gone])
+            panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
+            panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
+            panel.y_grid(up.ticks(4))
+            found = []
+            for (policy, line), out in zip(shown.items(), gone, strict=True):
+                last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
+                value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
+                style = styles[str(policy)]
+                found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
+            curves(panel, found, f.width, values=f.is_wide)
+        _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
+        return canvas
+
+    alt = " ".join(_alt(values, metric, "lag") for metric, values in ladders.items())
+    caption = _lag_caption(ladders, conditions)
+    return picture(name, "Effect of execution lag", caption, alt, long_table(ladders), draw)
 
 
-def _lag_data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def long_table(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row a policy and level, a column a metric.
+
+    ladders : table of each metric: a row a level, a column a policy, the same in all.
+    """
     each = [v.melt(ignore_index=False, var_name="policy", value_name=m).reset_index() for m, v in ladders.items()]
     return each[0].assign(**{metric: frame[metric].to_numpy() for metric, frame in zip(ladders, each, strict=True)})
 
@@ -240,25 +257,3 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
 
 def _short(metric: str) -> str:
     return METRICS[metric].phrase
-
-
-def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
-    first = next(iter(ladders.values()))
-    count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
-    canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
-    for k, (metric, values) in enumerate(ladders.items()):
-        row, shown = METRICS[metric], METRICS[metric].factor * values
-        gone = far((shown - float(shown.iloc[0].median())).abs().max())
-        up = Axis.over(shown.loc[:, ~gone].to_numpy().ravel().tolist())
-        panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
-        panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
-        panel.y_grid(up.ticks(4))
-        found = []
-        for (policy, line), out in zip(shown.items(), gone, strict=True):
-            last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
-            value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
-            style = styles[str(policy)]
-            found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
-        curves(panel, found, f.width, values=f.is_wide)
-    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
-    return canvas

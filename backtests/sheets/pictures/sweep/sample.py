@@ -76,16 +76,36 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
     own = one[one["band"].notna()] if "band" in one else one[:0]
     axis, drawn = ("band", own) if len(own) and len(own["band"].unique()) > 1 else ("cost_multiple", one)
     coloured = pd.Series(bins(drawn["cost_multiple"], "cost_multiple"), index=drawn.index)
-    return picture(
-        name,
-        f"{METRICS[metric].name} of a sample",
-        _caption(table, drawn, axis),
-        _alt(table, metric),
-        drawn[[c for c in ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric) if c in drawn]]
-        .loc[:, lambda found: ~found.columns.duplicated()]
-        .reset_index(drop=True),
-        lambda f: _draw(f, drawn, coloured, metric, axis, name),
-    )
+
+    def draw(f: Format) -> Canvas:
+        names = [str(c) for c in coloured.cat.categories]
+        room = f.width - f.left - 12.0
+        longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
+        canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+        x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
+        y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
+        kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
+        across, up = Axis.over(x, AIR), Axis.over(y, AIR, kind)
+        panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
+        heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
+        step = min(longest, room / len(names))
+        for k, words in enumerate(names):
+            first = f.left + k * step
+            canvas.point(first + 4.0, TITLE + 4.0, colour=HUES[k], size=7.0)
+            canvas.text(first + 13.0, TITLE + 4.0, words if k or not f.is_wide else f"{words} costs")
+        panel.y_grid(up.ticks())
+        panel.x_grid(across.ticks())
+        panel.x_title("band, % of NAV" if axis == "band" else "cost, × today's")
+        codes = coloured.cat.codes.to_numpy()
+        for k in range(len(names)):
+            own = codes == k
+            canvas.points(panel.across(x[own]), panel.up(y[own]), colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
+        return canvas
+
+    columns = ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric)
+    data = drawn[[c for c in dict.fromkeys(columns) if c in drawn]].reset_index(drop=True)
+    title, alt = f"{METRICS[metric].name} of a sample", _alt(table, metric)
+    return picture(name, title, _caption(table, drawn, axis), alt, data, draw)
 
 
 def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
@@ -111,29 +131,3 @@ def _alt(table: pd.DataFrame, metric: str) -> str:
         for r in binned(table, metric).to_dict("records")
     ]
     return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
-
-
-def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: str, name: str) -> Canvas:
-    names = [str(c) for c in cost.cat.categories]
-    room = f.width - f.left - 12.0
-    longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
-    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
-    x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
-    y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
-    kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
-    across, up = Axis.over(x.tolist(), AIR), Axis.over(y.tolist(), AIR, kind)
-    panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
-    step = min(longest, room / len(names))
-    for k, words in enumerate(names):
-        first = f.left + k * step
-        canvas.point(first + 4.0, TITLE + 4.0, colour=HUES[k], size=7.0)
-        canvas.text(first + 13.0, TITLE + 4.0, words if k or not f.is_wide else f"{words} costs")
-    panel.y_grid(up.ticks())
-    panel.x_grid(across.ticks())
-    panel.x_title("band, % of NAV" if axis == "band" else "cost, × today's")
-    codes = cost.cat.codes.to_numpy()
-    for k in range(len(names)):
-        own = codes == k
-        canvas.points(panel.across(x[own]), panel.up(y[own]), colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
-    return canvas

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
+from backtests.sheets.pictures.sweep.ladders import long_table
 from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves
@@ -32,23 +33,36 @@ def start_dates_picture(
     name       : name of its file.
     """
     dated = {metric: values.set_axis(pd.DatetimeIndex(values.index), axis=0) for metric, values in ladders.items()}
-    return picture(
-        name,
-        "Results by start date",
-        _caption(dated, conditions),
-        _alt(dated),
-        _data(dated),
-        lambda f: _draw(f, dated, styles, name),
-    )
+
+    def draw(f: Format) -> Canvas:
+        rows = ROW * next(iter(dated.values())).shape[1]
+        one = TITLE + HIGH + GAP + rows + NUMBERS
+        if f.is_wide:
+            width = (f.width - NAMES - 40.0 * len(dated)) / len(dated)
+            places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(dated))]
+            canvas = Canvas(f.width, one, f"{name}-wide")
+        else:
+            width = f.width - NAMES - 10.0
+            places = [(NAMES, TITLE + k * (one + 12.0)) for k in range(len(dated))]
+            canvas = Canvas(f.width, len(dated) * (one + 12.0), f"{name}-narrow")
+        for k, ((metric, found), (x, top)) in enumerate(zip(dated.items(), places, strict=True)):
+            values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
+            middle = float(values.iloc[:, 0].median())
+            near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
+            over = Axis.over(near)
+            across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
+            left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
+            _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
+            panel = Panel(canvas, x, top + HIGH + GAP, width, rows, over)
+            _spreads(panel, metric, values, [str(policy) for policy in near], styles, named=not f.is_wide or k == 0)
+        return canvas
+
+    return picture(name, "Results by start date", _caption(dated, conditions), _alt(dated), _data(dated), draw)
 
 
 def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A row a policy and start."""
-    each = [
-        v.rename_axis("start").melt(ignore_index=False, var_name="policy", value_name=m).reset_index()
-        for m, v in ladders.items()
-    ]
-    table = each[0].assign(**{metric: frame[metric].to_numpy() for metric, frame in zip(ladders, each, strict=True)})
+    table = long_table({m: v.rename_axis("start") for m, v in ladders.items()})
     return table.assign(start=table["start"].dt.strftime("%Y-%m-%d"))
 
 
@@ -79,30 +93,6 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
     first = next(iter(ladders.values())).index
     days = f"{axis_value('start', first[0])} to {axis_value('start', first[-1])}"
     return f"Started on each of {len(first)} days from {days}. {' '.join(each)}"
-
-
-def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
-    rows = ROW * next(iter(ladders.values())).shape[1]
-    one = TITLE + HIGH + GAP + rows + NUMBERS
-    if f.is_wide:
-        width = (f.width - NAMES - 40.0 * len(ladders)) / len(ladders)
-        places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(ladders))]
-        canvas = Canvas(f.width, one, f"{name}-wide")
-    else:
-        width = f.width - NAMES - 10.0
-        places = [(NAMES, TITLE + k * (one + 12.0)) for k in range(len(ladders))]
-        canvas = Canvas(f.width, len(ladders) * (one + 12.0), f"{name}-narrow")
-    for k, ((metric, found), (x, top)) in enumerate(zip(ladders.items(), places, strict=True)):
-        values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
-        middle = float(values.iloc[:, 0].median())
-        near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
-        over = Axis.over(near.to_numpy().ravel().tolist())
-        across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
-        left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
-        _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
-        panel = Panel(canvas, x, top + HIGH + GAP, width, rows, over)
-        _spreads(panel, metric, values, [str(name) for name in near], styles, named=not f.is_wide or k == 0)
-    return canvas
 
 
 def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, LineStyle], own: str) -> None:

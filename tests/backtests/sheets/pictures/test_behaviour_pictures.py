@@ -8,8 +8,8 @@ import pytest
 
 from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven, CostLevels
 from backtests.evaluation.holding_windows import HoldingWindows
-from backtests.sheets.pictures.comparison.cost_levels import break_even_words, cost_levels_picture
-from backtests.sheets.pictures.comparison.holding_windows import holding_windows_picture
+from backtests.sheets.pictures.comparison.costs import break_even_words, cost_levels_picture
+from backtests.sheets.pictures.comparison.months import holding_windows_picture
 from foundation.paper.styles import LineStyle
 
 STYLES = {
