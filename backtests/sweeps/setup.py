@@ -285,14 +285,14 @@ def _check_games(
 ) -> None:
     """Lay out inputs for each setup, start, smallest and largest lag: missing data of a market is reported first.
 
-    Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
+    Raises : ConfigError and DataError of `EngineInputs`, naming the setup.
     """
     for (name, start), lags in _lags(plan).items():
         setup = setups[name]
         given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
-                EngineInputs.of(
+                EngineInputs(
                     setup.market, plan.policies[0], strategic[name], setup.costs, firsts[name, start], lag,
                     setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip

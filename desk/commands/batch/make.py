@@ -19,7 +19,7 @@ from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, called, changes_between
 from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
-from desk.commands.batch.file import Plan, plan_of
+from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import FAILURES, Outcome, failed, name_of, outcome, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
@@ -44,39 +44,25 @@ class MadeBatch:
 
 
 def make_batch(
-    files: Sequence[Path],
-    given: Sequence[str] = (),
-    grid: Sequence[str] = (),
-    *,
-    notebook: str | None = None,
-    name: str | None = None,
-    workers: int | None = None,
-    cluster: str = "",
+    plan: Plan,
     reports: Path | None = None,
+    *,
     retrain: bool = False,
     if_changed: bool = False,
     trust_code: bool | None = None,
 ) -> MadeBatch:
-    """Make a run of each portfolio file with each combination of parameters, and a page and a table over them.
+    """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
-    files      : portfolio files; or one file that says all that follows, down to `cluster`.
-    given      : parameters of all runs, as name=value.
-    grid       : parameters that vary, as name=v1,v2.
-    notebook   : name of the notebook to execute, or None for the comparing one.
-    name       : name of the batch's folder beside its runs, or None for "batch"; it replaces an earlier batch.
-    workers    : number of processes, each of which executes one notebook at a time; None for one.
-    cluster    : address of a Dask scheduler whose workers make the runs instead, or "".
+    plan       : the runs, and the machines that make them.
     reports    : folder of the runs, or None for the usual one.
     retrain    : true to train learned policies anew, and to make existing runs again.
     if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
                  all runs have them, nothing is written.
     trust_code : true if the files may name rules by import path, as for `load_portfolio`.
-    Raises     : ConfigError, before any run, for a fault in the parameters, the name or the number of workers,
-                 and where no run can start; and as `on_cluster` does.
+    Raises     : ConfigError, before any run, where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
-    plan = plan_of(files, given, grid, notebook=notebook, name=name, workers=workers, cluster=cluster)
     trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
     plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
     home = (reports or REPORTS).resolve()
