@@ -34,6 +34,7 @@ from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, h
 from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
+CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
 
@@ -122,6 +123,15 @@ def backtest(
         holds=holds,
         unpaid=unpaid,
     )
+
+
+def conditions(desk: Any, **others: Any) -> dict[str, Any]:
+    """Arguments of `backtest`, by name: the conditions that a portfolio, or a setup of a sweep, states.
+
+    desk   : the portfolio or setup.
+    others : arguments that replace these, or come besides.
+    """
+    return {name: getattr(desk, name) for name in CONDITIONS} | others
 
 
 # -- before the first day --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.run import check_schedules
+from backtests.engine.run import check_schedules, conditions
 from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from foundation.arguments import day
@@ -86,12 +86,8 @@ class Setup:
             costs=portfolio.costs,
             strategic=portfolio.strategic,
             start=portfolio.test_start,
-            lag=portfolio.lag,
             tracking_penalty=portfolio.tracking_penalty,
-            periods_per_year=portfolio.periods_per_year,
-            execution=portfolio.execution,
-            dividends=portfolio.dividends,
-            flows=portfolio.flows,
+            **conditions(portfolio),
         ).scaled_to(portfolio.nav)
 
     @property

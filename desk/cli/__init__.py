@@ -17,7 +17,7 @@ from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
 from desk.cli.options import Cluster, File, FinishedRun, PastDay, Reports, Retrain, TrustCode, kept, run_in, starting
 from desk.cli.trades import trades
-from desk.commands.terminal import print_text, run_app
+from desk.commands.terminal import print_text, run_app, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.progress import bar
@@ -120,9 +120,7 @@ def batch(
             files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
         )
         made = make_batch(plan, reports, retrain=retrain, if_changed=if_changed, trust_code=trust_code)
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)
+    tell(made.text, made.failed)
 
 
 @app.command()
@@ -212,9 +210,7 @@ def audit(
         from desk.commands.audit import make_audit
 
     made = make_audit(file, policy, days, workers, controls, trust_code)
-    print_text(made.text)
-    if made.found:
-        raise typer.Exit(1)
+    tell(made.text, made.found)
 
 
 @app.command()
@@ -348,9 +344,7 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
         from backtests.runs.verify import verify as verified
 
     found = verified(run_in(reports, run))
-    print_text(repr(found))
-    if found.changed:
-        raise typer.Exit(1)
+    tell(repr(found), found.changed)
 
 
 @app.command()
@@ -439,9 +433,7 @@ def replay(
         from desk.commands.past_runs import replay as made_again
 
     found = made_again(run, file, retrain, trust_code)
-    print_text(found.text)
-    if not found.same:
-        raise typer.Exit(1)
+    tell(found.text, not found.same)
 
 
 train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")

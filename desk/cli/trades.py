@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from desk.cli.options import Reports, TrustCode, starting
-from desk.commands.terminal import print_text
+from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
 
@@ -160,6 +160,4 @@ def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
         from desk.commands.accounts import list_accounts
 
     made = list_accounts(accounts, Path(out[0]) if out else None, **how)
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)
+    tell(made.text, made.failed)

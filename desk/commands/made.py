@@ -19,10 +19,11 @@ WEEKEND = 5  # days: older prices are not of the last session
 
 @dataclass(frozen=True)
 class Made:
-    """A run that was made: its folder, and the text for the terminal."""
+    """What a command made: its folder, the text for the terminal, and how many of its runs failed."""
 
     folder: Path
     text: str
+    failed: int = 0
 
 
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:

@@ -8,7 +8,7 @@ page names the differences from the previous batch of the name.
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import FAILURES, Outcome, failed, name_of, outcome, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
+from desk.commands.made import Made
 from foundation.errors import ConfigError
 from foundation.files import write_whole, writing
 from foundation.paper.wording import counted
@@ -34,15 +35,6 @@ TABLE, INDEX = "batch.parquet", "index.html"
 SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
-@dataclass(frozen=True)
-class MadeBatch:
-    """A batch that was made: its folder, the number of failed runs, and the text for the terminal."""
-
-    folder: Path
-    failed: int
-    text: str
-
-
 def make_batch(
     plan: Plan,
     reports: Path | None = None,
@@ -50,7 +42,7 @@ def make_batch(
     retrain: bool = False,
     if_changed: bool = False,
     trust_code: bool | None = None,
-) -> MadeBatch:
+) -> Made:
     """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
     plan       : the runs, and the machines that make them.
@@ -78,7 +70,7 @@ def make_batch(
         done |= _unchanged(names, before, home)
         if len(done) == len(before) == len(plan.jobs) and all(row.status == "unchanged" for row in done.values()):
             text = f"Nothing has changed since the previous batch: {counted(len(done), 'run')}, none of them made."
-            return MadeBatch(final, 0, f"{text}\n\n{final / INDEX}")
+            return Made(final, f"{text}\n\n{final / INDEX}")
     todo = {job: name for job, name in names.items() if job not in done}
     if plan.cluster:
         became = on_cluster(todo, plan.notebook, home, retrain, plan.cluster)
@@ -92,7 +84,7 @@ def make_batch(
     rows = sorted((done[job] for job in plan.jobs), key=lambda row: row.portfolio)  # stable: parameters as asked for
     with writing(final), staged(final) as folder:
         changes = write_batch(folder, plan.name, plan.notebook.stem, rows, before)
-    return MadeBatch(final, sum(row.status == "failed" for row in rows), _text(rows, changes, final))
+    return Made(final, _text(rows, changes, final), sum(row.status == "failed" for row in rows))
 
 
 def named_runs(plan: Plan) -> tuple[dict[Job, str], dict[Job, Outcome]]:

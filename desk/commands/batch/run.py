@@ -2,11 +2,9 @@
 
 import json
 import math
-import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ import pyarrow.parquet as pq
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.folder import NUMBERS, RESULTS, SUMMARY
 from backtests.runs.manifest import read_manifest
-from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell
+from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
 from backtests.runs.verify import verify
 from backtests.sheets.pages.batch import POINTS
 from desk.commands.batch.plan import Job, parameters
@@ -131,7 +129,7 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     reports  : folder of the runs.
     retrain  : true to train learned policies anew.
     """
-    with _set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
+    with environment({"TQDM_DISABLE": "1"}):  # the batch tells how far it is
         return _outcome(job, notebook, reports, retrain)
 
 
@@ -242,17 +240,3 @@ def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
         parts.append("".join(traceback.format_exception(error)))
     plain = Outcome(job.portfolio, job.given, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
     return replace(plain, failure="\n\n".join(parts) + "\n", seconds=time.monotonic() - began)
-
-
-@contextmanager
-def _set_within(name: str, value: str) -> Iterator[None]:
-    """A variable of the environment has a value within the block, and the one that it had, or none, after it."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
