@@ -262,14 +262,11 @@ class Blocks:
         )
         self.own = np.array([target_path_returns(targets, market) for targets in batch.targets])  # (P, T)
 
-    def at_number(self, start: int) -> BlockArrays:
-        """The block that begins at a configuration, by its number."""
-        *columns, used = self.all
-        return BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
-
     def play(self, start: int) -> Array:
         """Play the block that begins at a configuration, by its number; gives its rows of the table."""
-        block, market = self.at_number(start), self.market
+        *columns, used = self.all
+        block = BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
+        market = self.market
         out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
         path = np.empty((BLOCK if self.cvar95 else 0, len(market.dates)))
         member, t = play_block(

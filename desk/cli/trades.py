@@ -61,8 +61,7 @@ Deploy = Annotated[
 ]
 Withdraw = Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")]
 Account = Annotated[
-    str,
-    typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
+    str, typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False)
 ]
 BuyOnly = Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")]
 SellOnly = Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")]

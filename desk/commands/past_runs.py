@@ -12,13 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.runs.differences import (
-    FigureDifference,
-    RunDifferences,
-    differing,
-    run_differences,
-    stored_figures,
-)
+from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences, stored_figures
 from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
 from backtests.runs.manifest import past_runs
 from backtests.runs.report_settings import FULL

@@ -12,13 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
-from backtests.comparison.fitting.candidates import (
-    Fitted,
-    backtest_candidate,
-    benchmark_of,
-    fit,
-    with_comparator,
-)
+from backtests.comparison.fitting.candidates import Fitted, backtest_candidate, benchmark_of, fit, with_comparator
 from backtests.comparison.fitting.trials import played_trials, tunings_of
 from backtests.comparison.paired import loss_intervals
 from backtests.engine.result import Backtest

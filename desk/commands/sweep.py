@@ -58,7 +58,7 @@ def make_sweep(
     last = max(setup.market.dates[-1] for setup in prepared.setups.values())
     settings = plain_json(settings_of(prepared, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
-    chunks = unfinished_of(file, home)
+    chunks = home / f".{Path(file).stem}.unfinished"  # beside the runs, and no part of one
     with writing(home), unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)
         run_into(chunks, prepared, done, workers, cluster, progress=True)
@@ -73,11 +73,6 @@ def make_sweep(
         discard(chunks)
     again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
     return Made(final, f"{text}\n\n{again}{final}")
-
-
-def unfinished_of(file: Path, reports: Path) -> Path:
-    """The hidden folder in which a file's unfinished sweep is kept: beside the runs, and no part of one."""
-    return reports / f".{Path(file).stem}.unfinished"
 
 
 def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:

@@ -227,8 +227,10 @@ def make_ticket(trades: TradeList) -> Ticket:
     facts, terms = content.facts, portfolio.ticket
     orders = tuple(_orders(portfolio, trades.sized, content, money))
     _check_limits(orders)
+    given: dict[str, Any] = dict(content.provenance)
+    given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
-        **content.provenance,
+        **given,
         currency=portfolio.basis,
         account=terms.account,
         exchange=terms.exchange,
@@ -245,13 +247,9 @@ def make_ticket(trades: TradeList) -> Ticket:
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        tax_lots=tuple(_records(content, "tax_lots")),
-        harvest=tuple(_records(content, "harvest")),
         binding=tuple(content.binding),
         notes=tuple(content.notes),
-        accounts=tuple(_records(content, "accounts")),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
-        cash=tuple(_records(content, "cash")),
     )
 
 

@@ -180,6 +180,7 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     policy = made["policy"]
     shown = policy or sheet["reference"]
     figures = sheet["figures"][shown]
+    nav = pq.read_table(final / RESULTS, columns=["nav"], filters=[("policy", "==", shown)])
     return {
         "policy": policy or "",
         "now": made["now"] or "",
@@ -195,19 +196,13 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
         "trades": sheet["trades"]["headline"],
         "orders": len(sheet["trades"]["orders"]),
         "turnover": _number(sheet["trades"]["facts"]["turnover"]),
-        "drawdowns": drawdowns(_nav(final / RESULTS, shown)),
+        "drawdowns": drawdowns(np.asarray(nav["nav"])),
         "page": f"../{final.name}/{SHEET}",
     }
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _nav(results: Path, policy: str) -> Array:
-    """(T,) NAV of a policy at each close."""
-    table = pq.read_table(results, columns=["nav"], filters=[("policy", "==", policy)])
-    return np.asarray(table["nav"])
 
 
 def drawdowns(nav: Array) -> tuple[float, ...]:

@@ -33,7 +33,9 @@ def write(ticket: Ticket) -> bytes:
     body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
     for number, row in enumerate(ticket.rows):
         body += _entry(row, time, exchange=number >= len(ticket.orders))
-    return _message(body)
+    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
+    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
+    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -65,13 +67,6 @@ def _entry(row: Mapping[str, Any], time: str, *, exchange: bool) -> Fields:
         (59, AT_THE_CLOSE if row["order_type"] == "market_on_close" else DAY),
     )
     return [(tag, value) for tag, value in entry if value]
-
-
-def _message(body: Fields) -> bytes:
-    """The fields between BeginString, BodyLength and CheckSum."""
-    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
-    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
-    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
 
 
 def _faults(order: Order) -> Iterable[str]:
