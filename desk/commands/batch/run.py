@@ -129,25 +129,21 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     reports  : folder of the runs.
     retrain  : true to train learned policies anew.
     """
-    with environment({"TQDM_DISABLE": "1"}):  # the batch tells how far it is
-        return _outcome(job, notebook, reports, retrain)
-
-
-def _outcome(job: Job, notebook: Path, reports: Path, retrain: bool) -> Outcome:
     began, name = time.monotonic(), job.name
-    for left in reversed(range(TRIES)):
-        try:
-            name, make = _ask(job, notebook, reports, retrain)
-            found = None if retrain else found_run(job, reports / name, notebook)
-            if found is not None:
-                return found
-            make()
-            return _whole(job, reports / name, notebook, "made", began)
-        except DeadKernel as error:
-            if not left:
+    with environment({"TQDM_DISABLE": "1"}):  # the batch tells how far it is
+        for left in reversed(range(TRIES)):
+            try:
+                name, make = _ask(job, notebook, reports, retrain)
+                found = None if retrain else found_run(job, reports / name, notebook)
+                if found is not None:
+                    return found
+                make()
+                return _whole(job, reports / name, notebook, "made", began)
+            except DeadKernel as error:
+                if not left:
+                    return failed(job, name, error, began)
+            except Exception as error:  # whatever it is, it must not cost the other runs
                 return failed(job, name, error, began)
-        except Exception as error:  # whatever it is, it must not cost the other runs
-            return failed(job, name, error, began)
     raise AssertionError("a run is made, found or failed")
 
 
