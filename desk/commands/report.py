@@ -43,7 +43,7 @@ from backtests.runs.trial_book import count_trials
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
-from desk.commands.made import Made, age_text, file_fact, finish, run_for
+from desk.commands.made import Made, age_text, file_fact, finish, run_for, write_summary
 from desk.commands.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
@@ -52,7 +52,6 @@ from foundation.files import write_whole, writing
 from foundation.paper.formats import csv_text, plain_json
 from foundation.paper.text_tables import warnings_text
 from foundation.paper.wording import counted
-from foundation.printable import printable
 from foundation.progress import bar
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
@@ -118,7 +117,6 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
-    write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
     ticket = make_ticket(trades)
     write_ticket(ticket, folder / TRADES)
     write_ticket(ticket, folder / TRADES_JSON)
@@ -137,7 +135,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "file": file_fact(comparison.portfolio),
         **fits(comparison.fitted),
     }
-    write_json(folder / MANIFEST, record.manifest(**plain_json(facts)))
+    write_summary(folder, record, f"{comparison!r}\n\n{trades!r}", facts)
 
 
 def save_learned(
