@@ -91,11 +91,6 @@ class HoldingsRisk:
         return self.ex_ante.window
 
     @property
-    def covariance(self) -> Array:
-        """(n, n) a year."""
-        return self.ex_ante.covariance
-
-    @property
     def sample(self) -> tuple[pd.Timestamp, pd.Timestamp]:
         """First and last date of the returns of losses."""
         return self.ex_ante.dates[0], self.ex_ante.dates[-1]
