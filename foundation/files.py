@@ -243,21 +243,17 @@ def work_folder() -> Iterator[Path]:
     place = Path(tempfile.gettempdir())
     for path in place.glob(f"{WORK}*"):
         with suppress(OSError):
+            left = path.with_name(path.name.removesuffix(LOCK))
             if path.lstat().st_uid == os.geteuid():
-                _delete_left(place / path.name.removesuffix(LOCK))
+                with locked(left.with_name(f"{left.name}{LOCK}"), wait=False) as free:
+                    if free:
+                        shutil.rmtree(left, ignore_errors=True)
     folder = place / f"{WORK}{token_hex(8)}"
     with locked(place / f"{folder.name}{LOCK}", wait=True):
         folder.mkdir(mode=0o700)
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _delete_left(folder: Path) -> None:
-    """Delete a work folder whose lock nobody holds."""
-    with locked(folder.with_name(f"{folder.name}{LOCK}"), wait=False) as free:
-        if free:
             shutil.rmtree(folder, ignore_errors=True)
 
 

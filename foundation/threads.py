@@ -18,20 +18,13 @@ def one_thread() -> Iterator[None]:
 
     Raises : ConfigError while another thread of this process trains: both would draw from the same generators.
     """
+    import torch  # over a second: not where nobody learns
+
     if not BUSY.acquire(blocking=False):
         raise ConfigError(
             "another thread of this process is training, and both would draw from the same random generators: use "
             "processes, or workers of one thread each."
         )
-    try:
-        yield from _alone()
-    finally:
-        BUSY.release()
-
-
-def _alone() -> Iterator[None]:
-    import torch  # over a second: not where nobody learns
-
     threads, python = torch.get_num_threads(), random.getstate()
     numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
     checks = torch.distributions.Distribution._validate_args
@@ -45,3 +38,4 @@ def _alone() -> Iterator[None]:
         torch.set_num_threads(threads)
         np.random.set_state(numpy)  # noqa: NPY002
         random.setstate(python)
+        BUSY.release()

@@ -5,7 +5,7 @@ refused, and the table that comes back. `state` says what a block reads and hold
 those on which something may happen, and `foundation.compiled.simd` makes it read like the loop of one path.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,28 +119,13 @@ def play_batch(
     batch = configurations if isinstance(configurations, Batch) else Batch.of(configurations)
     check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
     check_batch(market, batch, leverage_limit)
-    panel, reference, blocks = Panel.of(market), target_path_returns(strategic, market), Blocks(market, batch)
     penalty, year = float(tracking_penalty), float(periods_per_year)  # an int has code of its own compiled
-
-    def play(start: int) -> Array:
-        return _play(market, panel, batch, blocks, start, reference, penalty, year, cvar95)
-
-    return by_block(play, len(batch), workers)
-
-
-def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
-    """Apply `play` to each block of configurations, with this many threads.
-
-    play    : function that gives the figures (BLOCK or fewer, m) of the block that begins at a number.
-    count   : number of configurations.
-    workers : number of threads.
-    Returns : (count, m) figures in the units of `play`.
-    """
-    starts = range(0, count, BLOCK)
+    blocks = Blocks(market, batch, target_path_returns(strategic, market), penalty, year, cvar95)
+    starts = range(0, len(batch), BLOCK)
     if workers == 1:
-        return np.concatenate([play(start) for start in starts])
+        return np.concatenate([blocks.play(start) for start in starts])
     with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(play, starts)))
+        return np.concatenate(list(pool.map(blocks.play, starts)))
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
@@ -235,9 +220,17 @@ def _past(gross: float, limit: float, who: str) -> str:
 class Blocks:
     """A batch as its blocks read it; the members that are left over in the last block never open."""
 
-    def __init__(self, market: Market, batch: Batch) -> None:
-        """Lay out the columns of all blocks at once; each block takes a slice of them."""
-        self.market, self.batch, count = market, batch, len(batch)
+    def __init__(
+        self, market: Market, batch: Batch, strategic: Array, tracking_penalty: float, periods_per_year: float,
+        cvar95: bool,
+    ) -> None:  # fmt: skip
+        """Lay out the columns of all blocks at once; each block takes a slice of them.
+
+        strategic : (T,) returns of the target by which J is measured; other arguments as in `play_batch`.
+        """
+        self.market, self.batch, self.panel, count = market, batch, Panel.of(market), len(batch)
+        self.strategic, self.tracking_penalty = strategic, tracking_penalty
+        self.periods_per_year, self.cvar95 = periods_per_year, cvar95
         costs = [(owner.cost_parameters().rates, owner.total) for owner in batch.costs]
         cases, case = batch.openings
         opening = [batch.targets[k].at(row) for k, row in cases]
@@ -269,50 +262,26 @@ class Blocks:
         )
         self.own = np.array([target_path_returns(targets, market) for targets in batch.targets])  # (P, T)
 
-    def at_number(self, start: int) -> BlockArrays:
-        """The block that begins at a configuration, by its number."""
+    def play(self, start: int) -> Array:
+        """Play the block that begins at a configuration, by its number; gives its rows of the table."""
         *columns, used = self.all
-        return BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
-
-
-def _play(
-    market: Market,
-    panel: Panel,
-    batch: Batch,
-    blocks: Blocks,
-    start: int,
-    strategic: Array,
-    tracking_penalty: float,
-    periods_per_year: float,
-    cvar95: bool,
-) -> Array:
-    """Play one block; gives its rows of the table."""
-    block = blocks.at_number(start)
-    out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
-    path = np.empty((BLOCK if cvar95 else 0, len(market.dates)))
-    member, t = play_block(
-        panel,
-        market.cash,
-        block,
-        strategic,
-        blocks.own,
-        tracking_penalty,
-        periods_per_year,
-        curves,
-        path,
-        out,
-        State.empty(len(market.assets)),
-    )
-    if t >= 0:
-        raise refused(market, batch, start + member, t)
-    figures = out[: block.used]
-    if cvar95:
-        tails = [tail(path[j, batch.first[start + j] :]) for j in range(block.used)]
-        figures = np.column_stack([figures, tails])
-    undefined = np.flatnonzero(np.isnan(figures[:, SHARPE]))
-    for j in undefined:
-        checked(figures[j], f"configuration {start + j}")
-    return figures
+        block = BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
+        market = self.market
+        out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
+        path = np.empty((BLOCK if self.cvar95 else 0, len(market.dates)))
+        member, t = play_block(
+            self.panel, market.cash, block, self.strategic, self.own, self.tracking_penalty, self.periods_per_year,
+            curves, path, out, State.empty(len(market.assets)),
+        )  # fmt: skip
+        if t >= 0:
+            raise refused(market, self.batch, start + member, t)
+        figures = out[: block.used]
+        if self.cvar95:
+            tails = [tail(path[j, self.batch.first[start + j] :]) for j in range(block.used)]
+            figures = np.column_stack([figures, tails])
+        for j in np.flatnonzero(np.isnan(figures[:, SHARPE])):
+            checked(figures[j], f"configuration {start + j}")
+        return figures
 
 
 def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:

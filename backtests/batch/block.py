@@ -139,13 +139,7 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, na
 
 
 @inlined
-def _add(
-    sums: Four,
-    held: Four,
-    index: Array,
-    row: int,
-    i: int,
-) -> Four:
+def _add(sums: Four, held: Four, index: Array, row: int, i: int) -> Four:
     """Four lines more in the four sums of a day."""
     return (
         sums[0] + held[0] * index[row, i],

@@ -1,13 +1,14 @@
 """Inputs of one backtest, the policy and its accounting, in the form that the loops take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.kept import kept
-from backtests.engine.loop_inputs import Desk, Sessions
+from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import ConfigError, PolicyError
@@ -17,11 +18,19 @@ from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
 from research.market import Market
+from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 
 @dataclass(frozen=True, eq=False)
 class EngineInputs:
-    """One policy on one market under one accounting. first : row of the opening trade."""
+    """One policy on one market under one accounting, checked and laid out for the loops.
+
+    first    : market row of the opening trade.
+    sessions : the market as the loops take it.
+    desk     : execution and costs, likewise.
+    scratch  : scratch of a booking.
+    Other fields are arguments of `backtest`.
+    """
 
     market: Market
     policy: Policy
@@ -30,71 +39,64 @@ class EngineInputs:
     first: int
     lag: int
     execution: Execution
+    dividends: Dividends
+    flows: Flows | None
     name: str
     leverage_limit: float
-    sessions: Sessions
-    desk: Desk
-    scratch: Scratch
+    sessions: Sessions = field(init=False)
+    desk: Desk = field(init=False)
+    scratch: Scratch = field(init=False)
 
-    @classmethod
-    def of(
-        cls,
-        market: Market,
-        policy: Policy,
-        targets: TargetPath,
-        costs: Costs,
-        first: int,
-        lag: int,
-        execution: Execution,
-        dividends: Dividends,
-        flows: Flows | None,
-        name: str,
-        leverage_limit: float,
-    ) -> "EngineInputs":
-        """Check what accounting needs of the market, and lay it out for the loops; other arguments as in `backtest`.
-
-        first  : market row of the opening trade.
-        Raises : ConfigError, DataError.
-        """
-        n, sessions = len(market.assets), _sessions(market, first, execution, dividends, flows)
-        if len(costs.total) != n:
-            raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
-        _check_targets(market, targets, costs, first)
-        check_flows(execution, flows)
-        if lag >= len(market.dates) - 1 - first:
+    def __post_init__(self) -> None:
+        """Check what accounting needs of the market, and lay it out. Raises ConfigError, DataError."""
+        market, execution, n = self.market, self.execution, len(self.market.assets)
+        after = len(market.dates) - 1 - self.first  # sessions
+        object.__setattr__(self, "sessions", _sessions(market, self.first, execution, self.dividends, self.flows))
+        if len(self.costs.total) != n:
+            raise ConfigError(f"costs have {len(self.costs.total)} lines and the market {n}: give one for each line.")
+        _check_targets(market, self.targets, self.costs, self.first)
+        check_flows(execution, self.flows)
+        if self.lag >= after:
             raise ConfigError(
-                f"lag is {lag}, and {len(market.dates) - 1 - first} sessions follow the opening trade: nothing would "
-                "ever be booked. Give a shorter lag, or more days."
+                f"lag is {self.lag}, and {after} sessions follow the opening trade: nothing would ever be booked. Give "
+                "a shorter lag, or more days."
             )
-        if execution.sizing == "units" and np.isnan(market.prices[first:]).all():
+        if execution.sizing == "units" and np.isnan(market.prices[self.first :]).all():
             raise ConfigError(
                 f"market {market.name!r} has returns and no quoted prices, so nothing is bought in whole lots: leave "
                 "sizing at 'fractional'."
             )
-        if execution.at == "open" and lag < 1:
+        if execution.at == "open" and self.lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
-        taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
+        object.__setattr__(self, "desk", self._desk())
+        object.__setattr__(self, "scratch", Scratch.of(n))
 
-        def cost_parameters(at_open: bool) -> CostParameters:
-            made = costs.cost_parameters(market, first, execution.minimum_trade, at_open)
-            return made._replace(plain=made.plain and execution.participation is None)
-
-        at_close = cost_parameters(False)
-        purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
-        desk = Desk(
-            cost_parameters=cost_parameters(True) if at_open else at_close,
+    def _desk(self) -> Desk:
+        taxed, at_open = self.costs.tax is not None and self.costs.tax.rate > 0.0, self.execution.at == "open"
+        at_close = self._cost_parameters(False)
+        # purchases of one line, at most
+        purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
+        return Desk(
+            cost_parameters=self._cost_parameters(True) if at_open else at_close,
             at_close=at_close,
-            holding_costs=costs.holding_costs,
-            lots=Lots.empty(n, purchases if taxed else 0),
-            order_limits=np.array(execution.largest(market, first)),  # writable: bookings use it up
-            days=int(execution.days),
+            holding_costs=self.costs.holding_costs,
+            lots=Lots.empty(len(self.market.assets), purchases if taxed else 0),
+            order_limits=np.array(self.execution.largest(self.market, self.first)),  # writable: bookings use it up
+            days=int(self.execution.days),
             at_open=at_open,
-            invest_flows=flows is not None and flows.use == "rebalance",
-            lag=int(lag),
+            invest_flows=self.flows is not None and self.flows.use == "rebalance",
+            lag=int(self.lag),
         )
-        return cls(
-            market, policy, targets, costs, first, lag, execution, name, leverage_limit, sessions, desk, Scratch.of(n)
-        )
+
+    def _cost_parameters(self, at_open: bool) -> CostParameters:
+        made = self.costs.cost_parameters(self.market, self.first, self.execution.minimum_trade, at_open)
+        return made._replace(plain=made.plain and self.execution.participation is None)
+
+    def loop(self, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
+        """The inputs of the compiled loop, with bands and a ledger that it writes."""
+        n = len(self.market.assets)
+        workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
+        return LoopInputs(self.sessions, bands, options, self.desk, self.scratch, workspace, bounds, ledger)
 
     @cached_property
     def extra_bookings(self) -> int:

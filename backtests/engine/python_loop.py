@@ -186,13 +186,9 @@ def _carry_out(
         Record(ledger.trades, ledger.charges, held.count),
     )
     use_up(desk.order_limits, t, ledger.trades[held.count], before)
-    flow, least, cash = (
-        inputs.sessions.flows[t],
-        float(trade.cash_lower),
-        held.cash_units * inputs.sessions.cash_index[t],
-    )
-    whole = not pending.made and uses_all(desk, pending.left, float(trade.fraction))
-    if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):
+    cash = held.cash_units * inputs.sessions.cash_index[t]
+    whole = not pending.made and uses_all(desk, pending.left, box.fraction)
+    if status == REFUSED or (whole and is_overdrawn(inputs.sessions.flows[t], box.cash_lower, cash, held.nav)):
         raise inputs.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
     _write_decision(ledger, held, pending)

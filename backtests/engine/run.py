@@ -14,7 +14,6 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled, kept
 from backtests.engine.ledger import EXIT, FLOW, Ledger
-from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
@@ -32,9 +31,10 @@ from research.market.calendars import has_rows_a_year, met, row_name, rows_a_yea
 from research.rules.estimates import check_year, known_from
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
-from research.rules.rule_options import Workspace
+from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
+CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
 
@@ -98,7 +98,7 @@ def backtest(
     if start_weights is not None:
         opening = in_order("start_weights are", start_weights, market.assets)
         opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each line.")
-    inputs = EngineInputs.of(
+    inputs = EngineInputs(
         market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
     )
     _check(inputs, nav, opening)
@@ -123,6 +123,15 @@ def backtest(
         holds=holds,
         unpaid=unpaid,
     )
+
+
+def conditions(desk: Any, **others: Any) -> dict[str, Any]:
+    """Arguments of `backtest`, by name: the conditions that a portfolio, or a setup of a sweep, states.
+
+    desk   : the portfolio or setup.
+    others : arguments that replace these, or come besides.
+    """
+    return {name: getattr(desk, name) for name in CONDITIONS} | others
 
 
 # -- before the first day --------------------------------------------------------------------------------------------
@@ -310,19 +319,19 @@ def _play(
     _check_bands(inputs, bands)
     if inputs.execution.sizing != "fractional":
         return play_daily(inputs, cash_units, ledger, bands)
-    count = _play_compiled(inputs, bands, cash_units, ledger)
+    count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
     return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None, {}
 
 
-def _play_compiled(inputs: EngineInputs, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
-    """Play no-trade bands; gives the number of bookings."""
-    units, n = ledger.units[0].copy(), len(inputs.market.assets)
-    workspace, bounds = Workspace.of(n, bands.options), np.empty((2, n + 1))
-    given = LoopInputs(
-        inputs.sessions, bands.compiled, bands.options, inputs.desk, inputs.scratch, workspace, bounds, ledger
-    )
-    count, stopped = play(given, inputs.first, units, cash_units)
+def play_compiled(
+    inputs: EngineInputs, bands: BandArrays, options: RuleOptions, cash_units: float, ledger: Ledger
+) -> int:
+    """Play no-trade bands from the units and cash of the ledger's first row; gives the number of bookings.
+
+    Raises : PolicyError, with the date, where the policy cannot go on.
+    """
+    count, stopped = play(inputs.loop(bands, options, ledger), inputs.first, ledger.units[0].copy(), cash_units)
     if stopped >= 0:
         raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
     return int(count)

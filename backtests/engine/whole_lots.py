@@ -19,19 +19,6 @@ from research.orders.lots.position import CENT, Position
 from research.orders.lots.sizing import size, within_cash
 
 
-def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
-    """The holdings after the close of row t, in quoted units.
-
-    inputs     : inputs of the backtest.
-    t          : row of the day.
-    units      : (n,) units held.
-    cash_units : units of cash held.
-    """
-    holdings, cash = units * inputs.sessions.closes[t], cash_units * inputs.sessions.cash_index[t]
-    minimum, market = inputs.execution.minimum_trade, inputs.market
-    return Position.at(market, t, holdings, float(cash), market.lots, minimum, inputs.desk.at_close)
-
-
 def orders(
     inputs: EngineInputs,
     t: int,
@@ -49,7 +36,10 @@ def orders(
     ask        : function that gives the trade that is asked of a position, or None.
     target     : (n,) fraction of NAV.
     """
-    return size(position(inputs, t, units, cash_units), ask, target, inputs.name, greedy=True).units
+    holdings, cash = units * inputs.sessions.closes[t], cash_units * inputs.sessions.cash_index[t]
+    market, minimum = inputs.market, inputs.execution.minimum_trade
+    position = Position.at(market, t, holdings, float(cash), market.lots, minimum, inputs.desk.at_close)
+    return size(position, ask, target, inputs.name, greedy=True).units
 
 
 def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:

@@ -268,7 +268,7 @@ def _by_block(
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
     figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
-    inputs = EngineInputs.of(
+    inputs = EngineInputs(
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip

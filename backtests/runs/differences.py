@@ -208,14 +208,8 @@ def _json(path: Path) -> Any:
 def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:
     """The first difference in wealth of each policy that both have, and the policies whose wealth is equal."""
     mine, theirs = _paths(one), _paths(other)
-    differ, same = [], []
-    for policy in (name for name in mine if name in theirs):
-        found = _first_difference(policy, mine[policy], theirs[policy])
-        if found is None:
-            same.append(policy)
-        else:
-            differ.append(found)
-    return tuple(differ), tuple(same)
+    found = {name: _first_difference(name, mine[name], theirs[name]) for name in mine if name in theirs}
+    return tuple(filter(None, found.values())), tuple(name for name, first in found.items() if first is None)
 
 
 def _paths(folder: Path) -> dict[str, pd.DataFrame]:

@@ -30,16 +30,7 @@ MARKET = "market.parquet"  # of a report or backtest: the daily returns that it 
 MAIL = "summary.md"  # the first screen of a report, for a mail
 NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
 RUN_IN = "REBALANCE_RUN"  # environment variable: name of the run that a notebook is executed for
-LIBRARIES = (
-    "numpy",
-    "pandas",
-    "numba",
-    "scipy",
-    "torch",
-    "stable-baselines3",
-    "exchange_calendars",
-    "matplotlib",
-)
+LIBRARIES = ("numpy", "pandas", "numba", "scipy", "torch", "stable-baselines3", "exchange_calendars", "matplotlib")
 
 
 @cache

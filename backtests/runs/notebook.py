@@ -54,7 +54,7 @@ def execute(
 
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
-    environment = {
+    variables = {
         "JUPYTER_PREFER_ENV_PATH": "1",
         "TQDM_DISABLE": "1",
         "IPYTHONDIR": str(cache / "ipython"),
@@ -63,10 +63,12 @@ def execute(
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
     trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
-    before = {name: os.environ.get(name) for name in [*environment, "TMPDIR"]}
     try:
-        with work_folder() as place, _followed(progress):  # before the environment says that progress is told elsewhere
-            os.environ.update(environment | {"TMPDIR": str(place)})
+        with (
+            work_folder() as place,
+            _followed(progress),  # before the environment says that progress is told elsewhere
+            environment(variables | {"TMPDIR": str(place)}),
+        ):
             with without_grammars_of_addresses():
                 import papermill
             from nbclient.exceptions import DeadKernelError
@@ -95,10 +97,19 @@ def execute(
         raise DeadKernel(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error
+    _forget_this_execution(output)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables of the environment have these values within the block, and those that they had, or none, after it."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-    _forget_this_execution(output)
 
 
 def _forget_this_execution(path: Path) -> None:

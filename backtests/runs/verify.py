@@ -50,18 +50,13 @@ def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
     sentences = [f"{name} is missing." for name in said if name not in found]
     sentences += [f"{name} has another content." for name in said if name in found and found[name] != said[name]]
     sentences += [f"{name} was added." for name in found if name not in said]
-    sentences += [f"{name} is no plain file." for name in _strange(folder)]
+    strange = (p for p in sorted(folder.rglob("*")) if p.is_symlink() or not (p.is_file() or p.is_dir()))
+    sentences += [f"{path.relative_to(folder).as_posix()} is no plain file." for path in strange]
     made_from = ("kind", "portfolio", "last_day", "settings", "fingerprint", "code")
     named = Run(**{name: manifest[name] for name in made_from}).name
     if named != manifest["run"]:
         sentences.append(f"The manifest is of {manifest['run']}, but its settings, data and code are those of {named}.")
     return sentences
-
-
-def _strange(folder: Path) -> list[str]:
-    """The links, pipes and devices in a folder, of which a run has none."""
-    found = (p for p in sorted(folder.rglob("*")) if p.is_symlink() or not (p.is_file() or p.is_dir()))
-    return [path.relative_to(folder).as_posix() for path in found]
 
 
 def _since(manifest: dict[str, Any]) -> list[str]:

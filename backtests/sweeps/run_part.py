@@ -8,7 +8,7 @@ import numpy as np
 from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
-from backtests.engine.run import backtest
+from backtests.engine.run import backtest, conditions
 from backtests.sweeps.plan import BLOCK, CHUNKS, Configuration, Part, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arrays import Array, Rows
@@ -93,14 +93,9 @@ def backtest_one(prepared: PreparedSweep, number: int) -> Backtest:
         setup.policy(c.policy),
         setup.times(c.cost_multiple),
         start=c.start or setup.start,
-        nav=setup.nav,
-        lag=setup.lag if c.lag is None else c.lag,
-        execution=setup.execution,
-        dividends=setup.dividends,
-        flows=setup.flows,
         targets=prepared.targets(c),
-        periods_per_year=setup.periods_per_year,
         name=f"configuration {number}",
+        **conditions(setup, lag=setup.lag if c.lag is None else c.lag),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.run import check_schedules
+from backtests.engine.run import check_schedules, conditions
 from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from foundation.arguments import day
@@ -86,12 +86,8 @@ class Setup:
             costs=portfolio.costs,
             strategic=portfolio.strategic,
             start=portfolio.test_start,
-            lag=portfolio.lag,
             tracking_penalty=portfolio.tracking_penalty,
-            periods_per_year=portfolio.periods_per_year,
-            execution=portfolio.execution,
-            dividends=portfolio.dividends,
-            flows=portfolio.flows,
+            **conditions(portfolio),
         ).scaled_to(portfolio.nav)
 
     @property
@@ -268,7 +264,7 @@ def _strategic_path(prepared: PreparedSweep, name: str) -> TargetPath:
 def _check_games(prepared: PreparedSweep) -> None:
     """Lay out inputs for each setup, start, smallest and largest lag: missing data of a market is reported first.
 
-    Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
+    Raises : ConfigError and DataError of `EngineInputs`, naming the setup.
     """
     plan = prepared.plan
     for (name, start), lags in _lags(plan).items():
@@ -276,7 +272,7 @@ def _check_games(prepared: PreparedSweep) -> None:
         given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
-                EngineInputs.of(
+                EngineInputs(
                     setup.market, plan.policies[0], prepared.strategic[name], setup.costs, first, lag,
                     setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip

@@ -21,9 +21,9 @@ from backtests.engine.compiled_loop import play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.quiet_days import DAYS
+from backtests.engine.run import play_compiled
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen
 from foundation.compiled import compiled
@@ -36,7 +36,7 @@ from research.market.facts import extended
 from research.portfolio import Portfolio
 from research.risk.simulation.simulated import staying
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
-from research.rules.rule_options import BandArrays, RuleOptions, Workspace
+from research.rules.rule_options import BandArrays, RuleOptions
 
 YEAR, MONTH = 365, 30  # calendar days ahead: of the longer horizon, and of the shorter
 RECENT = 21  # rows whose mean return of cash and mean volume go on
@@ -276,7 +276,7 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     first = past - 1
     targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
     inputs = _inputs(opening, policy, market, targets, first, name)
-    ledger, units, cash_units = _opened(opening, inputs)
+    ledger, cash_units = _opened(opening, inputs)
     rule = compiled_rule(policy)
     if rule is None:
         play_daily(inputs, cash_units, ledger, None)
@@ -284,10 +284,7 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     else:
         bands = bands_of(rule, market, targets, first, opening.costs)
         arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
-        given = _given(inputs, arrays, bands.options, ledger)
-        count, stopped = play(given, inputs.first, units, cash_units)
-        if stopped >= 0:
-            raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
+        count = play_compiled(inputs, arrays, bands.options, cash_units, ledger)
     cost, turnover = np.zeros((2, len(ledger.nav)))
     _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, cost, turnover)
     holding = _holding(ledger)
@@ -308,30 +305,22 @@ def _inputs(
 ) -> EngineInputs:
     """The inputs of a backtest on a market that holds the future, opened at its row `first`."""
     leverage = max(1.0, float(np.abs(targets.rows).sum(axis=1).max()))
-    return EngineInputs.of(
+    return EngineInputs(
         market, policy, targets, opening.costs, first, opening.portfolio.lag, opening.execution, "reinvest", None,
         name or short_name(policy), leverage,
     )  # fmt: skip
 
 
-def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, float]:
-    """A ledger at today's holdings with their units (n,), and units of cash."""
+def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, float]:
+    """A ledger at today's holdings, and units of cash."""
     portfolio, first, market = opening.portfolio, inputs.first, inputs.market
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
     ledger.booked[:] = -1
-    units = portfolio.holdings / market.index[first + 1]
     cash_units = portfolio.cash / float(market.cash_index[first + 1])
-    ledger.units[0], ledger.cash_units[0] = units, cash_units
+    ledger.units[0], ledger.cash_units[0] = portfolio.holdings / market.index[first + 1], cash_units
     ledger.cash[0] = cash_units * market.cash_index[first]
-    ledger.nav[0] = units @ market.index[first] + ledger.cash[0]
-    return ledger, units, cash_units
-
-
-def _given(inputs: EngineInputs, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
-    """The inputs of the compiled loop."""
-    n = len(inputs.market.assets)
-    workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
-    return LoopInputs(inputs.sessions, bands, options, inputs.desk, inputs.scratch, workspace, bounds, ledger)
+    ledger.nav[0] = ledger.units[0] @ market.index[first] + ledger.cash[0]
+    return ledger, cash_units
 
 
 def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, today: int) -> Mask:
@@ -351,10 +340,10 @@ def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array
     """
     paths, rows, n = closes.shape
     inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
-    ledger, _, _ = _opened(opening, inputs)
+    ledger, _ = _opened(opening, inputs)
     here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
     now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
-    given = _given(inputs, shared.bands, shared.options, ledger)._replace(sessions=now)
+    given = inputs.loop(shared.bands, shared.options, ledger)._replace(sessions=now)
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((3, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])

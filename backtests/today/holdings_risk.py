@@ -7,6 +7,7 @@ weights of today would have returned on its rows: days, or weeks or months where
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ from research.risk.decomposition.contributions import effective_bets, risk_contr
 from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
 from research.rules import Never
 from research.rules.bands_today import bands_today
+
+Figure = TypeVar("Figure")
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
@@ -86,11 +89,6 @@ class HoldingsRisk:
     def window(self) -> int:
         """Returns of the covariance, the last ones: a year, or all that all lines have."""
         return self.ex_ante.window
-
-    @property
-    def covariance(self) -> Array:
-        """(n, n) a year."""
-        return self.ex_ante.covariance
 
     @property
     def sample(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -178,8 +176,7 @@ def holdings_risk(
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
     undefined: dict[str, str] = {}
-    own = {"contributions": w, "active": w - target}
-    found = {name: _euler(name, weights, covariance, undefined) for name, weights in own.items()}
+    none = np.zeros(0)
     policy = portfolio.policy or ""
     bands = bands_today(policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic)
     played = policies or {"as held": Never(portfolio.strategic)}
@@ -187,11 +184,11 @@ def holdings_risk(
         portfolio,
         ex_ante,
         _losses(ex_ante, w, undefined),
-        found["contributions"],
-        found["active"],
-        _or_nan("beta", lambda: ex_ante.beta(w, target), undefined),
-        _or_nan("lines", lambda: effective_lines(w), undefined),
-        _or_nan("bets", lambda: effective_bets(w, covariance), undefined),
+        _defined("contributions", lambda: risk_contributions(w, covariance), undefined, none),
+        _defined("active", lambda: risk_contributions(w - target, covariance), undefined, none),
+        _defined("beta", lambda: ex_ante.beta(w, target), undefined, np.nan),
+        _defined("lines", lambda: effective_lines(w), undefined, np.nan),
+        _defined("bets", lambda: effective_bets(w, covariance), undefined, np.nan),
         bands,
         policy if policy in policies else "",
         holdings_stress(portfolio),
@@ -201,20 +198,13 @@ def holdings_risk(
     )
 
 
-def _euler(name: str, weights: Array, covariance: Array, undefined: dict[str, str]) -> Array:
-    try:
-        return risk_contributions(weights, covariance)
-    except DataError as error:
-        undefined[name] = str(error)
-        return np.zeros(0)
-
-
-def _or_nan(name: str, figure: Callable[[], float], undefined: dict[str, str]) -> float:
+def _defined(name: str, figure: Callable[[], Figure], undefined: dict[str, str], otherwise: Figure) -> Figure:
+    """A figure; or `otherwise` where it is not defined, with the reason in `undefined`."""
     try:
         return figure()
     except DataError as error:
         undefined[name] = str(error)
-        return float("nan")
+        return otherwise
 
 
 def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:

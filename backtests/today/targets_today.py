@@ -18,15 +18,7 @@ from backtests.views import view
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import COUNTED
-from research.allocation import (
-    Allocation,
-    Answer,
-    EqualWeights,
-    MinimumVariance,
-    RiskParity,
-    TargetPath,
-    target_path,
-)
+from research.allocation import Allocation, Answer, EqualWeights, MinimumVariance, RiskParity, TargetPath, target_path
 from research.allocation.allocation import carried
 from research.allocation.answer import Following
 from research.allocation.hierarchical.model import Hierarchy, Model

@@ -15,9 +15,9 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
-from desk.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, run_in, starting
+from desk.cli.options import Cluster, File, FinishedRun, PastDay, Reports, Retrain, TrustCode, kept, run_in, starting
 from desk.cli.trades import trades
-from desk.commands.terminal import print_text, run_app
+from desk.commands.terminal import print_text, run_app, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.progress import bar
@@ -113,25 +113,14 @@ def batch(
     A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
     with starting():
-        from desk.commands.batch import make_batch
+        from desk.commands.batch import make_batch, plan_of
 
     with kept("runs"):
-        made = make_batch(
-            files,
-            parameter or (),
-            grid or (),
-            notebook=notebook,
-            name=name,
-            workers=workers,
-            cluster=cluster or "",
-            reports=reports,
-            retrain=retrain,
-            if_changed=if_changed,
-            trust_code=trust_code,
+        plan = plan_of(
+            files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
         )
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)
+        made = make_batch(plan, reports, retrain=retrain, if_changed=if_changed, trust_code=trust_code)
+    tell(made.text, made.failed)
 
 
 @app.command()
@@ -147,8 +136,7 @@ def backtest(
     with starting():
         from desk.commands.report import make_backtest
 
-    made = make_backtest(file, policy, reports, retrain, sheet, trust_code)
-    print_text(made.text)
+    print_text(make_backtest(file, policy, reports, retrain, sheet, trust_code).text)
 
 
 app.command()(trades)
@@ -167,17 +155,13 @@ def risk(
     with starting():
         from desk.commands.risk import make_risk
 
-    made = make_risk(file, reports, paths, trust_code=trust_code)
-    print_text(made.text)
+    print_text(make_risk(file, reports, paths, trust_code=trust_code).text)
 
 
 @app.command()
 def allocate(
     file: File,
-    as_of: Annotated[
-        str | None,
-        typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
-    ] = None,
+    as_of: PastDay = None,
     policy: Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")] = None,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also say which mean, volatility or correlation moves which weight.")
@@ -199,10 +183,7 @@ def allocate(
 @app.command()
 def forecast(
     file: File,
-    as_of: Annotated[
-        str | None,
-        typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
-    ] = None,
+    as_of: PastDay = None,
     worth: Annotated[bool, typer.Option("--worth", help="Play the portfolio with and without each forecast.")] = False,
     trust_code: TrustCode = None,
 ) -> None:
@@ -229,9 +210,7 @@ def audit(
         from desk.commands.audit import make_audit
 
     made = make_audit(file, policy, days, workers, controls, trust_code)
-    print_text(made.text)
-    if made.found:
-        raise typer.Exit(1)
+    tell(made.text, made.found)
 
 
 @app.command()
@@ -247,8 +226,7 @@ def sweep(
         from desk.commands.sweep import make_sweep
 
     with kept("chunks"):
-        made = make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh)
-    print_text(made.text)
+        print_text(make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh).text)
 
 
 @app.command()
@@ -262,8 +240,7 @@ def laboratory(
     with starting():
         from desk.commands.laboratory import make_laboratory
 
-    made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
-    print_text(made.text)
+    print_text(make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports).text)
 
 
 @app.command()
@@ -367,9 +344,7 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
         from backtests.runs.verify import verify as verified
 
     found = verified(run_in(reports, run))
-    print_text(repr(found))
-    if found.changed:
-        raise typer.Exit(1)
+    tell(repr(found), found.changed)
 
 
 @app.command()
@@ -458,9 +433,7 @@ def replay(
         from desk.commands.past_runs import replay as made_again
 
     found = made_again(run, file, retrain, trust_code)
-    print_text(found.text)
-    if not found.same:
-        raise typer.Exit(1)
+    tell(found.text, not found.same)
 
 
 train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")

@@ -32,6 +32,10 @@ TrustCode = Annotated[
     bool | None,  # None: as the environment says
     typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs."),
 ]
+PastDay = Annotated[
+    str | None,
+    typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
+]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
 
 

@@ -7,94 +7,82 @@ from typing import Annotated, Any
 import typer
 
 from desk.cli.options import Reports, TrustCode, starting
-from desk.commands.terminal import print_text
+from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
 
-File = Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)]
-Out = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
-        ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
-    ),
-]
-AsReview = Annotated[
-    bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
-]
-Positions = Annotated[
-    Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-]
-Prices = Annotated[Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")]
-Rates = Annotated[
-    str,
-    typer.Option(
-        metavar="FILE|PAIRS",
-        help="Exchange rates of today, a CSV or EURUSD=1.0664,GBPUSD=1.2103, before those of FILE or the models.",
-        show_default=False,
-    ),
-]
-PricesOk = Annotated[
-    str,
-    typer.Option(
-        metavar="LINES",
-        help="Lines such as SPY,AGG whose prices or values are right although they are far from others.",
-        show_default=False,
-    ),
-]
-NotHeld = Annotated[
-    str,
-    typer.Option(
-        metavar="LINES",
-        help="Lines such as GLD that are in no row of the positions because they are not held.",
-        show_default=False,
-    ),
-]
-AsOf = Annotated[
-    str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the exchange's]")
-]
-StaleOk = Annotated[
-    bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
-]
-Deploy = Annotated[
-    float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
-]
-Withdraw = Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")]
-Account = Annotated[
-    str,
-    typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
-]
-BuyOnly = Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")]
-SellOnly = Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")]
-ToTarget = Annotated[bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")]
-Accounts = Annotated[
-    Path | None,
-    typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
-]
-Exact = Annotated[bool, typer.Option("--exact", help="Prove the lots of each account, not by a greedy search.")]
-Workers = Annotated[int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)]
-
 
 def trades(
-    file: File = None,
-    out: Out = None,
-    review: AsReview = False,
-    positions: Positions = None,
-    prices: Prices = None,
-    prices_ok: PricesOk = "",
-    not_held: NotHeld = "",
-    fx: Rates = "",
-    as_of: AsOf = "",
-    stale_ok: StaleOk = False,
-    deploy: Deploy = 0.0,
-    withdraw: Withdraw = 0.0,
-    account: Account = "",
-    buy_only: BuyOnly = False,
-    sell_only: SellOnly = False,
-    to_target: ToTarget = False,
-    accounts: Accounts = None,
-    exact: Exact = False,
-    workers: Workers = None,
+    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
+            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
+        ),
+    ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
+    ] = False,
+    positions: Annotated[
+        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
+    ] = None,
+    prices_ok: Annotated[
+        str,
+        typer.Option(
+            metavar="LINES",
+            help="Lines such as SPY,AGG whose prices or values are right although they are far from others.",
+            show_default=False,
+        ),
+    ] = "",
+    not_held: Annotated[
+        str,
+        typer.Option(
+            metavar="LINES",
+            help="Lines such as GLD that are in no row of the positions because they are not held.",
+            show_default=False,
+        ),
+    ] = "",
+    fx: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|PAIRS",
+            help="Exchange rates of today, a CSV or EURUSD=1.0664,GBPUSD=1.2103, before those of FILE or the models.",
+            show_default=False,
+        ),
+    ] = "",
+    as_of: Annotated[
+        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the exchange's]")
+    ] = "",
+    stale_ok: Annotated[
+        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
+    ] = False,
+    deploy: Annotated[
+        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
+    ] = 0.0,
+    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
+    account: Annotated[
+        str,
+        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
+    ] = "",
+    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
+    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
+    to_target: Annotated[
+        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
+    ] = False,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Prove the lots of each account, not by a greedy search.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
+    ] = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
@@ -160,6 +148,4 @@ def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
         from desk.commands.accounts import list_accounts
 
     made = list_accounts(accounts, Path(out[0]) if out else None, **how)
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)
+    tell(made.text, made.failed)

@@ -1,10 +1,8 @@
 """The trade lists of all accounts of a file, solved in processes and written in the order of the file."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -24,6 +22,7 @@ from desk.tickets.account_rows import (
 from desk.tickets.accounts import Model, account_of
 from desk.tickets.accounts_file import MODEL, AccountsFile, Row
 from desk.tickets.destination import check_destination
+from desk.tickets.formats.order_csv import csv_bytes
 from foundation.arguments import cut, day, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
@@ -57,8 +56,8 @@ class Part(NamedTuple):
     notes            : notes on the data of their models, in sentences.
     """
 
-    orders: str
-    accounts: str
+    orders: bytes
+    accounts: bytes
     statuses: Counter[str]
     errors: Counter[str]
     notes: tuple[str, ...] = ()
@@ -113,16 +112,16 @@ def list_accounts(
     ):
         for part in _parts(solve, workers):
             with writing(orders):
-                to_orders.write(part.orders.encode())
+                to_orders.write(part.orders)
             with writing(accounts):
-                to_accounts.write(part.accounts.encode())
+                to_accounts.write(part.accounts)
             statuses += part.statuses
             notes |= dict.fromkeys(part.notes)
             for sentence, count in part.errors.items():
                 if sentence in errors or len(errors) < SHOWN:
                     errors[sentence] += count
             progress.update(part.statuses.total())
-    return Listed(statuses[FAILED], _text(asked, statuses, errors, list(notes), orders, accounts))
+    return Listed(statuses[FAILED], _text(asked, statuses, errors, list(notes), orders))
 
 
 def accounts_path(orders: Path) -> Path:
@@ -156,24 +155,19 @@ def _few(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield few
 
 
+@dataclass(eq=False)
 class _Solver:
     """Solves rows of a file, and keeps the models that it read: a process has one of its own."""
 
-    def __init__(
-        self,
-        file: AccountsFile,
-        exact: bool,
-        reports: Path | None,
-        as_of: str | None,
-        now: datetime,
-        stale_ok: bool,
-        overrides: Mapping[str, Any],
-        trust_code: bool | None,
-    ) -> None:
-        self.file, self.exact, self.reports = file, exact, reports
-        self.as_of, self.now, self.stale_ok = as_of, now, stale_ok
-        self.overrides, self.trust_code = overrides, trust_code
-        self.models: dict[str, Model | ConfigError] = {}
+    file: AccountsFile
+    exact: bool
+    reports: Path | None
+    as_of: str | None
+    now: datetime
+    stale_ok: bool
+    overrides: Mapping[str, Any]
+    trust_code: bool | None
+    models: dict[str, Model | ConfigError] = field(default_factory=dict)
 
     def __call__(self, rows: Iterable[Row]) -> Part:
         """The lists of a few accounts."""
@@ -231,22 +225,14 @@ class _Solver:
             return ConfigError(str(error))
 
 
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     """Rows as CSV; a cell that a spreadsheet would run as a formula gets a quote."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([map(cell_text, row) for row in rows])
-    return buffer.getvalue()
+    return csv_bytes(map(cell_text, row) for row in rows)
 
 
-def _text(
-    file: AccountsFile,
-    statuses: Counter[str],
-    errors: Counter[str],
-    notes: Sequence[str],
-    orders: Path,
-    accounts: Path,
-) -> str:
+def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], notes: Sequence[str], orders: Path) -> str:
     """The numbers of accounts that trade, hold or failed, the first failures, notes on the data, and the paths."""
+    accounts = accounts_path(orders)
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
     if rest := statuses[FAILED] - errors.total():

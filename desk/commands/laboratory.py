@@ -7,17 +7,15 @@ from pathlib import Path
 
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
-from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
-from backtests.runs.manifest import sign
+from backtests.runs.folder import REPORTS, Run, staged
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
 from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from desk.commands.made import Made
+from desk.commands.made import Made, finish
 from foundation.arguments import is_whole, refuse
 from foundation.files import write_whole, writing
 from foundation.paper.files import write_pictures
 from foundation.paper.formats import csv_text, plain_json
-from foundation.printable import printable
 from foundation.progress import bar
 
 PATHS, SEED = 1_000, 1
@@ -58,8 +56,6 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         write_whole(folder / RESULTS, csv_text(made.table.reset_index()))
         write_whole(folder / WITHOUT_CASH, csv_text(made.invested))
         write_pictures(folder, laboratory_pictures(made).values())
-        write_whole(folder / SUMMARY, printable(text) + "\n")
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
-        write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
-        sign(folder, started)
+        finish(folder, run, started, text, facts)
     return Made(final, f"{text}\n\n{final}")

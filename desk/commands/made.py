@@ -1,13 +1,17 @@
-"""The facts of every run that a command makes: its name, the path of its file, and the text for the terminal."""
+"""What all runs of commands share: the name, the path of the file, the end, and the text for the terminal."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import ROOT, Run
+from backtests.runs.folder import MANIFEST, ROOT, SUMMARY, Run, write_json
+from backtests.runs.manifest import sign
+from foundation.files import write_whole
+from foundation.paper.formats import plain_json
+from foundation.printable import printable
 from research.portfolio import Portfolio
 
 WEEKEND = 5  # days: older prices are not of the last session
@@ -15,15 +19,28 @@ WEEKEND = 5  # days: older prices are not of the last session
 
 @dataclass(frozen=True)
 class Made:
-    """A run that was made: its folder, and the text for the terminal."""
+    """What a command made: its folder, the text for the terminal, and how many of its runs failed."""
 
     folder: Path
     text: str
+    failed: int = 0
 
 
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
     """The run of one kind on a portfolio's file, data and these settings."""
     return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+
+
+def write_summary(folder: Path, run: Run, text: str, facts: Mapping[str, Any]) -> None:
+    """Write the text of the terminal, and the manifest with facts of the result, into the folder of a run."""
+    write_whole(folder / SUMMARY, printable(f"{text}\n"))
+    write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+
+
+def finish(folder: Path, run: Run, started: datetime, text: str, facts: Mapping[str, Any]) -> None:
+    """Write a run's summary and manifest, and sign it: what comes last. started : time at which the run began."""
+    write_summary(folder, run, text, facts)
+    sign(folder, started)
 
 
 def file_fact(portfolio: Portfolio) -> str:

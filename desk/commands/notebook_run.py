@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
-from backtests.runs.manifest import sign
+from backtests.runs.folder import REPORTS, Run, staged
 from backtests.runs.notebook import execute
 from backtests.runs.parameters import Plain, parameters_of
 from backtests.runs.values import answer_in
-from desk.commands.made import Made, file_fact, run_for
+from desk.commands.made import Made, file_fact, finish, run_for
 from foundation.errors import ConfigError
-from foundation.files import write_whole, writing
+from foundation.files import writing
 from foundation.paper.formats import plain_json
-from foundation.printable import printable
 from research.portfolio import Portfolio, load_portfolio
 
 PORTFOLIO = "portfolio"  # the parameter that the command sets
@@ -62,7 +60,5 @@ def made_notebook(
         where = os.path.relpath(portfolio.file, notebook.parent)
         execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)
         text = answer_in(json.loads((folder / notebook.name).read_text(encoding="utf-8")))
-        write_whole(folder / SUMMARY, printable(f"{text}\n"))
-        write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
-        sign(folder, started)
+        finish(folder, run, started, text, {"file": file_fact(portfolio)})
     return Made(final, f"{text}\n\n{final}")

@@ -12,13 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.runs.differences import (
-    FigureDifference,
-    RunDifferences,
-    differing,
-    run_differences,
-    stored_figures,
-)
+from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences, stored_figures
 from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
 from backtests.runs.manifest import past_runs
 from backtests.runs.report_settings import FULL
@@ -215,11 +209,16 @@ def show_text(run: Path) -> str:
     text = found.folder / SUMMARY
     if not text.exists():
         raise DataError(f"{found.folder} has no {SUMMARY}, so it cannot be shown. Make the run again.")
-    sheet = next((found.folder / name for name in SHEETS if (found.folder / name).exists()), None)
+    sheet = sheet_of(found.folder)
     parts = [text.read_text(encoding="utf-8").rstrip(), *([] if sheet is None else [f"Sheet: {sheet}"])]
     if found.changed:
         parts.append(repr(found))
     return "\n\n".join(parts)
+
+
+def sheet_of(folder: Path) -> Path | None:
+    """The page of a run; None where it has none."""
+    return next((folder / name for name in SHEETS if (folder / name).exists()), None)
 
 
 # -- two runs --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
-from desk.commands.past_runs import SHEETS
+from desk.commands.past_runs import sheet_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
 from foundation.progress import bar
@@ -50,13 +50,12 @@ def print_page(run: Path) -> Path:
 def _sheet(folder: Path) -> Path:
     """The page of a run. Raises DataError where it has none."""
     read_manifest(folder)
-    for name in SHEETS:
-        if (folder / name).exists():
-            return folder / name
-    raise DataError(
-        f"{folder} has no page to print. Reports, risk sheets, sweeps and laboratories have one, and backtests that "
-        "were made with --sheet."
-    )
+    if (page := sheet_of(folder)) is None:
+        raise DataError(
+            f"{folder} has no page to print. Reports, risk sheets, sweeps and laboratories have one, and backtests "
+            "that were made with --sheet."
+        )
+    return page
 
 
 def browser() -> str:

@@ -50,7 +50,7 @@ from backtests.runs.trial_book import count_trials
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
-from desk.commands.made import Made, age_text, file_fact, run_for
+from desk.commands.made import Made, age_text, file_fact, finish, run_for, write_summary
 from desk.commands.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
@@ -59,7 +59,6 @@ from foundation.files import write_whole, writing
 from foundation.paper.formats import csv_text, plain_json
 from foundation.paper.text_tables import warnings_text
 from foundation.paper.wording import counted
-from foundation.printable import printable
 from foundation.progress import bar
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
@@ -98,7 +97,7 @@ def trades_of(comparison: Comparison, run: str = "") -> TradeList:
     """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
     name, portfolio = comparison.recommendation.policy, comparison.portfolio
     policy: Rule = comparison.recommended or NoneRecommended(portfolio.strategic)
-    return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
+    return trade_list(portfolio, policy, name=name or "none recommended", run=Path(run).name)
 
 
 def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
@@ -125,7 +124,6 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
-    write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
     ticket = make_ticket(trades)
     write_ticket(ticket, folder / TRADES)
     write_ticket(ticket, folder / TRADES_JSON)
@@ -144,7 +142,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "file": file_fact(comparison.portfolio),
         **fits(comparison.fitted),
     }
-    write_json(folder / MANIFEST, record.manifest(**plain_json(facts)))
+    write_summary(folder, record, f"{comparison!r}\n\n{trades!r}", facts)
 
 
 def save_learned(
@@ -200,11 +198,6 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
 def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
     """The number of seeds that each learned candidate took from an earlier training, for those that took any."""
     return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
-
-
-def run_name(run: str) -> str:
-    """The name of the run whose folder is `run`."""
-    return Path(run).name if run else ""
 
 
 def returns(market: Market) -> pd.DataFrame:
@@ -374,12 +367,10 @@ def make_backtest(
             by_seed = {policy: {seed: played}}, {policy: {seed: scored}}
             save_learned({policy: fitted}, *by_seed, benchmark, {}, folder, run.name)
         facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
-        write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
         warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})
-        text = f"{backtest_text(played, scored)}{warnings_text(warnings)}\n"
+        text = f"{backtest_text(played, scored)}{warnings_text(warnings)}"
         if sheet:
             progress.stage("drawing the sheet")
             candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
-        write_whole(folder / SUMMARY, printable(text))
-        sign(folder, started)
-    return Made(final, f"{text}{_reused_text(reused_seeds({policy: fitted}))}\n{final}")
+        finish(folder, run, started, text, facts)
+    return Made(final, f"{text}\n{_reused_text(reused_seeds({policy: fitted}))}\n{final}")

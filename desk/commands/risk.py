@@ -3,17 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, staged, write_json
-from backtests.runs.manifest import sign
+from backtests.runs.folder import REPORTS, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.risk_paths import PATHS
-from desk.commands.made import Made, age_text, file_fact, run_for
+from desk.commands.made import Made, age_text, file_fact, finish, run_for
 from desk.commands.trades import newest_run, refit
-from foundation.files import write_whole, writing
-from foundation.paper.formats import plain_json
-from foundation.printable import printable
+from foundation.files import writing
 from foundation.progress import bar
 from research.accounting import Policy
 from research.learning import Learned
@@ -51,9 +48,7 @@ def make_risk(
             progress.stage("drawing the sheet")
             write_risk_sheet(folder, risk, identity(run))
             text = risk_text(risk)
-            write_whole(folder / SUMMARY, printable(f"{text}\n"))
-            write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
-            sign(folder, started)
+            finish(folder, run, started, text, {"file": file_fact(portfolio)})
     age = age_text(portfolio.date.date(), started.date(), "this is the risk")
     return Made(final, f"{text}\n{age}\n{final}")
 

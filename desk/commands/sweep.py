@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from backtests.comparison.paired import loss_intervals
 from backtests.evaluation.benchmark import Benchmark
-from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
+from backtests.runs.folder import REPORTS, RESULTS, Run, staged
 from backtests.runs.manifest import sign
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
@@ -26,10 +26,9 @@ from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
 from backtests.sweeps.trials import FIGURES, sweep_trials
-from desk.commands.made import Made
+from desk.commands.made import Made, write_summary
 from foundation.files import write_whole, writing
 from foundation.paper.formats import plain_json
-from foundation.printable import printable
 from foundation.progress import bar
 
 PATHS = "paths.parquet"
@@ -59,7 +58,7 @@ def make_sweep(
     last = max(setup.market.dates[-1] for setup in prepared.setups.values())
     settings = plain_json(settings_of(prepared, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
-    chunks = unfinished_of(file, home)
+    chunks = home / f".{Path(file).stem}.unfinished"  # beside the runs, and no part of one
     with writing(home), unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)
         run_into(chunks, prepared, done, workers, cluster, progress=True)
@@ -76,11 +75,6 @@ def make_sweep(
     return Made(final, f"{text}\n\n{again}{final}")
 
 
-def unfinished_of(file: Path, reports: Path) -> Path:
-    """The hidden folder in which a file's unfinished sweep is kept: beside the runs, and no part of one."""
-    return reports / f".{Path(file).stem}.unfinished"
-
-
 def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
@@ -95,7 +89,6 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())
     text = sweep_text(prepared, tables, intervals=partial(_intervals, prepared))
-    write_whole(folder / SUMMARY, printable(text) + "\n")
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))
@@ -105,7 +98,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
         "data": prepared.fingerprints(),
         "kept": list(numbers),
     }
-    write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+    write_summary(folder, run, text, facts)
     why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
     if len(prepared.plan) <= DRAWN:
         try:

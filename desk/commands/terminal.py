@@ -21,6 +21,13 @@ def print_text(text: str) -> None:
     print(printable(text), flush=True)
 
 
+def tell(text: str, failed: object) -> None:
+    """Print what a command has to say; exit status 1 where something failed."""
+    print_text(text)
+    if failed:
+        raise typer.Exit(1)
+
+
 def _warn(
     message: Warning | str,
     category: type[Warning],

@@ -78,11 +78,6 @@ class Model:
         """The exchange rates at which cash is valued, whether the portfolio itself needs them or not."""
         return self.portfolio.rates or Rates(self.portfolio.basis, {}, {})
 
-    @property
-    def foreign(self) -> tuple[str, ...]:
-        """The currencies of its lines besides the basis."""
-        return tuple(sorted({*self.portfolio.quoted_in} - {self.portfolio.basis}))
-
     def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
 
@@ -187,7 +182,7 @@ def _balances(
 ) -> dict[str, float]:
     """Cash by currency, the basis first, from the cash by column."""
     rates, name, columns = model.rates, by_column[MODEL], file.cash_columns
-    for currency in model.foreign:
+    for currency in sorted({*model.portfolio.quoted_in} - {model.portfolio.basis}):
         if currency not in columns:
             fix = "Add the column; a cell without cash stays empty."
             what = f"no column for cash in {currency}, in which lines of model {name} are quoted"

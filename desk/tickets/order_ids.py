@@ -43,12 +43,7 @@ def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_
     held : holding before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
-    content |= {
-        "held": number(held),
-        "portfolio": portfolio,
-        "as_of": as_of,
-        **terms.venue(sent["symbol"]),
-    }
+    content |= {"held": number(held), "portfolio": portfolio, "as_of": as_of, **terms.venue(sent["symbol"])}
     digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
     return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
 

@@ -227,8 +227,10 @@ def make_ticket(trades: TradeList) -> Ticket:
     facts, terms = content.facts, portfolio.ticket
     orders = tuple(_orders(portfolio, trades.sized, content, money))
     _check_limits(orders)
+    given: dict[str, Any] = dict(content.provenance)
+    given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
-        **content.provenance,
+        **given,
         currency=portfolio.basis,
         account=terms.account,
         exchange=terms.exchange,
@@ -245,13 +247,9 @@ def make_ticket(trades: TradeList) -> Ticket:
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        tax_lots=tuple(_records(content, "tax_lots")),
-        harvest=tuple(_records(content, "harvest")),
         binding=tuple(content.binding),
         notes=tuple(content.notes),
-        accounts=tuple(_records(content, "accounts")),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
-        cash=tuple(_records(content, "cash")),
     )
 
 
@@ -265,7 +263,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
         i, price = lines[row["asset"]], number(row["price"])
         a = places[row["account"]] if places else 0
         (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
-        amounts, rated = _amounts(row, None if money is None else money.local(a, i))
+        amounts = _amounts(row, None if money is None else money.local(a, i))
         currency = portfolio.quoted_in[i] if money is not None else portfolio.basis
         sent = sent_of(
             terms, row["side"], row["asset"], row["units"], row["price"], amounts["notional"], currency, account
@@ -277,11 +275,6 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]))),
             price=price,
             price_date=row["price_date"],
-            commission=amounts["commission"],
-            half_spread=amounts["half_spread"],
-            ticket=amounts["ticket"],
-            impact=amounts["impact"],
-            cost=amounts["cost"],
             shares_before=None if price is None else number(held),
             shares_after=None if price is None else number(kept),
             weight_before=_weight(row["weight_before"]),
@@ -291,18 +284,16 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             client_order_id=client_order_id_of(
                 sent, held, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
             ),
-            **sent,
-            **rated,
+            **(amounts | sent),
         )
 
 
-def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
-    """The amounts of an order in the currency of its line; and the fields of a `RatedOrder` if there are several."""
+def _amounts(row: Mapping[str, Any], local: Local | None) -> dict[str, Any]:
+    """The amounts of an order in the currency of its line; with several currencies, those of a `RatedOrder` too."""
     if local is None:
-        return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
-    amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
-    rated = {"rate": shown_rate(row["rate"]), "notional_basis": float(row["notional"])}
-    return {name: float(amount) for name, amount in amounts.items()}, rated
+        return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}
+    amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost, "notional_basis": row["notional"]}
+    return {name: float(amount) for name, amount in amounts.items()} | {"rate": shown_rate(row["rate"])}
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:

@@ -26,7 +26,7 @@ from backtests.attribution.contributions import cash_name
 from backtests.comparison.descriptions.stress_episodes import REFUSALS, EpisodeResult, episode_results
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
-from backtests.engine.run import backtest
+from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
 from foundation.paper.wording import listed
 from research.accounting import Costs, Policy
@@ -288,20 +288,17 @@ def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, 
     """
     opened = int(played.last_booked[-1])
     row = opened - played.first
+    weights = played.weights.to_numpy()[row]
     return backtest(
         market,
         rule,
         costs,
         start=market.dates[opened + 1],
-        nav=float(played.ledger.nav[row]),
-        lag=portfolio.lag,
-        execution=portfolio.execution,
-        dividends=portfolio.dividends,
-        start_weights=played.weights.to_numpy()[row],
+        start_weights=weights,
         targets=target_path(held_by(rule, portfolio.strategic), market, start=opened),
-        leverage_limit=max(1.0, float(np.abs(played.weights.to_numpy()[row]).sum())),
-        periods_per_year=portfolio.periods_per_year,
+        leverage_limit=max(1.0, float(np.abs(weights).sum())),
         name=played.name,
+        **conditions(portfolio, nav=float(played.ledger.nav[row]), flows=None),
     )
 
 

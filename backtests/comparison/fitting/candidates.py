@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.comparison.fitting.tuning import Tuned, uncounted_tune
 from backtests.engine.result import Backtest
-from backtests.engine.run import backtest
+from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.comparator import comparator_of
 from backtests.evaluation.scores import Score
@@ -235,13 +235,5 @@ def backtest_candidate(
         portfolio.market,
         policy,
         portfolio.costs,
-        start=portfolio.test_start,
-        nav=portfolio.nav,
-        lag=portfolio.lag,
-        execution=portfolio.execution,
-        dividends=portfolio.dividends,
-        flows=portfolio.flows,
-        targets=paths[held],
-        periods_per_year=portfolio.periods_per_year,
-        name=name,
+        **conditions(portfolio, start=portfolio.test_start, targets=paths[held], name=name),
     )

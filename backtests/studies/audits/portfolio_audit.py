@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from backtests.engine.run import conditions
 from backtests.studies.audits.futures import CUT, Future, future
 from backtests.studies.audits.look_ahead import DAYS, PASSED, LookAhead, look_ahead
 from foundation.errors import ConfigError
@@ -43,12 +44,7 @@ def audit_policy(
         known.costs,
         portfolio.test_start,
         days=days,
-        lag=portfolio.lag,
-        nav=portfolio.nav,
-        execution=portfolio.execution,
-        dividends=portfolio.dividends,
-        flows=known.flows,
-        periods_per_year=portfolio.periods_per_year,
+        **conditions(portfolio, flows=known.flows),
     )
 
 

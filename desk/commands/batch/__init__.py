@@ -1,5 +1,6 @@
 """Many runs at once: portfolio files times parameters, from the command line or from a file of its own."""
 
-from desk.commands.batch.make import MadeBatch, make_batch
+from desk.commands.batch.file import plan_of
+from desk.commands.batch.make import make_batch
 
-__all__ = ["MadeBatch", "make_batch"]
+__all__ = ["make_batch", "plan_of"]

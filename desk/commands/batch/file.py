@@ -13,7 +13,7 @@ from backtests.runs.folder import ROOT
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import check_parameters
 from backtests.runs.tasks import check_workers
-from desk.commands.batch.plan import Job, crossed, jobs, notebook_named
+from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.notebook_run import check_reads_portfolio
 from foundation.arguments import cut, did_you_mean, shown
 from foundation.errors import ConfigError
@@ -91,7 +91,9 @@ def plan_of(
     check_name("--name is", name if name is not None else USUAL)
     path = notebook_named(notebook if notebook is not None else COMPARING.stem)
     missing = {file: _absent(str(file), [Path.cwd(), ROOT]) for file in files if not _is_there(file)}
-    return Plan(name or USUAL, path, jobs(files, given, grid, path, missing), workers or 1, cluster)
+    check_reads_portfolio(path)
+    runs = jobs(files, given, [axis(text) for text in grid], path, missing)
+    return Plan(name or USUAL, path, runs, workers or 1, cluster)
 
 
 def says_what_to_run(file: Path) -> bool:
@@ -129,7 +131,7 @@ def read_plan(file: Path) -> Plan:
             raise ConfigError(f"{_at(file, lines, ('grid', key))}: grid.{cut(key)} has no values. Give one at least.")
         axes.append([_given(file, lines, notebook, ("grid", key), value) for value in values])
     files, missing = _files(file, stated.files)
-    return Plan(name, notebook, crossed(files, given, axes, notebook, missing), stated.workers, stated.cluster)
+    return Plan(name, notebook, jobs(files, given, axes, notebook, missing), stated.workers, stated.cluster)
 
 
 def _given(file: Path, lines: Lines, notebook: Path, key: tuple[str, ...], value: object) -> str:

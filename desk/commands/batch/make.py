@@ -8,7 +8,7 @@ page names the differences from the previous batch of the name.
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, called, changes_between
 from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
-from desk.commands.batch.file import Plan, plan_of
+from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import FAILURES, Outcome, failed, name_of, outcome, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
+from desk.commands.made import Made
 from foundation.errors import ConfigError
 from foundation.files import write_whole, writing
 from foundation.paper.wording import counted
@@ -34,49 +35,26 @@ TABLE, INDEX = "batch.parquet", "index.html"
 SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
-@dataclass(frozen=True)
-class MadeBatch:
-    """A batch that was made: its folder, the number of failed runs, and the text for the terminal."""
-
-    folder: Path
-    failed: int
-    text: str
-
-
 def make_batch(
-    files: Sequence[Path],
-    given: Sequence[str] = (),
-    grid: Sequence[str] = (),
-    *,
-    notebook: str | None = None,
-    name: str | None = None,
-    workers: int | None = None,
-    cluster: str = "",
+    plan: Plan,
     reports: Path | None = None,
+    *,
     retrain: bool = False,
     if_changed: bool = False,
     trust_code: bool | None = None,
-) -> MadeBatch:
-    """Make a run of each portfolio file with each combination of parameters, and a page and a table over them.
+) -> Made:
+    """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
-    files      : portfolio files; or one file that says all that follows, down to `cluster`.
-    given      : parameters of all runs, as name=value.
-    grid       : parameters that vary, as name=v1,v2.
-    notebook   : name of the notebook to execute, or None for the comparing one.
-    name       : name of the batch's folder beside its runs, or None for "batch"; it replaces an earlier batch.
-    workers    : number of processes, each of which executes one notebook at a time; None for one.
-    cluster    : address of a Dask scheduler whose workers make the runs instead, or "".
+    plan       : the runs, and the machines that make them.
     reports    : folder of the runs, or None for the usual one.
     retrain    : true to train learned policies anew, and to make existing runs again.
     if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
                  all runs have them, nothing is written.
     trust_code : true if the files may name rules by import path, as for `load_portfolio`.
-    Raises     : ConfigError, before any run, for a fault in the parameters, the name or the number of workers,
-                 and where no run can start; and as `on_cluster` does.
+    Raises     : ConfigError, before any run, where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
-    plan = plan_of(files, given, grid, notebook=notebook, name=name, workers=workers, cluster=cluster)
     trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
     plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
     home = (reports or REPORTS).resolve()
@@ -92,7 +70,7 @@ def make_batch(
         done |= _unchanged(names, before, home)
         if len(done) == len(before) == len(plan.jobs) and all(row.status == "unchanged" for row in done.values()):
             text = f"Nothing has changed since the previous batch: {counted(len(done), 'run')}, none of them made."
-            return MadeBatch(final, 0, f"{text}\n\n{final / INDEX}")
+            return Made(final, f"{text}\n\n{final / INDEX}")
     todo = {job: name for job, name in names.items() if job not in done}
     if plan.cluster:
         became = on_cluster(todo, plan.notebook, home, retrain, plan.cluster)
@@ -106,7 +84,7 @@ def make_batch(
     rows = sorted((done[job] for job in plan.jobs), key=lambda row: row.portfolio)  # stable: parameters as asked for
     with writing(final), staged(final) as folder:
         changes = write_batch(folder, plan.name, plan.notebook.stem, rows, before)
-    return MadeBatch(final, sum(row.status == "failed" for row in rows), _text(rows, changes, final))
+    return Made(final, _text(rows, changes, final), sum(row.status == "failed" for row in rows))
 
 
 def named_runs(plan: Plan) -> tuple[dict[Job, str], dict[Job, Outcome]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import Plain
-from desk.commands.notebook_run import PORTFOLIO, check_reads_portfolio
+from desk.commands.notebook_run import PORTFOLIO
 from desk.commands.report import asked_parameters
 from foundation.errors import ConfigError
 
@@ -61,33 +61,18 @@ def _plain(stem: str) -> str:
 def jobs(
     files: Sequence[Path],
     given: Sequence[str],
-    grid: Sequence[str],
-    notebook: Path,
-    missing: Mapping[Path, str] | None = None,
-) -> list[Job]:
-    """Every file with every combination of the grid, each once, in the order of the files.
-
-    files    : portfolio files.
-    given    : parameters of all runs, as name=value.
-    grid     : parameters that vary, as name=v1,v2.
-    notebook : notebook that takes the parameters.
-    missing  : for each missing file, a sentence that says where it was looked for.
-    Raises   : ConfigError for parameters that the notebook does not take, one that is given twice, and too many runs.
-    """
-    check_reads_portfolio(notebook)
-    return crossed(files, given, [axis(text) for text in grid], notebook, missing or {})
-
-
-def crossed(
-    files: Sequence[Path],
-    given: Sequence[str],
     axes: Sequence[Sequence[str]],
     notebook: Path,
     missing: Mapping[Path, str],
 ) -> list[Job]:
-    """The jobs of `jobs`, from lists of values.
+    """Every file with every combination of values, each once, in the order of the files.
 
-    axes : values of each parameter that varies, as name=value.
+    files    : portfolio files.
+    given    : parameters of all runs, as name=value.
+    axes     : values of each parameter that varies, as name=value.
+    notebook : notebook that takes the parameters, and reads a portfolio.
+    missing  : for each missing file, a sentence that says where it was looked for.
+    Raises   : ConfigError for parameters that the notebook does not take, one that is given twice, and too many runs.
     """
     names = [text.partition("=")[0] for text in [*given, *(values[0] for values in axes)]]
     for name, times in Counter(names).items():

@@ -2,11 +2,9 @@
 
 import json
 import math
-import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ import pyarrow.parquet as pq
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.folder import NUMBERS, RESULTS, SUMMARY
 from backtests.runs.manifest import read_manifest
-from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell
+from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
 from backtests.runs.verify import verify
 from backtests.sheets.pages.batch import POINTS
 from desk.commands.batch.plan import Job, parameters
@@ -131,25 +129,21 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     reports  : folder of the runs.
     retrain  : true to train learned policies anew.
     """
-    with _set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
-        return _outcome(job, notebook, reports, retrain)
-
-
-def _outcome(job: Job, notebook: Path, reports: Path, retrain: bool) -> Outcome:
     began, name = time.monotonic(), job.name
-    for left in reversed(range(TRIES)):
-        try:
-            name, make = _ask(job, notebook, reports, retrain)
-            found = None if retrain else found_run(job, reports / name, notebook)
-            if found is not None:
-                return found
-            make()
-            return _whole(job, reports / name, notebook, "made", began)
-        except DeadKernel as error:
-            if not left:
+    with environment({"TQDM_DISABLE": "1"}):  # the batch tells how far it is
+        for left in reversed(range(TRIES)):
+            try:
+                name, make = _ask(job, notebook, reports, retrain)
+                found = None if retrain else found_run(job, reports / name, notebook)
+                if found is not None:
+                    return found
+                make()
+                return _whole(job, reports / name, notebook, "made", began)
+            except DeadKernel as error:
+                if not left:
+                    return failed(job, name, error, began)
+            except Exception as error:  # whatever it is, it must not cost the other runs
                 return failed(job, name, error, began)
-        except Exception as error:  # whatever it is, it must not cost the other runs
-            return failed(job, name, error, began)
     raise AssertionError("a run is made, found or failed")
 
 
@@ -182,6 +176,7 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     policy = made["policy"]
     shown = policy or sheet["reference"]
     figures = sheet["figures"][shown]
+    nav = pq.read_table(final / RESULTS, columns=["nav"], filters=[("policy", "==", shown)])
     return {
         "policy": policy or "",
         "now": made["now"] or "",
@@ -197,19 +192,13 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
         "trades": sheet["trades"]["headline"],
         "orders": len(sheet["trades"]["orders"]),
         "turnover": _number(sheet["trades"]["facts"]["turnover"]),
-        "drawdowns": drawdowns(_nav(final / RESULTS, shown)),
+        "drawdowns": drawdowns(np.asarray(nav["nav"])),
         "page": f"../{final.name}/{SHEET}",
     }
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _nav(results: Path, policy: str) -> Array:
-    """(T,) NAV of a policy at each close."""
-    table = pq.read_table(results, columns=["nav"], filters=[("policy", "==", policy)])
-    return np.asarray(table["nav"])
 
 
 def drawdowns(nav: Array) -> tuple[float, ...]:
@@ -242,17 +231,3 @@ def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
         parts.append("".join(traceback.format_exception(error)))
     plain = Outcome(job.portfolio, job.given, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
     return replace(plain, failure="\n\n".join(parts) + "\n", seconds=time.monotonic() - began)
-
-
-@contextmanager
-def _set_within(name: str, value: str) -> Iterator[None]:
-    """A variable of the environment has a value within the block, and the one that it had, or none, after it."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

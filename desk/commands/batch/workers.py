@@ -11,15 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from backtests.runs.folder import ROOT, staged
-from backtests.runs.tasks import (
-    as_they_finish,
-    check_worker,
-    cluster,
-    code_here,
-    in_processes,
-    is_gone,
-    threads_of,
-)
+from backtests.runs.tasks import as_they_finish, check_worker, cluster, code_here, in_processes, is_gone, threads_of
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, found_run, outcome

@@ -5,13 +5,12 @@ stand for those here. Times are midnight UTC of the close, since the same ticket
 Source: FIX 4.4 Specification with Errata, Volume 4, New Order - List.
 """
 
-from collections.abc import Iterable
-from typing import BinaryIO
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
 
-from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
 from desk.tickets.ticket import Order, Ticket
-from foundation.paper.cells import number_text
+from foundation.paper.cells import cell_text
 
 SOH = "\x01"
 BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"
@@ -29,14 +28,14 @@ def write(ticket: Ticket) -> bytes:
     if not ticket.orders and not ticket.fx:
         return b""
     time = f"{ticket.as_of.replace('-', '')}-00:00:00"
-    count = str(len(ticket.orders) + len(ticket.fx))
+    count = str(len(ticket.rows))
     body: Fields = [(35, "E"), (49, SENDER), (56, TARGET), (34, "1"), (52, time)]
     body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
-    for order in ticket.orders:
-        body += _order(order, time)
-    for each in ticket.fx:
-        body += _exchange(each, time)
-    return _message(body)
+    for number, row in enumerate(ticket.rows):
+        body += _entry(row, time, exchange=number >= len(ticket.orders))
+    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
+    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
+    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -45,51 +44,29 @@ def is_ours(file: BinaryIO) -> bool:
     return parts[:1] == [f"8={BEGIN}".encode()] and parts[2:5] == [b"35=E", b"49=REBALANCE", b"56=BROKER"]
 
 
-def _order(order: Order, time: str) -> Fields:
-    """An entry of ListOrdGrp, in the order of its fields in the specification."""
-    at_close = order.order_type == "market_on_close"
-    entry: Iterable[tuple[int, str | None]] = (
-        (11, order.client_order_id),
-        (67, str(order.priority)),
-        (1, order.account or None),
-        (64, order.settlement_date.replace("-", "")),
-        (55, order.symbol),
-        (54, SIDES[order.side]),
+def _entry(row: Mapping[str, Any], time: str, *, exchange: bool) -> Fields:
+    """An entry of ListOrdGrp, in the order of its fields in the specification.
+
+    A spot exchange of currencies: Side (54) and OrderQty (38) are of Currency (15), either one of the pair.
+    """
+    symbol = row["symbol"]
+    entry = (
+        (11, row["client_order_id"]),
+        (67, str(row["priority"])),
+        (1, row["account"]),
+        (64, row["settlement_date"].replace("-", "")),
+        (55, f"{symbol[:3]}/{symbol[3:]}" if exchange else symbol),
+        (460, CURRENCY if exchange else ""),
+        (167, FOREIGN_EXCHANGE if exchange else ""),
+        (54, SIDES[row["side"]]),
         (60, time),
-        (38, None if order.quantity is None else number_text(order.quantity)),
-        (40, TYPES[order.order_type]),
-        (44, None if order.limit_price is None else number_text(order.limit_price)),
-        (15, order.currency),
-        (59, AT_THE_CLOSE if at_close else DAY),
+        (38, cell_text(row["quantity"])),
+        (40, TYPES[row["order_type"]]),
+        (44, cell_text(row["limit_price"])),
+        (15, row["currency"]),
+        (59, AT_THE_CLOSE if row["order_type"] == "market_on_close" else DAY),
     )
-    return [(tag, value) for tag, value in entry if value is not None]
-
-
-def _exchange(each: ExchangeOrder, time: str) -> Fields:
-    """A spot exchange of currencies; Side (54) and OrderQty (38) are of Currency (15), either one of the pair."""
-    entry: Iterable[tuple[int, str | None]] = (
-        (11, each.client_order_id),
-        (67, str(each.priority)),
-        (1, each.account or None),
-        (64, each.settlement_date.replace("-", "")),
-        (55, f"{each.pair[:3]}/{each.pair[3:]}"),
-        (460, CURRENCY),
-        (167, FOREIGN_EXCHANGE),
-        (54, SIDES[each.side]),
-        (60, time),
-        (38, number_text(each.amount)),
-        (40, TYPES["market"]),
-        (15, each.currency),
-        (59, DAY),
-    )
-    return [(tag, value) for tag, value in entry if value is not None]
-
-
-def _message(body: Fields) -> bytes:
-    """The fields between BeginString, BodyLength and CheckSum."""
-    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
-    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
-    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
+    return [(tag, value) for tag, value in entry if value]
 
 
 def _faults(order: Order) -> Iterable[str]:

@@ -13,16 +13,16 @@ from typing import BinaryIO
 
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.formats.carried import account_fault, check_carried, is_coin, sec_type, symbol_fault
-from desk.tickets.formats.order_csv import csv_bytes
+from desk.tickets.formats.order_csv import begins_with, csv_bytes
 from desk.tickets.order_ids import ID
 from desk.tickets.ticket import Order, Ticket
-from foundation.paper.cells import number_text
+from foundation.paper.cells import cell_text, number_text
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
 AT_ONCE = "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
-HEADER = csv_bytes(COLUMNS, ())
+HEADER = csv_bytes([COLUMNS])
 TAGGED = re.compile(rf".*,{ID},[^,]*\n")
 PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
@@ -31,15 +31,12 @@ def write(ticket: Ticket) -> bytes:
     """A row an order, then one an exchange of currencies. Raises ConfigError for orders that a basket cannot carry."""
     check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.orders)
-    return csv_bytes(COLUMNS, (*orders, *(_exchange(each) for each in ticket.fx)))
+    return csv_bytes([COLUMNS, *orders, *(_exchange(each) for each in ticket.fx)])
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such a basket. Baskets of others have other tags."""
-    if file.readline() != HEADER:
-        return False
-    first = file.readline().decode(errors="replace")
-    return not first or TAGGED.fullmatch(first) is not None
+    return begins_with(file, HEADER, TAGGED)
 
 
 def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
@@ -52,7 +49,7 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.currency,
         AT_ONCE if is_coin(order, ticket) else order.time_in_force,
         TYPES[order.order_type],
-        "" if order.limit_price is None else number_text(order.limit_price),
+        cell_text(order.limit_price),
         order.client_order_id,
         order.account,
     )

@@ -7,11 +7,10 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
-from desk.tickets.formats.order_csv import csv_bytes
+from desk.tickets.formats.order_csv import begins_with, csv_bytes
 from desk.tickets.order_ids import ID, ID_DIGITS
 from desk.tickets.ticket import Order, Ticket
 from foundation.errors import ConfigError
@@ -22,7 +21,8 @@ COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "S
            "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
            "AllocationQuantity")  # fmt: skip
 TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
-HEADER = csv_bytes(COLUMNS, ())
+HEADER = csv_bytes([COLUMNS])
+Row = dict[str, Any]  # of `Ticket.rows`
 FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
 
 
@@ -35,56 +35,46 @@ def write(ticket: Ticket) -> bytes:
     if any(not each.account for each in ticket.fx):
         raise ConfigError("An OMS allocation needs an account for exchanges too: add `account:` under `ticket`.")
     blocks = defaultdict(list)
-    for order in ticket.orders:
-        blocks[order.side, order.symbol].append(order)
-    orders = (_row(order, block, ticket) for block in blocks.values() for order in block)
-    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket) for each in ticket.fx)))
+    for number, row in enumerate(ticket.rows):  # each exchange is a block of its own
+        blocks[row["side"], row["symbol"] if number < len(ticket.orders) else number].append(row)
+    return csv_bytes([COLUMNS, *(_cells(row, block, ticket) for block in blocks.values() for row in block)])
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such allocations."""
-    if file.readline() != HEADER:
-        return False
-    first = file.readline().decode(errors="replace")
-    return not first or FIRST.fullmatch(first) is not None
+    return begins_with(file, HEADER, FIRST)
 
 
-def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
-    """The allocation of a block to the account of one of its orders. block : all orders of the line on one side."""
+def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
+    """The allocation of a block to the account of one of its orders. block : all orders of the line on one side.
+
+    Side and quantity of an exchange are of its currency.
+    """
     return (
         _block_id(block),
         ticket.list_id,
-        str(block[0].priority),
-        order.price_date,
+        str(block[0]["priority"]),
+        row["price_date"] or ticket.as_of,
         cell_text(ticket.portfolio),
-        order.side.upper(),
-        order.symbol,
-        order.currency,
-        number_text(decimal_sum(each.quantity or 0.0 for each in block)),
-        TYPES[order.order_type],
-        order.time_in_force,
-        "" if order.limit_price is None else number_text(order.limit_price),
-        order.settlement_date,
-        order.account,
-        number_text(order.quantity or 0.0),
+        row["side"].upper(),
+        row["symbol"],
+        row["currency"],
+        number_text(decimal_sum(each["quantity"] or 0.0 for each in block)),
+        TYPES[row["order_type"]],
+        row["time_in_force"],
+        cell_text(row["limit_price"]),
+        row["settlement_date"],
+        row["account"],
+        number_text(row["quantity"] or 0.0),
     )
 
 
-def _exchange(each: ExchangeOrder, ticket: Ticket) -> tuple[str, ...]:
-    """An exchange that is allocated to its account; its side and its quantity are of its currency."""
-    amount = number_text(each.amount)
-    return (each.client_order_id, ticket.list_id, str(each.priority), ticket.as_of, cell_text(ticket.portfolio),
-            each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", each.settlement_date,
-            each.account,
-            amount)  # fmt: skip
-
-
-def _block_id(block: list[Order]) -> str:
+def _block_id(block: list[Row]) -> str:
     """The id of an order, or from those of several its date and the beginning of the sha256 over all of them."""
-    first = block[0].client_order_id
+    first: str = block[0]["client_order_id"]
     if len(block) == 1:
         return first
-    digest = hashlib.sha256("\n".join(sorted(order.client_order_id for order in block)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(sorted(row["client_order_id"] for row in block)).encode()).hexdigest()
     return f"{first.partition('-')[0]}-{digest[:ID_DIGITS]}"
 
 

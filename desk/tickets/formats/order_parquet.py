@@ -17,8 +17,7 @@ def write(ticket: Ticket) -> bytes:
     rest = {name: part for name, part in ticket.document.items() if name != "orders"} | {"hash": ticket.hash}
     kinds = get_type_hints(RatedOrder)
     schema = pa.schema(
-        [(name, types[kinds[name]]) for name in ticket.columns],
-        metadata={KEY: canonical_json(rest).encode()},
+        [(name, types[kinds[name]]) for name in ticket.columns], metadata={KEY: canonical_json(rest).encode()}
     )
     buffer = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(ticket.rows, schema=schema), buffer)

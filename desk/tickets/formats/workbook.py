@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
 MARK = b"rebalance ticket"  # a property of the workbook
-PRICES = ("limit_price", "price")
 MONEY = ("notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
          "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after", "notional_basis", "amount",
          "basis_amount", "before", "flow", "fx", "after", "after_in_basis")  # fmt: skip
+SHAPES = {
+    **dict.fromkeys(("limit_price", "price"), "[<1]0.00######;#,##0.00"),
+    **dict.fromkeys(MONEY, "#,##0.00"),
+    "rate": "0.0000##########",
+}
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
 OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
@@ -90,12 +94,7 @@ def _write(sheet: Any, row: int, column: int, value: Any, style: "Format | None"
 
 
 def _style(book: "Workbook", title: str) -> "Format":
-    if title in PRICES:
-        return book.add_format({"num_format": "[<1]0.00######;#,##0.00"})
-    if title == "rate":
-        return book.add_format({"num_format": "0.0000##########"})
-    if title in MONEY:
-        return book.add_format({"num_format": "#,##0.00"})
-    if title.startswith("weight"):
-        return book.add_format({"num_format": "0.00%"})
+    shape = "0.00%" if title.startswith("weight") else SHAPES.get(title)
+    if shape:
+        return book.add_format({"num_format": shape})
     return book.add_format({"text_wrap": title == "reason", "valign": "top"})

@@ -16,7 +16,7 @@ from commanded import FILE, Done, rebalance
 import desk.commands.batch.run as batches
 from backtests.runs.notebook import COMPARING, DeadKernel
 from backtests.sheets.pages.batch import batch_html
-from desk.commands.batch import make_batch
+from desk.commands.batch import make_batch, plan_of
 from desk.commands.batch.make import write_batch
 from desk.commands.batch.plan import Job, jobs, notebook_named
 from desk.commands.batch.run import Outcome, outcome
@@ -78,7 +78,7 @@ def test_what_is_wrong_is_said_before_any_run(tmp_path: Path, words: list[str], 
 def test_a_batch_replaces_no_other_folder(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     with pytest.raises(ConfigError, match="is there, and is no batch: give another --name"):
-        make_batch([FILE], name="study", reports=tmp_path)
+        make_batch(plan_of([FILE], name="study"), tmp_path)
 
 
 # -- a real one ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import desk.commands.batch.workers as workers
 from backtests.runs.folder import MANIFEST, ROOT
 from backtests.runs.notebook import COMPARING
 from backtests.runs.tasks import code_here
-from desk.commands.batch import make_batch
+from desk.commands.batch import make_batch, plan_of
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import found_run, name_of
 from desk.commands.batch.workers import make_there, on_cluster
@@ -172,7 +172,7 @@ def test_workers_of_several_threads_are_refused(file: Path, tmp_path: Path) -> N
         ) as threads,
         pytest.raises(ConfigError, match="have several threads, and each can execute one notebook"),
     ):
-        make_batch([file], reports=tmp_path, cluster=threads.scheduler_address)
+        make_batch(plan_of([file], cluster=threads.scheduler_address), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

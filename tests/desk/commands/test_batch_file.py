@@ -181,4 +181,4 @@ def test_what_has_not_changed_is_left_alone(tmp_path: Path) -> None:
 
 def test_retrain_and_if_changed_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--retrain and --if-changed exclude each other"):
-        make_batch([FILE], reports=tmp_path, retrain=True, if_changed=True)
+        make_batch(plan_of([FILE]), tmp_path, retrain=True, if_changed=True)
