@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
-from backtests.sheets.parts import Block, figures_table
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.heat import heat_map_picture
 from backtests.sheets.pictures.sweep.ladders import cost_ladder_picture, lag_ladder_picture
@@ -22,6 +21,7 @@ from backtests.sheets.pictures.sweep.sample import binned, sample_picture
 from backtests.sheets.pictures.sweep.start_dates import start_dates_picture
 from backtests.sheets.pictures.sweep.styles import family_styles, policy_styles
 from backtests.sheets.render import render
+from backtests.sheets.tables import Block, Looks, by_name, records_table
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, conditions_words, in_order
@@ -331,11 +331,8 @@ def best_table(found: Findings) -> Block:
     """The best policies under the default conditions, with their ranks under all others."""
     rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
     rank = rank_range(found.table, found.metric)
-    records: dict[str, dict[str, Any]] = {}
-    for record in rows.to_dict("records"):
-        name = str(record["policy"])
-        ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
-        records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
+    ranks = rank.rename(columns={"best": "first", "worst": "last"})[["first", "last"]]
+    records = by_name(rows.join(ranks, on="policy"), "policy")
     shown: list[Column] = [METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in COLUMNS if key in rows]
     if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
         shown = [row for row in shown if row.key != "tracking_error_own"]
@@ -344,16 +341,12 @@ def best_table(found: Findings) -> Block:
         Column("last", "Worst rank", "anywhere", digits=0),
     ]
     families = family_styles(found.families)
-    styles = {str(r["policy"]): families[r["family"]] for r in rows.to_dict("records")}
-    return figures_table(
+    styles = {name: families[record["family"]] for name, record in records.items()}
+    caption = (
         f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
-        "ranks over all costs, lags and start dates at which every policy ran",
-        "policy",
-        [*shown, *ends_shown],
-        records,
-        styles,
-        found.shown[0],
+        "ranks over all costs, lags and start dates at which every policy ran"
     )
+    return records_table(caption, [*shown, *ends_shown], records, Looks(styles, found.shown[0]), head="policy")
 
 
 def bins_table(found: Findings) -> Block:
@@ -364,7 +357,5 @@ def bins_table(found: Findings) -> Block:
         Column("count", "Configurations", "", digits=0),
         *(replace(metric, key=key, label=f"{metric.name}, {word}") for key, word in words.items()),
     ]
-    records = {
-        r["name"]: {str(k): v for k, v in r.items()} for r in binned(found.table, found.metric).to_dict("records")
-    }
-    return figures_table("All configurations, by band and cost: not a ranking", "bin", shown, records)
+    records = by_name(binned(found.table, found.metric), "name")
+    return records_table("All configurations, by band and cost: not a ranking", shown, records, head="bin")

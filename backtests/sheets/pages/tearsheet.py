@@ -26,7 +26,7 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Block, sheet_pictures, table
+from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.render import render
@@ -35,6 +35,7 @@ from backtests.sheets.sections.first_screen import first_screen, paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
 from backtests.sheets.sections.sections import SECTIONS
 from backtests.sheets.sections.summary import summary_markdown
+from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -75,13 +76,8 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
         beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
-        made = [(section, section.parts(comparison)) for section in SECTIONS]
-    sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
-    return first | {
-        "facts": facts_of(comparison, identity(run)),
-        "trades": trades,
-        "sections": sections,
-    }
+        sections = section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in SECTIONS)
+    return first | {"facts": facts_of(comparison, identity(run)), "trades": trades, "sections": sections}
 
 
 def pictures(sheet: Block) -> list[Picture]:
@@ -120,15 +116,19 @@ def _alone(played: Backtest) -> Block:
         shown, figures, scored = backtest_figures(played, folded=False)
     except DataError as error:  # too short, or its wealth is gone: it shows itself all the same
         return table(f"No metrics: {error}", [], [])
-    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
+    columns = (
+        Shown("label", "figure"),
+        Shown("", "value", form=lambda metric: metric.cell(figures)),
+        Shown("unit", "unit", words=True),
+    )
     caption = " ".join(["Net of costs unless labelled gross.", *not_available({played.name: scored}, shown)])
-    return table(caption.removesuffix("."), ["figure", "value", "unit"], rows, texts=[2])
+    return records_table(caption.removesuffix("."), columns, shown)
 
 
 def _running(comparison: Comparison, run: Origin) -> Running:
     """The text of every printed page of a sheet."""
-    day = f"{comparison.portfolio.date:%Y-%m-%d}"
-    return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
+    desk = comparison.portfolio
+    return Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def sheet_numbers(
         "run": identity_numbers(run),
         "portfolio": comparison.portfolio.name,
         "lines": list(comparison.portfolio.market.assets),
-        "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
+        "test": {"first": day(dates[1]), "last": day(dates[-1]), "days": len(dates) - 1},
         "reference": comparison.reference,
         "recommendation": _recommendation_numbers(comparison),
         "trials": comparison.trials,

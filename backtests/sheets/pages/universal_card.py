@@ -15,11 +15,12 @@ from backtests.laboratory.learned.universal_gap import CLOSED, KINDS, gap, kind_
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
 from backtests.sheets.pages.card_words import ANSWERS, TERMS
-from backtests.sheets.parts import Block, table
+from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.policy.learning import updates_picture
 from backtests.sheets.pictures.policy.region import region_picture
 from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.tables import Block, Looks, Shown, records_table, table
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.picture import Picture
@@ -48,6 +49,18 @@ MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")}
     "drawn at random; all policies of a market run on the same paths.",
 }
 
+GAPS = (
+    Shown("", "markets", form=lambda part: str(len(part))),
+    *(
+        column
+        for key, words in (("universal", "universal, median"), (CLOSED, "closed form, median"))
+        for column in (
+            Shown(key, words, "%", lambda values: median(values).times(100.0).text(1)),
+            Shown(key, "worst", "%", lambda values: number(100.0 * values.max(), 1)),
+        )
+    ),
+)
+
 
 def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
@@ -73,7 +86,7 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
         "policy.html.j2",
         Running(f"{name}: model card"),
         name=name,
-        facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
+        facts=facts_blocks(_facts(card)),
         sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
         lead=f"{name} computes {ANSWERS['bands']} for any portfolio. It was trained on random markets.",
         findings=[_words(found)],
@@ -142,29 +155,13 @@ def _words(found: pd.DataFrame) -> str:
 
 def _gaps(found: pd.DataFrame) -> Block:
     groups = {kind: found[found["kind"] == kind] for kind in KINDS} | {"all": found}
-    rows = [
-        [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
-         _most(part[CLOSED])]
-        for words, part in groups.items() if len(part)
-    ]  # fmt: skip
     error = number(100.0 * found["error"].median(), 1)
     caption = (
         f"J above the optimum's in unseen markets, with the 95 % interval of the median over markets; "
         f"{found['paths'][0]:,} paths of ten years each; median standard error of one market's gap: {error} points"
     )
-    heads: list[str | tuple[str, str]] = [
-        "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),
-        ("worst", "%"),
-    ]  # fmt: skip
-    return table(caption, heads, rows, chosen="all")
-
-
-def _median(values: pd.Series) -> str:
-    return median(values).times(100.0).text(1)
-
-
-def _most(values: pd.Series) -> str:
-    return number(100.0 * values.max(), 1)
+    there = {words: part for words, part in groups.items() if len(part)}
+    return records_table(caption, GAPS, there, Looks(chosen="all"), head="markets of")
 
 
 def _met(settings: Mapping[str, Any]) -> Block:

@@ -38,9 +38,8 @@ def axes_parts(comparison: "Comparison") -> list[Part]:
     return [Filled("axes.html.j2", content)]
 
 
-def axes_numbers(comparison: "Comparison") -> dict[str, Any] | None:
+def axes_numbers(axes: TwoAxes | None) -> dict[str, Any] | None:
     """Both tables and the choice of a target as plain values; None where all policies hold one target."""
-    axes = comparison.axes
     if axes is None:
         return None
     grid, compared, chosen = axes.grid, axes.compared, axes.chosen

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from backtests.inference.words import CHARGES, charged_words
-from backtests.sheets.parts import Block, Filled, Folded, Part, table
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Shown, records_table
 from foundation.paper.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
@@ -102,24 +103,14 @@ def _on_a_line(value: Any) -> str:
 
 def _candidates(comparison: "Comparison") -> Block:
     portfolio, broken = comparison.portfolio, comparison.recommendation.broken
-    rows = [
-        [
-            name,
-            traits(portfolio.policies[name]).family,
-            long_name(f.policy, portfolio.strategic),
-            str(f.tried),
-            listed(broken[name]) if name in broken else "within limits",
-        ]
-        for name, f in comparison.fitted.items()
-    ]
-    return table(
-        "Candidates by complexity class",
-        ["policy", "class", "rule", "configurations tried", "limits"],
-        rows,
-        texts=[1, 2, 4],
-        styles=page_styles(comparison),
-        chosen=comparison.recommendation.policy,
+    columns = (
+        Shown("", "policy"),
+        Shown("", "class", form=lambda name: traits(portfolio.policies[name]).family, words=True),
+        Shown("", "rule", form=lambda name: long_name(comparison.fitted[name].policy, portfolio.strategic), words=True),
+        Shown("", "configurations tried", form=lambda name: str(comparison.fitted[name].tried)),
+        Shown("", "limits", form=lambda name: listed(broken.get(name, ["within limits"])), words=True),
     )
+    return records_table("Candidates by complexity class", columns, comparison.fitted, looks_of(comparison))
 
 
 def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
@@ -142,4 +133,4 @@ def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Look-ahead audit": comparison.look_ahead,
         **run,
     }
-    return [{"name": name, "words": words} for name, words in facts.items()]
+    return facts_blocks(facts)

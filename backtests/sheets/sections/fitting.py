@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from backtests.evaluation.metrics import METRICS
-from backtests.sheets.parts import Beside, Block, Part, Words, by_name, figures_table
+from backtests.sheets.parts import Beside, Part, Words
 from backtests.sheets.pictures.comparison.learning import learning_picture, seeds_picture, tuning_picture
 from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import Block, Looks, by_name, records_table
 from foundation.paper.picture import Picture
 from foundation.paper.styles import LineStyle
 
@@ -56,5 +57,7 @@ def _seed_tables(comparison: "Comparison") -> list[Block]:
         own = by_seed[by_seed["policy"] == name]
         stands = str(own.loc[own["stands"], "seed"].iloc[0])
         caption = f"{name}: every seed, out of sample; seed {stands} is the selected (median) seed"
-        tables.append(figures_table(caption, "seed", SEED_COLUMNS, by_name(own, "seed"), chosen=stands, terms=True))
+        tables.append(
+            records_table(caption, SEED_COLUMNS, by_name(own, "seed"), Looks(chosen=stands), head="seed", terms=True)
+        )
     return tables

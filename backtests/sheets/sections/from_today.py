@@ -1,12 +1,15 @@
 """The section of a sheet on futures of today's holdings: a fan, the laws side by side, and the policies."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from backtests.inference.estimates import NotAvailable
-from backtests.sheets.parts import Block, Folded, Part, Words, table
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.fan import fan_picture
 from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
 from backtests.today.from_today import REASON, FromToday, Simulated
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
@@ -51,11 +54,6 @@ def future_parts(found: FromToday | NotAvailable, style: LineStyle) -> list[Part
     ]
 
 
-def from_today_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
-    return future_numbers(comparison.from_today)
-
-
 def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
     """The figures of every policy under every law, with their standard errors, as plain values; or the reason."""
     if isinstance(found, NotAvailable):
@@ -63,11 +61,11 @@ def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
     return {
         "recommended_law": found.laws[0],
         "policies": list(found.policies),
-        "first": f"{found.dates[0]:%Y-%m-%d}",
-        "month": f"{found.dates[found.month]:%Y-%m-%d}",
-        "last": f"{found.dates[-1]:%Y-%m-%d}",
+        "first": day(found.dates[0]),
+        "month": day(found.dates[found.month]),
+        "last": day(found.dates[-1]),
         "nav": found.nav,
-        "sample": {"first": f"{found.sample[0]:%Y-%m-%d}", "last": f"{found.sample[1]:%Y-%m-%d}"},
+        "sample": {"first": day(found.sample[0]), "last": day(found.sample[1])},
         "drift": found.drift,
         "seed": found.seed,
         "left_out": list(found.left_out),
@@ -89,21 +87,17 @@ def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
 
 
 def _intro(found: FromToday) -> str:
-    figures, first = found.shown.figures, f"{found.dates[0]:%Y-%m-%d}"
+    figures = found.shown.figures
     loss, low = figures["loss_year"], figures["percentile_5"]
+    returns = f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less"
     return (
-        f"{found.shown.policy}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
-        f"year with a probability of {percent(loss.value)}"
-        + (
-            f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less."
-            if low.known
-            else "."
-        )
+        f"{found.shown.policy}, from the holdings of {day(found.dates[0])} ({number(found.nav, 0)} {found.basis}), "
+        f"loses within a year with a probability of {percent(loss.value)}{returns if low.known else ''}."
     )
 
 
 def _notes(found: FromToday) -> list[str]:
-    days = f"{found.sample[0]:%Y-%m-%d} to {found.sample[1]:%Y-%m-%d}"
+    days = " to ".join(map(day, found.sample))
     said = {law: f" {words}" for law, words in OF_LAWS.items() if law in found.laws}
     notes = [
         f"Recommended is the {found.laws[0]}: {REASON}{said.get(FilteredFuture.name, '')} The columns differ by the "
@@ -142,13 +136,15 @@ def _unit(found: FromToday, name: str) -> tuple[float, str, int]:
     return (1.0, found.rows, 0) if name == "under_water" else UNITS.get(name, PROBABILITY)
 
 
-def _beside(found: FromToday) -> list[str]:
-    """The names of the figures in tables that compare policies."""
-    return [name for name in found.words if name not in ALONE]
+def _columns(found: FromToday, *, errors: bool) -> list[Shown]:
+    """The figures in tables that compare policies, of records of figures by name.  errors : true to show errors."""
 
+    def text(name: str) -> Callable[[Simulated], str]:
+        factor, _, digits = _unit(found, name)
+        return partial(_text, found, name) if errors else lambda figure: number(factor * figure.value, digits)
 
-def _heads(found: FromToday) -> list[tuple[str, str]]:
-    return [(found.words[name][0], _unit(found, name)[1]) for name in _beside(found)]
+    names = [name for name in found.words if name not in ALONE]
+    return [Shown(name, found.words[name][0], _unit(found, name)[1], text(name)) for name in names]
 
 
 def _text(found: FromToday, name: str, figure: Simulated) -> str:
@@ -172,19 +168,21 @@ def _laws_table(found: FromToday) -> Block:
 
 def _policies_table(found: FromToday) -> Block:
     """A row a policy under the recommended law."""
-    law, rows = found.laws[0], []
-    for policy in found.policies:
-        figures = found.futures[law, policy].figures
-        shown = ((_unit(found, name), figures[name].value) for name in _beside(found))
-        rows.append([policy, *(number(factor * value, digits) for (factor, _, digits), value in shown)])
+    law, columns = found.laws[0], _columns(found, errors=False)
+    figures = {policy: found.futures[law, policy].figures for policy in found.policies}
     caption = f"Policies under the {law}, on the same futures"
-    return table(caption, ["policy", *_heads(found)], rows, chosen=found.policies[0])
+    return records_table(caption, columns, figures, Looks(chosen=found.policies[0]), head="policy")
 
 
 def _whole_table(found: FromToday) -> Block:
-    rows = [
-        [law, policy, f"{one.paths:,}", *(_text(found, name, one.figures[name]) for name in _beside(found))]
+    records = [
+        {"law": law, "policy": policy, "paths": one.paths, **one.figures}
         for (law, policy), one in found.futures.items()
     ]
-    caption = "Each figure ± one standard error of the simulation"
-    return table(caption, ["law", "policy", "futures", *_heads(found)], rows, texts=[1])
+    columns = (
+        Shown("law", "law"),
+        Shown("policy", "policy", words=True),
+        Shown("paths", "futures", form="{:,}".format),
+        *_columns(found, errors=True),
+    )
+    return records_table("Each figure ± one standard error of the simulation", columns, records)

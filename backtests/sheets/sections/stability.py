@@ -2,13 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from backtests.sheets.parts import Part, table
+from backtests.sheets.parts import Part
+from backtests.sheets.tables import Shown, records_of, records_table
 from foundation.paper.wording import listed
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
-HEADS = ("change", "cases", "same answer", "recommendation")
+COLUMNS = (
+    Shown("change", "change"),
+    Shown("cases", "cases", form="{:,}".format),
+    Shown("same", "same answer", form="{:,}".format),
+    Shown("recommended", "recommendation", words=True),
+)
 
 
 def stability_parts(comparison: "Comparison") -> list[Part]:
@@ -24,14 +30,10 @@ def stability_parts(comparison: "Comparison") -> list[Part]:
         left_out = listed(found.not_played)
         verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
         caption += f" {left_out} {verb} left out where lag, first day or assets change."
-    rows = [
-        [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
-        for change, cases, same, recommended in found.table().itertuples()
-    ]
-    return [table(caption, HEADS, rows, texts=[3])]
+    return [records_table(caption, COLUMNS, stability_numbers(comparison))]
 
 
-def stability_numbers(comparison: "Comparison") -> list[dict[Any, Any]]:
+def stability_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
     """The same as plain values."""
     found = comparison.stability
-    return [] if found is None else found.table().reset_index().to_dict("records")
+    return [] if found is None else records_of(found.table().reset_index())
