@@ -24,23 +24,20 @@ from backtests.laboratory.learned.results import (
     with_optimality_gaps,
     write_results,
 )
-from backtests.sheets.pages.card_words import ANSWERS, TERMS
+from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
-from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.policy.importance import importance_picture
 from backtests.sheets.pictures.policy.learning import learning_picture
 from backtests.sheets.pictures.policy.regimes import regimes_picture
 from backtests.sheets.pictures.policy.region import region_picture
 from backtests.sheets.pictures.policy.seeds import seeds_picture
 from backtests.sheets.pictures.policy.trades import trades_picture
-from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.tables import Block, Looks, Shown, records_table
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running
 from foundation.paper.wording import MINUS, counted, listed, number, percent
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
@@ -73,14 +70,6 @@ IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
 )
-SECTIONS = {
-    "learning": "Training",
-    "doing": "Decisions",
-    "test": "Out of sample",
-    "saw": "Training data",
-    "conventions": "Definitions",
-    "settings": "Settings",
-}
 
 
 def write_card(folder: str | Path) -> Path:
@@ -112,12 +101,9 @@ def policy_html(name: str, found: SavedPolicies) -> str:
     card, results = found.cards[found.representative], found.results
     policy = LearnedPolicy.load(found.folders[found.representative])
     drawn = policy_pictures(found, policy)
-    return render(
-        "policy.html.j2",
-        Running(f"{name}: model card"),
-        name=name,
-        facts=facts_blocks(_facts(card, found)),
-        sections=[{"id": key, "name": words} for key, words in SECTIONS.items() if key != "test" or "test" in results],
+    return card_html(
+        name,
+        _facts(card, found),
         lead=_lead(name, found),
         findings=[gap_words(found), _test_words(results)],
         sheet={"warnings": results.get("warnings", [])},

@@ -1,6 +1,5 @@
 """The risk sheet of today's holdings: one page without any URL, its numbers as JSON, a CSV behind each picture."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from backtests.today.from_today import FromToday, drawdown_limits, drawdown_name
 from backtests.today.holdings_risk import HoldingsRisk, Loss
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import csv_text, plain_json
+from foundation.paper.formats import csv_text, json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
@@ -65,7 +64,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     write_pictures(folder, sheet_pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
     numbers = risk_numbers(risk, run, sheet_pictures(sheet))
-    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / NUMBERS, json_text(numbers))
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
     )

@@ -1,6 +1,5 @@
 """The sheet of one policy by itself: the same blocks as a comparison's, as a page, as numbers, and in a notebook."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ import pandas as pd
 
 from backtests.attribution.exposures import Exposure, exposure_of
 from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_alone
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress import StressTests, stress_tests, stress_without_portfolio
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured
 from backtests.comparison.simulated_tests import elasticities, simulated_tests
@@ -33,7 +33,7 @@ from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
 from backtests.sheets.render import render
 from backtests.sheets.sections.behaviour import DESCRIBES, behaviour_numbers, policies_behaviour_parts
-from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.sections.conventions import execution_words, measure_terms, settings_parts
 from backtests.sheets.sections.exposure import exposure_numbers, policy_exposure_parts, worst_days_table
 from backtests.sheets.sections.first_screen import FOLDED_WORDS, paired_screen
 from backtests.sheets.sections.from_today import future_numbers, future_parts
@@ -45,7 +45,7 @@ from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.risk_paths import PATHS
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import plain_json
+from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
@@ -106,11 +106,12 @@ class SingleSheet:
     @cached_property
     def stress(self) -> StressTests:
         """The results of the policy in episodes of stress, after shocks and at higher costs."""
-        played, benchmark = self.played, self.paired.benchmark
+        played, paired = self.played, self.paired
         if self.portfolio is None:
-            return stress_without_portfolio(played, benchmark)
-        name = self.paired.reference
-        return stress_tests(self.portfolio, benchmark, {name: played.policy}, self.paired.backtests, name)
+            return stress_without_portfolio(played, paired.benchmark)
+        policies = {paired.reference: played.policy}
+        replays = Replays(self.portfolio, paired.benchmark, policies, paired.backtests)
+        return stress_tests(replays, paired.reference)
 
     @cached_property
     def behaviour(self) -> Behaviour:
@@ -174,8 +175,7 @@ class SingleSheet:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         write_pictures(place, self.pictures)
-        numbers = self.numbers(run)
-        write_whole(place / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        write_whole(place / NUMBERS, json_text(self.numbers(run)))
         write_whole(place / PAGE, self.page(run))
         return place / PAGE
 
@@ -220,12 +220,10 @@ class SingleSheet:
         played = self.played
         market = played.market
         traded, held = charged_words(played.costs)
-        later = {0: "at the same close", 1: "at the next close"}.get(played.lag, f"{played.lag} sessions later")
         facts = {
             "Universe": f"{counted(len(market.assets), 'asset')}: {listed(market.assets, most=12)}",
             "Test": f"{_tested(played)}, {row_count(len(played.net_returns), played.periods_per_year)}",
-            "Costs and execution": f"{listed([*traded, *held]) if traded or held else 'no costs'}; decided at a close, "
-            f"executed {later}",
+            "Costs and execution": f"{listed([*traded, *held] or ['no costs'])}; {execution_words(played.lag)}",
             "Benchmark": self.paired.benchmark.compared_with,
             "Accounting": self.paired.accounting,
         }
@@ -234,12 +232,10 @@ class SingleSheet:
     # -- sections ----------------------------------------------------------------------------------------------------
 
     def _sections(self) -> list[tuple[str, str, list[Part]]]:
-        paired, benchmark, name, looks = self.paired, self.paired.benchmark, self.paired.reference, self._looks
+        paired, benchmark, name = self.paired, self.paired.benchmark, self.paired.reference
+        looks, row = Looks({name: STYLE}), row_name(benchmark.periods_per_year)
         ranges = (benchmark.lower, benchmark.upper) if benchmark.has_ranges else (None, None)
-        row, basis = (
-            row_name(benchmark.periods_per_year),
-            "currency" if self.portfolio is None else self.portfolio.basis,
-        )
+        basis = "currency" if self.portfolio is None else self.portfolio.basis
         trading = trading_picture(paired.backtests, looks.styles, name, benchmark.periods_per_year)
         years = years_picture(year_table(paired.backtests), looks.styles, name)
         stress = policies_stress_parts(self.stress, self.portfolio, [name], name, looks, row)
@@ -256,10 +252,6 @@ class SingleSheet:
             ("trades", "Trades", self._trades()),
             ("conventions", "Conventions", self._conventions()),
         ]
-
-    @property
-    def _looks(self) -> Looks:
-        return Looks({self.paired.reference: STYLE})
 
     def _worst_days(self) -> list[Part]:
         found, name = worst_days(self.paired.backtests, self.paired.reference), self.paired.reference
@@ -280,18 +272,8 @@ class SingleSheet:
         return [Words(text), Folded(newest, [records_table("Orders, the newest first", ORDERS, shown)])]
 
     def _conventions(self) -> list[Part]:
-        benchmark = self.paired.benchmark
-        terms = {
-            "year": f"{benchmark.periods_per_year:g}",
-            "tracking_penalty": f"{benchmark.tracking_penalty:g}",
-            "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
-            "target": self._target,
-            "benchmark": benchmark.compared_with,
-            "level": percent(self.paired.evidence.level, 0),
-        }
-        settings = Filled("settings.html.j2", settings_text(self.settings))
-        folded = [Folded("All settings of this run", [settings])] if self.settings else []
-        return [Filled("single_terms.html.j2", terms), *folded]
+        terms = measure_terms(self.paired) | {"target": self._target}
+        return [Filled("single_terms.html.j2", terms), *settings_parts(self.settings)]
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
+from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.heat import heat_map_picture
 from backtests.sheets.pictures.sweep.ladders import cost_ladder_picture, lag_ladder_picture
@@ -135,13 +136,9 @@ def sweep_sheet(
                        not finite.
     """
     table = in_order(table)
-    parts = [
-        _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, tracking_penalty, k)
-        for k, (name, rows) in enumerate(_by_portfolio(table).items())
-    ]
-    found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
+    parts = [_part(found, name, tracking_penalty, k) for k, (name, found) in enumerate(_findings(table, own).items())]
     running = Running(f"{title}: sweep results", run=(run or {}).get("Run", ""))
-    return SweepSheet(title, found, parts, running)
+    return SweepSheet(title, facts_blocks({**facts(table), **(run or {})}), parts, running)
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
@@ -153,11 +150,7 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     Raises : ConfigError for a table that cannot be drawn.
     """
     table = in_order(table)
-    found = {
-        name: Findings(rows, trials=len(table), own=(own or {}).get(name))
-        for name, rows in _by_portfolio(table).items()
-    }
-    parts = [_words(findings, name) for name, findings in found.items()]
+    parts = [_words(found, name) for name, found in _findings(table, own).items()]
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
 
 
@@ -167,10 +160,11 @@ def sweep_cell_of(sweep: Sweep) -> str:
     return sweep_cell(sweep.table, title=", ".join(own), own=own)
 
 
-def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    if "portfolio" not in table or table.empty:
-        return {"": table}
-    return {str(name): own for name, own in table.groupby("portfolio", sort=False)}
+def _findings(table: pd.DataFrame, own: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Findings]:
+    """The findings of each portfolio, by name; arguments of `sweep_sheet`."""
+    alone = "portfolio" not in table or table.empty
+    groups = [("", table)] if alone else table.groupby("portfolio", sort=False)
+    return {str(name): Findings(rows, trials=len(table), own=(own or {}).get(str(name))) for name, rows in groups}
 
 
 def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) -> Block:
@@ -264,13 +258,13 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
     if costs is not None:
         given = (found.cost_by_start(), found.others("cost_multiple"), f"cost_ladder{key}", found.lowest(costs.index))
         drawn["cost_ladder"] = cost_ladder_picture(costs, styles, found.metric, *given)
-    lags = {metric: found.ladder("lag", metric) for metric in LAGGED}
-    lagged = {metric: values for metric, values in lags.items() if values is not None}
-    if lagged:
+
+    def ladders(axis: str, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+        return {metric: values for metric in metrics if (values := found.ladder(axis, metric)) is not None}
+
+    if lagged := ladders("lag", LAGGED):
         drawn["lag_ladder"] = lag_ladder_picture(lagged, styles, found.others("lag"), f"lag_ladder{key}")
-    starts = {metric: found.ladder("start", metric) for metric in STARTED}
-    started = {metric: values for metric, values in starts.items() if values is not None}
-    if started:
+    if started := ladders("start", STARTED):
         drawn["start_fan"] = start_dates_picture(started, styles, found.others("start"), f"start_fan{key}")
     return Pictures(drawn, {name: _why(found, name) for name in PICTURES if name not in drawn})
 

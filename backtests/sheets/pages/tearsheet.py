@@ -3,7 +3,6 @@
 The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
 """
 
-import json
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -39,7 +38,7 @@ from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import plain_json
+from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import HALF, Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
@@ -66,7 +65,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
-    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / NUMBERS, json_text(numbers))
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
     write_whole(folder / MAIL, summary_markdown(sheet))
 

@@ -14,17 +14,14 @@ from backtests.laboratory.learned.results import SHEET, write_results
 from backtests.laboratory.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
-from backtests.sheets.pages.card_words import ANSWERS, TERMS
-from backtests.sheets.parts import facts_blocks
+from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
 from backtests.sheets.pictures.policy.learning import updates_picture
 from backtests.sheets.pictures.policy.region import region_picture
-from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.tables import Block, Looks, Shown, records_table, table
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running
 from foundation.paper.wording import listed, number, percent
 from foundation.progress import bar
 from foundation.threads import one_thread
@@ -34,13 +31,6 @@ from research.rules.networks.features import REACH
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
-SECTIONS = {
-    "learning": "Training",
-    "doing": "Decisions",
-    "saw": "Training data",
-    "conventions": "Definitions",
-    "settings": "Settings",
-}
 MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
     "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
     "and for two or three without, with proportional costs. It also knows expected returns; the network and the "
@@ -82,23 +72,17 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
     found  : a row a case; columns and units as `judged` gives them.
     """
     card = policy.card
-    return render(
-        "policy.html.j2",
-        Running(f"{name}: model card"),
-        name=name,
-        facts=facts_blocks(_facts(card)),
-        sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
+    return card_html(
+        name,
+        _facts(card),
         lead=f"{name} computes {ANSWERS['bands']} for any portfolio. It was trained on random markets.",
         findings=[_words(found)],
         sheet={"warnings": []},
         learning=[updates_picture(card["curve"], card["seed"])],
         doing=[],
         region=worked_region(policy),
-        seeds=None,
-        figures=None,
         gaps=_gaps(found),
         lines=_met(card["settings"]),
-        seen=None,
         terms=MEANT,
         settings=settings_text(
             {key: card[key] for key in ("settings", "seed", "updates", "saw", "format", "versions")}

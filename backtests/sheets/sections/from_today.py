@@ -1,10 +1,10 @@
 """The section of a sheet on futures of today's holdings: a fan, the laws side by side, and the policies."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.fan import fan_picture
@@ -132,44 +132,40 @@ def _notes(found: FromToday) -> list[str]:
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _unit(found: FromToday, name: str) -> tuple[float, str, int]:
-    return (1.0, found.rows, 0) if name == "under_water" else UNITS.get(name, PROBABILITY)
+def _figures(found: FromToday) -> list[Column]:
+    """The figures of a future, in the order of their words."""
+    units = UNITS | {"under_water": (1.0, found.rows, 0)}
+    return [
+        Column(name, words, unit, factor, digits)
+        for name, (words, _) in found.words.items()
+        for factor, unit, digits in [units.get(name, PROBABILITY)]
+    ]
 
 
-def _columns(found: FromToday, *, errors: bool) -> list[Shown]:
-    """The figures in tables that compare policies, of records of figures by name.  errors : true to show errors."""
-
-    def text(name: str) -> Callable[[Simulated], str]:
-        factor, _, digits = _unit(found, name)
-        return partial(_text, found, name) if errors else lambda figure: number(factor * figure.value, digits)
-
-    names = [name for name in found.words if name not in ALONE]
-    return [Shown(name, found.words[name][0], _unit(found, name)[1], text(name)) for name in names]
-
-
-def _text(found: FromToday, name: str, figure: Simulated) -> str:
-    factor, _, digits = _unit(found, name)
+def _text(column: Column, figure: Simulated) -> str:
     if not figure.known:
         return "too few futures"
-    return f"{number(factor * figure.value, digits)} ± {number(factor * figure.error, digits + (figure.error > 0.0))}"
+    error = number(column.factor * figure.error, column.digits + (figure.error > 0.0))
+    return f"{column.text(figure.value)} ± {error}"
 
 
 def _laws_table(found: FromToday) -> Block:
     """A row a figure of the policy shown, a column a law."""
     first = found.shown.policy
     laws = [law for law in found.laws if (law, first) in found.futures]
-    rows = [
-        [words, _unit(found, name)[1], *(_text(found, name, found.futures[law, first].figures[name]) for law in laws)]
-        for name, (words, _) in found.words.items()
-    ]
+    figures = [found.futures[law, first].figures for law in laws]
+    rows = [[c.label, c.unit, *(_text(c, by_name[c.key]) for by_name in figures)] for c in _figures(found)]
     caption = f"{first} under {counted(len(laws), 'law')}: each figure ± one standard error of the simulation"
     return table(caption, ["figure", "unit", *laws], rows, texts=[1])
 
 
 def _policies_table(found: FromToday) -> Block:
     """A row a policy under the recommended law."""
-    law, columns = found.laws[0], _columns(found, errors=False)
-    figures = {policy: found.futures[law, policy].figures for policy in found.policies}
+    law, columns = found.laws[0], [column for column in _figures(found) if column.key not in ALONE]
+    figures = {
+        policy: {name: figure.value for name, figure in found.futures[law, policy].figures.items()}
+        for policy in found.policies
+    }
     caption = f"Policies under the {law}, on the same futures"
     return records_table(caption, columns, figures, Looks(chosen=found.policies[0]), head="policy")
 
@@ -183,6 +179,6 @@ def _whole_table(found: FromToday) -> Block:
         Shown("law", "law"),
         Shown("policy", "policy", words=True),
         Shown("paths", "futures", form="{:,}".format),
-        *_columns(found, errors=True),
+        *(Shown(c.key, c.label, c.unit, partial(_text, c)) for c in _figures(found) if c.key not in ALONE),
     )
     return records_table("Each figure ± one standard error of the simulation", columns, records)

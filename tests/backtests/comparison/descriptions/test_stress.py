@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress import MONTH, StressTests, deciding_at, longer_costs, stress_tests
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.run import backtest
@@ -38,7 +39,7 @@ def compared(desk: Portfolio) -> Comparison:
 
 def stressed(compared: Comparison, portfolio: Portfolio) -> StressTests:
     rules = {name: one.policy for name, one in compared.fitted.items()}
-    return stress_tests(portfolio, compared.benchmark, rules, compared.backtests, "quarterly")
+    return stress_tests(Replays(portfolio, compared.benchmark, rules, compared.backtests), "quarterly")
 
 
 @pytest.fixture(scope="module")
