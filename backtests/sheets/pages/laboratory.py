@@ -31,16 +31,17 @@ from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 from foundation.tolerances import TRACKING
 
+ASSETS = ("the first asset", "the second asset")  # on the axes of a region
 SHOWN_YEARS = 5  # of the path in the region
 NEAR = 1.0  # bp a year
 LEVEL = 0.95  # of the intervals of a study
 LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
-INVESTED = (
-    "Fully invested portfolios",
-    "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is known; "
-    "with more, rules are held against a bound from below.",
-)
+INVESTED: dict[str, Any] = {
+    "title": "Fully invested portfolios",
+    "words": "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is "
+    "known; with more, rules are held against a bound from below.",
+}
 SECTIONS = {
     "ladder": (
         "How far is each rule from the optimum?",
@@ -102,12 +103,10 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Tracking error against cost", caption=_frontier_caption(study)),
-        "region": region_picture(study.region, study.sample().head(weeks), ("the first asset", "the second asset")),
+        "region": region_picture(study.region, study.sample().head(weeks), ASSETS),
         "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
-        "three": region_picture(
-            study.three, study.sample_of_three().head(weeks), ("the first asset", "the second asset"), name="three"
-        ),
+        "three": region_picture(study.three, study.sample_of_three().head(weeks), ASSETS, name="three"),
     }
 
 
@@ -162,10 +161,9 @@ def findings(study: Study) -> list[str]:
 
 def cheap_words(study: Study) -> str:
     """The gaps of the rules at the lowest costs among the variants of the base case."""
-    market = next(iter(dict.fromkeys(study.markets["market"])))
-    rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")].sort_values(
-        "gap", kind="stable"
-    )
+    market = study.markets["market"].iloc[0]
+    rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")]
+    rows = rows.sort_values("gap", kind="stable")
     near, rest = rows[rows["gap"] <= NEAR], rows[rows["gap"] > NEAR]
     named, beyond = ([f"{r.policy} ({number(r.gap)})" for r in some.itertuples()] for some in (near, rest))
     words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the optimum"
@@ -279,12 +277,7 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
         lead=lead(study),
         findings=findings(study),
         sections=sections,
-        invested={
-            "title": INVESTED[0],
-            "words": INVESTED[1],
-            "picture": drawn["three"],
-            "table": invested_table(study),
-        },
+        invested=INVESTED | {"picture": drawn["three"], "table": invested_table(study)},
         result=result_table(study),
     )
 

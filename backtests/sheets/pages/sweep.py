@@ -227,19 +227,18 @@ class Pictures(dict[str, Picture]):
 
 
 def sweep_pictures(
-    table: pd.DataFrame, *, tracking_penalty: float | None = None, key: str = "", own: Mapping[str, Any] | None = None
+    table: pd.DataFrame, *, tracking_penalty: float | None = None, own: Mapping[str, Any] | None = None
 ) -> Pictures:
     """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
     tracking_penalty : price of squared tracking error in J, for lines of equal J.
-    key              : suffix of the names of the pictures, if a page has those of several portfolios.
     own              : lag and start of the portfolio itself (`Findings`).
 
     map_1, map_2, … : J over two parameters. Then frontier, cost_ladder, lag_ladder and start_fan; or sample, in place
     of all of them, if policies have no common conditions.
     """
-    return _pictures(Findings(table, own=own), tracking_penalty, key)
+    return _pictures(Findings(table, own=own), tracking_penalty, "")
 
 
 def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pictures:

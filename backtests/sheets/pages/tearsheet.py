@@ -39,7 +39,7 @@ from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
-from foundation.paper.picture import HALF, Picture
+from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from research.orders import TradeList
@@ -66,7 +66,9 @@ def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: Trad
     """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS, json_text(numbers))
-    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
+    desk = comparison.portfolio
+    paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
+    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", paper, sheet=sheet))
     write_whole(folder / MAIL, summary_markdown(sheet))
 
 
@@ -92,7 +94,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 def paired_html(paired: PairedBacktests) -> str:
     """Settings that differ, growth, table, differences and warnings as a block of HTML with its own style."""
-    return render("comparison.html.j2", sheet=paired_screen(paired, HALF), searched=paired.searched)
+    return render("comparison.html.j2", sheet=paired_screen(paired), searched=paired.searched)
 
 
 def backtest_html(played: Backtest) -> str:
@@ -122,12 +124,6 @@ def _alone(played: Backtest) -> Block:
     )
     caption = " ".join(["Net of costs unless labelled gross.", *not_available({played.name: scored}, shown)])
     return records_table(caption.removesuffix("."), columns, shown)
-
-
-def _running(comparison: Comparison, run: Origin) -> Running:
-    """The text of every printed page of a sheet."""
-    desk = comparison.portfolio
-    return Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------

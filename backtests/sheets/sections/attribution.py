@@ -1,7 +1,7 @@
 """The section of a sheet on attribution: the sources of the gap to the reference, and the gain from rebalancing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from backtests.attribution.class_attribution import EFFECTS, ClassAttribution
 from backtests.attribution.contributions import COSTS
 from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.attribution.rebalancing_premium import TERMS, RebalancingPremium
+from backtests.comparison import Comparison
 from backtests.comparison.descriptions.attributions import Attributions
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Folded, Part, Words
@@ -20,9 +21,6 @@ from backtests.sheets.tables import Block, Looks, Shown, day, records_table, sca
 from foundation.paper.wording import class_words, number, percent
 from foundation.tolerances import WEIGHT
 from research.risk.measures import BPS
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 MEANINGS = {
     "exposure": "mean active weight of each year × return relative to the reference",
@@ -48,7 +46,7 @@ FACTORS = (
 )
 
 
-def attribution_parts(comparison: "Comparison") -> list[Part]:
+def attribution_parts(comparison: Comparison) -> list[Part]:
     """Words, tables and pictures of the section."""
     found, looks = comparison.attributions, looks_of(comparison)
     parts: list[Part] = []
@@ -91,7 +89,7 @@ def _intro(found: Attributions, gap: Attribution) -> str:
     )
 
 
-def _components(gap: Attribution, comparison: "Comparison") -> Block:
+def _components(gap: Attribution, comparison: Comparison) -> Block:
     portfolio = comparison.portfolio
     columns = (
         Shown("part", "log growth", "bp a year", lambda part: number(part * BPS / gap.span, signed=True)),

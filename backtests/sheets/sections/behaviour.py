@@ -1,10 +1,11 @@
 """The section of a sheet on behaviour: ranges, every start and length, costs, round trips and capacity."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from backtests.comparison import Comparison
 from backtests.comparison.descriptions.behaviour import Behaviour
 from backtests.comparison.descriptions.capacity import Capacity
 from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLevels
@@ -18,9 +19,6 @@ from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, by_name, known, records_of, records_table, scaled
 from backtests.sheets.terms import term_of
 from foundation.paper.wording import class_words, counted, listed, number, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 SHORT = 12  # rows of a table that is not folded away
 YEAR = 365.25  # days
@@ -47,7 +45,7 @@ WINDOWS = (
 )
 
 
-def behaviour_parts(comparison: "Comparison") -> list[Part]:
+def behaviour_parts(comparison: Comparison) -> list[Part]:
     """Words, tables and pictures of the section."""
     found, basis = comparison.behaviour, comparison.portfolio.basis
     return [Words(_intro(found, comparison), "intro"), *policies_behaviour_parts(found, looks_of(comparison), basis)]
@@ -89,7 +87,7 @@ def policies_behaviour_parts(found: Behaviour, looks: Looks, basis: str) -> list
     ]
 
 
-def _intro(found: Behaviour, comparison: "Comparison") -> str:
+def _intro(found: Behaviour, comparison: Comparison) -> str:
     reference = comparison.reference
     if comparison.recommendation.policy is None:
         who = f"{found.shown}, the reference, since no policy is recommended"

@@ -1,8 +1,9 @@
 """The section of a sheet on differences: each policy beside the reference, the power of a test, and each pair."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.paired import why_not_limited
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate, NotAvailable
@@ -12,20 +13,17 @@ from backtests.sheets.parts import Filled, Part, Words
 from backtests.sheets.pictures.comparison.evidence import SHOWN, differences_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, records_table, scaled
-from foundation.paper.wording import counted, listed, number, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison, PairedBacktests
+from foundation.paper.wording import counted, grouped, listed, number, percent
 
 RISKS = ("volatility", "cvar95", "max_drawdown")
 
 
-def differences_parts(comparison: "Comparison") -> list[Part]:
+def differences_parts(comparison: Comparison) -> list[Part]:
     """Table, picture and pairs of a comparison; nothing of a policy alone."""
     return paired_parts(comparison, looks_of(comparison))
 
 
-def paired_parts(paired: "PairedBacktests", looks: Looks) -> list[Part]:
+def paired_parts(paired: PairedBacktests, looks: Looks) -> list[Part]:
     """The section on differences, for any paired backtests."""
     if not paired.pairs:
         return []
@@ -45,12 +43,9 @@ def paired_parts(paired: "PairedBacktests", looks: Looks) -> list[Part]:
     ]
 
 
-def _from_below(paired: "PairedBacktests") -> str:
+def _from_below(paired: PairedBacktests) -> str:
     """A sentence on the policies whose loss has only a lower bound, with the reasons; "" where there are none."""
-    reasons: dict[str, list[str]] = {}
-    for name, played in paired.backtests.items():
-        if reason := why_not_limited(played):
-            reasons.setdefault(reason, []).append(name)
+    reasons = grouped((why, name) for name, played in paired.backtests.items() if (why := why_not_limited(played)))
     return " ".join(
         f"How high the loss J of {listed(names)} may be is not known: {reason}." for reason, names in reasons.items()
     )
@@ -59,7 +54,7 @@ def _from_below(paired: "PairedBacktests") -> str:
 # -- each policy minus the reference ---------------------------------------------------------------------------------
 
 
-def _differences(paired: "PairedBacktests", looks: Looks) -> Block:
+def _differences(paired: PairedBacktests, looks: Looks) -> Block:
     found = {metric: paired.evidence.differences(metric) for metric in SHOWN}
     rows = []
     for name in found["loss"]:
@@ -91,7 +86,7 @@ def _differences(paired: "PairedBacktests", looks: Looks) -> Block:
 # -- each pair -------------------------------------------------------------------------------------------------------
 
 
-def _pairs(paired: "PairedBacktests", looks: Looks) -> Block:
+def _pairs(paired: PairedBacktests, looks: Looks) -> Block:
     level = percent(paired.evidence.level, 0)
     caption = (
         f"Each policy with {paired.reference}: correlation of daily returns over cash; smallest true difference "

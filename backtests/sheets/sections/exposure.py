@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from backtests.attribution.exposures import Exposure
 from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from backtests.comparison import Comparison
 from backtests.evaluation.worst_days import OnDay
 from backtests.sheets.parts import Beside, Folded, Part, Words
 from backtests.sheets.pictures.comparison.concentration import concentration_picture
@@ -19,9 +20,6 @@ from backtests.sheets.tables import Block, Shown, day, records_table, scaled
 from foundation.arrays import Array
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import class_words, counted, listed, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 CONTRIBUTIONS = (
     "Weights at the last close and Euler contributions to volatility, which sum to it. Ex ante: of these weights, by "
@@ -36,7 +34,7 @@ WORST = "Return of the day, net of costs, and what was traded: one-way turnover 
 KINDS = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
 
 
-def exposure_parts(comparison: "Comparison") -> list[Part]:
+def exposure_parts(comparison: Comparison) -> list[Part]:
     """Exposure, contributions to risk and concentration of the recommended policy, or of the reference."""
     found = comparison.exposure
     return policy_exposure_parts(found, page_styles(comparison)[found.policy])
@@ -97,7 +95,7 @@ def _tables(found: RiskContributions) -> list[Part]:
 # -- the worst days --------------------------------------------------------------------------------------------------
 
 
-def worst_days_parts(comparison: "Comparison") -> list[Part]:
+def worst_days_parts(comparison: Comparison) -> list[Part]:
     """The returns and trades of each policy on the worst days of the reference; empty if it never lost."""
     found = comparison.worst_days
     if not found:

@@ -1,9 +1,10 @@
 """The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
+from backtests.comparison import Comparison, PairedBacktests
 from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
@@ -27,14 +28,11 @@ from backtests.sheets.sections.differences import differences_parts, paired_part
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, table
 from backtests.sheets.terms import term_of
-from foundation.paper.picture import HALF, WIDE, Format
+from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison, PairedBacktests
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
@@ -50,19 +48,19 @@ QUESTIONS = {
     "others": "What else would do",
     "left": "Not candidates",
 }
-_SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
+_SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
 
-def first_screen(comparison: "Comparison") -> Block:
+def first_screen(comparison: Comparison) -> Block:
     """Title, verdict, figures, growth, table and warnings: what a notebook's cell shows too, made once for both."""
     if comparison not in _SCREENS:
         _SCREENS[comparison] = _first_screen(comparison)
     return _SCREENS[comparison]
 
 
-def _first_screen(comparison: "Comparison") -> Block:
+def _first_screen(comparison: Comparison) -> Block:
     looks, made, said, desk = looks_of(comparison), comparison.recommendation, comparison.verdict, comparison.portfolio
-    screen = _screen(comparison, looks, desk.strategic, HALF, desk.basis)
+    screen = _screen(comparison, looks, desk.strategic, desk.basis)
     return screen | {
         "title": desk.name,
         "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
@@ -80,21 +78,18 @@ def _first_screen(comparison: "Comparison") -> Block:
     }
 
 
-def shown_differences(comparison: "Comparison") -> list[Part]:
+def shown_differences(comparison: Comparison) -> list[Part]:
     """The parts on differences, which the notebook's cell and the sheet share."""
     parts: list[Part] = first_screen(comparison)["differences"]
     return parts
 
 
-def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
-    """The first screen of backtests without a portfolio: nothing is recommended.
-
-    growth_as : the format of growth on a wide page.
-    """
+def paired_screen(paired: PairedBacktests) -> Block:
+    """The first screen of backtests without a portfolio: nothing is recommended."""
     base = paired.backtests[paired.reference]
     other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
     looks = Looks(line_styles(other, paired.reference, None))
-    return _screen(paired, looks, held_by(base.policy), growth_as) | {
+    return _screen(paired, looks, held_by(base.policy)) | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
         "age": "",
@@ -109,31 +104,27 @@ def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
     }
 
 
-def _tested(paired: "PairedBacktests") -> str:
+def _tested(paired: PairedBacktests) -> str:
     dates = paired.backtests[paired.reference].dates
     return f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, net of costs"
 
 
-def _screen(
-    paired: "PairedBacktests", looks: Looks, target: Allocation | None, growth_as: Format, currency: str = CURRENCY
-) -> Block:
+def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, currency: str = CURRENCY) -> Block:
     """The first screen of a comparison, with a portfolio or without: five figures, growth, table and warnings.
 
-    looks     : looks of the policies.
-    target    : allocation that is held if a policy's name does not say it.
-    growth_as : the format of growth on a wide page.
-    currency  : currency of amounts.
+    looks    : looks of the policies.
+    target   : allocation that is held if a policy's name does not say it.
+    currency : currency of amounts.
     """
     names = list(dict.fromkeys([looks.chosen or paired.reference, paired.reference, *paired.backtests]))
     groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
+    year = paired.benchmark.periods_per_year
     shown, folded = ([m for g, of in metrics.items() if (g in FOLDED) == away for m in of] for away in (False, True))
     missing = " ".join(without_interval(shown, paired.intervals))
     return {
         "reference": paired.reference,
         "headline": _headline(paired, names),
-        "growth": growth_picture(
-            paired.backtests, looks.styles, paired.reference, paired.benchmark.periods_per_year, growth_as
-        ),
+        "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
         "columns": _columns(paired, names, looks, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
         "folded": [group for group in groups if group["name"] in FOLDED],
@@ -145,7 +136,7 @@ def _screen(
     }
 
 
-def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+def _headline(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
     """The five figures of the first policy, each with its interval and with that of the second."""
     first, *others = names
     figures = comparison_figures(paired.scores, paired.backtests)
@@ -162,7 +153,7 @@ def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
     ]
 
 
-def _columns(paired: "PairedBacktests", names: Sequence[str], looks: Looks, target: Allocation | None) -> list[Block]:
+def _columns(paired: PairedBacktests, names: Sequence[str], looks: Looks, target: Allocation | None) -> list[Block]:
     marks = {"reference": paired.reference, "recommended": looks.chosen}
     return [
         {
@@ -176,7 +167,7 @@ def _columns(paired: "PairedBacktests", names: Sequence[str], looks: Looks, targ
     ]
 
 
-def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> list[Block]:
+def _groups(paired: PairedBacktests, names: Sequence[str], currency: str) -> list[Block]:
     """The rows of the table, in groups."""
     without = {row.key: float("nan") for row in FLOWS}
     found = comparison_figures(paired.scores, paired.backtests)
@@ -193,7 +184,7 @@ def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> l
     ]
 
 
-def _eligibility(comparison: "Comparison", names: Sequence[str]) -> Block:
+def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     """The rows of the table about who may be recommended."""
     made, unit = comparison.recommendation, f"{comparison.portfolio.basis} a year"
     found = [made.candidates.get(name) for name in names]
@@ -217,7 +208,7 @@ def _cell(words: str, *below: str, best: bool = False) -> Block:
     return {"words": words, "below": list(below), "best": best}
 
 
-def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
+def _row(paired: PairedBacktests, metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
     compared = metric.key in paired.evidence.estimates
     best = distinguished(paired.evidence, metric.key) if compared else None
     cells = []
@@ -234,7 +225,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
     return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 
 
-def _kind(paired: "PairedBacktests", metric: Metric) -> str:
+def _kind(paired: PairedBacktests, metric: Metric) -> str:
     """The kind of the intervals of a metric, in words; "" for plain confidence intervals."""
     later = paired.evidence.long_run
     if metric.key == LOSS and later is not None:
@@ -242,7 +233,7 @@ def _kind(paired: "PairedBacktests", metric: Metric) -> str:
     return metric.interval if metric.interval == PREDICTIVE else ""
 
 
-def _long_run(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+def _long_run(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
     """The row of J in the long run."""
     later, metric = paired.evidence.long_run, METRICS[LOSS]
     if later is None:
@@ -253,7 +244,7 @@ def _long_run(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
     return [row | {"term": term_of(LOSS), "cells": cells}]
 
 
-def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
+def _below(paired: PairedBacktests, metric: Metric, name: str) -> list[str]:
     """The lines below a figure: its interval; of a Sharpe ratio, also what it is with its autocorrelation."""
     lines = [found] if (found := _interval(paired, metric, name)) else []
     if lines and metric.key == "sharpe" and paired.evidence.ratios is not None:
@@ -262,7 +253,7 @@ def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
     return lines
 
 
-def _interval(paired: "PairedBacktests", metric: Metric, name: str) -> str:
+def _interval(paired: PairedBacktests, metric: Metric, name: str) -> str:
     """The interval of a figure in its unit; "" where it has none."""
     found = paired.intervals.get(metric.key, {}).get(name)
     if found is None or isinstance(found, NotAvailable):

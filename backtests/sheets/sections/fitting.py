@@ -1,8 +1,8 @@
 """The section of a sheet on how candidates were fitted: thresholds tuned, policies learned, and every seed."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from backtests.comparison import Comparison
 from backtests.evaluation.metrics import METRICS
 from backtests.sheets.parts import Beside, Part, Words
 from backtests.sheets.pictures.comparison.learning import learning_picture, seeds_picture, tuning_picture
@@ -10,9 +10,6 @@ from backtests.sheets.sections.policy_styles import page_styles
 from backtests.sheets.tables import Block, Looks, by_name, records_table
 from foundation.paper.picture import Picture
 from foundation.paper.styles import LineStyle
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 SEED_COLUMNS = (
     METRICS["loss_training"],
@@ -22,7 +19,7 @@ SEED_COLUMNS = (
 CARDS = "Each learned policy has its model card in this run's folder: policies/<name>/card.html."
 
 
-def fitting_parts(comparison: "Comparison") -> list[Part]:
+def fitting_parts(comparison: Comparison) -> list[Part]:
     """The search that found each fitted candidate; nothing where none was fitted."""
     drawn = _pictures(comparison, page_styles(comparison))
     if not drawn:
@@ -37,7 +34,7 @@ def fitting_parts(comparison: "Comparison") -> list[Part]:
     ]
 
 
-def _pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Picture]:
+def _pictures(comparison: Comparison, styles: Mapping[str, LineStyle]) -> list[Picture]:
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
@@ -51,7 +48,7 @@ def _pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list
     return [picture for picture in found if picture is not None]
 
 
-def _seed_tables(comparison: "Comparison") -> list[Block]:
+def _seed_tables(comparison: Comparison) -> list[Block]:
     tables, by_seed = [], comparison.seeds()
     for name in comparison.seed_scores:
         own = by_seed[by_seed["policy"] == name]

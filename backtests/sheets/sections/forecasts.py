@@ -1,10 +1,11 @@
 """The section of a sheet on forecasts: their expectations, their skill so far, and the one in use."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from backtests.comparison import Comparison
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
@@ -13,9 +14,6 @@ from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from foundation.errors import DataError
 from foundation.paper.wording import number, percent
 from research.portfolio import Portfolio
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 COLUMNS = (
     Shown("expected", "expected", "%", scaled(100.0, signed=True)),
@@ -33,7 +31,7 @@ WORDS = (
 )
 
 
-def forecasts_parts(comparison: "Comparison") -> list[Part]:
+def forecasts_parts(comparison: Comparison) -> list[Part]:
     """A picture and a table of the forecast in use, the measures of all; nothing where the file states no forecasts."""
     if not comparison.portfolio.forecasts.models:
         return []
@@ -53,7 +51,7 @@ def forecasts_parts(comparison: "Comparison") -> list[Part]:
     return [*parts, Folded("What the challengers expect", folded)] if folded else parts
 
 
-def forecasts_numbers(comparison: "Comparison") -> dict[str, Any] | None:
+def forecasts_numbers(comparison: Comparison) -> dict[str, Any] | None:
     """The same as plain values; None where the file states no forecasts, or none gives one."""
     if not comparison.portfolio.forecasts.models:
         return None

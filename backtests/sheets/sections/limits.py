@@ -1,10 +1,11 @@
 """The section of a sheet on targets under limits: their cost, the use of each, and the value of slack."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from backtests.comparison import Comparison
 from backtests.evaluation.limits_in_force import LimitsInForce, at_row, limited_part
 from backtests.sheets.parts import Part, Words
 from backtests.sheets.pictures.comparison.frontiers import frontiers_picture
@@ -14,9 +15,6 @@ from research.allocation import Allocation, TargetPath
 from research.allocation.constraints.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
 POINTS = 40  # of a frontier
 WORDS = (
     "The limits of the target in force at the last close, on the day of its refit. Used: where the weights stand over "
@@ -25,7 +23,7 @@ WORDS = (
 )
 
 
-def limits_parts(comparison: "Comparison") -> list[Part]:
+def limits_parts(comparison: Comparison) -> list[Part]:
     """A picture and a table for each target with limits; nothing where no target has any."""
     parts: list[Part] = []
     for k, (names, day) in enumerate(_limited(comparison), start=1):
@@ -41,7 +39,7 @@ def limits_parts(comparison: "Comparison") -> list[Part]:
     return [Words(WORDS, "intro"), *parts] if parts else []
 
 
-def limits_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
+def limits_numbers(comparison: Comparison) -> list[dict[str, Any]]:
     """The same as plain values."""
     found = []
     for names, day in _limited(comparison):
@@ -66,7 +64,7 @@ def _record(use: LimitUse) -> dict[str, Any]:
     return {**own, **known, "brought": use.brought}
 
 
-def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForce]]:
+def _limited(comparison: Comparison) -> Iterator[tuple[list[str], LimitsInForce]]:
     """Each distinct target with limits, with the names of the policies that hold it."""
     policies, market = comparison.portfolio.policies, comparison.portfolio.market
     last = market.row(comparison.backtests[comparison.reference].dates[-1])

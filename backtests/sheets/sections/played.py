@@ -1,7 +1,10 @@
 """The sections of a sheet on holdings, returns and costs: weights, calendar years and costs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from backtests.comparison import Comparison, PairedBacktests
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column
 from backtests.evaluation.trailing_returns import trailing_columns, trailing_returns
 from backtests.sheets.parts import Part, Words
@@ -11,11 +14,6 @@ from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
 from backtests.sheets.sections.policy_styles import looks_of, page_styles
 from backtests.sheets.tables import PLAIN, Block, Looks, by_name, day, records_table
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from backtests.comparison import Comparison, PairedBacktests
 
 WEIGHTS_WORDS = (
     "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
@@ -31,7 +29,7 @@ COST_COLUMNS = (
 )
 
 
-def weights_parts(comparison: "Comparison") -> list[Part]:
+def weights_parts(comparison: Comparison) -> list[Part]:
     """The weights of the recommended policy, or of the reference."""
     shown, benchmark = comparison.recommendation.policy or comparison.reference, comparison.benchmark
     style = page_styles(comparison)[shown]
@@ -39,7 +37,7 @@ def weights_parts(comparison: "Comparison") -> list[Part]:
     return [Words(WEIGHTS_WORDS, "intro"), drawn]
 
 
-def years_parts(comparison: "Comparison") -> list[Part]:
+def years_parts(comparison: Comparison) -> list[Part]:
     """Trailing returns of each policy, and its return in each calendar year."""
     by_year, looks = year_table(comparison.backtests), looks_of(comparison)
     dates = comparison.backtests[comparison.reference].dates
@@ -54,17 +52,17 @@ def years_parts(comparison: "Comparison") -> list[Part]:
     ]
 
 
-def trailing_numbers(comparison: "Comparison") -> dict[str, dict[str, float]]:
+def trailing_numbers(comparison: Comparison) -> dict[str, dict[str, float]]:
     """The trailing returns of each policy, by name, fraction."""
     return {name: trailing_returns(b.dates.to_numpy(), b.growth_path) for name, b in comparison.backtests.items()}
 
 
-def years_numbers(paired: "PairedBacktests") -> dict[str, Any]:
+def years_numbers(paired: PairedBacktests) -> dict[str, Any]:
     """The returns of each policy in calendar years as plain values."""
     return {str(name): values.to_dict() for name, values in year_table(paired.backtests).items()}
 
 
-def costs_parts(comparison: "Comparison") -> list[Part]:
+def costs_parts(comparison: Comparison) -> list[Part]:
     """Each cost of each policy, and the tracking penalty."""
     looks, benchmark = looks_of(comparison), comparison.benchmark
     limit = comparison.portfolio.limits.tracking_error
@@ -75,7 +73,7 @@ def costs_parts(comparison: "Comparison") -> list[Part]:
     ]
 
 
-def costs_table(paired: "PairedBacktests", looks: Looks = PLAIN, *, terms: bool = False) -> Block:
+def costs_table(paired: PairedBacktests, looks: Looks = PLAIN, *, terms: bool = False) -> Block:
     """Each cost of paired backtests; arguments as `records_table` takes them."""
     cost = costs_of(paired)
     columns = [column for column in COST_COLUMNS if column.key in cost]
@@ -83,6 +81,6 @@ def costs_table(paired: "PairedBacktests", looks: Looks = PLAIN, *, terms: bool 
     return records_table(caption, columns, by_name(cost, "policy"), looks, head="policy", terms=terms)
 
 
-def costs_of(paired: "PairedBacktests") -> "pd.DataFrame":
+def costs_of(paired: PairedBacktests) -> pd.DataFrame:
     """A row a policy: each cost, the tracking penalty, and J."""
     return cost_table(paired.backtests, paired.scores, paired.benchmark.periods_per_year)

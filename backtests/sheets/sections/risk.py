@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.evaluation.policy_risk import MOST, PolicyRisk
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
@@ -11,10 +12,7 @@ from backtests.sheets.pictures.comparison.months import MARK, months_picture
 from backtests.sheets.pictures.comparison.rolling import MEASURES, rolling_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
-from foundation.paper.wording import listed, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
+from foundation.paper.wording import grouped, listed, percent
 
 DRAWDOWNS = (
     Shown("policy", "policy"),
@@ -41,7 +39,7 @@ CAPTION = (
 )
 
 
-def risk_parts(comparison: "Comparison") -> list[Part]:
+def risk_parts(comparison: Comparison) -> list[Part]:
     """Words, table and pictures of the section."""
     risk = comparison.risk
     return [Words(_intro(next(iter(risk)), comparison), "intro"), *policies_risk_parts(risk, looks_of(comparison))]
@@ -67,7 +65,7 @@ def policies_risk_parts(risk: Mapping[str, PolicyRisk], looks: Looks) -> list[Pa
     ]
 
 
-def _intro(shown: str, comparison: "Comparison") -> str:
+def _intro(shown: str, comparison: Comparison) -> str:
     if comparison.recommendation.policy is None:
         return f"Of {shown}, the reference, since no policy is recommended."
     if shown == comparison.reference:
@@ -112,10 +110,7 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
         )
     else:
         for measure, shown in MEASURES.items():
-            whose: dict[str, list[str]] = {}
-            for name, one in risk.items():
-                if measure in one.undefined:
-                    whose.setdefault(one.undefined[measure], []).append(name)
+            whose = grouped((one.undefined[measure], name) for name, one in risk.items() if measure in one.undefined)
             notes += [f"Rolling {shown.name} of {listed(names)} not available: {why}" for why, names in whose.items()]
     if first.constant:
         notes.append(

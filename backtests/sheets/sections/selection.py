@@ -3,16 +3,14 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.comparison.selection import Selection, saving_words
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Shown, known, records_table, scaled
 from foundation.paper.wording import counted, number, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 NONE = "not available"
 COLUMNS = (
@@ -29,7 +27,7 @@ CAPTION = (
 )
 
 
-def selection_parts(comparison: "Comparison") -> list[Part]:
+def selection_parts(comparison: Comparison) -> list[Part]:
     """Words and table of the section."""
     found = comparison.selection
     missing = any(one.why_not for one in found.policies.values())
@@ -75,7 +73,7 @@ def _overfitted(found: Selection) -> str:
     )
 
 
-def _counted_here(comparison: "Comparison") -> str:
+def _counted_here(comparison: Comparison) -> str:
     name = Path(comparison.portfolio.file).stem
     return (
         "Only the trials of this comparison are counted here, so that the same run gives the same page. Earlier "

@@ -1,13 +1,11 @@
 """The section of a sheet that says whether the recommendation holds."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.sheets.parts import Part
 from backtests.sheets.tables import Shown, records_of, records_table
 from foundation.paper.wording import listed
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 COLUMNS = (
     Shown("change", "change"),
@@ -17,7 +15,7 @@ COLUMNS = (
 )
 
 
-def stability_parts(comparison: "Comparison") -> list[Part]:
+def stability_parts(comparison: Comparison) -> list[Part]:
     """A row a change: what was changed, cases, how many give the same answer, what is recommended."""
     found = comparison.stability
     if found is None:
@@ -33,7 +31,7 @@ def stability_parts(comparison: "Comparison") -> list[Part]:
     return [records_table(caption, COLUMNS, stability_numbers(comparison))]
 
 
-def stability_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
+def stability_numbers(comparison: Comparison) -> list[dict[str, Any]]:
     """The same as plain values."""
     found = comparison.stability
     return [] if found is None else records_of(found.table().reset_index())

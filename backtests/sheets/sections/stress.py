@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from itertools import compress
-from typing import TYPE_CHECKING, Any
+from itertools import chain, compress
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.comparison.descriptions.stress import (
     COSTS_TIMES,
     MONTH,
@@ -19,16 +20,13 @@ from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled, table
-from foundation.paper.wording import class_words, counted, listed, number, percent
+from foundation.paper.wording import class_words, counted, grouped, listed, number, percent
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.risk.stress.correlation_breakdown import StressedRisk
 from research.risk.stress.shocks import LEAST_RETURN, Moved, ShockEffect
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 TARGET = "strategic target, costless"
 ASSUMED = (
@@ -42,11 +40,12 @@ EPISODE_FIGURES = (  # what is folded: caption, unit, figure and form
     ("Orders in each episode", "number", "orders", "{:,}".format),
     ("Costs in each episode", "bp of NAV", "cost", BP),
 )
+WHERE = {"test": "in the test", "before": "before the test"}
 EPISODE_DAYS = (
     Shown("episode.name", "episode"),
     Shown("first", "from", form=day),
     Shown("last", "to", form=day),
-    Shown("", "covered", form=lambda one: _covered(one), words=True),
+    Shown("", "covered", form=lambda one: WHERE[one.when] + ("" if one.whole else ", in part"), words=True),
     Shown("episode.source", "source of the dates", form=lambda source: source or "–", words=True),
 )
 LIQUIDITY = (
@@ -57,7 +56,7 @@ LIQUIDITY = (
 )
 
 
-def stress_parts(comparison: "Comparison") -> list[Part]:
+def stress_parts(comparison: Comparison) -> list[Part]:
     """Words, tables and the picture of the section."""
     looks, reference = looks_of(comparison), comparison.reference
     names = list(dict.fromkeys([looks.chosen or reference, reference, *comparison.backtests]))
@@ -156,43 +155,34 @@ def _mark(one: EpisodeResult) -> str:
     return f"{'' if one.when == 'test' else ', before the test'}{'' if one.whole else ', in part'}"
 
 
-def _covered(one: EpisodeResult) -> str:
-    where = "in the test" if one.when == "test" else "before the test"
-    return where if one.whole else f"{where}, in part"
-
-
 def _episode_notes(episodes: Sequence[EpisodeResult]) -> list[str]:
     """Notes on episodes: those before the test or covered in part, policies without figures, missing assets."""
     notes = []
-    if before := [one for one in episodes if one.when == "before"]:
+    if before := [one.episode.name for one in episodes if one.when == "before"]:
         notes.append(
-            f"Before the test: {listed([one.episode.name for one in before])}. The rules that were not fitted are "
-            "backtested on these days alone, from their target at the first close; money that comes or goes is left "
-            "out."
+            f"Before the test: {listed(before)}. The rules that were not fitted are backtested on these days alone, "
+            "from their target at the first close; money that comes or goes is left out."
         )
-    for one in episodes:
-        if not one.whole:
-            notes.append(
-                f"{one.episode.name} ({one.episode.first:%Y-%m-%d} to {one.episode.last:%Y-%m-%d}) is covered in part, "
-                f"from the close of {one.first:%Y-%m-%d} to that of {one.last:%Y-%m-%d}."
-            )
+    notes += [
+        f"{one.episode.name} ({day(one.episode.first)} to {day(one.episode.last)}) is covered in part, from the close "
+        f"of {day(one.first)} to that of {day(one.last)}."
+        for one in episodes
+        if not one.whole
+    ]
     reasons: dict[str, dict[str, list[str]]] = {}
     for one in episodes:
         for name, why in one.left_out.items():
             reasons.setdefault(why, {}).setdefault(name, []).append(one.episode.name)
-    for why, by_name in reasons.items():
-        where = list(dict.fromkeys(episode for found in by_name.values() for episode in found))
-        notes.append(f"No figures of {listed(list(by_name))} in {listed(where)}: {why}.")
-    missing: dict[tuple[str, ...], list[str]] = {}
-    for one in episodes:
-        if one.unlisted:
-            missing.setdefault(one.unlisted, []).append(one.episode.name)
     notes += [
-        f"Not listed when {listed(where)} began: {listed(list(lines))}. The listed lines held its weight, unless the "
-        "target leaves it in cash."
-        for lines, where in missing.items()
+        f"No figures of {listed(list(by_name))} in {listed(list(dict.fromkeys(chain(*by_name.values()))))}: {why}."
+        for why, by_name in reasons.items()
     ]
-    return notes
+    unlisted = grouped((one.unlisted, one.episode.name) for one in episodes if one.unlisted)
+    return notes + [
+        f"Not listed when {listed(where)} began: {listed(lines)}. The listed lines held its weight, unless the target "
+        "leaves it in cash."
+        for lines, where in unlisted.items()
+    ]
 
 
 def _episode_numbers(one: EpisodeResult) -> dict[str, Any]:
@@ -289,10 +279,7 @@ def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
     """Notes on shocks: their propagation, and the policies without figures."""
     notes = propagation_notes([one.moved for one in shocks], window)
     notes[0] += " A trade at the close of the shock was decided before it."
-    reasons: dict[str, list[str]] = {}
-    for one in shocks:
-        for name, why in one.left_out.items():
-            reasons.setdefault(f"{name}: {why}", []).append(one.moved.name)
+    reasons = grouped((f"{name}: {why}", one.moved.name) for one in shocks for name, why in one.left_out.items())
     return notes + [f"No figures after {listed(where)} of {reason}" for reason, where in reasons.items()]
 
 
