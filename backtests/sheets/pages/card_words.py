@@ -1,4 +1,4 @@
-"""What the cards of learned policies have in common: the answers of a policy, the terms of a card, and its page."""
+"""The common parts of the cards of learned policies: the answers of a policy, the terms of a card, and its page."""
 
 from collections.abc import Mapping
 from typing import Any

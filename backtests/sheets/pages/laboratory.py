@@ -208,7 +208,7 @@ def _above(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
 
 
 def _gap(row: Mapping[str, Any], name: str, factor: float, digits: int, missing: str) -> str:
-    """How far a rule is above the optimum, with its interval; `missing` of the optimum itself."""
+    """The gap of a rule to the optimum, with its interval; `missing` for the optimum itself."""
     return missing if row["policy"] == OPTIMUM else _estimate(row, name).times(factor).text(digits)
 
 

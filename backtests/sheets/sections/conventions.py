@@ -39,7 +39,7 @@ def settings_parts(settings: Mapping[str, Any]) -> list[Part]:
 
 
 def execution_words(lag: int) -> str:
-    """When a decision is executed.  lag : number of sessions between the two."""
+    """The execution of a decision, in words.  lag : number of sessions between the two."""
     return f"decided at a close, executed {LATER.get(lag, f'{lag} sessions later')}"
 
 

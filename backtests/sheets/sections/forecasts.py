@@ -78,7 +78,7 @@ def _today(portfolio: Portfolio) -> ForecastsToday:
 
 
 def _lines(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
-    """What a forecast expects of each line, and its skill so far."""
+    """The expectations of a forecast for each line, and its skill so far."""
     return records_of(found.table(name).rename(columns=KEYS).rename_axis("line").reset_index())
 
 
