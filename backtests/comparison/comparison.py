@@ -12,6 +12,7 @@ from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
 from backtests.comparison.descriptions.attributions import Attributions, attributions
 from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_of
 from backtests.comparison.descriptions.hindsight import hindsight_warning
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stability import Stability, stability
 from backtests.comparison.descriptions.stress import StressTests, stress_tests
 from backtests.comparison.fitting.candidates import (
@@ -170,17 +171,16 @@ class Comparison(PairedBacktests, PlayedCandidates):
             self.backtests, self.benchmark, self.reference, self.recommendation.policy, self.portfolio.factors
         )
 
+    @property
+    def replays(self) -> Replays:
+        """The candidates in the test, which can be played again."""
+        policies = {name: one.policy for name, one in self.fitted.items()}
+        return Replays(self.portfolio, self.benchmark, policies, self.backtests)
+
     @cached_property
     def behaviour(self) -> Behaviour:
         """The behaviour of the policies: limits, start and length of the holding, costs, round trips and wealth."""
-        return behaviour_of(
-            self.portfolio,
-            self.benchmark,
-            self.fitted,
-            self.backtests,
-            self.reference,
-            self.recommendation.policy,
-        )
+        return behaviour_of(self.replays, self.reference, self.recommendation.policy)
 
     @cached_property
     def look_ahead(self) -> str:
@@ -207,9 +207,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def stress(self) -> StressTests:
         """The results of the policies in episodes of stress, after shocks and at higher costs."""
-        shown = self.recommendation.policy or self.reference
-        rules = {name: one.policy for name, one in self.fitted.items()}
-        return stress_tests(self.portfolio, self.benchmark, rules, self.backtests, shown)
+        return stress_tests(self.replays, self.recommendation.policy or self.reference)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

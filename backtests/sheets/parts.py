@@ -4,14 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from backtests.evaluation.metrics import Column
-from backtests.sheets.terms import term_of
+from backtests.sheets.tables import Block
 from foundation.paper.picture import Picture
-from foundation.paper.styles import LineStyle
-
-Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Filled:
     content: Any
 
 
-Part = Words | Folded | Beside | Filled | Picture | Block  # a Block is a table, made by `table`
+Part = Words | Folded | Beside | Filled | Picture | Block  # a Block is a table, made by `backtests.sheets.tables`
 
 
 def pictures_in(parts: Iterable[Part]) -> Iterator[Picture]:
@@ -76,68 +70,14 @@ def sheet_pictures(sheet: Mapping[str, Any]) -> list[Picture]:
     return [picture for section in sheet["sections"] for picture in pictures_in(section["parts"])]
 
 
-def table(
-    caption: str,
-    heads: Sequence[str | tuple[str, str]],
-    rows: Iterable[Sequence[str]],
-    *,
-    texts: Sequence[int] = (),
-    styles: Mapping[str, LineStyle] | None = None,
-    chosen: str | None = None,
-) -> Block:
-    """A plain table: heads with units, rows of words.
+def section_blocks(sections: Iterable[tuple[str, str, str, Sequence[Part]]]) -> list[Block]:
+    """The sections of a sheet as its page has them, without those that have nothing to say.
 
-    caption : caption above the table.
-    heads   : words of each column, or (words, unit).
-    rows    : cells of each row.
-    texts   : numbers of the columns set left.
-    styles  : line styles of the policies in column 0.
-    chosen  : the row to mark, by its column 0.
+    sections : address on the page, name in the contents, title and parts of each.
     """
-    titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
-    return {
-        "caption": caption,
-        "heads": [{"words": words, "unit": unit, "term": ""} for words, unit in titled],
-        "text": [k in texts for k in range(len(titled))],
-        "rows": [
-            {"cells": list(row), "look": (styles or {}).get(row[0]), "chosen": row[0] == chosen and chosen is not None}
-            for row in rows
-        ],
-    }
+    return [{"key": k, "name": name, "title": title, "parts": parts} for k, name, title, parts in sections if parts]
 
 
-def figures_table(
-    caption: str,
-    head: str,
-    columns: Sequence[Column],
-    records: Mapping[str, Mapping[str, Any]],
-    styles: Mapping[str, LineStyle] | None = None,
-    chosen: str | None = None,
-    terms: bool = False,
-) -> Block:
-    """A table of figures: a row a record, by its name in column 0; a column a `Column`.
-
-    caption : caption above the table.
-    head    : head of column 0.
-    columns : columns of figures.
-    records : figures by name, in the units of records.
-    styles  : line styles of the policies in column 0.
-    chosen  : the row to mark, by its column 0.
-    terms   : true if the page has the terms that heads of figures link to.
-    """
-    heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
-    rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
-    made = table(caption, heads, rows, styles=styles, chosen=chosen)
-    for shown, column in zip(made["heads"][1:], columns, strict=True):
-        shown["term"] = term_of(column.key) if terms else ""
-    return made
-
-
-def by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
-    """The rows of a frame as records, by what stands in `column`."""
-    return {str(record[column]): record for record in records_of(frame)}
-
-
-def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as records."""
-    return [{str(k): v for k, v in record.items()} for record in frame.to_dict("records")]
+def facts_blocks(facts: Mapping[str, str]) -> list[Block]:
+    """Facts or questions by name, as a page lists them; those without words are left out."""
+    return [{"name": name, "words": words} for name, words in facts.items() if words]

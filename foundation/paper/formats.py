@@ -1,5 +1,6 @@
 """Results as the files of a run hold them: plain JSON values, and CSV that is safe in a spreadsheet."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,11 @@ def plain_json(value: Any, *, missing_as_null: bool = False) -> Any:
     if missing_as_null and isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def json_text(numbers: Mapping[str, Any]) -> str:
+    """Plain JSON values as the text of a file. Raises ValueError for NaN and infinities."""
+    return json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def csv_text(table: pd.DataFrame) -> str:

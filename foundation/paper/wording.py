@@ -1,7 +1,11 @@
 """Numbers and lists as text, for captions, alternative texts and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
 
 MINUS = "−"
 ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
@@ -72,6 +76,18 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
     if most is not None and len(shown) > most:
         shown = [*shown[:most], f"{len(shown) - most} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
+    """Items by what they share, such as the reason of a sentence that names them, in order.
+
+    >>> grouped([("too short", "a"), ("too long", "b"), ("too short", "c")])
+    {'too short': ['a', 'c'], 'too long': ['b']}
+    """
+    found: dict[Key, list[Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return found
 
 
 def class_words(key: str) -> str:

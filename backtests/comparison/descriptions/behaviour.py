@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from backtests.comparison.descriptions.capacity import Capacity, capacity
 from backtests.comparison.descriptions.cost_levels import CostLevels, cost_levels
 from backtests.comparison.descriptions.policy_statement import PolicyStatement, policy_statement
-from backtests.comparison.fitting.candidates import Fitted
+from backtests.comparison.descriptions.replays import Replays
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test
 from backtests.evaluation.holding_windows import HoldingWindows, holding_windows
 from backtests.evaluation.round_trips import RoundTrips, round_trips
-from research.portfolio import Portfolio
 from research.rules.protocol import traits
 
 NEVER = "never"  # the family of the rule that never trades
@@ -41,26 +40,16 @@ class Behaviour:
     capacities: tuple[Capacity, ...]
 
 
-def behaviour_of(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
-    backtests: Mapping[str, Backtest],
-    reference: str,
-    recommended: str | None,
-) -> Behaviour:
+def behaviour_of(replays: Replays, reference: str, recommended: str | None) -> Behaviour:
     """Describe the policies of a comparison; for other costs and wealths they are backtested again.
 
-    portfolio   : the portfolio of the candidates.
-    benchmark   : benchmark by which they are measured.
-    fitted      : candidates by name, ready for a backtest.
-    backtests   : backtest of each candidate in the test.
+    replays      : the candidates, as they were fitted.
     reference   : name of the candidate with which the others are compared.
     recommended : name of the recommended candidate, or None.
     """
-    policies = {name: f.policy for name, f in fitted.items()}
+    backtests, benchmark = replays.backtests, replays.benchmark
     shown = recommended or reference
-    idle = [name for name, policy in policies.items() if traits(policy).family == NEVER]
+    idle = [name for name, policy in replays.policies.items() if traits(policy).family == NEVER]
     others = [name for name in dict.fromkeys((reference, *idle)) if name != shown]
     other = others[0] if others else None
     return Behaviour(
@@ -68,13 +57,9 @@ def behaviour_of(
         other=other,
         statements={name: policy_statement(played, benchmark) for name, played in backtests.items()},
         windows=None if other is None else holding_windows(backtests[shown], backtests[other]),
-        costs=cost_levels(portfolio, benchmark, policies, backtests, reference, recommended),
+        costs=cost_levels(replays, reference, recommended),
         trips={name: round_trips(played) for name, played in backtests.items()},
-        capacities=tuple(
-            capacity(portfolio, benchmark, policies, backtests, recommended, each)
-            for each in others[:2]
-            if recommended is not None
-        ),
+        capacities=tuple(capacity(replays, recommended, each) for each in others[:2]) if recommended else (),
     )
 
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import exp, isnan, log, nan
 
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import backtest_candidate
-from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.comparison.descriptions.replays import Replays
 from foundation.errors import PolicyError
 from research.portfolio import Portfolio
-from research.rules import Rule
-from research.rules.protocol import held_by
 
 HALF = 0.5
 STEPS = range(1, 13)  # half powers of ten by which the file's wealth is multiplied, or divided, until half is gone
@@ -37,81 +34,53 @@ class Capacity:
     reason: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Replay:
-    """Two policies that are played at any wealth, with impact and without."""
-
-    portfolio: Portfolio
-    benchmark: Benchmark
-    policies: Mapping[str, Rule]
-    backtests: Mapping[str, Backtest]
-    pair: tuple[str, str]
-
-    def row(self, nav: float) -> dict[str, float]:
-        """The gain at a wealth, with impact and without, bp a year; NaN where trades cannot be booked."""
-        return {"nav": nav, "gain": self._gain(nav, True), "gain_without_impact": self._gain(nav, False)}
-
-    def _gain(self, nav: float, impact: bool) -> float:
-        first, other = (self._loss(name, nav, impact) for name in self.pair)
-        return other - first
-
-    def _loss(self, name: str, nav: float, impact: bool) -> float:
-        policy, costs = self.policies[name], self.portfolio.costs
-        paths = {held_by(policy, self.portfolio.strategic): self.backtests[name].targets}
-        scale = nav / self.portfolio.nav
-        richer = replace(
-            self.portfolio,
-            costs=costs if impact else replace(costs, impact=None),
-            holdings=self.portfolio.holdings * scale,
-            cash=self.portfolio.cash * scale,
-        )
-        try:
-            return float(losses(backtest_candidate(richer, policy, name, paths), self.benchmark).mean())
-        except PolicyError:
-            return nan
-
-
-def capacity(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    policies: Mapping[str, Rule],
-    backtests: Mapping[str, Backtest],
-    policy: str,
-    against: str,
-) -> Capacity:
+def capacity(replays: Replays, policy: str, against: str) -> Capacity:
     """Find by replays at rising wealth where impact takes half of the gain in J of `policy` over `against`.
 
-    portfolio : portfolio of the market, test and costs; the search begins at its wealth.
-    benchmark : benchmark by which J is measured.
-    policies  : ready for a backtest, by name.
-    backtests : backtest of each policy in the test.
-    policy    : name of the policy whose gain is measured.
-    against   : name of the other policy: it is backtested at the same wealth, and pays for its own impact.
+    replays  : the policies; the search begins at the wealth of their portfolio.
+    policy  : name of the policy whose gain is measured.
+    against : name of the other policy: it is backtested at the same wealth, and pays for its own impact.
 
     Wealth is that before the opening trade; it then grows as the policy does, while volumes are those of the market.
     Amounts such as tickets stay, so the gain without impact is played at each wealth too.
     """
+    portfolio = replays.portfolio
     if reason := _missing(portfolio):
         return Capacity(policy, against, None, pd.DataFrame(), reason)
-    replay = _Replay(portfolio, benchmark, policies, backtests, (policy, against))
-    own = replay.row(portfolio.nav)
+    row = partial(_row, replays, (policy, against))
+    own = row(portfolio.nav)
     if not own["gain_without_impact"] > 0.0:
         why = f"without impact {policy} has no lower J than {against} in this test, so there is no gain to lose."
         return Capacity(policy, against, None, pd.DataFrame([own]), why)
     more = _left(own) > HALF
     rows = [own]
     for step in STEPS:
-        rows.append(replay.row(portfolio.nav * 10.0 ** (step / 2 if more else -step / 2)))
+        rows.append(row(portfolio.nav * 10.0 ** (step / 2 if more else -step / 2)))
         if (_left(rows[-1]) > HALF) != more:
             break
     before, last = rows[-2:]
     if (more and isnan(last["gain"])) or (_left(last) > HALF) == more:
-        return Capacity(policy, against, None, _table(rows), _never_half(replay, before, last, more))
+        why = _never_half(portfolio, f"half of the gain of {policy} over {against}", before, last, more)
+        return Capacity(policy, against, None, _table(rows), why)
     from scipy.optimize import brentq
 
     ends = sorted((log(before["nav"]), log(last["nav"])))
-    found = exp(brentq(lambda x: _left(replay.row(exp(x))) - HALF, *ends, xtol=PRECISION))
-    return Capacity(policy, against, found, _table([*rows, replay.row(found)]))
+    found = exp(brentq(lambda x: _left(row(exp(x))) - HALF, *ends, xtol=PRECISION))
+    return Capacity(policy, against, found, _table([*rows, row(found)]))
+
+
+def _row(replays: Replays, pair: tuple[str, str], nav: float) -> dict[str, float]:
+    """The gain at a wealth, with impact and without, bp a year; NaN where trades cannot be booked."""
+    portfolio, scale = replays.portfolio, nav / replays.portfolio.nav
+    richer = replace(portfolio, holdings=portfolio.holdings * scale, cash=portfolio.cash * scale)
+    found = {"nav": nav}
+    for name, costs in {"gain": portfolio.costs, "gain_without_impact": replace(portfolio.costs, impact=None)}.items():
+        try:
+            first, other = (replays.loss(replays.again(each, replace(richer, costs=costs))) for each in pair)
+            found[name] = other - first
+        except PolicyError:
+            found[name] = nan
+    return found
 
 
 def _table(rows: list[dict[str, float]]) -> pd.DataFrame:
@@ -124,13 +93,12 @@ def _left(row: Mapping[str, float]) -> float:
     return gain / without if without > 0.0 and not isnan(gain) else 0.0
 
 
-def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str, float], more: bool) -> str:
+def _never_half(
+    portfolio: Portfolio, gain: str, before: Mapping[str, float], last: Mapping[str, float], more: bool
+) -> str:
     """The reason why no wealth was found. more : True if more than half of the gain is left at the first wealth."""
-    policy, against = replay.pair
-    first, end = (f"{row['nav']:,.0f} {replay.portfolio.basis}" for row in (before, last))
-    gain = f"half of the gain of {policy} over {against}"
+    own, first, end = (f"{nav:,.0f} {portfolio.basis}" for nav in (portfolio.nav, before["nav"], last["nav"]))
     if not more and not last["gain_without_impact"] > 0.0:
-        own = f"{replay.portfolio.nav:,.0f} {replay.portfolio.basis}"
         return (
             f"impact takes more than {gain} at {own}, and of much less wealth its costs leave no gain even without it."
         )

@@ -1,6 +1,7 @@
 """Policies at other costs of trading: each played again at every level, and the costs at which two change places."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -8,15 +9,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.comparison.descriptions.replays import Replays
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, losses
 from backtests.evaluation.metrics import annual_growth
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.accounting.costs import BPS
-from research.portfolio import Portfolio
-from research.rules import Rule
 from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
 
 LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
@@ -24,8 +22,6 @@ FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python:
 NEAR = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
 OWN = FAMILIES[-1]  # the family of a class of the user's own
-
-Replay = Callable[[str, float], Backtest]  # a policy by its name, at a level of costs
 
 
 @dataclass(frozen=True)
@@ -89,36 +85,10 @@ def at_level(costs: Costs, bps: float) -> Costs:
     return replace(costs, commission=np.full(n, bps * BPS), half_spread=np.zeros(n))
 
 
-def replayed(portfolio: Portfolio, policies: Mapping[str, Rule], backtests: Mapping[str, Backtest]) -> Replay:
-    """A function that backtests a fitted policy at a level of costs, on the target paths of its backtest.
-
-    portfolio : portfolio of the market, test and other costs.
-    policies  : ready for a backtest, by name.
-    backtests : backtest of each policy in the test.
-    """
-
-    def play(name: str, bps: float) -> Backtest:
-        policy = policies[name]
-        paths = {held_by(policy, portfolio.strategic): backtests[name].targets}
-        return backtest_candidate(replace(portfolio, costs=at_level(portfolio.costs, bps)), policy, name, paths)
-
-    return play
-
-
-def cost_levels(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    policies: Mapping[str, Rule],
-    backtests: Mapping[str, Backtest],
-    reference: str,
-    recommended: str | None,
-) -> CostLevels:
+def cost_levels(replays: Replays, reference: str, recommended: str | None) -> CostLevels:
     """Backtest policies at each of `LEVELS`, and find where each and the reference change places by J.
 
-    portfolio   : portfolio of the market, test and other costs.
-    benchmark   : benchmark by which J is measured.
-    policies    : ready for a backtest, by name: a tuned or learned one as it was fitted at the costs of the file.
-    backtests   : backtest of each policy in the test.
+    replays      : the policies.
     reference   : name of the policy with which the others are compared.
     recommended : name of the recommended policy, or None.
 
@@ -127,13 +97,13 @@ def cost_levels(
     policy, and for those that run compiled, as the reference does, and hold its target. The J of another target
     measures the distance of the targets.
     """
-    play = replayed(portfolio, policies, backtests)
+    portfolio, policies = replays.portfolio, replays.policies
     lots = portfolio.execution.sizing != "fractional"  # then the engine plays every policy day by day
     own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
     left_out = tuple(name for name in own_class if name not in (reference, recommended))
     by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)
     rows = [
-        {"policy": name, "cost_bps": bps, **_figures(play, name, bps, benchmark)}
+        {"policy": name, "cost_bps": bps, **_figures(replays, name, bps)}
         for name in policies
         if name not in left_out
         for bps in (FEWER if name in by_day else LEVELS)
@@ -142,7 +112,7 @@ def cost_levels(
     losses_at = found.set_index(["policy", "cost_bps"])["loss"]
 
     def difference(name: str, bps: float) -> float:
-        return _loss(play(name, bps), benchmark) - _loss(play(reference, bps), benchmark)
+        return replays.loss(_at(replays, name, bps)) - replays.loss(_at(replays, reference, bps))
 
     own = held_by(policies[reference], portfolio.strategic)
     alike = {name for name, policy in policies.items() if held_by(policy, portfolio.strategic) == own}
@@ -182,21 +152,16 @@ def break_evens(
     return found
 
 
-def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> dict[str, float]:
+def _at(replays: Replays, name: str, bps: float) -> Backtest:
+    """A policy at a level of costs."""
+    return replays.again(name, replace(replays.portfolio, costs=at_level(replays.portfolio.costs, bps)))
+
+
+def _figures(replays: Replays, name: str, bps: float) -> dict[str, float]:
     """J ("loss"), bp a year, and CAGR, fraction; NaN for a policy that cannot pay these costs, CAGR of a short test."""
-    none = float("nan")
-    try:
-        played = play(name, bps)
-        loss = _loss(played, benchmark)
-    except (ConfigError, DataError, PolicyError):
-        return {"loss": none, "growth": none}
-    try:
-        days = float((played.dates[-1] - played.dates[0]).days)
-        return {"loss": loss, "growth": annual_growth(played.growth_path, days)}
-    except DataError:
-        return {"loss": loss, "growth": none}
-
-
-def _loss(played: Backtest, benchmark: Benchmark) -> float:
-    """J, bp a year."""
-    return float(losses(played, benchmark).mean())
+    figures = {"loss": float("nan"), "growth": float("nan")}
+    with suppress(ConfigError, DataError, PolicyError):
+        played = _at(replays, name, bps)
+        figures["loss"] = replays.loss(played)
+        figures["growth"] = annual_growth(played.growth_path, float((played.dates[-1] - played.dates[0]).days))
+    return figures

@@ -1,7 +1,6 @@
 """Changes that would alter the recommendation: it is made again at other prices, in other markets, on other days."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -17,7 +16,7 @@ from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.evaluation.scores import score
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.paper.wording import listed, number, percent
+from foundation.paper.wording import grouped, listed, number, percent
 from research.allocation import Allocation, TargetPath
 from research.portfolio import Portfolio
 from research.rules import Rule
@@ -57,14 +56,11 @@ class Change:
     @property
     def words(self) -> str:
         """The recommended policies and their counts; the cases of each other policy, where they are few."""
-        counts = Counter(self.answers.values()).most_common()
+        by_answer = grouped((answer, case) for case, answer in self.answers.items())
         return ", ".join(
-            f"{name} {count}" + ("" if name == self.before else f" ({listed(self._cases(name), most=4)})")
-            for name, count in counts
+            f"{name} {len(cases)}" + ("" if name == self.before else f" ({listed(cases, most=4)})")
+            for name, cases in sorted(by_answer.items(), key=lambda item: -len(item[1]))
         )
-
-    def _cases(self, name: str) -> list[str]:
-        return [case for case, answer in self.answers.items() if answer == name]
 
 
 @dataclass(frozen=True)
@@ -113,15 +109,7 @@ class Stability:
 
     def table(self) -> pd.DataFrame:
         """A row for each change: number of cases, number in which the answer stays, and the recommendations."""
-        rows = [
-            {
-                "change": one.what,
-                "cases": len(one.answers),
-                "same": len(one.answers) - len(one.flips),
-                "recommended": one.words,
-            }
-            for one in self.changes
-        ]
+        rows = [(one.what, len(one.answers), len(one.answers) - len(one.flips), one.words) for one in self.changes]
         return pd.DataFrame(rows, columns=["change", "cases", "same", "recommended"]).set_index("change")
 
     @property
@@ -149,8 +137,8 @@ class Stability:
         if len(flips) > NAMED:
             turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
             return f"{said} It turns in: {', '.join(turned)}."
-        by = {to: listed([case for case, answer in flips.items() if answer == to]) for to in flips.values()}
-        return f"{said} Else it is {'; '.join(f'{to} ({where})' for to, where in by.items())}."
+        by_answer = grouped((answer, case) for case, answer in flips.items())
+        return f"{said} Else it is {'; '.join(f'{to} ({listed(cases)})' for to, cases in by_answer.items())}."
 
 
 def stability(

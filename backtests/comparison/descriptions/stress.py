@@ -1,6 +1,6 @@
 """Stress tests of the policies of a comparison, or of one by itself: episodes, shocks from today, higher costs.
 
-    tests = stress_tests(portfolio, benchmark, rules, backtests, policy)
+    tests = stress_tests(replays, policy)
 
 Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
 
@@ -23,16 +23,16 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from backtests.attribution.contributions import cash_name
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress_episodes import REFUSALS, EpisodeResult, episode_results
-from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
-from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
+from backtests.evaluation.benchmark import Benchmark, daily_costs
 from foundation.paper.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.turnover import one_way
 from research.accounting.view import View
-from research.allocation import Allocation, TargetPath, target_path
+from research.allocation import TargetPath, target_path
 from research.market import Market
 from research.portfolio import Portfolio
 from research.portfolio.keys.stress import house_episodes
@@ -133,54 +133,38 @@ class StressTests:
     left_out: tuple[str, ...]
 
 
-def stress_tests(
-    portfolio: Portfolio,
-    benchmark: Benchmark,
-    rules: Mapping[str, Policy],
-    backtests: Mapping[str, Backtest],
-    policy: str,
-) -> StressTests:
+def stress_tests(replays: Replays, policy: str) -> StressTests:
     """All stress tests of the policies of a portfolio.
 
-    portfolio : portfolio with its episodes and shocks.
-    benchmark : benchmark by which its policies are measured.
-    rules     : the policies by name, as they were backtested.
-    backtests : backtests in the test, by name.
-    policy    : name of the policy whose last weights have their correlations stressed.
+    replays : the policies, as they were backtested; their portfolio has its episodes and shocks.
+    policy : name of the policy whose last weights have their correlations stressed.
     """
-    again = {name: rule for name, rule in rules.items() if name == policy or not is_slow(rule)}
-    episodes, missing = episode_results(portfolio.stress.episodes, benchmark, backtests, portfolio, again)
+    portfolio, backtests = replays.portfolio, replays.backtests
+    again = {name: rule for name, rule in replays.policies.items() if name == policy or not is_slow(rule)}
+    episodes, said = episode_results(portfolio.stress.episodes, replays.benchmark, backtests, portfolio, again)
     window = round(WINDOW_YEARS * portfolio.periods_per_year)
-    said = list(missing)
-    if slow := [name for name in rules if name not in again]:
+    if slow := [name for name in replays.policies if name not in again]:
         said.append(
             f"{listed(slow)}: of a class of your own that decides day by day; not backtested again, before the test or "
             "at higher costs."
         )
+    shocks: list[ShockResult] = []
     try:
-        shocks, not_moved = shock_results(portfolio, rules, backtests, window)
+        shocks, not_moved = shock_results(replays, window)
         said += not_moved
     except REFUSALS as error:
-        shocks = []
         said.append(f"Shocks: {error}")
     risk, no_risk = breakdown(backtests[policy], window)
     said += no_risk
     charged = {}
-    for name, rule in again.items():
+    for name in again:
         try:
-            charged[name] = liquidity(portfolio, benchmark, rule, backtests[name])
+            charged[name] = liquidity(replays, name)
         except REFUSALS as error:
             said.append(f"Higher costs of {name}: {error}")
+    impact = impact_times(portfolio.costs)
     return StressTests(
-        tuple(episodes),
-        tuple(shocks),
-        charged,
-        by_volume(portfolio),
-        impact_times(portfolio.costs),
-        risk,
-        policy,
-        window,
-        tuple(said),
+        tuple(episodes), tuple(shocks), charged, by_volume(portfolio), impact, risk, policy, window, tuple(said)
     )
 
 
@@ -205,17 +189,14 @@ def is_slow(rule: Policy) -> bool:
 # -- shocks from today -----------------------------------------------------------------------------------------------
 
 
-def shock_results(
-    portfolio: Portfolio, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest], window: int
-) -> tuple[list[ShockResult], list[str]]:
+def shock_results(replays: Replays, window: int) -> tuple[list[ShockResult], list[str]]:
     """The effects of a portfolio's shocks on its policies, and a sentence for each that is left out at least in part.
 
-    portfolio : portfolio with its shocks.
-    rules     : the policies by name, as they were backtested.
-    backtests : backtests in the test, by name.
-    window    : number of returns in the covariance by which a shock is propagated.
-    Raises    : DataError where no covariance is known.
+    replays : the policies, as they were backtested.
+    window : number of returns in the covariance by which a shock is propagated.
+    Raises : DataError where no covariance is known.
     """
+    portfolio = replays.portfolio
     market = portfolio.market
     past = market.past(len(market.dates) - 1)
     covariance, known = recent_covariance(past, window)
@@ -233,9 +214,9 @@ def shock_results(
             continue
         costs = longer_costs(portfolio.costs, 1 + MONTH)
         effects, refused = {}, {}
-        for name, played in backtests.items():
+        for name in replays.backtests:
             try:
-                effects[name] = _after_shock(portfolio, after, costs, rules[name], played, moved)
+                effects[name] = _after_shock(replace(portfolio, market=after, costs=costs), replays, name, moved)
             except REFUSALS as error:
                 refused[name] = str(error)
         found.append(ShockResult(moved, effects, refused))
@@ -250,55 +231,56 @@ def longer_costs(costs: Costs, rows: int) -> Costs:
     return replace(costs, half_spread=np.concatenate([spread, np.repeat(spread[-1:], rows, axis=0)]))
 
 
-def _after_shock(
-    portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest, moved: Moved
-) -> AfterShock:
-    """The effect of a shock on one policy; arguments of `_going_on`.  moved : the returns of the shock."""
-    shocked = len(portfolio.market.dates)
-    after = _going_on(portfolio, market, costs, rule, played)
+def _after_shock(longer: Portfolio, replays: Replays, name: str, moved: Moved) -> AfterShock:
+    """The effect of a shock on one policy.
+
+    longer : the portfolio on the market with the session of the shock and those after it, and its costs there.
+    replays : the policies without the shock.
+    name   : name of the policy.
+    moved  : returns of the shock.
+    """
+    rule, shocked = replays.policies[name], len(replays.portfolio.market.dates)
+    after = _going_on(longer, rule, replays.backtests[name])
     effect = shock_effect(after.weights.to_numpy()[shocked - 1 - after.first], moved)
     target = after.targets.at(shocked)
     gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
     widest = int(np.argmax(np.abs(gaps)))
-    book = after.ledger
+    book, market = after.ledger, longer.market
     done = after.booked[book.booked[after.booked] >= shocked]
     done = done[after.counted[done].any(axis=1)]
     trades, wealth = book.trades[done], book.nav_before[done]
-    turned = one_way(trades)
     return AfterShock(
         effect,
         line=[*market.assets, cash_name(market.assets)][widest],
         gap=float(gaps[widest]),
         sessions=int(book.booked[done[0]]) - shocked if len(done) else None,
         reason=after.why(int(done[0])).sentence(market.labels, rule=short_name(rule)) if len(done) else "",
-        turnover=float((turned / wealth).sum()),
+        turnover=float((one_way(trades) / wealth).sum()),
         orders=int(np.count_nonzero(after.counted[done])),
         cost=float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
     )
 
 
-def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest) -> Backtest:
+def _going_on(longer: Portfolio, rule: Policy, played: Backtest) -> Backtest:
     """A policy on a longer market, from its last trade on, so that it knows how long ago that was.
 
-    portfolio : portfolio by whose accounting it trades.
-    market    : market with the session of the shock and those after it.
-    costs     : costs on this market.
-    rule      : the policy.
-    played    : its backtest in the test, without the shock.
+    longer : portfolio by whose market, costs and accounting it trades.
+    rule   : the policy.
+    played : its backtest in the test, without the shock.
     """
-    opened = int(played.last_booked[-1])
+    market, opened = longer.market, int(played.last_booked[-1])
     row = opened - played.first
-    weights = played.weights.to_numpy()[row]
+    held = played.weights.to_numpy()[row]
     return backtest(
         market,
         rule,
-        costs,
+        longer.costs,
         start=market.dates[opened + 1],
-        start_weights=weights,
-        targets=target_path(held_by(rule, portfolio.strategic), market, start=opened),
-        leverage_limit=max(1.0, float(np.abs(weights).sum())),
+        start_weights=held,
+        targets=target_path(held_by(rule, longer.strategic), market, start=opened),
+        leverage_limit=max(1.0, float(np.abs(held).sum())),
         name=played.name,
-        **conditions(portfolio, nav=float(played.ledger.nav[row]), flows=None),
+        **conditions(longer, nav=float(played.ledger.nav[row]), flows=None),
     )
 
 
@@ -326,19 +308,12 @@ def with_higher_costs(portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, market=market, costs=portfolio.costs.scaled(COSTS_TIMES))
 
 
-def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: Backtest) -> Liquidity:
-    """One policy with higher costs, on the days of the test, deciding as if costs had not changed.
-
-    portfolio : portfolio without the stress.
-    benchmark : benchmark by which J is measured.
-    rule      : the policy.
-    played    : its backtest in the test.
-    """
-    paths: dict[Allocation, TargetPath] = {held_by(rule, portfolio.strategic): played.targets}
-    stressed = backtest_candidate(with_higher_costs(portfolio), deciding_at(rule, portfolio.costs), played.name, paths)
-    return Liquidity(
-        *(float(daily.mean()) for one in (played, stressed) for daily in (daily_costs(one), losses(one, benchmark)))
-    )
+def liquidity(replays: Replays, name: str) -> Liquidity:
+    """One policy with higher costs, on the days of the test, deciding as if costs had not changed."""
+    portfolio, policy = replays.portfolio, replays.policies[name]
+    stressed = replays.again(name, with_higher_costs(portfolio), deciding_at(policy, portfolio.costs))
+    before, after = ((float(daily_costs(b).mean()), replays.loss(b)) for b in (replays.backtests[name], stressed))
+    return Liquidity(*before, *after)
 
 
 def deciding_at(rule: P, costs: Costs) -> P:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from types import MappingProxyType
 from typing import Literal
 
@@ -73,19 +74,16 @@ def episode_results(
     found, left_out = [], []
     for episode in episodes:
         span, there = span_of(episode, market.days[tested.first :]), span_of(episode, market.days)
+        name = f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d})"
         if there.coverage == "none":
-            left_out.append(
-                f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): the data runs from "
-                f"{market.days[0]} to {market.days[-1]}."
-            )
+            left_out.append(f"{name}: the data runs from {market.days[0]} to {market.days[-1]}.")
             continue
         if 2 * (span.last - span.base) >= there.last - there.base:
             found.append(_in_test(episode, span, target, benchmark, backtests))
             continue
         if portfolio is None:
-            days = f"{episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}"
             most = "" if span.coverage == "none" else "most of its days are "
-            left_out.append(f"{episode.name} ({days}): {most}before the test.")
+            left_out.append(f"{name}: {most}before the test.")
             continue
         try:
             found.append(_before_test(episode, there, portfolio, rules))
@@ -97,18 +95,23 @@ def episode_results(
 def _in_test(
     episode: Episode, span: Span, target: Array | None, benchmark: Benchmark, backtests: Mapping[str, Backtest]
 ) -> EpisodeResult:
-    """An episode as the backtests of the test have it.  target : as `_result` takes it."""
+    """An episode as the backtests of the test have it.
+
+    target : (n,) strategic weights as the portfolio file states them; None without a file.
+    """
     one = next(iter(backtests.values()))
-    return _result(
+    base, dates = one.first + span.base, one.market.dates
+    returns = target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last]
+    return EpisodeResult(
         episode,
-        span,
-        one.market,
-        target,
-        one.first,
+        dates[base],
+        dates[one.first + span.last],
         "test",
-        target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last],
+        span.coverage == "whole",
+        _compounded(returns),
         {name: episode_figures(played, span.base, span.last) for name, played in backtests.items()},
         {},
+        () if target is None else _unlisted(one.market, base, target),
     )
 
 
@@ -139,8 +142,17 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
                 why = str(error)
         if why:
             left_out[name] = why
-    returns = target_returns(strategic, market, span.base)
-    return _result(episode, span, portfolio.market, portfolio.target, 0, "before", returns, figures, left_out)
+    return EpisodeResult(
+        episode,
+        days[span.base],
+        days[span.last],
+        "before",
+        span.coverage == "whole",
+        _compounded(target_returns(strategic, market, span.base)),
+        figures,
+        left_out,
+        _unlisted(market, span.base, portfolio.target),
+    )
 
 
 def _not_before(rule: Policy, market: Market, row: int) -> str:
@@ -154,39 +166,10 @@ def _not_before(rule: Policy, market: Market, row: int) -> str:
     return ""
 
 
-def _result(
-    episode: Episode,
-    span: Span,
-    market: Market,
-    target: Array | None,
-    first: int,
-    when: Literal["test", "before"],
-    returns: Array,
-    figures: Mapping[str, EpisodeFigures],
-    left_out: Mapping[str, str],
-) -> EpisodeResult:
-    """The result of one episode.
+def _compounded(returns: Array) -> float:
+    return float(np.prod(1.0 + returns)) - 1.0
 
-    episode   : the episode.
-    span      : its rows, counted from row `first` of the market.
-    market    : market of the policies.
-    target    : (n,) strategic weights as the portfolio file states them; None without a file.
-    first     : row of the market.
-    when      : "test", or "before" for an episode before the test.
-    returns   : returns of the strategic target on the days of the episode, fraction.
-    figures   : figures of each policy, by name.
-    left_out  : the reason why a policy has no figures, by name.
-    """
-    base, last = first + span.base, first + span.last
-    unlisted = np.zeros(len(market.assets), dtype=bool) if target is None else (target != 0.0) & ~market.listed[base]
-    return EpisodeResult(
-        episode,
-        market.dates[base],
-        market.dates[last],
-        when,
-        span.coverage == "whole",
-        float(np.prod(1.0 + returns)) - 1.0,
-        figures,
-        left_out,
-        tuple(a for a, out in zip(market.assets, unlisted.tolist(), strict=True) if out),
-    )
+
+def _unlisted(market: Market, row: int, target: Array) -> tuple[str, ...]:
+    """The lines with a target (n,) that are not listed at a row of their market."""
+    return tuple(compress(market.assets, (target != 0.0) & ~market.listed[row]))

@@ -17,7 +17,7 @@ from backtests.evaluation.metrics import METRICS
 from backtests.runs.batch_changes import Changes, called, key_of
 from backtests.sheets.render import render
 from foundation.paper.render import Running
-from foundation.paper.wording import counted, number
+from foundation.paper.wording import counted, grouped, number
 
 STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
@@ -68,7 +68,7 @@ def _row(
     """The values of a run for its row of the page."""
     key = key_of(row)
     before = {moved.figure: moved.before for moved in changes.moved.get(key, ())}
-    given = dict(_named(row))
+    given = _named(row)
     compared, failed = row["orders"] >= 0, row["status"] == "failed"
     return {
         "portfolio": row["portfolio"],
@@ -109,10 +109,11 @@ def verdict_words(row: Mapping[str, Any]) -> str:
 
 def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each reason of failures, once, with the runs that failed for it."""
-    runs: dict[str, list[dict[str, str]]] = {}
-    for row in records:
-        if row["status"] == "failed":
-            runs.setdefault(row["verdict"], []).append({"called": called(key_of(row)), "page": quote(row["page"])})
+    runs = grouped(
+        (row["verdict"], {"called": called(key_of(row)), "page": quote(row["page"])})
+        for row in records
+        if row["status"] == "failed"
+    )
     return [{"sentence": sentence, "runs": found} for sentence, found in runs.items()]
 
 
@@ -145,20 +146,18 @@ def _first(lines: Sequence[str], most: int) -> list[str]:
     return [f"  {line}" for line in [*lines[:most], *more]]
 
 
-def _named(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of each parameter of a run."""
-    return [(name, value) for name, _, value in (given.partition("=") for given in row["parameters"])]
+def _named(row: Mapping[str, Any]) -> dict[str, str]:
+    """The value of each parameter of a run, by name."""
+    return {name: value for name, _, value in (given.partition("=") for given in row["parameters"])}
 
 
 def _parameters(records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[str]]:
     """The parameters that all runs have alike, with their values; and the names of those that vary."""
-    values: dict[str, set[str]] = {}
-    for row in records:
-        for name, value in _named(row):
-            values.setdefault(name, set()).add(value)
-    everywhere = {name for name in values if all(name in dict(_named(row)) for row in records)}
-    common = {name: next(iter(found)) for name, found in values.items() if len(found) == 1 and name in everywhere}
-    return common, [name for name in values if name not in common]
+    given = [_named(row) for row in records]
+    names = list(dict.fromkeys(name for named in given for name in named))
+    values = {name: {named.get(name) for named in given} for name in names}
+    common = {name: given[0][name] for name in names if len(values[name]) == 1}
+    return common, [name for name in names if name not in common]
 
 
 def _trades(orders: int, turnover: float) -> str:

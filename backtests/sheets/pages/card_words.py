@@ -1,4 +1,11 @@
-"""Words common to the cards of learned policies: the answers of a policy, and the terms of a card."""
+"""The common parts of the cards of learned policies: the answers of a policy, the terms of a card, and its page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backtests.sheets.parts import facts_blocks
+from backtests.sheets.render import render
+from foundation.paper.render import Running
 
 ANSWERS = {
     "bands": "a state-dependent no-trade band round the target",
@@ -24,3 +31,29 @@ TERMS = {
     "limit depends on the length of the test; for a test longer than a path, drift is reported too seldom.",
     "Checksummed": "One hash covers the network and the card. Test results are kept beside them.",
 }
+SECTIONS = {
+    "learning": "Training",
+    "doing": "Decisions",
+    "test": "Out of sample",
+    "saw": "Training data",
+    "conventions": "Definitions",
+    "settings": "Settings",
+}
+OPTIONAL = ("region", "seeds", "figures", "gaps", "seen")  # pictures and tables that a card may lack
+
+
+def card_html(name: str, facts: Mapping[str, str], **content: Any) -> str:
+    """The whole page of a card, one file without any URL.
+
+    name    : name of the policy.
+    facts   : its facts, in words by name.
+    content : other values of the template; those of `OPTIONAL` may be left out.
+    """
+    return render(
+        "policy.html.j2",
+        Running(f"{name}: model card"),
+        name=name,
+        facts=facts_blocks(facts),
+        sections=[{"id": k, "name": words} for k, words in SECTIONS.items() if k != "test" or content.get("figures")],
+        **dict.fromkeys(OPTIONAL) | content,
+    )

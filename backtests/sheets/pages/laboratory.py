@@ -10,34 +10,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.estimates import Estimate
 from backtests.laboratory.families import setting_words
 from backtests.laboratory.fully_invested import BOUND, OPTIMUM
 from backtests.laboratory.simulated_market import WARM_UP, YEARS
 from backtests.laboratory.study import Study
-from backtests.sheets.parts import Block, table
+from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.laboratory.gaps import ladder_picture, laws_picture, markets_picture
 from backtests.sheets.pictures.laboratory.region import region_picture
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.styles import family_styles
 from backtests.sheets.render import render
+from backtests.sheets.tables import Block, Looks, Shown, by_name, records_table, table
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 from foundation.tolerances import TRACKING
 
+ASSETS = ("the first asset", "the second asset")  # on the axes of a region
 SHOWN_YEARS = 5  # of the path in the region
 NEAR = 1.0  # bp a year
 LEVEL = 0.95  # of the intervals of a study
 LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
-INVESTED = (
-    "Fully invested portfolios",
-    "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is known; "
-    "with more, rules are held against a bound from below.",
-)
+INVESTED: dict[str, Any] = {
+    "title": "Fully invested portfolios",
+    "words": "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is "
+    "known; with more, rules are held against a bound from below.",
+}
 SECTIONS = {
     "ladder": (
         "How far is each rule from the optimum?",
@@ -99,12 +101,10 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Tracking error against cost", caption=_frontier_caption(study)),
-        "region": region_picture(study.region, study.sample().head(weeks), ("the first asset", "the second asset")),
+        "region": region_picture(study.region, study.sample().head(weeks), ASSETS),
         "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
-        "three": region_picture(
-            study.three, study.sample_of_three().head(weeks), ("the first asset", "the second asset"), name="three"
-        ),
+        "three": region_picture(study.three, study.sample_of_three().head(weeks), ASSETS, name="three"),
     }
 
 
@@ -126,8 +126,7 @@ def _frontier_caption(study: Study) -> str:
 
 def records(study: Study) -> dict[str, dict[str, Any]]:
     """The figures of each rule by its name, the lowest J first."""
-    rows = study.table.sort_values("loss", kind="stable").reset_index().to_dict("records")
-    return {str(r["policy"]): {str(k): v for k, v in r.items()} for r in rows}
+    return by_name(study.table.sort_values("loss", kind="stable").reset_index(), "policy")
 
 
 def lead(study: Study) -> str:
@@ -160,13 +159,11 @@ def findings(study: Study) -> list[str]:
 
 def cheap_words(study: Study) -> str:
     """The gaps of the rules at the lowest costs among the variants of the base case."""
-    market = next(iter(dict.fromkeys(study.markets["market"])))
-    rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")].sort_values(
-        "gap", kind="stable"
-    )
+    market = study.markets["market"].iloc[0]
+    rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")]
+    rows = rows.sort_values("gap", kind="stable")
     near, rest = rows[rows["gap"] <= NEAR], rows[rows["gap"] > NEAR]
-    named = [f"{r['policy']} ({number(r['gap'])})" for r in near.to_dict("records")]
-    beyond = [f"{r['policy']} ({number(r['gap'])})" for r in rest.to_dict("records")]
+    named, beyond = ([f"{r.policy} ({number(r.gap)})" for r in some.itertuples()] for some in (near, rest))
     words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the optimum"
     return f"{words}; {listed(beyond)} are not." if beyond else f"{words}: all rules of the study."
 
@@ -183,10 +180,7 @@ def invested_words(study: Study) -> str:
 
 def _by_market(study: Study) -> dict[str, dict[str, dict[str, Any]]]:
     """The rows of the fully invested markets by market and rule."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in study.invested.to_dict("records"):
-        found.setdefault(row["market"], {})[row["policy"]] = {str(k): v for k, v in row.items()}
-    return found
+    return {str(market): by_name(rows, "policy") for market, rows in study.invested.groupby("market", sort=False)}
 
 
 def invested_table(study: Study) -> Block:
@@ -211,26 +205,29 @@ def _above(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
     return number(rows[name]["loss"]) + ("" if name == OPTIMUM else f" ({percent(rows[name]['over'])})")
 
 
+def _gap(row: Mapping[str, Any], name: str, factor: float, digits: int, missing: str) -> str:
+    """The gap of a rule to the optimum, with its interval; `missing` for the optimum itself."""
+    return missing if row["policy"] == OPTIMUM else _estimate(row, name).times(factor).text(digits)
+
+
+RESULTS: tuple[Shown | Column, ...] = (
+    *(Column(loss, loss, METRICS["loss"].unit, digits=3) for loss in LOSSES),
+    Column("turnover", "turnover", METRICS["turnover"].unit, 100.0, 1),
+    Column("events", "trades", METRICS["trades"].unit, digits=1),
+    Shown("", "above the optimum", METRICS["loss"].unit, lambda row: _gap(row, "gap", 1.0, 3, "–")),
+    Shown("", "above the optimum", "%", lambda row: _gap(row, "relative", 100.0, 1, "–")),
+    Shown("verdict", "significant?", words=True),
+)
+
+
 def result_table(study: Study) -> Block:
     """The table of the sheet: a rule a row, the best first."""
-    rows = []
-    for name, r in records(study).items():
-        played = name != OPTIMUM
-        gap = _estimate(r, "gap").text(3) if played else "–"
-        over = _estimate(r, "relative").times(100.0).text(1) if played else "–"
-        losses = [number(r[c], 3) for c in LOSSES]
-        rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
-    unit = METRICS["loss"].unit
-    heads: list[str | tuple[str, str]] = [
-        "rule", *((loss, unit) for loss in LOSSES), ("turnover", METRICS["turnover"].unit),
-        ("trades", METRICS["trades"].unit), ("above the optimum", unit), ("above the optimum", "%"), "significant?",
-    ]  # fmt: skip
     tuned = study.tuned
     caption = (
         f"{study.laboratory.paths:,} common paths of {YEARS} years; differences are paired, with 95 % bounds. Tuned: "
         f"the best of {tuned.trials} trials in total, on {tuned.paths:,} simulated paths of seed {tuned.seed}"
     )
-    return table(caption, heads, rows, texts=[8], chosen=OPTIMUM)
+    return records_table(caption, RESULTS, records(study), Looks(chosen=OPTIMUM), head="rule")
 
 
 def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
@@ -245,9 +242,8 @@ def laboratory_text(study: Study) -> str:
         ["", *(METRICS["loss"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
-        over = _estimate(r, "relative").times(100.0).text(1) if name != OPTIMUM else ""
         losses = [number(r[c]) for c in LOSSES]
-        rows.append([name, *losses, number(r["events"], 1), over, r["verdict"]])
+        rows.append([name, *losses, number(r["events"], 1), _gap(r, "relative", 100.0, 1, ""), r["verdict"]])
     sentences = map(wrapped, [lead(study), *findings(study)])
     return f"{text_table(rows, left=1, last_left=True)}\n\n" + "\n".join(sentences)
 
@@ -275,16 +271,11 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     return render(
         "laboratory.html.j2",
         Running("The laboratory: rules against the optimal policy", run=(run or {}).get("Run", "")),
-        facts=[{"name": name, "words": words} for name, words in facts.items()],
+        facts=facts_blocks(facts),
         lead=lead(study),
         findings=findings(study),
         sections=sections,
-        invested={
-            "title": INVESTED[0],
-            "words": INVESTED[1],
-            "picture": drawn["three"],
-            "table": invested_table(study),
-        },
+        invested=INVESTED | {"picture": drawn["three"], "table": invested_table(study)},
         result=result_table(study),
     )
 

@@ -3,14 +3,14 @@
 The same policies and results give the same bytes. Nothing is fetched and nothing runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.estimates import Estimate
 from backtests.laboratory.learned.optimality_gap import region_of, why_no_optimum
 from backtests.laboratory.learned.partial_dependence import distance_outside
@@ -24,22 +24,20 @@ from backtests.laboratory.learned.results import (
     with_optimality_gaps,
     write_results,
 )
-from backtests.sheets.pages.card_words import ANSWERS, TERMS
+from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
-from backtests.sheets.parts import Block, figures_table, table
 from backtests.sheets.pictures.policy.importance import importance_picture
 from backtests.sheets.pictures.policy.learning import learning_picture
 from backtests.sheets.pictures.policy.regimes import regimes_picture
 from backtests.sheets.pictures.policy.region import region_picture
 from backtests.sheets.pictures.policy.seeds import seeds_picture
 from backtests.sheets.pictures.policy.trades import trades_picture
-from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.tables import Block, Looks, Shown, records_table
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running
 from foundation.paper.wording import MINUS, counted, listed, number, percent
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
@@ -52,20 +50,26 @@ COLUMNS = (
     METRICS["loss"].labelled("loss, out of sample"),
     *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
+GAPS = (
+    Column("loss", "loss J", "bp a year", digits=3),
+    Column("optimum", "of the optimum", "bp a year", digits=3),
+    Column("closed_form", "of the closed form", "bp a year", digits=3),
+    Shown(
+        "", "above the optimum", "%", lambda r: Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()
+    ),
+)
+LINES = (
+    Column("target", "target", "% of NAV", 100.0, 1),
+    Column("half_width", "closed-form half-width", "points", 100.0),
+    Shown("variance", "volatility", "% a year", lambda variance: number(100.0 * np.sqrt(variance), 1)),
+    Column("cost", "cost", "bp a side", digits=1),
+)
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
 FEW = 3  # lines that a sentence names
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
 )
-SECTIONS = {
-    "learning": "Training",
-    "doing": "Decisions",
-    "test": "Out of sample",
-    "saw": "Training data",
-    "conventions": "Definitions",
-    "settings": "Settings",
-}
 
 
 def write_card(folder: str | Path) -> Path:
@@ -97,12 +101,9 @@ def policy_html(name: str, found: SavedPolicies) -> str:
     card, results = found.cards[found.representative], found.results
     policy = LearnedPolicy.load(found.folders[found.representative])
     drawn = policy_pictures(found, policy)
-    return render(
-        "policy.html.j2",
-        Running(f"{name}: model card"),
-        name=name,
-        facts=[{"name": k, "words": v} for k, v in _facts(card, found).items()],
-        sections=[{"id": key, "name": words} for key, words in SECTIONS.items() if key != "test" or "test" in results],
+    return card_html(
+        name,
+        _facts(card, found),
         lead=_lead(name, found),
         findings=[gap_words(found), _test_words(results)],
         sheet={"warnings": results.get("warnings", [])},
@@ -212,43 +213,31 @@ def _figures(found: SavedPolicies) -> Block:
     seeds = {
         str(seed): found.results["seeds"][str(seed)] for seed in found.cards if str(seed) in found.results["seeds"]
     }
-    return figures_table(caption, "seed", COLUMNS, seeds, chosen=str(found.representative))
+    return records_table(caption, COLUMNS, seeds, Looks(chosen=str(found.representative)), head="seed")
 
 
 def _gaps(found: SavedPolicies) -> Block | None:
     seeds = found.results.get("optimum", {}).get("seeds")
     if not seeds:
         return None
-    rows = [
-        [seed, *(number(r[k], 3) for k in ("loss", "optimum", "closed_form")),
-         Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()]
-        for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
-    ]  # fmt: skip
-    heads: list[str | tuple[str, str]] = [
-        "seed", ("loss J", "bp a year"), ("of the optimum", "bp a year"), ("of the closed form", "bp a year"),
-        ("above the optimum", "%"),
-    ]  # fmt: skip
     caption = "On the same simulated paths, with 95 % bounds of the paired gap"
-    return table(caption, heads, rows, chosen=str(found.representative))
+    records = dict(sorted(seeds.items(), key=lambda item: int(item[0])))
+    return records_table(caption, GAPS, records, Looks(chosen=str(found.representative)), head="seed")
 
 
 def _lines(card: Mapping[str, Any]) -> Block:
     today, costs = card["targets"][-1], card["objective"]["costs_bps"]
-    rows = [
-        [asset, number(100.0 * today["target"][asset], 1), number(100.0 * today["half_width"][asset]),
-         number(100.0 * np.sqrt(today["variance"][asset]), 1), number(sum(costs[asset].values()), 1)]
+    records = {
+        asset: {key: today[key][asset] for key in ("target", "half_width", "variance")}
+        | {"cost": sum(costs[asset].values())}
         for asset in card["assets"]
         if asset in today["target"]
-    ]  # fmt: skip
+    }
     caption = (
         f"The last of {counted(len(card['targets']), 'target')}, measured on {today['days']:,} days from "
         f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its simulated paths hold it"
     )
-    heads: list[str | tuple[str, str]] = [
-        "line", ("target", "% of NAV"), ("closed-form half-width", "points"), ("volatility", "% a year"),
-        ("cost", "bp a side"),
-    ]  # fmt: skip
-    return table(caption, heads, rows)
+    return records_table(caption, LINES, records, head="line")
 
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
@@ -256,21 +245,30 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
     if "lengths" not in card.get("observed", {}):
         return None
     drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}
-    rows = []
-    for feature in card["features"]:
-        values, shares, drift = feature["values"], feature["shares"], drifts.get(feature["name"])
-        ends = (f"{values[int(np.searchsorted(shares, part))]:.3g}".replace("-", MINUS) for part in (0.05, 0.5, 0.95))
-        met = [] if drift is None else [number(drift.distance), "drifted" if drift.drifted else "alike"]
-        rows.append([feature["name"], *ends, number(feature["farthest"][0]), *met])
-    heads: list[str | tuple[str, str]] = [
-        "feature", "5 %", "median", "95 %", "largest on training paths", *(("test", "verdict") if drifts else ()),
-    ]  # fmt: skip
+
+    def quantile(part: float) -> Callable[[Mapping[str, Any]], str]:
+        return lambda f: f"{f['values'][int(np.searchsorted(f['shares'], part))]:.3g}".replace("-", MINUS)
+
+    columns = [
+        Shown("", "5 %", form=quantile(0.05)),
+        Shown("", "median", form=quantile(0.5)),
+        Shown("", "95 %", form=quantile(0.95)),
+        Shown("farthest", "largest on training paths", form=lambda farthest: number(farthest[0])),
+    ]
+
+    def met(form: Callable[[Drift], str]) -> Callable[[str], str]:
+        return lambda name: form(drifts[name]) if name in drifts else ""
+
+    if drifts:
+        columns += [
+            Shown("name", "test", form=met(lambda drift: number(drift.distance))),
+            Shown("name", "verdict", form=met(lambda drift: "drifted" if drift.drifted else "alike"), words=True),
+        ]
     caption = (
         "Feature quantiles on training paths, and the Kolmogorov-Smirnov distance from them, 0 to 1, of the farthest "
-        "single path"
-        f"{' and of the test' if drifts else ''}"
+        f"single path{' and of the test' if drifts else ''}"
     )
-    return table(caption, heads, rows, texts=[6])
+    return records_table(caption, [Shown("name", "feature"), *columns], card["features"])
 
 
 def _settings(card: Mapping[str, Any]) -> dict[str, Any]:

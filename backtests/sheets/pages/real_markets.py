@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.sheets.parts import Block, Folded, Part, Words, sheet_pictures, table
+from backtests.sheets.parts import Folded, Part, Words, section_blocks, sheet_pictures
 from backtests.sheets.pictures.real_markets import frontier_picture, ratio_picture
 from backtests.sheets.render import render
+from backtests.sheets.tables import Block, Shown, records_of, records_table, scaled, table
 from backtests.studies.real_markets.findings import (
     BETTER_CALENDAR,
     CHOSEN,
@@ -37,6 +38,14 @@ RELATIVE = (
 FURTHER = (
     "Each rule less the better calendar, in the mean of the cases, with 95 % intervals; * is significant after Holm"
 )
+EXPOSURES = (
+    Shown("over", "less that of"),
+    Shown("measure", "measure", form=lambda measure: measure.replace("_", " "), words=True),
+    Shown("difference", "difference", form=scaled(signed=True)),
+    Shown("", "95 % interval", form=lambda row: f"{number(row['lower'])} to {number(row['upper'])}"),
+    Shown("p_holm", "p after Holm", form=scaled(1.0, 3)),
+    Shown("verdict", "verdict", words=True),
+)
 EXPOSED = "Sharpe ratio and drawdown of the learned exposure less those of a benchmark of the same mean exposure"
 
 
@@ -45,24 +54,19 @@ def study_sheet(study: Study) -> Block:
     size, *found = sentences(study)
     rows = representative_rows(study)
     ruled = not rows.empty
+    rules = set(rows["rule"])
     sections = [
         ("results", "Which rule is better?", _or_why(lambda: [_results(study)]) if ruled else []),
-        ("cases", "Case by case", _or_why(lambda: _cases(study, rows)) if CHOSEN in set(rows["rule"]) else []),
+        ("cases", "Case by case", _or_why(lambda: _cases(study, rows)) if CHOSEN in rules else []),
         ("frontier", "Tracking error against cost", _or_why(lambda: [frontier_picture(study)]) if ruled else []),
-        (
-            "further",
-            "Other metrics",
-            _or_why(lambda: [_further(study)]) if BETTER_CALENDAR in set(rows["rule"]) else [],
-        ),
+        ("further", "Other metrics", _or_why(lambda: [_further(study)]) if BETTER_CALENDAR in rules else []),
         ("exposure", "Exposure", _exposure(study)),
     ]
     return {
         "lead": found[0] if found else size,
         "size": size,
         "findings": found,
-        "sections": [
-            {"key": k, "name": title, "title": title, "parts": parts} for k, title, parts in sections if parts
-        ],
+        "sections": section_blocks((key, title, title, parts) for key, title, parts in sections),
     }
 
 
@@ -110,19 +114,7 @@ def _exposure(study: Study) -> list[Part]:
     found = exposure(study)
     if found.empty:
         return []
-    heads = ("less that of", "measure", "difference", "95 % interval", "p after Holm", "verdict")
-    rows = [
-        [
-            row["over"],
-            row["measure"].replace("_", " "),
-            number(row["difference"], signed=True),
-            f"{number(row['lower'])} to {number(row['upper'])}",
-            number(row["p_holm"], 3),
-            row["verdict"],
-        ]
-        for row in found.to_dict("records")
-    ]
-    return [table(EXPOSED, heads, rows, texts=[1, 5])]
+    return [records_table(EXPOSED, EXPOSURES, records_of(found))]
 
 
 def _framed(caption: str, frame: pd.DataFrame) -> Block:

@@ -1,6 +1,5 @@
 """The risk sheet of today's holdings: one page without any URL, its numbers as JSON, a CSV behind each picture."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,16 +7,17 @@ from typing import Any
 
 from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
-from backtests.sheets.parts import Block, Part, Words, by_name, figures_table, records_of, sheet_pictures, table
+from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sheet_pictures
 from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.render import render
 from backtests.sheets.sections.from_today import future_numbers, future_parts
 from backtests.sheets.sections.holdings_stress import holdings_stress_numbers, holdings_stress_parts
+from backtests.sheets.tables import Block, Shown, day, records_of, records_table
 from backtests.today.from_today import FromToday, drawdown_limits, drawdown_name
-from backtests.today.holdings_risk import HoldingsRisk
+from backtests.today.holdings_risk import HoldingsRisk, Loss
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import csv_text, plain_json
+from foundation.paper.formats import csv_text, json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
@@ -28,7 +28,7 @@ SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
 SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
 STYLE = LineStyle("sky", width=1.5)
 LINES = (
-    Column("asset_class", "class", ""),
+    Shown("asset_class", "class", form=class_words, words=True),
     Column("weight", "weight", "%", 100.0),
     Column("target", "target", "%", 100.0),
     Column("gap", "gap", "points", 100.0),
@@ -64,7 +64,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     write_pictures(folder, sheet_pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
     numbers = risk_numbers(risk, run, sheet_pictures(sheet))
-    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / NUMBERS, json_text(numbers))
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
     )
@@ -95,16 +95,14 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
             f"at the closes of {portfolio.date:%Y-%m-%d}"
         ),
         "verdict": loss_words(risk),
-        "reasons": [{"name": name, "words": words} for name, words in reasons.items() if words],
+        "reasons": facts_blocks(reasons),
         "colour": STYLE.colour,
         "columns": [{"name": "today's holdings"}],
         "headline": _headline(risk),
         "warnings": risk_warnings(risk),
         "age": age_words(portfolio.date),
-        "sections": [
-            {"key": key, "name": name, "title": title, "parts": parts} for key, name, title, parts in sections if parts
-        ],
-        "facts": [{"name": name, "words": words} for name, words in facts.items()],
+        "sections": section_blocks(sections),
+        "facts": facts_blocks(facts),
     }
 
 
@@ -134,9 +132,7 @@ def risk_text(risk: HoldingsRisk) -> str:
 
 def loss_words(risk: HoldingsRisk) -> str:
     """The possible loss in one day, or one row of another frequency of the market, in one sentence."""
-    one = next(
-        (x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None
-    )
+    one = _loss(risk, risk.horizons[0])
     if one is None:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
     worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
@@ -203,10 +199,8 @@ def source_words(risk: HoldingsRisk) -> str:
 
 def risk_warnings(risk: HoldingsRisk) -> list[str]:
     """The warnings of the sheet: notes on data in the sample and on policies, and figures that are not defined."""
-    market = risk.portfolio.market
-    found = list(warnings_in(market.notes, *risk.sample))
     return [
-        *map(str, found),
+        *map(str, warnings_in(risk.portfolio.market.notes, *risk.sample)),
         *risk.notes,
         *(f"No {UNDEFINED.get(name, f'loss ({name})')}: {why}" for name, why in risk.undefined.items()),
     ]
@@ -215,10 +209,15 @@ def risk_warnings(risk: HoldingsRisk) -> list[str]:
 # -- blocks ----------------------------------------------------------------------------------------------------------
 
 
+def _loss(risk: HoldingsRisk, horizon: str) -> Loss | None:
+    """The historical loss at 95 %."""
+    wanted = (horizon, "historical", 0.95)
+    return next((one for one in risk.losses if (one.horizon, one.method, one.level) == wanted), None)
+
+
 def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
-    by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
     short, long = risk.horizons
-    one, most = by_key.get((short, "historical", 0.95)), by_key.get((long, "historical", 0.95))
+    one, most = _loss(risk, short), _loss(risk, long)
     since = f"since {risk.sample[0]:%Y}"
     shown = [
         ("Volatility", f"% a year, by the last {counted(risk.window, risk.row)}", number(100 * risk.volatility, 1)),
@@ -235,36 +234,27 @@ def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
 
 def _lines(risk: HoldingsRisk) -> list[Part]:
     drift = risk.drift()
-    columns = [c for c in LINES if c.key not in drift or c.key == "asset_class" or drift[c.key].notna().any()]
-    heads: list[str | tuple[str, str]] = ["asset", *(c.label if not c.unit else (c.label, c.unit) for c in columns)]
-    rows = [[str(row["asset"]), *(_line_cell(c, row) for c in columns)] for row in drift.to_dict("records")]
-    if len(risk.contributions):
-        sums = {"weight": risk.portfolio.weights.sum(), "target": risk.portfolio.target.sum()}
-        sums |= {"contribution": risk.volatility, "active_contribution": risk.tracking_error}
-        rows.append(["sum", *(c.text(float(sums[c.key])) if c.key in sums else "" for c in columns)])
+    columns = [column for column in LINES if drift[column.key].notna().any()]
     caption = (
         "Weights at the last close. Contributions are Euler's, by the covariance of the last year: they sum to the "
         "volatility and to the tracking error, and one below zero is that of a hedge"
     )
-    drawn = [risk_shares_picture(drift, risk.volatility)] if len(risk.contributions) else []
-    return [*drawn, table(caption, heads, rows, texts=[1])]
-
-
-def _line_cell(column: Column, row: Mapping[Any, Any]) -> str:
-    return class_words(row[column.key]) if column.key == "asset_class" else column.cell(_known(row))
-
-
-def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A record whose missing figures are None."""
-    return {str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()}
+    made = records_table(caption, [Shown("asset", "asset"), *columns], records_of(drift))
+    if not len(risk.contributions):
+        return [made]
+    sums = {"weight": float(risk.portfolio.weights.sum()), "target": float(risk.portfolio.target.sum())}
+    sums |= {"contribution": risk.volatility, "active_contribution": risk.tracking_error}
+    cells = ["sum", *(column.cell(sums) if column.key in sums else "" for column in columns)]
+    made["rows"].append({"cells": cells, "look": None, "chosen": False})
+    return [risk_shares_picture(drift, risk.volatility), made]
 
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:
     parts = list[Part]()
     by = (("class", "asset_class", None, class_words), ("currency", "currency", risk.portfolio.basis, str))
     for name, key, cash, words in by:
-        records = {words(k): _known(v) for k, v in by_name(risk.exposures(key, cash), "group").items()}
-        parts.append(figures_table(f"By {name}", name, GROUPS, records))
+        groups = [(words(record["group"]), record) for record in records_of(risk.exposures(key, cash))]
+        parts.append(records_table(f"By {name}", GROUPS, groups, head=name))
     if funds := [asset for asset, split in risk.portfolio.splits.items() if "asset_class" in split]:
         parts.append(Words(f"{', '.join(funds)}: split over classes as the file says, with their risk in proportion."))
     return parts
@@ -272,22 +262,15 @@ def _exposure(risk: HoldingsRisk) -> list[Part]:
 
 def _losses(risk: HoldingsRisk) -> list[Part]:
     nav, basis = risk.portfolio.nav, risk.portfolio.basis
-    rows = [
-        [
-            x.horizon, x.method, percent(x.level, 0), number(100 * x.var), number(x.var * nav, 0), number(100 * x.cvar),
-            number(x.cvar * nav, 0),
-        ]
-        for x in risk.losses
-    ]  # fmt: skip
-    heads: list[str | tuple[str, str]] = [
-        "horizon",
-        "method",
-        "level",
-        ("VaR", "% of NAV"),
-        ("VaR", basis),
-        ("CVaR", "% of NAV"),
-        ("CVaR", basis),
-    ]
+    columns = (
+        Shown("horizon", "horizon"),
+        Shown("method", "method", words=True),
+        Shown("level", "level", form=lambda level: percent(level, 0), words=True),
+        Column("var", "VaR", "% of NAV", 100.0),
+        Column("var", "VaR", basis, nav, 0),
+        Column("cvar", "CVaR", "% of NAV", 100.0),
+        Column("cvar", "CVaR", basis, nav, 0),
+    )
     caption = "Value at risk, and the mean loss beyond it (CVaR); a loss is positive"
     month = "" if len(set(risk.horizons)) < 2 else "; a month is held without a trade, and months overlap"
     words = (
@@ -295,12 +278,12 @@ def _losses(risk: HoldingsRisk) -> list[Part]:
         "the normal law with mean and deviation of the same returns. These figures describe the sample: nothing of "
         "them is a forecast."
     )
-    return [table(caption, heads, rows, texts=[1, 2]), Words(words)]
+    return [records_table(caption, columns, risk.losses), Words(words)]
 
 
 def _sample(risk: HoldingsRisk) -> str:
     """The sample of the losses in words: the frequency of its rows, and its first and last date."""
-    return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
+    return f"{risk.row}s from {day(risk.sample[0])} to {day(risk.sample[1])}"
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -318,11 +301,11 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
         "schema": SCHEMA,
         "run": dict(run),
         "portfolio": portfolio.name,
-        "date": f"{portfolio.date:%Y-%m-%d}",
+        "date": day(portfolio.date),
         "nav": portfolio.nav,
         "basis": portfolio.basis,
         "cash": portfolio.cash,
-        "sample": {"first": f"{risk.sample[0]:%Y-%m-%d}", "last": f"{risk.sample[1]:%Y-%m-%d}"},
+        "sample": {"first": day(risk.sample[0]), "last": day(risk.sample[1])},
         "window": risk.window,
         "volatility": risk.volatility,
         "tracking_error": risk.tracking_error,

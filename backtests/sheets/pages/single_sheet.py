@@ -1,6 +1,5 @@
 """The sheet of one policy by itself: the same blocks as a comparison's, as a page, as numbers, and in a notebook."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ import pandas as pd
 
 from backtests.attribution.exposures import Exposure, exposure_of
 from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_alone
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress import StressTests, stress_tests, stress_without_portfolio
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured
 from backtests.comparison.simulated_tests import elasticities, simulated_tests
@@ -19,6 +19,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test
 from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
+from backtests.evaluation.metrics import Column
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.worst_days import worst_days
 from backtests.inference.block_draws import Resampling
@@ -26,25 +27,25 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.words import charged_words, grown_words
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, sheet_pictures, table
-from backtests.sheets.pictures.comparison.costs import cost_table
+from backtests.sheets.parts import Filled, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_beside_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
 from backtests.sheets.render import render
-from backtests.sheets.sections.behaviour import policy_behaviour_numbers, policy_behaviour_parts
-from backtests.sheets.sections.conventions import settings_text
-from backtests.sheets.sections.exposure import policy_exposure_numbers, policy_exposure_parts, worst_days_table
+from backtests.sheets.sections.behaviour import DESCRIBES, behaviour_numbers, policies_behaviour_parts
+from backtests.sheets.sections.conventions import execution_words, measure_terms, settings_parts
+from backtests.sheets.sections.exposure import exposure_numbers, policy_exposure_parts, worst_days_table
 from backtests.sheets.sections.first_screen import FOLDED_WORDS, paired_screen
 from backtests.sheets.sections.from_today import future_numbers, future_parts
-from backtests.sheets.sections.played import COST_COLUMNS, WEIGHTS_WORDS
-from backtests.sheets.sections.risk import policy_risk_numbers, policy_risk_parts
-from backtests.sheets.sections.stress import policy_stress_numbers, policy_stress_parts
+from backtests.sheets.sections.played import WEIGHTS_WORDS, costs_of, costs_table, years_numbers
+from backtests.sheets.sections.risk import policies_risk_parts, risk_numbers
+from backtests.sheets.sections.stress import policies_stress_parts, stress_numbers
+from backtests.sheets.tables import Block, Looks, Shown, day, records_of, records_table
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.risk_paths import PATHS
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import plain_json
+from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
@@ -59,6 +60,15 @@ PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
 SCHEMA = 1  # of sheet.json: docs/schemas/sheet-1.json
 STYLE = LineStyle("ink", width=1.5)  # of the policy, as of a comparison's reference
 LAST = 60  # orders that are listed
+ORDERS = (
+    Shown("booked", "booked", form=day),
+    Shown("asset", "line", words=True),
+    Shown("side", "side", words=True),
+    Column("notional", "notional", "", digits=0),
+    Column("weight_before", "before", "% of NAV", 100.0),
+    Column("weight_after", "after", "% of NAV", 100.0),
+    Shown("reason", "reason", words=True),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,11 +106,12 @@ class SingleSheet:
     @cached_property
     def stress(self) -> StressTests:
         """The results of the policy in episodes of stress, after shocks and at higher costs."""
-        played, benchmark = self.played, self.paired.benchmark
+        played, paired = self.played, self.paired
         if self.portfolio is None:
-            return stress_without_portfolio(played, benchmark)
-        name = self.paired.reference
-        return stress_tests(self.portfolio, benchmark, {name: played.policy}, self.paired.backtests, name)
+            return stress_without_portfolio(played, paired.benchmark)
+        policies = {paired.reference: played.policy}
+        replays = Replays(self.portfolio, paired.benchmark, policies, paired.backtests)
+        return stress_tests(replays, paired.reference)
 
     @cached_property
     def behaviour(self) -> Behaviour:
@@ -118,9 +129,6 @@ class SingleSheet:
     def content(self) -> Block:
         """Every block of the page."""
         screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
-        sections = [
-            {"key": key, "name": title, "title": title, "parts": parts} for key, title, parts in self._sections()
-        ]
         return screen | {
             "title": self.title,
             "subtitle": f"{self.paired.reference}: {_tested(self.played)}",
@@ -128,9 +136,9 @@ class SingleSheet:
             "lead": self._lead(),
             "columns": [column | {"mark": ""} for column in screen["columns"]],
             "warnings": list(self.warnings),
-            "table_caption": self._table_caption(),
+            "table_caption": f"Net of costs unless labelled gross; loss J and tracking error to {self._target}.",
             "bold_rule": f"The interval stands below each figure. {FOLDED_WORDS}",
-            "sections": [section for section in sections if section["parts"]],
+            "sections": section_blocks((key, title, title, parts) for key, title, parts in self._sections()),
             "facts": self._facts(),
         }
 
@@ -167,19 +175,16 @@ class SingleSheet:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         write_pictures(place, self.pictures)
-        numbers = self.numbers(run)
-        write_whole(place / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        write_whole(place / NUMBERS, json_text(self.numbers(run)))
         write_whole(place / PAGE, self.page(run))
         return place / PAGE
 
     def page(self, run: Origin | None = None) -> str:
         """The whole page, one file without any URL."""
-        said = [{"name": name, "words": words} for name, words in identity(run).items()]
-        content = self.content | {"facts": [*self.content["facts"], *said]}
-        day, name = f"{self.played.dates[-1]:%Y-%m-%d}", "" if run is None else run.name
+        content = self.content | {"facts": [*self.content["facts"], *facts_blocks(identity(run))]}
         policy = self.paired.reference
         title = f"Backtest of {policy}" if self.title == policy else f"{self.title}: backtest of {policy}"
-        paper = Running(title, f"closes of {day}", name)
+        paper = Running(title, f"closes of {day(self.played.dates[-1])}", "" if run is None else run.name)
         return render("single_sheet.html.j2", paper, sheet=content)
 
     def _repr_html_(self) -> str:
@@ -189,6 +194,10 @@ class SingleSheet:
     def __repr__(self) -> str:
         """One line."""
         return f"Sheet of {self.paired.reference}: {self._lead()} `sheet.write(folder)` writes it as a page."
+
+    @property
+    def _target(self) -> str:
+        return "its own target" if self.portfolio is None else "the strategic target"
 
     # -- words -------------------------------------------------------------------------------------------------------
 
@@ -207,40 +216,39 @@ class SingleSheet:
             f"fell {percent(-score['max_drawdown'])} at the most from a peak, and {traded}."
         )
 
-    def _table_caption(self) -> str:
-        to = "its own target" if self.portfolio is None else "the strategic target"
-        return f"Net of costs unless labelled gross; loss J and tracking error to {to}."
-
     def _facts(self) -> list[Block]:
         played = self.played
         market = played.market
         traded, held = charged_words(played.costs)
-        later = {0: "at the same close", 1: "at the next close"}.get(played.lag, f"{played.lag} sessions later")
         facts = {
             "Universe": f"{counted(len(market.assets), 'asset')}: {listed(market.assets, most=12)}",
             "Test": f"{_tested(played)}, {row_count(len(played.net_returns), played.periods_per_year)}",
-            "Costs and execution": f"{listed([*traded, *held]) if traded or held else 'no costs'}; decided at a close, "
-            f"executed {later}",
+            "Costs and execution": f"{listed([*traded, *held] or ['no costs'])}; {execution_words(played.lag)}",
             "Benchmark": self.paired.benchmark.compared_with,
             "Accounting": self.paired.accounting,
         }
-        return [{"name": name, "words": words} for name, words in facts.items()]
+        return facts_blocks(facts)
 
     # -- sections ----------------------------------------------------------------------------------------------------
 
     def _sections(self) -> list[tuple[str, str, list[Part]]]:
-        benchmark, name = self.paired.benchmark, self.paired.reference
+        paired, benchmark, name = self.paired, self.paired.benchmark, self.paired.reference
+        looks, row = Looks({name: STYLE}), row_name(benchmark.periods_per_year)
         ranges = (benchmark.lower, benchmark.upper) if benchmark.has_ranges else (None, None)
-        weights, row = weights_picture(self.played, STYLE, *ranges), row_name(benchmark.periods_per_year)
+        basis = "currency" if self.portfolio is None else self.portfolio.basis
+        trading = trading_picture(paired.backtests, looks.styles, name, benchmark.periods_per_year)
+        years = years_picture(year_table(paired.backtests), looks.styles, name)
+        stress = policies_stress_parts(self.stress, self.portfolio, [name], name, looks, row)
+        behaviour = [Words(DESCRIBES, "intro"), *policies_behaviour_parts(self.behaviour, looks, basis)]
         return [
-            ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights]),
-            ("risk", "Risk", [*policy_risk_parts(name, self.risk, STYLE), *self._worst_days()]),
+            ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights_picture(self.played, STYLE, *ranges)]),
+            ("risk", "Risk", [*policies_risk_parts({name: self.risk}, looks), *self._worst_days()]),
             ("exposure", "Exposure", policy_exposure_parts(self.exposure, STYLE)),
-            ("years", "Years", self._years()),
-            ("costs", "Costs", self._costs()),
-            ("stress", "Stress", policy_stress_parts(name, self.stress, self.portfolio, STYLE, row)),
-            ("behaviour", "Behaviour", policy_behaviour_parts(self.behaviour, STYLE, self._basis())),
-            ("from_today", "A year from today", self._from_today()),
+            ("years", "Years", [years]),
+            ("costs", "Costs", [trading, costs_table(paired)]),
+            ("stress", "Stress", stress),
+            ("behaviour", "Behaviour", behaviour),
+            ("from_today", "A year from today", future_parts(self.from_today, STYLE) if self.portfolio else []),
             ("trades", "Trades", self._trades()),
             ("conventions", "Conventions", self._conventions()),
         ]
@@ -250,23 +258,6 @@ class SingleSheet:
         words = f"The {counted(len(found), 'worst day')}, and what was traded"
         return [Folded(words, [worst_days_table(found, [name])])] if found else []
 
-    def _years(self) -> list[Part]:
-        return [years_picture(year_table(self.paired.backtests), {self.paired.reference: STYLE}, self.paired.reference)]
-
-    def _costs(self) -> list[Part]:
-        cost = cost_table(self.paired.backtests, self.paired.scores, self.paired.benchmark.periods_per_year)
-        columns = [row for row in COST_COLUMNS if row.key in cost]
-        caption = "Each cost component, and the tracking penalty of the loss"
-        name, year = self.paired.reference, self.paired.benchmark.periods_per_year
-        drawn = trading_picture(self.paired.backtests, {name: STYLE}, name, year)
-        return [drawn, figures_table(caption, "policy", columns, by_name(cost, "policy"))]
-
-    def _basis(self) -> str:
-        return "currency" if self.portfolio is None else self.portfolio.basis
-
-    def _from_today(self) -> list[Part]:
-        return [] if self.portfolio is None else future_parts(self.from_today, STYLE)
-
     def _trades(self) -> list[Part]:
         orders = self.played.trades()
         if not len(orders):
@@ -274,38 +265,15 @@ class SingleSheet:
         days, last = orders["booked"].nunique(), orders["booked"].max()
         text = (
             f"{len(orders):,} {'order' if len(orders) == 1 else 'orders'} on {counted(days, 'day')}, the last on "
-            f"{last:%Y-%m-%d}. "
-            "Notional is currency; weights are before and after the day's bookings."
+            f"{day(last)}. Notional is currency; weights are before and after the day's bookings."
         )
-        heads: list[str | tuple[str, str]] = ["booked", "line", "side", "notional"]
-        heads += [("before", "% of NAV"), ("after", "% of NAV"), "reason"]
-        rows = [
-            [
-                f"{order['booked']:%Y-%m-%d}",
-                order["asset"],
-                order["side"],
-                number(order["notional"], 0),
-                *(number(100.0 * order[column]) for column in ("weight_before", "weight_after")),
-                order["reason"],
-            ]
-            for order in orders.iloc[::-1][:LAST].to_dict("records")
-        ]
+        shown = records_of(orders.iloc[::-1][:LAST])
         newest = f"The newest {LAST} orders" if len(orders) > LAST else f"All {counted(len(orders), 'order')}"
-        return [Words(text), Folded(newest, [table("Orders, the newest first", heads, rows, texts=[1, 2, 6])])]
+        return [Words(text), Folded(newest, [records_table("Orders, the newest first", ORDERS, shown)])]
 
     def _conventions(self) -> list[Part]:
-        benchmark = self.paired.benchmark
-        terms = {
-            "year": f"{benchmark.periods_per_year:g}",
-            "tracking_penalty": f"{benchmark.tracking_penalty:g}",
-            "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
-            "target": "its own target" if self.portfolio is None else "the strategic target",
-            "benchmark": benchmark.compared_with,
-            "level": percent(self.paired.evidence.level, 0),
-        }
-        settings = Filled("settings.html.j2", settings_text(self.settings))
-        folded = [Folded("All settings of this run", [settings])] if self.settings else []
-        return [Filled("single_terms.html.j2", terms), *folded]
+        terms = measure_terms(self.paired) | {"target": self._target}
+        return [Filled("single_terms.html.j2", terms), *settings_parts(self.settings)]
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
@@ -316,7 +284,6 @@ class SingleSheet:
         """
         paired, played, name = self.paired, self.played, self.paired.reference
         shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
-        cost = cost_table(paired.backtests, paired.scores, paired.benchmark.periods_per_year)
         content = {
             "schema": SCHEMA,
             "run": identity_numbers(run),
@@ -325,8 +292,8 @@ class SingleSheet:
             "rule": long_name(played.policy),
             "lines": list(played.market.assets),
             "test": {
-                "first": f"{played.dates[1]:%Y-%m-%d}",
-                "last": f"{played.dates[-1]:%Y-%m-%d}",
+                "first": day(played.dates[1]),
+                "last": day(played.dates[-1]),
                 "days": len(played.net_returns),
             },
             "benchmark": paired.benchmark.compared_with,
@@ -334,15 +301,15 @@ class SingleSheet:
             "figures": comparison_figures(paired.scores, paired.backtests)[name],
             "not_available": dict(paired.scores[name].undefined),
             "intervals": interval_records(shown, paired.intervals, paired.evidence),
-            "years": {str(year): float(value) for year, value in year_table(paired.backtests)[name].items()},
-            "costs": cost.to_dict("records")[0],
-            "risk": policy_risk_numbers(self.risk),
-            "exposure": policy_exposure_numbers(self.exposure),
+            "years": years_numbers(paired)[name],
+            "costs": records_of(costs_of(paired))[0],
+            "risk": risk_numbers(self.risk),
+            "exposure": exposure_numbers(self.exposure),
             "worst_days": [
-                {"day": f"{day:%Y-%m-%d}", **asdict(on[name])} for day, on in worst_days(paired.backtests, name).items()
+                {"day": day(date), **asdict(on[name])} for date, on in worst_days(paired.backtests, name).items()
             ],
-            "stress": policy_stress_numbers(self.stress, played.market),
-            "behaviour": policy_behaviour_numbers(self.behaviour),
+            "stress": stress_numbers(self.stress, played.market),
+            "behaviour": behaviour_numbers(self.behaviour),
             "from_today": future_numbers(self.from_today),
             "orders": len(played.trades()),
             "warnings": list(self.warnings),
@@ -395,4 +362,4 @@ def _sheet(
 
 
 def _tested(played: Backtest) -> str:
-    return f"{played.dates[1]:%Y-%m-%d} to {played.dates[-1]:%Y-%m-%d}, net of costs"
+    return f"{day(played.dates[1])} to {day(played.dates[-1])}, net of costs"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
-from backtests.sheets.parts import Block, figures_table
+from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.heat import heat_map_picture
 from backtests.sheets.pictures.sweep.ladders import cost_ladder_picture, lag_ladder_picture
@@ -22,6 +22,7 @@ from backtests.sheets.pictures.sweep.sample import binned, sample_picture
 from backtests.sheets.pictures.sweep.start_dates import start_dates_picture
 from backtests.sheets.pictures.sweep.styles import family_styles, policy_styles
 from backtests.sheets.render import render
+from backtests.sheets.tables import Block, Looks, by_name, records_table
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, conditions_words, in_order
@@ -135,13 +136,9 @@ def sweep_sheet(
                        not finite.
     """
     table = in_order(table)
-    parts = [
-        _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, tracking_penalty, k)
-        for k, (name, rows) in enumerate(_by_portfolio(table).items())
-    ]
-    found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
+    parts = [_part(found, name, tracking_penalty, k) for k, (name, found) in enumerate(_findings(table, own).items())]
     running = Running(f"{title}: sweep results", run=(run or {}).get("Run", ""))
-    return SweepSheet(title, found, parts, running)
+    return SweepSheet(title, facts_blocks({**facts(table), **(run or {})}), parts, running)
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
@@ -153,11 +150,7 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     Raises : ConfigError for a table that cannot be drawn.
     """
     table = in_order(table)
-    found = {
-        name: Findings(rows, trials=len(table), own=(own or {}).get(name))
-        for name, rows in _by_portfolio(table).items()
-    }
-    parts = [_words(findings, name) for name, findings in found.items()]
+    parts = [_words(found, name) for name, found in _findings(table, own).items()]
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
 
 
@@ -167,10 +160,11 @@ def sweep_cell_of(sweep: Sweep) -> str:
     return sweep_cell(sweep.table, title=", ".join(own), own=own)
 
 
-def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    if "portfolio" not in table or table.empty:
-        return {"": table}
-    return {str(name): own for name, own in table.groupby("portfolio", sort=False)}
+def _findings(table: pd.DataFrame, own: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Findings]:
+    """The findings of each portfolio, by name; arguments of `sweep_sheet`."""
+    alone = "portfolio" not in table or table.empty
+    groups = [("", table)] if alone else table.groupby("portfolio", sort=False)
+    return {str(name): Findings(rows, trials=len(table), own=(own or {}).get(str(name))) for name, rows in groups}
 
 
 def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) -> Block:
@@ -233,19 +227,18 @@ class Pictures(dict[str, Picture]):
 
 
 def sweep_pictures(
-    table: pd.DataFrame, *, tracking_penalty: float | None = None, key: str = "", own: Mapping[str, Any] | None = None
+    table: pd.DataFrame, *, tracking_penalty: float | None = None, own: Mapping[str, Any] | None = None
 ) -> Pictures:
     """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
     tracking_penalty : price of squared tracking error in J, for lines of equal J.
-    key              : suffix of the names of the pictures, if a page has those of several portfolios.
     own              : lag and start of the portfolio itself (`Findings`).
 
     map_1, map_2, … : J over two parameters. Then frontier, cost_ladder, lag_ladder and start_fan; or sample, in place
     of all of them, if policies have no common conditions.
     """
-    return _pictures(Findings(table, own=own), tracking_penalty, key)
+    return _pictures(Findings(table, own=own), tracking_penalty, "")
 
 
 def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pictures:
@@ -264,13 +257,13 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
     if costs is not None:
         given = (found.cost_by_start(), found.others("cost_multiple"), f"cost_ladder{key}", found.lowest(costs.index))
         drawn["cost_ladder"] = cost_ladder_picture(costs, styles, found.metric, *given)
-    lags = {metric: found.ladder("lag", metric) for metric in LAGGED}
-    lagged = {metric: values for metric, values in lags.items() if values is not None}
-    if lagged:
+
+    def ladders(axis: str, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+        return {metric: values for metric in metrics if (values := found.ladder(axis, metric)) is not None}
+
+    if lagged := ladders("lag", LAGGED):
         drawn["lag_ladder"] = lag_ladder_picture(lagged, styles, found.others("lag"), f"lag_ladder{key}")
-    starts = {metric: found.ladder("start", metric) for metric in STARTED}
-    started = {metric: values for metric, values in starts.items() if values is not None}
-    if started:
+    if started := ladders("start", STARTED):
         drawn["start_fan"] = start_dates_picture(started, styles, found.others("start"), f"start_fan{key}")
     return Pictures(drawn, {name: _why(found, name) for name in PICTURES if name not in drawn})
 
@@ -331,11 +324,8 @@ def best_table(found: Findings) -> Block:
     """The best policies under the default conditions, with their ranks under all others."""
     rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
     rank = rank_range(found.table, found.metric)
-    records: dict[str, dict[str, Any]] = {}
-    for record in rows.to_dict("records"):
-        name = str(record["policy"])
-        ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
-        records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
+    ranks = rank.rename(columns={"best": "first", "worst": "last"})[["first", "last"]]
+    records = by_name(rows.join(ranks, on="policy"), "policy")
     shown: list[Column] = [METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in COLUMNS if key in rows]
     if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
         shown = [row for row in shown if row.key != "tracking_error_own"]
@@ -344,16 +334,12 @@ def best_table(found: Findings) -> Block:
         Column("last", "Worst rank", "anywhere", digits=0),
     ]
     families = family_styles(found.families)
-    styles = {str(r["policy"]): families[r["family"]] for r in rows.to_dict("records")}
-    return figures_table(
+    styles = {name: families[record["family"]] for name, record in records.items()}
+    caption = (
         f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
-        "ranks over all costs, lags and start dates at which every policy ran",
-        "policy",
-        [*shown, *ends_shown],
-        records,
-        styles,
-        found.shown[0],
+        "ranks over all costs, lags and start dates at which every policy ran"
     )
+    return records_table(caption, [*shown, *ends_shown], records, Looks(styles, found.shown[0]), head="policy")
 
 
 def bins_table(found: Findings) -> Block:
@@ -364,7 +350,5 @@ def bins_table(found: Findings) -> Block:
         Column("count", "Configurations", "", digits=0),
         *(replace(metric, key=key, label=f"{metric.name}, {word}") for key, word in words.items()),
     ]
-    records = {
-        r["name"]: {str(k): v for k, v in r.items()} for r in binned(found.table, found.metric).to_dict("records")
-    }
-    return figures_table("All configurations, by band and cost: not a ranking", "bin", shown, records)
+    records = by_name(binned(found.table, found.metric), "name")
+    return records_table("All configurations, by band and cost: not a ranking", shown, records, head="bin")

@@ -3,7 +3,6 @@
 The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
 """
 
-import json
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -26,7 +25,7 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Block, sheet_pictures, table
+from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.render import render
@@ -35,11 +34,12 @@ from backtests.sheets.sections.first_screen import first_screen, paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
 from backtests.sheets.sections.sections import SECTIONS
 from backtests.sheets.sections.summary import summary_markdown
+from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import plain_json
-from foundation.paper.picture import HALF, Picture
+from foundation.paper.formats import json_text, plain_json
+from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from research.orders import TradeList
@@ -65,8 +65,10 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
-    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
+    write_whole(folder / NUMBERS, json_text(numbers))
+    desk = comparison.portfolio
+    paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
+    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", paper, sheet=sheet))
     write_whole(folder / MAIL, summary_markdown(sheet))
 
 
@@ -75,13 +77,8 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
         beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
-        made = [(section, section.parts(comparison)) for section in SECTIONS]
-    sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
-    return first | {
-        "facts": facts_of(comparison, identity(run)),
-        "trades": trades,
-        "sections": sections,
-    }
+        sections = section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in SECTIONS)
+    return first | {"facts": facts_of(comparison, identity(run)), "trades": trades, "sections": sections}
 
 
 def pictures(sheet: Block) -> list[Picture]:
@@ -97,7 +94,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 def paired_html(paired: PairedBacktests) -> str:
     """Settings that differ, growth, table, differences and warnings as a block of HTML with its own style."""
-    return render("comparison.html.j2", sheet=paired_screen(paired, HALF), searched=paired.searched)
+    return render("comparison.html.j2", sheet=paired_screen(paired), searched=paired.searched)
 
 
 def backtest_html(played: Backtest) -> str:
@@ -120,15 +117,13 @@ def _alone(played: Backtest) -> Block:
         shown, figures, scored = backtest_figures(played, folded=False)
     except DataError as error:  # too short, or its wealth is gone: it shows itself all the same
         return table(f"No metrics: {error}", [], [])
-    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
+    columns = (
+        Shown("label", "figure"),
+        Shown("", "value", form=lambda metric: metric.cell(figures)),
+        Shown("unit", "unit", words=True),
+    )
     caption = " ".join(["Net of costs unless labelled gross.", *not_available({played.name: scored}, shown)])
-    return table(caption.removesuffix("."), ["figure", "value", "unit"], rows, texts=[2])
-
-
-def _running(comparison: Comparison, run: Origin) -> Running:
-    """The text of every printed page of a sheet."""
-    day = f"{comparison.portfolio.date:%Y-%m-%d}"
-    return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
+    return records_table(caption.removesuffix("."), columns, shown)
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -151,7 +146,7 @@ def sheet_numbers(
         "run": identity_numbers(run),
         "portfolio": comparison.portfolio.name,
         "lines": list(comparison.portfolio.market.assets),
-        "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
+        "test": {"first": day(dates[1]), "last": day(dates[-1]), "days": len(dates) - 1},
         "reference": comparison.reference,
         "recommendation": _recommendation_numbers(comparison),
         "trials": comparison.trials,

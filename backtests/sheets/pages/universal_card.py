@@ -14,16 +14,14 @@ from backtests.laboratory.learned.results import SHEET, write_results
 from backtests.laboratory.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
-from backtests.sheets.pages.card_words import ANSWERS, TERMS
-from backtests.sheets.parts import Block, table
+from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
 from backtests.sheets.pictures.policy.learning import updates_picture
 from backtests.sheets.pictures.policy.region import region_picture
-from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.tables import Block, Looks, Shown, records_table, table
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running
 from foundation.paper.wording import listed, number, percent
 from foundation.progress import bar
 from foundation.threads import one_thread
@@ -33,13 +31,6 @@ from research.rules.networks.features import REACH
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
-SECTIONS = {
-    "learning": "Training",
-    "doing": "Decisions",
-    "saw": "Training data",
-    "conventions": "Definitions",
-    "settings": "Settings",
-}
 MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
     "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
     "and for two or three without, with proportional costs. It also knows expected returns; the network and the "
@@ -47,6 +38,18 @@ MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")}
     "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side for each asset, g 1 to 20, "
     "drawn at random; all policies of a market run on the same paths.",
 }
+
+GAPS = (
+    Shown("", "markets", form=lambda part: str(len(part))),
+    *(
+        column
+        for key, words in (("universal", "universal, median"), (CLOSED, "closed form, median"))
+        for column in (
+            Shown(key, words, "%", lambda values: median(values).times(100.0).text(1)),
+            Shown(key, "worst", "%", lambda values: number(100.0 * values.max(), 1)),
+        )
+    ),
+)
 
 
 def write_universal_card(folder: Path) -> Path:
@@ -69,23 +72,17 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
     found  : a row a case; columns and units as `judged` gives them.
     """
     card = policy.card
-    return render(
-        "policy.html.j2",
-        Running(f"{name}: model card"),
-        name=name,
-        facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
-        sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
+    return card_html(
+        name,
+        _facts(card),
         lead=f"{name} computes {ANSWERS['bands']} for any portfolio. It was trained on random markets.",
         findings=[_words(found)],
         sheet={"warnings": []},
         learning=[updates_picture(card["curve"], card["seed"])],
         doing=[],
         region=worked_region(policy),
-        seeds=None,
-        figures=None,
         gaps=_gaps(found),
         lines=_met(card["settings"]),
-        seen=None,
         terms=MEANT,
         settings=settings_text(
             {key: card[key] for key in ("settings", "seed", "updates", "saw", "format", "versions")}
@@ -142,29 +139,13 @@ def _words(found: pd.DataFrame) -> str:
 
 def _gaps(found: pd.DataFrame) -> Block:
     groups = {kind: found[found["kind"] == kind] for kind in KINDS} | {"all": found}
-    rows = [
-        [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
-         _most(part[CLOSED])]
-        for words, part in groups.items() if len(part)
-    ]  # fmt: skip
     error = number(100.0 * found["error"].median(), 1)
     caption = (
         f"J above the optimum's in unseen markets, with the 95 % interval of the median over markets; "
         f"{found['paths'][0]:,} paths of ten years each; median standard error of one market's gap: {error} points"
     )
-    heads: list[str | tuple[str, str]] = [
-        "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),
-        ("worst", "%"),
-    ]  # fmt: skip
-    return table(caption, heads, rows, chosen="all")
-
-
-def _median(values: pd.Series) -> str:
-    return median(values).times(100.0).text(1)
-
-
-def _most(values: pd.Series) -> str:
-    return number(100.0 * values.max(), 1)
+    there = {words: part for words, part in groups.items() if len(part)}
+    return records_table(caption, GAPS, there, Looks(chosen="all"), head="markets of")
 
 
 def _met(settings: Mapping[str, Any]) -> Block:

@@ -1,7 +1,7 @@
 """The section of a sheet on attribution: the sources of the gap to the reference, and the gain from rebalancing."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -10,20 +10,18 @@ from backtests.attribution.class_attribution import EFFECTS, ClassAttribution
 from backtests.attribution.contributions import COSTS
 from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.attribution.rebalancing_premium import TERMS, RebalancingPremium
+from backtests.comparison import Comparison
 from backtests.comparison.descriptions.attributions import Attributions
 from backtests.inference.estimates import NotAvailable
-from backtests.sheets.parts import Block, Folded, Part, Words, table
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.rolling import factor_betas_picture
 from backtests.sheets.pictures.comparison.years import attribution_picture
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
 from foundation.paper.wording import class_words, number, percent
 from foundation.tolerances import WEIGHT
 from research.risk.measures import BPS
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
-Heads = list[str | tuple[str, str]]
 MEANINGS = {
     "exposure": "mean active weight of each year × return relative to the reference",
     "timing": "variation of active weights within each year × relative return: days × their covariance",
@@ -34,33 +32,47 @@ MEANINGS = {
 }
 NOT_RECOMMENDED = "the first of the other policies, since none of them is recommended"
 KINDS = {"asset_class": "asset class", "sector": "sector"}
+TOTAL, NET = Looks(chosen="total"), "premium, net"
+SIGNED = scaled(1.0, 1, signed=True)
 SAMPLE = "All of this describes the sample; intervals of differences stand in “Differences to the reference”."
+FACTORS = (
+    Shown("policy", "policy"),
+    Shown("factor", "factor", words=True),
+    Shown("", "beta; alpha", "% a year", lambda row: _coefficient(row, "coefficient")),
+    Shown(
+        "", "95 % interval", "", lambda row: f"{_coefficient(row, 'lower')} to {_coefficient(row, 'upper')}", words=True
+    ),
+    Shown("part", "part", "% a year of the return over cash", scaled(100.0, signed=True)),
+)
 
 
-def attribution_parts(comparison: "Comparison") -> list[Part]:
+def attribution_parts(comparison: Comparison) -> list[Part]:
     """Words, tables and pictures of the section."""
-    found, styles = comparison.attributions, page_styles(comparison)
+    found, looks = comparison.attributions, looks_of(comparison)
     parts: list[Part] = []
     if found.gap is not None:
         parts += [Words(_intro(found, found.gap), "intro"), _components(found.gap, comparison)]
-        parts += [attribution_picture(found.gap, styles), *_folded_gap(found.gap)]
-    parts += _premium_parts(found, comparison)
+        parts += [attribution_picture(found.gap, looks.styles), *_folded_gap(found.gap)]
+    parts += _premium_parts(found, looks)
     first = _first_class(found)
     for one in found.by_class:
         parts += _class_parts(one, found, folded=one is not first)
-    return parts + _factor_parts(found, comparison)
+    return parts + _factor_parts(found, looks)
 
 
-def attribution_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values, in logarithms of wealth and fractions."""
-    found = comparison.attributions
+def attribution_numbers(found: Attributions) -> dict[str, Any]:
+    """The numbers of the section as plain values, in logarithms of wealth and fractions."""
+
+    def or_reason(one: Any, numbers: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"reason": one.reason} if isinstance(one, NotAvailable) else numbers(one)
+
     return {
         "shown": found.shown,
         "reference": found.reference,
         "gap": None if found.gap is None else _gap_numbers(found.gap),
-        "premiums": {name: _premium_numbers(one) for name, one in found.premiums.items()},
-        "by_class": [_class_numbers(one) for one in found.by_class],
-        "factors": {name: _factor_numbers(one) for name, one in found.factors.items()},
+        "premiums": {name: or_reason(one, _premium_numbers) for name, one in found.premiums.items()},
+        "by_class": [or_reason(one, _class_numbers) for one in found.by_class],
+        "factors": {name: or_reason(one, _factor_numbers) for name, one in found.factors.items()},
     }
 
 
@@ -77,20 +89,24 @@ def _intro(found: Attributions, gap: Attribution) -> str:
     )
 
 
-def _components(gap: Attribution, comparison: "Comparison") -> Block:
-    portfolio, rows = comparison.portfolio, []
-    money = gap.money * portfolio.nav
-    for name, part in [*gap.by_component.items(), ("total", gap.gap)]:
-        cells = [number(part * BPS / gap.span, signed=True), number(part * money, 0, signed=True)]
-        rows.append([str(name).replace("_", " "), *cells, MEANINGS.get(str(name), _cost_words(str(name), gap))])
-    heads: Heads = ["component", ("log growth", "bp a year"), ("final wealth", portfolio.basis), "what it is"]
+def _components(gap: Attribution, comparison: Comparison) -> Block:
+    portfolio = comparison.portfolio
+    columns = (
+        Shown("part", "log growth", "bp a year", lambda part: number(part * BPS / gap.span, signed=True)),
+        Shown("part", "final wealth", portfolio.basis, scaled(gap.money * portfolio.nav, 0, signed=True)),
+        Shown("words", "what it is", words=True),
+    )
+    records = [
+        (str(name).replace("_", " "), {"part": part, "words": MEANINGS.get(str(name), _cost_words(str(name), gap))})
+        for name, part in [*gap.by_component.items(), ("total", gap.gap)]
+    ]
     flows = any(played.flows.any() for played in comparison.backtests.values())
     without = ", without the cash flows" if flows else ""
     caption = (
         f"{gap.name} less {gap.other} by component. Final wealth: the same parts of the difference at the end of the "
         f"test, from an opening NAV of {number(portfolio.nav, 0)} {portfolio.basis}{without}"
     )
-    return table(caption, heads, rows, texts=[3], chosen="total")
+    return records_table(caption, columns, records, TOTAL, head="component")
 
 
 def _cost_words(name: str, gap: Attribution) -> str:
@@ -100,55 +116,54 @@ def _cost_words(name: str, gap: Attribution) -> str:
 
 
 def _folded_gap(gap: Attribution) -> list[Part]:
-    parts: list[Part] = [
-        Folded("The gap by year and component", [_of_gap(gap.by_year, "year", "bp of log growth in the year", 1.0)]),
-        Folded(
-            "The gap by asset and component", [_of_gap(gap.by_line, "asset", "bp of log growth a year", 1.0 / gap.span)]
-        ),
+    by_year = _of_gap(gap.by_year, "year", "bp of log growth in the year", 1.0)
+    by_line = _of_gap(gap.by_line, "asset", "bp of log growth a year", 1.0 / gap.span)
+    return [
+        Folded("The gap by year and component", [by_year]),
+        Folded("The gap by asset and component", [by_line]),
+        *([Words(f"Income is not a component: {gap.no_income}.")] if gap.no_income else []),
     ]
-    return parts + ([Words(f"Income is not a component: {gap.no_income}.")] if gap.no_income else [])
 
 
 def _of_gap(frame: pd.DataFrame, head: str, unit: str, factor: float) -> Block:
-    rows = [[str(label), *_cells(values * BPS * factor)] for label, values in frame.iterrows()]
-    rows.append(["total", *_cells(frame.sum() * BPS * factor)])
-    return table(f"By {head}, {unit}", [head, *_heads(frame)], rows, chosen="total")
+    rows = [(str(label), values * BPS * factor) for label, values in (*frame.iterrows(), ("total", frame.sum()))]
+    return records_table(f"By {head}, {unit}", _columns(frame, SIGNED), rows, TOTAL, head=head)
 
 
-def _heads(frame: pd.DataFrame) -> list[str]:
-    return [str(column).replace("_", " ") for column in frame]
-
-
-def _cells(values: Iterable[float]) -> list[str]:
-    return [number(value, 1, signed=True) for value in values]
+def _columns(names: Iterable[Any], form: Callable[[float], str]) -> list[Shown]:
+    """A column a name, of rows by name."""
+    return [Shown(str(name), str(name).replace("_", " "), form=form) for name in names]
 
 
 # -- the rebalancing premium -----------------------------------------------------------------------------------------
 
 
-def _premium_parts(found: Attributions, comparison: "Comparison") -> list[Part]:
+def _premium_parts(found: Attributions, looks: Looks) -> list[Part]:
     one = found.premiums[found.shown]
     if isinstance(one, NotAvailable):
         return [Words(f"Rebalancing premium of {found.shown} not available: {one.reason}")]
-    rows, why = [], []
-    for name, each in found.premiums.items():
-        if isinstance(each, NotAvailable):
-            why.append(Words(f"Rebalancing premium of {name} not available: {each.reason}"))
-        else:
-            shown = each.terms.drop("execution") if not _executed(found) else each.terms
-            rows.append([name, *_cells(pd.Series([*shown, each.net]) * BPS / each.span)])
-    terms = [term for term in TERMS if term != "execution" or _executed(found)]
+    there = {name: each for name, each in found.premiums.items() if isinstance(each, RebalancingPremium)}
+    executed = any(each.terms["execution"] != 0.0 for each in there.values())
+    columns = _columns((*(term for term in TERMS if term != "execution" or executed), NET), SIGNED)
+    rows = {
+        name: {term: part * BPS / each.span for term, part in {**each.terms, NET: each.net}.items()}
+        for name, each in there.items()
+    }
     caption = (
         "Rebalancing premium of each policy over the portfolio it opened with, bp of log growth a year. Costs are "
         "those of trading; what holding costs is left out of both"
     )
-    chosen = comparison.recommendation.policy
-    made = table(caption, ["policy", *terms, "premium, net"], rows, styles=page_styles(comparison), chosen=chosen)
-    return [Words(_premium_words(one), ""), Folded("The rebalancing premium of every policy", [made, *why])]
+    made = records_table(caption, columns, rows, looks, head="policy")
+    return [
+        Words(_premium_words(one), ""),
+        Folded("The rebalancing premium of every policy", [made, *_reasons("Rebalancing premium", found.premiums)]),
+    ]
 
 
-def _executed(found: Attributions) -> bool:
-    return any(isinstance(one, RebalancingPremium) and one.terms["execution"] != 0.0 for one in found.premiums.values())
+def _reasons(what: str, found: Mapping[str, Any]) -> list[Part]:
+    """A note for each policy of which something is not available."""
+    missing = {name: one for name, one in found.items() if isinstance(one, NotAvailable)}
+    return [Words(f"{what} of {name} not available: {one.reason}") for name, one in missing.items()]
 
 
 def _premium_words(one: RebalancingPremium) -> str:
@@ -180,69 +195,62 @@ def _first_class(found: Attributions) -> ClassAttribution | None:
 def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions, *, folded: bool) -> list[Part]:
     if isinstance(one, NotAvailable):
         return [Words(f"Attribution by class of {found.shown} not available: {one.reason}")]
-    rows = []
     held = one.table[one.table.abs().max(axis=1) > WEIGHT]
-    for name, row in held.iterrows():
-        weights = [percent(float(row["weight"])), percent(float(row["compared"]))]
-        rows.append(
-            [class_words(str(name)), *weights, *(number(100.0 * float(row[c]), 3) for c in (*EFFECTS, "total"))]
-        )
-    total = 100.0 * one.table[[*EFFECTS, "total"]].sum()
-    rows.append(["total", "", "", *(number(float(value), 3) for value in total)])
-    heads: Heads = [KINDS[one.by], ("mean weight", one.name), ("mean weight", one.other), *EFFECTS, "total"]
+    total = one.table.sum()
+    rows = [*((class_words(str(name)), row) for name, row in held.iterrows()), ("total", total)]
+
+    def weight(row: pd.Series, column: str) -> str:
+        return "" if row is total else percent(float(row[column]))
+
+    columns = [
+        Shown("", "mean weight", one.name, lambda row: weight(row, "weight")),
+        Shown("", "mean weight", one.other, lambda row: weight(row, "compared")),
+        *_columns((*EFFECTS, "total"), scaled(100.0, 3)),
+    ]
     caption = (
         f"{one.name} against {one.other} by {KINDS[one.by]}: allocation, selection and interaction of Brinson and "
         f"Fachler on every day, linked over months by Carino; points of the return over the test, "
         f"{number(100.0 * one.difference, 3, signed=True)} in all"
     )
-    made = table(caption, heads, rows, chosen="total")
+    made = records_table(caption, columns, rows, TOTAL, head=KINDS[one.by])
     return [Folded(f"{one.name} against {one.other} by {KINDS[one.by]}", [made])] if folded else [made]
 
 
 # -- factors ---------------------------------------------------------------------------------------------------------
 
 
-def _factor_parts(found: Attributions, comparison: "Comparison") -> list[Part]:
+def _factor_parts(found: Attributions, looks: Looks) -> list[Part]:
     there = {name: one for name, one in found.factors.items() if isinstance(one, FactorAttribution)}
-    parts: list[Part] = [
-        Words(f"Factors of {name} not available: {one.reason}")
-        for name, one in found.factors.items()
-        if isinstance(one, NotAvailable)
-    ]
+    reasons = _reasons("Factors", found.factors)
     if not there:
-        return parts
-    styles, one = page_styles(comparison), next(iter(there.values()))
-    rows = [_factor_row(name, factor, row) for name, a in there.items() for factor, row in a.table.iterrows()]
-    heads: Heads = [
-        "policy", "factor", ("beta; alpha", "% a year"), "95 % interval", ("part", "% a year of the return over cash"),
-    ]  # fmt: skip
+        return reasons
+    one = next(iter(there.values()))
+    records = [
+        {"policy": name, "factor": str(factor), **row}
+        for name, a in there.items()
+        for factor, row in a.table.iterrows()
+    ]
     caption = (
-        f"Net return over cash on the factors of {one.source}, {one.dates[0]:%Y-%m-%d} to {one.dates[-1]:%Y-%m-%d}: "
+        f"Net return over cash on the factors of {one.source}, {day(one.dates[0])} to {day(one.dates[-1])}: "
         f"least squares, intervals of Newey and West with {one.regression.lags} lags; R² "
         + ", ".join(f"{number(a.regression.r_squared, 3)} of {name}" for name, a in there.items())
     )
-    folded = [_factor_years(name, a) for name, a in there.items()]
     return [
-        *parts,
-        table(caption, heads, rows, texts=[1, 3], styles=styles),
-        factor_betas_picture(there, styles),
-        Folded("Parts by factor and year", folded),
+        *reasons,
+        records_table(caption, FACTORS, records, Looks(looks.styles)),
+        factor_betas_picture(there, looks.styles),
+        Folded("Parts by factor and year", [_factor_years(name, a) for name, a in there.items()]),
     ]
 
 
-def _factor_row(name: str, factor: object, row: pd.Series) -> list[str]:
-    scale, digits = (100.0, 2) if factor == "alpha" else (1.0, 3)
-    value, low, high = (number(scale * float(row[c]), digits) for c in ("coefficient", "lower", "upper"))
-    return [name, str(factor), value, f"{low} to {high}", number(100.0 * float(row["part"]), 2, signed=True)]
+def _coefficient(row: Mapping[str, Any], name: str) -> str:
+    return number(100.0 * row[name]) if row["factor"] == "alpha" else number(row[name], 3)
 
 
 def _factor_years(name: str, one: FactorAttribution) -> Block:
-    rows = [
-        [str(year), *(number(100.0 * value, 2, signed=True) for value in values)]
-        for year, values in one.by_year.iterrows()
-    ]
+    rows = {str(year): values for year, values in one.by_year.iterrows()}
     caption = f"{name}: sums of daily returns over cash by year, %; not compounded"
-    return table(caption, ["year", *_heads(one.by_year)], rows)
+    return records_table(caption, _columns(one.by_year, scaled(100.0, signed=True)), rows, head="year")
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -261,36 +269,28 @@ def _gap_numbers(gap: Attribution) -> dict[str, Any]:
     }
 
 
-def _premium_numbers(one: RebalancingPremium | NotAvailable) -> dict[str, Any]:
-    if isinstance(one, NotAvailable):
-        return {"reason": one.reason}
+def _premium_numbers(one: RebalancingPremium) -> dict[str, Any]:
     terms = {str(name).replace(" ", "_"): part for name, part in one.terms.items()}
     return {**terms, "gross": one.gross, "net": one.net, "years": one.span, "residual": one.residual}
 
 
-def _class_numbers(one: ClassAttribution | NotAvailable) -> dict[str, Any]:
-    if isinstance(one, NotAvailable):
-        return {"reason": one.reason}
+def _class_numbers(one: ClassAttribution) -> dict[str, Any]:
     return {
         "policy": one.name,
         "against": one.other,
         "by": one.by,
         "difference": one.difference,
         "classes": one.table.rename_axis("class").reset_index().to_dict("records"),
-        "months": [
-            {"month": f"{month:%Y-%m}", **{str(k): v for k, v in row.items()}} for month, row in one.by_month.iterrows()
-        ],
+        "months": [{"month": f"{month:%Y-%m}", **row} for month, row in one.by_month.iterrows()],
         "residual": one.residual,
     }
 
 
-def _factor_numbers(one: FactorAttribution | NotAvailable) -> dict[str, Any]:
-    if isinstance(one, NotAvailable):
-        return {"reason": one.reason}
+def _factor_numbers(one: FactorAttribution) -> dict[str, Any]:
     return {
         "source": one.source,
-        "first": f"{one.dates[0]:%Y-%m-%d}",
-        "last": f"{one.dates[-1]:%Y-%m-%d}",
+        "first": day(one.dates[0]),
+        "last": day(one.dates[-1]),
         "r_squared": one.regression.r_squared,
         "lags": one.regression.lags,
         "coefficients": one.table.reset_index().to_dict("records"),

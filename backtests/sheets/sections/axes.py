@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.comparison.axes import ComparedTargets, TwoAxes
 from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
 from backtests.evaluation.metrics import METRICS, Column, Metric
@@ -14,16 +15,13 @@ from backtests.sheets.sections.policy_styles import page_styles
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
 NONE = "not available"
 RULE_HEADS = ("loss J", "cost", "tracking", f"{1.0 - SIZE:.0%} set".replace("%", " %"))
 WORDS = (RULE_HEADS[-1], "verdict")  # columns of words
 TARGET_HEADS = ("figure", "difference", "Holm p", "verdict", "detectable")
 
 
-def axes_parts(comparison: "Comparison") -> list[Part]:
+def axes_parts(comparison: Comparison) -> list[Part]:
     """Two tables; nothing where all policies hold one target."""
     axes = comparison.axes
     if axes is None:
@@ -37,9 +35,8 @@ def axes_parts(comparison: "Comparison") -> list[Part]:
     return [Filled("axes.html.j2", content)]
 
 
-def axes_numbers(comparison: "Comparison") -> dict[str, Any] | None:
+def axes_numbers(axes: TwoAxes | None) -> dict[str, Any] | None:
     """Both tables and the choice of a target as plain values; None where all policies hold one target."""
-    axes = comparison.axes
     if axes is None:
         return None
     grid, compared, chosen = axes.grid, axes.compared, axes.chosen
@@ -91,20 +88,16 @@ def _rule_cells(grid: RuleGrid, rule: str, target: str) -> list[Block]:
     s, best = grid.scores[rule, target], grid.best[target]
     standing = "in the set" if rule in best.members else "outside"
     shown = _cell("lowest", text=True) if rule == best.rule else _cell(standing, _p_words(best.p[rule]), text=True)
-    loss, cost = (METRICS[key].text(s[key]) for key in ("loss", "cost"))
+    interval = best.losses[rule].interval(METRICS["loss"].digits)
+    loss = _cell(METRICS["loss"].text(s["loss"]), interval, best=rule == best.rule)
     tracking = METRICS["tracking_loss"].text(s["loss"] - s["cost"])
-    return [
-        _cell(loss, best.losses[rule].interval(METRICS["loss"].digits), best=rule == best.rule),
-        _cell(cost),
-        _cell(tracking),
-        shown,
-    ]
+    return [loss, _cell(METRICS["cost"].text(s["cost"])), _cell(tracking), shown]
 
 
 # -- targets ---------------------------------------------------------------------------------------------------------
 
 
-def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: "Comparison") -> Block:
+def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: Comparison) -> Block:
     evidence = compared.evidence
     names = evidence.names
     rows = []
@@ -134,7 +127,7 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: "Comparison"
     }
 
 
-def _because(compared: ComparedTargets, comparison: "Comparison") -> str:
+def _because(compared: ComparedTargets, comparison: Comparison) -> str:
     """The reason why targets are compared under this rule, in words."""
     grid, recommended = comparison.axes.grid, comparison.recommendation.policy  # type: ignore[union-attr]
     names = {policy: rule for (rule, _), policy in grid.policies.items()}

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from backtests.inference.words import CHARGES, charged_words
-from backtests.sheets.parts import Block, Filled, Folded, Part, table
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Shown, records_table
 from foundation.paper.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
@@ -14,21 +15,32 @@ from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import long_name, traits
 
 if TYPE_CHECKING:
-    from backtests.comparison import Comparison
+    from backtests.comparison import Comparison, PairedBacktests
     from research.portfolio import Portfolio
 
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
+LATER = {0: "at the same close", 1: "at the next close"}  # execution, by the lag
 SETTING = 112  # letters of a setting on one line
 
 
 def conventions_parts(comparison: "Comparison") -> list[Part]:
     """The candidates, the meaning of each measure, and the settings, folded."""
-    settings = Filled("settings.html.j2", settings_text(comparison.settings))
     return [
         _candidates(comparison),
         Filled("conventions.html.j2", _terms(comparison)),
-        Folded("All settings of this run", [settings]),
+        *settings_parts(comparison.settings),
     ]
+
+
+def settings_parts(settings: Mapping[str, Any]) -> list[Part]:
+    """The settings of a run, folded; nothing where there are none."""
+    text = Filled("settings.html.j2", settings_text(settings))
+    return [Folded("All settings of this run", [text])] if settings else []
+
+
+def execution_words(lag: int) -> str:
+    """The execution of a decision, in words.  lag : number of sessions between the two."""
+    return f"decided at a close, executed {LATER.get(lag, f'{lag} sessions later')}"
 
 
 def _cost_words(costs: Costs) -> str:
@@ -48,24 +60,31 @@ def _tax_words(portfolio: "Portfolio") -> str:
     )
 
 
-def _terms(comparison: "Comparison") -> dict[str, str | bool]:
-    """Numbers in the words of `conventions.html.j2`."""
-    benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
+def measure_terms(paired: "PairedBacktests") -> dict[str, str | bool]:
+    """Numbers in the words that every sheet of backtests has on its measures."""
+    benchmark = paired.benchmark
     return {
         "year": f"{benchmark.periods_per_year:g}",
         "tracking_penalty": f"{benchmark.tracking_penalty:g}",
-        "margin": number(comparison.recommendation.margin, 1),
         "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
+        "level": percent(paired.evidence.level, 0),
+        "benchmark": benchmark.compared_with,
+    }
+
+
+def _terms(comparison: "Comparison") -> dict[str, str | bool]:
+    """Numbers in the words of `conventions.html.j2`."""
+    evidence, limits = comparison.evidence, comparison.portfolio.limits
+    return measure_terms(comparison) | {
+        "margin": number(comparison.recommendation.margin, 1),
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
-        "level": percent(evidence.level, 0),
         "cost": _cost_words(comparison.portfolio.costs) + _tax_words(comparison.portfolio),
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
-        "benchmark": benchmark.compared_with,
         "notes": " ".join(comparison.notes),
     }
 
@@ -102,24 +121,14 @@ def _on_a_line(value: Any) -> str:
 
 def _candidates(comparison: "Comparison") -> Block:
     portfolio, broken = comparison.portfolio, comparison.recommendation.broken
-    rows = [
-        [
-            name,
-            traits(portfolio.policies[name]).family,
-            long_name(f.policy, portfolio.strategic),
-            str(f.tried),
-            listed(broken[name]) if name in broken else "within limits",
-        ]
-        for name, f in comparison.fitted.items()
-    ]
-    return table(
-        "Candidates by complexity class",
-        ["policy", "class", "rule", "configurations tried", "limits"],
-        rows,
-        texts=[1, 2, 4],
-        styles=page_styles(comparison),
-        chosen=comparison.recommendation.policy,
+    columns = (
+        Shown("", "policy"),
+        Shown("", "class", form=lambda name: traits(portfolio.policies[name]).family, words=True),
+        Shown("", "rule", form=lambda name: long_name(comparison.fitted[name].policy, portfolio.strategic), words=True),
+        Shown("", "configurations tried", form=lambda name: str(comparison.fitted[name].tried)),
+        Shown("", "limits", form=lambda name: listed(broken.get(name, ["within limits"])), words=True),
     )
+    return records_table("Candidates by complexity class", columns, comparison.fitted, looks_of(comparison))
 
 
 def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
@@ -130,16 +139,15 @@ def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     assets, total = portfolio.market.assets, BPS * portfolio.costs.total
     low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
-    later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
     rates = low if low == high else f"{low} to {high}"
     others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
     besides = f", plus {listed(others)}" if others else ""
     facts = {
         "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{len(dates) - 1:,} days; everything fitted uses only earlier days",
-        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; {execution_words(portfolio.lag)}",
         "Accounting": comparison.accounting,
         "Look-ahead audit": comparison.look_ahead,
         **run,
     }
-    return [{"name": name, "words": words} for name, words in facts.items()]
+    return facts_blocks(facts)

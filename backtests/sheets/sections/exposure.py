@@ -2,47 +2,46 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from backtests.attribution.exposures import Exposure
 from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from backtests.comparison import Comparison
 from backtests.evaluation.worst_days import OnDay
-from backtests.sheets.parts import Beside, Block, Folded, Part, Words, table
+from backtests.sheets.parts import Beside, Folded, Part, Words
 from backtests.sheets.pictures.comparison.exposure import exposure_picture
 from backtests.sheets.pictures.comparison.rolling import concentration_picture
 from backtests.sheets.pictures.risk_contributions import risk_contributions_picture
 from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import Block, Shown, day, records_table, scaled
 from foundation.arrays import Array
 from foundation.paper.styles import LineStyle
-from foundation.paper.wording import class_words, counted, listed, number, percent
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
+from foundation.paper.wording import class_words, counted, listed, percent
 
 CONTRIBUTIONS = (
     "Weights at the last close and Euler contributions to volatility, which sum to it. Ex ante: of these weights, by "
     "the covariance of the last year. Realised: of the weights as they were on each day of the test, net of costs"
 )
-HEADS = ("line", "class", ("weight", "% of NAV"), ("ex ante", "% of volatility"), ("realised", "% of volatility"))
+COLUMNS = (
+    Shown("weight", "weight", "% of NAV", scaled(100.0, 1)),
+    Shown("ex_ante", "ex ante", "% of volatility", scaled(100.0, 1)),
+    Shown("realised", "realised", "% of volatility", scaled(100.0, 1)),
+)
 WORST = "Return of the day, net of costs, and what was traded: one-way turnover of that close, or of the next one"
+KINDS = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
 
 
-def exposure_parts(comparison: "Comparison") -> list[Part]:
+def exposure_parts(comparison: Comparison) -> list[Part]:
     """Exposure, contributions to risk and concentration of the recommended policy, or of the reference."""
     found = comparison.exposure
     return policy_exposure_parts(found, page_styles(comparison)[found.policy])
 
 
-def exposure_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The numbers of the section as plain values."""
-    return policy_exposure_numbers(comparison.exposure)
-
-
 def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
-    """The parts of the section for one policy by itself. style : line style of the policy."""
+    """The section for any policy. style : line style of the policy."""
     areas = [
         exposure_picture(found.policy, frame, by)
         for by, frame in (("class", found.classes), ("currency", found.currencies))
@@ -51,17 +50,14 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
     risk = risk_contributions_picture(found.policy, found.contributions)
     drawn = [picture for picture in (*areas, risk) if picture is not None]
     spread = concentration_picture(found.policy, found.concentration, style)
-    folded = (
-        []
-        if spread is None
-        else [Folded("Effective numbers of lines and of bets through the test", [Beside([spread])])]
-    )
+    through = "Effective numbers of lines and of bets through the test"
+    missing = found.contributions.undefined
     return [
         *map(Words, _one_group(found)),
         *([Beside(drawn)] if drawn else []),
-        *map(Words, _reasons(found.contributions)),
+        *(Words(f"{KINDS[kind]} to risk are not available: {why}") for kind, why in missing.items()),
         *_tables(found.contributions),
-        *folded,
+        *([] if spread is None else [Folded(through, [Beside([spread])])]),
     ]
 
 
@@ -78,50 +74,39 @@ def _one_group(found: Exposure) -> list[str]:
     return said
 
 
-def _reasons(found: RiskContributions) -> list[str]:
-    words = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
-    return [f"{words[kind]} to risk are not available: {why}" for kind, why in found.undefined.items()]
-
-
 def _tables(found: RiskContributions) -> list[Part]:
     """The contributions by class and by line; by line alone where these are the same, or all lines are of one class."""
     if len(found.undefined) == 2:
         return []
-    classes = (*found.classes, CASH, REST)
-    lines = [[name, class_words(cls) if cls not in (CASH, REST) else "", *_cells(row)]
-             for (name, row), cls in zip(found.by_line().items(), classes, strict=True)]  # fmt: skip
-    by_line = table(CONTRIBUTIONS, HEADS, lines, texts=[1])
+    classes = ["" if name in (CASH, REST) else class_words(name) for name in (*found.classes, CASH, REST)]
+    lines = [(line, {"class": name, **row}) for (line, row), name in zip(found.by_line().items(), classes, strict=True)]
+    groups = [(class_words(name), row) for name, row in found.by_class().items()]
+    by_line = records_table(CONTRIBUTIONS, (Shown("class", "class", words=True), *COLUMNS), lines, head="line")
+    count = counted(len(found.lines), "line")
     if len(set(found.classes)) == 1:
-        return [Folded(f"Contributions by line: {counted(len(found.lines), 'line')}", [by_line])]
-    groups = [[class_words(name), *_cells(row)] for name, row in found.by_class().items()]
+        return [Folded(f"Contributions by line: {count}", [by_line])]
     if len(groups) == len(lines):
         return [Folded("Contributions by line, each a class of its own", [by_line])]
-    by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), groups)
-    same = table("The same by line", HEADS, lines, texts=[1])  # tables of a page have different names
-    return [Folded(f"Contributions by class and by line: {counted(len(found.lines), 'line')}", [by_class, same])]
-
-
-def _cells(row: Mapping[str, float | None]) -> list[str]:
-    """Weight and both contributions, in per cent."""
-    found = (row[column] for column in ("weight", "ex_ante", "realised"))
-    return [number(None if value is None else 100.0 * value, 1) for value in found]
+    by_class = records_table(CONTRIBUTIONS, COLUMNS, groups, head="class")
+    same = by_line | {"caption": "The same by line"}  # tables of a page have different names
+    return [Folded(f"Contributions by class and by line: {count}", [by_class, same])]
 
 
 # -- the worst days --------------------------------------------------------------------------------------------------
 
 
-def worst_days_parts(comparison: "Comparison") -> list[Part]:
+def worst_days_parts(comparison: Comparison) -> list[Part]:
     """The returns and trades of each policy on the worst days of the reference; empty if it never lost."""
     found = comparison.worst_days
     if not found:
         return []
     names = list(comparison.backtests)
-    day, on = next(iter(found.items()))
+    first, on = next(iter(found.items()))
     least, most = (pick(names, key=lambda name: on[name].value) for pick in (max, min))
     traded = {name: sum(bool(row[name].turnover or row[name].next) for row in found.values()) for name in names}
     busy = [f"{name} on {count}" for name, count in traded.items() if count]
     text = (
-        f"The worst day of {comparison.reference} was {day:%Y-%m-%d}, {percent(on[comparison.reference].value, 2)}; "
+        f"The worst day of {comparison.reference} was {day(first)}, {percent(on[comparison.reference].value, 2)}; "
         f"{least} lost least, {percent(on[least].value, 2)}, and {most} most, {percent(on[most].value, 2)}. "
         f"Traded at the close of one of these {counted(len(found), 'day')}, or at the next: "
         f"{listed(busy, most=8) if busy else 'none of the policies'}."
@@ -138,8 +123,8 @@ def worst_days_table(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: S
     found : result of `backtests.evaluation.worst_days`.
     names : names of the columns.
     """
-    rows = [[f"{day:%Y-%m-%d}", *(_did(on[name]) for name in names)] for day, on in found.items()]
-    return table(WORST, ("day", *names), rows)
+    columns = [Shown(name, name, form=_did) for name in names]
+    return records_table(WORST, columns, {day(date): on for date, on in found.items()}, head="day")
 
 
 def _did(on: OnDay) -> str:
@@ -151,18 +136,17 @@ def _did(on: OnDay) -> str:
     return words
 
 
-def worst_days_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
-    """The numbers of the section as plain values."""
+def worst_days_numbers(found: Mapping[pd.Timestamp, Mapping[str, OnDay]]) -> list[dict[str, Any]]:
+    """The numbers of the worst days as plain values."""
     return [
-        {"day": f"{day:%Y-%m-%d}", "policies": {name: asdict(one) for name, one in on.items()}}
-        for day, on in comparison.worst_days.items()
+        {"day": day(date), "policies": {name: asdict(one) for name, one in on.items()}} for date, on in found.items()
     ]
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def policy_exposure_numbers(found: Exposure) -> dict[str, Any]:
+def exposure_numbers(found: Exposure) -> dict[str, Any]:
     """Exposure, concentration and contributions of one policy as plain values."""
     parts, spread = found.contributions, found.concentration
     return {
@@ -187,9 +171,5 @@ def _path(values: Array) -> dict[str, float] | None:
     known = values[~np.isnan(values)]
     if not len(known):
         return None
-    return {
-        "mean": float(known.mean()),
-        "lowest": float(known.min()),
-        "highest": float(known.max()),
-        "latest": float(known[-1]),
-    }
+    ends = {"mean": known.mean(), "lowest": known.min(), "highest": known.max(), "latest": known[-1]}
+    return {name: float(value) for name, value in ends.items()}

@@ -1,9 +1,10 @@
 """The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
+from backtests.comparison import Comparison, PairedBacktests
 from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
@@ -20,20 +21,18 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import LOSS
 from backtests.inference.pair_words import without_interval
 from backtests.inference.words import distinguished
-from backtests.sheets.parts import Block, Part, table
+from backtests.sheets.parts import Part, facts_blocks
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.sections.differences import differences_parts, paired_parts
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Looks, table
 from backtests.sheets.terms import term_of
-from foundation.paper.picture import HALF, WIDE, Format
-from foundation.paper.styles import LineStyle, line_styles
+from foundation.paper.picture import HALF
+from foundation.paper.styles import line_styles
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison, PairedBacktests
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
@@ -49,53 +48,48 @@ QUESTIONS = {
     "others": "What else would do",
     "left": "Not candidates",
 }
-_SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
+_SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
 
-def first_screen(comparison: "Comparison") -> Block:
+def first_screen(comparison: Comparison) -> Block:
     """Title, verdict, figures, growth, table and warnings: what a notebook's cell shows too, made once for both."""
     if comparison not in _SCREENS:
         _SCREENS[comparison] = _first_screen(comparison)
     return _SCREENS[comparison]
 
 
-def _first_screen(comparison: "Comparison") -> Block:
-    styles, made, said = page_styles(comparison), comparison.recommendation, comparison.verdict
-    desk = comparison.portfolio
-    screen = _screen(comparison, styles, made.policy, desk.strategic, HALF, desk.basis)
-    reasons = {words: text for key, words in QUESTIONS.items() if (text := getattr(said, key))}
+def _first_screen(comparison: Comparison) -> Block:
+    looks, made, said, desk = looks_of(comparison), comparison.recommendation, comparison.verdict, comparison.portfolio
+    screen = _screen(comparison, looks, desk.strategic, desk.basis)
     return screen | {
-        "title": comparison.portfolio.name,
+        "title": desk.name,
         "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
-        "age": age_words(comparison.portfolio.date),
+        "age": age_words(desk.date),
         "heading": said.heading,
         "verdict": said.do,
         "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
-        "decision": decision_picture(made, styles, desk.basis),
-        "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
-        "colour": styles[made.policy].colour if made.policy else "soft",
-        "groups": [*screen["groups"], _eligibility(comparison, screen["columns"])],
+        "decision": decision_picture(made, looks.styles, desk.basis),
+        "reasons": facts_blocks({words: getattr(said, key) for key, words in QUESTIONS.items()}),
+        "colour": looks.styles[made.policy].colour if made.policy else "soft",
+        "groups": [*screen["groups"], _eligibility(comparison, [column["name"] for column in screen["columns"]])],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
         "differences": differences_parts(comparison),
     }
 
 
-def shown_differences(comparison: "Comparison") -> list[Part]:
+def shown_differences(comparison: Comparison) -> list[Part]:
     """The parts on differences, which the notebook's cell and the sheet share."""
     parts: list[Part] = first_screen(comparison)["differences"]
     return parts
 
 
-def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
-    """The first screen of backtests without a portfolio: nothing is recommended.
-
-    growth_as : the format of growth on a wide page.
-    """
+def paired_screen(paired: PairedBacktests) -> Block:
+    """The first screen of backtests without a portfolio: nothing is recommended."""
     base = paired.backtests[paired.reference]
     other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
-    styles = line_styles(other, paired.reference, None)
-    return _screen(paired, styles, None, held_by(base.policy), growth_as) | {
+    looks = Looks(line_styles(other, paired.reference, None))
+    return _screen(paired, looks, held_by(base.policy)) | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
         "age": "",
@@ -106,152 +100,115 @@ def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
         "table_caption": (
             f"Net of costs unless labelled gross; loss J and tracking error to the target of {paired.reference}."
         ),
-        "differences": paired_parts(paired, styles, None),
+        "differences": paired_parts(paired, looks),
     }
 
 
-def _tested(paired: "PairedBacktests") -> str:
+def _tested(paired: PairedBacktests) -> str:
     dates = paired.backtests[paired.reference].dates
     return f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, net of costs"
 
 
-def _screen(
-    paired: "PairedBacktests",
-    styles: Mapping[str, LineStyle],
-    chosen: str | None,
-    target: Allocation | None,
-    growth_as: Format,
-    currency: str = CURRENCY,
-) -> Block:
+def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, currency: str = CURRENCY) -> Block:
     """The first screen of a comparison, with a portfolio or without: five figures, growth, table and warnings.
 
-    chosen    : the recommended policy, or None.
-    target    : allocation that is held if a policy's name does not say it.
-    growth_as : the format of growth on a wide page.
-    currency  : currency of amounts.
+    looks    : looks of the policies.
+    target   : allocation that is held if a policy's name does not say it.
+    currency : currency of amounts.
     """
-    names = _in_order(paired, chosen)
+    names = list(dict.fromkeys([looks.chosen or paired.reference, paired.reference, *paired.backtests]))
     groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
-    shown = [each for group, found in metrics.items() if group not in FOLDED for each in found]
+    year = paired.benchmark.periods_per_year
+    shown, folded = ([m for g, of in metrics.items() if (g in FOLDED) == away for m in of] for away in (False, True))
     missing = " ".join(without_interval(shown, paired.intervals))
     return {
         "reference": paired.reference,
         "headline": _headline(paired, names),
-        "growth": growth_picture(
-            paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year, growth_as
-        ),
-        "columns": _columns(paired, names, styles, chosen, target),
+        "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
+        "columns": _columns(paired, names, looks, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
         "folded": [group for group in groups if group["name"] in FOLDED],
-        "not_available": _not_available(paired, folded=False),
-        "folded_not_available": _not_available(paired, folded=True),
+        "not_available": not_available(paired.scores, shown),
+        "folded_not_available": not_available(paired.scores, folded),
         "interval_words": f"with {percent(paired.evidence.level, 0)} intervals",
         "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS}",
         "warnings": paired.warnings,
     }
 
 
-def _in_order(paired: "PairedBacktests", chosen: str | None) -> list[str]:
-    """The policies as columns: the recommended one, the reference, then the others."""
-    return list(dict.fromkeys([*([chosen] if chosen else []), paired.reference, *paired.backtests]))
-
-
-def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+def _headline(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
     """The five figures of the first policy, each with its interval and with that of the second."""
     first, *others = names
     figures = comparison_figures(paired.scores, paired.backtests)
-    found = []
-    for metric in defined(HEADLINE_FIGURES, paired.scores):
-        interval = _interval(paired, metric, first)
-        beside = paired.reference if first != paired.reference else next(iter(others), None)
-        found.append(
-            {
-                "label": metric.label,
-                "unit": metric.unit,
-                "words": metric.cell(figures[first]),
-                "interval": interval,
-                "kind": _kind(paired, metric),
-                "beside": "" if beside is None else f"{beside}: {metric.cell(figures[beside])}",
-            }
-        )
-    return found
+    return [
+        {
+            "label": metric.label,
+            "unit": metric.unit,
+            "words": metric.cell(figures[first]),
+            "interval": _interval(paired, metric, first),
+            "kind": _kind(paired, metric),
+            "beside": f"{others[0]}: {metric.cell(figures[others[0]])}" if others else "",
+        }
+        for metric in defined(HEADLINE_FIGURES, paired.scores)
+    ]
 
 
-def _columns(
-    paired: "PairedBacktests",
-    names: Sequence[str],
-    styles: Mapping[str, LineStyle],
-    chosen: str | None,
-    target: Allocation | None,
-) -> list[Block]:
-    marks = {paired.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
-    if chosen == paired.reference:
-        marks[chosen] = "reference, recommended"
+def _columns(paired: PairedBacktests, names: Sequence[str], looks: Looks, target: Allocation | None) -> list[Block]:
+    marks = {"reference": paired.reference, "recommended": looks.chosen}
     return [
         {
             "name": name,
             "rule": long_name(paired.backtests[name].policy, target),
-            "look": styles[name],
-            "mark": marks.get(name, ""),
-            "chosen": name == chosen,
+            "look": looks.styles[name],
+            "mark": ", ".join(mark for mark, marked in marks.items() if name == marked),
+            "chosen": name == looks.chosen,
         }
         for name in names
     ]
 
 
-def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> list[Block]:
+def _groups(paired: PairedBacktests, names: Sequence[str], currency: str) -> list[Block]:
     """The rows of the table, in groups."""
     without = {row.key: float("nan") for row in FLOWS}
     found = comparison_figures(paired.scores, paired.backtests)
     figures = {name: without | found[name] for name in names}
-    flows = FLOWS if any(played.flows.any() for played in paired.backtests.values()) else ()
-    return [
-        {
-            "name": name,
-            "rows": [
-                row
-                for each in (*metrics, *flows * (name == WEALTH))
-                for row in [
-                    _row(paired, each, figures, currency),
-                    *(_long_run(paired, names) if each.key == LOSS else []),
-                ]
-            ],
-        }
-        for name, metrics in metric_groups(paired.benchmark).items()
-    ]
-
-
-def _not_available(paired: "PairedBacktests", *, folded: bool) -> list[str]:
-    """Sentences that say why figures of the table, or of its folded groups, are missing."""
     groups = metric_groups(paired.benchmark)
-    return not_available(paired.scores, [m for name in groups if (name in FOLDED) == folded for m in groups[name]])
+    if any(played.flows.any() for played in paired.backtests.values()):
+        groups[WEALTH] += FLOWS
+
+    def rows(metric: Metric) -> list[Block]:
+        return [_row(paired, metric, figures, currency), *(_long_run(paired, names) if metric.key == LOSS else [])]
+
+    return [
+        {"name": name, "rows": [row for metric in metrics for row in rows(metric)]} for name, metrics in groups.items()
+    ]
 
 
-def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
+def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     """The rows of the table about who may be recommended."""
-    made, names = comparison.recommendation, [column["name"] for column in columns]
-    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in names]
-    unit, found = f"{comparison.portfolio.basis} a year", [made.candidates.get(n) for n in names]
-    lost: list[Block] = [{"words": number(one.loss if one else None, 0), "below": [], "best": False} for one in found]
-    gains: list[Block] = [
-        {
-            "words": number(one.gain.value if one else None, 0, signed=True),
-            "below": [one.gain.interval(0)] if one else [],
-        }
-        | {"best": False}
-        for one in found
-    ]
-    sure: list[Block] = [{"words": number(one.better if one else None), "below": [], "best": False} for one in found]
-    rows = [
-        {"label": "Keeps target and limits", "unit": "", "term": ELIGIBLE, "cells": kept},
-        {"label": "Expected loss at your prices", "unit": unit, "term": ELIGIBLE, "cells": lost},
-        {"label": f"Expected gain on {made.now}", "unit": unit, "term": ELIGIBLE, "cells": gains},
-        {"label": "Probability of a gain", "unit": "", "term": ELIGIBLE, "cells": sure},
-    ]
-    return {"name": "Decision", "rows": rows}
+    made, unit = comparison.recommendation, f"{comparison.portfolio.basis} a year"
+    found = [made.candidates.get(name) for name in names]
+    rows = {
+        ("Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names],
+        ("Expected loss at your prices", unit): [_cell(number(one.loss if one else None, 0)) for one in found],
+        (f"Expected gain on {made.now}", unit): [
+            _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in found
+        ],
+        ("Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in found],
+    }
+    return {
+        "name": "Decision",
+        "rows": [
+            {"label": label, "unit": unit, "term": ELIGIBLE, "cells": cells} for (label, unit), cells in rows.items()
+        ],
+    }
 
 
-def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
+def _cell(words: str, *below: str, best: bool = False) -> Block:
+    return {"words": words, "below": list(below), "best": best}
+
+
+def _row(paired: PairedBacktests, metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
     compared = metric.key in paired.evidence.estimates
     best = distinguished(paired.evidence, metric.key) if compared else None
     cells = []
@@ -259,7 +216,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
         below = _below(paired, metric, name)
         if metric.key == "max_drawdown":
             below += drawdown_dates(by_key).replace(" to", ",to").split(",")
-        cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
+        cells.append(_cell(metric.cell(by_key), *below, best=name == best))
     kind = _kind(paired, metric)
     if metric.key == "final_balance":
         opened = dict.fromkeys(amount(played.wealth) for played in paired.backtests.values())
@@ -268,7 +225,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
     return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 
 
-def _kind(paired: "PairedBacktests", metric: Metric) -> str:
+def _kind(paired: PairedBacktests, metric: Metric) -> str:
     """The kind of the intervals of a metric, in words; "" for plain confidence intervals."""
     later = paired.evidence.long_run
     if metric.key == LOSS and later is not None:
@@ -276,25 +233,18 @@ def _kind(paired: "PairedBacktests", metric: Metric) -> str:
     return metric.interval if metric.interval == PREDICTIVE else ""
 
 
-def _long_run(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+def _long_run(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
     """The row of J in the long run."""
     later, metric = paired.evidence.long_run, METRICS[LOSS]
     if later is None:
         return []
     found = [later.figures.get(name) for name in names]
-    cells = [
-        {
-            "words": metric.text(one.value) if one else "–",
-            "below": [one.interval(metric.digits)] if one else [],
-            "best": False,
-        }
-        for one in found
-    ]
+    cells = [_cell(metric.text(one.value), one.interval(metric.digits)) if one else _cell("–") for one in found]
     row = {"label": f"{metric.label} in the long run", "unit": metric.unit, "kind": later.at_history}
     return [row | {"term": term_of(LOSS), "cells": cells}]
 
 
-def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
+def _below(paired: PairedBacktests, metric: Metric, name: str) -> list[str]:
     """The lines below a figure: its interval; of a Sharpe ratio, also what it is with its autocorrelation."""
     lines = [found] if (found := _interval(paired, metric, name)) else []
     if lines and metric.key == "sharpe" and paired.evidence.ratios is not None:
@@ -303,7 +253,7 @@ def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
     return lines
 
 
-def _interval(paired: "PairedBacktests", metric: Metric, name: str) -> str:
+def _interval(paired: PairedBacktests, metric: Metric, name: str) -> str:
     """The interval of a figure in its unit; "" where it has none."""
     found = paired.intervals.get(metric.key, {}).get(name)
     if found is None or isinstance(found, NotAvailable):

@@ -1,17 +1,15 @@
 """The section of a sheet on how candidates were fitted: thresholds tuned, policies learned, and every seed."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from backtests.comparison import Comparison
 from backtests.evaluation.metrics import METRICS
-from backtests.sheets.parts import Beside, Block, Part, Words, by_name, figures_table
+from backtests.sheets.parts import Beside, Part, Words
 from backtests.sheets.pictures.comparison.learning import learning_picture, seeds_picture, tuning_picture
 from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import Block, Looks, by_name, records_table
 from foundation.paper.picture import Picture
 from foundation.paper.styles import LineStyle
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 SEED_COLUMNS = (
     METRICS["loss_training"],
@@ -21,7 +19,7 @@ SEED_COLUMNS = (
 CARDS = "Each learned policy has its model card in this run's folder: policies/<name>/card.html."
 
 
-def fitting_parts(comparison: "Comparison") -> list[Part]:
+def fitting_parts(comparison: Comparison) -> list[Part]:
     """The search that found each fitted candidate; nothing where none was fitted."""
     drawn = _pictures(comparison, page_styles(comparison))
     if not drawn:
@@ -36,7 +34,7 @@ def fitting_parts(comparison: "Comparison") -> list[Part]:
     ]
 
 
-def _pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Picture]:
+def _pictures(comparison: Comparison, styles: Mapping[str, LineStyle]) -> list[Picture]:
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
@@ -50,11 +48,13 @@ def _pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list
     return [picture for picture in found if picture is not None]
 
 
-def _seed_tables(comparison: "Comparison") -> list[Block]:
+def _seed_tables(comparison: Comparison) -> list[Block]:
     tables, by_seed = [], comparison.seeds()
     for name in comparison.seed_scores:
         own = by_seed[by_seed["policy"] == name]
         stands = str(own.loc[own["stands"], "seed"].iloc[0])
         caption = f"{name}: every seed, out of sample; seed {stands} is the selected (median) seed"
-        tables.append(figures_table(caption, "seed", SEED_COLUMNS, by_name(own, "seed"), chosen=stands, terms=True))
+        tables.append(
+            records_table(caption, SEED_COLUMNS, by_name(own, "seed"), Looks(chosen=stands), head="seed", terms=True)
+        )
     return tables

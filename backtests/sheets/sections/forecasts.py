@@ -1,40 +1,38 @@
 """The section of a sheet on forecasts: their expectations, their skill so far, and the one in use."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from backtests.comparison import Comparison
 from backtests.inference.estimates import why_not
-from backtests.sheets.parts import Folded, Part, Words, table
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
+from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
 from backtests.studies.forecasts.champion import Challenge
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from foundation.errors import DataError
 from foundation.paper.wording import number, percent
 from research.portfolio import Portfolio
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
-HEADS = (
-    "line",
-    ("expected", "%"),
-    ("lower", "%"),
-    ("upper", "%"),
-    "months",
-    ("hits", "%"),
-    "R² returns",
-    "R² variance",
+COLUMNS = (
+    Shown("expected", "expected", "%", scaled(100.0, signed=True)),
+    Shown("lower", "lower", "%", scaled(100.0, 1)),
+    Shown("upper", "upper", "%", scaled(100.0, 1)),
+    Shown("dates", "months", form="{:.0f}".format),
+    Shown("hit_rate", "hits", "%", scaled(100.0, 0)),
+    Shown("r2_returns", "R² returns", form=number),
+    Shown("r2_log_variance", "R² variance", form=number),
 )
+KEYS = {"hit rate": "hit_rate", "R² of returns": "r2_returns", "R² of log variance": "r2_log_variance"}
 WORDS = (
     "Forecasts asked at each month end of the past alone, beside what came. R² of returns is over the mean so far, R² "
     "of variance over the variance of the horizon that ended, both out of sample; above 0 the forecast was better."
 )
 
 
-def forecasts_parts(comparison: "Comparison") -> list[Part]:
+def forecasts_parts(comparison: Comparison) -> list[Part]:
     """A picture and a table of the forecast in use, the measures of all; nothing where the file states no forecasts."""
     if not comparison.portfolio.forecasts.models:
         return []
@@ -45,16 +43,16 @@ def forecasts_parts(comparison: "Comparison") -> list[Part]:
     champion = found.champion
     parts: list[Part] = [Words(WORDS, "intro")]
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
-    parts.append(table(f"{champion} on {found.market.dates[-1]:%Y-%m-%d}", HEADS, _rows(found.table(champion))))
+    parts.append(_lines_table(f"{champion} on {day(found.market.dates[-1])}", found, champion))
     parts.append(_measures(found))
     parts.append(Words(found.decision, ""))
     parts += [Words(f"{name}: no forecast. {why}") for name, why in found.failed.items()]
     others = [name for name in found.entries if name != champion]
-    folded = [table(name, HEADS, _rows(found.table(name))) for name in others]
+    folded = [_lines_table(name, found, name) for name in others]
     return [*parts, Folded("What the challengers expect", folded)] if folded else parts
 
 
-def forecasts_numbers(comparison: "Comparison") -> dict[str, Any] | None:
+def forecasts_numbers(comparison: Comparison) -> dict[str, Any] | None:
     """The same as plain values; None where the file states no forecasts, or none gives one."""
     if not comparison.portfolio.forecasts.models:
         return None
@@ -64,12 +62,12 @@ def forecasts_numbers(comparison: "Comparison") -> dict[str, Any] | None:
         return None
     decision = found.challenge
     return {
-        "date": f"{found.market.dates[-1]:%Y-%m-%d}",
+        "date": day(found.market.dates[-1]),
         "horizon": found.horizon,
         "champion": found.champion,
         "winner": decision.winner if isinstance(decision, Challenge) else None,
         "models": [
-            {"name": name, "lines": _records(found.table(name)), "skill": _skill(found, name)} for name in found.entries
+            {"name": name, "lines": _line_numbers(found, name), "skill": _skill(found, name)} for name in found.entries
         ],
         "failed": [{"name": name, "why": str(why)} for name, why in found.failed.items()],
     }
@@ -80,18 +78,13 @@ def _today(portfolio: Portfolio) -> ForecastsToday:
     return forecasts_today(portfolio)
 
 
-def _rows(lines: pd.DataFrame) -> list[list[str]]:
-    return [
-        [
-            str(line),
-            number(100.0 * row["expected"], signed=True),
-            *(number(100.0 * row[end], 1) for end in ("lower", "upper")),
-            f"{row['dates']:.0f}",
-            number(100.0 * row["hit rate"], 0),
-            *(number(row[f"R² of {of}"]) for of in ("returns", "log variance")),
-        ]
-        for line, row in lines.iterrows()
-    ]
+def _lines(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
+    """The expectations of a forecast for each line, and its skill so far."""
+    return records_of(found.table(name).rename(columns=KEYS).rename_axis("line").reset_index())
+
+
+def _lines_table(caption: str, found: ForecastsToday, name: str) -> Block:
+    return records_table(caption, (Shown("line", "line"), *COLUMNS), _lines(found, name))
 
 
 def _measures(found: ForecastsToday) -> Part:
@@ -110,18 +103,18 @@ def _measures(found: ForecastsToday) -> Part:
 
 def _skill(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
     return [
-        {"measure": measure, **{key: _plain(getattr(e, key)) for key in ("value", "lower", "upper", "p")}}
+        {"measure": measure, **{key: _finite(getattr(e, key)) for key in ("value", "lower", "upper", "p")}}
         for measure, e in found.by_measure(name).items()
     ]
 
 
-def _records(lines: pd.DataFrame) -> list[dict[str, Any]]:
-    keys = {"hit rate": "hit_rate", "R² of returns": "r2_returns", "R² of log variance": "r2_log_variance"}
-    kept = lines[["expected", "lower", "upper", "dates", *keys]].rename(columns=keys)
+def _line_numbers(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
+    """The values of the table of lines as plain values."""
     return [
-        {"line": str(line)} | {str(key): _plain(value) for key, value in row.items()} for line, row in kept.iterrows()
+        {"line": str(line["line"])} | {column.key: _finite(line[column.key]) for column in COLUMNS}
+        for line in _lines(found, name)
     ]
 
 
-def _plain(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None

@@ -1,19 +1,20 @@
 """The section of a sheet on futures of today's holdings: a fan, the laws side by side, and the policies."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
+from backtests.comparison import Comparison
+from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
-from backtests.sheets.parts import Block, Folded, Part, Words, table
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.fan import fan_picture
 from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
 from backtests.today.from_today import REASON, FromToday, Simulated
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 from research.risk.simulation.future_laws import FilteredFuture, RegimeFuture
-
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
 
 OF_LAWS = {  # what is said of a law where it is played
     FilteredFuture.name: "Over a month see filtered historical beside it, which starts from the volatility of today.",
@@ -29,7 +30,7 @@ UNITS = {  # the same by name of a figure that is no probability, nor a number o
 ALONE = ("mean",)  # figures that only the table of one policy has
 
 
-def from_today_parts(comparison: "Comparison") -> list[Part]:
+def from_today_parts(comparison: Comparison) -> list[Part]:
     """Words, picture and tables of the section."""
     found, styles = comparison.from_today, page_styles(comparison)
     shown = comparison.reference if isinstance(found, NotAvailable) else found.shown.policy
@@ -51,11 +52,6 @@ def future_parts(found: FromToday | NotAvailable, style: LineStyle) -> list[Part
     ]
 
 
-def from_today_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
-    return future_numbers(comparison.from_today)
-
-
 def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
     """The figures of every policy under every law, with their standard errors, as plain values; or the reason."""
     if isinstance(found, NotAvailable):
@@ -63,11 +59,11 @@ def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
     return {
         "recommended_law": found.laws[0],
         "policies": list(found.policies),
-        "first": f"{found.dates[0]:%Y-%m-%d}",
-        "month": f"{found.dates[found.month]:%Y-%m-%d}",
-        "last": f"{found.dates[-1]:%Y-%m-%d}",
+        "first": day(found.dates[0]),
+        "month": day(found.dates[found.month]),
+        "last": day(found.dates[-1]),
         "nav": found.nav,
-        "sample": {"first": f"{found.sample[0]:%Y-%m-%d}", "last": f"{found.sample[1]:%Y-%m-%d}"},
+        "sample": {"first": day(found.sample[0]), "last": day(found.sample[1])},
         "drift": found.drift,
         "seed": found.seed,
         "left_out": list(found.left_out),
@@ -89,21 +85,17 @@ def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
 
 
 def _intro(found: FromToday) -> str:
-    figures, first = found.shown.figures, f"{found.dates[0]:%Y-%m-%d}"
+    figures = found.shown.figures
     loss, low = figures["loss_year"], figures["percentile_5"]
+    returns = f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less"
     return (
-        f"{found.shown.policy}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
-        f"year with a probability of {percent(loss.value)}"
-        + (
-            f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less."
-            if low.known
-            else "."
-        )
+        f"{found.shown.policy}, from the holdings of {day(found.dates[0])} ({number(found.nav, 0)} {found.basis}), "
+        f"loses within a year with a probability of {percent(loss.value)}{returns if low.known else ''}."
     )
 
 
 def _notes(found: FromToday) -> list[str]:
-    days = f"{found.sample[0]:%Y-%m-%d} to {found.sample[1]:%Y-%m-%d}"
+    days = " to ".join(map(day, found.sample))
     said = {law: f" {words}" for law, words in OF_LAWS.items() if law in found.laws}
     notes = [
         f"Recommended is the {found.laws[0]}: {REASON}{said.get(FilteredFuture.name, '')} The columns differ by the "
@@ -138,53 +130,53 @@ def _notes(found: FromToday) -> list[str]:
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _unit(found: FromToday, name: str) -> tuple[float, str, int]:
-    return (1.0, found.rows, 0) if name == "under_water" else UNITS.get(name, PROBABILITY)
+def _figures(found: FromToday) -> list[Column]:
+    """The figures of a future, in the order of their words."""
+    units = UNITS | {"under_water": (1.0, found.rows, 0)}
+    return [
+        Column(name, words, unit, factor, digits)
+        for name, (words, _) in found.words.items()
+        for factor, unit, digits in [units.get(name, PROBABILITY)]
+    ]
 
 
-def _beside(found: FromToday) -> list[str]:
-    """The names of the figures in tables that compare policies."""
-    return [name for name in found.words if name not in ALONE]
-
-
-def _heads(found: FromToday) -> list[tuple[str, str]]:
-    return [(found.words[name][0], _unit(found, name)[1]) for name in _beside(found)]
-
-
-def _text(found: FromToday, name: str, figure: Simulated) -> str:
-    factor, _, digits = _unit(found, name)
+def _text(column: Column, figure: Simulated) -> str:
     if not figure.known:
         return "too few futures"
-    return f"{number(factor * figure.value, digits)} ± {number(factor * figure.error, digits + (figure.error > 0.0))}"
+    error = number(column.factor * figure.error, column.digits + (figure.error > 0.0))
+    return f"{column.text(figure.value)} ± {error}"
 
 
 def _laws_table(found: FromToday) -> Block:
     """A row a figure of the policy shown, a column a law."""
     first = found.shown.policy
     laws = [law for law in found.laws if (law, first) in found.futures]
-    rows = [
-        [words, _unit(found, name)[1], *(_text(found, name, found.futures[law, first].figures[name]) for law in laws)]
-        for name, (words, _) in found.words.items()
-    ]
+    figures = [found.futures[law, first].figures for law in laws]
+    rows = [[c.label, c.unit, *(_text(c, by_name[c.key]) for by_name in figures)] for c in _figures(found)]
     caption = f"{first} under {counted(len(laws), 'law')}: each figure ± one standard error of the simulation"
     return table(caption, ["figure", "unit", *laws], rows, texts=[1])
 
 
 def _policies_table(found: FromToday) -> Block:
     """A row a policy under the recommended law."""
-    law, rows = found.laws[0], []
-    for policy in found.policies:
-        figures = found.futures[law, policy].figures
-        shown = ((_unit(found, name), figures[name].value) for name in _beside(found))
-        rows.append([policy, *(number(factor * value, digits) for (factor, _, digits), value in shown)])
+    law, columns = found.laws[0], [column for column in _figures(found) if column.key not in ALONE]
+    figures = {
+        policy: {name: figure.value for name, figure in found.futures[law, policy].figures.items()}
+        for policy in found.policies
+    }
     caption = f"Policies under the {law}, on the same futures"
-    return table(caption, ["policy", *_heads(found)], rows, chosen=found.policies[0])
+    return records_table(caption, columns, figures, Looks(chosen=found.policies[0]), head="policy")
 
 
 def _whole_table(found: FromToday) -> Block:
-    rows = [
-        [law, policy, f"{one.paths:,}", *(_text(found, name, one.figures[name]) for name in _beside(found))]
+    records = [
+        {"law": law, "policy": policy, "paths": one.paths, **one.figures}
         for (law, policy), one in found.futures.items()
     ]
-    caption = "Each figure ± one standard error of the simulation"
-    return table(caption, ["law", "policy", "futures", *_heads(found)], rows, texts=[1])
+    columns = (
+        Shown("law", "law"),
+        Shown("policy", "policy", words=True),
+        Shown("paths", "futures", form="{:,}".format),
+        *(Shown(c.key, c.label, c.unit, partial(_text, c)) for c in _figures(found) if c.key not in ALONE),
+    )
+    return records_table("Each figure ± one standard error of the simulation", columns, records)

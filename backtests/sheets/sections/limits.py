@@ -1,23 +1,21 @@
 """The section of a sheet on targets under limits: their cost, the use of each, and the value of slack."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from backtests.comparison import Comparison
 from backtests.evaluation.limits_in_force import LimitsInForce, at_row, limited_part
-from backtests.sheets.parts import Block, Part, Words, table
+from backtests.sheets.parts import Part, Words
 from backtests.sheets.pictures.comparison.frontiers import frontiers_picture
+from backtests.sheets.tables import Block, Shown, records_of, records_table
 from foundation.paper.wording import listed, number, percent
 from research.allocation import Allocation, TargetPath
 from research.allocation.constraints.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
 POINTS = 40  # of a frontier
-HEADS = ("limit", "at", "used", "step", "by price", "solved again", "firm")
 WORDS = (
     "The limits of the target in force at the last close, on the day of its refit. Used: where the weights stand over "
     "the bound; past 100 % a limit gave way, or is exceeded at its price. One more step of room brings what its shadow "
@@ -25,7 +23,7 @@ WORDS = (
 )
 
 
-def limits_parts(comparison: "Comparison") -> list[Part]:
+def limits_parts(comparison: Comparison) -> list[Part]:
     """A picture and a table for each target with limits; nothing where no target has any."""
     parts: list[Part] = []
     for k, (names, day) in enumerate(_limited(comparison), start=1):
@@ -41,7 +39,7 @@ def limits_parts(comparison: "Comparison") -> list[Part]:
     return [Words(WORDS, "intro"), *parts] if parts else []
 
 
-def limits_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
+def limits_numbers(comparison: Comparison) -> list[dict[str, Any]]:
     """The same as plain values."""
     found = []
     for names, day in _limited(comparison):
@@ -66,7 +64,7 @@ def _record(use: LimitUse) -> dict[str, Any]:
     return {**own, **known, "brought": use.brought}
 
 
-def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForce]]:
+def _limited(comparison: Comparison) -> Iterator[tuple[list[str], LimitsInForce]]:
     """Each distinct target with limits, with the names of the policies that hold it."""
     policies, market = comparison.portfolio.policies, comparison.portfolio.market
     last = market.row(comparison.backtests[comparison.reference].dates[-1])
@@ -85,11 +83,17 @@ def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForc
 def _table(used: LimitsUsed, caption: str) -> Block:
     ratio = used.optimum.unit.endswith("ratio")
     unit = used.optimum.unit if ratio else f"{used.optimum.unit}, bp"
-    rows = []
-    for short, one in used.table().iterrows():
-        brings = ["" if np.isnan(value) else number(value if ratio else 1e4 * value, 3 if ratio else 1)
-                  for value in (one["by price"], one["solved again"])]  # fmt: skip
-        share = "" if np.isnan(one["used"]) else percent(one["used"], 0)
-        rows.append([str(short), one["at"], share, one["step"], *brings, one["firm"]])
-    heads = [(head, unit) if head in ("by price", "solved again") else head for head in HEADS]
-    return table(caption, heads, rows, texts=(0, 3, 6))
+
+    def brings(value: float) -> str:
+        return "" if np.isnan(value) else number(value if ratio else 1e4 * value, 3 if ratio else 1)
+
+    columns = (
+        Shown("limit", "limit", words=True),
+        Shown("at", "at"),
+        Shown("used", "used", form=lambda share: "" if np.isnan(share) else percent(share, 0)),
+        Shown("step", "step", words=True),
+        Shown("by price", "by price", unit, brings),
+        Shown("solved again", "solved again", unit, brings),
+        Shown("firm", "firm", words=True),
+    )
+    return records_table(caption, columns, records_of(used.table().rename_axis("limit").reset_index()))

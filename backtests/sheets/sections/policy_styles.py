@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from backtests.sheets.tables import Looks
 from foundation.paper.styles import LineStyle, line_styles
 from research.rules.protocol import held_by
 
@@ -14,3 +15,8 @@ def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
     strategic = comparison.portfolio.strategic
     other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
     return line_styles(other, comparison.reference, comparison.recommendation.policy)
+
+
+def looks_of(comparison: "Comparison") -> Looks:
+    """The looks of the policies: their line styles, and which one is recommended."""
+    return Looks(page_styles(comparison), comparison.recommendation.policy)

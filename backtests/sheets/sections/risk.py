@@ -2,65 +2,62 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.evaluation.policy_risk import MOST, PolicyRisk
-from backtests.sheets.parts import Block, Folded, Part, Words, table
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
 from backtests.sheets.pictures.comparison.months import MARK, months_picture
 from backtests.sheets.pictures.comparison.rolling import MEASURES, rolling_picture
-from backtests.sheets.sections.policy_styles import page_styles
-from foundation.paper.styles import LineStyle
-from foundation.paper.wording import listed, percent
-from research.risk import Drawdown
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
+from foundation.paper.wording import grouped, listed, percent
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
-HEADS = (
-    "policy",
-    "depth",
-    "peak",
-    "trough",
-    "recovered",
-    ("fall", "days, peak to trough"),
-    ("recovery", "days, from the trough"),
-    ("length", "days in all"),
+DRAWDOWNS = (
+    Shown("policy", "policy"),
+    Shown("depth", "depth", form=percent),
+    Shown("peak", "peak"),
+    Shown("trough", "trough"),
+    Shown("recovery", "recovered", form=lambda date: date or "not yet"),
+    Shown("days_to_trough", "fall", "days, peak to trough", "{:,}".format),
+    Shown("days_to_recovery", "recovery", "days, from the trough", scaled(1.0, 0)),
+    Shown("", "length", "days in all", lambda fall: f"{fall['days']:,}{'' if fall['recovery'] else ' so far'}"),
 )
-EXTREME_HEADS = ("policy", "period", ("gains", "% of them"), "best", "when", "worst", "when")
+EXTREMES = (
+    Shown("policy", "policy"),
+    Shown("length", "period", words=True),
+    Shown("gains", "gains", "% of them", percent),
+    Shown("best", "best", form=lambda best: percent(best.value, signed=True)),
+    Shown("best", "when", form=lambda best: best.period + MARK * best.incomplete, words=True),
+    Shown("worst", "worst", form=lambda worst: percent(worst.value, signed=True)),
+    Shown("worst", "when", form=lambda worst: worst.period + MARK * worst.incomplete, words=True),
+)
 CAPTION = (
     f"The deepest drawdowns, {MOST} at most of each policy, net of costs. Dates are closes and days are calendar "
     "days; a drawdown lasts from its peak to the first close at or above it, or to the last close"
 )
 
 
-def risk_parts(comparison: "Comparison") -> list[Part]:
+def risk_parts(comparison: Comparison) -> list[Part]:
     """Words, table and pictures of the section."""
-    risk, styles = comparison.risk, page_styles(comparison)
+    risk = comparison.risk
+    return [Words(_intro(next(iter(risk)), comparison), "intro"), *policies_risk_parts(risk, looks_of(comparison))]
+
+
+def policies_risk_parts(risk: Mapping[str, PolicyRisk], looks: Looks) -> list[Part]:
+    """The section for any policies by name, without its introduction; the first one is the one shown."""
     shown = next(iter(risk))
-    return [
-        Words(_intro(shown, comparison), "intro"),
-        *_parts(risk, styles, comparison.recommendation.policy),
-    ]
-
-
-def policy_risk_parts(name: str, one: PolicyRisk, style: LineStyle) -> list[Part]:
-    """The parts of the section for one policy by itself."""
-    return _parts({name: one}, {name: style}, None)
-
-
-def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
-    shown = next(iter(risk))
-    rows = [[name, *cells] for name, one in risk.items() for cells in _drawdown_rows(one)]
-    extremes = {name: _extremes(name, one, styles, chosen) for name, one in risk.items()}
+    falls = [{"policy": name, **fall} for name, one in risk.items() for fall in _drawdowns(one)]
+    extremes = {name: _extremes(name, one, looks) for name, one in risk.items()}
     folded = [Folded(f"The best and the worst of {name}", [made]) for name, made in extremes.items() if name != shown]
     drawn = (
         months_picture(shown, risk[shown]),
-        rolling_picture(risk, styles),
-        daily_returns_picture(risk, styles),
+        rolling_picture(risk, looks.styles),
+        daily_returns_picture(risk, looks.styles),
     )
     return [
-        *([table(CAPTION, HEADS, rows, styles=styles, chosen=chosen)] if rows else []),
+        *([records_table(CAPTION, DRAWDOWNS, falls, looks)] if falls else []),
         extremes[shown],
         *folded,
         *map(Words, _notes(risk)),
@@ -68,12 +65,7 @@ def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chos
     ]
 
 
-def risk_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The numbers of the section as plain values."""
-    return {name: policy_risk_numbers(one) for name, one in comparison.risk.items()}
-
-
-def _intro(shown: str, comparison: "Comparison") -> str:
+def _intro(shown: str, comparison: Comparison) -> str:
     if comparison.recommendation.policy is None:
         return f"Of {shown}, the reference, since no policy is recommended."
     if shown == comparison.reference:
@@ -81,53 +73,26 @@ def _intro(shown: str, comparison: "Comparison") -> str:
     return f"Of {shown}, the recommended policy, beside {comparison.reference}, the reference."
 
 
-# -- drawdowns -------------------------------------------------------------------------------------------------------
-
-
-def _days(one: PolicyRisk, fall: Drawdown) -> tuple[int, int | None, int]:
-    """Calendar days from peak to trough, from trough to recovery (None where there is none yet), and in all."""
-    last = len(one.dates) - 1 if fall.recovery is None else fall.recovery
-    peak, trough, end = (one.dates[row] for row in (fall.peak, fall.trough, last))
-    return (trough - peak).days, None if fall.recovery is None else (end - trough).days, (end - peak).days
-
-
-def _drawdown_rows(one: PolicyRisk) -> list[list[str]]:
-    rows = []
+def _drawdowns(one: PolicyRisk) -> list[dict[str, Any]]:
+    """The drawdowns of one policy as plain values; None for a recovery that there is not yet."""
+    falls = []
     for fall in one.drawdowns:
-        down, back, length = _days(one, fall)
-        recovered = "not yet" if fall.recovery is None else f"{one.dates[fall.recovery]:%Y-%m-%d}"
-        rows.append(
-            [
-                percent(fall.depth),
-                *(f"{one.dates[row]:%Y-%m-%d}" for row in (fall.peak, fall.trough)),
-                recovered,
-                f"{down:,}",
-                "–" if back is None else f"{back:,}",
-                f"{length:,}" if back is not None else f"{length:,} so far",
-            ]
+        last = len(one.dates) - 1 if fall.recovery is None else fall.recovery
+        peak, trough, end = (one.dates[row] for row in (fall.peak, fall.trough, last))
+        recovered, back = (None, None) if fall.recovery is None else (day(end), (end - trough).days)
+        falls.append(
+            {"depth": fall.depth, "peak": day(peak), "trough": day(trough), "recovery": recovered}
+            | {"days_to_trough": (trough - peak).days, "days_to_recovery": back, "days": (end - peak).days}
         )
-    return rows
+    return falls
 
 
-# -- the best and the worst ------------------------------------------------------------------------------------------
-
-
-def _extreme_rows(one: PolicyRisk) -> list[list[str]]:
-    rows = []
-    for length, found in one.extremes.items():
-        cells = [length, percent(found.gains)]
-        for each in (found.best, found.worst):
-            cells += [percent(each.value, signed=True), each.period + MARK * each.incomplete]
-        rows.append(cells)
-    return rows
-
-
-def _extremes(name: str, one: PolicyRisk, styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
+def _extremes(name: str, one: PolicyRisk, looks: Looks) -> Block:
     marked = any(each.incomplete for found in one.extremes.values() for each in (found.best, found.worst))
     words = f"The best and the worst day, calendar month, quarter and year of {name}, net of costs and compounded"
     caption = f"{words}. {MARK} may be incomplete: the test begins or ends in it" if marked else words
-    rows = [[name, *cells] for cells in _extreme_rows(one)]
-    return table(caption, EXTREME_HEADS, rows, texts=[1, 4, 6], styles=styles, chosen=chosen)
+    records = [{"policy": name, "length": length, **vars(found)} for length, found in one.extremes.items()]
+    return records_table(caption, EXTREMES, records, looks)
 
 
 # -- what there is not -----------------------------------------------------------------------------------------------
@@ -145,10 +110,7 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
         )
     else:
         for measure, shown in MEASURES.items():
-            whose: dict[str, list[str]] = {}
-            for name, one in risk.items():
-                if measure in one.undefined:
-                    whose.setdefault(one.undefined[measure], []).append(name)
+            whose = grouped((one.undefined[measure], name) for name, one in risk.items() if measure in one.undefined)
             notes += [f"Rolling {shown.name} of {listed(names)} not available: {why}" for why, names in whose.items()]
     if first.constant:
         notes.append(
@@ -161,10 +123,10 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def policy_risk_numbers(one: PolicyRisk) -> dict[str, Any]:
+def risk_numbers(one: PolicyRisk) -> dict[str, Any]:
     """The numbers of one policy as plain values."""
     return {
-        "drawdowns": [_drawdown_numbers(one, fall) for fall in one.drawdowns],
+        "drawdowns": _drawdowns(one),
         "months": one.months.to_dict("records"),
         "years": one.years.to_dict("records"),
         "window": one.window,
@@ -174,13 +136,6 @@ def policy_risk_numbers(one: PolicyRisk) -> dict[str, Any]:
         "benchmark": one.benchmark,
         "extremes": {length: asdict(found) for length, found in one.extremes.items()},
     }
-
-
-def _drawdown_numbers(one: PolicyRisk, fall: Drawdown) -> dict[str, Any]:
-    down, back, length = _days(one, fall)
-    rows = {"peak": fall.peak, "trough": fall.trough, "recovery": fall.recovery}
-    dates = {name: None if row is None else f"{one.dates[row]:%Y-%m-%d}" for name, row in rows.items()}
-    return {"depth": fall.depth, **dates, "days_to_trough": down, "days_to_recovery": back, "days": length}
 
 
 def _rolling_numbers(one: PolicyRisk, measure: str) -> dict[str, float] | None:

@@ -14,13 +14,14 @@ from backtests.sheets.sections.exposure import exposure_numbers, exposure_parts,
 from backtests.sheets.sections.first_screen import shown_differences
 from backtests.sheets.sections.fitting import fitting_parts
 from backtests.sheets.sections.forecasts import forecasts_numbers, forecasts_parts
-from backtests.sheets.sections.from_today import from_today_numbers, from_today_parts
+from backtests.sheets.sections.from_today import from_today_parts, future_numbers
 from backtests.sheets.sections.limits import limits_numbers, limits_parts
-from backtests.sheets.sections.played import costs_numbers, costs_parts, weights_parts, years_numbers, years_parts
+from backtests.sheets.sections.played import costs_of, costs_parts, weights_parts, years_numbers, years_parts
 from backtests.sheets.sections.risk import risk_numbers, risk_parts
 from backtests.sheets.sections.selection import selection_numbers, selection_parts
 from backtests.sheets.sections.stability import stability_numbers, stability_parts
 from backtests.sheets.sections.stress import stress_numbers, stress_parts
+from backtests.sheets.tables import records_of
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,34 @@ class Section:
 SECTIONS = (
     Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
     Section("differences", "Differences", "Differences to the reference", shown_differences),
-    Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
+    Section("axes", "Rule and target", "Which rule, which target", axes_parts, lambda c: axes_numbers(c.axes)),
     Section("weights", "Weights", "Weights", weights_parts),
     Section("limits", "Limits", "Targets under limits", limits_parts, limits_numbers),
     Section("forecasts", "Forecasts", "Forecasts and their skill", forecasts_parts, forecasts_numbers),
     Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
-    Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
-    Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
-    Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
-    Section("exposure", "Exposure", "Exposure and contributions to risk", exposure_parts, exposure_numbers),
-    Section("worst_days", "Worst days", "The worst days of the reference", worst_days_parts, worst_days_numbers),
-    Section("stress", "Stress", "Stress", stress_parts, stress_numbers),
-    Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
-    Section("from_today", "From today", "A year from today", from_today_parts, from_today_numbers),
+    Section("costs", "Costs", "Costs", costs_parts, lambda c: records_of(costs_of(c))),
+    Section(
+        "attribution", "Attribution", "Attribution", attribution_parts, lambda c: attribution_numbers(c.attributions)
+    ),
+    Section("risk", "Risk", "Risk", risk_parts, lambda c: {name: risk_numbers(one) for name, one in c.risk.items()}),
+    Section(
+        "exposure",
+        "Exposure",
+        "Exposure and contributions to risk",
+        exposure_parts,
+        lambda c: exposure_numbers(c.exposure),
+    ),
+    Section(
+        "worst_days",
+        "Worst days",
+        "The worst days of the reference",
+        worst_days_parts,
+        lambda c: worst_days_numbers(c.worst_days),
+    ),
+    Section("stress", "Stress", "Stress", stress_parts, lambda c: stress_numbers(c.stress, c.portfolio.market)),
+    Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, lambda c: behaviour_numbers(c.behaviour)),
+    Section("from_today", "From today", "A year from today", from_today_parts, lambda c: future_numbers(c.from_today)),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
-    Section("selection", "Selection", "Selection", selection_parts, selection_numbers),
+    Section("selection", "Selection", "Selection", selection_parts, lambda c: selection_numbers(c.selection)),
     Section("conventions", "Conventions", "Candidates and conventions", conventions_parts),
 )

@@ -3,24 +3,23 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backtests.comparison.selection import ActiveSharpe, Selection, saving_words
-from backtests.sheets.parts import Folded, Part, Words, table
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.comparison import Comparison
+from backtests.comparison.selection import Selection, saving_words
+from backtests.sheets.parts import Folded, Part, Words
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Shown, known, records_table, scaled
 from foundation.paper.wording import counted, number, percent
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
-HEADS = (
-    "policy",
-    ("active Sharpe ratio", "a year"),
-    ("above zero", "PSR"),
-    ("above zero given the search", "DSR"),
-    ("track record needed", "years"),
-    "why not",
+NONE = "not available"
+COLUMNS = (
+    Shown("ratio", "active Sharpe ratio", "a year", known(number, NONE)),
+    Shown("probability", "above zero", "PSR", known(scaled(1.0, 3), NONE)),
+    Shown("deflated", "above zero given the search", "DSR", known(scaled(1.0, 3), NONE)),
+    Shown("track_record", "track record needed", "years", known(lambda years: _record(years), NONE)),
 )
+WHY_NOT = Shown("why_not", "why not", words=True)
 CAPTION = (
     "Sharpe ratios of active returns, net of costs, over the strategic target; the probability that the true ratio is "
     "above zero, had nothing else been tried (PSR) and given the search (DSR); the years after which such a ratio is "
@@ -28,15 +27,12 @@ CAPTION = (
 )
 
 
-def selection_parts(comparison: "Comparison") -> list[Part]:
+def selection_parts(comparison: Comparison) -> list[Part]:
     """Words and table of the section."""
-    found, styles = comparison.selection, page_styles(comparison)
-    rows = [[name, *_cells(one)] for name, one in found.policies.items()]
+    found = comparison.selection
     missing = any(one.why_not for one in found.policies.values())
-    shown = rows if missing else [row[:-1] for row in rows]
-    heads = HEADS if missing else HEADS[:-1]
-    chosen = comparison.recommendation.policy
-    deflated = table(CAPTION, heads, shown, texts=[5] if missing else [], styles=styles, chosen=chosen)
+    columns = (*COLUMNS, WHY_NOT) if missing else COLUMNS
+    deflated = records_table(CAPTION, columns, found.policies, looks_of(comparison), head="policy")
     said = (_searched(found), saving_words(found.saving), _overfitted(found), _counted_here(comparison))
     return [
         *(Words(words) for words in said if words),
@@ -44,22 +40,17 @@ def selection_parts(comparison: "Comparison") -> list[Part]:
     ]
 
 
-def selection_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values; a track record that no length would give is missing."""
-    numbers = asdict(comparison.selection)
+def selection_numbers(found: Selection) -> dict[str, Any]:
+    """The numbers of the section as plain values; a track record that no length would give is missing."""
+    numbers = asdict(found)
     for one in numbers["policies"].values():
         if one["track_record"] is not None and math.isinf(one["track_record"]):
             one["track_record"] = None
     return numbers
 
 
-def _cells(one: ActiveSharpe) -> list[str]:
-    if one.ratio is None:
-        return [*["not available"] * 4, one.why_not]
-    assert one.track_record is not None
-    record = "none: not above zero" if math.isinf(one.track_record) else number(one.track_record, 1)
-    deflated = "not available" if one.deflated is None else number(one.deflated, 3)
-    return [number(one.ratio), number(one.probability, 3), deflated, record, ""]
+def _record(years: float) -> str:
+    return "none: not above zero" if math.isinf(years) else number(years, 1)
 
 
 def _searched(found: Selection) -> str:
@@ -82,7 +73,7 @@ def _overfitted(found: Selection) -> str:
     )
 
 
-def _counted_here(comparison: "Comparison") -> str:
+def _counted_here(comparison: Comparison) -> str:
     name = Path(comparison.portfolio.file).stem
     return (
         "Only the trials of this comparison are counted here, so that the same run gives the same page. Earlier "

@@ -1,17 +1,21 @@
 """The section of a sheet that says whether the recommendation holds."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backtests.sheets.parts import Part, table
+from backtests.comparison import Comparison
+from backtests.sheets.parts import Part
+from backtests.sheets.tables import Shown, records_of, records_table
 from foundation.paper.wording import listed
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
+COLUMNS = (
+    Shown("change", "change"),
+    Shown("cases", "cases", form="{:,}".format),
+    Shown("same", "same answer", form="{:,}".format),
+    Shown("recommended", "recommendation", words=True),
+)
 
-HEADS = ("change", "cases", "same answer", "recommendation")
 
-
-def stability_parts(comparison: "Comparison") -> list[Part]:
+def stability_parts(comparison: Comparison) -> list[Part]:
     """A row a change: what was changed, cases, how many give the same answer, what is recommended."""
     found = comparison.stability
     if found is None:
@@ -24,14 +28,10 @@ def stability_parts(comparison: "Comparison") -> list[Part]:
         left_out = listed(found.not_played)
         verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
         caption += f" {left_out} {verb} left out where lag, first day or assets change."
-    rows = [
-        [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
-        for change, cases, same, recommended in found.table().itertuples()
-    ]
-    return [table(caption, HEADS, rows, texts=[3])]
+    return [records_table(caption, COLUMNS, stability_numbers(comparison))]
 
 
-def stability_numbers(comparison: "Comparison") -> list[dict[Any, Any]]:
+def stability_numbers(comparison: Comparison) -> list[dict[str, Any]]:
     """The same as plain values."""
     found = comparison.stability
-    return [] if found is None else found.table().reset_index().to_dict("records")
+    return [] if found is None else records_of(found.table().reset_index())

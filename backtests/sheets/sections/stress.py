@@ -1,9 +1,11 @@
 """The section of a sheet on stress: episodes, shocks from today, higher costs, correlations toward one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from itertools import chain, compress
+from typing import Any
 
+from backtests.comparison import Comparison
 from backtests.comparison.descriptions.stress import (
     COSTS_TIMES,
     MONTH,
@@ -13,12 +15,12 @@ from backtests.comparison.descriptions.stress import (
     StressTests,
 )
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
-from backtests.evaluation.episodes import EpisodeFigures
-from backtests.sheets.parts import Block, Folded, Part, Words, table
+from backtests.evaluation.metrics import Column
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
-from backtests.sheets.sections.policy_styles import page_styles
-from foundation.paper.styles import LineStyle
-from foundation.paper.wording import class_words, counted, listed, number, percent
+from backtests.sheets.sections.policy_styles import looks_of
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled, table
+from foundation.paper.wording import class_words, counted, grouped, listed, number, percent
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -26,67 +28,62 @@ from research.risk.measures import BPS
 from research.risk.stress.correlation_breakdown import StressedRisk
 from research.risk.stress.shocks import LEAST_RETURN, Moved, ShockEffect
 
-if TYPE_CHECKING:
-    from backtests.comparison import Comparison
-
 TARGET = "strategic target, costless"
-EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = (  # what is folded, and its cells
-    ("Maximum drawdown in each episode", "%", lambda f: number(100.0 * f.max_drawdown, 1)),
-    ("One-way turnover in each episode", "% of NAV", lambda f: number(100.0 * f.turnover, 1)),
-    ("Orders in each episode", "number", lambda f: f"{f.orders:,}"),
-    ("Costs in each episode", "bp of NAV", lambda f: number(BPS * f.cost)),
+ASSUMED = (
+    "Episodes describe single stretches of days; shocks and correlations are assumptions, worked out with the "
+    "covariance of recent returns. None of these figures is a forecast."
+)
+PER_CENT, BP, GAP = scaled(100.0, 1), scaled(BPS), scaled(100.0, 1, signed=True)
+EPISODE_FIGURES = (  # what is folded: caption, unit, figure and form
+    ("Maximum drawdown in each episode", "%", "max_drawdown", PER_CENT),
+    ("One-way turnover in each episode", "% of NAV", "turnover", PER_CENT),
+    ("Orders in each episode", "number", "orders", "{:,}".format),
+    ("Costs in each episode", "bp of NAV", "cost", BP),
+)
+WHERE = {"test": "in the test", "before": "before the test"}
+EPISODE_DAYS = (
+    Shown("episode.name", "episode"),
+    Shown("first", "from", form=day),
+    Shown("last", "to", form=day),
+    Shown("", "covered", form=lambda one: WHERE[one.when] + ("" if one.whole else ", in part"), words=True),
+    Shown("episode.source", "source of the dates", form=lambda source: source or "–", words=True),
+)
+LIQUIDITY = (
+    Column("cost", "cost", "bp a year"),
+    Column("stressed_cost", "cost, stressed", "bp a year"),
+    Column("loss", "J", "bp a year"),
+    Column("stressed_loss", "J, stressed", "bp a year"),
 )
 
 
-def stress_parts(comparison: "Comparison") -> list[Part]:
+def stress_parts(comparison: Comparison) -> list[Part]:
     """Words, tables and the picture of the section."""
-    chosen, reference = comparison.recommendation.policy, comparison.reference
-    names = list(dict.fromkeys([chosen or reference, reference, *comparison.backtests]))
+    looks, reference = looks_of(comparison), comparison.reference
+    names = list(dict.fromkeys([looks.chosen or reference, reference, *comparison.backtests]))
     row = row_name(comparison.benchmark.periods_per_year)
-    return _parts(comparison.stress, comparison.portfolio, names, page_styles(comparison), chosen, reference, row)
+    return policies_stress_parts(comparison.stress, comparison.portfolio, names, reference, looks, row)
 
 
-def policy_stress_parts(
-    name: str, found: StressTests, portfolio: Portfolio | None, style: LineStyle, row: str
+def policies_stress_parts(
+    found: StressTests, portfolio: Portfolio | None, names: Sequence[str], reference: str, looks: Looks, row: str
 ) -> list[Part]:
-    """The parts of the section for one policy by itself.
-
-    name      : name of the policy.
-    found     : stress tests of the policy.
-    portfolio : portfolio of its file, or None; shocks need one.
-    style     : line style of the policy.
-    row       : period of a row of the market, such as "day".
-    """
-    return _parts(found, portfolio, [name], {name: style}, None, name, row)
-
-
-def _parts(
-    found: StressTests,
-    portfolio: Portfolio | None,
-    names: Sequence[str],
-    styles: Mapping[str, LineStyle],
-    chosen: str | None,
-    reference: str,
-    row: str,
-) -> list[Part]:
-    """Words, tables and the picture.
+    """The section for any policies.
 
     found     : the stress tests.
-    portfolio : portfolio of the policies, or None if there are no shocks.
+    portfolio : portfolio of the policies, or None; shocks need one.
     names     : names of the policies; the first one is the one shown.
-    styles    : line style of each policy.
-    chosen    : the recommended policy, or None.
     reference : the policy to which differences are taken.
+    looks     : looks of the policies.
     row       : period of a row of the market, such as "day".
     """
-    drawn = episodes_picture(found.episodes, styles, names[0], reference)
+    drawn = episodes_picture(found.episodes, looks.styles, names[0], reference)
     return [
         Words(_intro(found), "intro"),
         *([drawn] if drawn is not None else []),
-        *_episode_parts(found.episodes, names, styles, chosen),
+        *_episode_parts(found.episodes, names, looks),
         *([Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []),
-        *([] if portfolio is None else _shock_parts(found, portfolio, names, styles, chosen)),
-        *_liquidity_parts(found, names, styles, chosen),
+        *([] if portfolio is None else _shock_parts(found, portfolio, names, looks)),
+        *_liquidity_parts(found, names, looks),
         *correlation_parts(found.breakdown, f"the last weights of {found.policy}", found.window, row),
     ]
 
@@ -100,22 +97,14 @@ def _intro(found: StressTests) -> str:
         "correlations that move toward one": found.breakdown,
     }
     shown = listed([words for words, some in there.items() if some] or ["nothing that this data allows"])
-    return (
-        f"{shown[0].upper()}{shown[1:]}. Episodes describe single stretches of days; shocks and correlations are "
-        "assumptions, worked out with the covariance of recent returns. None of these figures is a forecast."
-    )
+    return f"{shown[0].upper()}{shown[1:]}. {ASSUMED}"
 
 
-def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The numbers of the section as plain values."""
-    return policy_stress_numbers(comparison.stress, comparison.portfolio.market)
-
-
-def policy_stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
-    """The numbers of any stress tests as plain values.  market : market of the policies."""
+def stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
+    """The numbers of stress tests as plain values.  market : market of the policies."""
     return {
         "episodes": [_episode_numbers(one) for one in found.episodes],
-        "shocks": [_shock_numbers(one, market.assets, market.asset_class) for one in found.shocks],
+        "shocks": [_shock_numbers(one, market) for one in found.shocks],
         "liquidity": {
             "costs_times": COSTS_TIMES,
             "volume_over": VOLUME_OVER,
@@ -135,43 +124,30 @@ def policy_stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
 # -- episodes --------------------------------------------------------------------------------------------------------
 
 
-def _episode_parts(
-    episodes: Sequence[EpisodeResult],
-    names: Sequence[str],
-    styles: Mapping[str, LineStyle],
-    chosen: str | None,
-) -> list[Part]:
+def _episode_parts(episodes: Sequence[EpisodeResult], names: Sequence[str], looks: Looks) -> list[Part]:
     """The returns of every policy in every episode, the other figures folded, and notes on them."""
     if not episodes:
         return []
 
-    def by_policy(caption: str, unit: str, cell: Callable[[EpisodeFigures], str], last: list[list[str]]) -> Block:
+    def by_policy(caption: str, unit: str, key: str, form: Callable[[float], str], last: list[list[str]]) -> Block:
         heads: list[str | tuple[str, str]] = ["policy", *((one.episode.name, unit + _mark(one)) for one in episodes)]
-        rows = [[n, *(cell(e.figures[n]) if n in e.figures else "–" for e in episodes)] for n in names]
-        return table(caption, heads, [*rows, *last], styles=styles, chosen=chosen)
+        rows = [
+            [name, *(form(getattr(one.figures[name], key)) if name in one.figures else "–" for one in episodes)]
+            for name in names
+        ]
+        return table(caption, heads, [*rows, *last], looks=looks)
 
-    target = [[TARGET, *(number(100.0 * one.target, 1) for one in episodes)]]
+    target = [[TARGET, *(PER_CENT(one.target) for one in episodes)]]
     caption = "Return of each policy in each episode, net of costs, not annualised"
+    days = "Days of the episodes: the closes from which and to which returns are earned"
     return [
-        by_policy(caption, "%", lambda f: number(100.0 * f.total_return, 1), target),
+        by_policy(caption, "%", "total_return", PER_CENT, target),
         *map(Words, _episode_notes(episodes)),
         Folded(
             "Drawdown, turnover, orders and costs in each episode; its days and their source",
-            [
-                *(by_policy(*one, []) for one in EPISODE_FIGURES),
-                table(
-                    "Days of the episodes: the closes from which and to which returns are earned",
-                    ("episode", "from", "to", "covered", "source of the dates"),
-                    [
-                        [one.episode.name, f"{one.first:%Y-%m-%d}", f"{one.last:%Y-%m-%d}", _covered(one),
-                         one.episode.source or "–"]
-                        for one in episodes
-                    ],
-                    texts=(3, 4),
-                ),
-            ],
+            [*(by_policy(*one, []) for one in EPISODE_FIGURES), records_table(days, EPISODE_DAYS, episodes)],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _mark(one: EpisodeResult) -> str:
@@ -179,56 +155,45 @@ def _mark(one: EpisodeResult) -> str:
     return f"{'' if one.when == 'test' else ', before the test'}{'' if one.whole else ', in part'}"
 
 
-def _covered(one: EpisodeResult) -> str:
-    where = "in the test" if one.when == "test" else "before the test"
-    return where if one.whole else f"{where}, in part"
-
-
 def _episode_notes(episodes: Sequence[EpisodeResult]) -> list[str]:
     """Notes on episodes: those before the test or covered in part, policies without figures, missing assets."""
     notes = []
-    if before := [one for one in episodes if one.when == "before"]:
+    if before := [one.episode.name for one in episodes if one.when == "before"]:
         notes.append(
-            f"Before the test: {listed([one.episode.name for one in before])}. The rules that were not fitted are "
-            "backtested on these days alone, from their target at the first close; money that comes or goes is left "
-            "out."
+            f"Before the test: {listed(before)}. The rules that were not fitted are backtested on these days alone, "
+            "from their target at the first close; money that comes or goes is left out."
         )
-    for one in episodes:
-        if not one.whole:
-            notes.append(
-                f"{one.episode.name} ({one.episode.first:%Y-%m-%d} to {one.episode.last:%Y-%m-%d}) is covered in part, "
-                f"from the close of {one.first:%Y-%m-%d} to that of {one.last:%Y-%m-%d}."
-            )
+    notes += [
+        f"{one.episode.name} ({day(one.episode.first)} to {day(one.episode.last)}) is covered in part, from the close "
+        f"of {day(one.first)} to that of {day(one.last)}."
+        for one in episodes
+        if not one.whole
+    ]
     reasons: dict[str, dict[str, list[str]]] = {}
     for one in episodes:
         for name, why in one.left_out.items():
             reasons.setdefault(why, {}).setdefault(name, []).append(one.episode.name)
-    for why, by_name in reasons.items():
-        where = list(dict.fromkeys(episode for found in by_name.values() for episode in found))
-        notes.append(f"No figures of {listed(list(by_name))} in {listed(where)}: {why}.")
-    missing: dict[tuple[str, ...], list[str]] = {}
-    for one in episodes:
-        if one.unlisted:
-            missing.setdefault(one.unlisted, []).append(one.episode.name)
     notes += [
-        f"Not listed when {listed(where)} began: {listed(list(lines))}. The listed lines held its weight, unless the "
-        "target leaves it in cash."
-        for lines, where in missing.items()
+        f"No figures of {listed(list(by_name))} in {listed(list(dict.fromkeys(chain(*by_name.values()))))}: {why}."
+        for why, by_name in reasons.items()
     ]
-    return notes
+    unlisted = grouped((one.unlisted, one.episode.name) for one in episodes if one.unlisted)
+    return notes + [
+        f"Not listed when {listed(where)} began: {listed(lines)}. The listed lines held its weight, unless the target "
+        "leaves it in cash."
+        for lines, where in unlisted.items()
+    ]
 
 
 def _episode_numbers(one: EpisodeResult) -> dict[str, Any]:
     return {
         "name": one.episode.name,
-        "first": f"{one.episode.first:%Y-%m-%d}",
-        "last": f"{one.episode.last:%Y-%m-%d}",
+        "first": day(one.episode.first),
+        "last": day(one.episode.last),
         "source": one.episode.source,
-        "from": f"{one.first:%Y-%m-%d}",
-        "to": f"{one.last:%Y-%m-%d}",
-        "when": one.when,
-        "whole": one.whole,
-        "target": one.target,
+        "from": day(one.first),
+        "to": day(one.last),
+        **{key: getattr(one, key) for key in ("when", "whole", "target")},
         "unlisted": list(one.unlisted),
         "policies": {name: asdict(figures) for name, figures in one.figures.items()},
         "left_out": dict(one.left_out),
@@ -238,103 +203,83 @@ def _episode_numbers(one: EpisodeResult) -> dict[str, Any]:
 # -- shocks ----------------------------------------------------------------------------------------------------------
 
 
-def _shock_parts(
-    found: StressTests,
-    portfolio: Portfolio,
-    names: Sequence[str],
-    styles: Mapping[str, LineStyle],
-    chosen: str | None,
-) -> list[Part]:
+def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str], looks: Looks) -> list[Part]:
     """The shocks on the policy shown, and folded the lines, the classes and the other policies."""
     shown = names[0]
     shocks = [one for one in found.shocks if shown in one.policies]
     if not shocks:
         return []
-    assets, classes = portfolio.market.assets, portfolio.market.asset_class
+    nav, basis, after = portfolio.nav, portfolio.basis, [one.policies[shown] for one in shocks]
+    columns = (
+        Shown("effect.name", "shock"),
+        Shown("effect.total", "gain or loss", "% of NAV", PER_CENT),
+        Shown("effect.total", "amount", basis, scaled(nav, 0)),
+        Shown("effect.explained", "explained", "% of variance", scaled(100.0, 0)),
+        Shown("", "furthest from target", "points", lambda one: f"{one.line} {GAP(one.gap)}", words=True),
+        Shown("sessions", "first trade", "sessions", _first_trade, words=True),
+        Shown("turnover", "turnover", "% of NAV", PER_CENT),
+        Shown("cost", "cost", "bp of NAV", BP),
+    )
     caption = (
         f"Shocks after the last close, on the last weights of {shown}: gain or loss before any trade, at today's NAV "
-        f"of {portfolio.nav:,.0f} {portfolio.basis}; then what it trades in the {MONTH} sessions after, with prices "
-        "unchanged"
+        f"of {nav:,.0f} {basis}; then what it trades in the {MONTH} sessions after, with prices unchanged"
     )
-    heads = (
-        "shock",
-        ("gain or loss", "% of NAV"),
-        ("amount", portfolio.basis),
-        ("explained", "% of variance"),
-        ("furthest from target", "points"),
-        ("first trade", "sessions"),
-        ("turnover", "% of NAV"),
-        ("cost", "bp of NAV"),
-    )
-    rows = [_shock_row(one.moved.name, one.policies[shown], portfolio.nav) for one in shocks]
-    gains = [one.policies[shown].effect for one in shocks]
-    by_class = [gain.by_class(classes) for gain in gains]
-
-    def by_shock(caption: str, head: str, unit: str, rows: list[list[str]]) -> Block:
-        return table(caption, [head, *((one.moved.name, unit) for one in shocks)], rows)
-
-    moves = [[a, *(move(one.moved, i) for one in shocks)] for i, a in enumerate(assets)]
-    of_lines = [[a, *(number(100.0 * gain.lines[i]) for gain in gains)] for i, a in enumerate(assets)]
-    of_classes = [[class_words(c), *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
-    every = (
-        "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in the"
-    )
-    of_policies = table(
-        f"{every} {MONTH} sessions after",
-        ["policy", *(one.moved.name for one in shocks)],
-        [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names],
-        styles=styles,
-        chosen=chosen,
-    )
-    several = len(names) > 1
+    tables = shock_tables([one.effect for one in after], portfolio.market, f" of {shown}")
+    if len(names) > 1:
+        every = (
+            "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in "
+            f"the {MONTH} sessions after"
+        )
+        heads = ["policy", *(one.moved.name for one in shocks)]
+        rows = [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names]
+        tables.append(table(every, heads, rows, looks=looks))
     return [
-        table(caption, heads, rows, texts=(4, 5)),
+        records_table(caption, columns, after),
         *map(Words, _shock_notes(shocks, found.window)),
-        Folded(
-            "Shocks by line, class and policy" if several else "Shocks by line and class",
-            [
-                by_shock("Returns of the lines; those with * are stated, the others follow", "line", "%", moves),
-                by_shock(f"Gain or loss of {shown} by line", "line", "% of NAV", of_lines),
-                by_shock(f"Gain or loss of {shown} by asset class", "class", "% of NAV", of_classes),
-                *([of_policies] if several else []),
-            ],
-        ),
+        Folded("Shocks by line, class and policy" if len(names) > 1 else "Shocks by line and class", tables),
     ]
 
 
-def move(moved: Moved, line: int) -> str:
+def shock_tables(effects: Sequence[ShockEffect], market: Market, whose: str = "") -> list[Block]:
+    """The returns of the lines under each shock, and what a portfolio gains or loses by line and by asset class.
+
+    effects : effects on the portfolio, a column each.
+    market  : market of its lines.
+    whose   : owner of the portfolio, after a space, or "".
+    """
+
+    def by_shock(caption: str, head: str, unit: str, rows: Iterable[tuple[str, Iterable[str]]]) -> Block:
+        return table(caption, [head, *((one.name, unit) for one in effects)], [[name, *cells] for name, cells in rows])
+
+    lines, by_class = list(enumerate(market.assets)), [one.by_class(market.asset_class) for one in effects]
+    moves = [(asset, [_move(one.moved, k) for one in effects]) for k, asset in lines]
+    gains = [(asset, [number(100.0 * one.lines[k]) for one in effects]) for k, asset in lines]
+    of_classes = [(class_words(name), [number(100.0 * gain[name]) for gain in by_class]) for name in by_class[0]]
+    return [
+        by_shock("Returns of the lines; those with * are stated, the others follow", "line", "%", moves),
+        by_shock(f"Gain or loss{whose} by line", "line", "% of NAV", gains),
+        by_shock(f"Gain or loss{whose} by asset class", "class", "% of NAV", of_classes),
+    ]
+
+
+def _move(moved: Moved, line: int) -> str:
     """The return of a line under a shock, in per cent, marked where it is stated."""
     return number(100.0 * moved.returns[line], 1) + (" *" if moved.stated[line] else "")
 
 
 def _effect(one: AfterShock | None) -> str:
-    if one is None:
-        return "–"
-    return f"{number(100.0 * one.effect.total, 1)}; {number(100.0 * one.turnover, 1)}; {number(BPS * one.cost)}"
+    return "–" if one is None else f"{PER_CENT(one.effect.total)}; {PER_CENT(one.turnover)}; {BP(one.cost)}"
 
 
-def _shock_row(name: str, one: AfterShock, nav: float) -> list[str]:
-    trade = "none" if one.sessions is None else "at its close" if one.sessions == 0 else f"after {one.sessions}"
-    return [
-        name,
-        number(100.0 * one.effect.total, 1),
-        number(nav * one.effect.total, 0),
-        number(100.0 * one.effect.explained, 0),
-        f"{one.line} {number(100.0 * one.gap, 1, signed=True)}",
-        trade,
-        number(100.0 * one.turnover, 1),
-        number(BPS * one.cost),
-    ]
+def _first_trade(sessions: int | None) -> str:
+    return "none" if sessions is None else f"after {sessions}" if sessions else "at its close"
 
 
 def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
     """Notes on shocks: their propagation, and the policies without figures."""
     notes = propagation_notes([one.moved for one in shocks], window)
     notes[0] += " A trade at the close of the shock was decided before it."
-    reasons: dict[str, list[str]] = {}
-    for one in shocks:
-        for name, why in one.left_out.items():
-            reasons.setdefault(f"{name}: {why}", []).append(one.moved.name)
+    reasons = grouped((f"{name}: {why}", one.moved.name) for one in shocks for name, why in one.left_out.items())
     return notes + [f"No figures after {listed(where)} of {reason}" for reason, where in reasons.items()]
 
 
@@ -359,21 +304,14 @@ def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
     return notes
 
 
-def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+def _shock_numbers(one: ShockResult, market: Market) -> dict[str, Any]:
+    same = ("gap", "sessions", "reason", "turnover", "orders", "cost")
     return {
-        **moved_numbers(one.moved, assets),
+        **moved_numbers(one.moved, market.assets),
         "left_out": dict(one.left_out),
         "policies": {
-            name: {
-                **effect_numbers(after.effect, assets, classes),
-                "furthest": after.line,
-                "gap": after.gap,
-                "sessions": after.sessions,
-                "reason": after.reason,
-                "turnover": after.turnover,
-                "orders": after.orders,
-                "cost": after.cost,
-            }
+            name: effect_numbers(after.effect, market)
+            | {"furthest": after.line, **{key: getattr(after, key) for key in same}}
             for name, after in one.policies.items()
         },
     }
@@ -381,25 +319,20 @@ def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[st
 
 def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
     """The returns of a shock by line, and which of the n lines are stated, not known, and bounded."""
-
-    def lines(mask: Any) -> list[str]:
-        return [asset for asset, there in zip(assets, mask.tolist(), strict=True) if there]
-
+    masks = {"stated": moved.stated, "unknown": moved.unknown, "bounded": moved.bounded}
     return {
         "name": moved.name,
         "returns": dict(zip(assets, moved.returns.tolist(), strict=True)),
-        "stated": lines(moved.stated),
-        "unknown": lines(moved.unknown),
-        "bounded": lines(moved.bounded),
+        **{name: list(compress(assets, mask)) for name, mask in masks.items()},
     }
 
 
-def effect_numbers(effect: ShockEffect, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
-    """The effect of a shock on a portfolio: total, by line and by asset class (n names each), fraction of NAV."""
+def effect_numbers(effect: ShockEffect, market: Market) -> dict[str, Any]:
+    """The effect of a shock on a portfolio: total, by line and by asset class, fraction of NAV."""
     return {
         "total": effect.total,
-        "lines": dict(zip(assets, effect.lines.tolist(), strict=True)),
-        "classes": effect.by_class(classes),
+        "lines": dict(zip(market.assets, effect.lines.tolist(), strict=True)),
+        "classes": effect.by_class(market.asset_class),
         "explained": effect.explained,
     }
 
@@ -407,16 +340,13 @@ def effect_numbers(effect: ShockEffect, assets: Sequence[str], classes: Sequence
 # -- liquidity and correlations --------------------------------------------------------------------------------------
 
 
-def _liquidity_parts(
-    found: StressTests, names: Sequence[str], styles: Mapping[str, LineStyle], chosen: str | None
-) -> list[Part]:
+def _liquidity_parts(found: StressTests, names: Sequence[str], looks: Looks) -> list[Part]:
     """The effect of higher trading costs, in a sentence; the table of every policy is folded."""
-    if not found.liquidity:
+    charged = {name: found.liquidity[name] for name in names if name in found.liquidity}
+    if not charged:
         return []
-    charged = [name for name in names if name in found.liquidity]
-    shown = charged[0]
-    one = found.liquidity[shown]
-    lowest, after = (min(charged, key=lambda n: getattr(found.liquidity[n], key)) for key in ("loss", "stressed_loss"))
+    shown, one = next(iter(charged.items()))
+    lowest, after = (min(charged, key=lambda n: getattr(charged[n], key)) for key in ("loss", "stressed_loss"))
     volume = (
         f"and a {VOLUME_OVER:g}th of the volumes, "
         if found.volumes
@@ -435,27 +365,16 @@ def _liquidity_parts(
         if lowest == after
         else f"; the lowest J passes from {lowest} to {after}"
     )
-    caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
-    bps = "bp a year"
-    every = table(
-        caption,
-        ("policy", ("cost", bps), ("cost, stressed", bps), ("J", bps), ("J, stressed", bps)),
-        [
-            [name, *(number(v) for v in (x.cost, x.stressed_cost, x.loss, x.stressed_loss))]
-            for name, x in ((n, found.liquidity[n]) for n in charged)
-        ],
-        styles=styles,
-        chosen=chosen,
+    words = (
+        f"Higher trading costs: at {COSTS_TIMES:g} times the costs {volume}the same decisions would have cost {shown} "
+        f"{number(one.stressed_cost)} instead of {number(one.cost)} bp a year in the test, and its loss J would have "
+        f"been {number(one.stressed_loss)} instead of {number(one.loss)}{same}.{impact}"
     )
-    return [
-        Words(
-            f"Higher trading costs: at {COSTS_TIMES:g} times the costs {volume}the same decisions would have cost "
-            f"{shown} {number(one.stressed_cost)} instead of {number(one.cost)} bp a year in the test, and its loss J "
-            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}{same}.{impact}",
-            "",
-        ),
-        *([Folded("Higher trading costs, every policy", [every])] if len(charged) > 1 else []),
-    ]
+    if len(charged) < 2:
+        return [Words(words, "")]
+    caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
+    every = records_table(caption, LIQUIDITY, charged, looks, head="policy")
+    return [Words(words, ""), Folded("Higher trading costs, every policy", [every])]
 
 
 def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int, row: str) -> list[Part]:
@@ -468,32 +387,18 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
     """
     if not breakdown:
         return []
-    heads = (
-        ("correlations moved", "% of the way to one"),
-        "mean correlation",
-        ("volatility", "% a year"),
-        ("VaR 95 %", f"% a {row}"),
-        ("VaR 99 %", f"% a {row}"),
-        "diversification ratio",
+    columns = (
+        Column("share", "correlations moved", "% of the way to one", 100.0, 0),
+        Column("correlation", "mean correlation", ""),
+        Column("volatility", "volatility", "% a year", 100.0, 1),
+        Column("var95", "VaR 95 %", f"% a {row}", 100.0),
+        Column("var99", "VaR 99 %", f"% a {row}", 100.0),
+        Column("diversification", "diversification ratio", ""),
     )
     caption = (
         f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
         f"{window} returns; VaR is Gaussian, of one {row}"
     )
-    rows = [
-        [
-            number(100.0 * one.share, 0),
-            number(one.correlation),
-            number(100.0 * one.volatility, 1),
-            number(100.0 * one.var95),
-            number(100.0 * one.var99),
-            number(one.diversification),
-        ]
-        for one in breakdown
-    ]
-    hedged = (
-        [Words("The volatility falls as correlations rise, since short lines then hedge the long ones: no worst case.")]
-        if breakdown[-1].volatility < breakdown[0].volatility
-        else []
-    )
-    return [table(caption, heads, rows), *hedged]
+    hedged = "The volatility falls as correlations rise, since short lines then hedge the long ones: no worst case."
+    falls = breakdown[-1].volatility < breakdown[0].volatility
+    return [records_table(caption, columns, breakdown), *([Words(hedged)] if falls else [])]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import sign
 from backtests.runs.verify import verify
-from backtests.sheets.parts import table
 from backtests.sheets.render import render
+from backtests.sheets.tables import table
 from desk.commands import report
 from desk.commands.made import Made
 from desk.commands.print_page import GIVEN, browser, print_page, write_pdf

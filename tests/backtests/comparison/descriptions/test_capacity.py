@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison.descriptions.capacity import Capacity, _left, capacity
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
 from research.accounting import Costs
 from research.accounting.impact import Impact
@@ -49,7 +50,7 @@ def desk(volume: float = 1e6, exponent: float = 1.5, impact: bool = True, ticket
 def found_for(portfolio: Portfolio, policy: str = "month", against: str = "never") -> Capacity:
     benchmark = benchmark_of(portfolio, portfolio.market)
     played = {name: backtest_candidate(portfolio, rule, name) for name, rule in POLICIES.items()}
-    return capacity(portfolio, benchmark, POLICIES, played, policy, against)
+    return capacity(Replays(portfolio, benchmark, POLICIES, played), policy, against)
 
 
 @pytest.mark.parametrize("exponent", [1.5, 2.0])

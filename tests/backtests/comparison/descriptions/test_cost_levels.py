@@ -8,6 +8,7 @@ import pytest
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLevels, at_level, break_evens, cost_levels
+from backtests.comparison.descriptions.replays import Replays
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import losses
 from research.accounting import Costs
@@ -102,7 +103,7 @@ def test_a_policy_that_decides_day_by_day_is_played_at_fewer_levels(comparison, 
     policies = {name: comparison.fitted[name].policy for name in ("quarterly", "threshold")}
     policies["own"] = replace(by_day(policies["threshold"]), allocation=target)
     played = comparison.backtests | {"own": comparison.backtests["threshold"]}
-    given = comparison.portfolio, comparison.benchmark, policies, played, "quarterly"
+    given = Replays(comparison.portfolio, comparison.benchmark, policies, played), "quarterly"
     found = cost_levels(*given, "own")
     assert (found.by_day, found.left_out, found.searched) == (("own",), (), ("threshold", "own"))
     by_level = found.table.set_index(["policy", "cost_bps"])["loss"]

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
+from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress import MONTH, StressTests, deciding_at, longer_costs, stress_tests
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import daily_costs, losses
 from backtests.sheets.parts import Words
-from backtests.sheets.sections.stress import policy_stress_parts
+from backtests.sheets.sections.stress import policies_stress_parts
+from backtests.sheets.tables import Looks
 from foundation.paper.styles import LineStyle
 from research.accounting import Costs
 from research.portfolio import Portfolio, load_portfolio
@@ -37,7 +39,7 @@ def compared(desk: Portfolio) -> Comparison:
 
 def stressed(compared: Comparison, portfolio: Portfolio) -> StressTests:
     rules = {name: one.policy for name, one in compared.fitted.items()}
-    return stress_tests(portfolio, compared.benchmark, rules, compared.backtests, "quarterly")
+    return stress_tests(Replays(portfolio, compared.benchmark, rules, compared.backtests), "quarterly")
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +262,8 @@ def test_less_volume_matters_where_impact_is_charged() -> None:
     one = found.liquidity["quarterly"]
     assert one.stressed_cost == pytest.approx(5.0 * 5.0**0.5 * one.cost, rel=0.01)
     assert found.impact == pytest.approx(5.0 * 5.0**0.5)
-    said = [part.text for part in policy_stress_parts("quarterly", found, desk, LineStyle("ink"), "day")
+    looks = Looks({"quarterly": LineStyle("ink")})
+    said = [part.text for part in policies_stress_parts(found, desk, ["quarterly"], "quarterly", looks, "day")
             if isinstance(part, Words)]  # fmt: skip
     assert any("Market impact of an order is 11.2 times as large: 5 times its coefficient" in words for words in said)
 

@@ -92,7 +92,7 @@ def test_factors_are_shown_where_they_are_given_only(comparison: Comparison, fol
     own = betas[betas["policy"] == comparison.attributions.shown]
     assert own["beta on bonds"].to_numpy() == pytest.approx(found.rolling[:, 1], rel=1e-12)
     without = compare(load_portfolio(FILE), only=["quarterly", "never"], draws=100)
-    assert attribution_numbers(without)["factors"] == {}
+    assert attribution_numbers(without.attributions)["factors"] == {}
     assert not any("Newey" in str(part) for part in attribution_parts(without))
 
 
@@ -123,7 +123,7 @@ def test_policies_that_do_the_same_have_no_gap() -> None:
     found = compare(load_portfolio("data/portfolios/sixty_forty.yaml", twin), only=["quarterly", "twin"], draws=100)
     (drawn,) = [part for part in attribution_parts(found) if isinstance(part, Picture)]
     assert drawn.caption == "twin and quarterly held the same on every day and paid the same."
-    assert attribution_numbers(found)["gap"]["log_growth"] == 0.0
+    assert attribution_numbers(found.attributions)["gap"]["log_growth"] == 0.0
 
 
 def test_the_words_on_the_premium_name_every_term_that_is_there() -> None:

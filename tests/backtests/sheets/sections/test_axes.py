@@ -72,7 +72,7 @@ def test_the_section_follows_the_differences(page: str) -> None:
 def test_where_all_policies_hold_one_target_the_section_is_left_out(portfolio: Portfolio) -> None:
     alone = compare(portfolio, only=["quarterly", "threshold"], draws=100)
     assert axes_parts(alone) == []
-    assert axes_numbers(alone) is None
+    assert axes_numbers(alone.axes) is None
 
 
 def test_the_first_table_has_every_rule_on_every_target(page: str, axes: TwoAxes) -> None:
@@ -121,14 +121,14 @@ def test_without_a_rule_for_all_targets_the_sheet_says_so(comparison: Comparison
     lacking.__dict__["axes"] = replace(axes, compared=None, why_not="no rule of the file can.")
     said = fill("backtests.sheets", "axes.html.j2", content=shown(lacking))
     assert "Targets are not compared: no rule of the file can." in said
-    numbers = axes_numbers(lacking)
+    numbers = axes_numbers(lacking.axes)
     assert numbers is not None
     assert numbers["targets"] == []
 
 
 def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, folder: Path) -> None:
     numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["axes"]
-    assert numbers == plain_json(axes_numbers(comparison), missing_as_null=True)
+    assert numbers == plain_json(axes_numbers(comparison.axes), missing_as_null=True)
     assert {(row["rule"], row["target"]): row["loss"] for row in numbers["rules"]} == axes.rules["loss"].to_dict()
     assert len(numbers["targets"]) == len(axes.targets)
     assert (numbers["rule"], numbers["risk_aversion"]) == (comparison.recommendation.policy, 3.0)

@@ -18,8 +18,9 @@ from backtests.comparison.comparison import Comparison
 from backtests.comparison.descriptions.behaviour import Behaviour
 from backtests.comparison.descriptions.capacity import Capacity
 from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven
-from backtests.sheets.parts import Block, Folded, Part, Words, pictures_in
+from backtests.sheets.parts import Folded, Part, Words, pictures_in
 from backtests.sheets.sections.behaviour import behaviour_numbers, behaviour_parts
+from backtests.sheets.tables import Block
 from foundation.paper.formats import plain_json
 from research.portfolio import Portfolio, load_portfolio
 
@@ -106,7 +107,7 @@ def test_a_break_even_of_the_recommended_policy_is_said_and_a_jump_too(compariso
     assert picture.caption.startswith(
         "threshold and quarterly change places at 7.2 and 31.0 (by a jump of J) bp a side. Lowest J"
     )
-    assert behaviour_numbers(changed)["break_evens"][0] == {
+    assert behaviour_numbers(changed.behaviour)["break_evens"][0] == {
         "policy": "threshold", "against": "quarterly", "cost_bps": 7.25, "difference": 1e-7, "lower_below": "threshold",
     }  # fmt: skip
 
@@ -142,7 +143,7 @@ def test_a_known_capacity_has_its_number_and_its_table(comparison: Comparison) -
 
 def test_the_json_has_all_of_it(comparison: Comparison, folder: Path) -> None:
     numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["behaviour"]
-    assert numbers == plain_json(behaviour_numbers(comparison), missing_as_null=True)
+    assert numbers == plain_json(behaviour_numbers(comparison.behaviour), missing_as_null=True)
     assert list(numbers["ranges"]) == list(numbers["round_trips"]) == list(comparison.backtests)
     assert sum(row["windows"] for row in numbers["windows"]) == 336
 

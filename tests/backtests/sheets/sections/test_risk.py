@@ -189,7 +189,7 @@ def test_nothing_recommended_shows_the_reference_alone(portfolio) -> None:
     strict = replace(portfolio, limits=replace(portfolio.limits, tracking_error=1e-5))
     found = compare(strict, only=["quarterly", "never"], draws=100)
     assert "Of quarterly, the reference, since no policy is recommended." in notes(found)
-    assert list(risk_numbers(found)) == ["quarterly"]
+    assert list(found.risk) == ["quarterly"]
 
 
 def test_a_market_that_only_rises_has_no_drawdown(portfolio) -> None:
@@ -201,7 +201,7 @@ def test_a_market_that_only_rises_has_no_drawdown(portfolio) -> None:
     parts = risk_parts(compared)
     assert "never fell below an earlier close: no drawdown." in notes(compared)
     assert not any("The deepest drawdowns" in part["caption"] for part in parts if isinstance(part, dict))
-    assert all(one["drawdowns"] == [] for one in risk_numbers(compared).values())
+    assert all(one["drawdowns"] == [] for one in map(risk_numbers, compared.risk.values()))
     drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures_in(parts))
     assert not re.search(r"(?i)\bnan\b", notes(compared) + drawn)
 
@@ -220,7 +220,7 @@ def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) 
     assert f"All daily returns of threshold are {percent(0.0, 4)}: there is no distribution to show." in notes
     drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures)
     assert not re.search(r"(?i)\bnan\b", drawn)
-    assert risk_numbers(comparison)["threshold"]["rolling"]["sharpe"] is None
+    assert risk_numbers(comparison.risk["threshold"])["rolling"]["sharpe"] is None
 
 
 def constant(one: PolicyRisk) -> PolicyRisk:

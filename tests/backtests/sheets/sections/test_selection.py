@@ -14,8 +14,9 @@ from backtests.comparison import Comparison, compare
 from backtests.comparison.selection import ActiveSharpe
 from backtests.runs.folder import Run
 from backtests.runs.trial_book import read_book
-from backtests.sheets.parts import Block, Folded, Words
+from backtests.sheets.parts import Folded, Words
 from backtests.sheets.sections.selection import selection_numbers, selection_parts
+from backtests.sheets.tables import Block
 from backtests.sweeps import Plan, Strategic, sweep
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -108,7 +109,7 @@ def test_the_page_stays_the_same_when_more_is_tried(sheet: Path, comparison: Com
 
 def test_the_numbers_of_the_sheet_are_those_of_the_comparison(sheet: Path, comparison: Comparison) -> None:
     numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
-    assert numbers == selection_numbers(comparison)
+    assert numbers == selection_numbers(comparison.selection)
     assert numbers["policies"]["never"]["ratio"] == comparison.selection.policies["never"].ratio
     assert math.isinf(comparison.selection.policies["quarterly"].track_record or 0.0)
     assert numbers["policies"]["quarterly"]["track_record"] is None

@@ -81,7 +81,7 @@ def test_the_picture_names_what_has_no_backtest_and_has_words_for_every_policy(c
 
 def test_a_comparison_without_episodes_and_shocks_still_has_liquidity_and_correlations(comparison: Comparison) -> None:
     bare = replace(comparison, portfolio=replace(comparison.portfolio, stress=type(comparison.portfolio.stress)()))
-    found = stress_numbers(bare)
+    found = stress_numbers(bare.stress, bare.portfolio.market)
     assert (found["episodes"], found["shocks"], found["left_out"]) == ([], [], [])
     assert set(found["liquidity"]["policies"]) == set(comparison.backtests)
     assert len(found["correlations"]["shares"]) == 5
