@@ -38,7 +38,7 @@ from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import check_history
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.kinds import Day, Name, Number, Text, record, told
+from research.portfolio.file.kinds import Day, Name, Number, Text, Told, record
 from research.portfolio.file.settings import adapters, names_of, nested, read, validated
 from research.portfolio.file.strict_yaml import KeyPath, dotted
 from research.portfolio.keys.policies import RULES as ALL_RULES
@@ -87,7 +87,7 @@ class StartKeys:
     def __post_init__(self) -> None:
         """Refuse a last day before the first."""
         if self.first > self.last:
-            raise told("before the first", "Give a later day.", "last")
+            raise Told("before the first", "Give a later day.", "last")
 
     def days(self) -> tuple[pd.Timestamp, ...]:
         """The days."""
@@ -107,7 +107,7 @@ class KeepKeys:
 
 @record
 class ConditionKeys:
-    """What a listed configuration states beside its policy."""
+    """Conditions of a listed configuration, beside its policy."""
 
     portfolio: Text | None = None
     cost_multiple: Annotated[float, Field(ge=0.0)] = 1.0
@@ -134,10 +134,10 @@ class SweepKeys:
     def __post_init__(self) -> None:
         """Refuse no portfolio, a portfolio beside portfolios, and axes beside a list of configurations."""
         if (self.portfolio is None) == (self.portfolios is None):
-            raise told("one of portfolio and portfolios is needed", "Write one of the two.")
+            raise Told("one of portfolio and portfolios is needed", "Write one of the two.")
         for key in AXES if self.configurations is not None else ():
             if getattr(self, key) is not None:
-                raise told("cannot be combined with a list of configurations", "Keep one of the two.", key)
+                raise Told("cannot be combined with a list of configurations", "Keep one of the two.", key)
 
 
 @dataclass(frozen=True, eq=False)

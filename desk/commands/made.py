@@ -1,4 +1,4 @@
-"""What all runs of commands share: the name, the path of the file, the end, and the text for the terminal."""
+"""The parts that all runs of commands share: name, path of the file, end, and text for the terminal."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ WEEKEND = 5  # days: older prices are not of the last session
 
 @dataclass(frozen=True)
 class Made:
-    """What a command made: its folder, the text for the terminal, and how many of its runs failed."""
+    """The result of a command: its folder, the text for the terminal, and how many of its runs failed."""
 
     folder: Path
     text: str

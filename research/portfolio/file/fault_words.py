@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import did_you_mean
-from research.portfolio.file.kinds import TOLD
+from research.portfolio.file.kinds import Told
 from research.portfolio.file.strict_yaml import KeyPath
 
 UNKNOWN = "unexpected_keyword_argument"  # type of pydantic's error for a key that a record does not declare
@@ -131,8 +131,8 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
         return Fault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
     if first.kind == "missing":
         return Fault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
-    if key := first.told.get("key"):
-        return Fault((*first.at, key), first.told["what"], first.found.get(key), first.told["fix"])
+    if isinstance(said := first.told.get("error"), Told) and said.key:
+        return Fault((*first.at, said.key), said.what, first.found.get(said.key), said.fix)
     if words and others and first.kind in BESIDE_WORDS:
         what, fix = _words_of(words[0], nodes)
         return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
@@ -142,9 +142,9 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
 
 
 def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
-    """What is wrong, and how to fix it; `nodes` are the schemas of the place, which know its bounds."""
-    if problem.type == TOLD:
-        return problem.told["what"], problem.told["fix"]
+    """The fault and its fix; `nodes` are the schemas of the place, which know its bounds."""
+    if isinstance(said := problem.told.get("error"), Told):
+        return said.what, said.fix
     kind = problem.kind
     if problem.type == "too_short":
         kind = "dict" if isinstance(problem.found, dict) else "list"

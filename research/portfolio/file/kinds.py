@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pandas as pd
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from foundation.arguments import FIRST_DAY, LARGEST, LAST_DAY, MOST_PENALTY, is_number
 from foundation.names import FIX as NAME_FIX
@@ -19,26 +18,33 @@ from foundation.table_files import iso_day
 
 Keys = TypeVar("Keys")
 CODE = re.compile("[A-Z]{3}")  # of a currency
-TOLD = "told"  # type of an error that says itself what is wrong and how to fix it
 
 
-def told(what: str, fix: str, key: str = "") -> PydanticCustomError:
-    """An error of a validator: the fault in words, the way to correct it, and the key to which it belongs."""
-    return PydanticCustomError(TOLD, "{what}", {"what": what, "fix": fix, "key": key})
+class Told(ValueError):
+    """A fault that a validator tells itself.
+
+    what : fault in words.
+    fix  : way to correct it.
+    key  : key of a record to which it belongs, "" for the whole value.
+    """
+
+    def __init__(self, what: str, fix: str, key: str = "") -> None:
+        super().__init__(what)
+        self.what, self.fix, self.key = what, fix, key
 
 
 def day_of(written: object) -> pd.Timestamp:
-    """The day of a date written YYYY-MM-DD. Raises PydanticCustomError for another value, and for a far year.
+    """The day of a date written YYYY-MM-DD. Raises Told for another value, and for a far year.
 
     >>> day_of("2022-12-29")
     Timestamp('2022-12-29 00:00:00')
     """
     stated = iso_day(written) if isinstance(written, str) else None
     if stated is None:
-        raise told("not a date", "Write it as YYYY-MM-DD.")
+        raise Told("not a date", "Write it as YYYY-MM-DD.")
     day = pd.Timestamp(stated)
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise told("out of bounds", f"Give a date in the years {FIRST_DAY.year} to {LAST_DAY.year}.")
+        raise Told("out of bounds", f"Give a date in the years {FIRST_DAY.year} to {LAST_DAY.year}.")
     return day
 
 
@@ -47,7 +53,7 @@ def checked(fault_of: Callable[[Any], str], fix: str) -> AfterValidator:
 
     def check(value: Any) -> Any:
         if fault := fault_of(value):
-            raise told(fault, fix)
+            raise Told(fault, fix)
         return value
 
     return AfterValidator(check)
@@ -58,9 +64,9 @@ def _name_fault(name: str) -> str:
 
 
 def pair_of(found: object) -> tuple[float, float]:
-    """The two ends of a range. Raises PydanticCustomError for what is no list of two numbers."""
+    """The two ends of a range. Raises Told for what is no list of two numbers."""
     if not (isinstance(found, list) and len(found) == 2 and all(map(is_number, found))):
-        raise told("not two numbers", "Write [lower, upper] as fractions of NAV, such as [0.20, 0.30].")
+        raise Told("not two numbers", "Write [lower, upper] as fractions of NAV, such as [0.20, 0.30].")
     return float(found[0]), float(found[1])
 
 

@@ -14,7 +14,7 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.market.instruments import SMALLEST_LOT
 from research.portfolio.file.document import Document
-from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, checked, record, told
+from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, Told, checked, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import Exposures, Split, exposure_settings, read_exposures
@@ -58,9 +58,9 @@ class LineKeys(CostKeys):
         """Refuse a range without the target, and a lot of a line that is said to trade in fractions or not."""
         super().__post_init__()
         if not self.range[0] <= self.target <= self.range[1]:
-            raise told(f"does not contain the target, {self.target:g}", RANGE, "range")
+            raise Told(f"does not contain the target, {self.target:g}", RANGE, "range")
         if self.lot is not None and self.fractional is not None:
-            raise told("cannot be combined with a lot", "Keep one of the two.", "fractional")
+            raise Told("cannot be combined with a lot", "Keep one of the two.", "fractional")
 
 
 @dataclass(frozen=True)

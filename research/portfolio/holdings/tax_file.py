@@ -13,7 +13,7 @@ from research.accounting import Tax
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Amount, Day, Number, Text, record, told
+from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.household import Account, decimal_sum
@@ -44,9 +44,9 @@ class TaxKeys:
     def __post_init__(self) -> None:
         """Refuse gains without a budget, and sales at a loss without a window."""
         if self.gain_budget is None and self.realised is not None:
-            raise told("gains of this year without a budget", "Add `gain_budget:`, or leave it out.", "realised")
+            raise Told("gains of this year without a budget", "Add `gain_budget:`, or leave it out.", "realised")
         if self.wash_sale_days is None and self.sold_at_loss is not None:
-            raise told("sales at a loss without a window", "Add `wash_sale_days: 30`, or leave it out.", "sold_at_loss")
+            raise Told("sales at a loss without a window", "Add `wash_sale_days: 30`, or leave it out.", "sold_at_loss")
 
 
 @record

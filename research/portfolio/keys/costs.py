@@ -15,7 +15,7 @@ from research.accounting.costs import BPS
 from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.file.document import Document
-from research.portfolio.file.kinds import Amount, BasisPoints, BasisPointsAYear, Number, record, told
+from research.portfolio.file.kinds import Amount, BasisPoints, BasisPointsAYear, Number, Told, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import dotted
 from research.portfolio.holdings.tax_file import read_tax
@@ -47,7 +47,7 @@ class CostKeys:
     def __post_init__(self) -> None:
         """Refuse a half-spread that is given twice."""
         if self.half_spread is not None and self.half_spread_bps is not None:
-            raise told("cannot be combined with half_spread_bps", "Keep one of the two.", "half_spread")
+            raise Told("cannot be combined with half_spread_bps", "Keep one of the two.", "half_spread")
 
 
 COSTS = tuple(f.name for f in fields(CostKeys))

@@ -10,7 +10,7 @@ from research.accounting import Execution, Flows
 from research.accounting.execution import Use, check_flows
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.kinds import Day, Number, record, told
+from research.portfolio.file.kinds import Day, Number, Told, record
 from research.portfolio.file.settings import read
 
 EITHER = "Write `every:` with an `amount:`, or `dates:` with an amount each."
@@ -28,11 +28,11 @@ class FlowKeys:
     def __post_init__(self) -> None:
         """Refuse both ways, and neither."""
         if (self.dates is None) == (self.every is None):
-            raise told("one of every and dates is needed", EITHER)
+            raise Told("one of every and dates is needed", EITHER)
         if self.dates is not None and self.amount is not None:
-            raise told("cannot be combined with dates", "Give each of the dates its own amount.", "amount")
+            raise Told("cannot be combined with dates", "Give each of the dates its own amount.", "amount")
         if self.every is not None and self.amount is None:
-            raise told("missing", "Add `amount:`.", "amount")
+            raise Told("missing", "Add `amount:`.", "amount")
 
 
 def read_flows(document: Document, market: Market, execution: Execution) -> Flows | None:

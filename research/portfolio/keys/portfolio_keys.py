@@ -13,7 +13,7 @@ from pydantic import Field
 from foundation.arguments import MOST_PENALTY
 from research.accounting import Execution
 from research.accounting.execution import Dividends
-from research.portfolio.file.kinds import Day, Fraction, Name, Penalty, Text, record, told
+from research.portfolio.file.kinds import Day, Fraction, Name, Penalty, Text, Told, record
 from research.portfolio.holdings.currencies import Cash
 from research.portfolio.holdings.holdings import PositionKeys
 from research.portfolio.holdings.household import AccountKeys
@@ -49,7 +49,7 @@ class HalvingKeys:
         """Refuse a price of tracking error that is too high."""
         if self.penalty > MOST_PENALTY:
             fix = f"Its price g would be {self.penalty:.3g}, and {MOST_PENALTY:g} is the most: give a larger `of` or "
-            raise told("too high a price of tracking error", f"{fix}less `bps`.")
+            raise Told("too high a price of tracking error", f"{fix}less `bps`.")
 
     @property
     def penalty(self) -> float:
@@ -108,7 +108,7 @@ class PortfolioKeys:
     def __post_init__(self) -> None:
         """Refuse two prices of tracking error."""
         if self.tracking_penalty is not None and self.halving_tracking_error_is_worth is not None:
-            raise told("a second price of tracking error", "Leave it or tracking_penalty out.", HALVING)
+            raise Told("a second price of tracking error", "Leave it or tracking_penalty out.", HALVING)
 
     @property
     def penalty(self) -> float:

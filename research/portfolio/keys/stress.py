@@ -20,7 +20,7 @@ from foundation.errors import ConfigError
 from research.market import Market
 from research.market.reading.tables import DATA
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.kinds import Day, Text, checked, record, told
+from research.portfolio.file.kinds import Day, Text, Told, checked, record
 from research.portfolio.file.settings import read
 from research.risk.stress.episodes import Episode
 from research.risk.stress.shocks import LEAST_RETURN, MOST_RETURN, Shock
@@ -49,7 +49,7 @@ class EpisodeKeys:
         """Refuse an episode that ends before it begins."""
         if self.last < self.first:
             fix = f"Give a day that is not before {self.first:%Y-%m-%d}, its first."
-            raise told("the episode ends before it begins", fix, "last")
+            raise Told("the episode ends before it begins", fix, "last")
 
 
 @record

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.kinds import Text, told
+from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
 
@@ -55,10 +55,10 @@ class TicketTerms:
         """Refuse a limit order without a collar, and a collar of another order."""
         if self.order_type == LIMIT and self.collar_bps is None:
             fix = "Add `collar_bps:`, the distance of the limit price from the close in bp, such as 50."
-            raise told("a limit order needs a collar", fix, "order_type")
+            raise Told("a limit order needs a collar", fix, "order_type")
         if self.order_type != LIMIT and self.collar_bps is not None:
             what = f"an order type of {self.order_type} has no limit price"
-            raise told(what, "Leave it out, or write `order_type: limit`.", "collar_bps")
+            raise Told(what, "Leave it out, or write `order_type: limit`.", "collar_bps")
 
     def days(self, asset: str) -> int:
         """Sessions from the trade of an asset to its settlement."""

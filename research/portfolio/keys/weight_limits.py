@@ -13,7 +13,7 @@ from foundation.arguments import did_you_mean
 from foundation.arrays import Array, Rows, frozen
 from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.file.kinds import Pair, Text, record, told
+from research.portfolio.file.kinds import Pair, Text, Told, record
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import Part, Split, group_exposures
 
@@ -37,7 +37,7 @@ class GroupKeys:
         """Refuse lines that are said in several ways, and in none."""
         by = [key for key in BY if getattr(self, key) is not None]
         if len(by) != 1:
-            raise told(f"says its lines {len(by)} times", f"Give one of {', '.join(BY)}.")
+            raise Told(f"says its lines {len(by)} times", f"Give one of {', '.join(BY)}.")
 
 
 @dataclass(frozen=True)
