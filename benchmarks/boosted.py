@@ -55,7 +55,7 @@ def agreement(market: Market) -> float:
     """The largest difference of our trees' forecasts from those of LightGBM's own call; raises where there is one."""
     import lightgbm
 
-    from research.forecast.boosted.holdout import split
+    from research.forecast.boosted.calibration import split
 
     past, model = market.past(len(market.dates) - 1), Boosted()
     fitted, known = model.fit(past), samples(past, model.step, model.horizon)

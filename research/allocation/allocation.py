@@ -52,16 +52,13 @@ class Allocation(Protocol):
     @property
     def schedule(self) -> str:
         """Schedule on which a target is computed."""
-        ...
 
     @property
     def window(self) -> int:
         """Number of returns that it needs."""
-        ...
 
     def target(self, past: Past) -> Array:
         """(n,) fraction of NAV, cash is the rest; in the market's order, or a Series with the name of every line."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

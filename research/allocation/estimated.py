@@ -1,4 +1,4 @@
-"""Targets estimated from a window of returns without further settings, and the settings that all estimates share."""
+"""Targets by a formula: inverse volatility, momentum, market capitalisation; and the settings that estimates share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import is_number, refuse, shown
+from foundation.arguments import is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.forecast.returns import check_window, complete_returns
+from research.forecast.views.equilibrium import MARKET_CAP, market_caps
 from research.market import Past
 from research.market.calendars import EVERY
 
@@ -29,8 +30,6 @@ class InverseVolatility:
 
     window: int = 252
     schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -83,3 +82,71 @@ def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
             f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
             "Give a longer window, or fewer lines."
         )
+
+
+WEIGHTS = ("equal", "inverse_volatility")
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """A share for each line whose return over a window exceeds that of cash; the shares of the others stay in cash.
+
+    window   : number of returns that the share goes by, at least 2; 252 is a year.
+    skip     : returns at its end that are left out of the comparison with cash, 0 or more: 21 skips the last month, in
+               which prices tend to reverse.
+    weights  : shares of all lines with a complete window, which sum to one: "equal", or in proportion to
+               "inverse_volatility", of the whole window.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Source   : Moskowitz, Ooi, Pedersen (2012), Time Series Momentum, Journal of Financial Economics 104(2): the sign of
+               the excess return over twelve months, positions scaled by volatility; here without short positions, and
+               without borrowing.
+    """
+
+    window: int = 252
+    skip: int = 0
+    weights: Literal["equal", "inverse_volatility"] = "equal"
+    schedule: EstimationSchedule = "month"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_estimate("Momentum", self.window, self.schedule)
+        one_of("weights of Momentum is", self.weights, WEIGHTS)
+        if not (is_whole(self.skip) and 0 <= self.skip < self.window):
+            refuse("skip of Momentum is", self.skip, f"give a whole number of returns, 0 to {self.window - 1}.")
+
+    def target(self, past: Past) -> Array:
+        """(n,) the shares of the lines that earned more than cash, fraction of NAV; zero for the others."""
+        returns, lines = complete_returns(past, self.window)
+        seen = self.window - self.skip
+        cash = past.cash[past.t - self.window + 1 :][:seen]
+        ahead = np.log1p(returns[:seen]).sum(axis=0) > np.log1p(cash).sum()
+        size = np.ones(len(lines)) if self.weights == "equal" else 1.0 / returns.std(axis=0, ddof=1)
+        return placed(np.where(ahead, size / size.sum(), 0.0), lines, past)
+
+
+@dataclass(frozen=True)
+class MarketCapWeights:
+    """Weights of the listed lines in proportion to their market capitalisation, as known on the day.
+
+    fact     : name of the fact that holds it, in one currency for all lines.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises   : ConfigError for another schedule; when asked, DataError for listed lines without a capitalisation above
+               0, which it names.
+    Source   : Sharpe (1964), Capital Asset Prices, Journal of Finance 19(3): the market portfolio.
+    """
+
+    fact: str = MARKET_CAP
+    schedule: EstimationSchedule = "quarter"
+
+    window: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        check_schedule("MarketCapWeights", self.schedule)
+
+    def target(self, past: Past) -> Array:
+        """(n,) weights that sum to one over the listed lines; zero for the others."""
+        lines = np.flatnonzero(past.listed[-1])
+        caps = market_caps([past.assets[line] for line in lines], past, self.fact)
+        return placed(caps / caps.sum(), lines, past)

@@ -1,26 +1,26 @@
-"""Exposures that wrap any allocation, with the rest in cash: a constant share, or a volatility target.
+"""Exposures that wrap any allocation: constant, by volatility or by regimes, with the rest in cash or in a line.
 
-They are also the benchmarks of a policy that goes to cash: most of a smaller drawdown is only less exposure
+Those to cash are also the benchmarks of a policy that goes to cash: most of a smaller drawdown is only less exposure
 (`backtests.studies.audits.matched_exposure`).
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
-from foundation.arguments import check_positive, is_number, refuse
+from foundation.arguments import check_positive, cut, is_number, one_of, refuse, shown
 from foundation.arrays import Array, Mask
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.forecast import Forecast
+from research.forecast import Forecast, Regimes
 from research.forecast.predicted import seen_until
 from research.market import Past
+from research.market.calendars import EVERY
 
 HIGHEST_VOLATILITY = 2.0  # of a target, a year: what is more was written in per cent
 
@@ -36,8 +36,6 @@ class ConstantExposure(Wrapper):
 
     allocation: Allocation
     exposure: float
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the share."""
@@ -75,8 +73,6 @@ class VolatilityTarget(Wrapper):
     most: float = 1.0
     periods_per_year: float = 252.0
     forecast: Forecast | None = None
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -124,3 +120,92 @@ class VolatilityTarget(Wrapper):
         held = weights[[past.assets.index(asset) for asset in moments.assets]]
         known = (weights != 0.0) & np.isin(past.assets, moments.assets)
         return known, float(held @ moments.covariance @ held / moments.horizon) ** 0.5, moments.notes
+
+
+@dataclass(frozen=True)
+class RegimeExposure(Wrapper):
+    """A share of another allocation's target by today's probabilities of the regimes; the rest is cash.
+
+    allocation : the portfolio to hold.
+    regimes   : of one line of the market, fitted before or refitted on a schedule of their own.
+    schedule  : "day", "week", "month", "quarter" or "year".
+    exposures : share of the portfolio to hold in each regime, 0 to 1, the calmest first; by default all of it but in
+                the most turbulent, where it holds none. What it holds is their mean by the probabilities.
+    Raises    : ConfigError for another schedule, and for a share outside 0 to 1; on its schedule, ConfigError for
+                another number of shares than of regimes, PolicyError on a date before the end of the regimes' fit,
+                DataError where no regimes were found yet.
+    Source    : Ang and Bekaert (2004), How Regimes Affect Asset Allocation, Financial Analysts Journal 60(2): their
+                switch between stocks and cash, by degrees.
+    """
+
+    allocation: Allocation
+    regimes: Regimes
+    schedule: EstimationSchedule = "week"
+    exposures: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the schedule and the shares."""
+        one_of("schedule of RegimeExposure is", self.schedule, EVERY)
+        if self.exposures is not None and not all(is_number(one) and 0.0 <= one <= 1.0 for one in self.exposures):
+            refuse("exposures of RegimeExposure are", self.exposures, "give a share from 0 to 1 for each regime.")
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the portfolio's allocation or the regimes need, whichever is more."""
+        return max(self.allocation.window, self.regimes.window)
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights of the portfolio, fraction of NAV, times the share of today; with the portfolio's reasons.
+
+        Raises : as the class says.
+        """
+        fitted, notes = self.regimes.in_force(past)
+        share = float(fitted.probabilities(past)[-1] @ self.shares(fitted.names))
+        answer = part_answer(self.allocation, past).times(share)
+        return replace(answer, notes=(*answer.notes, *notes)) if notes else answer
+
+    def shares(self, names: tuple[str, ...]) -> Array:
+        """(k,) share of the portfolio to hold in each of k regimes. Raises ConfigError for another number of them."""
+        if self.exposures is None:
+            return np.append(np.ones(len(names) - 1), 0.0)
+        if len(self.exposures) != len(names):
+            raise ConfigError(
+                f"exposures of RegimeExposure are {len(self.exposures)}, and {self.regimes.line} has {len(names)} "
+                f"regimes ({', '.join(names)}). Give one for each, the calmest first."
+            )
+        return np.array(self.exposures, dtype=float)
+
+
+@dataclass(frozen=True)
+class Reserve(Wrapper):
+    """A fixed fraction of NAV in one line, and another allocation's target with the rest; for cash: `ConstantExposure`.
+
+    allocation : the portfolio; what it gives the line itself comes on top.
+    line       : name of the line. Before it is listed, and after it has left, its fraction is cash.
+    fraction   : of NAV, 0 to 1.
+    Raises     : ConfigError for a fraction outside 0 to 1; when asked, for a line that the market does not have.
+    """
+
+    allocation: Allocation
+    line: str
+    fraction: float
+
+    def __post_init__(self) -> None:
+        """Check the fraction."""
+        if not (is_number(self.fraction) and 0.0 <= self.fraction <= 1.0):
+            refuse("fraction of Reserve is", self.fraction, "give a fraction of NAV from 0 to 1, such as 0.1.")
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) the fraction in the line and the portfolio in the rest, fraction of NAV; with the portfolio's reasons.
+
+        Raises : ConfigError for a line that the market does not have.
+        """
+        if self.line not in past.assets:
+            raise ConfigError(
+                f"line of Reserve is {shown(self.line)}, which the market does not have: its lines are "
+                f"{cut(', '.join(past.assets))}. Correct the name, or add the line to the market."
+            )
+        answer = part_answer(self.allocation, past).times(1.0 - self.fraction)
+        weights, line = answer.weights.copy(), past.assets.index(self.line)
+        weights[line] += self.fraction * past.listed[-1, line]
+        return replace(answer, weights=weights)

@@ -27,7 +27,6 @@ class FixedWeights:
     weights: Mapping[str, float] | tuple[float, ...] | tuple[tuple[str, float], ...]
     unlisted: Unlisted = "pro_rata"
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     schedule: ClassVar[str] = LISTING
     window: ClassVar[int] = 0
 
@@ -68,7 +67,6 @@ class EqualWeights:
 
     unlisted: Unlisted = "pro_rata"
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     schedule: ClassVar[str] = LISTING
     window: ClassVar[int] = 0
 

@@ -1,7 +1,6 @@
 """Moments estimated from a window of past returns, each by a named estimator."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -32,8 +31,6 @@ class Estimated:
     covariance: CovarianceName = "ledoit_wolf"
     window: int = 252
     half_life: float = 63.0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -64,8 +64,7 @@ class Moments:
     @property
     def volatility(self) -> Array:
         """(k,) standard deviation of the return over the horizon, fraction."""
-        found: Array = np.sqrt(np.diag(self.covariance))
-        return found
+        return np.sqrt(np.diag(self.covariance))
 
     def __repr__(self) -> str:
         """One line: lines, horizon and the last date."""
@@ -79,11 +78,9 @@ class Forecast(Hashable, Protocol):
     @property
     def window(self) -> int:
         """Number of returns that it needs."""
-        ...
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines that it knows enough of."""
-        ...
 
 
 def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:

@@ -31,8 +31,7 @@ def seen_until(past: Past, moments: Moments, forecast: Forecast) -> Moments:
 def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:
     """The rows, of (D,), on which a line has all returns that a forecast needs."""
     late = rows[rows >= forecast.window]
-    kept: Rows = late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
-    return kept
+    return late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
 
 
 def in_columns(moments: Moments, assets: tuple[str, ...]) -> tuple[Array, Array]:

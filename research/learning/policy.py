@@ -313,5 +313,4 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
 def _allocation(settings: Mapping[str, Any]) -> Allocation:
     cls = ALLOCATIONS[settings["kind"]]
     given = {name: value for name, value in settings.items() if name != "kind"}
-    allocation: Allocation = cls(**given)
-    return allocation
+    return cls(**given)

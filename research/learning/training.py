@@ -306,8 +306,7 @@ def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool)
 def learner_of(by: str) -> Callable[..., SeedResult]:
     """The training function of a learner: (days, spec, seed, report, checkpoint, log) -> SeedResult."""
     where = "reinforcement" if by in ("ppo", "sac", "dqn") else by
-    learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
-    return learn
+    return import_module(f"research.learning.learners.{where}").learn
 
 
 @contextmanager

@@ -59,8 +59,7 @@ class RiskRule(StandardRule):
             return estimates.covariance
         variance = np.diagonal(estimates.covariance, axis1=1, axis2=2)
         unknown = np.where(variance == 0.0, variance.max(axis=1, keepdims=True), 0.0)
-        covariance: Array = estimates.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
-        return covariance
+        return estimates.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
 
     def _check(self) -> None:
         """Check the settings that all these rules have. Raises ConfigError."""

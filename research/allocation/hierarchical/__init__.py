@@ -5,5 +5,3 @@ from research.allocation.hierarchical.hrp import HRP, hrp_weights
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.hierarchical.nco import NCO
 from research.allocation.hierarchical.schur import Schur
-
-__all__ = ["HERC", "HRP", "NCO", "Hierarchy", "Schur", "hrp_weights"]

@@ -64,8 +64,7 @@ def distance_correlations(returns: Array) -> Array:
     flat = centred.reshape(len(centred), -1)
     products = np.maximum(flat @ flat.T, 0.0)
     deviation = np.sqrt(np.diag(products))
-    found: Array = np.sqrt(products / np.outer(deviation, deviation))
-    return found
+    return np.sqrt(products / np.outer(deviation, deviation))
 
 
 def variation_of_information(returns: Array, bins: int) -> Array:

@@ -121,8 +121,7 @@ def _augmented(own: Array, between: Array, other: Array, gamma: float) -> Array:
     hedge = gamma * np.linalg.solve(other, between.T).T
     mixed = np.eye(len(own)) - hedge @ _spread(len(other), len(own))
     solved = np.linalg.solve(mixed, own - hedge @ between.T)
-    found: Array = (solved + solved.T) / 2.0
-    return found
+    return (solved + solved.T) / 2.0
 
 
 def _spread(rows: int, columns: int) -> Array:

@@ -32,8 +32,7 @@ class Tree:
     @property
     def order(self) -> Rows:
         """(k,) columns from left to right: the quasi-diagonal order."""
-        found: Rows = self.columns[self.leaves]
-        return found
+        return self.columns[self.leaves]
 
     @cached_property
     def members(self) -> list[Rows]:

@@ -12,8 +12,8 @@ from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.optimised.aims import return_limit
-from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import largest_smallest
+from research.allocation.risk_based.risk_parity import Budgeted, Budgets, shares
 from research.forecast import Moments
 from research.market import Past
 
@@ -21,7 +21,7 @@ LEAST = "least contribution"
 
 
 @dataclass(frozen=True, repr=False)
-class RelaxedRiskParity(OnForecast):
+class RelaxedRiskParity(Budgeted, OnForecast):
     """The weights of least psi - gamma: the volatility, less that of which the smallest contribution would be the mean.
 
     psi² is the variance, plus `penalty` × the variance that the weights would have without correlations; gamma² is
@@ -50,13 +50,6 @@ class RelaxedRiskParity(OnForecast):
             refuse("goal of RelaxedRiskParity is", self.goal, "give a fraction a year, such as 0.08.")
         if not (is_number(self.penalty) and self.penalty >= 0.0):
             refuse("penalty of RelaxedRiskParity is", self.penalty, "give a number of at least 0, such as 1.")
-        object.__setattr__(self, "budgets", frozen_budgets("RelaxedRiskParity", self.budgets))
-        refuse_few_lines("RelaxedRiskParity", self.constraints)
-
-    def check(self, past: Past) -> None:
-        """Raise ConfigError for names that the market of a past does not have."""
-        super().check(past)
-        check_names("RelaxedRiskParity", self.budgets, past.assets)
 
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The weights (k,) within limits, for a forecast of a year."""

@@ -96,8 +96,7 @@ def drawdowns(returns: Array) -> Part:
 
     def of(weights: Array) -> Array:
         path = np.cumsum(returns @ weights)
-        found: Array = np.maximum(np.maximum.accumulate(path), 0.0) - path
-        return found
+        return np.maximum(np.maximum.accumulate(path), 0.0) - path
 
     return Part(DRAWDOWN, sessions, rows, np.zeros(sessions), np.zeros(sessions), np.full(sessions, inf), of)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,8 @@ from foundation.arguments import check_positive, cut, did_you_mean, is_number, i
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import Skill, measured
+from research.forecast.boosted.calibration import SHARE, Skill, held, measured, split
 from research.forecast.boosted.features import MONTH, YEAR, features
-from research.forecast.boosted.holdout import SHARE, held, split
 from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
 from research.forecast.boosted.samples import Samples, deviations, samples
 from research.forecast.covariances import covariance
@@ -78,8 +77,6 @@ class Boosted:
     embargo: int = 5
     calibrated: bool = True
     seed: int = 0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings, and keep them immutable."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Literal
 
 from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse
 
@@ -53,8 +53,6 @@ class NetworkSettings:
     seed: int = 0
     window: int = 1260
     device: Literal["auto", "cpu"] = "auto"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

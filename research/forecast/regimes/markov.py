@@ -7,7 +7,6 @@ nobody knows whether it starts a turbulent month; a year later everybody does. O
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,16 @@ from foundation.arguments import day, is_number, is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
-from research.forecast.regimes.names import state_names, volatility_names
-from research.forecast.regimes.protocol import FEWEST, OfLine, RegimeModel, checked_returns, fitted_history, history
+from research.forecast.regimes.protocol import (
+    FEWEST,
+    OfLine,
+    RegimeModel,
+    checked_returns,
+    fitted_history,
+    history,
+    state_names,
+    volatility_names,
+)
 from research.market import Past
 from research.market.calendars import EVERY
 
@@ -48,8 +55,6 @@ class MarkovRegimes(OfLine):
     transition: tuple[tuple[float, ...], ...]
     seen: date
     names: tuple[str, ...] = ()
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the numbers, make the date a timestamp, and name the regimes."""
@@ -154,8 +159,6 @@ class MarkovSwitching(RegimeModel):
     states: int = 2
     schedule: RefitSchedule = "year"
     seed: int = 0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

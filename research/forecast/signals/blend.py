@@ -1,7 +1,6 @@
 """Several signals as one forecast: each expected return weighted by how sure it is, with every part to be seen."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,7 @@ from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns
-from research.forecast.signals.expected import FEWEST, Expected
-from research.forecast.signals.history import DEVIATION, History, history
+from research.forecast.signals.expected import DEVIATION, FEWEST, Expected, History, history
 from research.forecast.signals.kinds import AverageSignal, MomentumSignal, ReversionSignal, Signal
 from research.market import Past
 
@@ -91,8 +89,6 @@ class SignalBlend:
     reversion: tuple[tuple[int, int], ...] = ((1, 21), (5, 63), (21, 252))
     averages: tuple[float, ...] = (21.0, 63.0)
     estimate: int = 252
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

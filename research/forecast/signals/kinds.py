@@ -9,8 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from foundation.arrays import Array, running_sums
-from research.forecast.signals.expected import Expected, expected
-from research.forecast.signals.history import DEVIATION, History
+from research.forecast.signals.expected import DEVIATION, Expected, History, expected
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights lie before them
 
@@ -21,16 +20,13 @@ class Signal(Protocol):
     @property
     def name(self) -> str:
         """Name of the signal where its part is shown."""
-        ...
 
     @property
     def window(self) -> int:
         """Number of returns that a score needs."""
-        ...
 
     def expected(self, past: History) -> Expected:
         """Expected return (n,) and standard error (n,) of each line; NaN where it knows too little of one."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ class AverageSignal:
 
     def expected(self, past: History) -> Expected:
         """The expected returns of today, see `Signal`."""
-        from research.forecast.exponential import exponential_means
+        from research.forecast.signals.pooled import exponential_means
 
         found, today = np.zeros_like(past.excess), []
         for half_life in self.half_lives:

@@ -15,7 +15,6 @@ A forecast without skill has c = 0 and moves nothing. The errors of views are co
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import ClassVar
 
 import numpy as np
 
@@ -96,8 +95,6 @@ class ForecastViews:
     fewest: int = 36
     level: float = 0.9
     tau: float = 0.05
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -52,8 +52,6 @@ class EntropyPooling:
     scenarios: int = 504
     periods_per_year: float = 252.0
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
         object.__setattr__(self, "views", tuple(self.views))
@@ -131,8 +129,6 @@ class OpinionPooling:
     scenarios: int = 504
     periods_per_year: float = 252.0
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
         object.__setattr__(self, "opinions", tuple(self.opinions))
@@ -194,8 +190,7 @@ def pool_opinions(opinions: Array, shares: Array, method: Method) -> Array:
     [0.667, 0.333]
     """
     if method == "linear":
-        mixed: Array = shares @ opinions
-        return mixed
+        return shares @ opinions
     with np.errstate(divide="ignore"):  # what one opinion excludes is excluded
         logs = np.where(shares[:, None] > 0.0, shares[:, None] * np.log(opinions), 0.0).sum(axis=0)
     found: Array = np.exp(logs - logs.max())

@@ -33,15 +33,12 @@ class WithViews(Protocol):
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts that can be left out."""
-        ...
 
     def keeping(self, which: Sequence[int]) -> "WithViews":
         """The same with some parts only, by number."""
-        ...
 
     def posterior(self, past: Past) -> Posterior:
         """Prior, views and posterior as known today."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

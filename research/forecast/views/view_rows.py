@@ -14,7 +14,7 @@ import numpy as np
 from foundation.arguments import cut, did_you_mean
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError
-from research.forecast.views.market_caps import market_caps
+from research.forecast.views.equilibrium import market_caps
 from research.forecast.views.views import InvestorView, Side
 from research.market import Past
 

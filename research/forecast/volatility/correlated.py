@@ -75,5 +75,4 @@ def exponential_variances(returns: Array, half_life: float) -> Array:
     """
     check_positive(half_life=half_life)
     weights = 0.5 ** (np.arange(len(returns))[::-1] / half_life)
-    found: Array = weights @ np.square(returns) / weights.sum()
-    return found
+    return weights @ np.square(returns) / weights.sum()

@@ -1,7 +1,6 @@
 """Dynamic conditional correlations: a GARCH for each line, and correlations that move with their joint shocks."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -43,8 +42,6 @@ class DynamicCorrelations:
     horizon: int = 21
     estimate: int = 252
     window: int = 1260
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -92,7 +89,7 @@ class FittedDCC:
         Raises : PolicyError on a date before the last of the fit.
         """
         refuse_earlier("the correlations were", self.seen, past)
-        from research.forecast.volatility.dcc_kernel import following_correlation
+        from research.forecast.volatility.garch_kernel import following_correlation
 
         model = self.model
         _, complete = complete_returns(past, model.estimate)
@@ -138,7 +135,7 @@ def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:
     from scipy.optimize import minimize
     from scipy.special import expit, logit
 
-    from research.forecast.volatility.dcc_kernel import pair_loss
+    from research.forecast.volatility.garch_kernel import pair_loss
 
     def parameters(free: Array) -> tuple[float, float]:
         both, share = MOST * float(expit(free[0])), float(expit(free[1]))

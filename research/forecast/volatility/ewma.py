@@ -1,7 +1,6 @@
 """Variances with exponential weights: nothing is fitted."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from foundation.arguments import check_positive
 from research.forecast.covariances import CovarianceName
@@ -25,8 +24,6 @@ class EWMAVolatility:
     horizon: int = 21
     correlations: CovarianceName = "ledoit_wolf"
     estimate: int = 252
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -1,7 +1,6 @@
 """Variances by the GARCH of each line, fitted on a schedule."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 
@@ -34,8 +33,6 @@ class GarchVolatility:
     correlations: CovarianceName = "ledoit_wolf"
     estimate: int = 252
     window: int = 756
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -62,8 +62,7 @@ class GarchLaws:
         persistence = self.column("alpha") + self.column("gamma") / 2.0 + self.column("beta")
         powers = persistence ** np.arange(horizon)[:, None]
         before: Array = np.cumsum(powers, axis=0) - powers
-        found: Array = powers * following + self.column("omega") * before
-        return found
+        return powers * following + self.column("omega") * before
 
 
 def fitted_laws(past: Past, leverage: bool) -> GarchLaws:

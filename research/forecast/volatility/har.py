@@ -1,7 +1,6 @@
 """A heterogeneous autoregression of log variances, one for all lines, fitted by ridge on a schedule."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -46,8 +45,6 @@ class HARVolatility:
     correlations: CovarianceName = "ledoit_wolf"
     estimate: int = 252
     window: int = 756
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -87,8 +87,7 @@ def _first_row(since: Rows) -> int:
 
 def _over(sums: Array, rows: Rows, window: int) -> Array:
     """(D, ·) sum of the last `window` values of each day; of fewer where there are no more."""
-    found: Array = sums[rows + 1] - sums[np.maximum(rows + 1 - window, 0)]
-    return found
+    return sums[rows + 1] - sums[np.maximum(rows + 1 - window, 0)]
 
 
 def daily_deviations(past: Past, measure: Measure) -> Array:

@@ -17,10 +17,9 @@ from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned
-from research.learning.worlds.rewarded_worlds import RewardedWorlds
 from research.learning.worlds.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.worlds.training_days import TrainingDays
-from research.learning.worlds.worlds import Worlds
+from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network

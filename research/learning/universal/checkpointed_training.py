@@ -77,8 +77,7 @@ def settings() -> dict[str, Any]:
         "hidden": training.HIDDEN,
         "features": [*MOVING, *STANDING],
     }
-    plain: dict[str, Any] = json.loads(json.dumps(found))
-    return plain
+    return json.loads(json.dumps(found))
 
 
 def versions() -> dict[str, str]:

@@ -90,8 +90,7 @@ def _targets(rng: np.random.Generator, n: int, worlds: int) -> Array:
     invested = rng.uniform(0.1, 0.97, (worlds, 1))
     if n > 1:
         invested[rng.random(worlds) < NO_CASH_SHARE] = 1.0
-    target: Array = parts / parts.sum(axis=1, keepdims=True) * invested
-    return target
+    return parts / parts.sum(axis=1, keepdims=True) * invested
 
 
 def _correlations(rng: np.random.Generator, n: int, worlds: int) -> Array:
@@ -102,8 +101,7 @@ def _correlations(rng: np.random.Generator, n: int, worlds: int) -> Array:
     loadings = np.concatenate([np.where(hedges, -common, common)[:, :, None], others], axis=2)
     covariance = np.einsum("wik,wjk->wij", loadings, loadings) + np.eye(n)
     size = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    correlation: Array = covariance / size[:, :, None] / size[:, None, :]
-    return correlation
+    return covariance / size[:, :, None] / size[:, None, :]
 
 
 def _opening(rng: np.random.Generator, lines: Lines, shock: Array, u: Array) -> Array:
@@ -112,17 +110,14 @@ def _opening(rng: np.random.Generator, lines: Lines, shock: Array, u: Array) -> 
     cash = 1.0 - lines.target.sum(axis=1)
     gap = moved / (moved.sum(axis=1) + cash)[:, None] - lines.target
     widest = (np.abs(gap) / lines.half_width).max(axis=1)
-    opening: Array = lines.target + gap * np.minimum(1.0, FARTHEST_OPENING / np.maximum(widest, 1e-12))[:, None]
-    return opening
+    return lines.target + gap * np.minimum(1.0, FARTHEST_OPENING / np.maximum(widest, 1e-12))[:, None]
 
 
 def _log_uniform(rng: np.random.Generator, least: float, most: float, shape: tuple[int, ...]) -> Array:
-    drawn: Array = np.exp(rng.uniform(np.log(least), np.log(most), shape))
-    return drawn
+    return np.exp(rng.uniform(np.log(least), np.log(most), shape))
 
 
 def _spread(rng: np.random.Generator, most: float, shape: tuple[int, ...]) -> Array:
     """Log-uniform multiples of one; each path draws its own range, at most e^most either way."""
     wide = rng.uniform(0.0, most, (shape[0], *[1] * (len(shape) - 1)))
-    drawn: Array = np.exp(rng.uniform(-1.0, 1.0, shape) * wide)
-    return drawn
+    return np.exp(rng.uniform(-1.0, 1.0, shape) * wide)

@@ -75,8 +75,7 @@ class Trained(NamedTuple):
             action = np.empty((1, int(seen.sum())))
             answers(self.net, self.standard, lines, weights[None, seen], action)
             widths[0, seen] *= REACH ** action[0]
-        found: Array = np.where(held, widths, or_narrowest(widths))[0]
-        return found
+        return np.where(held, widths, or_narrowest(widths))[0]
 
 
 class Met(NamedTuple):

@@ -57,8 +57,7 @@ class TrainableNetwork(torch.nn.Module):
         inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
         lines = torch.tanh(self.layer_1(torch.tanh(self.layer_0(inputs))))
         pools = self.mean(lines.mean(dim=1)) + self.most(lines.amax(dim=1))
-        action: Tensor = self.layer_3(torch.tanh(self.own(lines) + pools[:, None]))[..., 0]
-        return action
+        return self.layer_3(torch.tanh(self.own(lines) + pools[:, None]))[..., 0]
 
     def arrays(self) -> Equivariant:
         """The network as a saved policy uses it."""

@@ -18,10 +18,9 @@ from foundation.arguments import check_positive, is_whole, refuse
 from foundation.arrays import Floats, Rows
 from foundation.errors import PolicyError
 from research.learning.settings import LONGEST
-from research.learning.worlds.rewarded_worlds import RewardedWorlds
 from research.learning.worlds.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.worlds.training_days import TrainingDays
-from research.learning.worlds.worlds import Worlds
+from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FARTHEST, SHARED, FeatureScaling
 

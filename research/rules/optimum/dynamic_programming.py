@@ -136,8 +136,7 @@ class _Problem:
     def mix(self) -> Array:
         """(d, d) log returns of an interval: one column for each source of risk."""
         volatility, root = taken_apart(self.covariance, "covariance of optimal_region")
-        mixed: Array = np.sqrt(self.interval) * volatility[:, None] * root
-        return mixed
+        return np.sqrt(self.interval) * volatility[:, None] * root
 
 
 def _beside_the_last(problem: _Problem) -> _Problem:
@@ -218,8 +217,7 @@ def _shape(axes: Axes) -> tuple[int, ...]:
 
 def _shock(problem: _Problem) -> Array:
     """(n,) standard deviation by which one interval moves each gap from the target, to first order."""
-    shock: Array = problem.target * np.linalg.norm(problem.mix - problem.target @ problem.mix, axis=1)
-    return shock
+    return problem.target * np.linalg.norm(problem.mix - problem.target @ problem.mix, axis=1)
 
 
 def _held(problem: _Problem, solution: _Solution) -> tuple[Array, Array]:
@@ -448,5 +446,4 @@ def _least(axis: Array, values: Array) -> Array:
     before, here, after = (np.where(known, value, 0.0) for value in (before, here, after))
     bend = before - 2.0 * here + after
     shift = np.divide(before - after, 2.0 * bend, out=np.zeros(len(i)), where=bend > 0.0)
-    found: Array = axis[i] + shift * (axis[1] - axis[0])
-    return found
+    return axis[i] + shift * (axis[1] - axis[0])

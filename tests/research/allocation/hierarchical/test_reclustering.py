@@ -8,8 +8,7 @@ import pytest
 
 from research.allocation import HERC, HRP, target_path
 from research.allocation.hierarchical.distances import distances
-from research.allocation.hierarchical.estimate import estimated
-from research.allocation.hierarchical.reclustering import blended, clustering_rows
+from research.allocation.hierarchical.estimate import blended, clustering_rows, estimated
 from research.market.calendars import last_of
 
 
