@@ -33,6 +33,7 @@ from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
+Folder = str | Path
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
 
@@ -67,7 +68,7 @@ class Training:
         """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: Folder) -> Path:
         """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
 
         Raises : ConfigError where the folder holds other seeds, which would be taken for seeds of this training.
@@ -114,10 +115,10 @@ def train(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    checkpoints: str | Path | None = None,
+    checkpoints: Folder | None = None,
     keep: bool = False,
     retrain: bool = False,
-    tensorboard: str | Path | None = None,
+    tensorboard: Folder | None = None,
 ) -> Training:
     """Train a policy for each seed of `spec`.
 
@@ -144,13 +145,14 @@ def train(
     from joblib import cpu_count  # type: ignore[import-untyped]
 
     _check_call(workers, executor, progress, {"checkpoints": checkpoints, "tensorboard": tensorboard})
-    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
+    measure = partial(training_days, spec, market, costs, tracking_penalty, periods_per_year, lag)
+    days = measure()
     check_learner(spec, costs)
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),
     }
-    job = partial(_learn, spec, market, costs, tracking_penalty, periods_per_year, lag, checkpoints, tensorboard)
+    job = partial(_learn, spec, measure, checkpoints, tensorboard)
     found = {} if checkpoints is None or retrain else _finished(checkpoints, spec, days, keep)
     missing = [seed for seed in spec.seeds if seed not in found]
     with _telling(progress, len(spec.seeds) * spec.whole_steps, len(found) * spec.whole_steps) as stages:
@@ -176,10 +178,7 @@ def train(
 
 
 def _check_call(
-    workers: int | None,
-    executor: Executor | None,
-    progress: Progress | None,
-    folders: Mapping[str, str | Path | None],
+    workers: int | None, executor: Executor | None, progress: Progress | None, folders: Mapping[str, Folder | None]
 ) -> None:
     """Refuse where and how a training should run; `folders` by the name of their parameter. Raises ConfigError."""
     if workers is not None and (not is_whole(workers) or workers < 1):
@@ -248,18 +247,14 @@ def _policy(
 
 def _learn(
     spec: Learned,
-    market: Market,
-    costs: Costs,
-    tracking_penalty: float,
-    periods_per_year: float,
-    lag: int,
-    checkpoints: str | Path | None,
-    tensorboard: str | Path | None,
+    measure: Callable[[], TrainingDays],
+    checkpoints: Folder | None,
+    tensorboard: Folder | None,
     seed: int,
     report: Report,
 ) -> SeedResult:
     """Train one seed in any process; the training days are measured again, so that they need not be sent."""
-    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
+    days = measure()
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
@@ -274,12 +269,12 @@ def _learn(
     return result
 
 
-def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
+def _done(folder: Folder, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
     """The checkpoint that keeps a finished seed until all seeds are done."""
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
 
 
-def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool) -> dict[int, SeedResult]:
+def _finished(folder: Folder, spec: Learned, days: TrainingDays, keep: bool) -> dict[int, SeedResult]:
     """The seeds of this training that are finished already, by seed.
 
     Raises : DataError for a file that is damaged, unless trainings are kept: then it is deleted, with a warning.
@@ -310,7 +305,7 @@ def learner_of(by: str) -> Callable[..., SeedResult]:
 
 
 @contextmanager
-def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger | None]:
+def _curve_logger(folder: Folder | None, seed: int) -> Iterator[PointLogger | None]:
     """A function that writes points of a learning curve for TensorBoard, or None without a folder."""
     if folder is None:
         yield None

@@ -43,11 +43,6 @@ class HERC(Model):
         one_of("risk of HERC is", self.risk, RISKS)
         check_clusters("HERC", self.clusters)
 
-    @property
-    def shown_clusters(self) -> Clusters:
-        """Its own."""
-        return self.clusters
-
     def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         tree = estimate.tree

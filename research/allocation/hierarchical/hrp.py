@@ -26,14 +26,7 @@ from foundation.tolerances import COVARIANCE
 from research.allocation.hierarchical.estimate import Estimate
 from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.risks import parities
-from research.allocation.hierarchical.settings import (
-    RISKS,
-    Distance,
-    Linkage,
-    Order,
-    Risk,
-    check_tree,
-)
+from research.allocation.hierarchical.settings import RISKS, Distance, Linkage, Order, Risk, check_tree
 from research.allocation.hierarchical.tree import tree_of
 
 OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns

@@ -31,7 +31,7 @@ from research.allocation.constraints.optimum import KEPT, Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import placed
-from research.allocation.hierarchical.clusters import Clusters, clusters_of
+from research.allocation.hierarchical.clusters import clusters_of
 from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree
@@ -96,11 +96,6 @@ class Hierarchy:
 class Model(Hierarchical):
     """A hierarchical allocation: (k,) weights before they were brought within the constraints."""
 
-    @property
-    def shown_clusters(self) -> Clusters:
-        """Number of clusters in the record, or the criterion that finds it."""
-        return "gap"
-
     @abstractmethod
     def weights(self, estimate: Estimate) -> Array:
         """(k,) weights of an estimate before constraints: not negative, with sum one."""
@@ -131,7 +126,7 @@ class Model(Hierarchical):
         weights = self._within(unbounded, estimate, previous).weights[estimate.lines]
         tree, names, order = estimate.tree, np.array(estimate.names), estimate.tree.order
         cluster = np.zeros(len(names), dtype=np.int64)
-        for number, node in enumerate(clusters_of(tree, self.shown_clusters), start=1):
+        for number, node in enumerate(clusters_of(tree, getattr(self, "clusters", "gap")), start=1):
             cluster[tree.members[node]] = number
         marginal, deviation = estimate.cov @ weights, np.sqrt(np.diag(estimate.cov))
         correlation = estimate.cov / np.outer(deviation, deviation)

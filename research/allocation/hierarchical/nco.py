@@ -49,11 +49,6 @@ class NCO(Model):
         one_of("outer of NCO is", self.outer, OBJECTIVES)
         check_clusters("NCO", self.clusters)
 
-    @property
-    def shown_clusters(self) -> Clusters:
-        """Its own."""
-        return self.clusters
-
     def weights(self, estimate: Estimate) -> Array:
         """(k,) weights of an estimate, not negative, with sum one, before constraints."""
         if "minimum_variance" in (self.inner, self.outer):

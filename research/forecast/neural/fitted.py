@@ -18,8 +18,8 @@ from research.forecast.covariances import covariance
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
+from research.forecast.neural.network import Network
 from research.forecast.neural.series import LINE, MOMENTUM, STEP, VALIDATION, Series, series
-from research.forecast.neural.settings import NetworkSettings
 from research.forecast.neural.training import Epochs, device_of, train
 from research.forecast.returns import complete_returns
 from research.market import Past
@@ -42,7 +42,7 @@ class FittedNetwork:
     fingerprint : fingerprint of the series that it was trained on.
     """
 
-    settings: NetworkSettings
+    settings: Network
     seen: pd.Timestamp
     lines: tuple[str, ...]
     scales: Mapping[str, tuple[float, float]]
@@ -145,7 +145,7 @@ class FittedNetwork:
         return list(today.lines), network.to(device).eval(), inputs
 
 
-def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> FittedNetwork:
+def fit(settings: Network, past: Past, kept_in: str | Path | None) -> FittedNetwork:
     """See `Network.fit`."""
     found = series(past, settings)
     _check_length(settings, found, past)
@@ -179,7 +179,7 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
     for name, ours in library.versions().items():
         if said["versions"].get(name) != ours:
             raise DataError(f"{path} was trained with {name} {said['versions'].get(name)}, and this is {ours}. {FIX}")
-    settings = NetworkSettings(**said["settings"])
+    settings = Network(**said["settings"])
     seen = pd.Timestamp(said["seen"])
     row = int(np.searchsorted(past.days, np.datetime64(seen, "D")))
     if row > past.t or past.dates[row] != seen:
@@ -195,7 +195,7 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
     )  # fmt: skip
 
 
-def _check_length(settings: NetworkSettings, found: Series, past: Past) -> None:
+def _check_length(settings: Network, found: Series, past: Past) -> None:
     """Raise DataError unless some line has a sample to learn from, and one of validation."""
     need = settings.history + settings.steps
     train, rest = found.known[: found.split].sum(axis=0), len(found.days) - found.split
@@ -207,7 +207,7 @@ def _check_length(settings: NetworkSettings, found: Series, past: Past) -> None:
         )
 
 
-def _needed(settings: NetworkSettings) -> int:
+def _needed(settings: Network) -> int:
     """Returns that a fit needs: the window, and so many that four fifths of the steps hold one sample."""
     steps = int(np.ceil((settings.history + settings.steps) / (1.0 - VALIDATION))) + 1
     return max(settings.window, MOMENTUM + settings.every * max(steps, int(settings.steps / VALIDATION) + 1))

@@ -16,7 +16,7 @@ from foundation.errors import DataError
 from foundation.progress import bar
 from foundation.stored import Stored
 from research.forecast.neural.library import Samples, quantiles, quiet
-from research.forecast.neural.settings import NetworkSettings
+from research.forecast.neural.network import Network
 
 CLIP = 0.1  # norm of the gradient, as in the library's own examples
 AT_ONCE = 4096  # samples that are forecast together where nothing is learned
@@ -45,9 +45,7 @@ class Epochs(Stored):
     fix = "Delete it; training then begins anew."
 
 
-def train(
-    network: nn.Module, learn: Samples, judge: Samples, settings: NetworkSettings, kept: Epochs | None
-) -> Learned:
+def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network, kept: Epochs | None) -> Learned:
     """Train until the epochs are over, or `patience` of them were none the better.
 
     network : as drawn; it is changed.
@@ -71,7 +69,7 @@ def train(
     return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
 
 
-def _finite(loss: float, settings: NetworkSettings) -> float:
+def _finite(loss: float, settings: Network) -> float:
     """The loss. Raises DataError where it is no number."""
     if not np.isfinite(loss):
         raise DataError(
@@ -81,18 +79,18 @@ def _finite(loss: float, settings: NetworkSettings) -> float:
     return loss
 
 
-def over(losses: list[float], settings: NetworkSettings) -> bool:
+def over(losses: list[float], settings: Network) -> bool:
     """True if training ends after epochs with these losses."""
     since = len(losses) - int(np.argmin(losses)) - 1 if losses else 0
     return len(losses) >= settings.epochs or since >= settings.patience
 
 
-def device_of(settings: NetworkSettings) -> torch.device:
+def device_of(settings: Network) -> torch.device:
     """The device to train and forecast on."""
     return torch.device("cuda" if settings.device == "auto" and torch.cuda.is_available() else "cpu")
 
 
-def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
+def loss_of(network: nn.Module, samples: Samples, settings: Network) -> float:
     """Mean pinball loss, over the deviation of each line's history."""
     network.eval()
     device, total = device_of(settings), 0.0
@@ -103,12 +101,7 @@ def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> 
 
 
 def _epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    learn: Samples,
-    settings: NetworkSettings,
-    epoch: int,
-    told: bar,
+    network: nn.Module, optimiser: torch.optim.Optimizer, learn: Samples, settings: Network, epoch: int, told: bar
 ) -> None:
     """One pass over the samples in an order that seed and epoch draw."""
     torch.manual_seed(int(np.random.SeedSequence((settings.seed, epoch + 1)).generate_state(1)[0]))
@@ -122,7 +115,7 @@ def _epoch(
         told.update()
 
 
-def _loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> torch.Tensor:
+def _loss(network: nn.Module, samples: Samples, settings: Network) -> torch.Tensor:
     """Mean pinball loss of the quantiles (Koenker and Bassett 1978), in units of the deviation of each history."""
     levels = torch.tensor(settings.levels, device=samples.outcome.device)
     deviation = samples.inputs["target_scale"][:, 1:, None]

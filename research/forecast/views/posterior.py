@@ -1,13 +1,12 @@
 """Prior, views and posterior side by side: the answer of a model of views on a day, with the error of each number."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from foundation.arrays import Array, freeze_fields
+from foundation.arrays import Array, MadeAnew, freeze_fields
 from research.forecast.moments import Moments
 from research.forecast.views.view_rows import ViewRows
 
@@ -15,7 +14,7 @@ LEVEL = 0.9  # of intervals
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(MadeAnew):
     """The posterior of a prior and m views, all over a year.
 
     prior       : mean and covariance of k lines without views.
@@ -37,10 +36,6 @@ class Posterior:
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
         freeze_fields(self, "prior_doubt", "doubt", "mean_doubt")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return Posterior, tuple(getattr(self, f.name) for f in fields(self))
 
     def lines(self, level: float = LEVEL) -> pd.DataFrame:
         """A row a line: prior and posterior mean, fraction a year, each with the bounds of its interval.

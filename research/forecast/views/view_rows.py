@@ -6,13 +6,12 @@ changes by date, on a day on which no line is in it: `check_views` refuses a gro
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import cut, did_you_mean
-from foundation.arrays import Array, freeze_fields
+from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import DataError
 from research.forecast.views.equilibrium import market_caps
 from research.forecast.views.views import InvestorView, Side
@@ -20,7 +19,7 @@ from research.market import Past
 
 
 @dataclass(frozen=True, eq=False)
-class ViewRows:
+class ViewRows(MadeAnew):
     """m views over the k lines of moments.
 
     views    : m of them, those that were set aside left out.
@@ -37,10 +36,6 @@ class ViewRows:
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
         freeze_fields(self, "picks", "expected")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return ViewRows, tuple(getattr(self, f.name) for f in fields(self))
 
     def only(self, rows: Sequence[int]) -> "ViewRows":
         """Some of them, by row."""

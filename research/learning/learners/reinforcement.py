@@ -4,7 +4,6 @@ stable-baselines3 and torch are imported here: import this module only where it 
 """
 
 import random
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from stable_baselines3.common.logger import Logger
 
 from foundation.errors import ConfigError
 from foundation.threads import one_thread
-from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
+from research.learning.learners.stable_baselines import actor, untrained_model
 from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned
@@ -31,7 +30,6 @@ from research.learning.worlds.rollouts import (
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
 
-MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}
 PIECES = 64  # of a training, in whole updates: after each it may be gone on with
 COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
 
@@ -56,16 +54,16 @@ def learn(
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
-        curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.learner]
+        curve = LearningCurve(days, standard, spec, log)
         if checkpoint is not None:
             _restore(model, curve, checkpoint)
-        while curve.evaluate_when_due(model.num_timesteps, learner.actor(model)):
+        while curve.evaluate_when_due(model.num_timesteps, actor(model)):
             left = spec.whole_steps - model.num_timesteps
             model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
             report(model.num_timesteps)
             if checkpoint is not None and model.num_timesteps < spec.whole_steps:
                 checkpoint.save(*_state(model, curve))
-        net = curve.final_network(learner.actor(model))
+        net = curve.final_network(actor(model))
     return SeedResult(net, model.num_timesteps, evaluate_targets(days, action_function(net, standard)), curve.points)
 
 
@@ -78,16 +76,11 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorith
         raise ConfigError("device of Learned is 'cuda', but torch finds no CUDA device: use 'cpu'.")
     standard, scale = measure_scaling(days, spec)
     stream = PPO_LEARNS if spec.learner == "ppo" else REPLAY_LEARNS
+    count = spec.learner_settings.worlds
     worlds = RebalancingWorlds(
-        days,
-        standard,
-        scale,
-        worlds=spec.learner_settings.worlds,
-        episode=spec.episode,
-        seed=[stream, seed],
-        reward=spec.reward,
+        days, standard, scale, worlds=count, episode=spec.episode, seed=[stream, seed], reward=spec.reward
     )
-    model: BaseAlgorithm = MODULES[spec.learner].model_of(worlds, spec, seed)
+    model = untrained_model(worlds, spec, seed)
     model.set_logger(Logger(folder=None, output_formats=[]))  # its own leaves a folder of each training in the system's
     model._update_info_buffer = _told_nothing  # type: ignore[method-assign]
     return model, standard

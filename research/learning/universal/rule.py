@@ -39,9 +39,9 @@ from research.rules.networks.equivariant import (
 from research.rules.networks.features import REACH, FeatureScaling
 from research.rules.no_trade_region import half_widths
 from research.rules.protocol import Schedule
-from research.rules.risk_rules import RiskRule, without_bands
+from research.rules.risk_rules import RiskRule
 from research.rules.rule_options import NETWORK, RuleOptions
-from research.rules.standard_rule import Bounds, Estimates, checked
+from research.rules.standard_rule import Estimates, checked
 
 FOLDER = DATA / "policies" / "universal"
 FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
@@ -139,10 +139,6 @@ class Universal(RiskRule):
     def does(self) -> str:
         """The rule in a few words."""
         return f"past the universal policy's band, to its edge{checked(self)}"
-
-    def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands: the network makes them from the weights of the day."""
-        return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The options of the rule, with the network and its inputs in each row."""
