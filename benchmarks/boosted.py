@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.forecast import Boosted, Refitted
+from research.forecast.boosted.features import _block, samples
 from research.forecast.boosted.libraries import LIBRARIES, PATIENCE, lightgbm_parameters, predicted
-from research.forecast.boosted.samples import _block, samples
 from research.market.market import Market
 from research.market.reading.embedded import load_market
 

@@ -3,19 +3,24 @@
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
 from research.allocation.estimated import InverseVolatility, MarketCapWeights, Momentum
-from research.allocation.estimator import EstimatorAllocation
-from research.allocation.exposure import ConstantExposure, RegimeExposure, Reserve, VolatilityTarget
+from research.allocation.estimator import EstimatorAllocation, FunctionAllocation
 from research.allocation.fixed import EqualWeights, FixedWeights
-from research.allocation.function import FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
-from research.allocation.optimised.mean_variance import MeanVariance, MinimumVariance
+from research.allocation.optimised.mean_variance import MaximumDiversification, MeanVariance, MinimumVariance
 from research.allocation.optimised.resampled import Resampled
 from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.risk_based.benchmark_tracking import BenchmarkTracking
-from research.allocation.risk_based.maximum_diversification import MaximumDiversification
 from research.allocation.risk_based.minimum_risk import MinimumRisk
-from research.allocation.risk_based.relaxed_risk_parity import RelaxedRiskParity
-from research.allocation.risk_based.risk_parity import RiskParity, TailParity
-from research.allocation.wrappers import Average, CappedTurnover, Shrunk, Smoothed
+from research.allocation.risk_based.risk_parity import RelaxedRiskParity, RiskParity, TailParity
+from research.allocation.wrappers import (
+    Average,
+    CappedTurnover,
+    ConstantExposure,
+    RegimeExposure,
+    Reserve,
+    Shrunk,
+    Smoothed,
+    VolatilityTarget,
+)

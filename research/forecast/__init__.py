@@ -1,7 +1,6 @@
 """Forecasts as known on a date: means and covariances of returns, with views, and regimes."""
 
-from research.forecast.boosted.checkpoint import load_boosted, save_boosted
-from research.forecast.boosted.model import Boosted, FittedBoosted
+from research.forecast.boosted.model import Boosted, FittedBoosted, load_boosted, save_boosted
 from research.forecast.estimated import Estimated
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired

@@ -20,9 +20,8 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from foundation.tolerances import EIGENVALUE, RETURNS
-from research.allocation.hierarchical.distances import DECIMALS, distances
 from research.allocation.hierarchical.settings import Hierarchical
-from research.allocation.hierarchical.tree import Tree, grown, tree_of
+from research.allocation.hierarchical.tree import DECIMALS, Tree, distances, grown, tree_of
 from research.forecast.covariances import covariance
 from research.forecast.returns import complete_returns
 from research.market import Past

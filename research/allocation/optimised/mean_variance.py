@@ -1,6 +1,7 @@
 """Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best.
 
-The long-only weights of least variance among them are a control that needs no settings.
+Those of least variance and long only are a control that needs no settings; those of the largest diversification ratio
+need no means.
 """
 
 from dataclasses import dataclass, replace
@@ -11,8 +12,9 @@ from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
 from research.allocation.answer import Answer, Explained
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
-from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Optimum, optimum
+from research.allocation.constraints.limits import WEIGHTS, Limits
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.optimised.aims import (
@@ -143,3 +145,19 @@ class MinimumVariance(Explained):
     def answer(self, past: Past) -> Answer:
         """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
         return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
+
+
+@dataclass(frozen=True, repr=False)
+class MaximumDiversification(OnForecast):
+    """The weights of the largest diversification ratio: the mean volatility of the lines over the portfolio's own.
+
+    The price of a constraint is in volatility a year. Settings are those of `OnForecast`, whose forecast is one of
+    covariances.
+    Source : Choueifaty, Coignard (2008), Toward Maximum Diversification.
+    """
+
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The weights (k,) within limits, for a forecast of a year."""
+        volatilities = np.sqrt(np.diag(moments.covariance))
+        objective = Objective(norm={WEIGHTS: root_of_moments(moments)})
+        return optimum(limits, Aim(objective, "diversification ratio", numerator={WEIGHTS: volatilities}))

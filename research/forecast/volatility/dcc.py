@@ -12,7 +12,7 @@ from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.forecast.volatility.correlated import check_first, check_settings
-from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
+from research.forecast.volatility.garch import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
 MOST = 0.9999  # news and memory together

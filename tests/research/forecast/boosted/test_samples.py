@@ -8,7 +8,7 @@ from planted import planted
 
 from foundation.errors import DataError
 from research.forecast.boosted import features
-from research.forecast.boosted.samples import BLOCK, samples
+from research.forecast.boosted.features import BLOCK, samples
 from research.market import Market
 
 

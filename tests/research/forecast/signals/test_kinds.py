@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import world
 
+from research.forecast.signals.blend import AverageSignal, MomentumSignal, ReversionSignal, gap_weights
 from research.forecast.signals.expected import DEVIATION, history
-from research.forecast.signals.kinds import AverageSignal, MomentumSignal, ReversionSignal, gap_weights
 
 MARKET = world(days=900, n=3, seed=4)
 EXCESS = MARKET.returns - MARKET.cash[:, None]

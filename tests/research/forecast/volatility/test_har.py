@@ -12,8 +12,7 @@ from foundation.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility, HARVolatility, Refitted
 from research.forecast.outcomes import variances_after
 from research.forecast.skill import qlike
-from research.forecast.volatility.har import APART, RIDGE, FittedHAR
-from research.forecast.volatility.har_features import NAMES, features
+from research.forecast.volatility.har import APART, NAMES, RIDGE, FittedHAR, features
 from research.market import Market, load_market
 
 SMALL = HARVolatility(horizon=5, window=400)
