@@ -22,7 +22,7 @@ from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
 from research.market.market import Past
 from research.rules.networks.actions import ACTIONS, LEARNED, Action, action_size
-from research.rules.networks.arrays import NO_NETWORK, POLICY
+from research.rules.networks.arrays import POLICY, NetworkBoxes
 from research.rules.networks.features import (
     LOOKBACK,
     SHARED,
@@ -36,7 +36,7 @@ from research.rules.networks.policy_network import Network, forward, network
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
 from research.rules.risk_rules import without_bands
-from research.rules.rule_options import NETWORK, PLAIN
+from research.rules.rule_options import NETWORK, RuleOptions
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."
@@ -167,11 +167,11 @@ class LearnedPolicy(FittedRule, CompiledRule):
         """Its arrays with K targets (K, n), the first days of which are `days`; the network makes the boxes."""
         kind = self._kinds(market.assets, target, days)
         units = max(len(b) for b in (self.standard.mean, self.net.bias_0, self.net.bias_1, self.net.bias_2))
-        network = NO_NETWORK._replace(
+        network = NetworkBoxes(
             whose=POLICY, width=units, standard=self.standard, policy=self.net, scales=self.scales,
             action=ACTIONS.index(self.action), recent=frozen(recent), kind=frozen(kind),
         )  # fmt: skip
-        options = PLAIN._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
+        options = RuleOptions(some=True, makes_boxes=True, goal=NETWORK, network=network)
         rows = restricted(without_bands(target), market)
         return NoTradeBands(asked, row, **rows, fraction=1.0, trigger="learned", options=options, again=False)  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Holding, Schedule
-from research.rules.rule_options import PLAIN, RuleOptions
+from research.rules.rule_options import RuleOptions
 
 Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
@@ -108,7 +108,7 @@ class StandardRule(CompiledRule):
     def options(self, estimates: Estimates) -> RuleOptions:
         """The rule's options beyond its bands."""
         capped = self.turnover_cap is not None
-        return PLAIN._replace(
+        return RuleOptions(
             some=capped or self.cooldown > 0,
             makes_boxes=capped,
             cooldown=self.cooldown,

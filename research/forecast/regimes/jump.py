@@ -14,9 +14,7 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows, freeze_fields
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
-from research.forecast.regimes.markov import check_states
 from research.forecast.regimes.protocol import (
-    FEWEST,
     RegimeModel,
     checked_returns,
     fitted_history,
@@ -71,14 +69,9 @@ class JumpModel(RegimeModel):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_states("JumpModel", self.states, self.seed, self.schedule)
+        super().__post_init__()
         if not (is_number(self.penalty) and self.penalty >= 0.0):
             refuse("penalty of JumpModel is", self.penalty, "give a number, 0 or more, such as 50.")
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the first fit needs."""
-        return FEWEST * self.states
 
     def fit(self, past: Past) -> "JumpRegimes":
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.

@@ -7,11 +7,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from research.forecast.model import fit_rows, last_fit
 from research.market import Past
+from research.market.calendars import EVERY
 
+MOST = 6  # states
 FEWEST = 125  # returns a state, below which a rare one is hardly met
 
 
@@ -74,12 +77,23 @@ class RegimeModel(OfLine):
     A fit that fails leaves the one before it in use, and `in_force` says so.
     """
 
+    states: int
     schedule: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a number of states, a seed or a schedule that is none."""
+        owner = type(self).__name__
+        if not (is_whole(self.states) and 2 <= self.states <= MOST):
+            refuse(f"states of {owner} is", self.states, f"give a whole number from 2 to {MOST}.")
+        if not (is_whole(self.seed) and self.seed >= 0):
+            refuse(f"seed of {owner} is", self.seed, "give a whole number, 0 or more.")
+        one_of(f"schedule of {owner} is", self.schedule, EVERY)
 
     @property
-    @abstractmethod
     def window(self) -> int:
         """Number of returns that the first fit needs."""
+        return FEWEST * self.states
 
     @abstractmethod
     def fit(self, past: Past) -> FittedRegimes:

@@ -11,7 +11,7 @@ from research.forecast.means import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_first, check_settings
+from research.forecast.volatility.correlated import check_settings
 from research.forecast.volatility.garch import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
@@ -45,8 +45,7 @@ class DynamicCorrelations:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings("DynamicCorrelations", self.horizon, self.estimate)
-        check_first("DynamicCorrelations", self.window, max(FEWEST, self.estimate))
+        check_settings(self, FEWEST)
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the lines with a complete window."""
@@ -107,11 +106,7 @@ class FittedDCC:
         for k, deviation in enumerate(ahead):
             cov += np.outer(deviation, deviation) * (target + (self.news + self.memory) ** k * (first - target))
         names = tuple(past.assets[line] for line in lines)
-        notes = [
-            f"the variance of {a} is that of RiskMetrics: {self.laws.failed[a]}."
-            for a in names
-            if a in self.laws.failed
-        ]
+        notes = [self.laws.notes[name] for name in names if name in self.laws.failed]
         notes += [
             f"{past.assets[line]} is left out: it had too few returns at the fit of {self.seen:%Y-%m-%d}."
             for line in complete[~known]

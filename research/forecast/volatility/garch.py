@@ -12,7 +12,7 @@ from foundation.tolerances import RETURNS
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
-from research.forecast.volatility.correlated import check_first, check_settings, correlated, listed_since
+from research.forecast.volatility.correlated import check_settings, correlated, listed_since
 from research.market import Past
 
 FEWEST = 250  # returns of a line, below which its GARCH is not fitted
@@ -47,6 +47,11 @@ class GarchLaws:
     def column(self, name: str) -> Array:
         """(n,) a parameter of all lines."""
         return np.array([getattr(law, name) for law in self.laws])
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """{line: a sentence about its variance} for each line to which nothing was fitted."""
+        return {line: f"the variance of {line} is that of RiskMetrics: {why}." for line, why in self.failed.items()}
 
     def variances(self, past: Past) -> Array:
         """(T + 1, n) variance of each day, known the day before, up to that of tomorrow."""
@@ -140,8 +145,7 @@ class GarchVolatility:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings("GarchVolatility", self.horizon, self.estimate, self.correlations)
-        check_first("GarchVolatility", self.window, max(FEWEST, self.estimate))
+        check_settings(self, FEWEST)
 
     def fit(self, past: Past) -> "FittedGarch":
         """The law of each line. Raises DataError where none has one."""
@@ -162,10 +166,5 @@ class FittedGarch:
         Raises : PolicyError on a date before the last of the fit.
         """
         refuse_earlier("the laws were", self.seen, past)
-        model = self.model
-        following = self.laws.variances(past)[-1]
-        variance = self.laws.ahead(following, model.horizon).sum(axis=0)
-        notes = {
-            line: f"the variance of {line} is that of RiskMetrics: {why}." for line, why in self.laws.failed.items()
-        }
-        return correlated(variance, past, model.horizon, model.correlations, model.estimate, notes)
+        variance = self.laws.ahead(self.laws.variances(past)[-1], self.model.horizon).sum(axis=0)
+        return correlated(self.model, variance, past, self.laws.notes)

@@ -19,7 +19,6 @@ from research.forecast.moments import Moments
 from research.forecast.outcomes import variances_after
 from research.forecast.volatility.correlated import (
     RISKMETRICS,
-    check_first,
     check_settings,
     correlated,
     exponential_variances,
@@ -153,8 +152,7 @@ class HARVolatility:
     def __post_init__(self) -> None:
         """Check the settings."""
         one_of("measure of HARVolatility is", self.measure, MEASURES)
-        check_settings("HARVolatility", self.horizon, self.estimate, self.correlations)
-        check_first("HARVolatility", self.window, max(NEEDED + FEWEST * APART + self.horizon, self.estimate))
+        check_settings(self, NEEDED + FEWEST * APART + self.horizon)
 
     def fit(self, past: Past) -> "FittedHAR":
         """The coefficients from all days of which the outcome is known. Raises DataError for too few of them."""
@@ -223,4 +221,4 @@ class FittedHAR:
             past.assets[i]: f"the variance of {past.assets[i]} is that of RiskMetrics: HAR needs more returns of it."
             for i in np.flatnonzero(short)
         }
-        return correlated(variance, past, model.horizon, model.correlations, model.estimate, notes)
+        return correlated(model, variance, past, notes)

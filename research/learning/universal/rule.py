@@ -25,7 +25,7 @@ from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
 from research.rules.estimates import covariance_now
-from research.rules.networks.arrays import NO_NETWORK, UNIVERSAL
+from research.rules.networks.arrays import UNIVERSAL, NetworkBoxes
 from research.rules.networks.equivariant import (
     MOVING,
     STANDING,
@@ -160,7 +160,7 @@ class Universal(RiskRule):
                 line[k, :m] = np.flatnonzero(which)
                 for into, values in zip(lines, own, strict=True):
                     into[k][tuple(slice(size) for size in values.shape)] = values
-        network = NO_NETWORK._replace(
+        network = NetworkBoxes(
             whose=UNIVERSAL, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
             lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found), width_of=frozen(widths),
         )  # fmt: skip
