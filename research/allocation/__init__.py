@@ -10,9 +10,8 @@ from research.allocation.kept_paths import kept_target_path
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
 from research.allocation.optimised.mean_variance import MaximumDiversification, MeanVariance, MinimumVariance
 from research.allocation.optimised.resampled import Resampled
-from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.risk_based.benchmark_tracking import BenchmarkTracking
-from research.allocation.risk_based.minimum_risk import MinimumRisk
+from research.allocation.risk_based.minimum_risk import MinimumRisk, RobustCVaR
 from research.allocation.risk_based.risk_parity import RelaxedRiskParity, RiskParity, TailParity
 from research.allocation.wrappers import (
     Average,

@@ -192,12 +192,9 @@ def _check_call(
     for name, folder in folders.items():
         if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
             refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
+    fix = "give a function of steps done and total steps, or leave it out for a progress bar."
     if progress is not None and not callable(progress):
-        refuse(
-            "progress is",
-            progress,
-            "give a function of steps done and total steps, or leave it out for a progress bar.",
-        )
+        refuse("progress is", progress, fix)
 
 
 def check_learner(spec: Learned, costs: Costs) -> None:
@@ -219,9 +216,8 @@ def untrained(
              does.
     """
     if spec.action not in ("bands", "edges"):
-        refuse(
-            "action of an untrained policy is", spec.action, "use 'bands' or 'edges', which start at the closed form."
-        )
+        fix = "use 'bands' or 'edges', which start at the closed form."
+        refuse("action of an untrained policy is", spec.action, fix)
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]

@@ -93,9 +93,8 @@ class Calendar(StandardRule):
         for phase in self.offsets:
             check_schedule(self.schedule, phase)
         if self.tranches > 1 and self.fraction < 1.0:
-            refuse(
-                "fraction of Calendar is", self.fraction, f"its {self.tranches} tranches go all the way, one at a time."
-            )
+            fix = f"its {self.tranches} tranches go all the way, one at a time."
+            refuse("fraction of Calendar is", self.fraction, fix)
 
     @property
     def desk_schedule(self) -> Schedule:

@@ -232,11 +232,8 @@ class StandardRule(CompiledRule):
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and 0.0 < self.turnover_cap <= 1.0):
-            refuse(
-                f"turnover_cap of {name} is",
-                self.turnover_cap,
-                "give a fraction of NAV above 0, at most 1, or nothing.",
-            )
+            fix = "give a fraction of NAV above 0, at most 1, or nothing."
+            refuse(f"turnover_cap of {name} is", self.turnover_cap, fix)
         try:
             check_schedule(self.schedule, self.offset, "schedule")
             if self.review_schedule is not None:

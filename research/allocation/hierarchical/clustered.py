@@ -27,8 +27,7 @@ from foundation.arguments import one_of
 from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
-from research.allocation.hierarchical.estimate import Estimate, check_inverse
-from research.allocation.hierarchical.model import Model
+from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import RISKS, Linkage, Risk
 

@@ -36,8 +36,7 @@ from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE
-from research.allocation.hierarchical.estimate import Estimate, check_inverse
-from research.allocation.hierarchical.model import Model
+from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import RISKS, Distance, Linkage, Order, Risk, check_tree
 from research.allocation.hierarchical.tree import tree_of

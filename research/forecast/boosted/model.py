@@ -7,7 +7,7 @@ refused: the samples are made anew from the market, and their fingerprint must b
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -149,16 +149,8 @@ class Boosted:
     def growth(self, names: tuple[str, ...]) -> Growth:
         """Settings for growing trees on these features."""
         signs = dict(self.monotone)
-        return Growth(
-            rounds=self.rounds,
-            learning_rate=self.learning_rate,
-            leaves=self.leaves,
-            min_data_in_leaf=self.min_data_in_leaf,
-            l2=self.l2,
-            feature_fraction=self.feature_fraction,
-            seed=self.seed,
-            monotone=tuple(signs.get(name, 0) for name in names),
-        )
+        own = {f.name: getattr(self, f.name) for f in fields(Growth) if f.name != "monotone"}
+        return Growth(**own, monotone=tuple(signs.get(name, 0) for name in names))
 
 
 @dataclass(frozen=True)
@@ -356,15 +348,8 @@ def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
             "trees anew, or install that version."
         )
     seen = pd.Timestamp(record["seen"])
-    fitted = FittedBoosted(
-        settings,
-        seen,
-        tuple(record["features"]),
-        record["mean"],
-        Skill(**record["skill"]),
-        record["fingerprint"],
-        record["trees"],
-    )
+    names, skill = tuple(record["features"]), Skill(**record["skill"])
+    fitted = FittedBoosted(settings, seen, names, record["mean"], skill, record["fingerprint"], record["trees"])
     _check_data(fitted, past, path)
     return fitted
 

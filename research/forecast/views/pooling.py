@@ -32,8 +32,7 @@ from foundation.errors import DataError
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.forecast.views.equilibrium import MarketCap, cash_over
-from research.forecast.views.posterior import Posterior
-from research.forecast.views.view_rows import ViewRows, check_views, view_rows
+from research.forecast.views.posterior import Posterior, ViewRows, check_views, view_rows
 from research.forecast.views.views import InvestorView, view_variance
 from research.market import Past
 

@@ -120,13 +120,11 @@ def _earned(
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    compute_rewards, answers = (
-        RewardedWorlds(worlds, standard, spec.reward, scale),
-        [action_function(net, standard) for net in nets],
-    )
+    rewarded = RewardedWorlds(worlds, standard, spec.reward, scale)
+    answers = [action_function(net, standard) for net in nets]
     total = np.zeros(count)
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)
         numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
-        total += compute_rewards.act(numbers).reshape(count, -1).mean(axis=1)
+        total += rewarded.act(numbers).reshape(count, -1).mean(axis=1)
     return total / own.decisions

@@ -47,10 +47,8 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     """Raise ConfigError for arguments from which no environment can be made."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    fix, seen = (
-        "give the FeatureScaling that `measure_scaling` returns for these days.",
-        len(SHARED) + len(days.market.assets),
-    )
+    fix = "give the FeatureScaling that `measure_scaling` returns for these days."
+    seen = len(SHARED) + len(days.market.assets)
     if not isinstance(standard, FeatureScaling):
         refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):
