@@ -2,9 +2,8 @@
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
-from research.allocation.estimated import InverseVolatility, MarketCapWeights, Momentum
+from research.allocation.estimated import EqualWeights, FixedWeights, InverseVolatility, MarketCapWeights, Momentum
 from research.allocation.estimator import EstimatorAllocation, FunctionAllocation
-from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio

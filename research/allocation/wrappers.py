@@ -18,8 +18,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS, TARGET
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Explained, of_inner
-from research.allocation.estimated import EstimationSchedule, check_estimate, check_schedule
-from research.allocation.fixed import EqualWeights
+from research.allocation.estimated import EqualWeights, EstimationSchedule, check_estimate, check_schedule
 from research.allocation.in_turn import in_turn, part_answer
 from research.allocation.wrapper import Wrapper
 from research.forecast import Forecast, Regimes

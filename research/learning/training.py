@@ -20,8 +20,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.progress import bar
 from research.accounting import Costs
 from research.learning.card import card, features_of, versions
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, PointLogger, SeedResult
 from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
 from research.learning.settings import Learned

@@ -14,7 +14,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.errors import DataError
-from research.forecast.outcomes import returns_after
+from research.forecast.predicted import returns_after
 from research.market import Past
 
 Combine = Callable[[Array, Array], Array]

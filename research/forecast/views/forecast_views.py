@@ -22,8 +22,7 @@ from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.tolerances import VARIATION
 from research.forecast.moments import Forecast, Moments
-from research.forecast.outcomes import overlap, returns_after
-from research.forecast.predicted import DAYS, days_with_history, predicted
+from research.forecast.predicted import DAYS, days_with_history, overlap, predicted, returns_after
 from research.forecast.views.equilibrium import MarketCap
 from research.market import Past
 from research.market.calendars import last_of

@@ -9,7 +9,7 @@ import numpy as np
 from foundation.arguments import check_positive, is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
 from research.forecast.covariances import COVARIANCES, covariance
-from research.forecast.means import means_so_far
+from research.forecast.estimated import means_so_far
 from research.forecast.moments import Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past

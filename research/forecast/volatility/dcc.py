@@ -7,7 +7,7 @@ import pandas as pd
 
 from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
-from research.forecast.means import means_so_far
+from research.forecast.estimated import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns

@@ -16,7 +16,7 @@ from foundation.errors import DataError
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
-from research.forecast.outcomes import variances_after
+from research.forecast.predicted import variances_after
 from research.forecast.volatility.correlated import (
     RISKMETRICS,
     check_settings,

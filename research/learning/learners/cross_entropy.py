@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foundation.arrays import Array, Rows
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling

@@ -19,8 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from foundation.errors import ConfigError
 from foundation.threads import one_thread
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned

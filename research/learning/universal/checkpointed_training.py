@@ -14,7 +14,7 @@ import numpy as np
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import frozen
 from research.learning.checksummed import write_checksummed
-from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.learning_curve import Checkpoint
 from research.learning.universal import training
 from research.learning.universal.rule import FOLDER, FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of

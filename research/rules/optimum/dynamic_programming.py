@@ -311,8 +311,7 @@ def _cheapest(values: Array, prices: Array, swap: float) -> Array:
     find the least over all.
     """
     if len(prices) == 1:
-        line: Array = _running_least(values[:, None], prices[0])
-        return line[:, 0]
+        return _running_least(values[:, None], prices[0])[:, 0]
     first = _running_least(values, prices[0])
     both = np.ascontiguousarray(_running_least(np.ascontiguousarray(first.T), prices[1]).T)
     return _running_least_of_pairs(both, swap) if swap < np.inf else both

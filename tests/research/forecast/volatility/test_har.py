@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from backtests.inference.forecast_skill import diebold_mariano, out_of_sample_r2
 from foundation.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility, HARVolatility, Refitted
-from research.forecast.outcomes import variances_after
+from research.forecast.predicted import variances_after
 from research.forecast.skill import qlike
 from research.forecast.volatility.har import APART, NAMES, RIDGE, FittedHAR, features
 from research.market import Market, load_market
