@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.forecast import Boosted, Refitted
+from research.forecast.boosted.features import _block, samples
 from research.forecast.boosted.libraries import LIBRARIES, PATIENCE, lightgbm_parameters, predicted
-from research.forecast.boosted.samples import _block, samples
 from research.market.market import Market
 from research.market.reading.embedded import load_market
 
@@ -55,7 +55,7 @@ def agreement(market: Market) -> float:
     """The largest difference of our trees' forecasts from those of LightGBM's own call; raises where there is one."""
     import lightgbm
 
-    from research.forecast.boosted.holdout import split
+    from research.forecast.boosted.calibration import split
 
     past, model = market.past(len(market.dates) - 1), Boosted()
     fitted, known = model.fit(past), samples(past, model.step, model.horizon)

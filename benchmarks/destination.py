@@ -19,8 +19,9 @@ from scipy import sparse
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from foundation.arrays import Array
+from foundation.tolerances import WEIGHT
 from research.rules.optimum.best_point import best_point, scratch_for
-from research.rules.optimum.best_weights import best_weights, saving_left
+from research.rules.optimum.best_weights import best_weights
 
 SIZES, ROOMS, KAPPAS = (20, 100, 500), (0.0, 0.05), (5.0, 30.0, 300.0)
 ROUNDS, DRAWS = 5, 50
@@ -47,6 +48,43 @@ class Destination(NamedTuple):
     lower: Array
     upper: Array
     cash: tuple[float, float]
+
+
+def saving_left(
+    point: Array,
+    weights: Array,
+    target: Array,
+    covariance: Array,
+    cost: Array,
+    kappa: float,
+    lower: Array | float = -np.inf,
+    upper: Array | float = np.inf,
+    cash: tuple[float, float] = (0.0, 0.0),
+) -> float:
+    """The saving by the best pair of further trades at the margin, per unit of NAV traded; 0 at the best point.
+
+    point      : (n,) weights to hold, inside their bounds, fraction of NAV.
+    weights    : (n,) weights as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) a year.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held.
+    lower      : (n,) or one number, fraction of NAV.
+    upper      : (n,) or one number, fraction of NAV.
+    cash       : lower and upper bound of cash, fraction of NAV.
+
+    These are the Karush-Kuhn-Tucker conditions of the programme: some price of the budget lies between what every sale
+    saves and what every purchase costs.
+    """
+    held = 1.0 - point.sum()
+    slope = np.append(kappa * covariance @ (point - target), 0.0)
+    y, w, c = np.append(point, held), np.append(weights, held), np.append(cost, 0.0)
+    low, high = (
+        np.append(np.broadcast_to(side, point.shape), end) for side, end in zip((lower, upper), cash, strict=True)
+    )
+    outlay = np.where(y >= high - WEIGHT, np.inf, slope + np.where(y >= w, c, -c))
+    saved = np.where(y <= low + WEIGHT, -np.inf, slope + np.where(y > w, c, -c))
+    return max(0.0, float(saved.max() - outlay.min()))
 
 
 def draw(n: int, room: float, kappa: float, seed: int) -> Destination:

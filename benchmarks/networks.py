@@ -17,7 +17,7 @@ from foundation.arrays import Array, Rows
 from research.forecast.conformal import adaptive_intervals, coverage_table
 from research.forecast.neural import Network
 from research.forecast.neural.fitted import FittedNetwork
-from research.forecast.outcomes import returns_after
+from research.forecast.predicted import returns_after
 from research.forecast.skill import pinball
 from research.market import Market, load_market
 

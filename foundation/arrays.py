@@ -1,5 +1,8 @@
 """The kinds of arrays that the packages are written in, how they are made read-only, and their running sums."""
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +34,14 @@ def freeze_fields(record: object, *names: str, dtype: type | None = float) -> No
     """
     for name in names:
         object.__setattr__(record, name, frozen(np.asarray(getattr(record, name), dtype=dtype)))
+
+
+class MadeAnew:
+    """A dataclass that is pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The class, and the values of its fields."""
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
 
 
 def running_sums(values: Array) -> Array:

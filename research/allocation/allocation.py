@@ -6,13 +6,13 @@ its schedule only, and its path is computed once for every policy that uses it.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from foundation.arguments import shown
-from foundation.arrays import Array, Mask, Rows, freeze_fields, frozen
+from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 from research.allocation.answer import (
@@ -52,20 +52,17 @@ class Allocation(Protocol):
     @property
     def schedule(self) -> str:
         """Schedule on which a target is computed."""
-        ...
 
     @property
     def window(self) -> int:
         """Number of returns that it needs."""
-        ...
 
     def target(self, past: Past) -> Array:
         """(n,) fraction of NAV, cash is the rest; in the market's order, or a Series with the name of every line."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
-class TargetPath:
+class TargetPath(MadeAnew):
     """The targets that an allocation gave on a market, and which of them is in force at the close of each day.
 
     assets     : n names.
@@ -99,10 +96,6 @@ class TargetPath:
                 f"target {self.row[t]} of {self.allocation} is used at row {t}, but contains data of row "
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return TargetPath, tuple(getattr(self, f.name) for f in fields(self))
 
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""

@@ -2,14 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import shown
-from foundation.arrays import Array, freeze_fields
+from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.labels import in_order
 from research.market import Past
@@ -44,7 +43,7 @@ class Binding:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Answer(MadeAnew):
     """Target weights and their reasons.
 
     weights   : (n,) fraction of NAV; cash is the rest.
@@ -75,10 +74,6 @@ class Answer:
         freeze_fields(self, "weights")
         if self.binding:
             object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -abs(limit.price))))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return Answer, tuple(getattr(self, f.name) for f in fields(self))
 
     def within(self, weights: Array) -> "Answer":
         """The reasons of an allocation, for the weights (n,) that another makes of its own."""

@@ -1,16 +1,22 @@
-"""Targets estimated from a window of returns without further settings, and the settings that all estimates share."""
+"""Targets that are given, or follow from a formula; and the settings that all estimates share.
 
-from collections.abc import Sequence
+Those that are given change only when a line is listed or delisted. The others are inverse volatility, momentum, and
+market capitalisation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import is_number, refuse, shown
+from foundation.arguments import is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
+from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
 from research.forecast.returns import check_window, complete_returns
+from research.forecast.views.equilibrium import MARKET_CAP, market_caps
 from research.market import Past
 from research.market.calendars import EVERY
 
@@ -29,8 +35,6 @@ class InverseVolatility:
 
     window: int = 252
     schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -83,3 +87,178 @@ def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
             f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
             "Give a longer window, or fewer lines."
         )
+
+
+WEIGHTS = ("equal", "inverse_volatility")
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """A share for each line whose return over a window exceeds that of cash; the shares of the others stay in cash.
+
+    window   : number of returns that the share goes by, at least 2; 252 is a year.
+    skip     : returns at its end that are left out of the comparison with cash, 0 or more: 21 skips the last month, in
+               which prices tend to reverse.
+    weights  : shares of all lines with a complete window, which sum to one: "equal", or in proportion to
+               "inverse_volatility", of the whole window.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Source   : Moskowitz, Ooi, Pedersen (2012), Time Series Momentum, Journal of Financial Economics 104(2): the sign of
+               the excess return over twelve months, positions scaled by volatility; here without short positions, and
+               without borrowing.
+    """
+
+    window: int = 252
+    skip: int = 0
+    weights: Literal["equal", "inverse_volatility"] = "equal"
+    schedule: EstimationSchedule = "month"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_estimate("Momentum", self.window, self.schedule)
+        one_of("weights of Momentum is", self.weights, WEIGHTS)
+        if not (is_whole(self.skip) and 0 <= self.skip < self.window):
+            refuse("skip of Momentum is", self.skip, f"give a whole number of returns, 0 to {self.window - 1}.")
+
+    def target(self, past: Past) -> Array:
+        """(n,) the shares of the lines that earned more than cash, fraction of NAV; zero for the others."""
+        returns, lines = complete_returns(past, self.window)
+        seen = self.window - self.skip
+        cash = past.cash[past.t - self.window + 1 :][:seen]
+        ahead = np.log1p(returns[:seen]).sum(axis=0) > np.log1p(cash).sum()
+        size = np.ones(len(lines)) if self.weights == "equal" else 1.0 / returns.std(axis=0, ddof=1)
+        return placed(np.where(ahead, size / size.sum(), 0.0), lines, past)
+
+
+@dataclass(frozen=True)
+class MarketCapWeights:
+    """Weights of the listed lines in proportion to their market capitalisation, as known on the day.
+
+    fact     : name of the fact that holds it, in one currency for all lines.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises   : ConfigError for another schedule; when asked, DataError for listed lines without a capitalisation above
+               0, which it names.
+    Source   : Sharpe (1964), Capital Asset Prices, Journal of Finance 19(3): the market portfolio.
+    """
+
+    fact: str = MARKET_CAP
+    schedule: EstimationSchedule = "quarter"
+
+    window: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        check_schedule("MarketCapWeights", self.schedule)
+
+    def target(self, past: Past) -> Array:
+        """(n,) weights that sum to one over the listed lines; zero for the others."""
+        lines = np.flatnonzero(past.listed[-1])
+        caps = market_caps([past.assets[line] for line in lines], past, self.fact)
+        return placed(caps / caps.sum(), lines, past)
+
+
+@dataclass(frozen=True)
+class FixedWeights:
+    """Constant weights; the weight of an unlisted line goes to the others, or to cash.
+
+    weights  : name -> fraction of NAV, zero for a line that is not named; or n fractions in the market's order. Cash
+               is the rest. Stored as a tuple: pairs in the order of the names, or the fractions.
+    unlisted : "pro_rata" or "cash", see `spread_unlisted`.
+    Raises   : ConfigError for a weight that is not a finite number or a name given twice; on a refit, for a name that
+               the market does not have or another number of weights than it has lines.
+    """
+
+    weights: Mapping[str, float] | tuple[float, ...] | tuple[tuple[str, float], ...]
+    unlisted: Unlisted = "pro_rata"
+
+    schedule: ClassVar[str] = LISTING
+    window: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        """Check the weights and keep them immutable."""
+        object.__setattr__(self, "weights", _immutable(self.weights))
+        check_unlisted("FixedWeights", self.unlisted)
+
+    def target(self, past: Past) -> Array:
+        """(n,) the weights in the market's order, fraction of NAV, with those of unlisted lines spread."""
+        return spread_unlisted(self._in_order(past.assets), past.listed[-1], past.asset_class, self.unlisted)
+
+    def _in_order(self, assets: tuple[str, ...]) -> Array:
+        if not _named(self.weights):
+            if len(self.weights) != len(assets):
+                raise ConfigError(
+                    f"FixedWeights has {len(self.weights)} weights and the market {len(assets)} lines: "
+                    f"{', '.join(assets)}. Give one weight a line, or name them."
+                )
+            return np.array(self.weights)
+        given: dict[str, float] = dict(self.weights)  # type: ignore[arg-type]  # pairs, by `_immutable`
+        unknown = [name for name in given if name not in assets]
+        if unknown:
+            raise ConfigError(
+                f"FixedWeights names {', '.join(map(repr, unknown))}, which the market does not have: its lines are "
+                f"{', '.join(assets)}. Correct the name, or add the line to the market."
+            )
+        return np.array([given.get(asset, 0.0) for asset in assets])
+
+
+@dataclass(frozen=True)
+class EqualWeights:
+    """1/n for each of n lines; the weight of an unlisted line goes to those of its class first, or to cash.
+
+    unlisted : "pro_rata" or "cash", see `spread_unlisted`.
+    Raises   : ConfigError for another `unlisted`.
+    """
+
+    unlisted: Unlisted = "pro_rata"
+
+    schedule: ClassVar[str] = LISTING
+    window: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_unlisted("EqualWeights", self.unlisted)
+
+    def target(self, past: Past) -> Array:
+        """(n,) equal weights, fraction of NAV, with those of unlisted lines spread."""
+        lines = len(past.assets)
+        return spread_unlisted(np.full(lines, 1.0 / lines), past.listed[-1], past.asset_class, self.unlisted)
+
+
+def _named(weights: Any) -> bool:
+    return len(weights) > 0 and isinstance(weights[0], tuple)
+
+
+def _immutable(weights: Any) -> tuple[Any, ...]:
+    """Weights as a tuple of numbers, or of (name, number) in the order of names; checked."""
+    if hasattr(weights, "items"):  # a mapping, and a pandas Series too: its labels are names, not a market's order
+        return _pairs(weights.items())
+    if isinstance(weights, str) or not isinstance(weights, Iterable):
+        raise ConfigError(f"weights of FixedWeights are {shown(weights)}. Give one a line, or name -> fraction of NAV.")
+    weights = tuple(weights)
+    if any(isinstance(weight, tuple | list) for weight in weights):
+        return _pairs(weights)
+    if not weights:
+        raise ConfigError("FixedWeights has no weights: found (). Give one a line, or name them.")
+    return tuple(_number(weight, f"of line {line}") for line, weight in enumerate(weights))
+
+
+def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    pairs = sorted((str(name), _number(weight, f"of {name!r}")) for name, weight in items)
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None or not pairs:
+        found = f"{twice!r} is named twice" if pairs else "no line is named"
+        raise ConfigError(f"weights of FixedWeights: {found}. Name each line once.")
+    return tuple(pairs)
+
+
+def _number(weight: Any, where: str) -> float:
+    try:
+        value = np.nan if isinstance(weight, bool) else float(weight)
+    except (TypeError, ValueError):
+        value = np.nan
+    if not np.isfinite(value):
+        raise ConfigError(
+            f"weight {where} in FixedWeights is {shown(weight)}. Give a finite fraction of NAV: 0.25 is 25 %."
+        )
+    return value

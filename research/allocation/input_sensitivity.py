@@ -218,5 +218,4 @@ def _root(matrix: Array) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     if values[0] <= SINGULAR * values[-1]:
         raise np.linalg.LinAlgError("not positive definite")
-    root: Array = (vectors * np.sqrt(values)) @ vectors.T
-    return root
+    return (vectors * np.sqrt(values)) @ vectors.T

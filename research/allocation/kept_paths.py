@@ -82,7 +82,7 @@ def settings_of(allocation: object) -> Any:
 
     >>> from research.allocation import EqualWeights
     >>> settings_of(EqualWeights())
-    ['research.allocation.fixed.EqualWeights', {'unlisted': 'pro_rata'}]
+    ['research.allocation.estimated.EqualWeights', {'unlisted': 'pro_rata'}]
     """
     cls = type(allocation)
     if isinstance(allocation, EstimatorAllocation):

@@ -28,10 +28,7 @@ ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own cho
     ("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000}),
 )
 NAMES = {"CLARABEL": "Clarabel", "OSQP": "OSQP", "HIGHS": "HiGHS", "SCS": "SCS"}
-NO_SOLUTION = {
-    "infeasible": "no weights are within all limits",
-    "unbounded": "the limits do not bound the objective",
-}
+NO_SOLUTION = {"infeasible": "no weights are within all limits", "unbounded": "the limits do not bound the objective"}
 
 
 @dataclass(frozen=True)

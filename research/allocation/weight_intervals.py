@@ -111,5 +111,4 @@ def drawn_rows(start: int, stop: int, mean_block: float, seed: int, path: int) -
     """(stop - start,) rows from `start` up to `stop`, drawn anew in blocks of a mean length of days."""
     size = (1, stop - start)
     begins = stream(seed, path, BLOCKS).random(size) < 1.0 / mean_block
-    rows: Rows = chained(begins, stream(seed, path, STARTS).integers(start, stop, size), start, stop)[0]
-    return rows
+    return chained(begins, stream(seed, path, STARTS).integers(start, stop, size), start, stop)[0]

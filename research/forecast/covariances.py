@@ -1,6 +1,6 @@
 """Estimators of covariances by name: each from returns (T, k), simple, to (k, k) a period."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -10,9 +10,7 @@ from foundation.errors import ConfigError
 CovarianceName = Literal[
     "sample", "ewma", "ledoit_wolf", "oas", "shrunk_correlations", "gerber", "denoised", "detoned"
 ]  # fmt: skip
-COVARIANCES: tuple[CovarianceName, ...] = (
-    "sample", "ewma", "ledoit_wolf", "oas", "shrunk_correlations", "gerber", "denoised", "detoned",
-)  # fmt: skip
+COVARIANCES: tuple[CovarianceName, ...] = get_args(CovarianceName)
 ANY_LENGTH = ("ledoit_wolf", "oas", "shrunk_correlations")  # of full rank with fewer returns than lines too
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,9 @@ class Fitted(Protocol):
     @property
     def seen(self) -> pd.Timestamp:
         """The last date of its fit."""
-        ...
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines that it knows enough of, over its horizon after `past`."""
-        ...
 
 
 class Learner(Hashable, Protocol[Learned]):
@@ -40,11 +38,9 @@ class Learner(Hashable, Protocol[Learned]):
     @property
     def window(self) -> int:
         """Number of returns that the first fit needs."""
-        ...
 
     def fit(self, past: Past) -> Learned:
         """The model fitted to the past alone. Raises DataError where that is too little, or no fit is found."""
-        ...
 
 
 @runtime_checkable
@@ -54,7 +50,6 @@ class Model(Learner[Fitted], Protocol):
     @property
     def horizon(self) -> int:
         """Periods of the market that a forecast is about."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,8 +65,6 @@ class Refitted:
 
     model: Model
     schedule: RefitSchedule = "year"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the schedule."""
@@ -159,8 +152,7 @@ def fit_rows(window: int, schedule: str, past: Past) -> Rows:
     if past.t < window:
         return np.empty(0, dtype=np.int64)
     picked = np.flatnonzero(last_of(past.days, schedule, past.calendar))
-    rows: Rows = np.union1d(picked[picked > window], window)
-    return rows
+    return np.union1d(picked[picked > window], window)
 
 
 @lru_cache(maxsize=FITS)

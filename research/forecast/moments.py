@@ -1,21 +1,21 @@
 """Mean and covariance of returns over a horizon, as known on a date: the output of estimators for optimisers."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, refuse
-from foundation.arrays import Array, freeze_fields
+from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE, EIGENVALUE
 from research.market import Past
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class Moments(MadeAnew):
     """Mean and covariance of the simple returns of k lines.
 
     assets     : k names.
@@ -52,10 +52,6 @@ class Moments:
             raise DataError(f"moments of {self.assets[i]} up to {self.seen:%Y-%m-%d} are not finite. Leave it out.")
         check_covariance(self.covariance, self.assets)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return Moments, tuple(getattr(self, f.name) for f in fields(self))
-
     def over(self, horizon: float) -> "Moments":
         """The same over another number of periods, for returns that do not depend on each other."""
         times = horizon / self.horizon
@@ -64,8 +60,7 @@ class Moments:
     @property
     def volatility(self) -> Array:
         """(k,) standard deviation of the return over the horizon, fraction."""
-        found: Array = np.sqrt(np.diag(self.covariance))
-        return found
+        return np.sqrt(np.diag(self.covariance))
 
     def __repr__(self) -> str:
         """One line: lines, horizon and the last date."""
@@ -79,11 +74,9 @@ class Forecast(Hashable, Protocol):
     @property
     def window(self) -> int:
         """Number of returns that it needs."""
-        ...
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines that it knows enough of."""
-        ...
 
 
 def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:

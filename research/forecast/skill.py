@@ -37,8 +37,7 @@ def qlike(variance: Array, outcome: Array) -> Array:
         )
     above = outcome[outcome > 0.0]
     ratio = np.where(outcome == 0.0, above.min() if len(above) else np.nan, outcome) / variance
-    found: Array = ratio - np.log(ratio) - 1.0
-    return found
+    return ratio - np.log(ratio) - 1.0
 
 
 def negative_log_density(mean: Array, deviation: Array, outcome: Array) -> Array:
@@ -93,5 +92,4 @@ def rank_correlations(forecast: Array, outcome: Array) -> Array:
     a, b = (np.where(known, rankdata(np.where(known, x, np.inf), axis=1), 0.0) - middle for x in (forecast, outcome))
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     enough = (lines >= FEWEST_LINES) & (size > 0.0)
-    found: Array = np.where(enough, (a * b).sum(axis=1) / np.where(enough, size, 1.0), np.nan)
-    return found
+    return np.where(enough, (a * b).sum(axis=1) / np.where(enough, size, 1.0), np.nan)

@@ -10,22 +10,6 @@ from research.learning.learners.settings import (
 from research.learning.policy import LearnedPolicy
 from research.learning.settings import Learned
 from research.learning.training import Training, train, untrained
-from research.learning.universal import Universal
+from research.learning.universal.rule import Universal
 from research.learning.worlds.rewards import Reward
 from research.learning.worlds.variation import Variation
-
-__all__ = [
-    "CrossEntropySettings",
-    "DQNSettings",
-    "GradientSettings",
-    "Learned",
-    "LearnedPolicy",
-    "PPOSettings",
-    "Reward",
-    "SACSettings",
-    "Training",
-    "Universal",
-    "Variation",
-    "train",
-    "untrained",
-]

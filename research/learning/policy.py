@@ -22,7 +22,7 @@ from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
 from research.market.market import Past
 from research.rules.networks.actions import ACTIONS, LEARNED, Action, action_size
-from research.rules.networks.arrays import NO_NETWORK, POLICY
+from research.rules.networks.arrays import POLICY, NetworkBoxes
 from research.rules.networks.features import (
     LOOKBACK,
     SHARED,
@@ -36,7 +36,7 @@ from research.rules.networks.policy_network import Network, forward, network
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
 from research.rules.risk_rules import without_bands
-from research.rules.rule_options import NETWORK, PLAIN
+from research.rules.rule_options import NETWORK, RuleOptions
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."
@@ -139,7 +139,22 @@ class LearnedPolicy(FittedRule, CompiledRule):
 
         Raises : ConfigError for an allocation that cannot be saved without its code.
         """
-        return _save(self, Path(folder))
+        arrays = {
+            **self.net._asdict(),
+            **self.standard._asdict(),
+            **self.scales._asdict(),
+            "volatility": np.array([self.scales.volatility]),
+        }
+        card = {
+            **self.card,
+            "format": FORMAT,
+            "allocation": _allocation_settings(self.allocation),
+            "schedule": self.schedule,
+            "action": self.action,
+            "assets": list(self.assets),
+            "seen": f"{self.seen:%Y-%m-%d}",
+        }
+        return write_checksummed(Path(folder), card, arrays)
 
     @classmethod
     def load(cls, folder: str | Path) -> "LearnedPolicy":
@@ -147,7 +162,13 @@ class LearnedPolicy(FittedRule, CompiledRule):
 
         Raises : DataError for a file that is missing, damaged, or of another format.
         """
-        return _load(Path(folder))
+        card, arrays = _read(Path(folder), FORMAT)
+        try:
+            return _policy(card, arrays)
+        except KeyError as error:
+            raise DataError(f"{folder} holds no valid policy: {error.args[0]} is missing. {FIX}") from error
+        except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+            raise DataError(f"{folder} holds no valid policy: {cut(str(error))}. {FIX}") from error
 
     def __repr__(self) -> str:
         """One line: its allocation, its schedule, its seed, and the last day of its training."""
@@ -167,11 +188,11 @@ class LearnedPolicy(FittedRule, CompiledRule):
         """Its arrays with K targets (K, n), the first days of which are `days`; the network makes the boxes."""
         kind = self._kinds(market.assets, target, days)
         units = max(len(b) for b in (self.standard.mean, self.net.bias_0, self.net.bias_1, self.net.bias_2))
-        network = NO_NETWORK._replace(
+        network = NetworkBoxes(
             whose=POLICY, width=units, standard=self.standard, policy=self.net, scales=self.scales,
             action=ACTIONS.index(self.action), recent=frozen(recent), kind=frozen(kind),
         )  # fmt: skip
-        options = PLAIN._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
+        options = RuleOptions(some=True, makes_boxes=True, goal=NETWORK, network=network)
         rows = restricted(without_bands(target), market)
         return NoTradeBands(asked, row, **rows, fraction=1.0, trigger="learned", options=options, again=False)  # type: ignore[arg-type]
 
@@ -202,54 +223,22 @@ class LearnedPolicy(FittedRule, CompiledRule):
 # -- on disk: numbers in safetensors, the card in JSON; reading them runs no code from either --------------------------
 
 
-def _save(policy: LearnedPolicy, folder: Path) -> Path:
-    """Write a policy into `folder`; the same policy gives the same bytes."""
-    arrays = {
-        **policy.net._asdict(),
-        **policy.standard._asdict(),
-        **policy.scales._asdict(),
-        "volatility": np.array([policy.scales.volatility]),
-    }
-    card = {
-        **policy.card,
-        "format": FORMAT,
-        "allocation": _allocation_settings(policy.allocation),
-        "schedule": policy.schedule,
-        "action": policy.action,
-        "assets": list(policy.assets),
-        "seen": f"{policy.seen:%Y-%m-%d}",
-    }
-    return write_checksummed(folder, card, arrays)
-
-
-def _load(folder: Path) -> LearnedPolicy:
-    """The policy in `folder`. Raises DataError for a file that is missing, damaged, or of another format."""
-    card, arrays = read_checksummed(folder, FIX, FORMAT)
-    _check(card, folder)
-    try:
-        return _policy(card, arrays)
-    except KeyError as error:
-        raise DataError(f"{folder} holds no valid policy: {error.args[0]} is missing. {FIX}") from error
-    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} holds no valid policy: {cut(str(error))}. {FIX}") from error
-
-
 def read_card(folder: Path) -> dict[str, Any]:
     """The card of a policy of any format, its checksum and its values verified.
 
     Raises : DataError as `LearnedPolicy.load` does.
     """
-    card = read_checksummed(folder, FIX)[0]
-    _check(card, folder)
-    return card
+    return _read(folder)[0]
 
 
-def _check(card: Mapping[str, Any], folder: Path) -> None:
-    """Raise DataError for a card whose values are not those of its format."""
+def _read(folder: Path, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Card and arrays. Raises DataError for a card whose values are not those of its format."""
+    card, arrays = read_checksummed(folder, FIX, format_)
     try:
         check_card(card)
     except ValueError as error:
         raise DataError(f"{folder} holds no valid policy: {error}. {FIX}") from error
+    return card, arrays
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:
@@ -265,16 +254,9 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     measured = scales_of(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
     standard = FeatureScaling(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
-    shapes = {
-        **dict(
-            zip(
-                Network._fields, ((seen, units[0]), units[:1], units, units[1:], (units[1], m), (m,), (1,)), strict=True
-            )
-        ),
-        **{"mean": (seen,), "deviation": (seen,)},
-        **{"target": (len(measured.target), n), "half_width": (len(measured.target), n)},
-        "covariance": (len(measured.target), n, n),
-    }
+    kinds, own = len(measured.target), ((seen, units[0]), units[:1], units, units[1:], (units[1], m), (m,), (1,))
+    shapes = dict(zip(Network._fields, own, strict=True)) | {"mean": (seen,), "deviation": (seen,)}
+    shapes |= {"target": (kinds, n), "half_width": (kinds, n), "covariance": (kinds, n, n)}
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape} finite numbers")
@@ -313,5 +295,4 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
 def _allocation(settings: Mapping[str, Any]) -> Allocation:
     cls = ALLOCATIONS[settings["kind"]]
     given = {name: value for name, value in settings.items() if name != "kind"}
-    allocation: Allocation = cls(**given)
-    return allocation
+    return cls(**given)

@@ -80,7 +80,6 @@ class Learned(UnfittedRule):
     dqn: DQNSettings = field(default_factory=DQNSettings)
     gradient: GradientSettings = field(default_factory=GradientSettings)
     cross_entropy: CrossEntropySettings = field(default_factory=CrossEntropySettings)
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:

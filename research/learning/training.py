@@ -20,8 +20,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.progress import bar
 from research.accounting import Costs
 from research.learning.card import card, features_of, versions
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, PointLogger, SeedResult
 from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
 from research.learning.settings import Learned
@@ -33,6 +32,7 @@ from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
+Folder = str | Path
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
 
@@ -67,7 +67,7 @@ class Training:
         """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: Folder) -> Path:
         """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
 
         Raises : ConfigError where the folder holds other seeds, which would be taken for seeds of this training.
@@ -114,10 +114,10 @@ def train(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    checkpoints: str | Path | None = None,
+    checkpoints: Folder | None = None,
     keep: bool = False,
     retrain: bool = False,
-    tensorboard: str | Path | None = None,
+    tensorboard: Folder | None = None,
 ) -> Training:
     """Train a policy for each seed of `spec`.
 
@@ -144,13 +144,14 @@ def train(
     from joblib import cpu_count  # type: ignore[import-untyped]
 
     _check_call(workers, executor, progress, {"checkpoints": checkpoints, "tensorboard": tensorboard})
-    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
+    measure = partial(training_days, spec, market, costs, tracking_penalty, periods_per_year, lag)
+    days = measure()
     check_learner(spec, costs)
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),
     }
-    job = partial(_learn, spec, market, costs, tracking_penalty, periods_per_year, lag, checkpoints, tensorboard)
+    job = partial(_learn, spec, measure, checkpoints, tensorboard)
     found = {} if checkpoints is None or retrain else _finished(checkpoints, spec, days, keep)
     missing = [seed for seed in spec.seeds if seed not in found]
     with _telling(progress, len(spec.seeds) * spec.whole_steps, len(found) * spec.whole_steps) as stages:
@@ -176,10 +177,7 @@ def train(
 
 
 def _check_call(
-    workers: int | None,
-    executor: Executor | None,
-    progress: Progress | None,
-    folders: Mapping[str, str | Path | None],
+    workers: int | None, executor: Executor | None, progress: Progress | None, folders: Mapping[str, Folder | None]
 ) -> None:
     """Refuse where and how a training should run; `folders` by the name of their parameter. Raises ConfigError."""
     if workers is not None and (not is_whole(workers) or workers < 1):
@@ -193,12 +191,9 @@ def _check_call(
     for name, folder in folders.items():
         if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
             refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
+    fix = "give a function of steps done and total steps, or leave it out for a progress bar."
     if progress is not None and not callable(progress):
-        refuse(
-            "progress is",
-            progress,
-            "give a function of steps done and total steps, or leave it out for a progress bar.",
-        )
+        refuse("progress is", progress, fix)
 
 
 def check_learner(spec: Learned, costs: Costs) -> None:
@@ -220,9 +215,8 @@ def untrained(
              does.
     """
     if spec.action not in ("bands", "edges"):
-        refuse(
-            "action of an untrained policy is", spec.action, "use 'bands' or 'edges', which start at the closed form."
-        )
+        fix = "use 'bands' or 'edges', which start at the closed form."
+        refuse("action of an untrained policy is", spec.action, fix)
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
@@ -248,18 +242,14 @@ def _policy(
 
 def _learn(
     spec: Learned,
-    market: Market,
-    costs: Costs,
-    tracking_penalty: float,
-    periods_per_year: float,
-    lag: int,
-    checkpoints: str | Path | None,
-    tensorboard: str | Path | None,
+    measure: Callable[[], TrainingDays],
+    checkpoints: Folder | None,
+    tensorboard: Folder | None,
     seed: int,
     report: Report,
 ) -> SeedResult:
     """Train one seed in any process; the training days are measured again, so that they need not be sent."""
-    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
+    days = measure()
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
@@ -274,12 +264,12 @@ def _learn(
     return result
 
 
-def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
+def _done(folder: Folder, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
     """The checkpoint that keeps a finished seed until all seeds are done."""
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
 
 
-def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool) -> dict[int, SeedResult]:
+def _finished(folder: Folder, spec: Learned, days: TrainingDays, keep: bool) -> dict[int, SeedResult]:
     """The seeds of this training that are finished already, by seed.
 
     Raises : DataError for a file that is damaged, unless trainings are kept: then it is deleted, with a warning.
@@ -306,12 +296,11 @@ def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool)
 def learner_of(by: str) -> Callable[..., SeedResult]:
     """The training function of a learner: (days, spec, seed, report, checkpoint, log) -> SeedResult."""
     where = "reinforcement" if by in ("ppo", "sac", "dqn") else by
-    learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
-    return learn
+    return import_module(f"research.learning.learners.{where}").learn
 
 
 @contextmanager
-def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger | None]:
+def _curve_logger(folder: Folder | None, seed: int) -> Iterator[PointLogger | None]:
     """A function that writes points of a learning curve for TensorBoard, or None without a folder."""
     if folder is None:
         yield None

@@ -9,11 +9,20 @@ from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation import Allocation
-from research.rules.band_destination import To, check_destination, goes, half_width
 from research.rules.bands import band_rows, own_sides
 from research.rules.protocol import Schedule
 from research.rules.rule_options import RuleOptions
-from research.rules.standard_rule import Bounds, Estimates, StandardRule, checked, points
+from research.rules.standard_rule import (
+    Bounds,
+    Estimates,
+    StandardRule,
+    To,
+    check_destination,
+    checked,
+    goes,
+    half_width,
+    points,
+)
 
 
 @dataclass(frozen=True)

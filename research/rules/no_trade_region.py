@@ -32,5 +32,4 @@ def relative_variance(target: Array, covariance: Array) -> Array:
     covariance : (n, n) covariance of returns, in any unit of time; the result has the same.
     """
     to_portfolio = covariance @ target
-    variance: Array = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
-    return variance
+    return np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)

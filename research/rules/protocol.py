@@ -37,7 +37,6 @@ class Holding(Protocol):
     @property
     def allocation(self) -> Allocation | None:
         """The allocation that gives the target; None for the target that it is given."""
-        ...
 
 
 class Rule(Policy, Protocol):
@@ -46,7 +45,6 @@ class Rule(Policy, Protocol):
     @property
     def allocation(self) -> Allocation:
         """The allocation that gives the target."""
-        ...
 
 
 class RuleTraits:

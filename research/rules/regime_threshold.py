@@ -14,11 +14,10 @@ from research.accounting.view import Hold, Trade, View
 from research.allocation import Allocation, TargetPath
 from research.forecast import Regimes, as_known
 from research.market.market import Market
-from research.rules.band_destination import To, Within
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands
 from research.rules.protocol import CompiledRule, Schedule
 from research.rules.rules import Threshold
-from research.rules.standard_rule import check_allocation, points
+from research.rules.standard_rule import To, Within, check_allocation, points
 
 ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 
@@ -44,7 +43,6 @@ class RegimeThreshold(CompiledRule):
     turbulent_band: float = 0.04
     to: To = "target"
     schedule: Schedule = "day"
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "band"  # type: ignore[misc]
     depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
 
@@ -100,5 +98,4 @@ class RegimeThreshold(CompiledRule):
 
 def _turbulent(known: Array) -> Mask:
     """(T,) true where the last of k regimes is the most probable one, by probabilities (T, k)."""
-    found: Mask = known[:, -1] > known[:, :-1].max(axis=1)
-    return found
+    return known[:, -1] > known[:, :-1].max(axis=1)

@@ -53,14 +53,17 @@ class RiskRule(StandardRule):
             return self.schedule / self.periods_per_year
         return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
+    def rows(self, estimates: Estimates) -> Bounds:
+        """Rows without bands round single lines: only the options trigger."""
+        return without_bands(estimates.target)
+
     def _with_unknown(self, estimates: Estimates) -> Array:
         """(K, n, n) covariance a year; a line without its whole window is uncorrelated, with the largest variance."""
         if self.window == 0:
             return estimates.covariance
         variance = np.diagonal(estimates.covariance, axis1=1, axis2=2)
         unknown = np.where(variance == 0.0, variance.max(axis=1, keepdims=True), 0.0)
-        covariance: Array = estimates.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
-        return covariance
+        return estimates.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
 
     def _check(self) -> None:
         """Check the settings that all these rules have. Raises ConfigError."""
@@ -100,10 +103,6 @@ class TrackingError(RiskRule):
         """The rule's trigger and destination, in words."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
-    def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands round single lines: only the options trigger."""
-        return without_bands(estimates.target)
-
     def options(self, estimates: Estimates) -> RuleOptions:
         """The limit of the tracking error, and the covariance that measures it."""
         covariance = self._with_unknown(estimates)
@@ -136,10 +135,6 @@ class CostBenefit(RiskRule):
     def does(self) -> str:
         """The rule's trigger and destination, in words."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
-
-    def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands round single lines: only the options trigger."""
-        return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The rule's options with the cost of waiting: tracking_penalty / 2 x horizon, and the covariance."""
@@ -246,17 +241,8 @@ class BestPoint(RiskRule):
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The quadratic programme that gives the destination: its kappa and the covariance."""
-        return (
-            super()
-            .options(estimates)
-            ._replace(
-                some=True,
-                makes_boxes=True,
-                goal=BEST,
-                kappa=self.tracking_penalty * self.horizon,
-                covariance=estimates.covariance,
-            )
-        )
+        options, kappa = super().options(estimates), self.tracking_penalty * self.horizon
+        return options._replace(some=True, makes_boxes=True, goal=BEST, kappa=kappa, covariance=estimates.covariance)
 
 
 @dataclass(frozen=True)
@@ -298,9 +284,8 @@ class OptimalRegion(StandardRule):
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The region, which triggers and gives the destination."""
-        return (
-            super().options(estimates)._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
-        )
+        options = super().options(estimates)
+        return options._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
 
 
 def _spread(target: Array, covariance: Array) -> Array:

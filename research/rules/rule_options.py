@@ -6,7 +6,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.compiled import inlined
-from research.rules.networks.arrays import NO_NETWORK, NetworkBoxes, NetworkScratch
+from research.rules.networks.arrays import NetworkBoxes, NetworkScratch
 from research.rules.optimum.best_point import SCRATCH
 from research.rules.optimum.region import Surfaces
 
@@ -14,6 +14,10 @@ NO_LINE = -2  # a decision that no single line caused
 BOX, BREACHING, TRANCHES, REGION, BEST, NETWORK = range(6)  # where a trade goes: see `destinations.set_goal`
 PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else a line
 LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of groups
+
+
+_NO_ROWS, _NO_NUMBERS = frozen(np.empty(0, dtype=np.int64)), frozen(np.empty(0))
+_NO_TABLE = frozen(np.empty((0, 0)))
 
 
 class RuleOptions(NamedTuple):
@@ -40,47 +44,27 @@ class RuleOptions(NamedTuple):
     network        : network that makes the boxes, where the goal is NETWORK.
     """
 
-    some: bool
-    makes_boxes: bool
-    restricted: bool
-    cooldown: int
-    member: Rows
-    groups: Array
-    first_group: int
-    covariance: Array
-    tracking_error: float
-    patience: float
-    rates: Array
-    tickets: Array
-    goal: int
-    payer: int
-    region: Surfaces
-    kappa: float
-    turnover_cap: float
-    network: NetworkBoxes
+    some: bool = False
+    makes_boxes: bool = False
+    restricted: bool = False
+    cooldown: int = 0
+    member: Rows = _NO_ROWS
+    groups: Array = frozen(np.empty((0, 4, 0)))
+    first_group: int = 0
+    covariance: Array = frozen(np.empty((0, 0, 0)))
+    tracking_error: float = np.inf
+    patience: float = 0.0
+    rates: Array = _NO_TABLE
+    tickets: Array = _NO_NUMBERS
+    goal: int = BOX
+    payer: int = PRO_RATA
+    region: Surfaces = Surfaces(*(_NO_NUMBERS,) * 2, _NO_TABLE, *(_NO_NUMBERS,) * 7, 0.0)
+    kappa: float = 0.0
+    turnover_cap: float = np.inf
+    network: NetworkBoxes = NetworkBoxes()
 
 
-_NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
-PLAIN = RuleOptions(
-    some=False,
-    makes_boxes=False,
-    restricted=False,
-    cooldown=0,
-    member=frozen(_NO_ROWS),
-    groups=frozen(np.empty((0, 4, 0))),
-    first_group=0,
-    covariance=frozen(np.empty((0, 0, 0))),
-    tracking_error=np.inf,
-    patience=0.0,
-    rates=frozen(np.empty((0, 0))),
-    tickets=frozen(_NO_NUMBERS),
-    goal=BOX,
-    payer=PRO_RATA,
-    region=Surfaces(*(frozen(_NO_NUMBERS),) * 2, frozen(np.empty((0, 0))), *(frozen(_NO_NUMBERS),) * 7, 0.0),
-    kappa=0.0,
-    turnover_cap=np.inf,
-    network=NO_NETWORK,
-)
+PLAIN = RuleOptions()
 
 
 class BandArrays(NamedTuple):

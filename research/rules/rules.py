@@ -1,4 +1,9 @@
-"""Rules that trade never, on a calendar, or past a band. The allocation gives the target."""
+"""Rules that trade never, on a calendar, or past a band. The allocation gives the target.
+
+What a calendar is worth depends on its days by luck: Hoffstein, Sibears and Faber (2019), Rebalance Timing Luck: The
+Difference Between Hired and Fired, Journal of Index Investing 10(1). A tranche is an equal part of the portfolio that
+was brought to the target at its last phase and has drifted since; at each phase one of them is brought back.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
@@ -6,15 +11,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import check_real, refuse, shown
+from foundation.arguments import check_real, is_whole, refuse, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
-from research.market.calendars import check_schedule
+from research.market.calendars import check_schedule, scheduled
 from research.market.market import Market, Past
-from research.rules.band_destination import To, Within, check_destination, goes, half_width
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Schedule, UnfittedRule
@@ -23,14 +27,18 @@ from research.rules.standard_rule import (
     Bounds,
     Estimates,
     StandardRule,
+    To,
+    Within,
     check_allocation,
+    check_destination,
     check_window,
     checked,
+    goes,
+    half_width,
     points,
     said,
     when,
 )
-from research.rules.tranches import at_phase, drifted, phases
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,6 @@ class Never(CompiledRule):
     """Buy the first target and hold it."""
 
     allocation: Allocation
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "never"  # type: ignore[misc]
     has_plain_bands: ClassVar[bool] = True  # type: ignore[misc]
     depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
@@ -86,9 +93,8 @@ class Calendar(StandardRule):
         for phase in self.offsets:
             check_schedule(self.schedule, phase)
         if self.tranches > 1 and self.fraction < 1.0:
-            refuse(
-                "fraction of Calendar is", self.fraction, f"its {self.tranches} tranches go all the way, one at a time."
-            )
+            fix = f"its {self.tranches} tranches go all the way, one at a time."
+            refuse("fraction of Calendar is", self.fraction, fix)
 
     @property
     def desk_schedule(self) -> Schedule:
@@ -127,8 +133,7 @@ class Calendar(StandardRule):
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) true on the phases of all tranches."""
-        some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
-        return some
+        return np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
 
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches each phase has a row of its own."""
@@ -333,7 +338,6 @@ class TunedThreshold(UnfittedRule):
     allocation: Allocation
     bands: tuple[float, ...] = tuple(round(float(b), 6) for b in np.geomspace(0.005, 0.10, 10))
     to: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "tuned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
@@ -355,3 +359,51 @@ class TunedThreshold(UnfittedRule):
             return Threshold(self.allocation, band, Within(band * share))
         except ConfigError as error:
             raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {share!r} of it: {error}") from error
+
+
+SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
+
+
+def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
+    """(tranches,) sessions from the last session of a period to the phase of each tranche, evenly spread.
+
+    schedule : the period, or a number of sessions.
+    tranches : number of tranches.
+    Raises   : ConfigError for no tranche, and for more than the period has sessions.
+
+    >>> phases("quarter", 3)
+    (0, 21, 42)
+    """
+    length = schedule if isinstance(schedule, int) else SESSIONS.get(schedule, 5)
+    if not (is_whole(tranches) and 1 <= tranches <= length):
+        fix = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
+        refuse("tranches of Calendar is", tranches, fix)
+    return tuple(length * k // tranches for k in range(tranches))
+
+
+def at_phase(days: NDArray[np.datetime64], schedule: Schedule, calendar: str, offsets: tuple[int, ...]) -> Mask:
+    """(tranches, T) true where the day is a phase of the tranche.
+
+    days     : (T,) dates of the market.
+    schedule : the period, or a number of sessions.
+    calendar : name of the exchange calendar.
+    offsets  : (tranches,) sessions from the days of the schedule to each phase.
+    """
+    return np.array([scheduled(days, schedule, calendar, offset) for offset in offsets])
+
+
+def drifted(target: Array, world: Market | Past, since: NDArray[np.int64], t: int) -> Array:
+    """(n,) mean weight of all tranches at row t, after each has drifted since its last phase, fraction of NAV.
+
+    target : (n,) weights of a tranche after its phase, fraction of its value.
+    world  : returns of the lines and of cash.
+    since  : (tranches,) row of each tranche's last phase; a tranche whose row is -1, or t, holds the target.
+    t      : row of the market.
+    """
+    total = np.zeros(len(target))
+    for row in since:
+        first = t if row < 0 else int(row)
+        values = target * np.prod(1.0 + world.returns[first + 1 : t + 1], axis=0)
+        cash = (1.0 - target.sum()) * np.prod(1.0 + world.cash[first + 1 : t + 1])
+        total += values / (values.sum() + cash)
+    return total / len(since)

@@ -1,13 +1,13 @@
-"""The common part of the shipped rules: schedule, fraction of the way, cooldown, turnover cap, and their arrays."""
+"""The common part of the shipped rules: schedule, destination, fraction of the way, cooldown, turnover cap."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import is_number, is_whole, refuse
+from foundation.arguments import check_real, is_number, is_whole, refuse, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
@@ -18,7 +18,7 @@ from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Holding, Schedule
-from research.rules.rule_options import PLAIN, RuleOptions
+from research.rules.rule_options import RuleOptions
 
 Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
@@ -65,7 +65,6 @@ class StandardRule(CompiledRule):
     cooldown: int = 0  # type: ignore[misc]  # settings here, nothing in most rules
     turnover_cap: float | None = None  # type: ignore[misc]
     offset: int = 0
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     trigger: ClassVar[str] = "band"
     again: ClassVar[bool] = True  # is it asked again on the day after a trade that went a fraction of the way?
 
@@ -109,7 +108,7 @@ class StandardRule(CompiledRule):
     def options(self, estimates: Estimates) -> RuleOptions:
         """The rule's options beyond its bands."""
         capped = self.turnover_cap is not None
-        return PLAIN._replace(
+        return RuleOptions(
             some=capped or self.cooldown > 0,
             makes_boxes=capped,
             cooldown=self.cooldown,
@@ -233,11 +232,8 @@ class StandardRule(CompiledRule):
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and 0.0 < self.turnover_cap <= 1.0):
-            refuse(
-                f"turnover_cap of {name} is",
-                self.turnover_cap,
-                "give a fraction of NAV above 0, at most 1, or nothing.",
-            )
+            fix = "give a fraction of NAV above 0, at most 1, or nothing."
+            refuse(f"turnover_cap of {name} is", self.turnover_cap, fix)
         try:
             check_schedule(self.schedule, self.offset, "schedule")
             if self.review_schedule is not None:
@@ -327,3 +323,50 @@ def _rows_of(
     which = np.zeros(days, dtype=np.int64) if which is None else which
     keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
     return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]
+
+
+@dataclass(frozen=True)
+class Within:
+    """A destination: the point of the box in which each line is within `half_width` of its target.
+
+    half_width : half-width in the unit of the band that it belongs to.
+    """
+
+    half_width: float
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check that it is a number; the rule checks that it is not wider than its band."""
+        check_real("half_width", self.half_width)
+
+
+To: TypeAlias = Literal["target", "edge"] | Within
+
+
+def half_width(to: To, band: float) -> float:
+    """Half-width of the box into which a band of half-width `band` trades, in the unit of the band."""
+    if isinstance(to, Within):
+        return to.half_width
+    return band if to == "edge" else 0.0
+
+
+def goes(destination: float, band: float, unit: str = "") -> str:
+    """The destination of a band, in words.
+
+    destination, band : half-widths of the box and of the band, in the same unit.
+    unit              : text behind the number.
+    """
+    return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
+
+
+def check_destination(owner: object, to: object, band: float) -> None:
+    """Check that the destination of a rule lies inside its band. Raises ConfigError."""
+    name = type(owner).__name__
+    if not (isinstance(to, Within) or to in ("target", "edge")):
+        raise ConfigError(f"to of {name} is {shown(to)}: use 'target', 'edge' or Within(half_width).")
+    destination = half_width(to, band)  # type: ignore[arg-type]
+    if not 0.0 <= destination <= band:
+        raise ConfigError(
+            f"to of {name} is {shown(to)}: destination {destination:g} lies outside the band of {band:g}: "
+            "Within lies between 0 and the band."
+        )

@@ -8,7 +8,6 @@ desk that asks it states the NAV of each close since then.
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -34,8 +33,6 @@ class WealthRule(RuleTraits):
     allocation: Allocation
     band: float = 0.02
     schedule: Schedule = "day"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     @abstractmethod
     def share(self, view: View) -> tuple[float, str]:

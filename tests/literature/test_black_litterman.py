@@ -7,7 +7,7 @@ from pypfopt.black_litterman import BlackLittermanModel
 
 from research.forecast import InvestorView, Moments, Posterior, equilibrium_returns, unconstrained_weights
 from research.forecast.views.black_litterman import black_litterman
-from research.forecast.views.view_rows import view_rows
+from research.forecast.views.posterior import view_rows
 from research.market import Past, market_from_frame, with_facts
 
 DAY = pd.Timestamp("2022-12-30")

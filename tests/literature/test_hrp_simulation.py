@@ -16,7 +16,7 @@ import pytest
 
 from foundation.arrays import Array
 from research.allocation import hrp_weights
-from research.allocation.hierarchical.least_variance import least_variance
+from research.allocation.hierarchical.clustered import least_variance
 
 WORLDS, DAYS, YEAR, REBALANCED = 300, 520, 260, 22
 

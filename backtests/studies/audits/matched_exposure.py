@@ -14,7 +14,7 @@ from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from foundation.errors import DataError
 from research.allocation import Allocation, ConstantExposure, VolatilityTarget, target_path
-from research.allocation.exposure import HIGHEST_VOLATILITY
+from research.allocation.wrappers import HIGHEST_VOLATILITY
 from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 

@@ -16,7 +16,7 @@ from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import number, percent
 from research.forecast import Forecast
-from research.forecast.means import means_so_far
+from research.forecast.estimated import means_so_far
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio

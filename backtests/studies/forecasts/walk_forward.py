@@ -19,9 +19,16 @@ from foundation.progress import bar
 from foundation.stored import Stored
 from research.allocation.kept_paths import LIBRARIES, settings_of
 from research.forecast import Forecast
-from research.forecast.means import means_so_far
-from research.forecast.outcomes import overlap, portfolio_variances_after, returns_after, variances_after
-from research.forecast.predicted import days_with_history, in_columns, predicted
+from research.forecast.estimated import means_so_far
+from research.forecast.predicted import (
+    days_with_history,
+    in_columns,
+    overlap,
+    portfolio_variances_after,
+    predicted,
+    returns_after,
+    variances_after,
+)
 from research.market import Market, Past
 from research.market.calendars import last_of
 from research.market.reading.tables import DATA

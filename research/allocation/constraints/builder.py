@@ -28,7 +28,7 @@ from research.allocation.constraints.records import (
 )  # fmt: skip
 from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
 from research.allocation.constraints.roots import root_of
-from research.forecast.views.benchmark_weights import weights_present
+from research.forecast.views.equilibrium import weights_present
 
 SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out

@@ -81,8 +81,7 @@ def silhouettes(apart: Array, clusters: list[Rows]) -> Array:
 def _numbers(tree: Tree, node: int) -> Rows:
     """Numbers of the leaves below a node."""
     number = np.argsort(tree.columns)
-    found: Rows = number[np.searchsorted(tree.columns[number], tree.members[node])]
-    return found
+    return number[np.searchsorted(tree.columns[number], tree.members[node])]
 
 
 def _mean_distance(tree: Tree, node: int) -> float:

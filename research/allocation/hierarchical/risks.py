@@ -14,8 +14,7 @@ from research.allocation.hierarchical.settings import Risk
 
 
 def _semi_deviation(returns: Array) -> Array:
-    found: Array = np.sqrt((np.minimum(returns - returns.mean(axis=0), 0.0) ** 2).mean(axis=0))
-    return found
+    return np.sqrt((np.minimum(returns - returns.mean(axis=0), 0.0) ** 2).mean(axis=0))
 
 
 def _cvar(returns: Array) -> Array:
@@ -26,8 +25,7 @@ def _cvar(returns: Array) -> Array:
 
 def _max_drawdown(returns: Array) -> Array:
     wealth = np.vstack([np.zeros(returns.shape[1]), returns.cumsum(axis=0)])
-    found: Array = (np.maximum.accumulate(wealth, axis=0) - wealth).max(axis=0)
-    return found
+    return (np.maximum.accumulate(wealth, axis=0) - wealth).max(axis=0)
 
 
 MEASURES: dict[str, Callable[[Array], Array]] = {  # of returns (T, m) to (m,)

@@ -1,7 +1,7 @@
 """Settings that all hierarchical allocations share, and their names in files."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from foundation.arguments import check_positive, is_number, one_of, refuse
 from research.allocation.constrained.constrained import Constrained
@@ -20,15 +20,10 @@ Risk = Literal[
     "equal",
 ]  # fmt: skip
 
-LINKAGES: tuple[Linkage, ...] = ("single", "complete", "average", "weighted", "ward")
-DISTANCES: tuple[Distance, ...] = (
-    "correlation", "columns", "absolute_correlation", "rank", "distance_correlation", "variation_of_information",
-)  # fmt: skip
-ORDERS: tuple[Order, ...] = ("optimal", "pypfopt")
-RISKS: tuple[Risk, ...] = (
-    "variance", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "worst_loss", "max_drawdown",
-    "equal",
-)  # fmt: skip
+LINKAGES: tuple[Linkage, ...] = get_args(Linkage)
+DISTANCES: tuple[Distance, ...] = get_args(Distance)
+ORDERS: tuple[Order, ...] = get_args(Order)
+RISKS: tuple[Risk, ...] = get_args(Risk)
 
 
 @dataclass(frozen=True, repr=False)

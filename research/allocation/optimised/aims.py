@@ -1,6 +1,6 @@
 """The aims of the mean-variance family, over a mean and a root of the covariance, both of returns a year."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
-AIMS: tuple[AimName, ...] = (
-    "minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"
-)  # fmt: skip
+AIMS: tuple[AimName, ...] = get_args(AimName)
 
 
 def minimum_volatility(root: Array) -> Aim:

@@ -1,4 +1,8 @@
-"""Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
+"""Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best.
+
+Those of least variance and long only are a control that needs no settings; those of the largest diversification ratio
+need no means.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -6,10 +10,13 @@ import numpy as np
 
 from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
+from research.allocation.answer import Answer, Explained
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
-from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Optimum, optimum
+from research.allocation.constraints.limits import WEIGHTS, Limits
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
+from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.optimised.aims import (
     AIMS,
     AimName,
@@ -21,7 +28,7 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.forecast import Moments
+from research.forecast import Estimated, Moments
 from research.market import Past
 
 WITH_TARGET = ("target_return", "target_risk")
@@ -114,5 +121,43 @@ class MeanVariance(OnForecast):
 
         size = np.sqrt(chi2.ppf(self.confidence, root.shape[1]))
         years = self.window / self.periods_per_year
-        uncertainty: Array = size / np.sqrt(years) * root
-        return uncertainty
+        return size / np.sqrt(years) * root
+
+
+@dataclass(frozen=True)
+class MinimumVariance(Explained):
+    """The long-only weights of least variance on a Ledoit-Wolf covariance: a control without settings of its own.
+
+    It is `MeanVariance` without bounds; its answer says which lines are held at zero.
+    window : number of returns, at least 2.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices.
+    """
+
+    window: int = 252
+    schedule: EstimationSchedule = "month"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_estimate("MinimumVariance", self.window, self.schedule)
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
+
+
+@dataclass(frozen=True, repr=False)
+class MaximumDiversification(OnForecast):
+    """The weights of the largest diversification ratio: the mean volatility of the lines over the portfolio's own.
+
+    The price of a constraint is in volatility a year. Settings are those of `OnForecast`, whose forecast is one of
+    covariances.
+    Source : Choueifaty, Coignard (2008), Toward Maximum Diversification.
+    """
+
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The weights (k,) within limits, for a forecast of a year."""
+        volatilities = np.sqrt(np.diag(moments.covariance))
+        objective = Objective(norm={WEIGHTS: root_of_moments(moments)})
+        return optimum(limits, Aim(objective, "diversification ratio", numerator={WEIGHTS: volatilities}))

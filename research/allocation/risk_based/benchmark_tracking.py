@@ -14,7 +14,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limits
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.forecast import Moments
-from research.forecast.views.benchmark_weights import weights_present
+from research.forecast.views.equilibrium import weights_present
 from research.market import Past
 
 UNIT = "tracking error a year"

@@ -1,14 +1,18 @@
-"""The least risk of a window's returns under constraints: in the tail, of drawdowns, or below the mean."""
+"""The least risk of a window of returns under constraints: in the tail, of drawdowns, below the mean, in worse laws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from foundation.arguments import one_of
+import numpy as np
+
+from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnWindow
-from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Optimum, optimum
+from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import check_length
 from research.allocation.risk_based.risks import RISKS, RiskName, risk_of
 
@@ -47,3 +51,64 @@ class MinimumRisk(OnWindow):
                 "never fall"
             )
         return found
+
+
+WORST, LARGEST = "worst", "largest"
+
+
+@dataclass(frozen=True, repr=False)
+class RobustCVaR(OnWindow):
+    """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
+
+    The distance of two laws is the Wasserstein distance with the 1-norm of returns. Over all of them the worst is the
+    window's own plus radius × (1 + risk_aversion / (1 - level)) × the largest weight, so a larger radius spreads the
+    weights. skfolio's DistributionallyRobustCVaR admits only laws whose returns stay above -1, which makes its worst
+    case smaller, and takes a variable for each return.
+
+    radius        : of the ball of laws, return a period; 0 for none.
+    risk_aversion : of the CVaR.
+    Others        : as of `OnWindow`.
+    Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than lines.
+    Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
+                    Wasserstein metric, section 7.1 and equation 27.
+    """
+
+    radius: float = 0.02
+    risk_aversion: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_positive(risk_aversion=self.risk_aversion)
+        if not (is_number(self.radius) and self.radius >= 0.0):
+            refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
+
+    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+        """The best weights (k,) within limits of the k lines of returns (T, k), a period."""
+        if self.radius == 0.0:
+            check_length("RobustCVaR", returns, limits.assets)
+        return robust_cvar(limits, returns, self.level, self.radius, self.risk_aversion)
+
+
+def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, risk_aversion: float) -> Optimum:
+    """The best weights by the worst mean loss and CVaR of laws near that of returns.
+
+    limits        : over n lines.
+    returns       : (T, n) of the window, a period.
+    level         : of the CVaR.
+    radius        : of the ball of laws, return a period.
+    risk_aversion : of the CVaR.
+    Raises        : as `optimum`.
+    """
+    n = returns.shape[1]
+    largest = Part(
+        LARGEST, 1, {WEIGHTS: np.vstack([-np.eye(n), np.eye(n)]), LARGEST: np.ones((2 * n, 1))}, np.zeros(2 * n),
+        np.zeros(1), np.full(1, np.inf), lambda weights: np.array([np.abs(weights).max(initial=0.0)]),
+    )  # fmt: skip
+    linear: Mapping[str, Array] = {
+        WEIGHTS: -returns.mean(axis=0),
+        WORST: risk_aversion * tail_mean(len(returns), level),
+        LARGEST: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
+    }
+    parts = (tail(returns, level, WORST), largest)
+    return optimum(limits, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0, parts=parts))

@@ -1,19 +1,95 @@
-"""Risk parity and budgets of volatility, under constraints."""
+"""Risk parity, relaxed and of the tail, and budgets of risk by line, under constraints."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
+import numpy as np
+
+from foundation.arguments import cut, is_number, refuse, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from research.allocation.answer import NotSolvedError
+from research.allocation.constrained.constrained import Constrained
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
-from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Optimum
-from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
-from research.allocation.risk_based.parity import parity
-from research.allocation.risk_based.risks import volatility
+from research.allocation.constrained.on_window import OnWindow
+from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.programme import Objective
+from research.allocation.estimated import check_length
+from research.allocation.optimised.aims import return_limit
+from research.allocation.risk_based.parity import largest_smallest, parity
+from research.allocation.risk_based.risks import risk_of, volatility
 from research.forecast import Moments
 from research.market import Past
 
+Budgets = Mapping[str, float] | tuple[tuple[str, float], ...]
+
+ALL = 1.0 - 1e-9  # of the risk: what is left is rounding
+
+
+class Budgeted(Constrained):
+    """An allocation under constraints that divides its risk by budgets."""
+
+    budgets: Budgets
+
+    def __post_init__(self) -> None:
+        """Check the settings, and keep the budgets as pairs of name and share."""
+        super().__post_init__()
+        owner, found = type(self).__name__, tuple(sorted(dict(self.budgets).items()))
+        for name, share in found:
+            if not (is_number(share) and share > 0.0):
+                raise ConfigError(
+                    f"budgets of {owner} for {name} is {shown(share)}: give a share of the risk above 0, such as 0.25."
+                )
+        if (total := sum(share for _, share in found)) > 2.0 - ALL:
+            raise ConfigError(f"budgets of {owner} sum to {total:.6g}: give shares of the risk that sum to at most 1.")
+        object.__setattr__(self, "budgets", found)
+        if self.constraints.cardinality is not None:
+            raise ConfigError(
+                f"{owner} holds every line that has a budget of risk, and constraints.cardinality limits their number. "
+                "Leave it out, and exclude lines instead."
+            )
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that a market does not have, and for shares of all lines that do not sum to 1."""
+        super().check(past)
+        owner, by_name, assets = type(self).__name__, dict(self.budgets), past.assets
+        if unknown := [name for name in by_name if name not in assets]:
+            names = cut(", ".join(assets), 400)
+            raise ConfigError(f"budgets of {owner}: unknown line {shown(unknown[0])}. Use {names}.")
+        if set(by_name) == set(assets) and sum(by_name.values()) < ALL:
+            raise ConfigError(
+                f"budgets of {owner} name every line and sum to {sum(by_name.values()):.6g}: give shares that sum to 1."
+            )
+
+
+def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Array, Limits]:
+    """(n,) shares of the risk that sum to one over the lines that may be held, and limits that hold no others.
+
+    budgets : share of the risk by line; what is left is shared equally by lines that are not named.
+    limits  : limits of the day.
+    absent  : names of the market's other lines, which are not known today; others share their risk in proportion.
+    """
+    by_name, n = dict(budgets), len(limits.assets)
+    others = sum(name not in by_name for name in (*limits.assets, *absent))
+    left = 1.0 - sum(by_name.values())
+    equal = left / others if others and left > 1.0 - ALL else 0.0
+    found = np.array([by_name.get(name, equal) for name in limits.assets])
+    least, most = limits.of_lines
+    found = np.where(most > 0.0, found, 0.0)
+    without = (found == 0.0) & ((least < 0.0) | (most > 0.0))
+    if without.any():
+        zero = np.zeros(int(without.sum()))
+        nothing = Limit("budgets", "a line without a budget of risk is not held", {WEIGHTS: np.eye(n)[without]},
+                        zero, zero, 0.0)  # fmt: skip
+        limits = limits.with_limits([*limits.limits, nothing])
+    total = float(found.sum())
+    return (found / total if total > 0.0 else found), limits
+
 
 @dataclass(frozen=True, repr=False)
-class RiskParity(OnForecast):
+class RiskParity(Budgeted, OnForecast):
     """Weights whose contributions to volatility are equal, or in given proportions, as far as constraints allow.
 
     Where a constraint binds, the weights are those of least volatility over the geometric mean of weights / budgets.
@@ -31,19 +107,127 @@ class RiskParity(OnForecast):
 
     budgets: Budgets = ()
 
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        super().__post_init__()
-        object.__setattr__(self, "budgets", frozen_budgets("RiskParity", self.budgets))
-        refuse_few_lines("RiskParity", self.constraints)
-
-    def check(self, past: Past) -> None:
-        """Raise ConfigError for names that the market of a past does not have."""
-        super().check(past)
-        check_names("RiskParity", self.budgets, past.assets)
-
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The weights (k,) within limits, for a forecast of a year."""
         absent = [name for name in past.assets if name not in moments.assets]
         budgets, limits = shares(self.budgets, limits, absent)
         return parity(limits, budgets, volatility(root_of_moments(moments)), "weight to volatility ratio")
+
+
+@dataclass(frozen=True, repr=False)
+class TailParity(Budgeted, OnWindow):
+    """Weights whose contributions to CVaR are equal, or in given proportions, as far as constraints allow.
+
+    A line's contribution is its mean loss, times its weight, in the sessions in which the portfolio loses most. Where
+    the worst sessions change with the weights, which sessions lie in the tail is shared so that the contributions meet.
+
+    budgets : share of the CVaR by line, see RiskParity.
+    Others  : as of `OnWindow`.
+    Raises  : as RiskParity; DataError for a window of no more returns than lines; NotSolvedError where some weights
+              within the limits have no loss in the tail: no proportions of a loss are defined.
+    Source  : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
+              DePalma, Scholes (2013), An Introduction to Tail Risk Parity.
+    """
+
+    budgets: Budgets = ()
+
+    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+        """The weights (k,) within limits of the k lines of returns (T, k), a period."""
+        check_length("TailParity", returns, limits.assets)
+        risk = risk_of("cvar", returns, self.level, self.periods_per_year)
+        budgets, limits = shares(self.budgets, limits, absent)
+        least = optimum(limits, risk.aim)
+        if least.value <= 0.0:
+            raise NotSolvedError(
+                f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "
+                f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude lines that "
+                "never fall"
+            )
+        return parity(limits, budgets, risk, "weight to CVaR ratio")
+
+
+LEAST = "least contribution"
+
+
+@dataclass(frozen=True, repr=False)
+class RelaxedRiskParity(Budgeted, OnForecast):
+    """The weights of least psi - gamma: the volatility, less that of which the smallest contribution would be the mean.
+
+    psi² is the variance, plus `penalty` × the variance that the weights would have without correlations; gamma² is
+    the smallest of w_i × (covariance × w)_i / budget_i. Without penalty the difference is zero where contributions
+    meet their budgets; a goal of return, or a constraint, moves the weights from there as little as this measures.
+
+    goal    : least mean return a year, by the forecast; None for none.
+    penalty : penalty on variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of
+              the paper times the number of lines.
+    forecast    : forecast of means and covariances.
+    budgets : share of the variance by line, see RiskParity.
+    Others  : as of `OnForecast`.
+    Raises  : as `OnForecast`; ConfigError for a limit of the number of lines; NotSolvedError where no weights within
+              the limits make every line with a budget add to the volatility.
+    Source  : Gambeta, Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization.
+    """
+
+    goal: float | None = None
+    penalty: float = 1.0
+    budgets: Budgets = ()
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        if self.goal is not None and not is_number(self.goal):
+            refuse("goal of RelaxedRiskParity is", self.goal, "give a fraction a year, such as 0.08.")
+        if not (is_number(self.penalty) and self.penalty >= 0.0):
+            refuse("penalty of RelaxedRiskParity is", self.penalty, "give a number of at least 0, such as 1.")
+
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The weights (k,) within limits, for a forecast of a year."""
+        absent = [name for name in past.assets if name not in moments.assets]
+        budgets, limits = shares(self.budgets, limits, absent)
+        if self.goal is not None:
+            limits = limits.with_limits([*limits.limits, return_limit(moments.mean, self.goal)])
+        return relaxed_risk_parity(limits, moments.covariance, root_of_moments(moments), budgets, self.penalty)
+
+
+def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets: Array, penalty: float) -> Optimum:
+    """The weights of least psi - gamma, see RelaxedRiskParity.
+
+    limits     : limits over n lines.
+    covariance : (n, n) a year.
+    root       : (n, n) with root' root = covariance.
+    budgets    : (n,) shares of the variance that sum to one; zero for lines that are not held.
+    penalty    : penalty on variances without correlations.
+    """
+    alone = np.diag(np.sqrt(penalty * np.diag(covariance)))
+    norm = {WEIGHTS: np.vstack([root, alone]) if penalty else root}
+
+    def unreached(limits: Limits) -> str:
+        names = largest_smallest(limits, covariance, budgets > 0.0)[1]
+        return (
+            "no weights within the limits make every line with a budget of risk add to the volatility: at the best "
+            f"{cut(', '.join(names))} lowers it. Widen the limits, exclude this line, or ask for risk_parity"
+        )
+
+    aim = Aim(
+        Objective({LEAST: -np.ones(1)}, norm=norm), "volatility a year above that of the smallest contribution",
+        parts=(least_contribution(covariance, budgets),), unreached=unreached,
+    )  # fmt: skip
+    return optimum(limits, aim)
+
+
+def least_contribution(covariance: Array, budgets: Array) -> Part:
+    """gamma >= 0 with gamma² <= w_i × (covariance × w)_i / budget_i: a cone of a norm for each line with a budget."""
+    size = float(np.sqrt(np.diag(covariance).mean()))
+    held = np.flatnonzero(budgets)
+    cones = []
+    for i in held:
+        weight, marginal = size * np.eye(len(budgets))[i], covariance[i] / size
+        of_weights = np.vstack([weight + marginal, np.zeros(len(budgets)), weight - marginal])
+        of_gamma = np.array([[0.0], [2.0 * np.sqrt(budgets[i])], [0.0]])
+        cones.append(("norm", {WEIGHTS: of_weights, LEAST: of_gamma}))
+
+    def of(weights: Array) -> Array:
+        parts = (weights * (covariance @ weights))[held] / budgets[held]
+        return np.sqrt(np.maximum(parts.min(keepdims=True), 0.0))
+
+    return Part(LEAST, 1, {}, np.zeros(0), np.zeros(1), np.full(1, inf), of, cones=tuple(cones))

@@ -2,10 +2,16 @@
 
 Drawdowns are those of the sum of returns since the window's start, not of their product, which is not convex in the
 weights (Chekhlov, Uryasev, Zabarankin 2005).
+
+EVaR(w) is the least of F(w, z) = z (ln sum exp(loss / z) - ln (T (1 - level))) over z > 0. An exponential cone leaves
+weights that are exact to the root of the solver's tolerance only; Newton's steps on EVaR itself, each a quadratic
+programme within the same limits, take them to that tolerance.
+
+Source : Ahmadi-Javid (2012), Entropic Value-at-Risk; Cajas (2021), Entropic Portfolio Optimization, equation 14.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Literal
@@ -13,11 +19,12 @@ from typing import Literal
 import numpy as np
 
 from foundation.arrays import Array
+from research.allocation.accuracy import ACCURATE
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
-from research.allocation.constraints.optimum import Aim
+from research.allocation.constraints.optimum import Aim, of_held
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.allocation.risk_based.evar import ENTROPIC, entropic, entropic_bound, sharpened_evar
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
@@ -96,8 +103,7 @@ def drawdowns(returns: Array) -> Part:
 
     def of(weights: Array) -> Array:
         path = np.cumsum(returns @ weights)
-        found: Array = np.maximum(np.maximum.accumulate(path), 0.0) - path
-        return found
+        return np.maximum(np.maximum.accumulate(path), 0.0) - path
 
     return Part(DRAWDOWN, sessions, rows, np.zeros(sessions), np.zeros(sessions), np.full(sessions, inf), of)
 
@@ -115,3 +121,105 @@ def largest_of(losses: Part) -> Part:
     rows = {losses.name: -np.eye(losses.size), LARGEST: np.ones((losses.size, 1))}
     return Part(LARGEST, 1, rows, np.zeros(losses.size), np.zeros(1), np.full(1, inf),
                 lambda weights: losses.of(weights).max(keepdims=True))  # fmt: skip
+
+
+ENTROPIC = "entropic"
+WIDEST = 12.0  # of ln z over the spread of losses, up or down
+STEPS, NEAR = 8, 1e-8  # of Newton; a step of less, in weights, is the last one
+FAR = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
+
+
+def entropic(returns: Array, level: float) -> Part:
+    """t, z > 0, and T numbers z exp((loss - t) / z) of sum at most z: EVaR is the least `entropic_bound` · them."""
+    sessions, n = returns.shape
+    of_weights, of_part = np.zeros((3 * sessions, n)), np.zeros((3 * sessions, sessions + 2))
+    of_weights[0::3], of_part[0::3, 0] = -returns, -1.0
+    of_part[1::3, 1] = 1.0
+    of_part[2::3, 2:] = np.eye(sessions)
+    total = np.concatenate([[0.0, 1.0], -np.ones(sessions)])[None]
+
+    def of(weights: Array) -> Array:
+        losses = -returns @ weights
+        z = best_z(losses, level)
+        t = z * _log_sum(losses / z)
+        return np.concatenate([[t, z], z * np.exp((losses - t) / z)])
+
+    size = sessions + 2
+    cones = (("exponential", {WEIGHTS: of_weights, ENTROPIC: of_part}),)
+    return Part(
+        ENTROPIC, size, {ENTROPIC: total}, np.zeros(1), np.full(size, -inf), np.full(size, inf), of, cones=cones
+    )
+
+
+def entropic_bound(sessions: int, level: float) -> Array:
+    """(sessions + 2,) weights of `entropic` in EVaR."""
+    return np.concatenate([[1.0, -np.log(sessions * (1.0 - level))], np.zeros(sessions)])
+
+
+def best_z(losses: Array, level: float) -> float:
+    """The z at which F is least, of losses (T,): where the entropy of the tilted losses is that of the level."""
+    from scipy.optimize import brentq
+
+    spread = float(np.ptp(losses)) or 1.0
+
+    def slope(log_z: float) -> float:
+        at = losses / (spread * np.exp(log_z))
+        log_sum = _log_sum(at)
+        return log_sum - float(np.exp(at - log_sum) @ at) - float(np.log(len(losses) * (1.0 - level)))
+
+    if slope(-WIDEST) >= 0.0 or slope(WIDEST) <= 0.0:  # the largest loss, or the mean, is all that counts
+        return spread * float(np.exp(-WIDEST if slope(-WIDEST) >= 0.0 else WIDEST))
+    return spread * float(np.exp(brentq(slope, -WIDEST, WIDEST, xtol=1e-14, rtol=1e-14)))
+
+
+def sharpened_evar(returns: Array, level: float, limits: Limits, elastic: Elastic, solved: Solved) -> Solved:
+    """The weights of least EVaR to full accuracy; the given weights where a step does not improve them.
+
+    returns : (T, n) returns of the window, a period.
+    level   : level of EVaR, from 0 to 1.
+    limits  : limits over the n lines.
+    elastic : limits that may be exceeded.
+    solved  : solution by the exponential cone.
+    """
+    n, whole, at = returns.shape[1], of_held(limits, solved), solved
+    for _ in range(STEPS):
+        weights = at.x[:n]
+        gradient, curvature = _derivatives(returns, weights, level)
+        unit = float(np.trace(curvature)) / n or 1.0  # a solver's tolerance is absolute
+        objective = Objective({WEIGHTS: (gradient - curvature @ weights) / unit}, curvature / unit)
+        prices = {k: price / unit for k, price in elastic.prices.items()}
+        found = ConeProgramme(limits, objective, replace(elastic, prices=prices)).solve(whole=whole)
+        moved = inf if found is None else float(np.abs(found.x[:n] - weights).max())
+        if found is None or moved > FAR:  # at a kink, where several losses tie for the largest, there is no such step
+            return solved
+        at = found
+        if moved <= NEAR:
+            break
+    losses = -returns @ at.x[:n]
+    z = best_z(losses, level)
+    priced = sum(price * at.excess[k] for k, price in elastic.prices.items())
+    value = z * (_log_sum(losses / z) - float(np.log(len(losses) * (1.0 - level)))) + priced
+    duals = tuple(unit * rows for rows in at.duals)
+    return replace(at, value=value, duals=duals) if value <= solved.value + ACCURATE else solved
+
+
+def _derivatives(returns: Array, weights: Array, level: float) -> tuple[Array, Array]:
+    """(n,) gradient and (n, n) curvature of EVaR, the least over z, at weights (n,).
+
+    With probabilities p of the tilted losses, the gradient is that of the mean loss by p; the curvature is over z the
+    covariance by p of the losses of lines, less what the loss of the portfolio explains of it.
+    """
+    losses = -returns @ weights
+    z = best_z(losses, level)
+    tilted = np.exp(losses / z - _log_sum(losses / z))
+    apart = -returns + tilted @ returns
+    mine = losses - tilted @ losses
+    explained = apart.T @ (tilted * mine)
+    curvature = (apart.T * tilted) @ apart - np.outer(explained, explained) / float(tilted @ mine**2)
+    return -(tilted @ returns), curvature / z
+
+
+def _log_sum(values: Array) -> float:
+    """ln sum exp of values (k,)."""
+    largest = float(values.max())
+    return largest + float(np.log(np.exp(values - largest).sum()))

@@ -1,4 +1,7 @@
-"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and their explanations."""
+"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and their explanations.
+
+A third network is the baseline that the others must beat.
+"""
 
 import logging
 import warnings
@@ -13,9 +16,8 @@ import torch
 from torch import nn
 
 from foundation.arrays import Array
-from research.forecast.neural.dlinear import DLinear
+from research.forecast.neural.network import Network
 from research.forecast.neural.series import LINE, OBSERVED, SEASON, STEP, TARGET
-from research.forecast.neural.settings import NetworkSettings
 
 Inputs = dict[str, torch.Tensor]
 PACKAGES = ("torch", "pytorch-forecasting")
@@ -52,7 +54,7 @@ def quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
-def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSettings, first: int = 0) -> Any:
+def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: Network, first: int = 0) -> Any:
     """The library's TimeSeriesDataSet of a frame (`Series.frame`), each sample scaled by the deviation in its history.
 
     lines : those that were trained on: the place of a line in this order is its code.
@@ -95,7 +97,7 @@ READ = (
 )  # fmt: skip
 
 
-def build(data: Any, settings: NetworkSettings) -> nn.Module:
+def build(data: Any, settings: Network) -> nn.Module:
     """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
     if settings.architecture == "dlinear":
         return DLinear(settings.history, settings.steps, settings.levels)
@@ -135,3 +137,35 @@ def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]]
         weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).cpu().numpy()
         shares[role] = dict(zip(names, map(float, weights), strict=True))
     return shares, np.asarray(found["attention"].mean(dim=0).cpu().numpy(), dtype=float)
+
+
+WIDTH = 5  # steps of the moving average that is the trend
+
+
+class DLinear(nn.Module):
+    """Quantiles of the steps to come, linear in the line's own returns.
+
+    It begins with those of a normal law about zero with the deviation of the history.
+
+    Source : Zeng, Chen, Zhang and Xu (2023), Are transformers effective for time series forecasting?, AAAI 37, section
+             4; here with a row of either map, and a constant, for each step and quantile.
+    """
+
+    def __init__(self, history: int, steps: int, levels: tuple[float, ...]) -> None:
+        super().__init__()
+        self.shape, self.width = (steps, len(levels)), min(WIDTH, history)
+        self.trend = nn.Linear(history, steps * len(levels), bias=False)
+        self.remainder = nn.Linear(history, steps * len(levels))
+        nn.init.zeros_(self.trend.weight)
+        nn.init.zeros_(self.remainder.weight)
+        self.remainder.bias.data = torch.special.ndtri(torch.tensor(levels)).repeat(steps)
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(N, steps, levels) log returns, from the history (N, history) in units of its deviation."""
+        scale = inputs["target_scale"][:, 1:]
+        history = inputs["encoder_target"] / scale
+        left, right = (self.width - 1) // 2, self.width // 2
+        padded = torch.cat([history[:, :1].expand(-1, left), history, history[:, -1:].expand(-1, right)], dim=1)
+        trend = padded.unfold(1, self.width, 1).mean(dim=2)
+        found = self.trend(trend) + self.remainder(history - trend)
+        return found.reshape(-1, *self.shape) * scale[..., None]

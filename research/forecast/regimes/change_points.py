@@ -1,7 +1,6 @@
 """Change points of a line's volatility, with the day on which each was detected beside the day of the change."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -51,8 +50,6 @@ class ChangePoints(OfLine):
     lookback: int = 504
     schedule: RefitSchedule = "week"
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(**{"penalty of ChangePoints": self.penalty})
@@ -81,8 +78,7 @@ class ChangePoints(OfLine):
         return tuple(points)
 
     def _moves(self, past: Past) -> Array:
-        found: Array = np.log(np.maximum(np.abs(history(past, self.line)), LEAST))
-        return found
+        return np.log(np.maximum(np.abs(history(past, self.line)), LEAST))
 
     def _changes(self, moves: Array) -> Rows:
         """Rows of `moves` (T,) at which a new level begins."""

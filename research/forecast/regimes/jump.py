@@ -6,7 +6,6 @@ the best path up to that day.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,13 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows, freeze_fields
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
-from research.forecast.regimes.markov import check_states
-from research.forecast.regimes.names import state_names
-from research.forecast.regimes.protocol import FEWEST, RegimeModel, checked_returns, fitted_history, history
+from research.forecast.regimes.protocol import (
+    RegimeModel,
+    checked_returns,
+    fitted_history,
+    history,
+    state_names,
+)
 from research.market import Past
 
 DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days
@@ -64,18 +67,11 @@ class JumpModel(RegimeModel):
     schedule: RefitSchedule = "year"
     seed: int = 0
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_states("JumpModel", self.states, self.seed, self.schedule)
+        super().__post_init__()
         if not (is_number(self.penalty) and self.penalty >= 0.0):
             refuse("penalty of JumpModel is", self.penalty, "give a number, 0 or more, such as 50.")
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the first fit needs."""
-        return FEWEST * self.states
 
     def fit(self, past: Past) -> "JumpRegimes":
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.
@@ -136,8 +132,7 @@ class JumpRegimes:
     def probabilities(self, past: Past) -> Array:
         """(T, k) one for the state of each day, zero for the others; PolicyError before the end of the fit."""
         refuse_earlier(f"regimes of {self.line} were", self.seen, past)
-        found: Array = np.eye(len(self.centres))[self.states(history(past, self.line))]
-        return found
+        return np.eye(len(self.centres))[self.states(history(past, self.line))]
 
 
 def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[Array, Rows, float]:
@@ -170,11 +165,9 @@ def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[
 
 
 def _scaled(features: Array, mean: Array, spread: Array) -> Array:
-    found: Array = np.clip((features - mean) / spread, -FARTHEST, FARTHEST)
-    return found
+    return np.clip((features - mean) / spread, -FARTHEST, FARTHEST)
 
 
 def _distances(features: Array, centres: Array) -> Array:
     """(T, k) half the squared distance of features (T, f) to centres (k, f)."""
-    found: Array = 0.5 * ((features[:, None, :] - centres) ** 2).sum(axis=2)
-    return found
+    return 0.5 * ((features[:, None, :] - centres) ** 2).sum(axis=2)

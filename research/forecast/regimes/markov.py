@@ -7,23 +7,28 @@ nobody knows whether it starts a turbulent month; a year later everybody does. O
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from foundation.arguments import day, is_number, is_whole, one_of, refuse
+from foundation.arguments import day, is_number, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
-from research.forecast.regimes.names import state_names, volatility_names
-from research.forecast.regimes.protocol import FEWEST, OfLine, RegimeModel, checked_returns, fitted_history, history
+from research.forecast.regimes.protocol import (
+    FEWEST,
+    OfLine,
+    RegimeModel,
+    checked_returns,
+    fitted_history,
+    history,
+    state_names,
+    volatility_names,
+)
 from research.market import Past
-from research.market.calendars import EVERY
 
 STARTS = 5  # of the search for the largest likelihood
-MOST = 6  # states
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,6 @@ class MarkovRegimes(OfLine):
     transition: tuple[tuple[float, ...], ...]
     seen: date
     names: tuple[str, ...] = ()
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the numbers, make the date a timestamp, and name the regimes."""
@@ -155,17 +158,6 @@ class MarkovSwitching(RegimeModel):
     schedule: RefitSchedule = "year"
     seed: int = 0
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        check_states("MarkovSwitching", self.states, self.seed, self.schedule)
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the first fit needs."""
-        return FEWEST * self.states
-
     def fit(self, past: Past) -> MarkovRegimes:
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.
 
@@ -214,18 +206,6 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
     table["parameters"] = [k * (k + 1) for k in rows]  # k means, k deviations, k (k - 1) transitions
     table["BIC"] = table["parameters"] * np.log(days) - 2.0 * table["log likelihood"]
     return table.rename_axis("states")
-
-
-def check_states(owner: str, states: object, seed: object, schedule: object) -> None:
-    """Raise ConfigError for a number of states, a seed or a schedule that is none.
-
-    owner : name of the class.
-    """
-    if not (is_whole(states) and 2 <= states <= MOST):  # type: ignore[operator]
-        refuse(f"states of {owner} is", states, f"give a whole number from 2 to {MOST}.")
-    if not (is_whole(seed) and seed >= 0):  # type: ignore[operator]
-        refuse(f"seed of {owner} is", seed, "give a whole number, 0 or more.")
-    one_of(f"schedule of {owner} is", schedule, EVERY)
 
 
 def _check_row(subject: str, row: object, k: int) -> None:

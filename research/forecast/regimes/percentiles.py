@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,8 +31,6 @@ class VolatilityPercentiles(OfLine):
     half_life: float = 21.0
     levels: tuple[float, float, float] = (0.5, 0.8, 0.95)
     lookback: int | None = None
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -82,5 +79,4 @@ class PercentileRegimes:
     def probabilities(self, past: Past) -> Array:
         """(T, 4) one for the regime of each day, zero for the others."""
         ranks = self.settings.percentiles(history(past, self.settings.line))
-        found: Array = np.eye(len(NAMES))[np.searchsorted(self.settings.levels, ranks, side="left")]
-        return found
+        return np.eye(len(NAMES))[np.searchsorted(self.settings.levels, ranks, side="left")]

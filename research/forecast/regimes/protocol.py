@@ -7,11 +7,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from research.forecast.model import fit_rows, last_fit
 from research.market import Past
+from research.market.calendars import EVERY
 
+MOST = 6  # states
 FEWEST = 125  # returns a state, below which a rare one is hardly met
 
 
@@ -21,19 +24,16 @@ class FittedRegimes(Protocol):
     @property
     def seen(self) -> object:
         """The last date of its fit."""
-        ...
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the k states, the calmest first."""
-        ...
 
     def probabilities(self, past: Past) -> Array:
         """(T, k) probability of each state on the day of each return of `history`, from the returns up to that day.
 
         A day's row never changes when later days come.
         """
-        ...
 
 
 @runtime_checkable
@@ -43,27 +43,22 @@ class Regimes(Protocol):
     @property
     def line(self) -> str:
         """The line of the returns."""
-        ...
 
     @property
     def window(self) -> int:
         """Number of returns that they need."""
-        ...
 
     def in_force(self, past: Past) -> tuple[FittedRegimes, tuple[str, ...]]:
         """The regimes in force at the close of `past`, and sentences about them, such as that a later fit failed.
 
         Raises : DataError where nothing is known yet.
         """
-        ...
 
     def fit_rows(self, past: Past) -> Rows:
         """Rows of the market up to today on which something else may come into force."""
-        ...
 
     def check(self, past: Past) -> None:
         """Raise DataError for a line that the market does not have."""
-        ...
 
 
 class OfLine(ABC):
@@ -82,12 +77,23 @@ class RegimeModel(OfLine):
     A fit that fails leaves the one before it in use, and `in_force` says so.
     """
 
+    states: int
     schedule: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a number of states, a seed or a schedule that is none."""
+        owner = type(self).__name__
+        if not (is_whole(self.states) and 2 <= self.states <= MOST):
+            refuse(f"states of {owner} is", self.states, f"give a whole number from 2 to {MOST}.")
+        if not (is_whole(self.seed) and self.seed >= 0):
+            refuse(f"seed of {owner} is", self.seed, "give a whole number, 0 or more.")
+        one_of(f"schedule of {owner} is", self.schedule, EVERY)
 
     @property
-    @abstractmethod
     def window(self) -> int:
         """Number of returns that the first fit needs."""
+        return FEWEST * self.states
 
     @abstractmethod
     def fit(self, past: Past) -> FittedRegimes:
@@ -166,3 +172,34 @@ def checked_returns(line: str, returns: Array) -> Array:
             "finite: give one finite return a day, and one day at least."
         )
     return values
+
+
+VOLATILITY = {
+    2: ("calm", "turbulent"),
+    3: ("calm", "moderate", "turbulent"),
+    4: ("very calm", "calm", "turbulent", "very turbulent"),
+}
+TREND = 1.96  # standard errors: a mean nearer to zero is no trend
+
+
+def volatility_names(states: int) -> tuple[str, ...]:
+    """Names of states in the order of their volatility.
+
+    >>> volatility_names(3), volatility_names(5)[-1]
+    (('calm', 'moderate', 'turbulent'), 'state 5 of 5')
+    """
+    return VOLATILITY.get(states) or tuple(f"state {k + 1} of {states}" for k in range(states))
+
+
+def state_names(means: Array, deviations: Array, days: Array | Rows) -> tuple[str, ...]:
+    """Names of k states, by their volatility and their trend.
+
+    means, deviations : (k,) mean and deviation of a day's return, fraction, the smallest deviation first.
+    days              : (k,) number of days in each state, for the standard error of its mean.
+
+    >>> state_names(np.array([0.001, -0.001]), np.array([0.005, 0.02]), np.array([900.0, 100.0]))
+    ('calm bull', 'turbulent sideways')
+    """
+    errors = deviations / np.sqrt(days)
+    trends = np.where(means > TREND * errors, "bull", np.where(means < -TREND * errors, "bear", "sideways"))
+    return tuple(f"{name} {trend}" for name, trend in zip(volatility_names(len(means)), trends, strict=True))

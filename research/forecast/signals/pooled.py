@@ -1,4 +1,4 @@
-"""Deviations and scores of all days, and sums over lines for a pooled regression of outcomes on scores, compiled."""
+"""Deviations, means and scores of all days, and sums for a pooled regression of outcomes on scores, compiled."""
 
 import numpy as np
 
@@ -62,4 +62,19 @@ def daily_sums(score: Array, outcome: Array, precision: Array, since: Rows) -> A
                 found[t, 2] += z * z
                 found[t, 3] += y
                 found[t, 4] += z * y
+    return found
+
+
+@compiled
+def exponential_means(values: Array, decay: float) -> Array:
+    """(T, n) sum of (1 − decay) decayʲ of each column's values of j days before, from zero before the first.
+
+    values : (T, n), finite.
+    decay  : above 0 and below 1.
+    """
+    found, mean = np.empty_like(values), np.zeros(values.shape[1])
+    for t in range(len(values)):
+        for i in range(len(mean)):
+            mean[i] += (1.0 - decay) * (values[t, i] - mean[i])
+            found[t, i] = mean[i]
     return found

@@ -21,7 +21,6 @@ without views, pi and (1 + tau) * Sigma.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -31,8 +30,7 @@ from foundation.errors import DataError
 from foundation.tolerances import VARIATION
 from research.forecast.moments import Forecast, Moments
 from research.forecast.views.equilibrium import MarketCap, cash_over
-from research.forecast.views.posterior import Posterior
-from research.forecast.views.view_rows import ViewRows, check_views, view_rows
+from research.forecast.views.posterior import Posterior, ViewRows, check_views, view_rows
 from research.forecast.views.views import InvestorView, view_variance
 from research.market import Past
 
@@ -59,8 +57,6 @@ class BlackLitterman:
     prior: Forecast = field(default_factory=MarketCap)
     tau: float = 0.05
     periods_per_year: float = 252.0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -146,8 +142,7 @@ def _gain(picks: Array, sigma: Array, doubts: Array) -> Array:
     scale = np.where(scale > 0.0, scale, 1.0)
     values, vectors = np.linalg.eigh(total / np.outer(scale, scale))
     inverse = np.divide(1.0, values, out=np.zeros_like(values), where=values > VARIATION * values.max(initial=0.0))
-    found: Array = (toward / scale) @ (vectors * inverse) @ vectors.T / scale
-    return found
+    return (toward / scale) @ (vectors * inverse) @ vectors.T / scale
 
 
 def _check_certain(rows: ViewRows, prior: Moments) -> None:

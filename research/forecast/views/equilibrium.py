@@ -4,20 +4,17 @@ The holder of weights w with risk aversion delta, who may borrow and lend at cas
 returns are pi = delta * Sigma * w (He and Litterman 1999). A prior that is made so asks for no forecast.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import numpy as np
 
-from foundation.arguments import check_positive, cut, did_you_mean, is_number, refuse
+from foundation.arguments import check_positive, cut, did_you_mean, is_number, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import VARIATION
 from research.forecast.estimated import Estimated
 from research.forecast.moments import Forecast, Moments
-from research.forecast.views.benchmark_weights import weights_present
-from research.forecast.views.market_caps import market_caps
 from research.market import Past
 
 RISK_AVERSION = 2.5  # of the world's average investor, in He and Litterman (1999)
@@ -34,8 +31,7 @@ def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float 
     >>> equilibrium_returns(np.diag([0.04, 0.01]), np.array([0.6, 0.4])).round(3).tolist()
     [0.06, 0.01]
     """
-    found: Array = covariance @ (risk_aversion * weights)
-    return found
+    return covariance @ (risk_aversion * weights)
 
 
 def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION, cash: float = 0.0) -> Array:
@@ -78,8 +74,6 @@ class MarketCap:
     of: Forecast = field(default_factory=Estimated)
     risk_aversion: float = RISK_AVERSION
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the risk aversion."""
         check_positive(**{"risk_aversion of MarketCap": self.risk_aversion})
@@ -112,8 +106,6 @@ class Benchmark:
     weights: Mapping[str, float] | tuple[tuple[str, float], ...]
     of: Forecast = field(default_factory=Estimated)
     risk_aversion: float = RISK_AVERSION
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the numbers, and keep them immutable."""
@@ -161,3 +153,46 @@ def _at_rest(moments: Moments, weights: Array, risk_aversion: float, past: Past,
     """Moments with cash and the equilibrium returns of `weights` (k,) as their mean."""
     cash = cash_over(moments.horizon, past, window)
     return replace(moments, mean=cash + equilibrium_returns(moments.covariance, weights, risk_aversion))
+
+
+def weights_present(weights: Mapping[str, float], present: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
+    """(k,) weights over the lines that are there, and the names of the others that have a weight.
+
+    weights : line -> fraction; what they lack to 1 is cash.
+    present : k names. The weights of other lines go to these, in proportion, so that their sum stays; where they sum
+              to 0 or less there is no such proportion, and they stay as they are.
+
+    >>> found, absent = weights_present({"SPY": 0.6, "AGG": 0.3}, ("SPY", "GLD"))
+    >>> found.round(3).tolist(), absent
+    ([0.9, 0.0], ('AGG',))
+    """
+    found = np.array([float(weights.get(name, 0.0)) for name in present])
+    absent = tuple(name for name, weight in weights.items() if weight and name not in present)
+    total, left = sum(weights.values()), float(found.sum())
+    return (found * (total / left) if absent and total > 0.0 and left > 0.0 else found), absent
+
+
+MARKET_CAP = "market_cap"  # the fact of lines, where no other is named
+
+
+def market_caps(assets: Sequence[str], past: Past, fact: str = MARKET_CAP) -> Array:
+    """(k,) market capitalisation of each of k lines as known today, in one currency.
+
+    assets : k names.
+    fact   : its name.
+    Raises : DataError for lines without one, or with one that is not positive, which it names.
+    """
+    if fact not in past.fact_names:
+        raise DataError(
+            f"weights by market capitalisation need the fact {fact!r} of {cut(', '.join(assets))}, and the "
+            f"market has {', '.join(past.fact_names)}. Give it by with_facts, or in a portfolio file under "
+            "`market.facts` or the `facts` of each line."
+        )
+    caps = dict(zip(past.assets, past.fact(fact).tolist(), strict=True))
+    bad = [asset for asset in assets if not (isinstance(caps[asset], float) and caps[asset] > 0.0)]
+    if bad:
+        raise DataError(
+            f"{fact} of {', '.join(bad)} is {shown(caps[bad[0]])} on {past.date:%Y-%m-%d}: weights by market "
+            "capitalisation need a number above 0. State it from an earlier date, or weight equally."
+        )
+    return np.array([caps[asset] for asset in assets])

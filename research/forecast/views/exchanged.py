@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import factorial
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,8 +23,6 @@ class Exchanged:
 
     views: ForecastViews
     circle: tuple[str, ...]
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     @property
     def window(self) -> int:

@@ -15,7 +15,6 @@ A forecast without skill has c = 0 and moves nothing. The errors of views are co
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import ClassVar
 
 import numpy as np
 
@@ -23,8 +22,7 @@ from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.tolerances import VARIATION
 from research.forecast.moments import Forecast, Moments
-from research.forecast.outcomes import overlap, returns_after
-from research.forecast.predicted import DAYS, days_with_history, predicted
+from research.forecast.predicted import DAYS, days_with_history, overlap, predicted, returns_after
 from research.forecast.views.equilibrium import MarketCap
 from research.market import Past
 from research.market.calendars import last_of
@@ -96,8 +94,6 @@ class ForecastViews:
     fewest: int = 36
     level: float = 0.9
     tau: float = 0.05
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""

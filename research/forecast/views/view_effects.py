@@ -10,12 +10,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import permutations
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, MadeAnew, frozen
 from foundation.errors import PolicyError
 from research.forecast.moments import Moments
 from research.forecast.views.posterior import Posterior
@@ -33,19 +33,16 @@ class WithViews(Protocol):
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts that can be left out."""
-        ...
 
     def keeping(self, which: Sequence[int]) -> "WithViews":
         """The same with some parts only, by number."""
-        ...
 
     def posterior(self, past: Past) -> Posterior:
         """Prior, views and posterior as known today."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
-class ViewEffects:
+class ViewEffects(MadeAnew):
     """The effects of m views on the means and weights of k lines.
 
     parts     : names of the m views, or opinions.
@@ -73,10 +70,6 @@ class ViewEffects:
         """Make the arrays read-only."""
         for name in (f.name for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)):
             object.__setattr__(self, name, frozen(getattr(self, name)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
-        return ViewEffects, tuple(getattr(self, f.name) for f in fields(self))
 
     def means(self) -> pd.DataFrame:
         """A row a line: prior mean, the average move by each view, posterior mean; fraction a year."""

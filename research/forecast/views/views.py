@@ -93,17 +93,13 @@ class InvestorView:
         object.__setattr__(self, "view", " ".join(self.view.split()))
         about = f"of view {shown(self.view)} is"
         if self.confidence is not None and self.uncertainty is not None:
-            refuse(
-                f"confidence {about}",
-                self.confidence,
-                "leave it out, or leave out the uncertainty: both say one thing.",
-            )
+            fix = "leave it out, or leave out the uncertainty: both say one thing."
+            refuse(f"confidence {about}", self.confidence, fix)
         if self.uncertainty is not None:
             spread = _fraction(f"uncertainty {about}", self.uncertainty)
             if spread <= 0.0:
-                refuse(
-                    f"uncertainty {about}", self.uncertainty, "give one above 0; a certain view has confidence: 100%."
-                )
+                fix = "give one above 0; a certain view has confidence: 100%."
+                refuse(f"uncertainty {about}", self.uncertainty, fix)
             object.__setattr__(self, "uncertainty", spread)
             return
         sure = EVEN if self.confidence is None else _fraction(f"confidence {about}", self.confidence)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from foundation.arguments import check_positive, is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
-from research.forecast.covariances import COVARIANCES, CovarianceName, covariance
-from research.forecast.means import means_so_far
+from research.forecast.covariances import COVARIANCES, covariance
+from research.forecast.estimated import means_so_far
 from research.forecast.moments import Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
@@ -17,47 +18,40 @@ RISKMETRICS = 23.0  # half-life, days, of the weights of RiskMetrics' forecasts 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def check_settings(owner: str, horizon: int, estimate: int, correlations: CovarianceName = "ledoit_wolf") -> None:
-    """Raise ConfigError for a horizon or a number of returns that is not whole, and for an unknown estimator."""
-    if not (is_whole(horizon) and horizon > 0):
-        refuse(f"horizon of {owner} is", horizon, "give a whole number of periods, at least 1.")
-    check_window(owner, estimate)
-    one_of(f"correlations of {owner} is", correlations, COVARIANCES)
+def check_settings(model: Any, fewest: int = 0) -> None:
+    """Raise ConfigError for settings of a model that are none.
+
+    model  : settings of a model, with correlations or without.
+    fewest : fewest returns of its first fit, of a model that is fitted.
+    """
+    owner = type(model).__name__
+    if not (is_whole(model.horizon) and model.horizon > 0):
+        refuse(f"horizon of {owner} is", model.horizon, "give a whole number of periods, at least 1.")
+    check_window(owner, model.estimate)
+    one_of(f"correlations of {owner} is", getattr(model, "correlations", COVARIANCES[0]), COVARIANCES)
+    least = max(fewest, model.estimate)
+    if fewest and not (is_whole(model.window) and model.window >= least):
+        refuse(f"window of {owner} is", model.window, f"give the number of returns of the first fit, at least {least}.")
 
 
-def check_first(owner: str, window: int, least: int) -> None:
-    """Raise ConfigError for a number of returns that is too small for a first fit."""
-    if not (is_whole(window) and window >= least):
-        refuse(f"window of {owner} is", window, f"give the number of returns of the first fit, at least {least}.")
-
-
-def correlated(
-    variance: Array,
-    past: Past,
-    horizon: int,
-    correlations: CovarianceName,
-    estimate: int,
-    notes: Mapping[str, str] = NOTHING,
-) -> Moments:
+def correlated(model: Any, variance: Array, past: Past, notes: Mapping[str, str] = NOTHING) -> Moments:
     """Moments of the lines with a complete window.
 
-    variance     : (n,) variance of each line of the market over the horizon, above 0.
-    past         : market up to today.
-    horizon      : periods.
-    correlations : estimator of the covariance whose correlations count; `ewma` has a half-life of 23.
-    estimate     : number of returns of the correlations. The mean is that of all returns so far.
-    notes        : {line: what is to be said of its variance}.
-    Raises       : DataError where no line has so many returns, or those of one do not vary.
+    model    : settings with a horizon, and an estimator of correlations by so many returns; `ewma` has a half-life of
+               23. The mean is that of all returns so far.
+    variance : (n,) variance of each line of the market over the horizon, above 0.
+    past     : market up to today.
+    notes    : {line: what is to be said of its variance}.
+    Raises   : DataError where no line has so many returns, or those of one do not vary.
     """
-    returns, lines = complete_returns(past, estimate)
-    plain = np.atleast_2d(covariance(correlations, returns, RISKMETRICS))
+    returns, lines = complete_returns(past, model.estimate)
+    plain = np.atleast_2d(covariance(model.correlations, returns, RISKMETRICS))
     scale = np.sqrt(variance[lines] / np.diag(plain))
     scaled, words = repaired((plain + plain.T) / 2.0 * np.outer(scale, scale))
     assets = tuple(past.assets[line] for line in lines)
     said = tuple(notes[asset] for asset in assets if asset in notes)
-    return Moments(
-        assets, means_so_far(past, np.array([past.t]))[0, lines] * horizon, scaled, horizon, past.date, (*said, *words)
-    )
+    mean = means_so_far(past, np.array([past.t]))[0, lines] * model.horizon
+    return Moments(assets, mean, scaled, model.horizon, past.date, (*said, *words))
 
 
 def listed_since(past: Past) -> Rows:
@@ -75,5 +69,4 @@ def exponential_variances(returns: Array, half_life: float) -> Array:
     """
     check_positive(half_life=half_life)
     weights = 0.5 ** (np.arange(len(returns))[::-1] / half_life)
-    found: Array = weights @ np.square(returns) / weights.sum()
-    return found
+    return weights @ np.square(returns) / weights.sum()

@@ -1,19 +1,18 @@
 """Dynamic conditional correlations: a GARCH for each line, and correlations that move with their joint shocks."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
-from research.forecast.means import means_so_far
+from research.forecast.estimated import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_first, check_settings
-from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
+from research.forecast.volatility.correlated import check_settings
+from research.forecast.volatility.garch import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
 MOST = 0.9999  # news and memory together
@@ -44,12 +43,9 @@ class DynamicCorrelations:
     estimate: int = 252
     window: int = 1260
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings("DynamicCorrelations", self.horizon, self.estimate)
-        check_first("DynamicCorrelations", self.window, max(FEWEST, self.estimate))
+        check_settings(self, FEWEST)
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the lines with a complete window."""
@@ -92,7 +88,7 @@ class FittedDCC:
         Raises : PolicyError on a date before the last of the fit.
         """
         refuse_earlier("the correlations were", self.seen, past)
-        from research.forecast.volatility.dcc_kernel import following_correlation
+        from research.forecast.volatility.garch_kernel import following_correlation
 
         model = self.model
         _, complete = complete_returns(past, model.estimate)
@@ -110,11 +106,7 @@ class FittedDCC:
         for k, deviation in enumerate(ahead):
             cov += np.outer(deviation, deviation) * (target + (self.news + self.memory) ** k * (first - target))
         names = tuple(past.assets[line] for line in lines)
-        notes = [
-            f"the variance of {a} is that of RiskMetrics: {self.laws.failed[a]}."
-            for a in names
-            if a in self.laws.failed
-        ]
+        notes = [self.laws.notes[name] for name in names if name in self.laws.failed]
         notes += [
             f"{past.assets[line]} is left out: it had too few returns at the fit of {self.seen:%Y-%m-%d}."
             for line in complete[~known]
@@ -138,7 +130,7 @@ def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:
     from scipy.optimize import minimize
     from scipy.special import expit, logit
 
-    from research.forecast.volatility.dcc_kernel import pair_loss
+    from research.forecast.volatility.garch_kernel import pair_loss
 
     def parameters(free: Array) -> tuple[float, float]:
         both, share = MOST * float(expit(free[0])), float(expit(free[1]))

@@ -1,7 +1,6 @@
 """Variances with exponential weights: nothing is fitted."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from foundation.arguments import check_positive
 from research.forecast.covariances import CovarianceName
@@ -26,11 +25,9 @@ class EWMAVolatility:
     correlations: CovarianceName = "ledoit_wolf"
     estimate: int = 252
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings("EWMAVolatility", self.horizon, self.estimate, self.correlations)
+        check_settings(self)
         check_positive(**{"half_life of EWMAVolatility": self.half_life})
 
     @property
@@ -41,4 +38,4 @@ class EWMAVolatility:
     def predict(self, past: Past) -> Moments:
         """Moments over the horizon of the lines with a complete window."""
         variance = exponential_variances(past.returns[max(past.t + 1 - self.estimate, 0) :], self.half_life)
-        return correlated(variance * self.horizon, past, self.horizon, self.correlations, self.estimate)
+        return correlated(self, variance * self.horizon, past)

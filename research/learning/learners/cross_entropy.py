@@ -13,14 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from foundation.arrays import Array, Rows
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned
-from research.learning.worlds.rewarded_worlds import RewardedWorlds
 from research.learning.worlds.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.worlds.training_days import TrainingDays
-from research.learning.worlds.worlds import Worlds
+from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network
@@ -121,13 +119,11 @@ def _earned(
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    compute_rewards, answers = (
-        RewardedWorlds(worlds, standard, spec.reward, scale),
-        [action_function(net, standard) for net in nets],
-    )
+    rewarded = RewardedWorlds(worlds, standard, spec.reward, scale)
+    answers = [action_function(net, standard) for net in nets]
     total = np.zeros(count)
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)
         numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
-        total += compute_rewards.act(numbers).reshape(count, -1).mean(axis=1)
+        total += rewarded.act(numbers).reshape(count, -1).mean(axis=1)
     return total / own.decisions

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foundation.threads import one_thread
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
+from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned

@@ -1,9 +1,14 @@
-"""The result of training one seed, and the learning curve that is recorded on the way."""
+"""The result of training one seed, the learning curve that is recorded on the way, and the state on disk.
+
+After an interruption a training resumes from its state, and ends with the same bits.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from foundation.arrays import Floats
+from foundation.stored import Stored
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import VALIDATION, action_function, evaluate
 from research.learning.worlds.training_days import TrainingDays
@@ -83,3 +88,20 @@ class LearningCurve:
         self.points.append((steps, loss))
         if self._log is not None:
             self._log(steps, loss)
+
+
+class Checkpoint(Stored):
+    """One file for one seed of one training. Its name depends on settings, data and the code itself."""
+
+    kind = "checkpoint"
+    form = "learning checkpoint, 3"
+    fix = "Delete it; the seed then starts from the beginning."
+
+    def __init__(self, folder: str | Path, seed: int, depends_on: Any) -> None:
+        """A checkpoint in `folder`, which is created with the first save.
+
+        folder     : folder of the file.
+        seed       : seed of the training.
+        depends_on : JSON values on which the training depends.
+        """
+        super().__init__(folder, depends_on, f"seed {seed}")

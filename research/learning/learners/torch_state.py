@@ -16,11 +16,9 @@ class Stateful(Protocol):
 
     def state_dict(self) -> dict[str, Any]:
         """Its state: tensors and plain values."""
-        ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
         """Take over such a state."""
-        ...
 
 
 def states_of(parts: Mapping[str, Stateful]) -> tuple[Arrays, dict[str, Any]]:

@@ -14,8 +14,8 @@ import numpy as np
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import frozen
 from research.learning.checksummed import write_checksummed
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.universal import random_markets, training
+from research.learning.learners.learning_curve import Checkpoint
+from research.learning.universal import training
 from research.learning.universal.rule import FOLDER, FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of
 from research.rules.networks.equivariant import MOVING, STANDING
@@ -63,22 +63,21 @@ def settings() -> dict[str, Any]:
     """The inputs of a training besides its seed and number of updates, as plain JSON values."""
     found = {
         "markets": {
-            "lines": random_markets.LINES,
-            "drift_between_decisions_over_half_width": random_markets.DRIFT,
-            "half_width_over_target": random_markets.WIDTH,
-            "cost_a_side": random_markets.COST,
-            "cost_of_lines_either_way_in_logs": random_markets.UNEQUAL,
-            "share_without_cash": random_markets.NO_CASH_SHARE,
-            "share_with_hedges": random_markets.NEGATIVE_SHARE,
-            "share_with_fat_tails": random_markets.FAT_SHARE,
+            "lines": training.LINES,
+            "drift_between_decisions_over_half_width": training.DRIFT,
+            "half_width_over_target": training.WIDTH,
+            "cost_a_side": training.COST,
+            "cost_of_lines_either_way_in_logs": training.UNEQUAL,
+            "share_without_cash": training.NO_CASH_SHARE,
+            "share_with_hedges": training.NEGATIVE_SHARE,
+            "share_with_fat_tails": training.FAT_SHARE,
         },
         "decisions_of_a_world": [training.SHORTEST, training.LONGEST],
         "learning_rate": training.LEARNING_RATE,
         "hidden": training.HIDDEN,
         "features": [*MOVING, *STANDING],
     }
-    plain: dict[str, Any] = json.loads(json.dumps(found))
-    return plain
+    return json.loads(json.dumps(found))
 
 
 def versions() -> dict[str, str]:

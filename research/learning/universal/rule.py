@@ -25,7 +25,7 @@ from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
 from research.rules.estimates import covariance_now
-from research.rules.networks.arrays import NO_NETWORK, UNIVERSAL
+from research.rules.networks.arrays import UNIVERSAL, NetworkBoxes
 from research.rules.networks.equivariant import (
     MOVING,
     STANDING,
@@ -39,9 +39,9 @@ from research.rules.networks.equivariant import (
 from research.rules.networks.features import REACH, FeatureScaling
 from research.rules.no_trade_region import half_widths
 from research.rules.protocol import Schedule
-from research.rules.risk_rules import RiskRule, without_bands
+from research.rules.risk_rules import RiskRule
 from research.rules.rule_options import NETWORK, RuleOptions
-from research.rules.standard_rule import Bounds, Estimates, checked
+from research.rules.standard_rule import Estimates, checked
 
 FOLDER = DATA / "policies" / "universal"
 FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
@@ -75,8 +75,7 @@ class Trained(NamedTuple):
             action = np.empty((1, int(seen.sum())))
             answers(self.net, self.standard, lines, weights[None, seen], action)
             widths[0, seen] *= REACH ** action[0]
-        found: Array = np.where(held, widths, or_narrowest(widths))[0]
-        return found
+        return np.where(held, widths, or_narrowest(widths))[0]
 
 
 class Met(NamedTuple):
@@ -141,10 +140,6 @@ class Universal(RiskRule):
         """The rule in a few words."""
         return f"past the universal policy's band, to its edge{checked(self)}"
 
-    def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands: the network makes them from the weights of the day."""
-        return without_bands(estimates.target)
-
     def options(self, estimates: Estimates) -> RuleOptions:
         """The options of the rule, with the network and its inputs in each row."""
         net, standard, _ = trained()
@@ -165,7 +160,7 @@ class Universal(RiskRule):
                 line[k, :m] = np.flatnonzero(which)
                 for into, values in zip(lines, own, strict=True):
                     into[k][tuple(slice(size) for size in values.shape)] = values
-        network = NO_NETWORK._replace(
+        network = NetworkBoxes(
             whose=UNIVERSAL, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
             lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found), width_of=frozen(widths),
         )  # fmt: skip

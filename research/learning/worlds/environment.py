@@ -18,10 +18,9 @@ from foundation.arguments import check_positive, is_whole, refuse
 from foundation.arrays import Floats, Rows
 from foundation.errors import PolicyError
 from research.learning.settings import LONGEST
-from research.learning.worlds.rewarded_worlds import RewardedWorlds
 from research.learning.worlds.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.worlds.training_days import TrainingDays
-from research.learning.worlds.worlds import Worlds
+from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FARTHEST, SHARED, FeatureScaling
 
@@ -48,10 +47,8 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     """Raise ConfigError for arguments from which no environment can be made."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    fix, seen = (
-        "give the FeatureScaling that `measure_scaling` returns for these days.",
-        len(SHARED) + len(days.market.assets),
-    )
+    fix = "give the FeatureScaling that `measure_scaling` returns for these days."
+    seen = len(SHARED) + len(days.market.assets)
     if not isinstance(standard, FeatureScaling):
         refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):

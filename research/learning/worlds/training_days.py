@@ -98,8 +98,7 @@ class TrainingDays:
 
     def variant(self, rows: Rows) -> Rows:
         """The index of the variant of each of these rows of `history`, of the same shape as `rows` (W,)."""
-        found: Rows = rows // len(self.market.dates) % self.variants
-        return found
+        return rows // len(self.market.dates) % self.variants
 
     @cached_property
     def moments(self) -> Moments:

@@ -106,5 +106,4 @@ def _power(matrix: Array, exponent: float) -> Array:
     """A symmetric, positive semidefinite matrix to a power, in the directions in which it is not zero."""
     values, vectors = np.linalg.eigh(matrix)
     some = values > VARIATION * values[-1]
-    result: Array = (vectors[:, some] * values[some] ** exponent) @ vectors[:, some].T
-    return result
+    return (vectors[:, some] * values[some] ** exponent) @ vectors[:, some].T

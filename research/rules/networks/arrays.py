@@ -1,6 +1,6 @@
 """The arrays with which a network makes the boxes of a rule on one market; and its scratch."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,13 @@ from research.rules.networks.policy_network import Network
 
 NONE, POLICY, UNIVERSAL = range(3)  # whose network it is
 ROWS = 8  # of scratch beside a row a line: more than either network needs
+
+
+def _none(*shape: int, kind: type = float) -> Any:
+    return frozen(np.empty(shape, kind))
+
+
+_NO_NET = Equivariant(*(_none(*[0] * axes) for axes in (2, 1, 2, 1, 2, 2, 2, 1, 2, 1)))
 
 
 class NetworkBoxes(NamedTuple):
@@ -30,19 +37,19 @@ class NetworkBoxes(NamedTuple):
     width_of : (K, n) half-width of a line that it does not see; negative for one that has the narrowest of the others.
     """
 
-    whose: int
-    width: int
-    standard: FeatureScaling
-    policy: Network
-    scales: Scales
-    action: int
-    recent: Array
-    kind: Rows
-    net: Equivariant
-    lines: Lines
-    line: Rows
-    size: Rows
-    width_of: Array
+    whose: int = NONE
+    width: int = 0
+    standard: FeatureScaling = FeatureScaling(_none(0), _none(0))
+    policy: Network = Network(*(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32))
+    scales: Scales = Scales(_none(0, 0), _none(0, 0), _none(0, 0, 0), 1.0)
+    action: int = 0
+    recent: Array = _none(0, 0)
+    kind: Rows = _none(0, kind=np.int64)
+    net: Equivariant = _NO_NET
+    lines: Lines = Lines(_none(0, 0), _none(0, 0), _none(0, 0, 0), _none(0, 0), _none(0, 0, 0))
+    line: Rows = _none(0, 0, kind=np.int64)
+    size: Rows = _none(0, kind=np.int64)
+    width_of: Array = _none(0, 0)
 
 
 class NetworkScratch(NamedTuple):
@@ -63,35 +70,5 @@ class NetworkScratch(NamedTuple):
     def of(cls, n: int, width: int) -> "NetworkScratch":
         """Empty arrays for n lines and a network of this width."""
         lines = n if width else 0
-        return cls(
-            np.empty((ROWS + lines, width)),
-            np.empty((ROWS, width), np.float32),
-            np.zeros(1, np.int64),
-            DecodedActions.empty(1, lines),
-        )
-
-
-def _none(*shape: int) -> Array:
-    return frozen(np.empty(shape))
-
-
-_SINGLE = frozen(np.empty(0, np.float32)), frozen(np.empty((0, 0), np.float32))
-_WHOLE = frozen(np.empty(0, np.int64)), frozen(np.empty((0, 0), np.int64))
-NO_NETWORK = NetworkBoxes(
-    whose=NONE,
-    width=0,
-    standard=FeatureScaling(_none(0), _none(0)),
-    policy=Network(*(_SINGLE[1], _SINGLE[0]) * 3, _SINGLE[0]),
-    scales=Scales(_none(0, 0), _none(0, 0), _none(0, 0, 0), 1.0),
-    action=0,
-    recent=_none(0, 0),
-    kind=_WHOLE[0],
-    net=Equivariant(
-        _none(0, 0), _none(0), _none(0, 0), _none(0), _none(0, 0), _none(0, 0), _none(0, 0), _none(0), _none(0, 0),
-        _none(0),
-    ),
-    lines=Lines(_none(0, 0), _none(0, 0), _none(0, 0, 0), _none(0, 0), _none(0, 0, 0)),
-    line=_WHOLE[1],
-    size=_WHOLE[0],
-    width_of=_none(0, 0),
-)  # fmt: skip
+        wide, narrow = np.empty((ROWS + lines, width)), np.empty((ROWS, width), np.float32)
+        return cls(wide, narrow, np.zeros(1, np.int64), DecodedActions.empty(1, lines))

@@ -136,8 +136,7 @@ class _Problem:
     def mix(self) -> Array:
         """(d, d) log returns of an interval: one column for each source of risk."""
         volatility, root = taken_apart(self.covariance, "covariance of optimal_region")
-        mixed: Array = np.sqrt(self.interval) * volatility[:, None] * root
-        return mixed
+        return np.sqrt(self.interval) * volatility[:, None] * root
 
 
 def _beside_the_last(problem: _Problem) -> _Problem:
@@ -218,8 +217,7 @@ def _shape(axes: Axes) -> tuple[int, ...]:
 
 def _shock(problem: _Problem) -> Array:
     """(n,) standard deviation by which one interval moves each gap from the target, to first order."""
-    shock: Array = problem.target * np.linalg.norm(problem.mix - problem.target @ problem.mix, axis=1)
-    return shock
+    return problem.target * np.linalg.norm(problem.mix - problem.target @ problem.mix, axis=1)
 
 
 def _held(problem: _Problem, solution: _Solution) -> tuple[Array, Array]:
@@ -313,8 +311,7 @@ def _cheapest(values: Array, prices: Array, swap: float) -> Array:
     find the least over all.
     """
     if len(prices) == 1:
-        line: Array = _running_least(values[:, None], prices[0])
-        return line[:, 0]
+        return _running_least(values[:, None], prices[0])[:, 0]
     first = _running_least(values, prices[0])
     both = np.ascontiguousarray(_running_least(np.ascontiguousarray(first.T), prices[1]).T)
     return _running_least_of_pairs(both, swap) if swap < np.inf else both
@@ -448,5 +445,4 @@ def _least(axis: Array, values: Array) -> Array:
     before, here, after = (np.where(known, value, 0.0) for value in (before, here, after))
     bend = before - 2.0 * here + after
     shift = np.divide(before - after, 2.0 * bend, out=np.zeros(len(i)), where=bend > 0.0)
-    found: Array = axis[i] + shift * (axis[1] - axis[0])
-    return found
+    return axis[i] + shift * (axis[1] - axis[0])

@@ -260,5 +260,4 @@ def _split(target: Array, covariance: Array, gain: Array) -> Array:
     problem.solve(solver=cp.CLARABEL)
     split = scale * np.maximum(np.asarray(k.value), 0.0)
     below = min(float(np.linalg.eigvalsh(there - occurring.T @ np.diag(split) @ occurring)[0]), 0.0)
-    found: Array = np.maximum(split + below, EIGENVALUE * scale)
-    return found
+    return np.maximum(split + below, EIGENVALUE * scale)

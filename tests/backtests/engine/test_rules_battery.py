@@ -46,7 +46,7 @@ from research.rules import (
 )
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.protocol import long_name
-from research.rules.tranches import phases
+from research.rules.rules import phases
 
 DAYS, ZERO = 220, 130  # from row 130 on nothing moves, where a test says so
 FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
@@ -171,7 +171,7 @@ def late(name: str, result: Backtest) -> list[int]:
 
 
 def test_every_rule_is_in_the_battery_and_says_what_it_does() -> None:
-    exported = [getattr(rules, name) for name in rules.__all__]
+    exported = [rule for rule in vars(rules).values() if inspect.isclass(rule)]
     deciding = {
         rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule) and not inspect.isabstract(rule)
     }

@@ -20,8 +20,8 @@ from research.accounting import Costs
 from research.allocation import HRP, FixedWeights, target_path
 from research.risk import GBM, StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
-from research.rules.band_destination import Within
 from research.rules.optimum.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
+from research.rules.standard_rule import Within
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from foundation.errors import ConfigError
 from research.allocation import EqualWeights, FixedWeights, target_path
@@ -97,9 +97,3 @@ def test_a_file_gives_the_same_allocation_and_takes_it_back(weights):
     allocation = adapter.validate_python({"weights": weights})
     assert allocation == FixedWeights(weights)
     assert adapter.validate_json(adapter.dump_json(allocation)) == allocation
-
-
-@pytest.mark.parametrize(("kind", "given"), [(FixedWeights, {"weights": [1.0]}), (EqualWeights, {})])
-def test_an_unknown_key_in_a_file_is_refused(kind, given):
-    with pytest.raises(ValidationError, match=r"unlist\n.*[Uu]nexpected"):
-        TypeAdapter(kind).validate_python(given | {"unlist": "cash"})

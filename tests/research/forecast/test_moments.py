@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foundation.errors import ConfigError, DataError
 from research.forecast import Estimated, Forecast, Moments, repaired
 from research.forecast.covariances import ANY_LENGTH, COVARIANCES, covariance
-from research.forecast.means import MEANS, expected_returns
+from research.forecast.estimated import MEANS, expected_returns
 from research.market import Market, instruments_table
 
 DAY = pd.Timestamp("2022-12-30")

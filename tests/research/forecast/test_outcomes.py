@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from simulated import every_day
 
-from research.forecast.outcomes import returns_after, variances_after
+from research.forecast.predicted import returns_after, variances_after
 from research.market import delist
 
 

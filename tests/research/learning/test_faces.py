@@ -17,11 +17,10 @@ from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.learning import LearnedPolicy, Reward
 from research.learning.worlds.environment import RebalancingEnv, RebalancingWorlds
-from research.learning.worlds.rewarded_worlds import RewardedWorlds
 from research.learning.worlds.rewards import TERMS, Moments
 from research.learning.worlds.rollouts import action_function
 from research.learning.worlds.training_days import training_days
-from research.learning.worlds.worlds import Worlds
+from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import ACTIONS, action_size
 from research.rules.networks.features import LOOKBACK
 

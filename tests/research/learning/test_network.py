@@ -16,8 +16,7 @@ def acted(net, seen):
 def test_it_is_the_network_that_was_trained(days, spec, standard):
     import torch
 
-    from research.learning.learners.ppo import actor
-    from research.learning.learners.reinforcement import model_of
+    from research.learning.learners.reinforcement import actor, model_of
 
     model, _ = model_of(days, spec, seed=3)
     with torch.no_grad():

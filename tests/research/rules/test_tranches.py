@@ -14,7 +14,7 @@ from research.market import Market
 from research.market.calendars import scheduled
 from research.rules import Calendar
 from research.rules.protocol import Schedule
-from research.rules.tranches import drifted, phases
+from research.rules.rules import drifted, phases
 
 TARGET = FixedWeights((0.5, 0.3, 0.1))
 

@@ -24,8 +24,8 @@ from research.allocation.constraints.records import (
     TrackingErrorLimit,
 )
 from research.allocation.constraints.roots import root_of
-from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import parity
+from research.allocation.risk_based.risk_parity import shares
 from research.allocation.risk_based.risks import volatility
 
 NAMES = ("A", "B", "C", "D")

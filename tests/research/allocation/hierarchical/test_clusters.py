@@ -6,9 +6,8 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from research.allocation.hierarchical.clusters import clusters_of, silhouettes
-from research.allocation.hierarchical.distances import distances
 from research.allocation.hierarchical.settings import LINKAGES
-from research.allocation.hierarchical.tree import grown
+from research.allocation.hierarchical.tree import distances, grown
 
 
 def tree_of(returns, linkage, optimal=True):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from research.allocation.hierarchical.distances import (
+from research.allocation.hierarchical.settings import DISTANCES
+from research.allocation.hierarchical.tree import (
     bins_of,
     distance_correlations,
     distances,
     variation_of_information,
 )
-from research.allocation.hierarchical.settings import DISTANCES
 
 
 def apart(name, returns):

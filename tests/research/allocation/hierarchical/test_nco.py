@@ -5,7 +5,7 @@ import pytest
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import NCO
-from research.allocation.hierarchical.least_variance import least_variance
+from research.allocation.hierarchical.clustered import least_variance
 
 
 def ours(frame, past_of, **setting):

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from research.allocation import HERC, HRP, target_path
-from research.allocation.hierarchical.distances import distances
-from research.allocation.hierarchical.estimate import estimated
-from research.allocation.hierarchical.reclustering import blended, clustering_rows
+from research.allocation.hierarchical.model import blended, clustering_rows, estimated
+from research.allocation.hierarchical.tree import distances
 from research.market.calendars import last_of
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, NCO, Schur
-from research.allocation.hierarchical.schur import schur_weights
+from research.allocation.hierarchical.hrp import schur_weights
 
 
 def ours(frame, past_of, **setting):

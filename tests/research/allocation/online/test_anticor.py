@@ -13,8 +13,7 @@ from universal.algos import Anticor as Peer
 
 from foundation.errors import ConfigError
 from research.allocation import Anticor
-from research.allocation.online import anticor_weights
-from research.allocation.online.anticor import lagged_correlations, transferred
+from research.allocation.online import anticor_weights, lagged_correlations, transferred
 from research.market import Market
 
 LAG = 6

@@ -9,7 +9,7 @@ from research.allocation import RobustCVaR
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints
-from research.allocation.optimised.robust_cvar import robust_cvar
+from research.allocation.risk_based.minimum_risk import robust_cvar
 
 
 @pytest.fixture(scope="module")

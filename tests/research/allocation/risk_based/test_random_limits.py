@@ -9,9 +9,8 @@ from research.allocation.constraints.limits import WEIGHTS
 from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.roots import root_of
-from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import largest_smallest, parity
-from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity
+from research.allocation.risk_based.risk_parity import relaxed_risk_parity, shares
 from research.allocation.risk_based.risks import RISKS, risk_of, volatility
 
 MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)

@@ -10,7 +10,7 @@ from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import return_limit
-from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity
+from research.allocation.risk_based.risk_parity import relaxed_risk_parity
 from research.forecast import Estimated
 
 EQUAL = np.full(20, 0.05)

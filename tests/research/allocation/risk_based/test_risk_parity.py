@@ -9,8 +9,8 @@ from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exclusions, Group
 from research.allocation.constraints.roots import root_of
-from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import parity
+from research.allocation.risk_based.risk_parity import shares
 from research.allocation.risk_based.risks import volatility
 from research.forecast import Estimated
 

@@ -11,8 +11,8 @@ from planted import planted
 
 from foundation.errors import DataError
 from research.forecast import Boosted, FittedBoosted, load_boosted, save_boosted
-from research.forecast.boosted.checkpoint import _checksum
 from research.forecast.boosted.libraries import LIBRARIES
+from research.forecast.boosted.model import _checksum
 from research.market import Market
 
 MODEL = Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, monotone={"momentum_63": 1})

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, skew
 
 from foundation.errors import DataError
-from research.forecast.boosted import features
-from research.forecast.boosted.features import trailing
+from research.forecast.boosted.features import features, trailing
 from research.market import Market, load_market, with_facts
 
 ROW = 1200

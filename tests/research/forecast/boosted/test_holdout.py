@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.forecast.boosted import libraries
-from research.forecast.boosted.holdout import held, split
+from research.forecast.boosted.calibration import held, split
 from research.forecast.boosted.libraries import Growth
 
 

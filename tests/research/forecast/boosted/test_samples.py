@@ -7,8 +7,7 @@ import pytest
 from planted import planted
 
 from foundation.errors import DataError
-from research.forecast.boosted import features
-from research.forecast.boosted.samples import BLOCK, samples
+from research.forecast.boosted.features import BLOCK, features, samples
 from research.market import Market
 
 

@@ -12,7 +12,7 @@ from simulated import every_day
 
 from foundation.errors import ConfigError, DataError
 from foundation.stored import read_stored, write_stored
-from research.forecast.neural import Network, fitted, training
+from research.forecast.neural import Network, fitted
 from research.forecast.neural.fitted import FittedNetwork, load_network
 from research.forecast.neural.series import series
 from research.market import Market, market_from_frame, with_facts
@@ -164,7 +164,7 @@ def test_training_that_was_interrupted_ends_at_the_same_bits(
     settings = replace(SMALL, architecture=architecture, epochs=3, patience=3, dropout=0.1)  # type: ignore[arg-type]
     past, told = market.past(400), []
     whole = settings.fit(past)
-    judged = training.loss_of
+    judged = fitted.loss_of
 
     def interrupted(*of: object) -> float:
         told.append(1)
@@ -172,7 +172,7 @@ def test_training_that_was_interrupted_ends_at_the_same_bits(
             raise KeyboardInterrupt
         return judged(*of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "loss_of", interrupted)
+    monkeypatch.setattr(fitted, "loss_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         settings.fit(past, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1

@@ -9,7 +9,8 @@ from simulated import every_day
 
 from foundation.errors import ConfigError, DataError
 from research.forecast import Estimated, Moments
-from research.forecast.signals import Expected, SignalBlend, blend, history
+from research.forecast.signals.blend import SignalBlend, blend
+from research.forecast.signals.expected import Expected, history
 from research.market import Market, delist, market_from_frame
 
 SHORT = SignalBlend(horizon=5, momentum=(21, 63), reversion=((5, 63),), averages=(10.0,), estimate=100)

@@ -9,8 +9,8 @@ import statsmodels.api as sm
 from simulated import world
 
 from foundation.errors import DataError
-from research.forecast.signals import MomentumSignal, ReversionSignal, history
-from research.forecast.signals.expected import HORIZONS, PRIOR, bartlett, coefficients, expected
+from research.forecast.signals.blend import MomentumSignal, ReversionSignal
+from research.forecast.signals.expected import HORIZONS, PRIOR, bartlett, coefficients, expected, history
 from research.market import Market, market_from_frame
 
 

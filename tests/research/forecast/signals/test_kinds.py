@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import world
 
-from research.forecast.signals import AverageSignal, MomentumSignal, ReversionSignal, history
-from research.forecast.signals.history import DEVIATION
-from research.forecast.signals.kinds import gap_weights
+from research.forecast.signals.blend import AverageSignal, MomentumSignal, ReversionSignal, gap_weights
+from research.forecast.signals.expected import DEVIATION, history
 
 MARKET = world(days=900, n=3, seed=4)
 EXCESS = MARKET.returns - MARKET.cash[:, None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from research.forecast.views.benchmark_weights import weights_present
+from research.forecast.views.equilibrium import weights_present
 
 
 @pytest.mark.parametrize(

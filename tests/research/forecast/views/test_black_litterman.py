@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foundation.errors import ConfigError, DataError
 from research.forecast import BlackLitterman, Estimated, Forecast, InvestorView, MarketCap, Moments, Posterior
 from research.forecast.views.black_litterman import black_litterman
-from research.forecast.views.view_rows import ViewRows
+from research.forecast.views.posterior import ViewRows
 from research.market import Market, Past
 
 DAY = pd.Timestamp("2022-12-30")

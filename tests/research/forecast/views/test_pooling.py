@@ -19,8 +19,7 @@ from research.forecast import (
     Opinion,
     OpinionPooling,
 )
-from research.forecast.views.pooling import pool_opinions
-from research.forecast.views.scenarios import scenarios_of
+from research.forecast.views.pooling import pool_opinions, scenarios_of
 from research.market import Market, Past
 
 SAMPLE = Estimated("historical", "sample")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foundation.errors import DataError
-from research.forecast.views.view_rows import check_views, view_rows
+from research.forecast.views.posterior import check_views, view_rows
 from research.forecast.views.views import InvestorView
 from research.market import Market, with_facts
 

@@ -8,7 +8,7 @@ from simulated import market_of, world
 from foundation.errors import ConfigError, DataError
 from research.forecast import DynamicCorrelations
 from research.forecast.volatility.dcc import fitted_dynamics, standardised
-from research.forecast.volatility.dcc_kernel import following_correlation, pair_loss
+from research.forecast.volatility.garch_kernel import following_correlation, pair_loss
 from research.market import Market
 
 NEWS, MEMORY = 0.04, 0.94

@@ -9,9 +9,9 @@ from simulated import market_of, world
 
 from foundation.errors import ConfigError, DataError
 from research.forecast import Forecast, GarchVolatility, HARVolatility, Refitted, Trained
-from research.forecast.outcomes import variances_after
+from research.forecast.predicted import variances_after
 from research.forecast.skill import qlike
-from research.forecast.volatility.garch_laws import GarchLaw, GarchLaws, fitted_laws
+from research.forecast.volatility.garch import GarchLaw, GarchLaws, fitted_laws
 from research.market import Market
 
 PLAIN = GarchLaw(0.0, 2e-6, 0.07, 0.0, 0.91, 1e-4)

@@ -10,10 +10,9 @@ from sklearn.linear_model import Ridge
 from backtests.inference.forecast_skill import diebold_mariano, out_of_sample_r2
 from foundation.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility, HARVolatility, Refitted
-from research.forecast.outcomes import variances_after
+from research.forecast.predicted import variances_after
 from research.forecast.skill import qlike
-from research.forecast.volatility.har import APART, RIDGE, FittedHAR
-from research.forecast.volatility.har_features import NAMES, features
+from research.forecast.volatility.har import APART, NAMES, RIDGE, FittedHAR, features
 from research.market import Market, load_market
 
 SMALL = HARVolatility(horizon=5, window=400)

@@ -17,8 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from foundation.errors import ConfigError, DataError
 from foundation.threads import one_thread
 from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
-from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.learning_curve import WORLDS
+from research.learning.learners.learning_curve import WORLDS, Checkpoint
 from research.learning.learners.settings import LEARNERS
 from research.learning.settings import Learned
 from research.learning.training import SCALAR

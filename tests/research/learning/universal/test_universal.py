@@ -20,9 +20,8 @@ from research.learning.checksummed import CARD, arrays_of, read_checksummed, wri
 from research.learning.universal import checkpointed_training
 from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
 from research.learning.universal.checkpointed_training import settings as course_settings
-from research.learning.universal.random_markets import draw
 from research.learning.universal.rule import FORMAT, Trained, load, trained
-from research.learning.universal.training import TrainableNetwork, advance, batch_of, begin, loss, network_of, see
+from research.learning.universal.training import TrainableNetwork, advance, batch_of, begin, draw, loss, network_of, see
 from research.rules.networks.equivariant import MOVING, STANDING, answers, forward
 from research.rules.networks.equivariant import see as see_compiled
 from research.rules.networks.features import FeatureScaling

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.destination import saving_left
 from foundation.errors import ConfigError, PolicyError
 from research.rules.optimum.best_point import best_point, scratch_for
-from research.rules.optimum.best_weights import best_weights, saving_left
+from research.rules.optimum.best_weights import best_weights
 
 seeds = st.integers(0, 2**32 - 1)
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
