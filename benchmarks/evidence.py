@@ -112,7 +112,7 @@ def main() -> None:
         "superior ability": take_turns(
             {OURS: lambda: superior_ability(losses[:, 0], losses[:, 1:], settings), ARCH: lambda: arch_ability(losses)},
             1,
-        ),
+        )
     }
     trials = np.random.default_rng(0).standard_normal((2_500, 1_000))
     alone = take_turns(

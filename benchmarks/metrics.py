@@ -267,21 +267,14 @@ ROWS = (
         "Longest drawdown, days",
         ours_longest,
         {
-            FFN: (
-                lambda s: episode(s, peak=False, recovery=True, both=False),
-                "from the first close below the peak",
-            ),
+            FFN: (lambda s: episode(s, peak=False, recovery=True, both=False), "from the first close below the peak"),
             QUANTSTATS: (
                 lambda s: episode(s, peak=False, recovery=False, both=True),
                 "first to last close below the peak, both counted",
             ),
         },
     ),
-    Row(
-        "CDaR 95 %",
-        lambda s: cdar(s.nav, 0.95),
-        {SKFOLIO: (lambda s: cvar(under(s), 0.95), UNADDED)},
-    ),
+    Row("CDaR 95 %", lambda s: cdar(s.nav, 0.95), {SKFOLIO: (lambda s: cvar(under(s), 0.95), UNADDED)}),
     Row(
         "Skewness",
         lambda s: skewness(s.returns),
@@ -324,10 +317,7 @@ ROWS = (
                 lambda s, level=level: cvar(s.returns, level),
                 {
                     QUANTSTATS: (lambda s, level=level: gaussian_cvar(s.returns, level), GAUSSIAN),
-                    EMPYRICAL: (
-                        lambda s, level=level: worst(s, level),
-                        "mean of the observations down to its VaR",
-                    ),
+                    EMPYRICAL: (lambda s, level=level: worst(s, level), "mean of the observations down to its VaR"),
                     SKFOLIO: SAME_AS_OURS,
                 },
             ),

@@ -39,9 +39,7 @@ def with_vectorbt(job: Job) -> dict[str, Played]:
     return {name: with_vectorbt.played(portfolio) for name, portfolio in both.items()}
 
 
-PEERS = [
-    pytest.param(with_vectorbt, jobs.vectorbt_convention, id="vectorbt", marks=pytest.mark.slow),
-]
+PEERS = [pytest.param(with_vectorbt, jobs.vectorbt_convention, id="vectorbt", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("make", MAKERS)

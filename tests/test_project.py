@@ -27,10 +27,7 @@ FIXED_BY_THE_USER = {
     *("papermill", "nbval", "pytest", "skfolio", "stable-baselines3", "gymnasium", "arch"),
 }
 BY_COMMAND = {"jupyterlab": "/jupyter-lab notebooks", "nbval": "--nbval-lax", "pytest": "/pytest -n"}  # in the Makefile
-USERS_CALL = (
-    "desk.cli",
-    "research.learning.learners.reinforcement",
-)  # `rebalance`, and what `train` finds by name
+USERS_CALL = ("desk.cli", "research.learning.learners.reinforcement")  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
 BEYOND = ("bench", "docs")  # extras with a lock of their own
 LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", *BEYOND))]

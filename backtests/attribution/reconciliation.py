@@ -79,11 +79,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     )
     unexplained /= np.maximum(whole, book.nav)[:, None]
     left = by_line["start"].sum() + gains.sum() - paid.sum() - by_line["end"].sum()
-    largest = max(
-        float(unexplained.max()),
-        abs(float(left)) / float(daily["end"].abs().max()),
-        float(book.residual[0]),
-    )
+    largest = max(float(unexplained.max()), abs(float(left)) / float(daily["end"].abs().max()), float(book.residual[0]))
     worst = backtest.dates[int(unexplained.max(axis=1).argmax())]
     return Reconciliation(backtest.name, daily, by_line, largest, worst)
 

@@ -114,10 +114,7 @@ def interval_records(
         records[metric.key] = {"kind": metric.interval, "method": METHODS[metric.key], "policies": policies}
     if (later := evidence.long_run) is not None and "policies" in records.get("loss", {}):
         there = {name: {"value": one.value} | _ends(one) for name, one in later.figures.items()}
-        records["loss"] |= {
-            "volatility": later.tested,
-            "long_run": {"volatility": later.volatility, "policies": there},
-        }
+        records["loss"] |= {"volatility": later.tested, "long_run": {"volatility": later.volatility, "policies": there}}
     if evidence.ratios is not None and "sharpe" in records:
         for k, name in enumerate(evidence.names):
             records["sharpe"]["policies"][name]["with_autocorrelation"] = _ends(evidence.ratios.own(k, evidence.level))

@@ -75,13 +75,7 @@ def sharpe_with_error(
     error = math.sqrt(newey_west(_influence(standard, ratio), lags) / len(x))
     half = NORMAL.inv_cdf(0.5 + level / 2.0) * error
     return SharpeEstimate(
-        scale * ratio,
-        scale * (ratio - half),
-        scale * (ratio + half),
-        level,
-        scale * error,
-        scale=scale,
-        lags=lags,
+        scale * ratio, scale * (ratio - half), scale * (ratio + half), level, scale * error, scale=scale, lags=lags
     )
 
 

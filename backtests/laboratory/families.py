@@ -13,15 +13,7 @@ from foundation.arrays import frozen
 from foundation.progress import bar
 from research.accounting import Policy
 from research.risk.measures import BPS
-from research.rules import (
-    BestPoint,
-    Calendar,
-    CostBenefit,
-    Never,
-    NoTradeRegion,
-    Threshold,
-    TrackingError,
-)
+from research.rules import BestPoint, Calendar, CostBenefit, Never, NoTradeRegion, Threshold, TrackingError
 
 MakeRule = Callable[..., Policy]
 BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV

@@ -78,12 +78,7 @@ def day(date: Any) -> str:
 
 
 def table(
-    caption: str,
-    heads: Heads,
-    rows: Iterable[Sequence[str]],
-    *,
-    texts: Sequence[int] = (),
-    looks: Looks = PLAIN,
+    caption: str, heads: Heads, rows: Iterable[Sequence[str]], *, texts: Sequence[int] = (), looks: Looks = PLAIN
 ) -> Block:
     """A plain table: heads with units, rows of words.
 

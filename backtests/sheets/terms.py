@@ -10,15 +10,7 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
     "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
     "cagr": ("growth", "growth_gross", "total_return", "final_balance", "money_weighted", "flows"),
     "volatility": ("volatility", "sharpe"),
-    "drawdown": (
-        "max_drawdown",
-        "longest_drawdown",
-        "recovery",
-        "cvar95",
-        "cvar99",
-        "var95",
-        "var99",
-    ),
+    "drawdown": ("max_drawdown", "longest_drawdown", "recovery", "cvar95", "cvar99", "var95", "var99"),
 }
 FURTHER = "further"
 _TERM_OF = {key: term for term, keys in TERMS.items() for key in keys}

@@ -7,11 +7,7 @@ from typing import Any
 from foundation.paper.svg import HUES, SMALL
 
 SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # of the strategic target
-DASHED: tuple[Any, ...] = (
-    (0, (5.5, 2.2)),
-    (0, (6.5, 2.0, 1.3, 2.0)),
-    (0, (2.6, 1.6)),
-)  # of another target
+DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)), (0, (2.6, 1.6)))  # of another target
 
 AREAS = (0.8, 0.35, 0.6, 0.15)  # strengths of grey: areas that are no policy's have no policy's hue; neighbours differ
 

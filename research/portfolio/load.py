@@ -14,13 +14,7 @@ from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, read_all
-from research.portfolio.file.policy_keys import (
-    MAY_CHANGE,
-    check_payers,
-    policy_in_force,
-    policy_names,
-    usual_reference,
-)
+from research.portfolio.file.policy_keys import MAY_CHANGE, check_payers, policy_in_force, policy_names, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.holdings.held import read_held

@@ -49,10 +49,7 @@ def test_columns_of_a_table_stay_aligned_where_signs_are_replaced() -> None:
 
 @pytest.mark.parametrize(
     "environment",
-    [
-        {"PYTHONIOENCODING": "ascii"},
-        {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    ],
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
     ids=lambda given: ",".join(given),
 )
 def test_a_desk_without_utf8_has_its_list(environment: dict[str, str]) -> None:

@@ -190,10 +190,7 @@ def combinatorial(
         losses=paths,
         returns=nets,
         paths=pd.DataFrame(
-            {
-                "loss": paths.mean(axis=1),
-                "sharpe": [sharpe(r, cash, portfolio.periods_per_year) for r in nets],
-            }
+            {"loss": paths.mean(axis=1), "sharpe": [sharpe(r, cash, portfolio.periods_per_year) for r in nets]}
         ),
     )
 

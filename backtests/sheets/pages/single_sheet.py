@@ -291,11 +291,7 @@ class SingleSheet:
             "policy": name,
             "rule": long_name(played.policy),
             "lines": list(played.market.assets),
-            "test": {
-                "first": day(played.dates[1]),
-                "last": day(played.dates[-1]),
-                "days": len(played.net_returns),
-            },
+            "test": {"first": day(played.dates[1]), "last": day(played.dates[-1]), "days": len(played.net_returns)},
             "benchmark": paired.benchmark.compared_with,
             "accounting": paired.accounting,
             "figures": comparison_figures(paired.scores, paired.backtests)[name],
@@ -326,11 +322,7 @@ def sheet_of(played: Backtest) -> SingleSheet:
 
 
 def candidate_sheet(
-    portfolio: Portfolio,
-    played: Backtest,
-    benchmark: Benchmark,
-    warnings: Sequence[str],
-    settings: Mapping[str, Any],
+    portfolio: Portfolio, played: Backtest, benchmark: Benchmark, warnings: Sequence[str], settings: Mapping[str, Any]
 ) -> SingleSheet:
     """The sheet of one candidate of a portfolio, measured by its strategic target and ranges.
 

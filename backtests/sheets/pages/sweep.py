@@ -60,10 +60,7 @@ PICTURES = {
 LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
 SECTIONS = {
     "sample": ("What does the sample show?", "Configurations without common conditions cannot be ranked."),
-    "map": (
-        "Where is the best setting?",
-        "Each cell is one configuration, or the mean of several.",
-    ),
+    "map": ("Where is the best setting?", "Each cell is one configuration, or the mean of several."),
     "frontier": ("What does low tracking error cost?", "Lower and further left is better."),
     "cost_ladder": (
         "Does the ranking change with costs?",

@@ -281,12 +281,7 @@ def _apart(rng: np.random.Generator, days: int, count: int, lag: int) -> Rows:
 
 
 def martingale_worlds(
-    portfolio: Portfolio,
-    policies: Mapping[str, Policy],
-    worlds: int,
-    seed: int,
-    tell: Progress,
-    sessions: int = 252,
+    portfolio: Portfolio, policies: Mapping[str, Policy], worlds: int, seed: int, tell: Progress, sessions: int = 252
 ) -> pd.DataFrame:
     """Expected wealth and costs less the wealth at the start, where every asset and cash are martingales.
 

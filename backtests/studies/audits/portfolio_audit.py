@@ -39,12 +39,7 @@ def audit_policy(
     if last < len(portfolio.market.dates):
         known = future(*known, last, CUT)
     return look_ahead(
-        make,
-        known.market,
-        known.costs,
-        portfolio.test_start,
-        days=days,
-        **conditions(portfolio, flows=known.flows),
+        make, known.market, known.costs, portfolio.test_start, days=days, **conditions(portfolio, flows=known.flows)
     )
 
 

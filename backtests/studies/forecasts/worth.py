@@ -148,10 +148,7 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
     """The best allocation under a forecast whose prior is the strategic target; that target where nothing is moved."""
     best = MeanVariance(
-        objective="utility",
-        forecast=forecast,
-        risk_aversion=RISK_AVERSION,
-        periods_per_year=portfolio.periods_per_year,
+        objective="utility", forecast=forecast, risk_aversion=RISK_AVERSION, periods_per_year=portfolio.periods_per_year
     )
     total = float(portfolio.target.sum())
     return best if total >= 1.0 else ConstantExposure(best, total)

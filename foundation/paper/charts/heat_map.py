@@ -10,12 +10,7 @@ from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, TOKENS, Canvas
 
 TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
-UPRIGHT, TURNED, LEAST, CELL = (
-    34.0,
-    24.0,
-    12.0,
-    84.0,
-)  # px: heights of a cell, one turned, the least; most width
+UPRIGHT, TURNED, LEAST, CELL = (34.0, 24.0, 12.0, 84.0)  # px: heights of a cell, one turned, the least; most width
 HIGHEST = 480.0  # px: height of all cells together, where that leaves each the least
 TALL = 16  # rows: a map is not turned to have more of them
 FAINT, WORDY, STRONG = (

@@ -71,13 +71,7 @@ def rows_panel(
 
 
 def interval_rows(
-    panel: Panel,
-    rows: Sequence[Row],
-    *,
-    marks: bool = True,
-    mark: str = "",
-    zero: bool = False,
-    names: bool = True,
+    panel: Panel, rows: Sequence[Row], *, marks: bool = True, mark: str = "", zero: bool = False, names: bool = True
 ) -> None:
     """The intervals of `rows`, with their names at the left.
 

@@ -174,12 +174,7 @@ class Panel:
         self.canvas.text(middle, self.bottom + 30.0, words, colour="soft", align="center")
 
     def x_grid(
-        self,
-        marks: Sequence[float],
-        words: Sequence[str] | None = None,
-        *,
-        lines: bool = True,
-        zero: str = "rule",
+        self, marks: Sequence[float], words: Sequence[str] | None = None, *, lines: bool = True, zero: str = "rule"
     ) -> None:
         """Gridlines from top to bottom with their numbers below.
 

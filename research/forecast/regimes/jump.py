@@ -14,13 +14,7 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows, freeze_fields
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
-from research.forecast.regimes.protocol import (
-    RegimeModel,
-    checked_returns,
-    fitted_history,
-    history,
-    state_names,
-)
+from research.forecast.regimes.protocol import RegimeModel, checked_returns, fitted_history, history, state_names
 from research.market import Past
 
 DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days

@@ -16,15 +16,7 @@ from research.portfolio.file.kinds import Text, checked, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import read_balances
-from research.portfolio.holdings.positions import (
-    CASH,
-    DECLARED,
-    IGNORE,
-    HeldRow,
-    Positions,
-    odd_lots,
-    read_positions,
-)
+from research.portfolio.holdings.positions import CASH, DECLARED, IGNORE, HeldRow, Positions, odd_lots, read_positions
 from research.portfolio.holdings.prices import FAR, OK, Prices, far_last_closes, read_prices, right_all_the_same
 from research.portfolio.holdings.rates import PAIR, Rates
 

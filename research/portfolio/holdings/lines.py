@@ -29,8 +29,7 @@ FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market
 
 
 Range = Annotated[
-    Pair,
-    checked(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE),
+    Pair, checked(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE)
 ]
 
 

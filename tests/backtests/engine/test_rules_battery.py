@@ -410,14 +410,8 @@ def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
     [
         (Threshold(FIVE, cooldown=500), r"cooldown of Threshold is 500 sessions, and 219 follow the opening trade"),
         (Calendar(FIVE, cooldown=219), r"cooldown of Calendar is 219 sessions, and 219 follow"),
-        (
-            TrackingError(FIVE, returns=5000),
-            r"returns of TrackingError is 5000, and market 'made' has 219, with no",
-        ),
-        (
-            BestPoint(FIVE, returns=218),
-            r"returns of BestPoint is 218, and market 'made' has 219, with no month's",
-        ),
+        (TrackingError(FIVE, returns=5000), r"returns of TrackingError is 5000, and market 'made' has 219, with no"),
+        (BestPoint(FIVE, returns=218), r"returns of BestPoint is 218, and market 'made' has 219, with no month's"),
         (Threshold(FIVE, kind="volatility", returns=900), r"returns of Threshold is 900"),
         (GroupThreshold(FIVE, "sector"), r"GroupThreshold is by sector, and .* have none"),
         (

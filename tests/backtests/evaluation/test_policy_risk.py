@@ -110,9 +110,7 @@ def with_returns(market: Market, value: float) -> Market:
     """The market whose lines return `value` a day from 2010 on, cash nothing from then on."""
     late = np.arange(len(market.days)) > market.row("2010-01-04")
     return replace(
-        market,
-        returns=np.where(late[:, None], value, market.returns),
-        cash=np.where(late, 0.0, market.cash),
+        market, returns=np.where(late[:, None], value, market.returns), cash=np.where(late, 0.0, market.cash)
     )
 
 

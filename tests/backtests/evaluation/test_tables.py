@@ -179,10 +179,7 @@ class Own:
             Threshold(TARGET, 0.2, to=Within(0.1), kind="relative"),
             "past 20\u202f% of its target, to within 10\u202f% of its target",
         ),
-        (
-            Threshold(TARGET, 0.25, kind="relative", cap=0.05),
-            "past 25\u202f% of its target or 5 points, to target",
-        ),
+        (Threshold(TARGET, 0.25, kind="relative", cap=0.05), "past 25\u202f% of its target or 5 points, to target"),
         (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
         (Own(), "Own"),
         (Own(HRP(window=63)), "HRP of 63 days; Own"),

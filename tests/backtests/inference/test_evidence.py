@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from backtests.inference.block_draws import Resampling
-from backtests.inference.evidence import (
-    Evidence,
-    PairedSeries,
-    half_width,
-    holm,
-    paired_evidence,
-    two_sided_p,
-)
+from backtests.inference.evidence import Evidence, PairedSeries, half_width, holm, paired_evidence, two_sided_p
 from backtests.inference.slow_waves import SlowMeans
 from foundation.errors import ConfigError, DataError
 

@@ -143,10 +143,7 @@ def test_a_policy_without_no_trade_bands_has_the_same_figures():
 
 
 def test_a_rule_that_reads_returns_is_played_with_the_bands_of_each_path():
-    for rule in (
-        Calendar(Winner(), "month"),
-        Calendar(HALF, "month", tranches=3),
-    ):
+    for rule in (Calendar(Winner(), "month"), Calendar(HALF, "month", tranches=3)):
         agrees(small(paths=5), rule)
     agrees(small(paths=3, warm_up=80), Threshold(HALF, 0.1, kind="volatility", returns=40))
 

@@ -18,14 +18,7 @@ import pytest
 from backtests.comparison import compare
 from backtests.engine import backtest, run
 from backtests.runs import trial_book
-from backtests.runs.trial_book import (
-    Batch,
-    NotCounted,
-    book_folder,
-    book_of_batches,
-    count_trials,
-    read_book,
-)
+from backtests.runs.trial_book import Batch, NotCounted, book_folder, book_of_batches, count_trials, read_book
 from backtests.sweeps import Axes, Choices, sweep, threshold
 from desk.commands import compile_kernels
 from foundation.errors import DataError

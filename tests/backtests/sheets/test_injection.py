@@ -120,11 +120,7 @@ def found_in(pages: list[str], folder: Path) -> list[dict[str, object]]:
 
 
 def check_harmless(
-    pages: dict[str, str],
-    like: dict[str, str],
-    shown: dict[str, str],
-    server: tuple[str, list[str]],
-    folder: Path,
+    pages: dict[str, str], like: dict[str, str], shown: dict[str, str], server: tuple[str, list[str]], folder: Path
 ) -> None:
     """Opened in a browser, pages do nothing, consist of the elements of their harmless twins, and show names as text.
 

@@ -23,11 +23,7 @@ def setup() -> Setup:
 def axes() -> Axes:
     """144 configurations: four policies on three allocations, at two cost levels, two lags and three starts."""
     return Axes(
-        rules=(
-            Choices(Never),
-            Choices(Calendar, schedule="month"),
-            Choices(threshold, band=0.01, to=(0.0, 0.5)),
-        ),
+        rules=(Choices(Never), Choices(Calendar, schedule="month"), Choices(threshold, band=0.01, to=(0.0, 0.5))),
         allocations=(Choices(Strategic), Choices(HRP, window=(20, 40))),
         cost_multiples=(1.0, 4.0),
         lags=(0, 2),

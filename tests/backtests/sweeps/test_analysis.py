@@ -316,10 +316,7 @@ def test_equals_share_the_better_rank() -> None:
 
 def test_ranks_range_over_the_conditions_under_which_all_were_played() -> None:
     rows = [row("never", lag=lag, loss=float(lag)) for lag in (1, 2, 3)] + [row(lag=lag, loss=2.5) for lag in (1, 3)]
-    assert rank_range(table(*rows)).T.to_dict("list") == {
-        policies(table(row()))["policy"][0]: [1, 2],
-        "never": [1, 2],
-    }
+    assert rank_range(table(*rows)).T.to_dict("list") == {policies(table(row()))["policy"][0]: [1, 2], "never": [1, 2]}
 
 
 def test_the_shortlist_has_the_best_of_each_family() -> None:

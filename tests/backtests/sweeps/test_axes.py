@@ -102,10 +102,7 @@ def test_every_point_of_a_grid_is_as_likely_as_any_other() -> None:
         (lambda: Axes(rules=("never",)), r"rules of axes are \('never',\): give at least one, each as Choices"),
         (lambda: Axes(rules=None), "rules of axes are None"),
         (lambda: replace(AXES, allocations=(HRP(),)), "allocations of axes are .*: give at least one, each as Choices"),
-        (
-            lambda: replace(AXES, allocations=(Choices(Never),)).grid(),
-            r"Choices\(Never\) needs a value of allocation",
-        ),
+        (lambda: replace(AXES, allocations=(Choices(Never),)).grid(), r"Choices\(Never\) needs a value of allocation"),
         (lambda: replace(AXES, cost_multiples=None), "cost_multiples of a plan is None: give a sequence"),
         (lambda: replace(AXES, cost_multiples=Range(-1.0, 1.0)), "cost_multiples of a plan holds -1.0"),
         (lambda: replace(AXES, lags=[]), "lags of a plan is empty"),

@@ -183,10 +183,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             r"starts: not a date \(.*line 3\): found '2013-02-30'. Write it as YYYY-MM-DD",
         ),
         (RULES + "starts: {first: 2014-01-01, last: 2013-01-01, every: month}\n", "starts.last: before the first"),
-        (
-            RULES + "starts: {first: 2014-01-01, last: 2015-01-01, every: day off}\n",
-            "starts.every: not one of",
-        ),
+        (RULES + "starts: {first: 2014-01-01, last: 2015-01-01, every: day off}\n", "starts.every: not one of"),
         (RULES + "lags: []\n", r"lags: an empty axis \(.*line 3\): found \[\]"),
         (RULES + "lags: [1, null]\n", r"lags: a value is empty \(.*line 3\)"),
         (RULES + "lags: {from: 0, to: 5}\n", r"lags \(.*line 3\): lags of a plan holds {'from': 0, 'to': 5}"),

@@ -213,10 +213,7 @@ def test_a_worker_with_other_code_or_libraries_is_refused(what: str) -> None:
     [
         ({"workers": 0}, "workers is 0"),
         ({"workers": 1.5}, "workers is 1.5"),
-        (
-            {"cluster": "tcp://127.0.0.1:1"},
-            "there is no cluster at 'tcp://127.0.0.1:1'.*Start one with `rebal",
-        ),
+        ({"cluster": "tcp://127.0.0.1:1"}, "there is no cluster at 'tcp://127.0.0.1:1'.*Start one with `rebal"),
         ({"cluster": "nonsense://a"}, "the address of a cluster is 'nonsense://a'"),
     ],
 )

@@ -295,11 +295,7 @@ AT_OPEN = Execution(at="open")
         (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
         (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
         (unknown_spread, DataError, "half.spread.* B on 2021-02-17"),
-        (
-            lambda a: replace(a, execution=Execution(participation=0.1)),
-            DataError,
-            "has no volumes",
-        ),
+        (lambda a: replace(a, execution=Execution(participation=0.1)), DataError, "has no volumes"),
     ],
 )
 def test_what_a_market_lacks_is_said_before_anything_is_played(

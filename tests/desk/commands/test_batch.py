@@ -59,10 +59,7 @@ def test_commas_within_brackets_belong_to_a_list() -> None:
         (["--notebook", "rebalance_now", "-p", "portfolio=x"], "parameter portfolio is set by the command itself"),
         (["--notebook", "rebalance_now", "-p", "draws=200"], "with a name of rebalance_now.ipynb: portfolio, policy"),
         (["--notebook", "policy_laboratory"], "policy_laboratory.ipynb has no parameter portfolio"),
-        (
-            ["--notebook", "nothing"],
-            "--notebook is 'nothing': give one of allocation_models, allocation_under_limits,",
-        ),
+        (["--notebook", "nothing"], "--notebook is 'nothing': give one of allocation_models, allocation_under_limits,"),
         (["--name", "../x"], "--name is '../x': it has a slash"),
         (["--workers", "0"], "workers is 0"),
         (["--grid", f"draws={','.join(map(str, range(200, 10_300)))}"], "has 10,100 runs, and may have at most 10,000"),

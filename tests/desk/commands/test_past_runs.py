@@ -16,16 +16,7 @@ from backtests.runs import differences, folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
-from desk.commands.past_runs import (
-    Wanted,
-    diff_text,
-    note_run,
-    replay,
-    run_notes,
-    runs_table,
-    runs_text,
-    show_text,
-)
+from desk.commands.past_runs import Wanted, diff_text, note_run, replay, run_notes, runs_table, runs_text, show_text
 from desk.commands.report import make_backtest
 from foundation.errors import ConfigError, DataError
 from research.market import load_market

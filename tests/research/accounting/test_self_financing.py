@@ -243,11 +243,7 @@ def compare_with_scipy(rng: np.random.Generator, case: int) -> None:
     nav = 10.0 ** rng.uniform(2, 8)
     x = rng.dirichlet(np.ones(n + 1))[:n] * nav
     cash, goal = nav - x.sum(), rng.dirichlet(np.ones(n + 1))[:n]
-    rate, minimum, ticket = (
-        rng.uniform(0.0, 0.02, n),
-        rng.uniform(0.0, 1e-3, n) * nav,
-        rng.uniform(0, 1e-3, n) * nav,
-    )
+    rate, minimum, ticket = (rng.uniform(0.0, 0.02, n), rng.uniform(0.0, 1e-3, n) * nav, rng.uniform(0, 1e-3, n) * nav)
     exponent = float(rng.choice([1.5, 1.3, 2.0]))
     impact = rng.uniform(0.0, 0.05, n) * nav ** (1.0 - exponent)
     price, method = rng.uniform(1.0, 50.0, n), int(rng.choice([AVERAGE, FIRST, HIGHEST]))

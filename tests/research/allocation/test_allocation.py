@@ -409,8 +409,7 @@ def test_where_nothing_is_listed_everything_stays_in_cash():
 
 
 @given(
-    size=st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4),
-    listed=st.lists(st.booleans(), min_size=4, max_size=4),
+    size=st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4), listed=st.lists(st.booleans(), min_size=4, max_size=4)
 )
 def test_spreading_keeps_the_sum_and_gives_unlisted_lines_nothing(size, listed):
     weights, listed = np.array(size), np.array(listed)

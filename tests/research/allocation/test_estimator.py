@@ -156,11 +156,7 @@ def test_what_the_caller_changes_later_changes_nothing(noisy):
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [
-        ([0.2, 0.2, 0.2, 0.2, 0.2 + 4e-7], 1.0),
-        ([0.2, 0.2, 0.2, 0.2, 0.1], 0.9),
-        ([0.5, 0.5, 0.5, -0.3, 0.1], 1.3),
-    ],
+    [([0.2, 0.2, 0.2, 0.2, 0.2 + 4e-7], 1.0), ([0.2, 0.2, 0.2, 0.2, 0.1], 0.9), ([0.5, 0.5, 0.5, -0.3, 0.1], 1.3)],
 )
 def test_only_what_a_solver_leaves_of_a_sum_is_scaled(given, expected, noisy):
     target = EstimatorAllocation(Gives(given), 60).target(noisy.past(200))

@@ -91,11 +91,7 @@ def test_one_sample_moment_is_another_and_the_others_are_as_they_were(kind, of, 
     returns = drawn()
     new = changed(returns, kind, of, by)
     before, after = (
-        {
-            "mean": one.mean(axis=0),
-            "volatility": one.std(axis=0, ddof=1),
-            "correlation": np.corrcoef(one, rowvar=False),
-        }
+        {"mean": one.mean(axis=0), "volatility": one.std(axis=0, ddof=1), "correlation": np.corrcoef(one, rowvar=False)}
         for one in (returns, new)
     )
     before[kind][of if len(of) > 1 else of[0]] += by

@@ -67,7 +67,7 @@ def test_rate_serves_five_sessions_and_then_cash_earns_nothing_and_says_so() -> 
     earned, (note,) = bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
     # the rate of 30 December is 0 to 5 sessions old at the closes of 30 December to 9 January
     assert days[earned > 0.0].astype(str).tolist() == [
-        *("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10"),
+        *("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10")
     ]
     assert note.warning
     assert note.startswith("On 3 sessions, 2023-01-11 to 2023-01-13, cash earns nothing")

@@ -75,9 +75,7 @@ def test_nothing_may_be_left(halted: Market) -> None:
 def test_frame_file_and_helper_give_the_same_market(prices: pd.DataFrame, halted: Market, tmp_path: Any) -> None:
     path = tmp_path / "prices.csv"
     prices.rename_axis("date").to_csv(path)
-    table = stated("2022-12-31", SHUMWAY).assign(
-        adjustment=halted.instruments["adjustment"].tolist(),
-    )
+    table = stated("2022-12-31", SHUMWAY).assign(adjustment=halted.instruments["adjustment"].tolist())
     markets = [
         delist(halted, "GONE", "2022-12-31", SHUMWAY),
         market_from_frame(prices, instruments=table, missing="halt"),

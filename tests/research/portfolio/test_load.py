@@ -502,12 +502,7 @@ def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_o
     ],
 )
 @pytest.mark.parametrize(
-    ("where", "key"),
-    [
-        ("  quarterly:", r"policies\."),
-        ("  SPY:", r"lines\."),
-        ("Two funds", "name"),
-    ],
+    ("where", "key"), [("  quarterly:", r"policies\."), ("  SPY:", r"lines\."), ("Two funds", "name")]
 )
 def test_what_is_no_name_is_refused_with_its_place(write: Any, where: str, key: str, name: str) -> None:
     written = name if name.startswith('"') else f"'{name}'"

@@ -111,12 +111,7 @@ def _held(region: Region) -> tuple[Array, Array]:
 
 
 def gap_panel(
-    f: Format,
-    name: str,
-    reach: float,
-    size: float,
-    lines: Sequence[str],
-    key: Mapping[str, tuple[str, float]],
+    f: Format, name: str, reach: float, size: float, lines: Sequence[str], key: Mapping[str, tuple[str, float]]
 ) -> Panel:
     """A picture with one square of gaps and its key: at the right where the page is wide, else below.
 

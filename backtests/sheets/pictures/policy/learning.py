@@ -93,13 +93,7 @@ def seed_curves(data: pd.DataFrame, colour: str, thin: float, digits: int) -> li
 
 
 def steps_panel(
-    f: Format,
-    name: str,
-    high: float,
-    data: pd.DataFrame,
-    of: tuple[str, str],
-    unit: float,
-    right: float | None = None,
+    f: Format, name: str, high: float, data: pd.DataFrame, of: tuple[str, str], unit: float, right: float | None = None
 ) -> Panel:
     """A picture of one panel: losses over steps of training.
 

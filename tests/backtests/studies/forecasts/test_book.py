@@ -7,15 +7,7 @@ import numpy as np
 import pytest
 from simulated import every_day
 
-from backtests.studies.forecasts.book import (
-    PLACE,
-    disagreements,
-    enter,
-    entries,
-    entry_of,
-    model_of,
-    write_card,
-)
+from backtests.studies.forecasts.book import PLACE, disagreements, enter, entries, entry_of, model_of, write_card
 from backtests.studies.forecasts.walk_forward import walk_forward
 from foundation.errors import DataError
 from research.forecast import Estimated

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from research.allocation.hierarchical.settings import DISTANCES
-from research.allocation.hierarchical.tree import (
-    bins_of,
-    distance_correlations,
-    distances,
-    variation_of_information,
-)
+from research.allocation.hierarchical.tree import bins_of, distance_correlations, distances, variation_of_information
 
 
 def apart(name, returns):

@@ -216,10 +216,7 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (
-            {"learner": "dqn"},
-            "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'",
-        ),
+        ({"learner": "dqn"}, "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'"),
         ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
         ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises the loss directly and needs bands"),
         ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),

@@ -184,7 +184,7 @@ def test_days_without_volume_are_kept_as_published(etfs: Market) -> None:
     assert etfs.volumes is not None
     idle = etfs.volumes == 0.0
     assert {name: int(idle[:, i].sum()) for i, name in enumerate(etfs.assets) if idle[:, i].any()} == {
-        **{"BND": 1, "VOX": 16, "VUG": 2},
+        **{"BND": 1, "VOX": 16, "VUG": 2}
     }
     assert etfs.tradable[idle].all()
     (note,) = [note for note in etfs.notes if "no volume" in note]
@@ -258,7 +258,7 @@ def test_dividend_funds_have_the_size_and_days_that_their_origin_describes(payer
     assert payers.assets == ("GLD", "HDV", "SPY", "TLT")
     assert (str(payers.days[0]), str(payers.days[-1])) == ("2000-07-14", "2020-07-16")
     assert [listing(payers, asset) for asset in payers.assets] == [
-        *("2004-11-18", "2011-03-31", "2000-07-14", "2002-07-26"),
+        *("2004-11-18", "2011-03-31", "2000-07-14", "2002-07-26")
     ]
     assert payers.dividends is not None
     assert (payers.dividends > 0.0).sum(axis=0).tolist() == [0, 38, 81, 215]

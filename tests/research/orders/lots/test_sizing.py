@@ -223,10 +223,7 @@ def test_cash_below_the_reserve_pays_for_nothing_and_sales_bring_it_back(two: Po
 
 @pytest.mark.parametrize(
     ("limits", "orders", "kept"),
-    [
-        (OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"),
-        (OrderLimits(0.0, 0.0, turnover=0.1), 4, ""),
-    ],
+    [(OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"), (OrderLimits(0.0, 0.0, turnover=0.1), 4, "")],
 )
 def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: int, kept: str) -> None:
     """Four lines at 40, 30, 20 and 10 %, each to be 25 %."""

@@ -420,8 +420,7 @@ def test_any_table_reads_back_exactly(
 
 
 @pytest.mark.parametrize(
-    ("cash", "found"),
-    [("Cash,,,421350", "421350"), ("Margin debt,,,(90000.00)", "(90000.00)"), ("USD,0,0,5", "5")],
+    ("cash", "found"), [("Cash,,,421350", "421350"), ("Margin debt,,,(90000.00)", "(90000.00)"), ("USD,0,0,5", "5")]
 )
 def test_money_in_a_column_that_is_not_read_is_refused(cash: str, found: str, tmp_path: Path) -> None:
     said = refused(tmp_path, f"Symbol,Quantity,Value,Worth today\nSPY,10,3834.40,3834.40\n{cash}\n")

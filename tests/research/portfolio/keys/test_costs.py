@@ -118,10 +118,7 @@ def test_error_names_file_line_key_value_and_mend(
         ("exponent: 3.5", r" \(PLACE\): exponent of impact is 3\.5: it is more than 1 and at most 3"),
         ("power: 2", r"\.power: unknown key \(PLACE\): found 'power'\. Use exponent, volume_window, volatility_window"),
         ("volume_window: 0", r"\.volume_window: out of bounds \(PLACE\): found 0\. .* at least 1"),
-        (
-            "volatility_window: 1",
-            r"\.volatility_window: out of bounds \(PLACE\): found 1\. .* at least 2",
-        ),
+        ("volatility_window: 1", r"\.volatility_window: out of bounds \(PLACE\): found 1\. .* at least 2"),
         ("volume_window: 2.5", r"\.volume_window: not a whole number \(PLACE\): found 2\.5"),
     ],
 )

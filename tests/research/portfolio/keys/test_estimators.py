@@ -127,10 +127,7 @@ def test_settings_state_every_default() -> None:
         (f"{{{KIND}.BaseOptimization}}", r"held\.kind: BaseOptimization is no estimator"),
         (f"{{{KIND}.ObjectiveFunction}}", r"held\.kind: ObjectiveFunction is no estimator"),
         ("{kind: skfolio.prior.EmpiricalPrior}", r"EmpiricalPrior has no weights_ .*Name an optimiser, such as skf"),
-        (
-            "{kind: sklearn.cluster.KMeans}",
-            r"held\.kind: unknown kind .*found 'sklearn\.cluster\.KMeans'\. Use str",
-        ),
+        ("{kind: sklearn.cluster.KMeans}", r"held\.kind: unknown kind .*found 'sklearn\.cluster\.KMeans'\. Use str"),
         (f"{{{KIND}.MeanRisk, risk_mesure: CVAR}}", r"held\.risk_mesure: unknown key .*Did you mean 'risk_measure'"),
         (
             f"{{{KIND}.MeanRisk, risk_measure: CVARR}}",

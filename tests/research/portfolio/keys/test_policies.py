@@ -365,14 +365,8 @@ def test_every_name_has_an_example() -> None:
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
         ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
-        (
-            "{rule: learned, learner: ppo, ppo: {words: 3}}",
-            r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'",
-        ),
-        (
-            "{rule: learned, allocation: {kind: hrp}}",
-            r"policies\.mine \(.*\): Learned ",
-        ),
+        ("{rule: learned, learner: ppo, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'"),
+        ("{rule: learned, allocation: {kind: hrp}}", r"policies\.mine \(.*\): Learned "),
         (
             "{rule: tuned, bands: []}",
             r"policies\.mine \(.*line 2\): bands of TunedThreshold is \(\): give a tuple of at",
@@ -406,10 +400,7 @@ def test_every_name_has_an_example() -> None:
         ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use absolute, rel"),
         ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all lines move"),
         ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
-        (
-            "{rule: group_threshold, by: country}",
-            r"mine\.by: not one of its words .*'country'\. Use asset_class, s",
-        ),
+        ("{rule: group_threshold, by: country}", r"mine\.by: not one of its words .*'country'\. Use asset_class, s"),
         ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
         (
             "{rule: group_threshold, lines: -0.02}",

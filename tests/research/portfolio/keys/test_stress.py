@@ -69,10 +69,7 @@ def test_another_file_takes_the_place_of_the_house_and_settings_give_it_again(wr
         ),
         ("{episodes: {Taper: {first: 2013-05-22, last: 2013-06-24, from: x}}}", r"Taper\.from: unknown key"),
         ("{episodes: {Taper: 2013}}", r"stress\.episodes\.Taper: not a mapping .*found 2013"),
-        (
-            "{shocks: {Fall: {us_equity: -20}}}",
-            r"Fall\.us_equity: out of bounds .*found -20\. Give a .*-0\.20",
-        ),
+        ("{shocks: {Fall: {us_equity: -20}}}", r"Fall\.us_equity: out of bounds .*found -20\. Give a .*-0\.20"),
         ("{shocks: {Fall: {us_equity: much}}}", r"Fall\.us_equity: not a number .*found 'much'"),
         (
             "{shocks: {Fall: {us_equities: -0.2}}}",
