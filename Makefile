@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -36,6 +36,9 @@ coverage: test  ## the same, and print the coverage of branches, which takes twi
 
 arithmetics: setup  ## run every test under this processor's arithmetic and the narrowest one, and state their room
 	$(BIN)/python .ci/arithmetics.py
+
+times:  ## after the tests: fail where a file of them took more than its share of the seconds
+	$(BIN)/python .ci/times.py
 
 mutants: setup  ## change the code of decisions and costs in 60 places, and list what no test notices
 	$(BIN)/python .ci/mutants.py

@@ -43,7 +43,7 @@ def test_both_hosts_run_the_tests_and_build_the_site():
     github = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]
     gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["test"]
     commands = [step["run"] for step in github["steps"] if "run" in step]
-    assert commands[-2:] == gitlab["script"] == ["make coverage", "make docs"]
+    assert commands[-3:] == gitlab["script"] == ["make coverage", "make times", "make docs"]
     assert github["container"] == gitlab["image"] == "python:3.11-bookworm"
 
 
