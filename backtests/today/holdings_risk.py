@@ -26,7 +26,7 @@ from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, va
 from research.risk.decomposition.contributions import effective_bets, risk_contributions
 from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
 from research.rules import Never
-from research.rules.no_trade_bands import bands_today
+from research.rules.bands_today import bands_today
 
 Figure = TypeVar("Figure")
 

@@ -19,7 +19,7 @@ from research.orders import page
 from research.orders.before_after_table import notes_of, table_of
 from research.orders.reasons import SHOWN
 from research.orders.trade_list import TradeList
-from research.rules.no_trade_bands import bands_today
+from research.rules.bands_today import bands_today
 
 DUE = ("asset", "account", "side", "units", "notional", "cost", "reason")  # columns of what would trade
 MOMENTS = ("before", "after")

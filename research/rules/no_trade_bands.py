@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask, freeze_fields, frozen
 from foundation.errors import PolicyError
-from research.accounting import Costs
 from research.accounting.view import Hold, Trade, View, Why
-from research.allocation import Allocation, target_path
 from research.market.market import Market, Past
 from research.rules.destinations import remake
-from research.rules.protocol import compiled_rule, held_by, traits
 from research.rules.rule_options import NETWORK, NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer
 
@@ -180,29 +177,3 @@ def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array
 
 def _listing(names: Sequence[str], words: Sequence[str]) -> str:
     return ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=True))
-
-
-FAMILIES = ("band", "tuned")  # of rules that trade past a band
-TURNS = 3  # windows of the rule before the last close from which its bands are made
-LEAST = 21  # rows of a window
-
-
-def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocation) -> Array:
-    """(2, n) weights below and above which a policy trades each line, fraction of NAV; NaN where it has no such band.
-
-    policy    : any policy; None for none.
-    market    : market whose last close is today.
-    costs     : costs by which the rule weighs a trade.
-    strategic : target of a policy that names none.
-    """
-    nothing = np.full((2, len(market.assets)), np.nan)
-    rule = None if policy is None else compiled_rule(policy)
-    if rule is None or traits(rule).family not in FAMILIES or held_by(rule) is None:
-        return nothing
-    last = len(market.dates) - 1
-    first = max(last - TURNS * max(traits(rule).window, LEAST), 0)
-    targets = target_path(held_by(rule, strategic), market, start=first)
-    bands = rule.no_trade_bands(market, targets.opened(first), costs)
-    k = bands.row[last]
-    found = np.array([bands.trigger_lower[k], bands.trigger_upper[k]])
-    return np.where(np.isfinite(found), found, np.nan)

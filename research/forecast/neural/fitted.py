@@ -27,8 +27,8 @@ from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
 from research.forecast.neural.library import Samples, quantiles, quiet
-from research.forecast.neural.network import Network
 from research.forecast.neural.series import LINE, MOMENTUM, STEP, VALIDATION, Series, series
+from research.forecast.neural.settings import NetworkSettings
 from research.forecast.returns import complete_returns
 from research.market import Past
 
@@ -50,7 +50,7 @@ class FittedNetwork:
     fingerprint : fingerprint of the series that it was trained on.
     """
 
-    settings: Network
+    settings: NetworkSettings
     seen: pd.Timestamp
     lines: tuple[str, ...]
     scales: Mapping[str, tuple[float, float]]
@@ -153,7 +153,7 @@ class FittedNetwork:
         return list(today.lines), network.to(device).eval(), inputs
 
 
-def fit(settings: Network, past: Past, kept_in: str | Path | None) -> FittedNetwork:
+def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> FittedNetwork:
     """See `Network.fit`."""
     found = series(past, settings)
     _check_length(settings, found, past)
@@ -187,7 +187,7 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
     for name, ours in library.versions().items():
         if said["versions"].get(name) != ours:
             raise DataError(f"{path} was trained with {name} {said['versions'].get(name)}, and this is {ours}. {FIX}")
-    settings = Network(**said["settings"])
+    settings = NetworkSettings(**said["settings"])
     seen = pd.Timestamp(said["seen"])
     row = int(np.searchsorted(past.days, np.datetime64(seen, "D")))
     if row > past.t or past.dates[row] != seen:
@@ -203,7 +203,7 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
     )  # fmt: skip
 
 
-def _check_length(settings: Network, found: Series, past: Past) -> None:
+def _check_length(settings: NetworkSettings, found: Series, past: Past) -> None:
     """Raise DataError unless some line has a sample to learn from, and one of validation."""
     need = settings.history + settings.steps
     train, rest = found.known[: found.split].sum(axis=0), len(found.days) - found.split
@@ -215,7 +215,7 @@ def _check_length(settings: Network, found: Series, past: Past) -> None:
         )
 
 
-def _needed(settings: Network) -> int:
+def _needed(settings: NetworkSettings) -> int:
     """Returns that a fit needs: the window, and so many that four fifths of the steps hold one sample."""
     steps = int(np.ceil((settings.history + settings.steps) / (1.0 - VALIDATION))) + 1
     return max(settings.window, MOMENTUM + settings.every * max(steps, int(settings.steps / VALIDATION) + 1))
@@ -275,7 +275,9 @@ class Epochs(Stored):
     fix = "Delete it; training then begins anew."
 
 
-def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network, kept: Epochs | None) -> Learned:
+def train(
+    network: nn.Module, learn: Samples, judge: Samples, settings: NetworkSettings, kept: Epochs | None
+) -> Learned:
     """Train until the epochs are over, or `patience` of them were none the better.
 
     network : as drawn; it is changed.
@@ -299,7 +301,7 @@ def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network,
     return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
 
 
-def _finite(loss: float, settings: Network) -> float:
+def _finite(loss: float, settings: NetworkSettings) -> float:
     """The loss. Raises DataError where it is no number."""
     if not np.isfinite(loss):
         raise DataError(
@@ -309,18 +311,18 @@ def _finite(loss: float, settings: Network) -> float:
     return loss
 
 
-def over(losses: list[float], settings: Network) -> bool:
+def over(losses: list[float], settings: NetworkSettings) -> bool:
     """True if training ends after epochs with these losses."""
     since = len(losses) - int(np.argmin(losses)) - 1 if losses else 0
     return len(losses) >= settings.epochs or since >= settings.patience
 
 
-def device_of(settings: Network) -> torch.device:
+def device_of(settings: NetworkSettings) -> torch.device:
     """The device to train and forecast on."""
     return torch.device("cuda" if settings.device == "auto" and torch.cuda.is_available() else "cpu")
 
 
-def loss_of(network: nn.Module, samples: Samples, settings: Network) -> float:
+def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
     """Mean pinball loss, over the deviation of each line's history."""
     network.eval()
     device, total = device_of(settings), 0.0
@@ -331,7 +333,12 @@ def loss_of(network: nn.Module, samples: Samples, settings: Network) -> float:
 
 
 def _epoch(
-    network: nn.Module, optimiser: torch.optim.Optimizer, learn: Samples, settings: Network, epoch: int, told: bar
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    learn: Samples,
+    settings: NetworkSettings,
+    epoch: int,
+    told: bar,
 ) -> None:
     """One pass over the samples in an order that seed and epoch draw."""
     torch.manual_seed(int(np.random.SeedSequence((settings.seed, epoch + 1)).generate_state(1)[0]))
@@ -345,7 +352,7 @@ def _epoch(
         told.update()
 
 
-def _loss(network: nn.Module, samples: Samples, settings: Network) -> torch.Tensor:
+def _loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> torch.Tensor:
     """Mean pinball loss of the quantiles (Koenker and Bassett 1978), in units of the deviation of each history."""
     levels = torch.tensor(settings.levels, device=samples.outcome.device)
     deviation = samples.inputs["target_scale"][:, 1:, None]

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from foundation.arrays import Array
-from research.forecast.neural.network import Network
 from research.forecast.neural.series import LINE, OBSERVED, SEASON, STEP, TARGET
+from research.forecast.neural.settings import NetworkSettings
 
 Inputs = dict[str, torch.Tensor]
 PACKAGES = ("torch", "pytorch-forecasting")
@@ -54,7 +54,7 @@ def quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
-def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: Network, first: int = 0) -> Any:
+def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSettings, first: int = 0) -> Any:
     """The library's TimeSeriesDataSet of a frame (`Series.frame`), each sample scaled by the deviation in its history.
 
     lines : those that were trained on: the place of a line in this order is its code.
@@ -97,7 +97,7 @@ READ = (
 )  # fmt: skip
 
 
-def build(data: Any, settings: Network) -> nn.Module:
+def build(data: Any, settings: NetworkSettings) -> nn.Module:
     """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
     if settings.architecture == "dlinear":
         return DLinear(settings.history, settings.steps, settings.levels)

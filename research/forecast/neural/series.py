@@ -9,7 +9,7 @@ import pandas as pd
 
 from foundation.arrays import Array, Mask
 from foundation.errors import DataError
-from research.forecast.neural.network import Network
+from research.forecast.neural.settings import NetworkSettings
 from research.market import Past
 from research.market.calendars import session_after, sessions
 
@@ -95,7 +95,7 @@ class Series:
         )
 
 
-def series(past: Past, settings: Network) -> Series:
+def series(past: Past, settings: NetworkSettings) -> Series:
     """The steps of all lines up to the close of `past`, from the data known then.
 
     Raises : DataError for a past too short for one step, a fact that is no number by date, and a covariate that is not

@@ -8,7 +8,7 @@ import pytest
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Threshold
-from research.rules.no_trade_bands import bands_today
+from research.rules.bands_today import bands_today
 
 
 @pytest.fixture(scope="module")

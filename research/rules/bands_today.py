@@ -1,0 +1,34 @@
+"""The band of each line under a rule at a market's last close: the weights past which it trades the line."""
+
+import numpy as np
+
+from foundation.arrays import Array
+from research.accounting import Costs
+from research.allocation import Allocation, target_path
+from research.market import Market
+from research.rules.protocol import compiled_rule, held_by, traits
+
+FAMILIES = ("band", "tuned")  # of rules that trade past a band
+TURNS = 3  # windows of the rule before the last close from which its bands are made
+LEAST = 21  # rows of a window
+
+
+def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocation) -> Array:
+    """(2, n) weights below and above which a policy trades each line, fraction of NAV; NaN where it has no such band.
+
+    policy    : any policy; None for none.
+    market    : market whose last close is today.
+    costs     : costs by which the rule weighs a trade.
+    strategic : target of a policy that names none.
+    """
+    nothing = np.full((2, len(market.assets)), np.nan)
+    rule = None if policy is None else compiled_rule(policy)
+    if rule is None or traits(rule).family not in FAMILIES or held_by(rule) is None:
+        return nothing
+    last = len(market.dates) - 1
+    first = max(last - TURNS * max(traits(rule).window, LEAST), 0)
+    targets = target_path(held_by(rule, strategic), market, start=first)
+    bands = rule.no_trade_bands(market, targets.opened(first), costs)
+    k = bands.row[last]
+    found = np.array([bands.trigger_lower[k], bands.trigger_upper[k]])
+    return np.where(np.isfinite(found), found, np.nan)
