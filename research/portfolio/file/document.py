@@ -138,12 +138,12 @@ def read_document(
     file       : path; the runs that are made from it are named after it.
     overrides  : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
                  replaces what stands there, and None removes it.
-    known      : its keys, all of which may stand at its top; () for any.
+    known      : its keys; what stands below others is not looked at, since its reader refuses them. () for any.
     bare       : keys below which an entry may be empty, which says that it has no settings.
     trust_code : true if it may name classes by import path. None: where the environment says so (`TRUST`).
     Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`foundation.names.name_fault`), an
-                 unknown key, an override below something that is not a mapping, an empty value, text with control
-                 characters, and a number that is not finite, too large or too small.
+                 override below something that is not a mapping, an empty value, text with control characters, and a
+                 number that is not finite, too large or too small.
     """
     file = str(file)
     if fault := name_fault(Path(file).stem):
@@ -152,10 +152,7 @@ def read_document(
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
     faults = Faults()
-    if known:
-        with faults:
-            document.check_keys((), known)
-    _check(document, (), document.tree, bare, faults)
+    _check(document, (), {k: v for k, v in document.tree.items() if k in known or not known}, bare, faults)
     faults.end()
     return document
 

@@ -80,7 +80,7 @@ class _Problem:
 
 
 def faults_of(error: ValidationError, value: Any, adapter: TypeAdapter[Any]) -> list[Fault]:
-    """All mistakes in a value, in the order of its type.
+    """All mistakes in a value: unknown keys first, since they may be why others are missing, then as its type has them.
 
     error   : raised by the adapter.
     value   : mappings, lists and plain values.
@@ -90,7 +90,8 @@ def faults_of(error: ValidationError, value: Any, adapter: TypeAdapter[Any]) -> 
     for found in error.errors(include_url=False):
         problem = _placed(found, value)
         places.setdefault(problem.before, []).append(problem)
-    return [_fault(told, adapter) for problems in places.values() for told in _of_one_type(problems)]
+    told = [each for problems in places.values() for each in _of_one_type(problems)]
+    return [_fault(each, adapter) for each in sorted(told, key=lambda each: each[0].type != UNKNOWN)]
 
 
 def _placed(found: Any, value: Any) -> _Problem:

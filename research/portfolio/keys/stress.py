@@ -53,10 +53,9 @@ class EpisodeKeys:
 
 
 @record
-class StressKeys:
-    """Episodes and shocks by name: those of a file, or of the house, and a portfolio's own."""
+class SharedStressKeys:
+    """Episodes and shocks by name: those of a file that several portfolios share."""
 
-    file: Text | None = None
     episodes: Mapping[Head, EpisodeKeys] = field(default_factory=dict)
     shocks: Mapping[Head, Annotated[Mapping[str, Return], Field(min_length=1)]] = field(default_factory=dict)
 
@@ -67,6 +66,13 @@ class StressKeys:
     def named_shocks(self) -> dict[str, Shock]:
         """The shocks by name."""
         return {name: Shock(name, moves) for name, moves in self.shocks.items()}
+
+
+@record
+class StressKeys(SharedStressKeys):
+    """A portfolio's own episodes and shocks, and the file that it shares with others, in place of the house's."""
+
+    file: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -100,19 +106,19 @@ def read_stress(document: Document, market: Market) -> Stress:
 
 def house_episodes() -> tuple[Episode, ...]:
     """The episodes of the house, in the order of their first days: those of a backtest without a portfolio file."""
-    return _in_order(read(read_document(HOUSE), (), StressKeys).named_episodes())
+    return _in_order(read(read_document(HOUSE), (), SharedStressKeys).named_episodes())
 
 
 def _in_order(episodes: Mapping[str, Episode]) -> tuple[Episode, ...]:
     return tuple(sorted(episodes.values(), key=lambda one: (one.first, one.last)))
 
 
-def _shared(document: Document, file: str | None) -> StressKeys:
+def _shared(document: Document, file: str | None) -> SharedStressKeys:
     """The episodes and shocks of the house, or of the file that `stress` names, from the folder of the portfolio's."""
     if file is None:
-        return read(read_document(HOUSE), (), StressKeys)
+        return read(read_document(HOUSE), (), SharedStressKeys)
     try:
-        return read(read_document(Path(document.file).parent / file, known=("episodes", "shocks")), (), StressKeys)
+        return read(read_document(Path(document.file).parent / file), (), SharedStressKeys)
     except ConfigError as error:
         raise ConfigError(f"stress.file ({document.place(('stress', 'file'))}): {error}") from error
 

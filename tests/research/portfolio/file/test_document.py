@@ -133,7 +133,7 @@ def test_all_that_is_wrong_in_a_record_is_told_at_once(document: Any) -> None:
         read(made, (), Keys)
     told = [line.split(" (")[0] for line in str(caught.value).splitlines()]
     assert told == [
-        "tracking_penalty: not a number", "lines.BRK.B.target: out of bounds", "lines.BRK.B.size: unknown key",
+        "lines.BRK.B.size: unknown key", "tracking_penalty: not a number", "lines.BRK.B.target: out of bounds",
         "lag: out of bounds", "day: not a date",
     ]  # fmt: skip
 
