@@ -3,23 +3,26 @@
 import glob
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from backtests.runs.folder import ROOT
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import check_parameters
-from backtests.runs.tasks import check_workers
+from backtests.runs.tasks import MOST_WORKERS, check_workers
 from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.notebook_run import check_reads_portfolio
-from foundation.arguments import cut, did_you_mean, shown
+from foundation.arguments import cut
 from foundation.errors import ConfigError
 from foundation.names import check_name
 from foundation.table_files import is_below
-from research.portfolio.file.strict_yaml import Lines, read_yaml
+from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.kinds import Name, Text, record
+from research.portfolio.file.settings import names_of, read
+from research.portfolio.file.strict_yaml import KeyPath
 
 BEGINS = re.compile(rb"^files[ \t]*:", re.MULTILINE)  # the key that every such file has, and no portfolio
 LOOKED = 100_000  # bytes of a file, in which that key stands
@@ -44,15 +47,16 @@ class Plan:
     cluster: str = ""
 
 
-class _File(BaseModel, strict=True, extra="forbid"):
+@record
+class BatchKeys:
     """The keys of the file; `docs/batches.md` explains them."""
 
-    files: list[str] = Field(min_length=1)
-    name: str = ""
-    notebook: str = COMPARING.stem
-    parameters: dict[str, Any] = {}
-    grid: dict[str, list[Any]] = {}
-    workers: int = 1
+    files: Annotated[Sequence[Text], Field(min_length=1)]
+    name: Name | None = None
+    notebook: Text = COMPARING.stem
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = field(default_factory=dict)
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
     cluster: str = ""
 
 
@@ -114,32 +118,23 @@ def read_plan(file: Path) -> Plan:
              that the notebook does not have or take, and too many runs. A portfolio that is missing is no error: its
              runs fail, and say where it was looked for.
     """
-    tree, lines = read_yaml(str(file))
-    try:
-        stated = _File.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_fault(file, lines, error)) from error
-    name = stated.name or file.stem
-    check_name(f"{_at(file, lines, ('name',))}: name is", name)
-    notebook = notebook_named(stated.notebook, f"{_at(file, lines, ('notebook',))}: notebook is")
-    check_workers(stated.workers)
+    document = read_document(file, known=names_of(BatchKeys))
+    keys = read(document, (), BatchKeys)
+    notebook = notebook_named(keys.notebook, f"{document.place(('notebook',))}: notebook is")
     check_reads_portfolio(notebook)
-    given = [_given(file, lines, notebook, ("parameters", key), value) for key, value in stated.parameters.items()]
-    axes = []
-    for key, values in stated.grid.items():
-        if not values:
-            raise ConfigError(f"{_at(file, lines, ('grid', key))}: grid.{cut(key)} has no values. Give one at least.")
-        axes.append([_given(file, lines, notebook, ("grid", key), value) for value in values])
-    files, missing = _files(file, stated.files)
-    return Plan(name, notebook, jobs(files, given, axes, notebook, missing), stated.workers, stated.cluster)
+    given = [_given(document, notebook, ("parameters", key), value) for key, value in keys.parameters.items()]
+    axes = [[_given(document, notebook, ("grid", key), value) for value in values] for key, values in keys.grid.items()]
+    files, missing = _files(file, keys.files)
+    runs = jobs(files, given, axes, notebook, missing)
+    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster)
 
 
-def _given(file: Path, lines: Lines, notebook: Path, key: tuple[str, ...], value: object) -> str:
+def _given(document: Document, notebook: Path, key: KeyPath, value: object) -> str:
     """A parameter as name=value, checked as a value of its type: text that looks like a number is none."""
     try:
         check_parameters(notebook, {key[-1]: value})
     except ConfigError as error:
-        raise ConfigError(f"{_at(file, lines, key)}: {error}") from error
+        raise ConfigError(f"{document.place(key)}: {error}") from error
     return f"{key[-1]}={value}"
 
 
@@ -182,21 +177,3 @@ def _is_there(file: Path) -> bool:
         return file.exists() or (ROOT / file).is_file()
     except ValueError:  # a path with NUL
         return False
-
-
-def _at(file: Path, lines: Lines, key: tuple[str, ...]) -> str:
-    """The file, and the line of a key if the file has it."""
-    return f"{file}, line {lines[key]}" if key in lines else str(file)
-
-
-def _fault(file: Path, lines: Lines, error: ValidationError) -> str:
-    """The first of pydantic's findings as a sentence."""
-    first: Mapping[str, Any] = error.errors(include_url=False)[0]
-    path = tuple(str(part) for part in first["loc"])
-    where = next((_at(file, lines, path[:deep]) for deep in range(len(path), 0, -1) if path[:deep] in lines), str(file))
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {shown(path[-1])}. {did_you_mean(path[-1], _File.model_fields)}"
-    if first["type"] == "missing":
-        return f"{where}: {path[-1]} is missing. Name the portfolio files that it runs."
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{where}: {cut('.'.join(path))} is {shown(first['input'])}: {message}."
