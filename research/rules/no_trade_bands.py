@@ -15,7 +15,7 @@ from research.allocation import Allocation, target_path
 from research.market.market import Market, Past
 from research.rules.destinations import remake
 from research.rules.protocol import compiled_rule, held_by, traits
-from research.rules.rule_options import NETWORK, NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
+from research.rules.rule_options import NETWORK, NO_LINE, PLAIN_OPTIONS, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -52,7 +52,7 @@ class NoTradeBands:
     cash: Array
     fraction: float
     trigger: str
-    options: RuleOptions = PLAIN
+    options: RuleOptions = PLAIN_OPTIONS
     unseen: int = 0
     again: bool = True
 
@@ -182,7 +182,7 @@ def _listing(names: Sequence[str], words: Sequence[str]) -> str:
     return ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=True))
 
 
-FAMILIES = ("band", "tuned")  # of rules that trade past a band
+BAND_FAMILIES = ("band", "tuned")  # of rules that trade past a band
 TURNS = 3  # windows of the rule before the last close from which its bands are made
 LEAST = 21  # rows of a window
 
@@ -197,7 +197,7 @@ def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocat
     """
     nothing = np.full((2, len(market.assets)), np.nan)
     rule = None if policy is None else compiled_rule(policy)
-    if rule is None or traits(rule).family not in FAMILIES or held_by(rule) is None:
+    if rule is None or traits(rule).family not in BAND_FAMILIES or held_by(rule) is None:
         return nothing
     last = len(market.dates) - 1
     first = max(last - TURNS * max(traits(rule).window, LEAST), 0)
