@@ -21,12 +21,12 @@ from foundation.arrays import Array
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.files import svg_file
-from foundation.paper.layout import NUMBERS, TITLE, thinned
+from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, thinned
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, line_styles
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import even, listed, number
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
@@ -76,7 +76,7 @@ def strip(f: Format, stem: str, portfolio: Portfolio, played: Mapping[str, Backt
     """Two panels beside one another."""
     dates = next(iter(played.values())).dates
     days, width = day_numbers(dates), (f.width - 2.0 * (f.left + f.right) - GAP) / 2.0
-    canvas, across = Canvas(f.width, TITLE + HIGH + NUMBERS, stem), Axis(days[0], days[-1])
+    canvas, across = Canvas(f.width, TITLE + HIGH + NUMBERS_HEIGHT, stem), Axis(days[0], days[-1])
     other = {name: held_by(b.policy, portfolio.strategic) != portfolio.strategic for name, b in played.items()}
     styles = line_styles(other, portfolio.reference, None)
     left, right = f.left + width + f.right, 2.0 * f.left + GAP + 2.0 * width + f.right
@@ -118,7 +118,7 @@ def costs(played: Mapping[str, Backtest]) -> dict[str, Array]:
     found = {}
     for name, b in played.items():
         daily = b.reconcile().daily
-        paid = daily[[*COLUMNS, *HOLDING_COSTS]].sum(axis=1)
+        paid = daily[[*COST_COLUMNS, *HOLDING_COSTS]].sum(axis=1)
         found[name] = 1e4 * (paid / daily["end"]).cumsum().to_numpy()
     return found
 

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.forecast import Boosted, Refitted
 from research.forecast.boosted.features import _block, samples
-from research.forecast.boosted.libraries import LIBRARIES, PATIENCE, lightgbm_parameters, predicted
+from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, PATIENCE, lightgbm_parameters, predicted
 from research.market.market import Market
 from research.market.reading.embedded import load_market
 
@@ -77,7 +77,8 @@ def main() -> None:
     market = load_market("sp500_20")
     apart = agreement(market)
     seconds = {
-        library: float(np.median([yearly(market, Boosted(library)) for _ in range(ROUNDS)])) for library in LIBRARIES
+        library: float(np.median([yearly(market, Boosted(library)) for _ in range(ROUNDS)]))
+        for library in BOOSTING_LIBRARIES
     }
     times = take_turns(contestants(market), ROUNDS)
     packages = versions("lightgbm", "xgboost-cpu", "scikit-learn")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backtests.studies.audits.look_ahead import DAYS, LookAhead, look_ahead
+from backtests.studies.audits.look_ahead import DAYS_CHECKED, LookAhead, look_ahead
 from backtests.studies.audits.smoothed_regimes import SmoothedExposure
 from benchmarks.timing import keep, machine, show, versions
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
@@ -274,7 +274,7 @@ CHEATS = (one_day_peek, whole_sample_scaler, smoothed_regimes, chosen_survivors,
 HONEST = (path_dependent, seeded_random, by_number_of_lines, unseeded_random)
 
 
-def audited(kind: Callable[[np.random.Generator], Make], seed: int, days: int = DAYS) -> LookAhead:
+def audited(kind: Callable[[np.random.Generator], Make], seed: int, days: int = DAYS_CHECKED) -> LookAhead:
     """The audit of one policy of a kind."""
     market, make = world(seed), kind(np.random.default_rng([seed, 11]))
     return look_ahead(make, market, Costs.bps(LINES, commission=2), market.dates[BEFORE], days=days, seed=seed)

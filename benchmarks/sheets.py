@@ -16,7 +16,7 @@ from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
 from backtests.sheets.pages.universal_card import judged, universal_html
-from backtests.studies.real_markets import KEPT, Study
+from backtests.studies.real_markets import STUDY_FOLDER, Study
 from backtests.sweeps import Axes, Choices, sweep, threshold
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.batch.run import Outcome, table_of
@@ -97,7 +97,7 @@ def laboratory() -> str:
 
 def studied() -> str:
     """The study on real markets that comes with the workbench."""
-    return study_html(study_sheet(Study.load(KEPT)))
+    return study_html(study_sheet(Study.load(STUDY_FOLDER)))
 
 
 def batch() -> str:

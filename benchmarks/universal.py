@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.learned.universal_gap import (
-    KINDS,
+    MARKET_KINDS,
     gap,
     kind_of,
     markets_of_many_lines,
@@ -119,7 +119,7 @@ def main() -> None:
         ],
     )
     pairs = list(zip(found, map(kind_of, markets), strict=True))
-    kinds = {kind: [one for one, of in pairs if of == kind] for kind in KINDS}
+    kinds = {kind: [one for one, of in pairs if of == kind] for kind in MARKET_KINDS}
     show(
         "The universal policy by kind of market",
         ("", "median", "worst", f"more than {AIM:.0%} above"),

@@ -20,9 +20,10 @@ from foundation.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-SHOWN = 200  # characters of a value that a sentence has room for
+VALUE_LETTERS = 200  # characters of a value that a sentence has room for
 LISTED = 400  # characters of the known words in a sentence
-LARGEST, SMALLEST = 1e15, 1e-30  # of any number that is read, but for zero: no product of a few of them overflows
+# Of any number that is read, but for zero: no product of a few of them overflows.
+LARGEST_NUMBER, SMALLEST_NUMBER = 1e15, 1e-30
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
 FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
 
@@ -33,20 +34,20 @@ def refuse(subject: str, value: object, fix: str) -> NoReturn:
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: on one line, without control characters, cut at `SHOWN` characters.
+    """A value as a message shows it: on one line, without control characters, cut at `VALUE_LETTERS` characters.
 
     >>> shown("one\\ntwo"), len(shown("x" * 1_000))
     ("'one\\\\ntwo'", 200)
     """
     if isinstance(value, str):  # what is cut off is not worth a copy
-        return cut(repr(value[: 2 * SHOWN]))
+        return cut(repr(value[: 2 * VALUE_LETTERS]))
     try:
         return cut(repr(value))
     except (ValueError, RecursionError):  # a whole number of more than 4,300 digits, a list without end
         return f"a {type(value).__name__} too long to write"
 
 
-def cut(text: str, most: int = SHOWN) -> str:
+def cut(text: str, most: int = VALUE_LETTERS) -> str:
     """A text on one line, with escapes for characters that are not printed, cut at `most` characters.
 
     >>> cut("a  b\\x1b[31m"), cut("abcdef", 5)

@@ -18,9 +18,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+ROOT = Path(__file__).parents[1]  # the folder of the workbench
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
@@ -115,7 +116,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is not None or error.errno not in (None, *FULL, errno.EROFS, errno.EIO):
+        if error.filename is not None or error.errno not in (None, *NO_SPACE, errno.EROFS, errno.EIO):
             raise
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
 

@@ -15,7 +15,7 @@ from foundation.errors import PolicyError
 Item = TypeVar("Item")
 
 FEASIBLE = 1e-10  # how far a row or a bound may be missed, in its own unit; HiGHS takes none smaller
-NODES = 50_000  # of a search for whole numbers
+MOST_NODES = 50_000  # of a search for whole numbers
 NEARLY_WHOLE = 1e-9  # how far from a whole number a whole number may be
 
 
@@ -74,7 +74,7 @@ class LinearProgramme:
         self._highs.passModel(model)
         self._columns = np.arange(self.n, dtype=np.int32)
 
-    def minimise(self, cost: Array, least: Array, most: Array, nodes: int = NODES) -> Point | None:
+    def minimise(self, cost: Array, least: Array, most: Array, nodes: int = MOST_NODES) -> Point | None:
         """The best point, or None where no point keeps all rows and bounds.
 
         cost  : (n,) cost of one unit of each variable.

@@ -10,7 +10,7 @@ from foundation.arguments import refuse
 from foundation.printable import has_unseen
 
 LONGEST, MOST_BYTES = 80, 200  # of a name: files and folders are named after it, and may have 255 bytes
-FIX = (
+NAME_FIX = (
     f"Give a name of at most {LONGEST} characters without slashes, backslashes, line breaks and control characters, "
     "that neither begins with a dot or a blank nor ends with a blank."
 )
@@ -59,7 +59,7 @@ def same_names(names: Iterable[str]) -> tuple[str, str] | None:
 def check_name(subject: str, name: object) -> None:
     """Refuse a value that cannot be a name (`name_fault`). Raises ConfigError."""
     if fault := name_fault(name):
-        refuse(subject, name, f"it {fault}. {FIX}")
+        refuse(subject, name, f"it {fault}. {NAME_FIX}")
 
 
 def import_path(cls: type) -> str:

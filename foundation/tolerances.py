@@ -10,7 +10,7 @@ and a root, are exact to 1e-14 or 1e-13; what people write into files, to some 1
 
 TRIGGER = 1e-6  # what a gap must exceed its limit by to cause a trade: a line just brought to its edge must not trade
 COUNTED = 1e-6  # what the notional of a trade must exceed to count as one: a dollar of a million
-TARGET = 1e-9  # targets, sums of them and gross weights that differ by less are one: files give nine digits
+TARGET_TOLERANCE = 1e-9  # targets, sums of them and gross weights that differ by less are one: files give nine digits
 WEIGHT = 1e-12  # weights, and amounts over NAV, that differ by less are one: room for what a solved trade rounds
 DESTINATION = 1e-13  # a point of a no-trade region that moves by less between two sweeps has been reached
 WEIGHT_SUM = 1e-14  # what is left to place of a sum of weights, below which it is placed: the sum's own rounding

@@ -235,6 +235,26 @@ def test_docstrings_begin_with_a_statement() -> None:
     assert told == set()
 
 
+def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> None:
+    """A fact said in two modules is one constant, which both import; two facts have two names."""
+    trees = {path: ast.parse(path.read_text()) for package in CODE for path in (ROOT / package).rglob("*.py")}
+    imported: dict[str, set[str]] = {}
+    for node in (node for tree in trees.values() for node in ast.walk(tree)):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            for alias in node.names:
+                imported.setdefault(alias.name, set()).add(node.module or "")
+    by_name: dict[str, list[str]] = {}
+    for path, tree in trees.items():
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        heads = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+        stored = (node for head in heads for node in ast.walk(head) if isinstance(node, ast.Name))
+        names = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+        for name in names:
+            if name.isupper() and len(name) > 1 and module in imported.get(name, ()):
+                by_name.setdefault(name, []).append(module)
+    assert {name: modules for name, modules in by_name.items() if len(modules) > 1} == {}
+
+
 def test_research_asks_no_clock() -> None:
     """A contract forbids sockets and `time`; dates it may reckon with, and not ask for."""
     asks = re.compile(r"\.(?:now|today|utcnow)\(")

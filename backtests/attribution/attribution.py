@@ -28,14 +28,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.attribution.alike import refuse_unlike
-from backtests.attribution.contributions import COSTS, Contributions, cash_name, contributions
+from backtests.attribution.contributions import COST_NAMES, Contributions, cash_name, contributions
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, frozen
 from foundation.tolerances import WEIGHT
 from research.risk.decomposition.linking import linking_factors
 
 MARKET = ("exposure", "timing", "income", "cash drag", "execution")
-COMPONENTS = (*MARKET, *COSTS, "opening")
+COMPONENTS = (*MARKET, *COST_NAMES, "opening")
 EXPOSURE, TIMING, INCOME, DRAG, EXECUTION = range(len(MARKET))
 
 

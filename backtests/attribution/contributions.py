@@ -13,11 +13,11 @@ import numpy as np
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.accounting.cost_parameters import COLUMNS, years_of
+from research.accounting.cost_parameters import COST_COLUMNS, years_of
 from research.accounting.costs import HOLDING_COSTS
 from research.market import Market
 
-COSTS = (*COLUMNS, *HOLDING_COSTS)  # every cost, in the order of `Contributions.costs`
+COST_NAMES = (*COST_COLUMNS, *HOLDING_COSTS)  # every cost, in the order of `Contributions.costs`
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Contributions:
     yields        : (D, n) dividends of the assets over the close before.
     cash_returns  : (D,) interest.
     execution     : (D, n) returns from the open to the close of the amounts traded at the open.
-    costs         : (D, n + 1, costs) costs paid, 0 or more, in the order of `COSTS`; cash bears costs without an asset.
+    costs         : (D, n + 1, costs) costs paid, 0 or more, by `COST_NAMES`; cash bears costs without an asset.
     opening       : (n,) cost of the opening trade over the wealth before it.
     no_income     : the reason why dividends are not separated from prices, or "".
     """
@@ -139,9 +139,9 @@ def gains_since_open(backtest: Backtest, first: int, stop: int) -> Array:
 
 def _costs(backtest: Backtest, value: Array) -> Array:
     """(D, n + 1, costs) what was paid, currency; `value` (D, n) of the lines at the close before."""
-    book, traded = backtest.ledger, len(COLUMNS)
+    book, traded = backtest.ledger, len(COST_COLUMNS)
     days, n = value.shape
-    paid = np.zeros((days, n + 1, len(COSTS)))
+    paid = np.zeros((days, n + 1, len(COST_NAMES)))
     paid[:, :n, :traded] = booked_by_day(backtest, book.charges, 1, len(book.nav)).transpose(0, 2, 1)
     paid[:, n, traded:] = book.holding_costs[1:]
     if backtest.costs.borrow.any():

@@ -26,14 +26,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.attribution.contributions import COSTS, Contributions, contributions, line_returns
+from backtests.attribution.contributions import COST_NAMES, Contributions, contributions, line_returns
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, frozen
 from foundation.errors import DataError
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 
-TERMS = ("volatility return", "dispersion discount", "weight changes", "execution", "costs")
-COST = len(TERMS) - 1
+PREMIUM_TERMS = ("volatility return", "dispersion discount", "weight changes", "execution", "costs")
+COST = len(PREMIUM_TERMS) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class RebalancingPremium:
     name     : name of the backtest.
     dates    : (D + 1,) closes, the opening one first.
     years    : (Y,) calendar years of the test.
-    cells    : (Y, terms) in the order of `TERMS`; terms that reduce growth are negative.
+    cells    : (Y, terms) in the order of `PREMIUM_TERMS`; terms that reduce growth are negative.
     drifting : (D + 1,) value of a unit of wealth in the drifting portfolio.
     realised : ln growth of the policy before holding costs, over that of the drifting portfolio, by its NAV.
     """
@@ -78,12 +78,12 @@ class RebalancingPremium:
     @property
     def terms(self) -> pd.Series:
         """A row for each term, ln of wealth over the test."""
-        return pd.Series(self.cells.sum(axis=0), index=pd.Index(TERMS, name="term"), name=self.name)
+        return pd.Series(self.cells.sum(axis=0), index=pd.Index(PREMIUM_TERMS, name="term"), name=self.name)
 
     @property
     def by_year(self) -> pd.DataFrame:
         """A row for each year, a column for each term, and the premium before and after costs."""
-        found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(TERMS))
+        found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(PREMIUM_TERMS))
         return found.assign(gross=self.cells[:, :COST].sum(axis=1), net=self.cells.sum(axis=1))
 
     def __repr__(self) -> str:
@@ -112,7 +112,7 @@ def rebalancing_premium(backtest: Backtest, found: Contributions | None = None) 
         )
     invested = (parts.weights * returns).sum(axis=1)
     before = invested + parts.execution.sum(axis=1)
-    traded = parts.costs[..., [COSTS.index(name) for name in COLUMNS]].sum(axis=(1, 2))
+    traded = parts.costs[..., [COST_NAMES.index(name) for name in COST_COLUMNS]].sum(axis=(1, 2))
     terms = np.column_stack(
         [
             excess_growth(parts.weights, returns),
@@ -123,7 +123,7 @@ def rebalancing_premium(backtest: Backtest, found: Contributions | None = None) 
         ]
     )
     years, row = np.unique(backtest.dates.year[1:], return_inverse=True)
-    cells = np.zeros((len(years), len(TERMS)))
+    cells = np.zeros((len(years), len(PREMIUM_TERMS)))
     np.add.at(cells, row, terms)
     held = backtest.ledger.holding_costs[1:].sum(axis=1) / backtest.ledger.nav[:-1]
     realised = float(np.log1p(backtest.net_returns + held).sum() - np.log(wealth[-1]))

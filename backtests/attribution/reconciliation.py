@@ -13,7 +13,7 @@ from backtests.attribution.contributions import booked_by_day, gains_since_open
 from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
-from research.accounting.cost_parameters import COLUMNS, years_of
+from research.accounting.cost_parameters import COST_COLUMNS, years_of
 from research.accounting.costs import HOLDING_COSTS
 
 CASH = "cash"
@@ -43,7 +43,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     paid = days["paid"] + holding_costs.sum(axis=1)
     of_cash = cash_start + interest + days["income"] - days["traded"] - paid + backtest.flows - book.cash
     whole = days["start"] + cash_start
-    columns = dict(zip(COLUMNS, days["charges"].T, strict=True)) | dict(
+    columns = dict(zip(COST_COLUMNS, days["charges"].T, strict=True)) | dict(
         zip(HOLDING_COSTS, holding_costs.T, strict=True)
     )
     daily = pd.DataFrame(
@@ -55,7 +55,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     daily["residual"] = daily["start"] + gains - paid - daily["end"]
     by_line = pd.DataFrame(
         {"start": np.zeros(len(lines)), "market": total["market"], "income": total["income"], "traded": total["traded"]}
-        | dict(zip(COLUMNS, total["charges"], strict=True))
+        | dict(zip(COST_COLUMNS, total["charges"], strict=True))
         | {name: total["borrow"] if name == "borrow" else 0.0 for name in HOLDING_COSTS}
         | {"flows": 0.0, "end": book.units[backtest.held[-1]] * backtest.index[-1]},
         index=lines,
@@ -68,7 +68,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
         "market": interest.sum(),
         "income": 0.0,
         "traded": -days["all_traded"].sum(),
-        **dict.fromkeys(COLUMNS, 0.0),
+        **dict.fromkeys(COST_COLUMNS, 0.0),
         "borrow": 0.0,
         **of_cash_alone,
         "flows": backtest.flows.sum(),

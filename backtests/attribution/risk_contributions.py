@@ -12,7 +12,7 @@ from foundation.tolerances import COUNTED
 from research.risk.decomposition.contributions import risk_contributions, summed_by, variance_contributions
 from research.risk.decomposition.ex_ante import covariance_of
 
-CASH, REST = "cash", "costs and rest"  # parts of a return beside the lines
+CASH_PART, REST_PART = "cash", "costs and rest"  # parts of a return beside the lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,10 @@ class RiskContributions:
     @property
     def parts(self) -> tuple[str, ...]:
         """(n + 2,) names of the lines, of cash and of the rest, no two of them the same."""
-        return (*self.lines, *(name if name not in self.lines else f"{name} account" for name in (CASH, REST)))
+        return (
+            *self.lines,
+            *(name if name not in self.lines else f"{name} account" for name in (CASH_PART, REST_PART)),
+        )
 
     def by_line(self) -> dict[str, dict[str, float | None]]:
         """The weight and both contributions, as shares of their sums, by asset, then for cash and the rest."""
@@ -64,7 +67,9 @@ class RiskContributions:
         """The weight and both contributions by class."""
         found = self.by_line()
         columns = {
-            name: summed_by(np.array([row[name] or 0.0 for row in found.values()]), (*self.classes, CASH, REST))
+            name: summed_by(
+                np.array([row[name] or 0.0 for row in found.values()]), (*self.classes, CASH_PART, REST_PART)
+            )
             for name in ("weight", "ex_ante", "realised")
         }
         there = {"weight": True, "ex_ante": bool(len(self.ex_ante)), "realised": bool(len(self.realised))}

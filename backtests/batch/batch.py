@@ -19,7 +19,7 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, checked, ta
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, PolicyError
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.market import Market
@@ -209,7 +209,7 @@ def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_li
 
 
 def _past(gross: float, limit: float, who: str) -> str:
-    if gross <= limit + TARGET:
+    if gross <= limit + TARGET_TOLERANCE:
         return ""
     return f"{who} for gross weights of {gross:.4f}, past the leverage limit of {limit:g}: lower them or raise it."
 

@@ -1,10 +1,10 @@
 """The days of a block of configurations, compiled.
 
-On most days no member of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes
-as if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
-taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A group
-of which this cannot be excluded, or in which something is due, goes through these days one by one (`booking`).
-The sums of `backtests.batch.streaming_metrics` go on for all.
+On most days no member of a group trades, so a group goes `TILE_DAYS` closes at a time. It is valued at all of these
+closes as if it did not trade, and asked once whether any weight may have left its trigger in between; for that the
+closes are taken relative to the market's mean growth, since only what moves a line against the others moves its
+weight. A group of which this cannot be excluded, or in which something is due, goes through these days one by one
+(`booking`). The sums of `backtests.batch.streaming_metrics` go on for all.
 """
 
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from backtests.batch.booking import play_group
-from backtests.batch.state import ASKED, BLOCK, DAYS, GROUPS, NONE, BlockArrays, Panel, State, bools
+from backtests.batch.state import ASKED, BLOCK, GROUPS, NO_ROW, TILE_DAYS, BlockArrays, Panel, State, bools
 from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked
@@ -51,9 +51,9 @@ def play_block(
     """
     days, n = panel.tradable.shape
     begin = _begin(block, n, days, state)
-    for tile in range(begin // DAYS, len(panel.lowest)):
-        t = tile * DAYS
-        length = min(DAYS, days - t)
+    for tile in range(begin // TILE_DAYS, len(panel.lowest)):
+        t = tile * TILE_DAYS
+        length = min(TILE_DAYS, days - t)
         for group in range(GROUPS):
             first, due = group * WIDTH, state.wake[group] < t + length
             plays = due
@@ -75,7 +75,7 @@ def play_block(
             state.opening[member], days - 1 - int(block.first[member]), block.span[member], tracking_penalty,
             periods_per_year, out[member],
         )  # fmt: skip
-    return NONE, NONE
+    return NO_ROW, NO_ROW
 
 
 @inlined
@@ -119,11 +119,11 @@ def _is_asked(block: BlockArrays, group: int, t: int, stop: int, days: int, stat
 
 @inlined
 def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, nav: Array) -> None:
-    """NAV of a group at `DAYS` closes, as if it did not trade: four days' `kernel.wealth` at a time."""
+    """NAV of a group at `TILE_DAYS` closes, as if it did not trade: four days' `kernel.wealth` at a time."""
     n = index.shape[1]
     stop = n - n % 4
     zero = fill(0.0)
-    for half in range(0, DAYS, 4):
+    for half in range(0, TILE_DAYS, 4):
         a = b = c = d = zero, zero, zero, zero
         row = t + half
         for i in range(0, stop, 4):
@@ -163,9 +163,9 @@ def _close(
 
 @inlined
 def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> bool:
-    """True if an asset of the group may be past a trigger at one of `DAYS` closes. See `booking.refresh_bounds`."""
+    """True if an asset of the group may be past a trigger at one of `TILE_DAYS` closes: see `refresh_bounds`."""
     low = high = load(state.nav, first) * panel.scale[t]
-    for day in range(1, DAYS):
+    for day in range(1, TILE_DAYS):
         value = load(state.nav, day * BLOCK + first) * panel.scale[t + day]
         low, high = minimum(low, value), maximum(high, value)
     over, under = fill(0.0), fill(np.inf)

@@ -10,20 +10,20 @@ import numpy as np
 
 from backtests.batch.state import (
     ASKED,
+    BAND_ROW,
     BLOCK,
-    CASH,
-    COST,
-    DAYS,
-    LOWER,
+    BOX_LOWER,
+    BOX_UPPER,
+    CASH_BOUNDS,
     NEVER,
-    NONE,
+    NO_ROW,
     OPENING,
     RATES,
-    ROW,
-    TARGET,
+    TARGET_WEIGHTS,
+    TILE_DAYS,
+    TRADE_COSTS,
     TRIGGER_LOWER,
     TRIGGER_UPPER,
-    UPPER,
     BlockArrays,
     Panel,
     State,
@@ -76,7 +76,7 @@ def play_group(
     block  : the members.
     group  : number of the group.
     t      : first row.
-    length : number of rows, at most `DAYS`.
+    length : number of rows, at most `TILE_DAYS`.
     n      : number of assets.
     valued : True if `state.nav` holds these days as if none traded.
     state  : state of the block; written.
@@ -104,9 +104,9 @@ def play_group(
             if turn == 1 or not _look(panel, block, group, now, o, n, valued, state):
                 break
     _next_wake(group, t + length, trades, state)
-    if state.wake[group] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
+    if state.wake[group] >= min(t + length + TILE_DAYS, len(panel.tradable)):  # else it is played on without a look
         refresh_bounds(n, first, state)
-    return NONE, NONE
+    return NO_ROW, NO_ROW
 
 
 @inlined
@@ -121,7 +121,7 @@ def _lowest(flags: int) -> int:
 @inlined
 def _next_wake(group: int, t: int, trades: int, state: State) -> None:
     """Set the next day on which the group must be run; a group that books on most days is run without this check."""
-    wake = t if 2 * trades >= DAYS else np.iinfo(np.int64).max
+    wake = t if 2 * trades >= TILE_DAYS else np.iinfo(np.int64).max
     for member in range(group * WIDTH, (group + 1) * WIDTH):
         wake = min(wake, state.change[member])
         if state.again[member] > 0.0:
@@ -153,15 +153,15 @@ def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, da
 
     after_another : True if the member before this one belongs to the group and is open, so that its next day is known.
     """
-    at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, ROW], (days,))
+    at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, BAND_ROW], (days,))
     k, following = row[now], now + 1
-    if after_another and block.at[member - 1, ROW] == block.at[member, ROW]:
+    if after_another and block.at[member - 1, BAND_ROW] == block.at[member, BAND_ROW]:
         following = state.change[member - 1]
     while following < days and row[following] == k:
         following += 1
     state.change[member], state.row[member] = following, k
     lower, upper = floats(at[TRIGGER_LOWER], shape), floats(at[TRIGGER_UPPER], shape)
-    cash = floats(at[CASH], (block.rows[member], 4))
+    cash = floats(at[CASH_BOUNDS], (block.rows[member], 4))
     for i in range(n):
         _hold_triggers(lower[k, i], upper[k, i], i * BLOCK + member, state)
     _hold_triggers(cash[k, 0], cash[k, 1], n * BLOCK + member, state)
@@ -182,8 +182,8 @@ def _hold_boxes(block: BlockArrays, first: int, which: int, n: int, state: State
         k = state.row[member]
         if which >> (member - first) & 1 and state.boxed[member] != k:
             at, shape = block.at[member], (block.rows[member], n)
-            lower, upper = floats(at[LOWER], shape), floats(at[UPPER], shape)
-            cash = floats(at[CASH], (block.rows[member], 4))
+            lower, upper = floats(at[BOX_LOWER], shape), floats(at[BOX_UPPER], shape)
+            cash = floats(at[CASH_BOUNDS], (block.rows[member], 4))
             for i in range(n):
                 state.box_lower[i * BLOCK + member], state.box_upper[i * BLOCK + member] = lower[k, i], upper[k, i]
             state.box_lower[n * BLOCK + member], state.box_upper[n * BLOCK + member] = cash[k, 2], cash[k, 3]
@@ -363,7 +363,7 @@ def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, 
     """The point of the box where cash cannot take what clamping leaves, for one member of a group."""
     member = first + c
     at, shape, k, o = block.at[member], (block.rows[member], n), state.boxed[member], n * BLOCK + member
-    lower, upper, target = floats(at[LOWER], shape), floats(at[UPPER], shape), floats(at[TARGET], shape)
+    lower, upper, target = floats(at[BOX_LOWER], shape), floats(at[BOX_UPPER], shape), floats(at[TARGET_WEIGHTS], shape)
     if block.first[member] == now:
         k, opening = 0, floats(at[OPENING], (1, n))
         lower, upper, target = opening, opening, opening
@@ -371,7 +371,7 @@ def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, 
         state.weights[i] = state.held[i * WIDTH + c]
     into_box(
         state.weights, panel.tradable[now], lower[k], upper[k], target[k], state.box_lower[o], state.box_upper[o],
-        floats(at[COST], (n,)), state.movable, state.goal,
+        floats(at[TRADE_COSTS], (n,)), state.movable, state.goal,
     )  # fmt: skip
     for i in range(n):
         state.asked[i * WIDTH + c] = state.goal[i]

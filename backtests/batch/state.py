@@ -17,7 +17,7 @@ from numba.np.arrayobj import populate_array
 
 from backtests.batch.streaming_metrics import Curve, Traded
 from backtests.engine.kept import kept
-from backtests.engine.quiet_days import DAYS, whole
+from backtests.engine.quiet_days import TILE_DAYS, whole
 from foundation.arrays import Array, Mask, Rows
 from foundation.compiled.simd import WIDTH
 from research.market import Market
@@ -25,19 +25,19 @@ from research.market import Market
 BLOCK = 64  # members of a block
 GROUPS = BLOCK // WIDTH
 CURVE, TRADED = len(Curve._fields), len(Traded._fields)
-NONE = -1  # no row
+NO_ROW = -1  # no row
 NEVER = np.inf  # nothing is due
 
 
 class Panel(NamedTuple):
-    """A market as the blocks take it: `rows` are its T days, the last one repeated until `DAYS` divides them.
+    """A market as the blocks take it: `rows` are its T days, the last one repeated until `TILE_DAYS` divides them.
 
     closes     : (rows, n) worth of a unit of each line: the market's index.
     cash_index : (rows,) worth of a unit of cash.
     tradable   : (T, n) True where an asset can trade.
     scale      : (rows,) 1 over the mean growth of the lines.
-    lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `DAYS` closes.
-    highest    : (tiles, n + 1) highest index x scale of each line and of cash in `DAYS` closes.
+    lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `TILE_DAYS` closes.
+    highest    : (tiles, n + 1) highest index x scale of each line and of cash in `TILE_DAYS` closes.
     """
 
     closes: Array
@@ -55,7 +55,7 @@ class Panel(NamedTuple):
             index, cash_index = whole(market.index), whole(market.cash_index)
             scale = whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
             relative = np.column_stack([index, cash_index]) * scale[:, None]
-            tiles = relative.reshape(-1, DAYS, relative.shape[1])
+            tiles = relative.reshape(-1, TILE_DAYS, relative.shape[1])
             return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
 
         return kept(market, "panel", make)
@@ -64,7 +64,8 @@ class Panel(NamedTuple):
 # -- the members ---------------------------------------------------------------------------------------------------
 
 FACTS = 11  # arrays of a member that are read where they lie
-ASKED, ROW, TARGET, TRIGGER_LOWER, TRIGGER_UPPER, LOWER, UPPER, CASH, RATES, COST, OPENING = range(FACTS)
+(ASKED, BAND_ROW, TARGET_WEIGHTS, TRIGGER_LOWER, TRIGGER_UPPER, BOX_LOWER, BOX_UPPER, CASH_BOUNDS, RATES, TRADE_COSTS,
+ OPENING) = range(FACTS)  # fmt: skip
 
 
 class BlockArrays(NamedTuple):
@@ -133,8 +134,8 @@ class State(NamedTuple):
     """The state of a block from day to day. [a, member] : flat, a x BLOCK numbers; NAV is from a wealth of 1.
 
     units     : [n + 1, member] units held, cash last.
-    nav       : [DAYS, member] NAV after each close's trade.
-    before    : [DAYS, member] NAV before each close's trade.
+    nav       : [TILE_DAYS, member] NAV after each close's trade.
+    before    : [TILE_DAYS, member] NAV before each close's trade.
     over      : [n + 1, member] units over the trigger whose crossing takes them up, cash last; see
                 `booking.refresh_bounds`.
     under     : [n + 1, member] units over the trigger whose crossing takes them down, cash last.
@@ -159,7 +160,7 @@ class State(NamedTuple):
     values    : [n, WIDTH] scratch of a booking, value of each line, fraction of the opening wealth.
     held      : [n, WIDTH] scratch of a booking, weights as drifted, fraction of NAV.
     asked     : [n, WIDTH] scratch of a booking, weights to trade to, fraction of NAV.
-    own       : [DAYS, WIDTH] scratch, returns of the members' own targets, fraction.
+    own       : [TILE_DAYS, WIDTH] scratch, returns of the members' own targets, fraction.
     weights   : (n,) scratch of one member, fraction of NAV.
     goal      : (n,) scratch of one member, fraction of NAV.
     movable   : (n,) scratch of one member, boolean.
@@ -210,8 +211,8 @@ def _empty(n: int) -> State:
     units[lines:] = 1.0
     return State(
         units=units,
-        nav=np.ones(DAYS * BLOCK),
-        before=np.ones(DAYS * BLOCK),
+        nav=np.ones(TILE_DAYS * BLOCK),
+        before=np.ones(TILE_DAYS * BLOCK),
         over=np.zeros(lines + BLOCK),
         under=np.full(lines + BLOCK, np.inf),
         lower=np.full(lines + BLOCK, -np.inf),
@@ -222,7 +223,7 @@ def _empty(n: int) -> State:
         change=np.zeros(BLOCK, dtype=count),
         box_lower=np.zeros(lines + BLOCK),
         box_upper=np.zeros(lines + BLOCK),
-        boxed=np.full(BLOCK, NONE),
+        boxed=np.full(BLOCK, NO_ROW),
         rates=np.zeros(2 * lines),
         due=np.full(BLOCK, NEVER),
         again=np.zeros(BLOCK),
@@ -235,7 +236,7 @@ def _empty(n: int) -> State:
         values=np.zeros(n * WIDTH),
         held=np.zeros(n * WIDTH),
         asked=np.zeros(n * WIDTH),
-        own=np.zeros(DAYS * WIDTH),
+        own=np.zeros(TILE_DAYS * WIDTH),
         weights=np.zeros(n),
         goal=np.zeros(n),
         movable=np.zeros(n, dtype=np.bool_),

@@ -20,8 +20,9 @@ from foundation.errors import DataError
 from foundation.tolerances import COUNTED, SERIES
 from research.allocation import TargetPath
 from research.market import Market
+from research.market.calendars import DAYS_PER_YEAR
 from research.risk import cvar
-from research.risk.measures import BPS, DAYS_PER_YEAR
+from research.risk.measures import BPS
 
 BATCH_METRICS = (
     "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "loss", "turnover",

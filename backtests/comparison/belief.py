@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.simulated_tests import SMALLEST, SimulatedTests, elasticities
+from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
 from backtests.inference.slow_waves import WAVES, SlowMeans
@@ -96,7 +96,7 @@ def belief(
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)
     elasticity = elasticities(terms.names, tests, tracking_penalty, costs).value
-    measured = np.log(np.maximum(losses.mean(axis=0), SMALLEST))
+    measured = np.log(np.maximum(losses.mean(axis=0), SMALLEST_LOSS))
     mean, apart = measured.copy(), VAGUE * _normal(count, seed=2)
     spread = np.full(count, VAGUE)
     if tests is not None and variance > 0.0:

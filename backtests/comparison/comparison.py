@@ -41,7 +41,7 @@ from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import Evidence
 from backtests.inference.words import tried_words
-from backtests.runs.report_settings import FULL, settings_of
+from backtests.runs.report_settings import FULL_RUN, settings_of
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.views import view
@@ -108,7 +108,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
             *hindsight_warning(self.portfolio),
             *drawdown_warning(self.portfolio, self.scores),
         ]
-        quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
+        quick = {name: self.settings[name] for name, full in FULL_RUN.items() if self.settings[name] != full}
         if quick:
             found.append(f"Draft run with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: not a full run.")
         if self.portfolio.policy not in (None, self.recommendation.policy):

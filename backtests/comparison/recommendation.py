@@ -21,16 +21,16 @@ from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from foundation.arrays import Array
 from research.allocation import Allocation
+from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
-from research.risk.measures import BPS, DAYS_PER_YEAR
+from research.risk.measures import BPS
 from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
-LEVEL = 0.95  # of intervals of gains
 OTHER_TARGET = "it holds another target, or was tuned for one"
 WEAK_YEARS = 3  # of a test, below which most differences are not significant, and nobody knows how far "never" drifts
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
@@ -42,7 +42,7 @@ class Work:
 
     days    : days with a trade, a year.
     orders  : orders a year.
-    simple  : place of its class among `research.rules.protocol.FAMILIES`, from the simplest on.
+    simple  : place of its class among `research.rules.protocol.RULE_FAMILIES`, from the simplest on.
     """
 
     days: float
@@ -294,7 +294,7 @@ def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidat
     gains = now - losses
     return Candidate(
         float(losses.mean()),
-        Estimate.of_draws(float(gains.mean()), gains, LEVEL),
+        Estimate.of_draws(float(gains.mean()), gains, INTERVAL_LEVEL),
         float((gains > 0.0).mean()),
         float((gains > margin).mean()),
         work,

@@ -21,7 +21,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import Score, score
 from backtests.inference.block_draws import Resampling
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.inference.evidence import LOSS
 from backtests.inference.slow_waves import SlowMeans, confidence_set
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -33,7 +33,6 @@ from research.rules.protocol import allocation_name, held_by, long_name
 
 STRATEGIC = "strategic"  # the name of the strategic target
 SIZE = 0.10  # of the confidence sets
-LEVEL = 0.95  # of the intervals of J
 Cell = tuple[str, str]  # rule, target
 
 
@@ -224,5 +223,5 @@ def _best(scores: Mapping[str, Score], slow: SlowMeans) -> BestRule:
     names, found = list(scores), confidence_set(slow, SIZE)
     members = tuple(name for name, included in zip(names, found.included, strict=True) if included)
     lowest = min(names, key=lambda name: scores[name][LOSS])
-    losses = {name: slow.figure(k, LEVEL) for k, name in enumerate(names)}
+    losses = {name: slow.figure(k, INTERVAL_LEVEL) for k, name in enumerate(names)}
     return BestRule(lowest, members, dict(zip(names, found.p.tolist(), strict=True)), losses)

@@ -31,7 +31,7 @@ SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as 
 SEED = 1
 FEWEST = 20  # days of the test on which all lines are listed, below which a covariance says nothing
 BEFORE, YEARS = 252, 5  # rows before a test, or years where rows are rare: a rule gets the same tests beside any other
-SMALLEST = 1e-6  # bp a year: a loss below it is none
+SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
 
 
@@ -55,7 +55,7 @@ class SimulatedTests:
     def logs(self, tracking_penalty: float, costs: float = 1.0) -> Array:
         """(S, P) logarithm of the loss J, bp a year; trades as they were, at this multiple of the costs."""
         losses = costs * self.cost + 0.5 * tracking_penalty * BPS * self.squares
-        found: Array = np.log(np.maximum(losses, np.maximum(LEAST_SHARE * losses.mean(axis=0), SMALLEST)))
+        found: Array = np.log(np.maximum(losses, np.maximum(LEAST_SHARE * losses.mean(axis=0), SMALLEST_LOSS)))
         return found
 
     @cached_property

@@ -14,8 +14,9 @@ from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
 from foundation.arrays import Array
 from foundation.paper.wording import listed, number, percent, probability
+from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
-from research.risk.measures import BPS, DAYS_PER_YEAR
+from research.risk.measures import BPS
 from research.rules import Rule
 from research.rules.protocol import RuleTraits, long_name
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backtests.engine.ledger import EXIT, FLOW, Ledger, write, write_decision
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger, write, write_decision
 from backtests.engine.loop_inputs import Desk, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
@@ -84,7 +84,7 @@ def events(
                 ledger.trades[count], ledger.charges[count],
             )  # fmt: skip
             after = wealth(units, sessions.closes, t, cash_units, cash_price)
-            write_decision(ledger, count, EXIT, t, NO_LINE, 0.0, 0.0)
+            write_decision(ledger, count, EXIT_BOOKING, t, NO_LINE, 0.0, 0.0)
             write(ledger, count, t, units, cash_units, before, after, paid)
             count, taxed = count + 1, taxed + paid
     end = wealth(units, sessions.closes, t, cash_units, cash_price)
@@ -136,7 +136,7 @@ def take_in(
         Record(ledger.trades, ledger.charges, count),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
-    write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
+    write_decision(ledger, count, FLOW_BOOKING, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
     if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
         status = REFUSED

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
 from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
 from backtests.engine.loop_inputs import LoopInputs, Sessions
-from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
+from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, refer
 from foundation.compiled.simd import bits, load, store
@@ -178,8 +178,8 @@ def quiet(
     """
     days, k = len(sessions.closes), -1
     while t < days and not sessions.busy[t]:
-        if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
-            tile, passing = t // DAYS, DAYS
+        if t % TILE_DAYS == 0 and t + TILE_DAYS <= days and _is_still(sessions, rule, t):
+            tile, passing = t // TILE_DAYS, TILE_DAYS
             nav8 = value(units, cash_units, sessions.tiles, tile)
             if rule.asks_more and _is_asked(rule, t):
                 passing = 0
@@ -192,7 +192,7 @@ def quiet(
             store(ledger.nav, t - first, nav8)
             store(ledger.cash, t - first, load(sessions.cash_index, t) * cash_units)
             t += passing
-            if passing == DAYS:
+            if passing == TILE_DAYS:
                 continue
         cash = cash_units * sessions.cash_index[t]
         nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
@@ -206,18 +206,18 @@ def quiet(
 
 @inlined
 def _is_still(sessions: Sessions, rule: BandArrays, t: int) -> bool:
-    """True if no event falls in the `DAYS` rows from t on, and one row of the rule is in force."""
+    """True if no event falls in the `TILE_DAYS` rows from t on, and one row of the rule is in force."""
     moves = 0
-    for d in range(t, t + DAYS):
+    for d in range(t, t + TILE_DAYS):
         moves |= sessions.busy[d] | (rule.row[d] != rule.row[t])
     return moves == 0
 
 
 @inlined
 def _is_asked(rule: BandArrays, t: int) -> bool:
-    """True if the rule is asked in one of the `DAYS` rows from t on."""
+    """True if the rule is asked in one of the `TILE_DAYS` rows from t on."""
     asked = 0
-    for d in range(t, t + DAYS):
+    for d in range(t, t + TILE_DAYS):
         asked |= rule.asked[d]
     return asked != 0
 

@@ -13,7 +13,7 @@ from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Execution, Flows, Policy
-from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch, years_of
+from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
@@ -122,12 +122,12 @@ class EngineInputs:
                 f"{where}: its wealth is {nav:,.2f}, no longer positive. Lower the leverage, the costs of holding or "
                 "the withdrawals; a line that lost everything was all it held."
             )
-        weights, charges = self.targets.at(t), np.empty((len(COLUMNS), len(self.market.assets)))
+        weights, charges = self.targets.at(t), np.empty((len(COST_COLUMNS), len(self.market.assets)))
         charge(self.desk.cost_parameters, t, np.abs(weights) * nav, charges)
         column, i = np.unravel_index(int(np.argmax(charges)), charges.shape)
         return PolicyError(
             f"{where}: the costs of its trade would take more than the lines that trade are worth. Of its target, at a "
-            f"wealth of {nav:,.2f}, the largest is the {COLUMNS[int(column)].replace('_', ' ')} of "
+            f"wealth of {nav:,.2f}, the largest is the {COST_COLUMNS[int(column)].replace('_', ' ')} of "
             f"{self.market.assets[int(i)]}: {charges[column, i]:,.2f} on {abs(weights[i]) * nav:,.2f}. Lower the costs "
             "or the leverage, or start with more."
         )

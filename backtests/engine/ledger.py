@@ -6,10 +6,11 @@ import numpy as np
 
 from foundation.arrays import Array, Rows
 from foundation.compiled import linked
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 
-FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was paid out
+# What a booking is part of when it is no decision's: money came or went; a line was paid out.
+FLOW_BOOKING, EXIT_BOOKING = -1, -2
 
 
 class Ledger(NamedTuple):
@@ -67,7 +68,7 @@ class Ledger(NamedTuple):
             size=np.empty(rows),
             allowed=np.empty(rows),
             trades=np.empty((rows, n)),
-            charges=np.empty((rows, len(COLUMNS), n)),
+            charges=np.empty((rows, len(COST_COLUMNS), n)),
             nav_before=np.empty(rows),
             units=np.empty((rows + 1, n)),
             cash_units=np.empty(rows + 1),
@@ -75,7 +76,7 @@ class Ledger(NamedTuple):
             cash=np.empty(days),
             holding_costs=np.zeros((days, len(HOLDING_COSTS))),
             opening_trades=np.zeros(n),
-            opening_charges=np.zeros((len(COLUMNS), n)),
+            opening_charges=np.zeros((len(COST_COLUMNS), n)),
             residual=np.zeros(1),
         )
         ledger.units[0] = 0.0

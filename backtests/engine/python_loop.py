@@ -11,7 +11,7 @@ import numpy as np
 from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
 from backtests.engine.compiled_loop import quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import EXIT, Ledger, write, write_decision, write_unbooked
+from backtests.engine.ledger import EXIT_BOOKING, Ledger, write, write_decision, write_unbooked
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -138,7 +138,7 @@ def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> N
     held.cash_units += pay_in_lieu(inputs, t, held.units, trades, charges) / price
     if trades.any():
         after = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
-        write_decision(ledger, row, EXIT, t, NO_LINE, 0.0, 0.0)
+        write_decision(ledger, row, EXIT_BOOKING, t, NO_LINE, 0.0, 0.0)
         write(ledger, row, t, held.units, held.cash_units, before, after, float(charges.sum()))
         held.triggers.append("in_lieu")
         held.count += 1

@@ -1,4 +1,4 @@
-"""Days on which nothing is traded, `DAYS` closes at a time: for the loop of one path.
+"""Days on which nothing is traded, `TILE_DAYS` closes at a time: for the loop of one path.
 
 The closes of a *tile* are valued in one register, each in the order of `kernel.wealth`, so with its bits, and compared
 with bounds on units that stand for the weights' triggers. From the first close on of which a trade cannot be excluded,
@@ -14,25 +14,25 @@ from foundation.compiled.simd import WIDTH, Vector, bits, fill, load, where
 from foundation.tolerances import TRIGGER
 from research.market import Market
 
-DAYS = WIDTH
+TILE_DAYS = WIDTH
 
 
 def tiles_of(market: Market, which: str = "index") -> Array:
-    """(tiles, n + 1, DAYS) of an index of the market, cash last; the last row stands for days that the market lacks."""
+    """(tiles, n + 1, TILE_DAYS) of an index of the market, cash last; the last row stands for days that it lacks."""
 
     def make() -> Array:
         rows = np.column_stack([getattr(market, which), market.cash_index])
-        return frozen(np.ascontiguousarray(whole(rows).reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
+        return frozen(np.ascontiguousarray(whole(rows).reshape(-1, TILE_DAYS, rows.shape[1]).transpose(0, 2, 1)))
 
     return kept(market, ("tiles", which), make)
 
 
 def whole(days: Array) -> Array:
-    """The array with its last row repeated until `DAYS` divides the rows.
+    """The array with its last row repeated until `TILE_DAYS` divides the rows.
 
     days : (T, ...) a row for each day, in any unit.
     """
-    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
+    return np.concatenate([days, np.repeat(days[-1:], -len(days) % TILE_DAYS, axis=0)])
 
 
 @inlined
@@ -41,21 +41,21 @@ def value(units: Array, cash_units: float, tiles: Array, tile: int) -> Vector:
 
     units      : (n,) units held.
     cash_units : units of cash held.
-    tiles      : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
+    tiles      : (tiles, n + 1, TILE_DAYS) worth of a unit, currency, cash last.
     tile       : number of the tile.
     """
     n = len(units)
     a = b = c = d = fill(0.0)
-    o, stop = tile * (n + 1) * DAYS, n - n % 4
+    o, stop = tile * (n + 1) * TILE_DAYS, n - n % 4
     for i in range(0, stop, 4):
-        at = o + i * DAYS
+        at = o + i * TILE_DAYS
         a = a + load(tiles, at) * units[i]
-        b = b + load(tiles, at + DAYS) * units[i + 1]
-        c = c + load(tiles, at + 2 * DAYS) * units[i + 2]
-        d = d + load(tiles, at + 3 * DAYS) * units[i + 3]
+        b = b + load(tiles, at + TILE_DAYS) * units[i + 1]
+        c = c + load(tiles, at + 2 * TILE_DAYS) * units[i + 2]
+        d = d + load(tiles, at + 3 * TILE_DAYS) * units[i + 3]
     for i in range(stop, n):
-        a = a + load(tiles, o + i * DAYS) * units[i]
-    return ((a + b) + (c + d)) + load(tiles, o + n * DAYS) * cash_units
+        a = a + load(tiles, o + i * TILE_DAYS) * units[i]
+    return ((a + b) + (c + d)) + load(tiles, o + n * TILE_DAYS) * cash_units
 
 
 @inlined
@@ -99,17 +99,17 @@ def quiet_days(nav: Vector, tiles: Array, tile: int, lines: int, over: Array, un
     """Number of closes of a tile, from the first on, before a weight is past its trigger.
 
     nav   : `value` on this tile.
-    tiles : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
+    tiles : (tiles, n + 1, TILE_DAYS) worth of a unit, currency, cash last.
     tile  : number of the tile.
     lines : n + 1, with cash.
     over  : (n + 1,) units over a trigger, as `write_bounds` writes them.
     under : (n + 1,) units over a trigger, likewise.
     """
-    o, past = tile * lines * DAYS, nav <= 0.0
+    o, past = tile * lines * TILE_DAYS, nav <= 0.0
     for i in range(lines):
-        price = load(tiles, o + i * DAYS)
+        price = load(tiles, o + i * TILE_DAYS)
         past = past | (price * over[i] > nav) | (price * under[i] < nav)
     days, quiet = bits(past), 0
-    while quiet < DAYS and not days >> quiet & 1:
+    while quiet < TILE_DAYS and not days >> quiet & 1:
         quiet += 1
     return quiet

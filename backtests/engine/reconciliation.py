@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 
 
@@ -38,7 +38,7 @@ class Reconciliation:
     def verdict(self) -> str:
         """One line for a tearsheet."""
         total = self.daily[[c for c in self.daily if c not in ("start", "end", "residual")]].sum()
-        paid = float(total[[*COLUMNS, *HOLDING_COSTS]].sum())
+        paid = float(total[[*COST_COLUMNS, *HOLDING_COSTS]].sum())
         parts = [f"start {self.daily['start'].iloc[0]:z,.2f}", f"market {total['market']:+z,.2f}"]
         parts += [f"{word} {total[word]:+z,.2f}" for word in ("interest", "income", "flows") if total[word] != 0.0]
         said = f"{', '.join(parts)}, costs {-paid:+z,.2f}, end {self.daily['end'].iloc[-1]:z,.2f}"

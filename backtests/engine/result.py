@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.kept import bands_of
-from backtests.engine.ledger import EXIT, FLOW, Ledger
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from foundation.arrays import Array, Mask, Rows
@@ -17,7 +17,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy, Why
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.accounting.kernel import weigh
 from research.accounting.turnover import one_way
@@ -182,7 +182,7 @@ class Backtest:
         So costs are on the wealth that the day's return is on, however much comes or goes.
         """
         book = self.ledger
-        after_flow = (book.part_of == FLOW) | ((book.part_of >= 0) & (self.execution.at == "close"))
+        after_flow = (book.part_of == FLOW_BOOKING) | ((book.part_of >= 0) & (self.execution.at == "close"))
         came = after_flow & (book.booked >= 0)
         wealth = book.nav_before.copy()
         wealth[came] -= self.flows[book.booked[came] - self.first]
@@ -198,7 +198,7 @@ class Backtest:
         done = np.flatnonzero(book.booked >= 0)
         traded = (book.charges[done].sum(axis=2) / self.wealth_charged[done, None]).sum(axis=0)
         held = (book.holding_costs[1:] / book.nav[:-1, None]).sum(axis=0)
-        return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *HOLDING_COSTS])
+        return pd.Series(np.concatenate([traded, held]), index=[*COST_COLUMNS, *HOLDING_COSTS])
 
     @cached_property
     def turnover(self) -> Array:
@@ -225,7 +225,7 @@ class Backtest:
     def counted(self) -> Mask:
         """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
         book = self.ledger
-        lost = (book.part_of == EXIT)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
+        lost = (book.part_of == EXIT_BOOKING)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
         counted: Mask = lost | (np.abs(book.trades) > COUNTED * book.nav_before[:, None])
         return counted
 
@@ -255,7 +255,7 @@ class Backtest:
                 "asset": np.array(self.market.assets, dtype=object)[i],
                 "side": np.where(book.trades[k, i] > 0, "buy", "sell"),
                 "notional": np.abs(book.trades[k, i]),
-                **{column: book.charges[k, c, i] for c, column in enumerate(COLUMNS)},
+                **{column: book.charges[k, c, i] for c, column in enumerate(COST_COLUMNS)},
                 "weight_before": book.units[k, i] * prices / book.nav_before[k],
                 "weight_after": self._weights[0][after, i],
                 "after_listing": self.after_listing[k],

@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled, kept
-from backtests.engine.ledger import EXIT, FLOW, Ledger
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
@@ -21,7 +21,7 @@ from foundation.arguments import check_positive, day, floats, refuse
 from foundation.arrays import Array
 from foundation.errors import ConfigError, PolicyError
 from foundation.labels import in_order
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
@@ -194,7 +194,7 @@ def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
     least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
     least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
     k = int(np.argmax(least.sum(axis=1)))
-    if least[k].sum() > inputs.leverage_limit + TARGET:
+    if least[k].sum() > inputs.leverage_limit + TARGET_TOLERANCE:
         i = int(np.argmax(least[k]))
         raise PolicyError(
             f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
@@ -231,7 +231,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
     gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
     k = int(np.argmax(gross))
-    if gross[k] > inputs.leverage_limit + TARGET:
+    if gross[k] > inputs.leverage_limit + TARGET_TOLERANCE:
         weights, seen = (opening, inputs.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
         i = int(np.argmax(np.abs(weights)))
         raise PolicyError(
@@ -320,7 +320,7 @@ def _play(
     if inputs.execution.sizing != "fractional":
         return play_daily(inputs, cash_units, ledger, bands)
     count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger)
-    of = {FLOW: "flow", EXIT: "delisted"}
+    of = {FLOW_BOOKING: "flow", EXIT_BOOKING: "delisted"}
     return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None, {}
 
 

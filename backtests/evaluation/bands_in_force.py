@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
+from research.rules.no_trade_bands import BAND_FAMILIES
 from research.rules.protocol import compiled_rule
-
-FAMILIES = ("band", "tuned")  # of rules that trade past a band
 
 
 def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -22,7 +21,7 @@ def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Ar
     """
     nothing = np.full((len(rows), len(played.market.assets)), np.nan)
     rule = compiled_rule(played.policy)
-    if rule is None or rule.family not in FAMILIES:
+    if rule is None or rule.family not in BAND_FAMILIES:
         return nothing, nothing
     bands = bands_of(rule, played.market, played.targets, played.first, played.costs)
     k = bands.row[rows]

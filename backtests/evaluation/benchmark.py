@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.comparator import STRATEGIC, Comparator
+from backtests.evaluation.comparator import STRATEGIC_TARGET, Comparator
 from foundation.arrays import Array
 from research.allocation import TargetPath
 from research.market import Market
@@ -45,7 +45,7 @@ class Benchmark:
     @property
     def compared_with(self) -> str:
         """The base of relative figures, in words."""
-        return STRATEGIC if self.comparator is None else self.comparator.name
+        return STRATEGIC_TARGET if self.comparator is None else self.comparator.name
 
     @property
     def has_ranges(self) -> bool:
@@ -78,7 +78,7 @@ def comparator_in_test(benchmark: Benchmark, backtest: Backtest) -> Comparator:
     """The base of a backtest's relative figures, with its returns; the strategic target if the file names none."""
     if benchmark.comparator is not None:
         return benchmark.comparator
-    return Comparator(STRATEGIC, target_returns(benchmark.strategic, backtest.market, backtest.first))
+    return Comparator(STRATEGIC_TARGET, target_returns(benchmark.strategic, backtest.market, backtest.first))
 
 
 def daily_costs(backtest: Backtest) -> Array:

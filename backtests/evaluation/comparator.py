@@ -17,7 +17,7 @@ from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk.series import one_series
 
 RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
-STRATEGIC, NONE = "the strategic target", "none"
+STRATEGIC_TARGET, NO_BENCHMARK = "the strategic target", "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ def comparator_of(named: NamedBenchmark, first: int, play: Callable[[str], Backt
     if named.kind == "strategic":
         return None
     if named.kind == "none":
-        return Comparator(NONE, None)
+        return Comparator(NO_BENCHMARK, None)
     if named.kind == "policy":
         return Comparator(f"the policy {named.name}", play(named.name).net_returns)
     assert named.returns is not None

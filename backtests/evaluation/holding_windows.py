@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
 from foundation.arrays import Array, Rows
-from research.risk.measures import DAYS_PER_YEAR
+from research.market.calendars import DAYS_PER_YEAR
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import NARROW_SPACE, amount, number
 from foundation.tolerances import TRIGGER
 from research import risk
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.risk.measures import BPS
 
@@ -471,7 +471,7 @@ METRICS: Mapping[str, Metric] = {
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
 COST_PARTS: Mapping[str, Metric] = {
     part: Metric(part, f"Cost, {words}", "bp a year", short=words)
-    for part in (*COLUMNS, *HOLDING_COSTS)
+    for part in (*COST_COLUMNS, *HOLDING_COSTS)
     for words in (part.replace("half_", "half-").replace("_", " "),)
 }
 

@@ -14,6 +14,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research import risk
+from research.risk.distribution import TAIL_LEVELS
 from research.risk.rolling import rolling_beta
 from research.risk.series import compounding
 
@@ -89,8 +90,7 @@ def _words(period: np.datetime64, name: str) -> str:
     return f"{period.astype('datetime64[Y]')}-Q{int(period.astype('datetime64[M]').astype(int)) % 12 // 3 + 1}"
 
 
-LEVELS = (0.95, 0.99)  # of VaR and CVaR
-MOST = 5  # drawdowns
+DRAWDOWNS_SHOWN = 5  # drawdowns
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
             rolling[name] = measure()
         except DataError as error:
             undefined[name] = str(error)
-    for level in LEVELS:
+    for level in TAIL_LEVELS:
         try:
             tails[level] = Tail(risk.var(net, level), risk.cvar(net, level))
         except DataError as error:
@@ -171,7 +171,7 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
     return PolicyRisk(
         dates,
         net,
-        risk.deepest_drawdowns(backtest.growth_path, MOST),
+        risk.deepest_drawdowns(backtest.growth_path, DRAWDOWNS_SHOWN),
         _periods(days, months, by_month),
         _periods(days, (years - 1970).astype("datetime64[Y]"), by_year),
         window,

@@ -12,6 +12,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import number
 
 Found = TypeVar("Found")
+INTERVAL_LEVEL = 0.95  # confidence of the intervals of policies and rules
 POWER = 0.80  # probability with which a detectable difference is found
 
 

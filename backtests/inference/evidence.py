@@ -26,8 +26,8 @@ from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
+from research.market.calendars import DAYS_PER_YEAR
 from research.risk import growth, nav_path, sharpe
-from research.risk.measures import DAYS_PER_YEAR
 
 LOSS = "loss"  # the metric that slow waves judge
 LOSS_ROUNDING = METRICS[LOSS].rounding or 0.0

@@ -34,7 +34,7 @@ from research.risk.measures import max_drawdown
 from research.risk.utility import RISK_AVERSION, annual_rate, certainty_equivalent, scaled_to_volatility, utility_terms
 
 CERTAIN, MATCHED = "certainty_equivalent", "growth_matched"
-MEASURES: Mapping[str, Metric] = {  # in the order of a table
+TARGET_MEASURES: Mapping[str, Metric] = {  # in the order of a table
     metric.key: metric
     for metric in (
         METRICS["growth"],
@@ -102,7 +102,7 @@ class Match:
 
 @dataclass(frozen=True, eq=False)
 class TargetEvidence:
-    """K targets on the same D days: figures by measure of `MEASURES` and by target, the first being the reference.
+    """K targets on the same D days: figures by `TARGET_MEASURES` and by target, the first being the reference.
 
     names         : names of the K targets.
     figures       : figures by measure, then by target; growth at equal volatility is of the other targets only, since
@@ -127,7 +127,7 @@ def target_evidence(
     """Figures of K targets with intervals, and their paired differences to the first.
 
     evidence      : evidence on the same K series by `paired_evidence`, the first as reference: growth and Sharpe ratio.
-    slow          : turnover and cost of the targets, a year, by the keys of `MEASURES`.
+    slow          : turnover and cost of the targets, a year, by the keys of `TARGET_MEASURES`.
     risk_aversion : γ of the certainty equivalent.
     Raises        : ConfigError for an invalid γ; DataError as `paired_evidence` does.
     """
@@ -211,12 +211,12 @@ def _tested(
     """The difference of each target to the first with its test, by target.
 
     level     : level of the intervals.
-    measure   : one of `MEASURES`.
+    measure   : one of `TARGET_MEASURES`.
     names     : names of the m targets.
     estimates : (m,) differences.
     draws     : (reps, m) draws of them.
     """
-    rounding = MEASURES[measure].rounding or 0.0
+    rounding = TARGET_MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
     p, half = two_sided_p(draws, estimates), half_width(draws, estimates, level)
     numbers = np.vstack([estimates, estimates - half, estimates + half, draws.std(axis=0), p]).T.tolist()
@@ -285,7 +285,7 @@ def _each_tested(
 
 def _judged(measure: str, tests: Mapping[str, EstimateWithTest | NotAvailable]) -> dict[str, Difference | NotAvailable]:
     """Differences to the first target, by name, with verdicts after Holm over the targets that were tested."""
-    sign = -1.0 if MEASURES[measure].lower_is_better else 1.0
+    sign = -1.0 if TARGET_MEASURES[measure].lower_is_better else 1.0
     found: dict[str, Difference | NotAvailable] = {k: t for k, t in tests.items() if isinstance(t, NotAvailable)}
     tested = {name: test for name, test in tests.items() if not isinstance(test, NotAvailable)}
     adjusted = holm([test.p for test in tested.values()]).tolist()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.families import Family, families, played, tune, untuned
-from backtests.laboratory.paths import FIGURES
+from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import estimate, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.laboratory.universal import lines_in, losses
@@ -75,7 +75,7 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
     for rule, of_paths in found.items():
         loss, above = estimate(of_paths), ratio(of_paths, best)
         one = results.get(rule)  # none of the universal policy
-        figures = {} if one is None else {what: float(getattr(one, what).mean()) for what in FIGURES}
+        figures = {} if one is None else {what: float(getattr(one, what).mean()) for what in PATH_FIGURES}
         rows.append(
             {"policy": rule, "loss": loss.value, "loss_lower": loss.lower, "loss_upper": loss.upper, **figures,
              "over": above.value, "over_lower": above.lower, "over_upper": above.upper}

@@ -10,7 +10,7 @@ import numpy as np
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
-from backtests.engine.quiet_days import DAYS
+from backtests.engine.quiet_days import TILE_DAYS
 from foundation.arrays import Array, Mask
 from foundation.compiled import compiled, linked
 from foundation.tolerances import COUNTED
@@ -18,7 +18,7 @@ from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import REFUSED, Record
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
-FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
+PATH_FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
 
 class PathArrays(NamedTuple):
@@ -27,7 +27,7 @@ class PathArrays(NamedTuple):
     closes     : (T, n) as in `Sessions`, to be written to; worth of a unit, from 1.
     cash_index : (T,) as in `Sessions`, to be written to; worth of a unit of cash, from 1.
     tradable   : (T, n) as in `Sessions`, to be written to; True if an asset can trade.
-    tiles      : (tiles, n + 1, DAYS) as in `Sessions`, to be written to; worth of a unit.
+    tiles      : (tiles, n + 1, TILE_DAYS) as in `Sessions`, to be written to; worth of a unit.
     units      : (n,) units held.
     bounds     : (2, n + 1) scratch of the quiet days, units over weight.
     scratch    : as in `play`.
@@ -57,7 +57,7 @@ class PathArrays(NamedTuple):
             closes=np.empty((rows, n)),
             cash_index=np.empty(rows),
             tradable=np.ones((rows, n), dtype=np.bool_),
-            tiles=np.empty((-(-rows // DAYS), n + 1, DAYS)),
+            tiles=np.empty((-(-rows // TILE_DAYS), n + 1, TILE_DAYS)),
             units=np.empty(n),
             bounds=np.empty((2, n + 1)),
             scratch=Scratch.of(n),
@@ -142,8 +142,8 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
     arrays       : its indices and tiles are written.
     """
     days, n, c = growths.shape[1], growths.shape[2], min(w, len(cash_growths) - 1)
-    for t in range(len(arrays.tiles) * DAYS):
-        tile, d = t // DAYS, t % DAYS
+    for t in range(len(arrays.tiles) * TILE_DAYS):
+        tile, d = t // TILE_DAYS, t % TILE_DAYS
         if t > days:
             for i in range(n + 1):
                 arrays.tiles[tile, i, d] = arrays.tiles[tile, i, d - 1]

@@ -17,7 +17,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.inference.estimates import Estimate
-from backtests.laboratory.paths import FIGURES, PathArrays, play_block
+from backtests.laboratory.paths import PATH_FIGURES, PathArrays, play_block
 from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, PolicyError
@@ -137,7 +137,7 @@ class SimulationResult:
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """A row for each figure: mean over paths, standard error, and bounds at confidence `level`."""
-        found = {name: estimate(getattr(self, name), level) for name in ("loss", *FIGURES)}
+        found = {name: estimate(getattr(self, name), level) for name in ("loss", *PATH_FIGURES)}
         rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])
 
@@ -187,12 +187,12 @@ def difference(one: SimulationResult, other: SimulationResult, figure: str = "lo
 
     one    : the result.
     other  : subtracted from it.
-    figure : "loss" or one of `FIGURES`.
+    figure : "loss" or one of `PATH_FIGURES`.
     level  : confidence of the bounds.
     Raises : ConfigError for results on different paths, and for a figure that is not one number a path.
     """
-    if figure not in ("loss", *FIGURES):
-        refuse("figure is", figure, f"use one of loss, {', '.join(FIGURES)}.")
+    if figure not in ("loss", *PATH_FIGURES):
+        refuse("figure is", figure, f"use one of loss, {', '.join(PATH_FIGURES)}.")
     mine, theirs = one.laboratory, other.laboratory
     for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
         a, b = getattr(mine, name), getattr(theirs, name)
@@ -231,7 +231,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
         found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
     days, year = laboratory.days - laboratory.warm_up, laboratory.periods_per_year
-    cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(FIGURES)))
+    cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(PATH_FIGURES)))
     tracking = frozen(0.5 * laboratory.tracking_penalty * BPS * squares)
     return SimulationResult(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
@@ -267,7 +267,7 @@ def _by_block(
     Each worker takes every so many-th block of paths, with buffers of its own.
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
-    figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
+    figures, deviation = np.empty((laboratory.paths, len(PATH_FIGURES))), np.empty((laboratory.paths, n))
     inputs = EngineInputs(
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,

@@ -15,7 +15,7 @@ import pandas as pd
 
 from backtests.laboratory.families import TunedSettings, families, setting_words, tune, untuned
 from backtests.laboratory.fully_invested import OPTIMUM, rules_above
-from backtests.laboratory.paths import FIGURES
+from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, THREE, SimulatedMarket
 from backtests.views import view
@@ -71,7 +71,7 @@ def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 
         over = ratio(one.loss, base.loss, level)
         rows[name] = {
             "loss": whole.value, "loss_lower": whole.lower, "loss_upper": whole.upper,
-            **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
+            **{figure: float(getattr(one, figure).mean()) for figure in PATH_FIGURES},
             "gap": gap.value, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
             "relative": over.value, "relative_error": over.error,
             "relative_lower": over.lower, "relative_upper": over.upper,

@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from backtests.runs.folder import ROOT
 from foundation.arguments import refuse
 from foundation.errors import ConfigError
-from foundation.files import locked, write_private, written_alone
+from foundation.files import ROOT, locked, write_private, written_alone
 
 if TYPE_CHECKING:
     from distributed import Security

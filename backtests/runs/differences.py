@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.runs.folder import FIGURES, MARKET, NUMBERS, RESULTS, found_at
+from backtests.runs.folder import FIGURES_FILE, MARKET_FILE, NUMBERS_FILE, RESULTS_FILE, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from foundation.arguments import cut
 from foundation.errors import DataError
@@ -133,9 +133,9 @@ def _short(value: Any) -> str:
 
 def _data(one: Path, other: Path) -> Iterator[str]:
     """A sentence for each line whose returns differ, with the first day; and for lines and days of one run alone."""
-    if not all((folder / MARKET).exists() for folder in (one, other)):
+    if not all((folder / MARKET_FILE).exists() for folder in (one, other)):
         return
-    mine, theirs = (_table(folder / MARKET).set_index("date") for folder in (one, other))
+    mine, theirs = (_table(folder / MARKET_FILE).set_index("date") for folder in (one, other))
     for which, have, lack in (("first", mine, theirs), ("second", theirs, mine)):
         if alone := [name.removeprefix("return_") for name in have.columns if name not in lack.columns]:
             yield f"only the {which} has {', '.join(alone)}"
@@ -191,9 +191,9 @@ def stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
     """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
     kind = manifest["kind"]
     if kind == "report":
-        return dict(_json(folder / NUMBERS)["figures"])
+        return dict(_json(folder / NUMBERS_FILE)["figures"])
     if kind == "backtest":
-        return {manifest["settings"]["policy"]: _json(folder / FIGURES)}
+        return {manifest["settings"]["policy"]: _json(folder / FIGURES_FILE)}
     return {}
 
 
@@ -214,9 +214,9 @@ def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple
 
 def _paths(folder: Path) -> dict[str, pd.DataFrame]:
     """Daily results by policy, by date; none of a run that has no daily results."""
-    if not (folder / RESULTS).exists():
+    if not (folder / RESULTS_FILE).exists():
         return {}
-    table = _table(folder / RESULTS)
+    table = _table(folder / RESULTS_FILE)
     if not {"policy", "date", "nav"} <= set(table.columns):  # of a sweep
         return {}
     return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import ConfigError, DataError
-from foundation.files import locked, sha256_of, sync, sync_names, write_whole
+from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
 
-ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
-SUMMARY, RESULTS = "summary.txt", "results.parquet"  # of a run: what its command printed; daily, or by configuration
-MARKET = "market.parquet"  # of a report or backtest: the daily returns that it was made from
+SUMMARY_FILE = "summary.txt"  # of a run: what its command printed
+RESULTS_FILE = "results.parquet"  # of a run: daily, or by configuration
+MARKET_FILE = "market.parquet"  # of a report or backtest: the daily returns that it was made from
 MAIL = "summary.md"  # the first screen of a report, for a mail
-NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
+NUMBERS_FILE, FIGURES_FILE = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
 RUN_IN = "REBALANCE_RUN"  # environment variable: name of the run that a notebook is executed for
 LIBRARIES = ("numpy", "pandas", "numba", "scipy", "torch", "stable-baselines3", "exchange_calendars", "matplotlib")
 

@@ -119,7 +119,7 @@ def _check_known(notebook: str, name: str, known: list[str]) -> None:
 
 
 def _check_value(notebook: str, name: str, value: object, kind: str, such_as: Plain | None = None) -> None:
-    from foundation.arguments import LARGEST, shown
+    from foundation.arguments import LARGEST_NUMBER, shown
     from foundation.printable import has_unseen
 
     found = f"parameter {name} of {notebook} is {shown(value)}"
@@ -127,15 +127,15 @@ def _check_value(notebook: str, name: str, value: object, kind: str, such_as: Pl
     if not fits(value, kind):
         raise ConfigError(f"{found} ({type(value).__name__}), expected {kind}{example}.")
     numbers = [number for number in (value if isinstance(value, list) else [value]) if isinstance(number, int | float)]
-    if not all(abs(number) <= LARGEST for number in numbers):
-        raise ConfigError(f"{found}, expected a number of at most {LARGEST:g}{example}.")
+    if not all(abs(number) <= LARGEST_NUMBER for number in numbers):
+        raise ConfigError(f"{found}, expected a number of at most {LARGEST_NUMBER:g}{example}.")
     if isinstance(value, str) and has_unseen(value):
         raise ConfigError(f"{found}, expected text on one line, without control characters.")
 
 
 def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
     """`name=value` from a command line, the value in the type that the notebook declares. Raises ConfigError."""
-    from foundation.arguments import SHOWN, shown
+    from foundation.arguments import VALUE_LETTERS, shown
 
     name, sign, value = text.partition("=")
     known = declared(notebook)
@@ -146,7 +146,7 @@ def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
     if known[name].kind == "str":
         return name, value
     try:
-        if len(value) > SHOWN:  # no number is as long, and Python reads nested brackets until its stack ends
+        if len(value) > VALUE_LETTERS:  # no number is as long, and Python reads nested brackets until its stack ends
             raise ValueError
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python, about how the value is written

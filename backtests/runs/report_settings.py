@@ -2,7 +2,7 @@
 
 from research.portfolio import Portfolio
 
-FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
+FULL_RUN = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
 
 def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:

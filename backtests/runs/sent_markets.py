@@ -19,9 +19,8 @@ from typing import Any
 
 import cloudpickle
 
-from backtests.runs.folder import ROOT
 from foundation.errors import DataError
-from foundation.files import locked, write_whole, written_alone
+from foundation.files import ROOT, locked, write_whole, written_alone
 from research.market import Market
 
 KEPT = ROOT / "data" / "cache" / "markets"

@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from backtests.runs.cluster_access import access
 from backtests.runs.differences import changes
-from backtests.runs.folder import ROOT, Run, code_version
+from backtests.runs.folder import Run, code_version
 from foundation.arguments import is_whole, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.files import ROOT
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SHOWN = 6  # of the settings that differ

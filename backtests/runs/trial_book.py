@@ -35,7 +35,7 @@ from foundation.files import write_whole
 from research.market.reading.tables import DATA
 
 PLACE = "REBALANCE_TRIALS"  # environment variable: another folder for the book
-KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
+TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
 VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
 NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the ids, and of the bytes
@@ -63,10 +63,11 @@ class Batch:
     assets           : names of the market's lines.
     terms            : further conditions of the trials, such as costs; plain JSON values.
     periods_per_year : number of periods by which figures are annualised.
-    trials           : a row for each trial. kind, one of `KINDS`; policy, as text; first and last day of the returns,
-                       YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known: active_return
-                       and active_volatility, fraction a year; skewness and raw kurtosis of the daily active returns;
-                       loss J, bp a year; cluster, equal for trials of this batch that are variants of one.
+    trials           : a row for each trial. kind, one of `TRIAL_KINDS`; policy, as text; first and last day of the
+                       returns, YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known:
+                       active_return and active_volatility, fraction a year; skewness and raw kurtosis of the daily
+                       active returns; loss J, bp a year; cluster, equal for trials of this batch that are variants of
+                       one.
     data             : fingerprint of the market, "" where it was not taken.
     """
 

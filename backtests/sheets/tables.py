@@ -28,7 +28,7 @@ class Looks:
     chosen: str | None = None
 
 
-PLAIN = Looks()
+PLAIN_LOOKS = Looks()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def day(date: Any) -> str:
 
 
 def table(
-    caption: str, heads: Heads, rows: Iterable[Sequence[str]], *, texts: Sequence[int] = (), looks: Looks = PLAIN
+    caption: str, heads: Heads, rows: Iterable[Sequence[str]], *, texts: Sequence[int] = (), looks: Looks = PLAIN_LOOKS
 ) -> Block:
     """A plain table: heads with units, rows of words.
 
@@ -103,7 +103,7 @@ def records_table(
     caption: str,
     columns: Sequence[Shown | Column],
     records: Iterable[Any],
-    looks: Looks = PLAIN,
+    looks: Looks = PLAIN_LOOKS,
     *,
     head: str = "",
     terms: bool = False,

@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.sweeps.labels import CALENDARS, CONDITIONS, at, policies, policy_axes, targets, today
+from backtests.sweeps.labels import CONDITIONS, SCHEDULE_LABELS, at, policies, policy_axes, targets, today
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed, number, percent
 
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled
-MOST = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
+FAN_SHARE = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
 FEW = 10  # starts: with fewer their values are told, and no quantile of them
 
 
@@ -90,7 +90,7 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapp
         raise ConfigError(f"a map needs at least two cells: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
     if "calendar" in (x, y):  # in their own order, and not by name
-        calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
+        calendars = [c for c in SCHEDULE_LABELS if c in (*means.columns, *means.index)]
     if x == "calendar":  # in their own order, and not by name
         means, counts = means[calendars], counts[calendars]
     elif y == "calendar":
@@ -137,7 +137,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     Raises  : ConfigError where no row is at `chosen`.
     """
     rows = policies(table).loc[at(table, chosen or today(table)).index]
-    calendar = rows["calendar"].map({name: k for k, name in enumerate(CALENDARS)})
+    calendar = rows["calendar"].map({name: k for k, name in enumerate(SCHEDULE_LABELS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
         name if band != band else f"{100.0 * band:.3g}%"
@@ -380,7 +380,7 @@ def luck(ladder: pd.DataFrame, metric: str = "loss") -> str:
     else:
         text = (
             f"Over {len(ladder)} start dates, the {record.phrase} of {own} is between {record.text(row['low'])} and "
-            f"{record.text_with_unit(row['high'])} in {MOST} of cases."
+            f"{record.text_with_unit(row['high'])} in {FAN_SHARE} of cases."
         )
     if ladder.shape[1] < 2:
         return text

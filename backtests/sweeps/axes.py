@@ -30,7 +30,7 @@ from research.rules.protocol import Schedule
 
 Kind = Literal["sobol", "random"]
 KINDS = ("sobol", "random")
-LARGEST = 10_000_000  # configurations of a sample, which are drawn and held at once
+LARGEST_SAMPLE = 10_000_000  # configurations of a sample, which are drawn and held at once
 WIDTH = 32  # values that a range counts as when rules are drawn: a rule with few settings is drawn seldom
 REACH = 10  # a sample is given up when 2^REACH times its size were drawn and repeated each other
 
@@ -198,8 +198,8 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     if not isinstance(axes, Axes):
         refuse("axes of a sample are", axes, "give Axes.")
     one_of("kind of a sample is", kind, KINDS)
-    if not (is_whole(size) and 1 <= size <= LARGEST):
-        refuse("size of a sample is", size, f"give a whole number of configurations, from 1 to {LARGEST:,}.")
+    if not (is_whole(size) and 1 <= size <= LARGEST_SAMPLE):
+        refuse("size of a sample is", size, f"give a whole number of configurations, from 1 to {LARGEST_SAMPLE:,}.")
     if not (is_whole(seed) and seed >= 0):
         refuse("seed of a sample is", seed, "give a whole number, at least 0.")
     if not axes.ranges and size > len(axes.grid()):

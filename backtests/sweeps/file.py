@@ -29,7 +29,7 @@ import pandas as pd
 from pydantic import Field, TypeAdapter
 
 from backtests.batch.streaming_metrics import CVAR
-from backtests.sweeps.axes import LARGEST, Axes, Choices, Kind, Range, sample, threshold
+from backtests.sweeps.axes import LARGEST_SAMPLE, Axes, Choices, Kind, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
@@ -71,7 +71,7 @@ class RangeKeys:
 class SampleKeys:
     """A sample of the axes in place of their grid."""
 
-    size: Annotated[int, Field(ge=1, le=LARGEST, description="Configurations.")]
+    size: Annotated[int, Field(ge=1, le=LARGEST_SAMPLE, description="Configurations.")]
     seed: Annotated[int, Field(ge=0)] = 0
     kind: Kind = "sobol"
 

@@ -19,7 +19,7 @@ from foundation.paper.wording import NARROW_SPACE, listed
 CONDITIONS = ("cost_multiple", "lag", "start")
 LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
 OWN = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
-AXES: Mapping[str, str] = {
+AXIS_LABELS: Mapping[str, str] = {
     "portfolio": "portfolio",
     "rule": "rule",
     "calendar": "calendar",
@@ -31,7 +31,7 @@ AXES: Mapping[str, str] = {
     "lag": "lag, sessions",
     "start": "start, first day of the test",
 }
-CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
+SCHEDULE_LABELS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
 AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
 USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
@@ -112,7 +112,7 @@ def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], o
 def _name(record: Mapping[str, Any]) -> str:
     rule, band, every = record["rule"], record.get("band", np.nan), record.get("calendar", "")
     if rule == "calendar":
-        return CALENDARS.get(str(every), f"each {every}")
+        return SCHEDULE_LABELS.get(str(every), f"each {every}")
     if band == band:
         return f"{axis_value('band', band)}{NARROW_SPACE}% {_banded(record)}"
     return f"{rule}, each {every}" if every else str(rule)
@@ -244,7 +244,7 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
         elif axis == "start":
             words.append(f"a start on {axis_value(axis, value)}")
         else:
-            words.append(f"{AXES.get(axis, axis).partition(',')[0]} {axis_value(axis, value)}")
+            words.append(f"{AXIS_LABELS.get(axis, axis).partition(',')[0]} {axis_value(axis, value)}")
     return ", ".join(words)
 
 

@@ -23,16 +23,16 @@ from research.accounting import Policy
 from research.allocation import Allocation, EstimatorAllocation
 from research.market import Past
 from research.portfolio.file.settings import nested
-from research.portfolio.keys.allocations import ALLOCATIONS, HELD, allocation_key
+from research.portfolio.keys.allocations import ALLOCATIONS, NESTED_FIELDS, allocation_key
 from research.portfolio.keys.policies import rule_key
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
 from research.rules.standard_rule import StandardRule
 
-AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
-PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
+PLAN_AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
+PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `PLAN_AXES`
 USUAL = 6  # columns of a policy that every table has
-BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
+BLOCK_CONFIGURATIONS = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
 MOST = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
 ALLOCATIONS_OWN = {"schedule": "allocation_schedule"}  # columns of an allocation's settings that a rule has too
@@ -91,7 +91,7 @@ class Plan:
     lags           : sessions, or None for the portfolio's own.
     starts         : first days of the test, or None for the portfolio's own.
     portfolios     : names of desks; "" for the only one.
-    picks          : (N, 5) positions on `AXES` of each configuration, or None for every combination.
+    picks          : (N, 5) positions on `PLAN_AXES` of each configuration, or None for every combination.
     names          : names of the configurations that were picked, or ().
     Raises         : ConfigError for an empty axis, a value given twice, and one out of its range.
     """
@@ -110,8 +110,10 @@ class Plan:
             object.__setattr__(self, name, checked(name, getattr(self, name)))
         if self.picks is not None:
             picks = _whole_numbers(self.picks)
-            if picks.ndim != 2 or picks.shape[1] != len(AXES) or not len(picks):
-                raise ConfigError(f"picks of a plan have shape {picks.shape}: give (N, {len(AXES)}), N at least 1.")
+            if picks.ndim != 2 or picks.shape[1] != len(PLAN_AXES) or not len(picks):
+                raise ConfigError(
+                    f"picks of a plan have shape {picks.shape}: give (N, {len(PLAN_AXES)}), N at least 1."
+                )
             if (picks < 0).any() or (picks >= self.shape).any():
                 raise ConfigError(f"picks of a plan lie outside its axes, which have {self.shape} values.")
             object.__setattr__(self, "picks", frozen(picks))
@@ -119,7 +121,7 @@ class Plan:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Values on each of `AXES`."""
+        """Values on each of `PLAN_AXES`."""
         return tuple(
             len(axis) for axis in (self.portfolios, self.policies, self.starts, self.lags, self.cost_multiples)
         )
@@ -134,7 +136,7 @@ class Plan:
         return int(np.prod(self.shape)) if self.picks is None else len(self.picks)
 
     def positions(self, part: Part) -> NDArray[np.int64]:
-        """(k, 5) positions on `AXES` of the configurations of a part."""
+        """(k, 5) positions on `PLAN_AXES` of the configurations of a part."""
         if self.picks is not None:
             return self.picks[part.first : part.stop]
         return np.stack(np.unravel_index(np.arange(part.first, part.stop), self.shape), axis=1)
@@ -162,7 +164,7 @@ class Plan:
     def parts(self) -> Iterator[Part]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
         size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
-        size = min(-(-size // BLOCK) * BLOCK, MOST)
+        size = min(-(-size // BLOCK_CONFIGURATIONS) * BLOCK_CONFIGURATIONS, MOST)
         for first in range(0, len(self), size):
             yield Part(first, min(first + size, len(self)))
 
@@ -247,7 +249,9 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
         if not isinstance(given, Configuration):
             refuse(f"configuration {number} of the list is", given, "give a Configuration.")
     _check_names(names, len(configurations))
-    axes = [_each(axis, [getattr(c, name) for c in configurations]) for name, axis in zip(AXES, PLURAL, strict=True)]
+    axes = [
+        _each(axis, [getattr(c, name) for c in configurations]) for name, axis in zip(PLAN_AXES, PLURAL, strict=True)
+    ]
     values = [list(dict.fromkeys(axis)) for axis in axes]
     places = [{value: k for k, value in enumerate(axis)} for axis in values]
     picks = np.array([[place[v] for v in axis] for axis, place in zip(axes, places, strict=True)], dtype=np.int64).T
@@ -301,7 +305,7 @@ def _nested_settings(allocation: Any) -> dict[str, Any]:
     cls: type = type(allocation)
     if cls not in ALLOCATIONS.values():
         return {}
-    held = {HELD.get(name, name): repr(getattr(allocation, name)) for name in nested(cls)}
+    held = {NESTED_FIELDS.get(name, name): repr(getattr(allocation, name)) for name in nested(cls)}
     required = [f.name for f in fields(allocation) if f.default is MISSING]
     stated = {name: getattr(allocation, name) for name in required}
     return held | {name: value for name, value in stated.items() if isinstance(value, bool | int | float | str)}

@@ -9,7 +9,7 @@ from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
-from backtests.sweeps.plan import BLOCK, CHUNKS, Configuration, Part, held_in_plan
+from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, Part, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -18,7 +18,7 @@ from research.allocation import TargetPath
 from research.rules import Rule
 from research.rules.protocol import CompiledRule, compiled_rule, fitted_until
 
-TOGETHER = 16 * BLOCK  # configurations whose no-trade bands are made at a time: they need memory
+TOGETHER = 16 * BLOCK_CONFIGURATIONS  # configurations whose no-trade bands are made at a time: they need memory
 
 
 def is_plain(policy: Policy) -> bool:

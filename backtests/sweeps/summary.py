@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
-from backtests.sweeps.plan import AXES, Part
+from backtests.sweeps.plan import PLAN_AXES, Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
 from foundation.paper.text_tables import text_table, warnings_text
@@ -130,7 +130,7 @@ def _words(conditions: Mapping[str, Any]) -> str:
 
 def headline(prepared: PreparedSweep) -> str:
     """The size of the sweep, its axes and shared target paths."""
-    sizes = dict(zip(AXES, prepared.plan.shape, strict=True))
+    sizes = dict(zip(PLAN_AXES, prepared.plan.shape, strict=True))
     words = {"policy": "policies", "cost_multiple": "cost levels", "lag": "lags", "start": "starts"}
     many = [f"{sizes[axis]:,} {name}" for axis, name in words.items() if sizes[axis] > 1]
     of = f" ({', '.join(many)})" if many else ""

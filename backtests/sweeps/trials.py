@@ -18,10 +18,10 @@ from backtests.sweeps.plan import Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arrays import Array, Rows
 from research.allocation import TargetPath
-from research.risk.measures import DAYS_PER_YEAR
+from research.market.calendars import DAYS_PER_YEAR
 from research.rules import Rule
 
-FIGURES = ("growth", "volatility", "tracking_error", "loss")  # of a table, from which its trials are made
+TRIAL_FIGURES = ("growth", "volatility", "tracking_error", "loss")  # of a table, from which its trials are made
 
 
 def trial_batch(setup: Setup, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Batch:
@@ -34,7 +34,7 @@ def sweep_trials(prepared: PreparedSweep, table: pd.DataFrame) -> list[Batch]:
     """The trials of a sweep, a batch a portfolio.
 
     prepared : the sweep.
-    table    : a row for each configuration, all or some: `configuration` and `FIGURES`, in the units of records.
+    table    : a row for each configuration, all or some: `configuration` and `TRIAL_FIGURES`, in the units of records.
     """
     plan, numbers = prepared.plan, table["configuration"].to_numpy()
     places = plan.positions(Part(numbers.min(), numbers.max() + 1))[numbers - numbers.min()]
@@ -86,7 +86,7 @@ def tuning_trials(
         "cost_multiple": cost_multiple,
         "loss": measured["loss"].to_numpy(),
     }
-    if set(FIGURES) <= set(measured):
+    if set(TRIAL_FIGURES) <= set(measured):
         rows["active_return"] = _active_returns(training, training.strategic_path, np.full(len(rules), first), measured)
         rows["active_volatility"] = measured["tracking_error"].to_numpy()
     return trial_batch(setup, rows)

@@ -29,7 +29,7 @@ from foundation.errors import DataError, PolicyError
 from research.accounting import Policy
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
-from research.risk.simulation.future_laws import BLOCK, FutureLaw, future_laws, sample
+from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
 from research.rules.protocol import compiled_rule
 
 PATHS = 10_000
@@ -39,7 +39,7 @@ ESTIMATING, DAILY = 100, 50  # paths of a policy that estimates on each path, an
 MOST_PATHS = 1_000_000
 BEYOND = 5  # futures beyond a quantile that say where it is
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted, where the file states none
-LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
+FAN_LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
 REASON = (
     "it assumes least: days that happened, all lines together, in blocks that keep spells of volatility, and nothing "
     "is estimated."
@@ -103,7 +103,7 @@ class PolicyFuture:
     policy  : its name.
     paths   : number of futures.
     figures : figures by the names of `figure_words`.
-    fan     : (D + 1, ·) wealth over that of today by date, a column for each level of `LEVELS`.
+    fan     : (D + 1, ·) wealth over that of today by date, a column for each level of `FAN_LEVELS`.
     """
 
     law: str
@@ -282,7 +282,7 @@ def _quick(
 
     def play(task: tuple[FutureLaw, int, int]) -> dict[str, "_Gathered"]:
         law, block, count = task
-        growths = law.growths(block, opening.days, seed)[: count - block * BLOCK]
+        growths = law.growths(block, opening.days, seed)[: count - block * BLOCK_PATHS]
         strategic = _strategic(opening, growths)
         played = play_futures(opening, policies, growths)
         return {policy: _Gathered.of(opening, one, strategic) for policy, one in played.items()}
@@ -291,7 +291,7 @@ def _quick(
     with ThreadPoolExecutor(workers) as pool:
         for name, law in laws.items() if policies else ():
             count = paths if name == recommended else max(paths // OTHERS, 2)
-            parts = list(pool.map(play, [(law, block, count) for block in range(math.ceil(count / BLOCK))]))
+            parts = list(pool.map(play, [(law, block, count) for block in range(math.ceil(count / BLOCK_PATHS))]))
             for policy in policies:
                 found[name, policy] = _future(opening, name, policy, [part[policy] for part in parts])
     return found
@@ -373,7 +373,7 @@ def _future(opening: Opening, law: str, policy: str, parts: list[_Gathered]) -> 
         **dict(zip(_Gathered._fields[2:], map(mean, rest), strict=True)),
     }
     figures = {name: found[name] for name in figure_words(stated)}
-    fan = pd.DataFrame(_at(by_date, np.array(LEVELS)), index=opening.dates, columns=[f"{q:g}" for q in LEVELS])
+    fan = pd.DataFrame(_at(by_date, np.array(FAN_LEVELS)), index=opening.dates, columns=[f"{q:g}" for q in FAN_LEVELS])
     return PolicyFuture(law, policy, len(wealth), figures, fan)
 
 

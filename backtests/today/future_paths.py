@@ -22,7 +22,7 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of
 from backtests.engine.ledger import Ledger
 from backtests.engine.python_loop import play_daily
-from backtests.engine.quiet_days import DAYS
+from backtests.engine.quiet_days import TILE_DAYS
 from backtests.engine.run import play_compiled
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen
@@ -336,7 +336,7 @@ def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array
     """Play one policy through all futures: prices change from one to the next, and nothing else does.
 
     closes : (P, D + 2, n) worth of a unit.
-    tiles  : (P, tiles, n + 1, DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
+    tiles  : (P, tiles, n + 1, TILE_DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
     """
     paths, rows, n = closes.shape
     inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
@@ -382,13 +382,13 @@ def _holding(ledger: Ledger) -> Array:
 
 
 def _tiles(closes: Array, cash: Array) -> Array:
-    """(P, tiles, n + 1, DAYS) of worth of a unit (P, T, n), cash (T,) last; see `quiet_days.tiles_of`."""
+    """(P, tiles, n + 1, TILE_DAYS) of worth of a unit (P, T, n), cash (T,) last; see `quiet_days.tiles_of`."""
     paths, rows, n = closes.shape
-    count = -(-rows // DAYS)
-    out = np.empty((paths, count * DAYS, n + 1))
+    count = -(-rows // TILE_DAYS)
+    out = np.empty((paths, count * TILE_DAYS, n + 1))
     out[:, :rows, :n], out[:, :rows, n] = closes, cash
     out[:, rows:] = out[:, rows - 1 : rows]
-    return np.ascontiguousarray(out.reshape(paths, count, DAYS, n + 1).transpose(0, 1, 3, 2))
+    return np.ascontiguousarray(out.reshape(paths, count, TILE_DAYS, n + 1).transpose(0, 1, 3, 2))
 
 
 @compiled

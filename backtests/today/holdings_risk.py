@@ -25,12 +25,12 @@ from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
 from research.risk.decomposition.contributions import effective_bets, risk_contributions
 from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
+from research.risk.distribution import TAIL_LEVELS
 from research.rules import Never
 from research.rules.bands_today import bands_today
 
 Figure = TypeVar("Figure")
 
-LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 
 
@@ -213,7 +213,7 @@ def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple
     for horizon in ex_ante.horizons:
         values = ex_ante.returned(weights, horizon)
         for method, (at_risk, beyond) in METHODS.items():
-            for level in LEVELS:
+            for level in TAIL_LEVELS:
                 try:
                     found.append(Loss(horizon, method, level, at_risk(values, level), beyond(values, level)))
                 except DataError as error:

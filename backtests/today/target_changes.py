@@ -9,8 +9,8 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from research.accounting.turnover import one_way
 from research.allocation import TargetPath
+from research.market.calendars import DAYS_PER_YEAR
 from research.risk.decomposition.concentration import effective_lines
-from research.risk.measures import DAYS_PER_YEAR
 
 
 def target_changes(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> pd.DataFrame:

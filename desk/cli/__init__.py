@@ -261,12 +261,12 @@ def study(
         from backtests.runs.tasks import check_workers
         from backtests.sheets.pages.real_markets import write_study_sheet
         from backtests.studies.real_markets import Budget, run
-        from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, SEEDS, STEPS
+        from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, LEARNER_STEPS, SEEDS
 
     check_workers(workers)
     if rules_only and exposure:
         raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
-    steps = {} if rules_only else EXPOSURE_STEPS if exposure else STEPS
+    steps = {} if rules_only else EXPOSURE_STEPS if exposure else LEARNER_STEPS
     budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
@@ -295,11 +295,11 @@ def cluster(
 ) -> None:
     """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
     with starting():
-        from desk.commands.cluster import HERE, join, serve
+        from desk.commands.cluster import LOCAL_HOST, join, serve
 
     if address:
         join(address, host, workers)
-    serve(host or HERE, port, workers)
+    serve(host or LOCAL_HOST, port, workers)
 
 
 @app.command(name="compile")

@@ -12,7 +12,7 @@ from backtests.runs.tasks import check_workers, in_processes
 from desk.commands.trades import policy_now, replaced_files, today_of
 from desk.tickets.account_rows import (
     ACCOUNT_COLUMNS,
-    FAILED,
+    ACCOUNT_FAILED,
     ORDER_COLUMNS,
     account_columns,
     account_row,
@@ -36,7 +36,12 @@ TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
 YAML = (".yaml", ".yml")
 SHOWN = 5  # failures on the terminal; the file has all of them
-WORDS = {"trade": "trade", "hold": "hold", "no order": "want a trade of which no order can be sent", FAILED: "failed"}
+WORDS = {
+    "trade": "trade",
+    "hold": "hold",
+    "no order": "want a trade of which no order can be sent",
+    ACCOUNT_FAILED: "failed",
+}
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def list_accounts(
                 if sentence in errors or len(errors) < SHOWN:
                     errors[sentence] += count
             progress.update(part.statuses.total())
-    return Listed(statuses[FAILED], _text(asked, statuses, errors, list(notes), orders))
+    return Listed(statuses[ACCOUNT_FAILED], _text(asked, statuses, errors, list(notes), orders))
 
 
 def accounts_path(orders: Path) -> Path:
@@ -235,7 +240,7 @@ def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], note
     accounts = accounts_path(orders)
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
-    if rest := statuses[FAILED] - errors.total():
+    if rest := statuses[ACCOUNT_FAILED] - errors.total():
         told.append(f"{rest:,} more failed: see {accounts}.")
     more = [f"{counted(len(notes) - SHOWN, 'more note')} on the data of models."] if len(notes) > SHOWN else []
     told += [*notes[:SHOWN], *more]

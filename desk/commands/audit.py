@@ -8,7 +8,7 @@ from backtests.comparison.fitting.candidates import check_trainable, fit
 from backtests.runs.tasks import check_workers, in_processes
 from backtests.studies.audits.controls import Controls, controls
 from backtests.studies.audits.futures import FUTURES
-from backtests.studies.audits.look_ahead import DAYS, PASSED, LookAhead
+from backtests.studies.audits.look_ahead import DAYS_CHECKED, PASSED, LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table, wrapped
@@ -38,7 +38,7 @@ class Audited:
 def make_audit(
     file: Path,
     policy: str | None = None,
-    days: int = DAYS,
+    days: int = DAYS_CHECKED,
     workers: int = 1,
     with_controls: bool = False,
     trust_code: bool | None = None,

@@ -19,10 +19,10 @@ from foundation.arguments import refuse
 from foundation.errors import ConfigError
 from foundation.files import work_folder
 
-HERE = "127.0.0.1"
+LOCAL_HOST = "127.0.0.1"
 PAGES = "distributed.{}.http.routes"  # setting: what Dask shows to whoever asks
 TLS = {"ca_file": "--tls-ca-file", "cert": "--tls-cert", "key": "--tls-key"}
-UNUSED = f"{HERE}:0"  # where Dask listens for who asks for a page
+UNUSED = f"{LOCAL_HOST}:0"  # where Dask listens for who asks for a page
 
 
 def serve(host: str, port: int, workers: int | None) -> None:
@@ -88,7 +88,7 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
     compile_kernels()
     with connected(address, workers=0):
         pass
-    listen = host or (HERE if is_here(str(urlsplit(address).hostname)) else "")
+    listen = host or (LOCAL_HOST if is_here(str(urlsplit(address).hostname)) else "")
     words = [address, "--nworkers", count, "--nthreads", 1, "--no-dashboard", "--death-timeout", PATIENCE]
     words += [word for name in ("ca_file", "cert", "key") if tls[name] for word in (TLS[name], tls[name])]
     words += ["--host", listen] if listen else []

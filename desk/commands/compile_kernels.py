@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.runs.folder import ROOT, write_json
+from backtests.runs.folder import write_json
 from backtests.runs.trial_book import PLACE
 from foundation.compiled.content import content
 from foundation.compiled.store import KernelStore, folders, processor
 from foundation.errors import ConfigError
-from foundation.files import work_folder
+from foundation.files import ROOT, work_folder
 from foundation.progress import TOLD_IN, bar
 from research.portfolio import Portfolio, load_portfolio
 

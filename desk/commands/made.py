@@ -7,9 +7,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import MANIFEST, ROOT, SUMMARY, Run, write_json
+from backtests.runs.folder import MANIFEST, SUMMARY_FILE, Run, write_json
 from backtests.runs.manifest import sign
-from foundation.files import write_whole
+from foundation.files import ROOT, write_whole
 from foundation.paper.formats import plain_json
 from foundation.printable import printable
 from research.portfolio import Portfolio
@@ -33,7 +33,7 @@ def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run
 
 def write_summary(folder: Path, run: Run, text: str, facts: Mapping[str, Any]) -> None:
     """Write the text of the terminal, and the manifest with facts of the result, into the folder of a run."""
-    write_whole(folder / SUMMARY, printable(f"{text}\n"))
+    write_whole(folder / SUMMARY_FILE, printable(f"{text}\n"))
     write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
 
 

@@ -13,16 +13,16 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences, stored_figures
-from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
+from backtests.runs.folder import REPORTS, SUMMARY_FILE, found_at
 from backtests.runs.manifest import past_runs
-from backtests.runs.report_settings import FULL
+from backtests.runs.report_settings import FULL_RUN
 from backtests.runs.verify import verify
 from desk.commands.made import Made
 from desk.commands.report import make_backtest, make_report
 from desk.commands.risk import make_risk
 from foundation.arguments import day, one_of, refuse
 from foundation.errors import ConfigError, DataError
-from foundation.files import locked, work_folder, write_whole
+from foundation.files import ROOT, locked, work_folder, write_whole
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed, number
 from research.portfolio import load_portfolio
@@ -206,9 +206,9 @@ def show_text(run: Path) -> str:
     Raises : DataError where it is no finished run, or was made before runs kept their text.
     """
     found = verify(run)
-    text = found.folder / SUMMARY
+    text = found.folder / SUMMARY_FILE
     if not text.exists():
-        raise DataError(f"{found.folder} has no {SUMMARY}, so it cannot be shown. Make the run again.")
+        raise DataError(f"{found.folder} has no {SUMMARY_FILE}, so it cannot be shown. Make the run again.")
     sheet = sheet_of(found.folder)
     parts = [text.read_text(encoding="utf-8").rstrip(), *([] if sheet is None else [f"Sheet: {sheet}"])]
     if found.changed:
@@ -343,7 +343,7 @@ def _made_again(
         return make_risk(file, reports, settings["paths"], run.parent, trust_code)
     if manifest["kind"] == "backtest":
         return make_backtest(file, settings["policy"], reports, retrain, settings.get("sheet", False), trust_code)
-    parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
+    parameters = [f"{name}={settings[name]}" for name in (*FULL_RUN, "reference")]
     if (given := _given_benchmark(manifest, file, trust_code)) is not None:
         parameters.append(f"benchmark={given}")
     return make_report(file, parameters, reports, retrain, trust_code)

@@ -28,14 +28,14 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import Score, score
 from backtests.laboratory.learned.results import SHEET, results_of, write_results
 from backtests.runs.folder import (
-    FIGURES,
+    FIGURES_FILE,
     MAIL,
     MANIFEST,
-    MARKET,
-    NUMBERS,
+    MARKET_FILE,
+    NUMBERS_FILE,
     REPORTS,
-    RESULTS,
-    SUMMARY,
+    RESULTS_FILE,
+    SUMMARY_FILE,
     Run,
     check_whole,
     partial_of,
@@ -45,7 +45,7 @@ from backtests.runs.folder import (
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
-from backtests.runs.report_settings import FULL, settings_of
+from backtests.runs.report_settings import FULL_RUN, settings_of
 from backtests.runs.trial_book import count_trials
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
@@ -71,14 +71,14 @@ PROGRESS = ".progress"
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
-    NUMBERS: "its numbers",
+    NUMBERS_FILE: "its numbers",
     MAIL: "its summary",
     TRADES: "the trade list",
     TRADES_JSON: "the trade list",
-    RESULTS: "daily results",
-    MARKET: "the returns that it was made from",
+    RESULTS_FILE: "daily results",
+    MARKET_FILE: "the returns that it was made from",
     MANIFEST: "settings, data, code and versions",
-    SUMMARY: "the text of the terminal",
+    SUMMARY_FILE: "the text of the terminal",
 }
 
 
@@ -127,8 +127,8 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     ticket = make_ticket(trades)
     write_ticket(ticket, folder / TRADES)
     write_ticket(ticket, folder / TRADES_JSON)
-    write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
-    write_whole(folder / MARKET, returns(comparison.portfolio.market).to_parquet(index=False))
+    write_whole(folder / RESULTS_FILE, results(comparison.backtests).to_parquet(index=False))
+    write_whole(folder / MARKET_FILE, returns(comparison.portfolio.market).to_parquet(index=False))
     marks = {
         name: comparison.scores[name]["loss"]
         for name, f in comparison.fitted.items()
@@ -261,10 +261,10 @@ def ask_report(
     file: Path, given: Sequence[str] = (), reports: Path | None = None, trust_code: bool | None = None
 ) -> AskedReport:
     """The inputs of a report of a portfolio file, before a kernel starts; arguments and errors of `make_report`."""
-    parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
+    parameters = {**FULL_RUN, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
     benchmark = str(parameters.get("benchmark", ""))
     portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {}, trust_code=trust_code)
-    knobs = {name: cast(int, parameters[name]) for name in FULL}
+    knobs = {name: cast(int, parameters[name]) for name in FULL_RUN}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
     run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
@@ -304,7 +304,7 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
-        text = (folder / SUMMARY).read_text(encoding="utf-8")
+        text = (folder / SUMMARY_FILE).read_text(encoding="utf-8")
         manifest = json.loads((folder / MANIFEST).read_bytes())
     said = _reused_text(manifest["reused"]) + age_text(
         date.fromisoformat(manifest["last_day"]), started.date(), "the trades are those"
@@ -358,10 +358,10 @@ def make_backtest(
         alone = PlayedCandidates(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
         tried = played_trials(alone)
         count_trials([tried, *tunings_of([fitted])], run.name)
-        write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
-        write_whole(folder / MARKET, returns(portfolio.market).to_parquet(index=False))
+        write_whole(folder / RESULTS_FILE, results({policy: played}).to_parquet(index=False))
+        write_whole(folder / MARKET_FILE, returns(portfolio.market).to_parquet(index=False))
         write_whole(folder / "booked.csv", csv_text(played.trades()))
-        write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))
+        write_json(folder / FIGURES_FILE, plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
             by_seed = {policy: {seed: played}}, {policy: {seed: scored}}

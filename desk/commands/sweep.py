@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from backtests.comparison.paired import loss_intervals
 from backtests.evaluation.benchmark import Benchmark
-from backtests.runs.folder import REPORTS, RESULTS, Run, staged
+from backtests.runs.folder import REPORTS, RESULTS_FILE, Run, staged
 from backtests.runs.manifest import sign
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
@@ -25,7 +25,7 @@ from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
-from backtests.sweeps.trials import FIGURES, sweep_trials
+from backtests.sweeps.trials import TRIAL_FIGURES, sweep_trials
 from desk.commands.made import Made, write_summary
 from foundation.files import write_whole, writing
 from foundation.paper.formats import plain_json
@@ -64,11 +64,11 @@ def make_sweep(
         run_into(chunks, prepared, done, workers, cluster, progress=True)
         final = home / run.name
         with staged(final) as folder, bar(None, "writing results and their page"):
-            join(chunks, parts_of(prepared), folder / RESULTS)
+            join(chunks, parts_of(prepared), folder / RESULTS_FILE)
             text = publish(prepared, asked.keep, run, folder)
             sign(folder, started)
-        results = pq.ParquetFile(final / RESULTS, pre_buffer=False)
-        for some in results.iter_batches(COUNTED, columns=["configuration", *FIGURES]):
+        results = pq.ParquetFile(final / RESULTS_FILE, pre_buffer=False)
+        for some in results.iter_batches(COUNTED, columns=["configuration", *TRIAL_FIGURES]):
             count_trials(sweep_trials(prepared, some.to_pandas()), run.name)
         discard(chunks)
     again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
@@ -86,7 +86,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. The
     results stay complete if no sheet can be drawn from them: the summary then ends with the reason.
     """
-    results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
+    results = pq.ParquetFile(folder / RESULTS_FILE, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())
     text = sweep_text(prepared, tables, intervals=partial(_intervals, prepared))
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
@@ -102,7 +102,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
     if len(prepared.plan) <= DRAWN:
         try:
-            _sheet(prepared, run, pd.read_parquet(folder / RESULTS)).write(folder)
+            _sheet(prepared, run, pd.read_parquet(folder / RESULTS_FILE)).write(folder)
             return text
         except Exception as error:  # whatever it is, it must not cost the hours that were played
             why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"

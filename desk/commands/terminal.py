@@ -10,7 +10,7 @@ import typer
 
 from desk.commands.limits import SMALLER, limit_reached
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.files import FULL
+from foundation.files import NO_SPACE
 from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
@@ -74,7 +74,7 @@ def of_files(error: OSError) -> str:
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     fix = (
         "Free space there, or write to another place."
-        if error.errno in FULL
+        if error.errno in NO_SPACE
         else "Give a path that can be read or written."
     )
     return f"{error.strerror or error}{where}. {fix}"

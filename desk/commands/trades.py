@@ -15,24 +15,23 @@ from pydantic import BaseModel, Field, ValidationError
 
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from backtests.runs.report_settings import FULL, settings_of
+from backtests.runs.report_settings import FULL_RUN, settings_of
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
 from desk.tickets.ticket import make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
-from foundation.files import replacing_together, writing
+from foundation.files import ROOT, replacing_together, writing
 from foundation.paper.formats import plain_json
 from foundation.table_files import plain_number
 from research.learning import Learned, LearnedPolicy
 from research.market.calendars import day_at
 from research.orders import Request, TradeList, trade_list
-from research.orders.request import PLAIN
+from research.orders.request import PLAIN_REQUEST
 from research.portfolio import Portfolio
 from research.portfolio.holdings.holdings import NOT_HELD
 from research.portfolio.holdings.prices import OK
 from research.portfolio.holdings.rates import TODAY
-from research.portfolio.load import ROOT
 from research.rules import Rule, Threshold, TunedThreshold, Within
 
 TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
@@ -42,7 +41,7 @@ def trades_now(
     portfolio: Portfolio,
     policy: str = "",
     reports: Path | None = None,
-    request: Request = PLAIN,
+    request: Request = PLAIN_REQUEST,
     as_of: str | None = None,
     stale_ok: bool = False,
 ) -> TradeList:
@@ -196,7 +195,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
     A warning names each run that cannot be read.
     """
-    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
+    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports)
     broken, newest = list(found.broken), None
     for folder, manifest in found.whole:
         same = _deciding(manifest["settings"]) == _deciding(full)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backtests.inference.selection import Moments, expected_maximum, probabilistic_sharpe
-from backtests.runs.trial_book import KINDS, TrialBook, book_folder, read_book
+from backtests.runs.trial_book import TRIAL_KINDS, TrialBook, book_folder, read_book
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import counted, listed, number
@@ -33,7 +33,7 @@ def _block(book: TrialBook) -> str:
     """The trials of one search."""
     trials = book.trials
     names, assets = listed(list(dict.fromkeys(trials["portfolio"])), most=6), trials["assets"].iloc[0].split(", ")
-    kinds = [f"{kind} {n:,}" for kind in KINDS if (n := int((trials["kind"] == kind).sum()))]
+    kinds = [f"{kind} {n:,}" for kind in TRIAL_KINDS if (n := int((trials["kind"] == kind).sum()))]
     since = f"{trials['written'].iloc[0][:10]} to {trials['written'].iloc[-1][:10]}"
     lines = [
         f"{names}: {counted(len(trials), 'trial')} ({', '.join(kinds)}), {since}.",

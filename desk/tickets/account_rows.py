@@ -23,7 +23,7 @@ ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover",
                    "gap", "solved", "reason", "error")  # fmt: skip
 AFTER, AFTER_IN_BASIS = "cash_after", "cash_after_basis"  # of all currencies, and of the basis alone
 SENT = ("side", "asset", "units", "price")  # of a row, from which the id of its order comes
-FAILED = "failed"
+ACCOUNT_FAILED = "failed"
 DECIMALS = 10  # of a fraction or a price in a file
 
 
@@ -83,7 +83,7 @@ def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[A
     by_column = dict(zip(file.columns, cells, strict=False))
     named = [number, by_column.get(ACCOUNT, ""), by_column.get(MODEL, "")]
     if isinstance(trades, str):
-        return [*named, FAILED, *[None] * (len(account_columns(file)) - len(named) - 2), trades]
+        return [*named, ACCOUNT_FAILED, *[None] * (len(account_columns(file)) - len(named) - 2), trades]
     sized, solved = trades.sized, trades.sized.solved
     found = [
         "hold" if trades.holds else "no order" if trades.empty else "trade",

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from desk.tickets.accounts_file import ACCOUNT, CASH, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
-from foundation.arguments import LARGEST, cut, did_you_mean
+from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
+from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
 from research.market.notes import warnings_in
@@ -162,8 +162,8 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     faults.end()
     portfolio = model.account(units, balances, day)
     if portfolio.nav < LEAST_NAV:
-        stated = [by_column[column] for column in (CASH, *file.cash_columns.values()) if column in by_column]
-        faults.add(CASH, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
+        stated = [by_column[column] for column in (CASH_COLUMN, *file.cash_columns.values()) if column in by_column]
+        faults.add(CASH_COLUMN, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
         faults.end()
     return model, portfolio
 
@@ -172,8 +172,8 @@ def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -
     """Cash by the column that gives it. Where columns of other currencies may cover it, it may be below zero."""
     by_currency = {c: by_column[c] for c in file.cash_columns.values() if by_column[c]}
     found = {column: faults.number(column, cell, signed=True) for column, cell in by_currency.items()}
-    if CASH in by_column and (by_column[CASH] or not file.cash_columns):
-        found[CASH] = faults.number(CASH, by_column[CASH], signed=bool(file.cash_columns))
+    if CASH_COLUMN in by_column and (by_column[CASH_COLUMN] or not file.cash_columns):
+        found[CASH_COLUMN] = faults.number(CASH_COLUMN, by_column[CASH_COLUMN], signed=bool(file.cash_columns))
     return found
 
 
@@ -186,11 +186,11 @@ def _balances(
         if currency not in columns:
             fix = "Add the column; a cell without cash stays empty."
             what = f"no column for cash in {currency}, in which lines of model {name} are quoted"
-            faults.add(f"{CASH}_{currency}", what, None, fix)
-    if CASH in cash and (own := columns.get(rates.basis)) in cash:
-        what = f"cash in {rates.basis}, the basis of model {name}, beside that of the column {CASH}"
+            faults.add(f"{CASH_COLUMN}_{currency}", what, None, fix)
+    if CASH_COLUMN in cash and (own := columns.get(rates.basis)) in cash:
+        what = f"cash in {rates.basis}, the basis of model {name}, beside that of the column {CASH_COLUMN}"
         faults.add(str(own), what, by_column[str(own)], "Leave one of the two cells empty.")
-    found = {rates.basis: cash.get(CASH, 0.0)}
+    found = {rates.basis: cash.get(CASH_COLUMN, 0.0)}
     for currency, column in columns.items():
         amount = cash.get(column, 0.0)
         if amount and currency != rates.basis and currency not in rates.today:
@@ -200,7 +200,9 @@ def _balances(
         elif amount:
             found[currency] = amount
     if (total := 0.0 if faults.found else rates.value(found)) < 0.0:
-        faults.add(CASH, "negative cash of all currencies", round(total, 2), "Pay the debt, or correct its cells.")
+        faults.add(
+            CASH_COLUMN, "negative cash of all currencies", round(total, 2), "Pay the debt, or correct its cells."
+        )
     return found
 
 
@@ -219,7 +221,7 @@ def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str]
             faults.add(
                 asset, "no quote at the last close", by_column[asset], "Leave the cell empty, and list it apart."
             )
-        elif not amount * price <= LARGEST:
+        elif not amount * price <= LARGEST_NUMBER:
             faults.add(asset, f"worth {amount * price:g} at the last quote", by_column[asset],
-                       f"Give units that are worth at most {LARGEST:g}.")  # fmt: skip
+                       f"Give units that are worth at most {LARGEST_NUMBER:g}.")  # fmt: skip
     return units

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from foundation.arguments import LARGEST
+from foundation.arguments import LARGEST_NUMBER
 from foundation.errors import ConfigError
 from foundation.table_files import TableText, decimal_signs, fault, iso_day, may_be_thousands, plain_number, read_text
 
-ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
+ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
 NEEDED = NAMED[:3]
-OF_CURRENCY = re.compile(f"{CASH}_([A-Z]{{3}})")  # the name of a column of cash in a currency
+OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
 MOST_BYTES = 300_000_000  # of a file
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
@@ -112,13 +112,15 @@ class RowFaults:
         if value is None:
             self.add(column, "not a number", cell, PLAIN_NUMBER)
         elif value < 0.0 and not signed:
-            what = "negative cash" if column == CASH else "negative units: accounts hold nothing short"
+            what = "negative cash" if column == CASH_COLUMN else "negative units: accounts hold nothing short"
             self.add(column, what, cell, "Give a number that is at least 0.")
-        elif may_be_thousands(cell) and (column.startswith(CASH) or not (self.file and self.file.has_decimal_points)):
+        elif may_be_thousands(cell) and (
+            column.startswith(CASH_COLUMN) or not (self.file and self.file.has_decimal_points)
+        ):
             what = "a thousand with a point, or a number with three decimals"
             self.add(column, what, cell, f"Write {cell.replace('.', '')} or {cell}0.")
-        elif abs(value) > LARGEST:
-            self.add(column, "out of bounds", cell, f"Give a number that is at most {LARGEST:g}.")
+        elif abs(value) > LARGEST_NUMBER:
+            self.add(column, "out of bounds", cell, f"Give a number that is at most {LARGEST_NUMBER:g}.")
         else:
             return value
         return 0.0
@@ -135,15 +137,17 @@ def _check_columns(path: Path, columns: Cells) -> None:
     faults = RowFaults(path, 1)
     by_currency = any(OF_CURRENCY.fullmatch(name) for name in columns)
     for name in NEEDED:
-        if name not in columns and not (name == CASH and by_currency):
+        if name not in columns and not (name == CASH_COLUMN and by_currency):
             faults.add(name, "missing column", ", ".join(columns), f"Begin the header with {', '.join(NEEDED)}.")
     for place, name in enumerate(columns):
         if not name:
             faults.add("", f"column {place + 1} has no name", name, "Name it after its asset, or remove it.")
         elif name in columns[:place]:
             faults.add(name, "two columns of one name", name, "Keep one of them.")
-        elif name.startswith(f"{CASH}_") and not OF_CURRENCY.fullmatch(name):
-            faults.add(name, "no currency", name, f"Write its code of three capital letters, such as {CASH}_EUR.")
+        elif name.startswith(f"{CASH_COLUMN}_") and not OF_CURRENCY.fullmatch(name):
+            faults.add(
+                name, "no currency", name, f"Write its code of three capital letters, such as {CASH_COLUMN}_EUR."
+            )
     faults.end()
 
 

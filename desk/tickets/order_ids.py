@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from research.portfolio import TicketTerms
-from research.portfolio.keys.ticket import LIMIT, MARKET
+from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
 
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 ID_DIGITS = 20  # of a hash: 80 bits an order
@@ -22,7 +22,8 @@ def sent_of(
     units, price : NaN for a line without a quote, which trades in an amount of currency.
     """
     quoted = not math.isnan(price)
-    order_type = terms.order_type if quoted or terms.order_type != LIMIT else MARKET  # of an amount there is no limit
+    # of an amount there is no limit
+    order_type = terms.order_type if quoted or terms.order_type != LIMIT_ORDER else MARKET_ORDER
     return {
         "side": side,
         "symbol": terms.symbol(asset),

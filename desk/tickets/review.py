@@ -17,7 +17,7 @@ from foundation.blocks import Column, html_table, text_rows, with_minus
 from foundation.tolerances import TRIGGER
 from research.orders import page
 from research.orders.before_after_table import notes_of, table_of
-from research.orders.reasons import SHOWN
+from research.orders.reasons import LEAST_GAP
 from research.orders.trade_list import TradeList
 from research.rules.bands_today import bands_today
 
@@ -158,6 +158,6 @@ def _range(lower: float, upper: float) -> str:
 def _band(row: Mapping[Any, Any]) -> str:
     """The gaps past which a line trades: "±3.00", "−2.50 +3.00", or the one that there is."""
     below, above = row["trades_below"] - row["target"], row["trades_above"] - row["target"]
-    if abs(below + above) < SHOWN:
+    if abs(below + above) < LEAST_GAP:
         return f"±{_points(above)}"
     return " ".join(_points(gap, sign=True) for gap in (below, above) if not math.isnan(gap))

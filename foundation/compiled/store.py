@@ -33,7 +33,7 @@ from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text
-from foundation.files import write_private, written_alone
+from foundation.files import ROOT, write_private, written_alone
 from foundation.progress import bar
 
 PATIENCE = 900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
@@ -88,7 +88,6 @@ class Turn:
 
 
 TURN = Turn()
-ROOT = Path(__file__).parents[2]
 FORM = 2  # of a kept file: a digest, then the code
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
 DAY = 86_400.0  # seconds

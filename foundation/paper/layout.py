@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foundation.arrays import Array
 
-STEPS = (1.0, 2.0, 2.5, 5.0)  # of a linear scale, times a power of ten
+SCALE_STEPS = (1.0, 2.0, 2.5, 5.0)  # of a linear scale, times a power of ten
 LOG_STEPS = (
     (1.0,),
     (1.0, 3.0),
@@ -19,13 +19,13 @@ LOG_STEPS = (
 )
 # px of every picture
 TITLE = 30.0  # above a panel, for its title
-NUMBERS = 24.0  # below a panel, for the numbers of its x axis
+NUMBERS_HEIGHT = 24.0  # below a panel, for the numbers of its x axis
 AXIS = 44.0  # below a panel, for the numbers and the name of its x axis
 NAMES = 148.0  # at the left of rows, for their names
-ROW = 20.0  # of one row
+ROW_HEIGHT = 20.0  # of one row
 KEY_ROW = 20.0  # of one row of a key
 
-FAR = 4.0  # times the median distance: what is further away leaves the scale, and says so
+OUTLIER_DISTANCE = 4.0  # times the median distance: what is further away leaves the scale, and says so
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -126,7 +126,7 @@ def far(distances: ArrayLike) -> NDArray[np.bool_]:
     """(P,) which distances are so much larger than the median that showing them would flatten the others."""
     d = np.abs(np.asarray(distances, dtype=float))
     some = d[d > 0.0]
-    return d > FAR * float(np.median(some)) if len(some) > 2 else np.zeros(len(d), dtype=bool)
+    return d > OUTLIER_DISTANCE * float(np.median(some)) if len(some) > 2 else np.zeros(len(d), dtype=bool)
 
 
 def limits(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:
@@ -144,7 +144,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     [0.0, 1.0, 2.0, 3.0, 4.0]
     """
     power = math.floor(math.log10((high - low) / most))
-    for step in (s * 10.0 ** (power + k) for k in range(3) for s in STEPS):
+    for step in (s * 10.0 ** (power + k) for k in range(3) for s in SCALE_STEPS):
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < most:
             return [round(i * step, 12) for i in range(first, last + 1)]

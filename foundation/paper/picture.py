@@ -71,9 +71,9 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
-        from foundation.paper.render import HERE, fill  # jinja takes time to import
+        from foundation.paper.render import PAPER_PACKAGE, fill  # jinja takes time to import
 
-        return fill(HERE, "picture.html.j2", picture=self)
+        return fill(PAPER_PACKAGE, "picture.html.j2", picture=self)
 
 
 def picture(

@@ -7,7 +7,7 @@ from typing import Any
 from foundation.paper.svg import DARK, LIGHT
 from foundation.templates import templates
 
-HERE = "foundation.paper"  # whose templates are the frame of all pages
+PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
 
 
@@ -50,7 +50,7 @@ def fill(package: str, template: str, running: Running | None = None, **content:
     from markupsafe import Markup
 
     themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
-    ours = templates(package, HERE)
+    ours = templates(package, PAPER_PACKAGE)
     css = ours.get_template("sheet.css.j2").render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])
     css += running.css() if running is not None else ""
     page = ours.get_template(template)

@@ -4,10 +4,10 @@ from research.accounting.costs import Costs, Tax
 from research.accounting.execution import Execution, Flows
 from research.accounting.function_costs import costs_from_function
 from research.accounting.impact import Impact
-from research.accounting.view import CASH, Hold, Policy, Trade, View, Why
+from research.accounting.view import CASH_LINE, Hold, Policy, Trade, View, Why
 
 __all__ = [
-    "CASH",
+    "CASH_LINE",
     "Costs",
     "Execution",
     "Flows",

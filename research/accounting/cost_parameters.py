@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array
 
-COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
-COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COLUMNS))
+COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in order
+COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
 YEAR = 365.0  # days
-AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
+AVERAGE, HIGHEST, FIRST_IN = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
 
 
 class CostParameters(NamedTuple):

@@ -12,22 +12,22 @@ from foundation.arguments import floats, is_number, is_whole, one_of, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.labels import refuse_labels
-from research.accounting.cost_parameters import AVERAGE, COLUMNS, FIRST, HIGHEST, CostParameters, HoldingCosts
+from research.accounting.cost_parameters import AVERAGE, COST_COLUMNS, FIRST_IN, HIGHEST, CostParameters, HoldingCosts
 from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
 from research.market import Market
 
-CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
-USUAL = COLUMNS[:2]  # the proportional ones
+CHARGED = COST_COLUMNS[:4]  # what an order is charged; tax is known only where lots are
+USUAL = COST_COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
-BPS = 1e-4
+BASIS_POINT = 1e-4
 ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(USUAL, "give a fraction of notional a line, such as 0.0001 for a basis point."),
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
 }
 NOTHING = frozen(np.zeros(1))  # a cost that is not given
-METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
+METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,10 @@ class Costs:
     def table(self, assets: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
         """Each line's commission and half-spread in basis points, by name; of spreads by the day, the median."""
         rates = {"commission": self.commission, "half_spread": self.total - self.commission}
-        return {asset: {name: float(rate[i]) / BPS for name, rate in rates.items()} for i, asset in enumerate(assets)}
+        return {
+            asset: {name: float(rate[i]) / BASIS_POINT for name, rate in rates.items()}
+            for i, asset in enumerate(assets)
+        }
 
     @property
     def settings(self) -> dict[str, object]:
@@ -288,7 +291,7 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     each = floats(subject, bps, fix)
     if each.shape not in ((), (1,), (n,)):
         refuse(subject, bps, fix)
-    return np.broadcast_to(each * BPS, (n,))
+    return np.broadcast_to(each * BASIS_POINT, (n,))
 
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
@@ -308,7 +311,7 @@ def _checked(name: str, given: ArrayLike, n: int) -> Array:
         bad &= ~np.isnan(values)
     if bad.any():
         found = values[bad][0]
-        shown = f"{found / BPS:g} bps" if fraction else f"{found:g} currency"
+        shown = f"{found / BASIS_POINT:g} bps" if fraction else f"{found:g} currency"
         limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
         raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
     return frozen(values)

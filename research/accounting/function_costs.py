@@ -10,7 +10,7 @@ from foundation.arguments import floats
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from foundation.labels import in_order
-from research.accounting.costs import BPS, Costs
+from research.accounting.costs import BASIS_POINT, Costs
 from research.market import Market, Past
 
 LARGEST = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit
@@ -65,6 +65,6 @@ def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
         line = int(np.argmax(bad))
         raise ConfigError(
             f"cost of {name} for {market.assets[line]} on {market.days[t]} is {each[line]:g}, or "
-            f"{each[line] / BPS:,.0f} bps: it is at least 0 and less than {LARGEST:g} of the notional. {fix}"
+            f"{each[line] / BASIS_POINT:,.0f} bps: it is at least 0 and less than {LARGEST:g} of the notional. {fix}"
         )
     return each

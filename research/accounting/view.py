@@ -11,11 +11,11 @@ from foundation.arguments import floats
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
-from foundation.tolerances import TARGET, TRIGGER
+from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
 from research.market.market import Past
 
-CASH = -1  # the number of the cash line in a `Why`
+CASH_LINE = -1  # the number of the cash line in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
@@ -93,7 +93,7 @@ class Why:
     """The reason of a decision, in four facts.
 
     trigger : "calendar", "band", "learned", "never", …; or a reason in the words of a user's rule.
-    line    : number of the line with the widest gap, `CASH` for cash, the number of a group in `Market.labels`, or
+    line    : number of the line with the widest gap, `CASH_LINE` for cash, the number of a group in `Market.labels`, or
               None where no single line is behind the decision.
     size    : weight of the line less its target, fraction of NAV.
     allowed : the gap that the rule allows, fraction of NAV.
@@ -126,7 +126,7 @@ class Why:
             return self._measured
         if self.line is None:
             return PLAIN[self.trigger]
-        name = "cash" if self.line == CASH else names[self.line]
+        name = "cash" if self.line == CASH_LINE else names[self.line]
         digits = DECIMALS[0] if self.trigger == "calendar" else self._decimals
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar" or (self.trigger == "band" and self.allowed == 0.0 != self.size):
@@ -284,7 +284,7 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
         )
     lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (trade.lower, trade.upper))
     least = np.maximum(lower, 0.0) - np.minimum(upper, 0.0)
-    if least.sum() > leverage_limit + TARGET:
+    if least.sum() > leverage_limit + TARGET_TOLERANCE:
         i = int(np.argmax(least))
         raise PolicyError(
             f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "

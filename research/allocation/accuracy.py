@@ -13,7 +13,7 @@ ROUNDING = 1e-6  # by which the sum of a solver's weights may miss what was aske
 
 # -- of limits, in their own unit -------------------------------------------------------------------------------------
 
-KEPT = 1e-8  # a limit that is missed by no more is kept
+LIMIT_TOLERANCE = 1e-8  # a limit that is missed by no more is kept
 GIVES = 1e-7  # a limit that may be exceeded and is by no more has not given way
 SLACK = 1e-6  # a limit with more room does not bind
 LEAST_PRICE = 1e-7  # over the largest price of a programme, or over 1: what is less is what a solver leaves of zero

@@ -14,9 +14,9 @@ import numpy as np
 from foundation.arguments import shown
 from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
+from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE, WEIGHT
 from research.allocation.answer import (
-    FAILED,
+    ANSWER_FAILED,
     PREVIOUS,
     UNANSWERED,
     Answer,
@@ -260,7 +260,7 @@ def carried(weights: Array, past: Past) -> Array:
 
 def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
     """The weights (n,) before, in place of those that were not found."""
-    return Answer(previous, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
+    return Answer(previous, past.date, status=ANSWER_FAILED, fallback=PREVIOUS, why=str(error))
 
 
 def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:
@@ -325,7 +325,7 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     """
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
-    rounded = (off > TARGET) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET)
+    rounded = (off > TARGET_TOLERANCE) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET_TOLERANCE)
     rounded &= (sums > 1.0) | (np.abs(rows - rows.round(5)) <= WEIGHT).all(axis=1)
     whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
     return whole, float(off[rounded].max(initial=0.0))

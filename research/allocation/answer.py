@@ -14,7 +14,7 @@ from foundation.labels import in_order
 from research.market import Past
 
 PREVIOUS = "previous weights"
-FAILED = "failed"
+ANSWER_FAILED = "failed"
 INNER = " of the inner allocation"
 
 

@@ -15,7 +15,7 @@ from foundation.arguments import cut, did_you_mean, floats, is_number, refuse, s
 from foundation.arrays import Array
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import WEIGHT
-from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError
+from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
 from research.forecast.returns import complete_returns
@@ -204,7 +204,7 @@ def _stand_in(fitted: Any) -> tuple[str, str, str]:
     if used is None:
         return "", "", ""
     name = PREVIOUS if isinstance(used, str) else type(used).__name__
-    return FAILED, name, cut(str(fitted.fallback_chain_[0][1]))
+    return ANSWER_FAILED, name, cut(str(fitted.fallback_chain_[0][1]))
 
 
 Weights = Mapping[str, float] | pd.Series | Array

@@ -9,7 +9,7 @@ from foundation.arguments import is_number
 from foundation.names import import_path
 
 LIBRARY = "skfolio"
-NONE = "none"  # the word for None, which takes a bound away: a file has no empty values
+NONE_WORD = "none"  # the word for None, which takes a bound away: a file has no empty values
 
 
 def words_of(value: Any, defaults: bool = True) -> Any:
@@ -25,7 +25,7 @@ def words_of(value: Any, defaults: bool = True) -> Any:
     if hasattr(value, "get_params") and not isinstance(value, type):
         return {"kind": kind_of(type(value)), **_parameters(value, defaults)}
     if value is None:
-        return NONE
+        return NONE_WORD
     if isinstance(value, Enum):
         return value.name
     if hasattr(value, "to_dict"):  # of pandas
@@ -56,4 +56,4 @@ def says_all(words: Any) -> bool:
 def _parameters(estimator: Any, defaults: bool) -> dict[str, Any]:
     usual = {name: words_of(one.default, defaults) for name, one in signature(type(estimator)).parameters.items()}
     words = {name: words_of(value, defaults) for name, value in estimator.get_params(deep=False).items()}
-    return {name: said for name, said in words.items() if (defaults and said != NONE) or said != usual.get(name)}
+    return {name: said for name, said in words.items() if (defaults and said != NONE_WORD) or said != usual.get(name)}

@@ -26,7 +26,7 @@ from research.market import Market
 from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "targets"
-LIBRARIES = (  # of allocations, and of the forecasts that they hold
+ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "arch",
     "clarabel",
     "cvxpy",
@@ -65,7 +65,7 @@ def kept_target_path(allocation: Allocation, market: Market, start: int = 0, fol
     settings = settings_of(allocation)
     if settings is None or allocation.window == 0:
         return target_path(allocation, market, start)
-    versions = {name: version(name) for name in LIBRARIES}
+    versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
     stored = _StoredPath(folder, [market.fingerprint, settings, int(start), versions])
     with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
         if (found := stored.load()) is not None:

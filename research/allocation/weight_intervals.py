@@ -16,7 +16,7 @@ from research.market import Market, Past
 from research.risk.simulation.resampling import chained
 from research.risk.simulation.streams import BLOCKS, STARTS, stream
 
-LEVEL = 0.90
+WEIGHT_LEVEL = 0.90
 LEAST = 20  # draws of which quantiles are taken
 
 
@@ -39,7 +39,7 @@ class WeightIntervals:
         """Make the arrays read-only."""
         freeze_fields(self, "weights", "drawn")
 
-    def table(self, level: float = LEVEL) -> pd.DataFrame:
+    def table(self, level: float = WEIGHT_LEVEL) -> pd.DataFrame:
         """A row a line: weight, mean of the draws, and the interval that holds a share `level` of them."""
         tail = (1.0 - level) / 2.0
         low, high = np.quantile(self.drawn, [tail, 1.0 - tail], axis=0)

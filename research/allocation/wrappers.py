@@ -15,7 +15,7 @@ import numpy as np
 from foundation.arguments import check_positive, cut, is_number, one_of, refuse, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
-from foundation.tolerances import RETURNS, TARGET
+from foundation.tolerances import RETURNS, TARGET_TOLERANCE
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Explained, of_inner
 from research.allocation.estimated import EqualWeights, EstimationSchedule, check_estimate, check_schedule
@@ -51,7 +51,7 @@ class Average(Explained):
             return
         object.__setattr__(self, "weights", tuple(self.weights))
         numbers = all(is_number(weight) and weight >= 0.0 for weight in self.weights)
-        if not numbers or len(self.weights) != len(self.allocations) or abs(sum(self.weights) - 1.0) > TARGET:
+        if not numbers or len(self.weights) != len(self.allocations) or abs(sum(self.weights) - 1.0) > TARGET_TOLERANCE:
             fix = f"give {len(self.allocations)} numbers, one for each allocation, 0 or more, that sum to 1."
             refuse("weights of Average are", self.weights, fix)
 

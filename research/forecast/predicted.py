@@ -14,10 +14,10 @@ from foundation.errors import PolicyError
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 
-DAYS = 4096  # of forecasts that stay in memory
+FORECAST_DAYS = 4096  # of forecasts that stay in memory
 
 
-@lru_cache(maxsize=DAYS)
+@lru_cache(maxsize=FORECAST_DAYS)
 def predicted(forecast: Forecast, past: Past) -> Moments:
     """The forecast at the close of `past`. Raises PolicyError where it has seen a later day."""
     return seen_until(past, forecast.predict(past), forecast)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WORLDS = 128  # that are judged, and among which a feature is shuffled
 SEED = 0  # of the shuffles
-LIBRARIES = ("numpy", "stable-baselines3", "torch")
+LEARNING_LIBRARIES = ("numpy", "stable-baselines3", "torch")
 
 
 def card(
@@ -72,7 +72,7 @@ def card(
 
 def versions() -> dict[str, str]:
     """The versions of the libraries on which a training depends, by name."""
-    return {library: version(library) for library in LIBRARIES}
+    return {library: version(library) for library in LEARNING_LIBRARIES}
 
 
 def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from foundation.arguments import LARGEST, first_fault, shown
+from foundation.arguments import LARGEST_NUMBER, first_fault, shown
 from foundation.names import name_fault
 from foundation.printable import has_unseen
 from research.learning.settings import SESSIONS
 from research.rules.networks.actions import ACTIONS
 from research.rules.networks.features import SHARED
 
-LEARNED, UNIVERSAL = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
+LEARNED_FORMAT, UNIVERSAL_FORMAT = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 QUANTILE = 0.95  # the largest that a page shows of a feature
 
@@ -42,9 +42,9 @@ def _name(text: str) -> str:
     return text
 
 
-Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=0, le=int(LARGEST))]
+Count = Annotated[int, Field(ge=0, le=int(LARGEST_NUMBER))]
 Text = Annotated[str, AfterValidator(_plain), Field(max_length=10_000)]
 Name = Annotated[str, AfterValidator(_name)]
 Date = Annotated[Text, AfterValidator(_date)]
@@ -175,7 +175,7 @@ class _Universal(Shape, extra="forbid"):
     versions: dict[Text, Text]
 
 
-SHAPES: dict[str, type[Shape]] = {LEARNED: _Learned, UNIVERSAL: _Universal}
+SHAPES: dict[str, type[Shape]] = {LEARNED_FORMAT: _Learned, UNIVERSAL_FORMAT: _Universal}
 
 
 def check_card(card: Mapping[str, Any]) -> None:
@@ -188,7 +188,7 @@ def check_card(card: Mapping[str, Any]) -> None:
     if shape is None:
         return
     check_shape(shape, card)
-    if card["format"] == LEARNED:
+    if card["format"] == LEARNED_FORMAT:
         _check_saw(card)
         _check_assets(card)
         _check_features(card)

@@ -11,18 +11,17 @@ import pandas as pd
 from foundation.arguments import cut, shown
 from foundation.arrays import Array, Floats, Mask, Rows, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath
-from research.learning.card_shape import LEARNED as FORMAT
-from research.learning.card_shape import check_card
+from research.learning.card_shape import LEARNED_FORMAT, check_card
 from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.worlds.training_days import scales as scales_of
 from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
 from research.market.market import Past
-from research.rules.networks.actions import ACTIONS, LEARNED, Action, action_size
-from research.rules.networks.arrays import POLICY, NetworkBoxes
+from research.rules.networks.actions import ACTIONS, LEARNED_WORDS, Action, action_size
+from research.rules.networks.arrays import POLICY_NETWORK, NetworkBoxes
 from research.rules.networks.features import (
     LOOKBACK,
     SHARED,
@@ -39,7 +38,7 @@ from research.rules.risk_rules import without_bands
 from research.rules.rule_options import NETWORK, RuleOptions
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
-FIX = "Restore the folder as it was saved, or train the policy again."
+POLICY_FIX = "Restore the folder as it was saved, or train the policy again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
     @property
     def long_name(self) -> str:
         """The policy in a few words."""
-        return f"{LEARNED[self.action]} learned, decided each {self.schedule}"
+        return f"{LEARNED_WORDS[self.action]} learned, decided each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or trade into the box that the network gives; it is due at the last session of its period.
@@ -147,7 +146,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
         }
         card = {
             **self.card,
-            "format": FORMAT,
+            "format": LEARNED_FORMAT,
             "allocation": _allocation_settings(self.allocation),
             "schedule": self.schedule,
             "action": self.action,
@@ -162,13 +161,13 @@ class LearnedPolicy(FittedRule, CompiledRule):
 
         Raises : DataError for a file that is missing, damaged, or of another format.
         """
-        card, arrays = _read(Path(folder), FORMAT)
+        card, arrays = _read(Path(folder), LEARNED_FORMAT)
         try:
             return _policy(card, arrays)
         except KeyError as error:
-            raise DataError(f"{folder} holds no valid policy: {error.args[0]} is missing. {FIX}") from error
+            raise DataError(f"{folder} holds no valid policy: {error.args[0]} is missing. {POLICY_FIX}") from error
         except (ArithmeticError, IndexError, TypeError, ValueError) as error:
-            raise DataError(f"{folder} holds no valid policy: {cut(str(error))}. {FIX}") from error
+            raise DataError(f"{folder} holds no valid policy: {cut(str(error))}. {POLICY_FIX}") from error
 
     def __repr__(self) -> str:
         """One line: its allocation, its schedule, its seed, and the last day of its training."""
@@ -189,7 +188,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
         kind = self._kinds(market.assets, target, days)
         units = max(len(b) for b in (self.standard.mean, self.net.bias_0, self.net.bias_1, self.net.bias_2))
         network = NetworkBoxes(
-            whose=POLICY, width=units, standard=self.standard, policy=self.net, scales=self.scales,
+            whose=POLICY_NETWORK, width=units, standard=self.standard, policy=self.net, scales=self.scales,
             action=ACTIONS.index(self.action), recent=frozen(recent), kind=frozen(kind),
         )  # fmt: skip
         options = RuleOptions(some=True, makes_boxes=True, goal=NETWORK, network=network)
@@ -207,7 +206,7 @@ class LearnedPolicy(FittedRule, CompiledRule):
                 f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(assets)}. Select its "
                 "assets, in this order, or train another policy."
             )
-        same = np.abs(self.scales.target - target[:, None]).max(axis=2) < TARGET
+        same = np.abs(self.scales.target - target[:, None]).max(axis=2) < TARGET_TOLERANCE
         if not same.any(axis=1).all():
             k = int(np.argmin(same.any(axis=1)))
             strange = np.flatnonzero((target[k] != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
@@ -233,11 +232,11 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def _read(folder: Path, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Card and arrays. Raises DataError for a card whose values are not those of its format."""
-    card, arrays = read_checksummed(folder, FIX, format_)
+    card, arrays = read_checksummed(folder, POLICY_FIX, format_)
     try:
         check_card(card)
     except ValueError as error:
-        raise DataError(f"{folder} holds no valid policy: {error}. {FIX}") from error
+        raise DataError(f"{folder} holds no valid policy: {error}. {POLICY_FIX}") from error
     return card, arrays
 
 

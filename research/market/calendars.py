@@ -39,7 +39,7 @@ REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which 
 EVERY = ("day", "week", "month", "quarter", "year")
 A_YEAR = {"day": 252.0, "week": 52.0, "month": 12.0, "quarter": 4.0, "year": 1.0}  # rows, where each ends a period
 YEARLY = (252.0, 52.0, 12.0, 365.0, 4.0, 1.0)  # rows a year that markets have, the usual ones first
-YEAR = 365.25  # days
+DAYS_PER_YEAR = 365.25  # days
 FREQUENCY = 0.15  # by how much the rows of a market may differ from these; daily markets have 242 to 261
 EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -77,12 +77,12 @@ def rows_a_year(days: Days) -> float:
     52.0
     """
     agree = (each for each in YEARLY if has_rows_a_year(days, each))
-    return float(next(agree, max(round((len(days) - 1) * YEAR / _length(days)), 1)))
+    return float(next(agree, max(round((len(days) - 1) * DAYS_PER_YEAR / _length(days)), 1)))
 
 
 def has_rows_a_year(days: Days, a_year: float) -> bool:
     """True if the dates (T,) of a market agree with so many rows a year."""
-    rows, expected = len(days) - 1, a_year * _length(days) / YEAR
+    rows, expected = len(days) - 1, a_year * _length(days) / DAYS_PER_YEAR
     return abs(rows - expected) <= max(FREQUENCY * expected, EDGES)
 
 
@@ -258,7 +258,9 @@ def next_scheduled(day: np.datetime64, every: str | int, calendar: str, offset: 
     >>> str(next_scheduled(np.datetime64("2022-12-30"), "quarter", "XNYS"))
     '2023-03-31'
     """
-    longest = HOLIDAYS + (2 * int(every) if is_whole(every) else round(YEAR / A_YEAR.get(str(every), A_YEAR["week"])))
+    longest = HOLIDAYS + (
+        2 * int(every) if is_whole(every) else round(DAYS_PER_YEAR / A_YEAR.get(str(every), A_YEAR["week"]))
+    )
     try:
         later = sessions(day + np.timedelta64(1, "D"), day + np.timedelta64(longest, "D"), calendar)
         found: Days = later[scheduled(later, every, calendar, offset)]

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import LARGEST, cut, shown
+from foundation.arguments import LARGEST_NUMBER, cut, shown
 from foundation.errors import DataError
-from foundation.names import FIX as NAME_FIX
-from foundation.names import name_fault
+from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
@@ -86,13 +85,13 @@ def check_values(market: MarketData) -> None:
             raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {fix}")
 
     finite = "Correct the source: it is finite and above"
-    large = f"Correct the source: it is at most {LARGEST:g}."
+    large = f"Correct the source: it is at most {LARGEST_NUMBER:g}."
     exit_day = np.arange(len(market.dates))[:, None] == market.exits if _check_exits(market) else np.False_
-    if not (market.returns.min() > -1.0 and market.returns.max() <= LARGEST):  # NaN is neither
+    if not (market.returns.min() > -1.0 and market.returns.max() <= LARGEST_NUMBER):  # NaN is neither
         missing = ~np.isfinite(market.returns)
         refuse(missing, "return missing", market.returns, "Correct the source, or leave the asset out.")
         refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
-        refuse(market.returns > LARGEST, "impossible return", market.returns, large)
+        refuse(market.returns > LARGEST_NUMBER, "impossible return", market.returns, large)
     early = ~market.listed & (market.returns != 0.0) & ~exit_day
     refuse(early, "return before listing", market.returns, "Set it to zero.")
     refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
@@ -100,14 +99,14 @@ def check_values(market: MarketData) -> None:
     bars = market.bars or {}
     for name, values in {"price": market.prices, **bars}.items():
         refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, f"{finite} zero.")
-        refuse(values > LARGEST, f"impossible {name}", values, large)
+        refuse(values > LARGEST_NUMBER, f"impossible {name}", values, large)
     nonnegative = "Correct the source: it is zero or above."
     if (panel := market.volumes) is not None:
         refuse((panel < 0.0) | np.isinf(panel), "impossible volume", panel, nonnegative)
-        refuse(panel > LARGEST, "impossible volume", panel, large)
+        refuse(panel > LARGEST_NUMBER, "impossible volume", panel, large)
     if (panel := market.dividends) is not None:
         refuse(~(np.isfinite(panel) & (panel >= 0.0)), "impossible dividend", panel, nonnegative)
-        refuse(panel > LARGEST, "impossible dividend", panel, large)
+        refuse(panel > LARGEST_NUMBER, "impossible dividend", panel, large)
         refuse((panel != 0.0) & ~market.listed, "dividend of a line that is not listed", panel, "Set it to zero.")
     if (panel := market.splits) is not None:
         refuse(~(np.isfinite(panel) & (panel > 0.0)), "impossible split factor", panel, f"{finite} zero, 1 for none.")

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST, shown
+from foundation.arguments import LARGEST_NUMBER, shown
 from foundation.errors import DataError
-from foundation.names import FIX as NAME_FIX
-from foundation.names import name_fault
+from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
 from research.market.instruments import INSTRUMENT_COLUMNS
 
@@ -54,8 +53,8 @@ def checked_fact(name: str, values: object, shape: tuple[int, ...], where: str) 
     if found.dtype.kind not in "fiu":
         raise DataError(f"fact {name!r} of {where} is of kind {found.dtype}. Give numbers, or words.")
     numbers = found.astype(float)
-    if (np.isinf(numbers) | (np.abs(numbers) > LARGEST)).any():
-        raise DataError(f"fact {name!r} of {where} holds numbers past {LARGEST:g}. Correct the source.")
+    if (np.isinf(numbers) | (np.abs(numbers) > LARGEST_NUMBER)).any():
+        raise DataError(f"fact {name!r} of {where} holds numbers past {LARGEST_NUMBER:g}. Correct the source.")
     return numbers
 
 

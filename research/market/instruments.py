@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST, shown
+from foundation.arguments import LARGEST_NUMBER, shown
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.printable import has_unseen
@@ -74,8 +74,8 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     known = [isinstance(cell, str) and cell in TRADING for cell in table["trading"].tolist()]
     refuse(known, "trading", words)
     lots, ends = _floats(table["lot"]), _floats(table["delisting_return"])
-    fix = f"A lot is a number of units above zero, {SMALLEST_LOT:g} to {LARGEST:g}."
-    refuse((lots >= SMALLEST_LOT) & (lots <= LARGEST), "lot", fix)
+    fix = f"A lot is a number of units above zero, {SMALLEST_LOT:g} to {LARGEST_NUMBER:g}."
+    refuse((lots >= SMALLEST_LOT) & (lots <= LARGEST_NUMBER), "lot", fix)
     dates, left = table["delisted"], table["delisted"].notna().to_numpy()
     stated = table["delisting_return"].notna().to_numpy()
     if left.any():

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from foundation.arrays import Array, Mask
 from research.market.market import Market
 
-FAR = 0.4  # a split gone wrong is -50 % or +100 %
-ROWS = 5  # over which a close may not move by `FAR`, or by more than `OUT` of the asset's own deviations over as many
+SPLIT_RETURN = 0.4  # a split gone wrong is -50 % or +100 %
+# Over which a close may not move by `SPLIT_RETURN`, or by more than `OUT` of the asset's own deviations over as many.
+ROWS = 5
 OUT, CALM = 10.0, 3.0  # deviations that one move may have, while its class has fewer than so many
 LEAST = 0.02  # no move of one row is far below it, however still the asset was before
 WINDOW, FEWEST = 250, 20  # returns of which the deviation is that, at most and at least
@@ -48,7 +49,7 @@ def far_closes(market: Market) -> dict[str, str]:
         if not market.tradable[-1, i]:
             continue
         day, usual = market.days[-1 - rows], deviation[i]
-        if abs(over[i]) > max(FAR, OUT * np.sqrt(rows) * (0.0 if np.isnan(usual) else usual)):
+        if abs(over[i]) > max(SPLIT_RETURN, OUT * np.sqrt(rows) * (0.0 if np.isnan(usual) else usual)):
             found[asset] = f"{over[i]:+,.0%} from that of {day}"
         elif spans[i] > OUT and abs(last[i]) > max(LEAST, widest[i]) and _others(market, i, spans) < CALM:
             found[asset] = (
@@ -124,8 +125,8 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
         return ""
     moves = np.abs(np.expm1(np.diff(rates)))
     moves = np.maximum(moves, np.abs(np.expm1(-np.diff(rates))))
-    if (moves > FAR).any():
-        t = int(np.argmax(moves > FAR)) + 1
+    if (moves > SPLIT_RETURN).any():
+        t = int(np.argmax(moves > SPLIT_RETURN)) + 1
         return (
             f"the rate {of}{into} of {days[t]} is {np.exp(rates[t]):.6g}, far from that of {days[t - 1]}, "
             f"{np.exp(rates[t - 1]):.6g}"

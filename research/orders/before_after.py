@@ -14,15 +14,15 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import TRIGGER
-from research.accounting.costs import BPS, CHARGED
+from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import row_name
 from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
 from research.risk import cvar, var
 from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
 
-LEVEL = 0.95  # of VaR and CVaR
-CASH = "cash"
+TAIL_LEVEL = 0.95  # of VaR and CVaR
+CASH_ROW = "cash"
 AMOUNTS = ("nav", "cash", "cost", "charges")  # of a record, currency
 CENTS, DECIMALS = 2, 10
 SHORT_HISTORY = "risk"  # in `undefined`: all figures of risk are missing
@@ -197,11 +197,11 @@ class BeforeAfter:
             | {"charges": dict(self.states[name].charges), "outside": [found._asdict() for found in self.outside(name)]}
             for name, figures in self.figures.items()
         }
-        whole = {**moments, "level": LEVEL, "benchmark": self.benchmark, "undefined": self.undefined}
+        whole = {**moments, "level": TAIL_LEVEL, "benchmark": self.benchmark, "undefined": self.undefined}
         return {key: _rounded(value, DECIMALS) for key, value in whole.items()}
 
     def _figures(self, moment: str) -> Figures:
-        state, assets = self.states[moment], (*self.portfolio.market.assets, CASH)
+        state, assets = self.states[moment], (*self.portfolio.market.assets, CASH_ROW)
         gaps = state.weights - self.target
         apart = np.abs(np.append(gaps, -gaps.sum()))
         furthest = int(apart.argmax())
@@ -220,7 +220,7 @@ class BeforeAfter:
             var=self._losses(var, state.weights),
             cvar=self._losses(cvar, state.weights),
             cost=state.cost,
-            cost_bps=state.cost / self.states["before"].nav / BPS,
+            cost_bps=state.cost / self.states["before"].nav / BASIS_POINT,
         )
 
     def _risk(self, figure: Callable[[ExAnte], float | None]) -> float | None:
@@ -230,7 +230,7 @@ class BeforeAfter:
         known = self.ex_ante
         if isinstance(known, str):
             return dict.fromkeys(self.horizons)
-        return {horizon: measure(known.returned(weights, horizon), LEVEL) for horizon in self.horizons}
+        return {horizon: measure(known.returned(weights, horizon), TAIL_LEVEL) for horizon in self.horizons}
 
     def _beta(self, known: ExAnte, weights: Array) -> float | str:
         """Beta of weights (n,), fraction of NAV, to the benchmark; or why it is not defined."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from foundation.blocks import Column, with_minus
-from research.orders.before_after import LEVEL, SHORT_HISTORY, BeforeAfter, Figures
-from research.orders.reasons import SHOWN
+from research.orders.before_after import SHORT_HISTORY, TAIL_LEVEL, BeforeAfter, Figures
+from research.orders.reasons import LEAST_GAP
 
 MISSING = "–"
 TITLES = {"before": "before", "exact": "exact step", "after": "after"}
@@ -49,14 +49,14 @@ def _risks(found: BeforeAfter) -> list[Row]:
         *([strategic] if other else []),
         ("volatility", "% a year", 2, lambda f: _percent(f.volatility)),
         *([] if "beta" in found.undefined else [(f"beta to {found.benchmark}", "", 2, lambda f: f.beta)]),
-        (f"VaR {LEVEL:.0%}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
-        (f"CVaR {LEVEL:.0%}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
+        (f"VaR {TAIL_LEVEL:.0%}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
+        (f"CVaR {TAIL_LEVEL:.0%}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
     ]
 
 
 def _largest(figures: Figures) -> str:
     points = f"{100.0 * figures.largest_drift:.2f}"
-    return points if figures.largest_drift < SHOWN else f"{points} ({figures.furthest})"
+    return points if figures.largest_drift < LEAST_GAP else f"{points} ({figures.furthest})"
 
 
 def _percent(fraction: float | None) -> float | None:

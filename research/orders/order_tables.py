@@ -18,7 +18,7 @@ from research.orders.cash_by_currency import CashByCurrency
 from research.orders.lots.sizing import Orders
 from research.orders.price_age import PriceAges, price_ages
 from research.orders.reasons import Reasons
-from research.orders.request import PLAIN
+from research.orders.request import PLAIN_REQUEST
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import bases
 
@@ -108,7 +108,7 @@ class OrderTables:
         if self.portfolio.currencies is None:
             return {name: columns[name] for name in names}
         at = names.index("price_basis") + 1
-        money = CashByCurrency(self.portfolio, sized, PLAIN)
+        money = CashByCurrency(self.portfolio, sized, PLAIN_REQUEST)
         if orders:
             columns["amount"] = [float(abs(money.local(a, i).notional)) for a, i in orders]
         more = [name for name in OF_CURRENCY if name in columns]

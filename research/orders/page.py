@@ -8,7 +8,7 @@ from foundation.blocks import Column, html_table, text_rows, with_minus
 from research.accounting.costs import CHARGED, USUAL
 from research.orders.before_after_table import notes_of, table_of
 from research.orders.content import DISCLAIMER, Content, price_text
-from research.orders.reasons import HOLDS
+from research.orders.reasons import HOLD_WORDS
 from research.orders.tax.tax_tables import tax_words
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
@@ -128,7 +128,7 @@ def _shown(content: Content, name: str) -> dict[str, list[str]]:
     The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
     """
     table = content.tables[name]
-    alike = name == "held" and bool(content.facts["holds"]) and all(why.endswith(HOLDS) for why in table["reason"])
+    alike = name == "held" and bool(content.facts["holds"]) and all(why.endswith(HOLD_WORDS) for why in table["reason"])
     said = "reason" if alike else "gap"
     hidden = (*IN_FILES_ONLY, said)
     order = sorted(map(str, table.columns), key=lambda column: column != "asset")

@@ -17,20 +17,20 @@ from research.portfolio.keys.weight_limits import WeightLimit
 
 # What keeps a trade from the whole of what is wanted: how far a line that it moves goes, and why another stays.
 CAP = ("up to the turnover cap", "the turnover cap is reached")
-TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
+TRANCHE_WORDS = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
-FLOW = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
 FURTHER = "the money that comes or goes is for lines further from their targets"
 ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
-HOLDS = "the policy holds"
+HOLD_WORDS = "the policy holds"
 NEARER = "whole lots of the others come nearer to what is wanted"
 UNSENT = "not sent without the orders that are due, and these cannot be sent"
 CASH, TURNOVER = "cash limit", "turnover limit"
-SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
+LEAST_GAP = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Reasons:
     target    : (n,) weights in force, fraction of NAV.
     sized     : the orders.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
+    limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHE_WORDS`, `PART` or `OTHERS`.
     holds     : true if the policy holds.
     """
 
@@ -62,13 +62,13 @@ class Reasons:
     def of_held(self, i: int) -> str:
         """The reason why line `i` is not traded."""
         drift = self._drift(i)
-        why = self._locked(i) or (HOLDS if self.holds else self._why_kept(i))
+        why = self._locked(i) or (HOLD_WORDS if self.holds else self._why_kept(i))
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
     def of_outside(self, i: int) -> str:
         """The reason why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
         if self.sized.units[i] == 0.0:
-            why = HOLDS if self.holds else self._why_kept(i)
+            why = HOLD_WORDS if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
         since = f", since {self._of_share}" if self._of_share else ""
         side = "bought" if self.sized.units[i] > 0.0 else "sold"
@@ -98,7 +98,7 @@ class Reasons:
     def _drift(self, i: int) -> str:
         gap = float(self.sized.position.weights[i] - self.target[i])
         side = "over" if gap > 0.0 else "under"
-        return AT_TARGET if abs(gap) < SHOWN else f"{abs(gap) * 100.0:.2f} points {side} target"
+        return AT_TARGET if abs(gap) < LEAST_GAP else f"{abs(gap) * 100.0:.2f} points {side} target"
 
     @cached_property
     def _of_share(self) -> str:
@@ -108,16 +108,16 @@ class Reasons:
         """
         (lower, upper), whole = self.wanted, float(self.target.sum())
         share = float(lower.sum()) / whole if whole > 0.0 else np.nan
-        if not (share < 1.0 - SHOWN and np.array_equal(lower, upper)):  # infinite bounds are not
+        if not (share < 1.0 - LEAST_GAP and np.array_equal(lower, upper)):  # infinite bounds are not
             return ""
-        of_all = np.abs(lower - share * self.target).max() < SHOWN
+        of_all = np.abs(lower - share * self.target).max() < LEAST_GAP
         return f"the policy holds {share:.2%} of the target" if of_all else ""
 
     def _past_band(self, i: int) -> str:
         """The distance of line `i` outside its band, in words; "" inside, and for a line that goes to a point."""
         (lower, upper), weight = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
         past = max(lower - weight, weight - upper)
-        return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= SHOWN else ""
+        return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= LEAST_GAP else ""
 
     # -- where it goes ---------------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class Reasons:
             return kept
         if abs(goal - self.target[i]) <= slack:
             return "to its target"
-        if outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
+        if outside and (self.limit is TRANCHE_WORDS or buys == bool(goal < lower)):
             return self.limit[0]
         if lower == upper and not outside:
             return f"to {goal:.2%}"
@@ -222,7 +222,7 @@ class Reasons:
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
             return ""
-        if abs(ends - float(sized.goal[i])) < SHOWN:
+        if abs(ends - float(sized.goal[i])) < LEAST_GAP:
             return ""
         if not self._keeps(i):
             return f", and on to {ends:.2%}{why}" if (why := self._to_pay(i)) else ""
@@ -264,7 +264,7 @@ class Reasons:
         assets = self.portfolio.market.assets
         asset = assets[i]
         until = wash_sale_locks(self.portfolio).get(asset)
-        if until is None or not self.sized.goal[i] < self.target[i] - SHOWN:
+        if until is None or not self.sized.goal[i] < self.target[i] - LEAST_GAP:
             return ""
         named = lock_substitute(self.portfolio, asset)
         sold = named in assets and float(self.sized.units[assets.index(named)]) < 0.0
@@ -288,5 +288,5 @@ class Reasons:
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
-            return FLOW[1] if self.limit is FLOW else "not traded by this rule"
-        return FURTHER if self.limit is FLOW else WITHIN
+            return FLOW_WORDS[1] if self.limit is FLOW_WORDS else "not traded by this rule"
+        return FURTHER if self.limit is FLOW_WORDS else WITHIN

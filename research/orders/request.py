@@ -54,7 +54,7 @@ class Request:
         return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}{where}. "
 
 
-PLAIN = Request()
+PLAIN_REQUEST = Request()
 
 
 def with_flow(position: Position, request: Request) -> Position:

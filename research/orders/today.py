@@ -17,8 +17,8 @@ from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
-from research.orders.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
-from research.orders.request import PLAIN, Request, flow_trade, with_flow
+from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHERS, PART, TRANCHE_WORDS
+from research.orders.request import PLAIN_REQUEST, Request, flow_trade, with_flow
 from research.orders.tax.gain_budget import within_gain_budget
 from research.orders.tax.tax_lots import with_wash_sale_locks
 from research.orders.trade_list import TradeList
@@ -36,7 +36,7 @@ def trade_list(
     *,
     run: str = "",
     targets: TargetPath | None = None,
-    request: Request = PLAIN,
+    request: Request = PLAIN_REQUEST,
     position: Position | None = None,
     greedy: bool = False,
     as_of: str | pd.Timestamp | None = None,
@@ -224,14 +224,14 @@ class _Asked:
         if isinstance(answer, Hold):
             return self._to_target(Why("calendar")), OTHERS
         if answer.why.trigger == "flow":
-            return answer, FLOW
+            return answer, FLOW_WORDS
         if (uncapped := traits(self.decides).uncapped()) is not None:
             whole = replace(self, decides=uncapped)._decision(self.position, again=False)
             box = (answer.lower, answer.upper)
             if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), box):
                 return whole, CAP
         if traits(self.decides).tranches > 1:
-            return self._to_target(answer.why), TRANCHES
+            return self._to_target(answer.why), TRANCHE_WORDS
         return answer, PART if answer.fraction < 1.0 else OTHERS
 
     def _decision(self, state: Position, again: bool) -> Hold | Trade:

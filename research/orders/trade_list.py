@@ -10,7 +10,7 @@ import pandas as pd
 
 from foundation.arrays import Array
 from research.accounting import Policy, Why
-from research.accounting.costs import BPS, CHARGED
+from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
 from research.market.notes import warnings_in
 from research.orders import page
@@ -24,7 +24,7 @@ from research.orders.lots.sizing import Orders
 from research.orders.order_tables import OrderTables
 from research.orders.price_age import PriceAges, age_notes, frozen_quotes, priced
 from research.orders.rate_age import RateAges, rate_notes
-from research.orders.request import PLAIN, Request
+from research.orders.request import PLAIN_REQUEST, Request
 from research.orders.tax.tax_lots import TradedLots, after_sales, trade_lots
 from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
 from research.portfolio import Portfolio
@@ -73,7 +73,7 @@ class TradeList:
     would: Orders | None
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
-    request: Request = PLAIN
+    request: Request = PLAIN_REQUEST
     ages: PriceAges | None = None
     rate_ages: RateAges | None = None
 
@@ -223,7 +223,7 @@ class TradeList:
         reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
         if cash >= reserve - CENT:
             return ()
-        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
+        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BASIS_POINT:.2f} bp of NAV"
         return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.files import ROOT
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
@@ -36,8 +37,6 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
 from research.portfolio.portfolio import Portfolio
-
-ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 LOOKBACK, YEARS = 252, 5  # rows that a covariance is estimated from, at most, and years where rows are rare
 LEAST_NAV = 1e-6  # currency

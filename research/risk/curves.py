@@ -17,7 +17,7 @@ from foundation.compiled import compiled, inlined
 from foundation.compiled.simd import WIDTH, Number, fill, load, maximum, minimum, store, where
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
-from research.risk.measures import DAYS_PER_YEAR
+from research.market.calendars import DAYS_PER_YEAR
 from research.risk.series import per_year
 
 CURVE_MEASURES = (

@@ -19,7 +19,7 @@ from research.risk.drawdowns import cdar
 from research.risk.measures import cvar, nav_path, var
 from research.risk.series import check_level, excess_returns, one_series
 
-LEVELS = (0.95, 0.99)
+TAIL_LEVELS = (0.95, 0.99)
 FARTHEST = -3.72  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
 
 
@@ -164,7 +164,7 @@ def evar(returns: ArrayLike, level: float = 0.95) -> float:
     return float(EVaR_Hist(series[:, None], alpha=1.0 - level)[0])
 
 
-def tail_table(returns: ArrayLike, levels: tuple[float, ...] = LEVELS) -> pd.DataFrame:
+def tail_table(returns: ArrayLike, levels: tuple[float, ...] = TAIL_LEVELS) -> pd.DataFrame:
     """Losses of one period by every method, fraction: a row a measure, a column a level, and why one is missing.
 
     returns : (T,) simple returns, fraction.

@@ -16,6 +16,7 @@ from foundation.arguments import shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
+from research.market.calendars import DAYS_PER_YEAR
 from research.risk.series import (
     compounding,
     excess_returns,
@@ -27,7 +28,6 @@ from research.risk.series import (
     two_series,
 )
 
-DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
 BPS = 1e4
 TRACKING_PENALTY = 5.0  # of J, where nothing else is said: a tracking error of 1 % a year then costs 2.5 bp a year
 

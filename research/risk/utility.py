@@ -10,7 +10,8 @@ from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
-from research.risk.measures import DAYS_PER_YEAR, nav_path, volatility
+from research.market.calendars import DAYS_PER_YEAR
+from research.risk.measures import nav_path, volatility
 
 RISK_AVERSION = 3.0  # relative, of power utility, where nothing else is said: of those that investors show, 1 to 5
 MOST_AVERSION = 100.0

@@ -5,7 +5,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked
 from foundation.compiled.simd import Number, maximum
-from foundation.tolerances import TARGET, TRIGGER, WEIGHT
+from foundation.tolerances import TARGET_TOLERANCE, TRIGGER, WEIGHT
 
 
 @inlined
@@ -179,7 +179,7 @@ def cash_of(target: Array) -> Array:
     Returns : (K,) fraction of NAV.
     """
     cash: Array = 1.0 - target.sum(axis=1)
-    cash[np.abs(cash) < TARGET] = 0.0
+    cash[np.abs(cash) < TARGET_TOLERANCE] = 0.0
     return cash
 
 

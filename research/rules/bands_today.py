@@ -8,9 +8,9 @@ from research.allocation import Allocation, target_path
 from research.market import Market
 from research.rules.protocol import compiled_rule, held_by, traits
 
-FAMILIES = ("band", "tuned")  # of rules that trade past a band
-TURNS = 3  # windows of the rule before the last close from which its bands are made
-LEAST = 21  # rows of a window
+BAND_FAMILIES = ("band", "tuned")  # of rules that trade past a band
+WINDOWS = 3  # windows of the rule before the last close from which its bands are made
+MINIMUM_WINDOW = 21  # rows
 
 
 def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocation) -> Array:
@@ -23,10 +23,10 @@ def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocat
     """
     nothing = np.full((2, len(market.assets)), np.nan)
     rule = None if policy is None else compiled_rule(policy)
-    if rule is None or traits(rule).family not in FAMILIES or held_by(rule) is None:
+    if rule is None or traits(rule).family not in BAND_FAMILIES or held_by(rule) is None:
         return nothing
     last = len(market.dates) - 1
-    first = max(last - TURNS * max(traits(rule).window, LEAST), 0)
+    first = max(last - WINDOWS * max(traits(rule).window, MINIMUM_WINDOW), 0)
     targets = target_path(held_by(rule, strategic), market, start=first)
     bands = rule.no_trade_bands(market, targets.opened(first), costs)
     k = bands.row[last]

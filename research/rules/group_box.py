@@ -6,7 +6,7 @@ from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT_SUM
 from research.accounting.box import Lines, place
-from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
+from research.rules.rule_options import GROUP_LOWER, GROUP_UPPER, BandArrays, RuleOptions, Workspace, sum_of
 
 
 @on_demand
@@ -43,7 +43,7 @@ def into_groups(
         goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
     for group in range(options.groups.shape[2]):
         total = sum_of(goal, options.member, group)
-        inside = min(max(total, options.groups[k, LOWER, group]), options.groups[k, UPPER, group])
+        inside = min(max(total, options.groups[k, GROUP_LOWER, group]), options.groups[k, GROUP_UPPER, group])
         _place_in(tradable, t, rule, options, k, group, cost, inside - total, workspace)
     cash = 1.0
     for i in range(len(weights)):
@@ -76,7 +76,7 @@ def _place_over(
     lower, upper = workspace.box[0], workspace.box[1]
     _set_ways(rule, k, amount, workspace)
     for group in range(count):
-        bound = options.groups[k, UPPER if amount > 0.0 else LOWER, group]
+        bound = options.groups[k, GROUP_UPPER if amount > 0.0 else GROUP_LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
         rooms[0, group] = max(room_left, 0.0) if amount > 0.0 else min(room_left, 0.0)
         rooms[1, group] = 0.0  # is it full?

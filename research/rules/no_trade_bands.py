@@ -12,7 +12,7 @@ from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.market.market import Market, Past
 from research.rules.destinations import remake
-from research.rules.rule_options import NETWORK, NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
+from research.rules.rule_options import NETWORK, NO_LINE, PLAIN_OPTIONS, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -49,7 +49,7 @@ class NoTradeBands:
     cash: Array
     fraction: float
     trigger: str
-    options: RuleOptions = PLAIN
+    options: RuleOptions = PLAIN_OPTIONS
     unseen: int = 0
     again: bool = True
 

@@ -27,7 +27,7 @@ Schedule = (
     ]
     | int
 )  # fmt: skip
-FAMILIES = ("never", "calendar", "band", "tuned", "learned", "own")  # from the simplest to the least simple
+RULE_FAMILIES = ("never", "calendar", "band", "tuned", "learned", "own")  # from the simplest to the least simple
 
 
 @runtime_checkable
@@ -52,8 +52,8 @@ class RuleTraits:
 
     @property
     def family(self) -> str:
-        """Its class, one of `FAMILIES`: the simplest class is recommended among policies that are equally good."""
-        return FAMILIES[-1]
+        """Its class, one of `RULE_FAMILIES`: the simplest class is recommended among policies that are equally good."""
+        return RULE_FAMILIES[-1]
 
     @property
     def short_name(self) -> str:
@@ -191,9 +191,9 @@ def fitted_until(policy: object) -> pd.Timestamp | None:
 
 
 def complexity(policy: object) -> int:
-    """The place of a policy's family among `FAMILIES`, from the simplest on; the last place for any other."""
+    """The place of a policy's family among `RULE_FAMILIES`, from the simplest on; the last place for any other."""
     family = traits(policy).family
-    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES) - 1
+    return RULE_FAMILIES.index(family) if family in RULE_FAMILIES else len(RULE_FAMILIES) - 1
 
 
 @overload

@@ -9,7 +9,7 @@ import numpy as np
 from foundation.arguments import check_positive, floats, one_of, refuse
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import Allocation
 from research.market.calendars import WEEKDAYS
 from research.risk.measures import TRACKING_PENALTY
@@ -273,7 +273,7 @@ class OptimalRegion(StandardRule):
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single lines. Raises PolicyError where the region is of another target."""
         wrong = estimates.target.shape[1:] != self.region.target.shape
-        if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=TARGET):
+        if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=TARGET_TOLERANCE):
             raise PolicyError(
                 f"region of OptimalRegion is for the target {self.region.target.tolist()}, and the allocation gives "
                 f"{estimates.target[0].tolist()}: solve it for that target, which must not change."

@@ -13,7 +13,7 @@ from research.rules.optimum.region import Surfaces
 NO_LINE = -2  # a decision that no single line caused
 BOX, BREACHING, TRANCHES, REGION, BEST, NETWORK = range(6)  # where a trade goes: see `destinations.set_goal`
 PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else a line
-LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of groups
+GROUP_LOWER_TRIGGER, GROUP_UPPER_TRIGGER, GROUP_LOWER, GROUP_UPPER = range(4)  # rows of the bounds of groups
 
 
 _NO_ROWS, _NO_NUMBERS = frozen(np.empty(0, dtype=np.int64)), frozen(np.empty(0))
@@ -64,7 +64,7 @@ class RuleOptions(NamedTuple):
     network: NetworkBoxes = NetworkBoxes()
 
 
-PLAIN = RuleOptions()
+PLAIN_OPTIONS = RuleOptions()
 
 
 class BandArrays(NamedTuple):

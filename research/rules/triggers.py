@@ -8,18 +8,18 @@ from foundation.tolerances import TRIGGER, WEIGHT
 from research.rules.bands import ask, gap_of, past_trigger, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.networks.actions import decode_into
-from research.rules.networks.arrays import POLICY
+from research.rules.networks.arrays import POLICY_NETWORK
 from research.rules.networks.equivariant import Lines, forward_with, see
 from research.rules.networks.features import LOOKBACK, REACH, observe, standardise
 from research.rules.networks.policy_network import forward_row
 from research.rules.rule_options import (
     BREACHING,
-    LOWER_TRIGGER,
+    GROUP_LOWER_TRIGGER,
+    GROUP_UPPER_TRIGGER,
     NETWORK,
     NO_LINE,
     REGION,
     TRANCHES,
-    UPPER_TRIGGER,
     BandArrays,
     RuleOptions,
     Workspace,
@@ -140,7 +140,7 @@ def _reduces_breaches(
     after += max(past_trigger(cash, lower, upper), 0.0)
     if len(options.groups) > 0:
         for group in range(options.groups.shape[2]):
-            lower, upper = options.groups[k, LOWER_TRIGGER, group], options.groups[k, UPPER_TRIGGER, group]
+            lower, upper = options.groups[k, GROUP_LOWER_TRIGGER, group], options.groups[k, GROUP_UPPER_TRIGGER, group]
             past = _past_group(weights, tradable, t, rule, options, k, group)
             least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
             before += max(past, 0.0)
@@ -168,7 +168,7 @@ def _by_bands(
             past, line = further, len(weights) + options.first_group + group
             aim = sum_of(rule.target[k], options.member, group)
             size = sum_of(weights, options.member, group) - aim
-            allowed = options.groups[k, UPPER_TRIGGER if size > 0.0 else LOWER_TRIGGER, group] - aim
+            allowed = options.groups[k, GROUP_UPPER_TRIGGER if size > 0.0 else GROUP_LOWER_TRIGGER, group] - aim
     return line, size, allowed
 
 
@@ -183,8 +183,8 @@ def _past_group(
             total += weights[i]
             buys |= tradable[t, i] and rule.lower[k, i] > -np.inf
             sells |= tradable[t, i] and rule.upper[k, i] < np.inf
-    under = options.groups[k, LOWER_TRIGGER, group] - total if buys else -np.inf
-    over = total - options.groups[k, UPPER_TRIGGER, group] if sells else -np.inf
+    under = options.groups[k, GROUP_LOWER_TRIGGER, group] - total if buys else -np.inf
+    over = total - options.groups[k, GROUP_UPPER_TRIGGER, group] if sells else -np.inf
     return max(under, over)
 
 
@@ -258,7 +258,7 @@ def answer_of_network(
     workspace   : its box, bounds of cash and fraction of the way are written.
     Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
     """
-    if options.network.whose == POLICY:
+    if options.network.whose == POLICY_NETWORK:
         _policy_box(weights, t, age, options, k, workspace)
     else:
         _universal_box(weights, rule, options, k, workspace)

@@ -21,7 +21,7 @@ import pytest
 from faults import contents, points, without_drafts
 
 from backtests.comparison.comparison import Comparison, compare
-from backtests.laboratory.learned.results import RESULTS, read_policies
+from backtests.laboratory.learned.results import CARD_RESULTS, read_policies
 from backtests.runs import folder as runs
 from backtests.runs import manifest as signing
 from backtests.runs import tasks
@@ -249,7 +249,7 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished chunks are kept over a kill."""
     file, bands = tmp_path / "bands.yaml", ", ".join(str(k / 1000) for k in range(1, 33))
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [{bands}]}}}}\ncost_multiples: [1, 2, 3]\n")
-    monkeypatch.setattr(plan, "BLOCK", 8)  # so that a small sweep has many chunks
+    monkeypatch.setattr(plan, "BLOCK_CONFIGURATIONS", 8)  # so that a small sweep has many chunks
     for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept", "paths"):
         monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
     for name in ("rows", "run_part"):
@@ -303,7 +303,7 @@ def test_a_policy_card(trained: Training, tmp_path: Path, monkeypatch: pytest.Mo
     def look(left: Path) -> None:
         assert (left / "rl" / "card.html").read_text() in ("an earlier page", page)
         assert "optimum" in read_policies(left / "rl").results
-        assert (left / "rl" / RESULTS).exists()
+        assert (left / "rl" / CARD_RESULTS).exists()
 
     job = partial(policy_card.write_card, folder / "rl")
     assert killed_everywhere(job, tmp_path / "start", folder, look) >= 10

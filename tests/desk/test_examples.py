@@ -440,9 +440,9 @@ def asked_models() -> set[str]:
 KEYS = {
     (): load.KEYS,
     ("market",): market.MARKET_KEYS,
-    ("lines", ANY): set(lines.LINE_KEYS) - set(costs.COSTS),
+    ("lines", ANY): set(lines.LINE_KEYS) - set(costs.COST_KEYS),
     ("lines", ANY, "tax_lots"): (*tax_file.LOT_KEYS, "account"),
-    ("costs", ANY): costs.COSTS,
+    ("costs", ANY): costs.COST_KEYS,
     ("impact",): costs.IMPACT,
     ("holding",): costs.HOLDING,
     ("tax",): tax_file.KEYS,
@@ -464,7 +464,7 @@ WORDS: dict[str, tuple[Collection[str], Callable[[], set[str]]]] = {
     "allocation": (allocations.ALLOCATIONS, lambda: kinds("allocation", "of")),
     "forecast": (allocations.FORECASTS, lambda: kinds("forecast", "prior") | asked_models()),
     "model": (allocations.MODELS, lambda: kinds("forecast", "model") | asked_models()),
-    "regimes": (set(allocations.REGIMES) - {"fitted"}, lambda: kinds("regimes")),  # which needs no kind
+    "regimes": (set(allocations.REGIME_MODELS) - {"fitted"}, lambda: kinds("regimes")),  # which needs no kind
     "kind of account": (household.KINDS, lambda: used_words("accounts", ANY, "kind")),
     "lots of tax": (set(tax_file.METHODS) - {"average"}, lambda: used_words("tax", "lots")),
     "use of flows": (get_args(Use), lambda: used_words("flows", "use")),

@@ -14,14 +14,14 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import annual_growth
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
-from research.accounting.costs import BPS
-from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
+from research.accounting.costs import BASIS_POINT
+from research.rules.protocol import RULE_FAMILIES, compiled_rule, held_by, traits
 
-LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
+COST_LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
 FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
 NEAR = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
-OWN = FAMILIES[-1]  # the family of a class of the user's own
+OWN = RULE_FAMILIES[-1]  # the family of a class of the user's own
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def at_level(costs: Costs, bps: float) -> Costs:
     Tickets, least commissions, commissions a unit, impact, tax and the costs of holding stay.
     """
     n = len(costs.commission)
-    return replace(costs, commission=np.full(n, bps * BPS), half_spread=np.zeros(n))
+    return replace(costs, commission=np.full(n, bps * BASIS_POINT), half_spread=np.zeros(n))
 
 
 def cost_levels(replays: Replays, reference: str, recommended: str | None) -> CostLevels:
-    """Backtest policies at each of `LEVELS`, and find where each and the reference change places by J.
+    """Backtest policies at each of `COST_LEVELS`, and find where each and the reference change places by J.
 
     replays      : the policies.
     reference   : name of the policy with which the others are compared.
@@ -106,7 +106,7 @@ def cost_levels(replays: Replays, reference: str, recommended: str | None) -> Co
         {"policy": name, "cost_bps": bps, **_figures(replays, name, bps)}
         for name in policies
         if name not in left_out
-        for bps in (FEWER if name in by_day else LEVELS)
+        for bps in (FEWER if name in by_day else COST_LEVELS)
     ]
     found = pd.DataFrame(rows)
     losses_at = found.set_index(["policy", "cost_bps"])["loss"]
@@ -120,7 +120,7 @@ def cost_levels(replays: Replays, reference: str, recommended: str | None) -> Co
     searched = tuple(name for name in policies if name in quick or name == recommended != reference)
     roots = list[BreakEven]()
     for name in searched:
-        levels = FEWER if {name, reference} & {*by_day} else LEVELS
+        levels = FEWER if {name, reference} & {*by_day} else COST_LEVELS
         known = [float(losses_at[name, bps] - losses_at[reference, bps]) for bps in levels]
         roots += break_evens(name, reference, levels, known, partial(difference, name))
     return CostLevels(found, tuple(roots), reference, searched, by_day, left_out)

@@ -47,9 +47,9 @@ from research.risk.stress.shocks import (
     recent_covariance,
     shock_effect,
 )
-from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name, traits
+from research.rules.protocol import RULE_FAMILIES, compiled_rule, held_by, short_name, traits
 
-MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
+SHOCK_SESSIONS = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
 P = TypeVar("P", bound=Policy)
 
@@ -62,9 +62,9 @@ class AfterShock:
     line      : the asset furthest from its target after the shock, or "cash".
     gap       : weight less target of that asset, fraction of NAV.
     sessions  : from the shock to the first trade that is booked: 0 for one at the close of the shock, which was decided
-                before it; None where nothing is booked in `MONTH` sessions.
+                before it; None where nothing is booked in `SHOCK_SESSIONS` sessions.
     reason    : reason of that trade, or "".
-    turnover  : trades booked from the shock to `MONTH` sessions after it, one-way, fraction of NAV.
+    turnover  : trades booked from the shock to `SHOCK_SESSIONS` sessions after it, one-way, fraction of NAV.
     orders    : number of these orders.
     cost      : cost of these trades, fraction of NAV.
     """
@@ -183,7 +183,7 @@ def stress_without_portfolio(played: Backtest, benchmark: Benchmark) -> StressTe
 
 def is_slow(rule: Policy) -> bool:
     """True if the policy is of a user's own class and decides day by day."""
-    return compiled_rule(rule) is None and traits(rule).family == FAMILIES[-1]
+    return compiled_rule(rule) is None and traits(rule).family == RULE_FAMILIES[-1]
 
 
 # -- shocks from today -----------------------------------------------------------------------------------------------
@@ -208,11 +208,11 @@ def shock_results(replays: Replays, window: int) -> tuple[list[ShockResult], lis
             continue
         try:
             moved = propagated(shock, market.assets, market.asset_class, covariance, known)
-            after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)
+            after = market_after(market, moved.returns, 1 + SHOCK_SESSIONS, portfolio.periods_per_year)
         except REFUSALS as error:
             left_out.append(f"{shock.name}: {error}")
             continue
-        costs = longer_costs(portfolio.costs, 1 + MONTH)
+        costs = longer_costs(portfolio.costs, 1 + SHOCK_SESSIONS)
         effects, refused = {}, {}
         for name in replays.backtests:
             try:

@@ -14,19 +14,18 @@ from pydantic import Field
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.laboratory.learned.warnings import drift_in
 from backtests.runs.folder import write_json
 from foundation.arguments import cut, shown
 from foundation.errors import DataError
 from research.learning.card_shape import ABSENT, Count, Number, Shape, Text, check_shape
 from research.learning.checksummed import CARD, checksum_of
-from research.learning.policy import FIX, FORMAT, read_card
+from research.learning.policy import LEARNED_FORMAT, POLICY_FIX, read_card
 from research.learning.training import Training
 
-RESULTS, SHEET = "results.json", "card.html"
+CARD_RESULTS, SHEET = "results.json", "card.html"
 Seed = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
-LEVEL = 0.95  # of the intervals
 FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
@@ -91,7 +90,7 @@ def results_of(
 def loss_of(result: Mapping[str, Any]) -> Estimate:
     """J of a seed, with its interval, from its results."""
     upper = math.inf if result["loss_upper"] is None else result["loss_upper"]
-    return Estimate(result["loss"], result["loss_lower"], upper, LEVEL)
+    return Estimate(result["loss"], result["loss_lower"], upper, INTERVAL_LEVEL)
 
 
 def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
@@ -124,8 +123,11 @@ def read_policies(folder: Path) -> SavedPolicies:
         )
     cards = {path: read_card(path) for path in own}
     for path, card in cards.items():
-        if card.get("format") != FORMAT:
-            raise DataError(f"{path} has a card of the format {shown(card.get('format'))}, expected {FORMAT!r}. {FIX}")
+        if card.get("format") != LEARNED_FORMAT:
+            raise DataError(
+                f"{path} has a card of the format {shown(card.get('format'))}, expected {LEARNED_FORMAT!r}. "
+                f"{POLICY_FIX}"
+            )
     by_seed = {card.get("seed", 0): path for path, card in cards.items()}
     same = ("saw", "settings", "objective")
     origins = {json.dumps([card.get(part) for part in same], sort_keys=True) for card in cards.values()}
@@ -138,14 +140,14 @@ def read_policies(folder: Path) -> SavedPolicies:
     results = _read_results(folder)
     if results and results.get("seals") != checksums_of(folder):
         raise DataError(
-            f"{folder / RESULTS} belongs to other policies than those in its folder. Delete "
+            f"{folder / CARD_RESULTS} belongs to other policies than those in its folder. Delete "
             "it and run the report again."
         )
     one = results.get("stands", _representative(found))
     if one not in found:
         raise DataError(
-            f"{folder / RESULTS}: stands is {one}, which is no seed of these policies. Delete it and run the report "
-            "again."
+            f"{folder / CARD_RESULTS}: stands is {one}, which is no seed of these policies. Delete it and run the "
+            "report again."
         )
     return SavedPolicies(found, by_seed, one, results)
 
@@ -155,7 +157,7 @@ def write_results(folder: Path, results: Mapping[str, Any]) -> None:
 
     Raises : DataError as `checksums_of` does.
     """
-    write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
+    write_json(folder / CARD_RESULTS, {**results, "seals": checksums_of(folder)})
 
 
 class _Test(Shape):
@@ -239,7 +241,7 @@ def _representative(cards: Mapping[int, Mapping[str, Any]]) -> int:
 
 
 def _read_results(folder: Path) -> dict[str, Any]:
-    path = folder / RESULTS
+    path = folder / CARD_RESULTS
     if not path.exists():
         return {}
     try:

@@ -18,7 +18,7 @@ from research.learning.universal.rule import Trained
 from research.rules import OptimalRegion, Rule
 
 SEED = 77
-KINDS = {  # (lines, without cash) by name
+MARKET_KINDS = {  # (lines, without cash) by name
     "1 line and cash": (1, False),
     "2 lines and cash": (2, False),
     "2 lines, no cash": (2, True),
@@ -29,12 +29,12 @@ CLOSED = "closed form"
 
 
 def simulated_markets(count: int) -> list[SimulatedMarket]:
-    """Random markets whose optimum is known, for each of `KINDS` in turn.
+    """Random markets whose optimum is known, for each of `MARKET_KINDS` in turn.
 
     Volatility is 8 to 60 %, correlation of any two -0.5 (of three assets -0.4) to 0.9, the cost of each asset 1 to 50
     bp, tracking penalty 1 to 20.
     """
-    rng, kinds = np.random.default_rng(SEED), list(KINDS.values())
+    rng, kinds = np.random.default_rng(SEED), list(MARKET_KINDS.values())
     return [_drawn(rng, *kinds[k % len(kinds)]) for k in range(count)]
 
 
@@ -45,9 +45,9 @@ def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
 
 
 def kind_of(market: SimulatedMarket) -> str:
-    """The name among `KINDS` of a market's kind, or its number of assets."""
+    """The name among `MARKET_KINDS` of a market's kind, or its number of assets."""
     kind = (len(market.target), market.is_whole)
-    return next((name for name, known in KINDS.items() if known == kind), f"{len(market.target)} lines, no cash")
+    return next((name for name, known in MARKET_KINDS.items() if known == kind), f"{len(market.target)} lines, no cash")
 
 
 def _drawn(rng: np.random.Generator, n: int, whole: bool) -> SimulatedMarket:

@@ -13,7 +13,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sheets.sections.policy_styles import page_styles
-from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
+from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.styles import line_styles
@@ -127,7 +127,7 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
     With more than 30 values only some are named.
     """
     column = table[axis].where(table[axis] != "")
-    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "calendar" else None)
+    values = sorted(column.dropna().unique(), key=list(SCHEDULE_LABELS).index if axis == "calendar" else None)
     place = {value: k for k, value in enumerate(values)}
     step = -(-len(values) // 30)
     named = [(k, axis_value(axis, value)) for value, k in place.items() if k % step == 0]
@@ -136,7 +136,7 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
     if axis == "band":
         named = [(k, f"{words} %") for k, words in named]
     return {
-        "label": AXES.get(axis, axis).partition(",")[0],
+        "label": AXIS_LABELS.get(axis, axis).partition(",")[0],
         "values": codes.tolist(),
         "tickvals": [k for k, _ in (*none, *named)],
         "ticktext": [words for _, words in (*none, *named)],

@@ -7,16 +7,16 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from backtests.comparison.axes import TwoAxes
-from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES
+from backtests.inference.target_inference import CERTAIN, MATCHED, TARGET_MEASURES
 from backtests.sheets.notebook.interactive import dress, heat_plot, stacked_figure
-from backtests.sheets.notebook.interactive_views import ROW, interval_panels
+from backtests.sheets.notebook.interactive_views import TABLE_ROW_HEIGHT, interval_panels
 from backtests.today.target_changes import in_force
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import HUES, LIGHT
 from foundation.paper.wording import listed, percent
 from research.allocation import TargetPath
 from research.allocation.hierarchical.model import Hierarchy
-from research.allocation.weight_intervals import LEVEL, WeightIntervals
+from research.allocation.weight_intervals import WEIGHT_LEVEL, WeightIntervals
 
 COLOURS = [LIGHT[name] for name in HUES]
 STATED = ("sharpe", CERTAIN, MATCHED)  # measures by which targets of different risk can be compared
@@ -41,7 +41,7 @@ def dendrogram_plot(tree: Hierarchy) -> Figure:
     rows = zip(tree.assets, tree.weights, tree.risk, strict=True)
     words = [f"{name} {100.0 * weight:.0f} | {100.0 * risk:.0f}" for name, weight, risk in rows]
     title = f"Clusters on {tree.clustered:%Y-%m-%d}; weight | share of variance, %"
-    dress(figure, title, "distance at which clusters join", "", 90 + ROW * (len(words) + 2))
+    dress(figure, title, "distance at which clusters join", "", 90 + TABLE_ROW_HEIGHT * (len(words) + 2))
     return figure.update_yaxes(tickvals=list(place.values()), ticktext=words, showgrid=False)
 
 
@@ -79,7 +79,7 @@ def intervals_plot(found: Mapping[str, WeightIntervals]) -> Figure:
         table = 100.0 * one.table()
         panels[name] = pd.DataFrame({"value": table["weight"], "low": table["lower"], "high": table["upper"]})
     title = "Weights, and how far the sample alone moves them"
-    return interval_panels(title, panels, f"weight, % of NAV, with {percent(LEVEL, 0)} of the draws")
+    return interval_panels(title, panels, f"weight, % of NAV, with {percent(WEIGHT_LEVEL, 0)} of the draws")
 
 
 def differences_plot(axes: TwoAxes) -> Figure:
@@ -87,10 +87,10 @@ def differences_plot(axes: TwoAxes) -> Figure:
     panels, names = {}, _names(axes)
     for measure in STATED:
         rows = axes.targets.loc[[measure]].droplevel("measure").dropna(subset="difference")
-        factor = MEASURES[measure].factor
+        factor = TARGET_MEASURES[measure].factor
         parts = {"value": "difference", "low": "difference_lower", "high": "difference_upper"}
         table = pd.DataFrame({end: factor * rows[of].astype(float) for end, of in parts.items()})
-        panels[MEASURES[measure].label] = table.rename(index=names)
+        panels[TARGET_MEASURES[measure].label] = table.rename(index=names)
     rule = "" if axes.compared is None else axes.compared.rule
     return interval_panels(f"Targets less the strategic one, all by the rule {rule}", panels, "difference, with 95 %")
 
@@ -107,7 +107,9 @@ def models_answer(axes: TwoAxes, changes: pd.DataFrame, intervals: Mapping[str, 
     """The comparison in words: targets that differ, the one that changes most, the most sample-dependent one."""
     names, tested = _names(axes), axes.targets.loc[list(STATED)].dropna(subset="verdict").reset_index()
     rows = zip(tested["measure"], tested["target"], tested["verdict"], strict=True)
-    said = [f"{names[of]} is {word} by {MEASURES[key].name}" for key, of, word in rows if word != "not significant"]
+    said = [
+        f"{names[of]} is {word} by {TARGET_MEASURES[key].name}" for key, of, word in rows if word != "not significant"
+    ]
     differ = listed(said) if said else "no target differs significantly from the strategic one where risk counts"
     turned, busiest = changes["turnover"], changes["turnover"].idxmax()
     unsure = max(intervals, key=lambda name: intervals[name].spread)

@@ -15,7 +15,7 @@ from research.forecast import Posterior, ViewEffects
 COLOURS = {"prior": LIGHT["soft"], "view": LIGHT["orange"], "posterior": LIGHT["sky"]}
 TWO = ("prior", "posterior")
 RETURN = "return, % a year, with 90 %"
-ROW = 24  # px a row
+TABLE_ROW_HEIGHT = 24  # px a row
 
 
 def posterior_plot(posterior: Posterior) -> Figure:
@@ -88,5 +88,5 @@ def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> F
                 showlegend=False, hovertemplate="%{y}: %{x:.2f}<extra></extra>", row=row, col=1,
             )  # fmt: skip
     rows = sum(len(table) + 2 for table in panels.values())
-    dress(figure, title, "", "", 90 + ROW * rows).update_xaxes(title=x, row=len(panels), col=1)
+    dress(figure, title, "", "", 90 + TABLE_ROW_HEIGHT * rows).update_xaxes(title=x, row=len(panels), col=1)
     return figure.update_yaxes(autorange="reversed")

@@ -20,7 +20,7 @@ from foundation.paper.render import Running
 from foundation.paper.wording import counted, grouped, number
 
 STATUSES = ("made", "found", "unchanged", "failed")
-POINTS = 12  # of a picture
+PICTURE_POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
 NAMED = 10  # runs with a change of one kind above the table, which marks all
@@ -58,7 +58,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         verdicts=_sentences([row["verdict"] for row in records if row["orders"] >= 0]),
         warned=_sentences([warning for row in records for warning in row["warnings"].splitlines()]),
         changes=None if changes is None else changes_lines(changes),
-        size=(STEP * (POINTS - 1), HEIGHT),
+        size=(STEP * (PICTURE_POINTS - 1), HEIGHT),
     )
 
 

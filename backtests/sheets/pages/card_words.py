@@ -16,7 +16,7 @@ ANSWERS = {
     "exposure": "how much of the target to hold, with the rest in cash",
     "weights": "weights near the target",
 }
-TERMS = {
+CARD_TERMS = {
     "Loss J": "Rebalancing loss: cost + tracking penalty, bp of NAV a year. The tracking penalty is g/2 times the "
     "squared difference in return to the target. Lower is better.",
     "Simulated training paths": "Days of the training period, resampled in blocks. All seeds are evaluated on the same "

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.laboratory.families import setting_words
 from backtests.laboratory.fully_invested import BOUND, OPTIMUM
 from backtests.laboratory.simulated_market import WARM_UP, YEARS
@@ -32,7 +32,6 @@ from foundation.tolerances import TRACKING
 ASSETS = ("the first asset", "the second asset")  # on the axes of a region
 SHOWN_YEARS = 5  # of the path in the region
 NEAR = 1.0  # bp a year
-LEVEL = 0.95  # of the intervals of a study
 LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 INVESTED: dict[str, Any] = {
@@ -232,7 +231,7 @@ def result_table(study: Study) -> Block:
 
 def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
     """A figure of a row of `gaps`, with its interval."""
-    return Estimate(figures[name], figures[f"{name}_lower"], figures[f"{name}_upper"], LEVEL)
+    return Estimate(figures[name], figures[f"{name}_lower"], figures[f"{name}_upper"], INTERVAL_LEVEL)
 
 
 def laboratory_text(study: Study) -> str:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from backtests.evaluation.metrics import METRICS, Column
-from backtests.inference.estimates import Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.laboratory.learned.optimality_gap import region_of, why_no_optimum
 from backtests.laboratory.learned.partial_dependence import distance_outside
 from backtests.laboratory.learned.results import (
-    LEVEL,
     SHEET,
     SavedPolicies,
     loss,
@@ -24,7 +23,7 @@ from backtests.laboratory.learned.results import (
     with_optimality_gaps,
     write_results,
 )
-from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
+from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
 from backtests.sheets.pictures.policy.importance import importance_picture
@@ -43,7 +42,7 @@ from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
 from research.learning.drift import Drift
 from research.learning.policy import read_card
-from research.learning.universal.rule import FORMAT
+from research.learning.universal.rule import UNIVERSAL_FORMAT
 
 COLUMNS = (
     METRICS["loss_training"],
@@ -55,7 +54,10 @@ GAPS = (
     Column("optimum", "of the optimum", "bp a year", digits=3),
     Column("closed_form", "of the closed form", "bp a year", digits=3),
     Shown(
-        "", "above the optimum", "%", lambda r: Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()
+        "",
+        "above the optimum",
+        "%",
+        lambda r: Estimate(r["gap"], r["lower"], r["upper"], INTERVAL_LEVEL).times(100.0).text(),
     ),
 )
 LINES = (
@@ -79,7 +81,7 @@ def write_card(folder: str | Path) -> Path:
     Raises : DataError when there are none, or when one is not as it was saved.
     """
     folder = Path(folder)
-    if (folder / CARD).exists() and read_card(folder).get("format") == FORMAT:
+    if (folder / CARD).exists() and read_card(folder).get("format") == UNIVERSAL_FORMAT:
         return write_universal_card(folder)
     found = read_policies(folder)
     for seed, card in found.cards.items():
@@ -115,7 +117,7 @@ def policy_html(name: str, found: SavedPolicies) -> str:
         gaps=_gaps(found),
         lines=_lines(card),
         seen=_seen(card, results),
-        terms=TERMS,
+        terms=CARD_TERMS,
         settings=settings_text(_settings(card)),
     )
 

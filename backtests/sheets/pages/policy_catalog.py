@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.laboratory.learned.results import RESULTS, checksums_of, loss
-from backtests.runs.folder import REPORTS, ROOT, run_folders
+from backtests.laboratory.learned.results import CARD_RESULTS, checksums_of, loss
+from backtests.runs.folder import REPORTS, run_folders
 from foundation.arguments import is_number, shown
 from foundation.errors import DataError
+from foundation.files import ROOT
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import listed, number, percent
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.learning.card_shape import SHAPES
 from research.learning.checksummed import CARD
-from research.learning.policy import FIX, read_card
+from research.learning.policy import POLICY_FIX, read_card
 
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
@@ -68,7 +69,7 @@ def holds_words(card: Mapping[str, Any]) -> str:
     target = targets[-1]["target"]
     weights = [f"{asset} {percent(target[asset], 0)}" for asset in card["assets"] if asset in target]
     cash = 1.0 - sum(target.values())
-    return listed([*weights, *([f"cash {percent(cash, 0)}"] if cash > TARGET else [])], most=12)
+    return listed([*weights, *([f"cash {percent(cash, 0)}"] if cash > TARGET_TOLERANCE else [])], most=12)
 
 
 def learner_words(card: Mapping[str, Any]) -> str:
@@ -89,7 +90,9 @@ def _card(folder: Path) -> dict[str, Any]:
     card = read_card(folder)
     if str(card.get("format")) not in SHAPES:
         known = " or ".join(map(repr, SHAPES))
-        raise DataError(f"{folder} has a card of the format {shown(card.get('format'))}, expected {known}. {FIX}")
+        raise DataError(
+            f"{folder} has a card of the format {shown(card.get('format'))}, expected {known}. {POLICY_FIX}"
+        )
     return card
 
 
@@ -110,7 +113,7 @@ def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
 
     for place in (folder, folder.parent):
         try:
-            found = json.loads((place / RESULTS).read_text(encoding="utf-8"))
+            found = json.loads((place / CARD_RESULTS).read_text(encoding="utf-8"))
             if found["seals"] != checksums_of(place):  # measured of others, which were saved here before
                 continue
             gap = found["optimum"]["seeds"][str(card.get("seed"))]["gap"]

@@ -18,7 +18,7 @@ from backtests.comparison.verdict import rule_words
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test
-from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
+from backtests.evaluation.comparator import NO_BENCHMARK, Comparator, dated_comparator
 from backtests.evaluation.metrics import Column
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.worst_days import worst_days
@@ -157,7 +157,7 @@ class SingleSheet:
                     lacks.
         """
         if benchmark is None:
-            comparator = Comparator(NONE, None)
+            comparator = Comparator(NO_BENCHMARK, None)
         elif isinstance(benchmark, Backtest):
             returns = pd.Series(benchmark.net_returns, benchmark.dates[1:], name=f"the backtest {benchmark.name}")
             comparator = dated_comparator(returns, self.played)

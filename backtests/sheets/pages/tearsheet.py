@@ -23,7 +23,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
-from backtests.runs.folder import MAIL, NUMBERS
+from backtests.runs.folder import MAIL, NUMBERS_FILE
 from backtests.runs.origin import Origin, identity, identity_numbers
 from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
@@ -65,7 +65,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
-    write_whole(folder / NUMBERS, json_text(numbers))
+    write_whole(folder / NUMBERS_FILE, json_text(numbers))
     desk = comparison.portfolio
     paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", paper, sheet=sheet))

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.learned.results import SHEET, write_results
-from backtests.laboratory.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
+from backtests.laboratory.learned.universal_gap import CLOSED, MARKET_KINDS, gap, kind_of, median, simulated_markets
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
-from backtests.sheets.pages.card_words import ANSWERS, TERMS, card_html
+from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
 from backtests.sheets.pictures.policy.learning import updates_picture
 from backtests.sheets.pictures.policy.region import region_picture
 from backtests.sheets.sections.conventions import settings_text
@@ -31,7 +31,7 @@ from research.rules.networks.features import REACH
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
-MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
+MEANT = {name: CARD_TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
     "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
     "and for two or three without, with proportional costs. It also knows expected returns; the network and the "
     "closed form know risk and cost.",
@@ -138,7 +138,7 @@ def _words(found: pd.DataFrame) -> str:
 
 
 def _gaps(found: pd.DataFrame) -> Block:
-    groups = {kind: found[found["kind"] == kind] for kind in KINDS} | {"all": found}
+    groups = {kind: found[found["kind"] == kind] for kind in MARKET_KINDS} | {"all": found}
     error = number(100.0 * found["error"].median(), 1)
     caption = (
         f"J above the optimum's in unseen markets, with the 95 % interval of the median over markets; "

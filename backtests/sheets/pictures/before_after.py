@@ -13,8 +13,8 @@ from foundation.paper.styles import fitted_name
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 from foundation.tolerances import COUNTED, TRIGGER
-from research.orders.before_after import CASH, BeforeAfter
-from research.orders.reasons import SHOWN
+from research.orders.before_after import CASH_ROW, BeforeAfter
+from research.orders.reasons import LEAST_GAP
 
 MOST = 40  # rows of a picture; all are in its CSV
 ROW = 26.0  # px of one row
@@ -27,7 +27,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     """A row a line and one of cash, in the order of the file: range, target, weight before and weight after."""
     shown = before_after_frame(found)
     rows: list[dict[Any, Any]] = shown.to_dict("records")
-    lines = [row for row in rows if row["asset"] != CASH]
+    lines = [row for row in rows if row["asset"] != CASH_ROW]
     moved = [row for row in sorted(lines, key=lambda row: -abs(row["moved"])) if abs(row["moved"]) > COUNTED]
     words = [
         f"{row['asset']} from {number(100 * row['before'], 1)} to {number(100 * row['after'], 1)}\u202f%"
@@ -67,7 +67,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
             if _is_outside(drawn["after"][k], drawn["lower"][k], drawn["upper"][k]):
                 canvas.point(after, y, colour="red", size=13.0, face="none", ring=1.4)
             if f.is_wide:
-                words = number(100.0 * moved, signed=True) if abs(moved) >= SHOWN else "–"
+                words = number(100.0 * moved, signed=True) if abs(moved) >= LEAST_GAP else "–"
                 canvas.text(f.width - 2.0, y, words, colour="soft", align="right")
         if f.is_wide:
             canvas.text(f.width - 2.0, TITLE + 4.0, "points", colour="soft", align="right")
@@ -85,7 +85,7 @@ def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
     portfolio, none = found.portfolio, [np.nan]
     return pd.DataFrame(
         {
-            "asset": [*portfolio.market.assets, CASH],
+            "asset": [*portfolio.market.assets, CASH_ROW],
             **states,
             "target": np.append(found.target, round(1.0 - float(found.target.sum()), 12) + 0.0),
             "lower": np.append(portfolio.lower, none),

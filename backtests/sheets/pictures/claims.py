@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from backtests.studies.real_markets.advertised import FAILS, HOLDS, OPEN, Outcome
+from backtests.studies.real_markets.advertised import CLAIM_FAILS, CLAIM_HOLDS, CLAIM_OPEN, Outcome
 from backtests.studies.real_markets.claim_gains import gain_text
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NUMBERS, ROW, TITLE
+from foundation.paper.layout import NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
 
 TITLES = {"%": "Gain, %", "Sharpe": "Gain of the Sharpe ratio", "points": "Gain, percentage points"}
-COLOURS = {HOLDS: "green", FAILS: "orange", OPEN: "soft"}
+COLOURS = {CLAIM_HOLDS: "green", CLAIM_FAILS: "orange", CLAIM_OPEN: "soft"}
 STYLES = {word: LineStyle(colour, width=1.8) for word, colour in COLOURS.items()}
 NAMES = {True: 210.0, False: 168.0}  # px: room for names, of a wide picture and of a narrow one
 DOUBLED = 100.0  # %: a loss beyond it is off the scale
@@ -45,19 +45,21 @@ def claims_picture(found: Sequence[Outcome]) -> Picture:
         """A panel a unit, one below the other."""
         panels = [(unit, data[data["unit"] == unit]) for unit in TITLES if (data["unit"] == unit).any()]
         names = NAMES[f.is_wide]
-        canvas = Canvas(f.width, sum(TITLE + ROW * len(rows) + NUMBERS for _, rows in panels), f"claims-{f.css}")
+        canvas = Canvas(
+            f.width, sum(TITLE + ROW_HEIGHT * len(rows) + NUMBERS_HEIGHT for _, rows in panels), f"claims-{f.css}"
+        )
         top = TITLE
         for unit, rows in panels:
             drawn = _rows(rows)
             shown = [v for row in drawn if not row.beyond for v in (row.lower, row.estimate, row.upper)]
             axis = Axis.over([*filter(math.isfinite, shown), *rows["matters_from"], 0.0])
-            panel = Panel(canvas, names, top, f.width - names - EDGE, ROW * len(drawn), axis)
+            panel = Panel(canvas, names, top, f.width - names - EDGE, ROW_HEIGHT * len(drawn), axis)
             panel.scales(TITLES[unit])
             interval_rows(panel, drawn, zero=True)
             for k, least in enumerate(rows["matters_from"]):
-                y = top + ROW * (k + 0.5)
+                y = top + ROW_HEIGHT * (k + 0.5)
                 canvas.line([panel.x_at(least)] * 2, [y - TICK, y + TICK], colour="ink", width=1.4)
-            top += ROW * len(drawn) + NUMBERS + TITLE
+            top += ROW_HEIGHT * len(drawn) + NUMBERS_HEIGHT + TITLE
         return canvas
 
     return picture("claims", "What was advertised, and what was measured", caption, alt, data, draw)
@@ -69,6 +71,6 @@ def _rows(rows: pd.DataFrame) -> list[Row]:
     for r in rows.to_dict("records"):
         words = f"{number(r['gain'], 0)} %" if r["unit"] == "%" and r["gain"] < -DOUBLED else ""
         style = STYLES[r["verdict"]]
-        row = Row(r["claim"], r["gain"], r["lower"], r["upper"], style, filled=r["verdict"] != OPEN, beyond=words)
+        row = Row(r["claim"], r["gain"], r["lower"], r["upper"], style, filled=r["verdict"] != CLAIM_OPEN, beyond=words)
         drawn.append(row)
     return drawn

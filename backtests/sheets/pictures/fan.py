@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from backtests.today.from_today import LEVELS, FromToday, PolicyFuture
+from backtests.today.from_today import FAN_LEVELS, FromToday, PolicyFuture
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, day_numbers, one_panel
 from foundation.paper.layout import AXIS
@@ -72,5 +72,5 @@ def _caption(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
 
 
 def _alt(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
-    each = ", ".join(f"{100.0 * level:g} % quantile {percent(last[f'{level:g}'], signed=True)}" for level in LEVELS)
+    each = ", ".join(f"{100.0 * level:g} % quantile {percent(last[f'{level:g}'], signed=True)}" for level in FAN_LEVELS)
     return f"Fan chart over {len(found.dates) - 1} {found.rows} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."

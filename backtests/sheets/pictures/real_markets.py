@@ -5,9 +5,9 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from backtests.studies.real_markets.cases import COST, NAMED
+from backtests.studies.real_markets.cases import COST_BP, NAMED
 from backtests.studies.real_markets.findings import CHOSEN, TUNED, clustered_mean, representative_rows
-from backtests.studies.real_markets.run_case import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
+from backtests.studies.real_markets.run_case import BETTER_CALENDAR, CALENDAR_SCHEDULES, LEARNER_SETTINGS, MULTIPLES
 from backtests.studies.real_markets.study import Study
 from foundation.arguments import one_of
 from foundation.errors import DataError
@@ -97,7 +97,8 @@ def frontier_picture(study: Study) -> Picture:
     data = frontier(study)
     cases = int(data["cases"].iloc[0])
     each = [
-        f"{r['rule']}, tuned at {COST * r['cost_multiple']:g} bp: {number(r['paid'], 1)} bp and {number(r['strays'])} %"
+        f"{r['rule']}, tuned at {COST_BP * r['cost_multiple']:g} bp: "
+        f"{number(r['paid'], 1)} bp and {number(r['strays'])} %"
         for r in data.to_dict("records")
     ]
     caption = (
@@ -115,7 +116,7 @@ def frontier_picture(study: Study) -> Picture:
         panel.title("Tracking error", "% a year (log scale)")
         panel.x_grid(across.ticks())
         panel.y_grid(up.ticks())
-        panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
+        panel.x_title(f"cost, bp a year at {COST_BP:g} bp a side (log scale)")
         ends, shown = [], []
         for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
             own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
@@ -144,7 +145,7 @@ def frontier(study: Study) -> pd.DataFrame:
     rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, CHOSEN, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]
-    learners = [rule for rule in rows["rule"].unique() if rule in LEARNERS]
+    learners = [rule for rule in rows["rule"].unique() if rule in LEARNER_SETTINGS]
     named = set(NAMED) - idle
     at = rows.groupby(["rule", "cost_multiple"])["case"].agg(set)
     whole = [rule for rule in learners if named and all(named <= at.get((rule, m), set()) for m in MULTIPLES)]
@@ -153,7 +154,7 @@ def frontier(study: Study) -> pd.DataFrame:
     rows = rows.assign(paid=np.log(rows["cost"] / rows["cost_multiple"]), strays=np.log(100.0 * rows["tracking_error"]))
     by = rows.groupby(["rule", "cost_multiple"], sort=False)
     means = by[["paid", "strays"]].mean().apply(np.exp).reset_index()
-    calendars = means["rule"].isin(CALENDARS)
+    calendars = means["rule"].isin(CALENDAR_SCHEDULES)
     means = means[~calendars | (means["cost_multiple"] == 1.0)]
-    means["rule"] = means["rule"].where(~means["rule"].isin(CALENDARS), "calendar: month, quarter, year")
+    means["rule"] = means["rule"].where(~means["rule"].isin(CALENDAR_SCHEDULES), "calendar: month, quarter, year")
     return means.assign(cases=rows["case"].nunique())

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from backtests.attribution.risk_contributions import CASH_PART, REST_PART, RiskContributions
 from foundation.paper.charts.interval_rows import bars, heights, row_names, rows_panel
 from foundation.paper.charts.panel import Axis
 from foundation.paper.layout import AXIS, NAMES, TITLE
@@ -80,7 +80,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     data = pd.DataFrame(
         [
             {"line": line, "class": cls, **row}
-            for (line, row), cls in zip(found.by_line().items(), (*found.classes, CASH, REST), strict=True)
+            for (line, row), cls in zip(found.by_line().items(), (*found.classes, CASH_PART, REST_PART), strict=True)
         ]
     )
     size = {line: max(abs(row[c] or 0.0) for c in ("ex_ante", "realised")) for line, row in rows.items()}

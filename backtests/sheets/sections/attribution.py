@@ -7,9 +7,9 @@ import pandas as pd
 
 from backtests.attribution.attribution import Attribution
 from backtests.attribution.class_attribution import EFFECTS, ClassAttribution
-from backtests.attribution.contributions import COSTS
+from backtests.attribution.contributions import COST_NAMES
 from backtests.attribution.factor_attribution import FactorAttribution
-from backtests.attribution.rebalancing_premium import TERMS, RebalancingPremium
+from backtests.attribution.rebalancing_premium import PREMIUM_TERMS, RebalancingPremium
 from backtests.comparison import Comparison
 from backtests.comparison.descriptions.attributions import Attributions
 from backtests.inference.estimates import NotAvailable
@@ -112,7 +112,7 @@ def _components(gap: Attribution, comparison: Comparison) -> Block:
 def _cost_words(name: str, gap: Attribution) -> str:
     if name == "total":
         return f"{gap.name} less {gap.other}"
-    return f"what {gap.name} paid less than {gap.other}" if name in COSTS else ""
+    return f"what {gap.name} paid less than {gap.other}" if name in COST_NAMES else ""
 
 
 def _folded_gap(gap: Attribution) -> list[Part]:
@@ -144,7 +144,7 @@ def _premium_parts(found: Attributions, looks: Looks) -> list[Part]:
         return [Words(f"Rebalancing premium of {found.shown} not available: {one.reason}")]
     there = {name: each for name, each in found.premiums.items() if isinstance(each, RebalancingPremium)}
     executed = any(each.terms["execution"] != 0.0 for each in there.values())
-    columns = _columns((*(term for term in TERMS if term != "execution" or executed), NET), SIGNED)
+    columns = _columns((*(term for term in PREMIUM_TERMS if term != "execution" or executed), NET), SIGNED)
     rows = {
         name: {term: part * BPS / each.span for term, part in {**each.terms, NET: each.net}.items()}
         for name, each in there.items()

@@ -6,10 +6,10 @@ from typing import Any
 
 from backtests.comparison import Comparison
 from backtests.comparison.axes import ComparedTargets, TwoAxes
-from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
+from backtests.comparison.rule_grid import SIZE, STRATEGIC, RuleGrid
 from backtests.evaluation.metrics import METRICS, Column, Metric
-from backtests.inference.estimates import Estimate, NotAvailable, why_not
-from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES, Match, TargetFigure
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
+from backtests.inference.target_inference import CERTAIN, MATCHED, TARGET_MEASURES, Match, TargetFigure
 from backtests.sheets.parts import Block, Filled, Part
 from backtests.sheets.sections.policy_styles import page_styles
 from foundation.paper.styles import LineStyle
@@ -66,8 +66,9 @@ def _rules(grid: RuleGrid, styles: Mapping[str, LineStyle]) -> Block:
     return {
         "caption": (
             "Which rule: rebalancing loss J of each rule against the path of the target that it follows, bp a year, "
-            f"with {percent(LEVEL, 0)} intervals; in bold the lowest of a target. In the set: not significantly "
-            f"different from the lowest, in the {percent(1.0 - SIZE, 0)} model confidence set of the rules."
+            f"with {percent(INTERVAL_LEVEL, 0)} intervals; in bold the lowest of a target. In the set: not "
+            f"significantly different from the lowest, in the {percent(1.0 - SIZE, 0)} model confidence set of "
+            "the rules."
         ),
         "heads": RULE_HEADS,
         "words": WORDS,
@@ -101,7 +102,7 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: Comparison) 
     evidence = compared.evidence
     names = evidence.names
     rows = []
-    for measure, metric in MEASURES.items():
+    for measure, metric in TARGET_MEASURES.items():
         figures = evidence.figures[measure]
         label = f"{metric.label}, risk aversion {evidence.risk_aversion:g}" if measure == CERTAIN else metric.label
         first = _figure_cell(metric, figures.get(STRATEGIC)) if measure != MATCHED else _cell("for each pair")
@@ -196,7 +197,7 @@ def _target_note(compared: ComparedTargets) -> str:
     ]
     parts += [f"No equal volatility for {name}: {why}" for name, why in evidence.unmatched.items()]
     reasons = {
-        f"{MEASURES[measure].name} of {name}: {why}"
+        f"{TARGET_MEASURES[measure].name} of {name}: {why}"
         for measure, figures in evidence.figures.items()
         for name, figure in figures.items()
         for why in map(why_not, (figure.interval, figure.difference))

@@ -8,20 +8,21 @@ import pandas as pd
 from backtests.comparison import Comparison
 from backtests.comparison.descriptions.behaviour import Behaviour
 from backtests.comparison.descriptions.capacity import Capacity
-from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLevels
+from backtests.comparison.descriptions.cost_levels import COST_LEVELS, FEWER, CostLevels
 from backtests.comparison.descriptions.policy_statement import PolicyStatement
 from backtests.evaluation.metrics import Column
 from backtests.evaluation.round_trips import RoundTrips
 from backtests.sheets.parts import Beside, Folded, Part, Words
 from backtests.sheets.pictures.comparison.costs import cost_levels_picture, root_words
-from backtests.sheets.pictures.comparison.months import BP, holding_windows_picture
+from backtests.sheets.pictures.comparison.months import holding_windows_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, by_name, known, records_of, records_table, scaled
 from backtests.sheets.terms import term_of
 from foundation.paper.wording import class_words, counted, listed, number, percent
+from research.market.calendars import DAYS_PER_YEAR
+from research.risk.measures import BPS
 
 SHORT = 12  # rows of a table that is not folded away
-YEAR = 365.25  # days
 PER_CENT, GAP, MEAN_GAP = scaled(100.0, 1), scaled(100.0, 1, signed=True), scaled(100.0)
 DESCRIBES = "All of it describes this test; none of it is evidence for a policy."
 LINES_CAPTION = (
@@ -41,7 +42,7 @@ WINDOWS = (
     Shown("years", "years held"),
     Shown("windows", "windows", form="{:,}".format),
     Shown("positive", "positive", "of windows", lambda share: percent(share, 0)),
-    *(Shown(end, end, "bp a year", scaled(BP, 0, signed=True)) for end in ("least", "median", "most")),
+    *(Shown(end, end, "bp a year", scaled(BPS, 0, signed=True)) for end in ("least", "median", "most")),
 )
 
 
@@ -191,8 +192,8 @@ def _windows_tables(found: Behaviour) -> list[Block]:
 
 
 def _costs_table(costs: CostLevels, metric: str, looks: Looks) -> Block:
-    levels = [f"{level:g}" for level in LEVELS]
-    wide = costs.wide(metric).reindex(columns=list(LEVELS)).set_axis(levels, axis=1)
+    levels = [f"{level:g}" for level in COST_LEVELS]
+    wide = costs.wide(metric).reindex(columns=list(COST_LEVELS)).set_axis(levels, axis=1)
     factor, what = (1.0, "Loss J, bp a year") if metric == "loss" else (100.0, "CAGR, % a year, net")
     columns = [Shown(level, level, "bp a side", scaled(factor)) for level in levels]
     if metric == "loss":
@@ -257,7 +258,7 @@ def _trip(trip: pd.Series) -> str:
 
 
 def _years(days: float | None) -> str:
-    return number(None if days is None else days / YEAR, 1)
+    return number(None if days is None else days / DAYS_PER_YEAR, 1)
 
 
 def _trips_table(trips: Mapping[str, RoundTrips], basis: str, looks: Looks) -> Block:

@@ -10,7 +10,7 @@ from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.inference.evidence import Difference
 from backtests.inference.pair_words import detectable, not_available, superior
 from backtests.sheets.parts import Filled, Part, Words
-from backtests.sheets.pictures.comparison.evidence import SHOWN, differences_picture
+from backtests.sheets.pictures.comparison.evidence import EVIDENCE_METRICS, differences_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, records_table, scaled
 from foundation.paper.wording import counted, grouped, listed, number, percent
@@ -55,11 +55,11 @@ def _from_below(paired: PairedBacktests) -> str:
 
 
 def _differences(paired: PairedBacktests, looks: Looks) -> Block:
-    found = {metric: paired.evidence.differences(metric) for metric in SHOWN}
+    found = {metric: paired.evidence.differences(metric) for metric in EVIDENCE_METRICS}
     rows = []
     for name in found["loss"]:
         cells = []
-        for metric, shown in SHOWN.items():
+        for metric, shown in EVIDENCE_METRICS.items():
             d = found[metric][name]
             cells.append(
                 {
@@ -78,7 +78,7 @@ def _differences(paired: PairedBacktests, looks: Looks) -> Block:
             f"({level}) is that of the pair alone; p-values and verdicts are Holm-adjusted for "
             f"{counted(others, 'comparison')}. {superior(paired.superior_ability, paired.reference)}"
         ).strip(),
-        "metrics": [{"label": each.label, "unit": each.unit} for each in SHOWN.values()],
+        "metrics": [{"label": each.label, "unit": each.unit} for each in EVIDENCE_METRICS.values()],
         "rows": rows,
     }
 

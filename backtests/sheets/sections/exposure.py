@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.attribution.exposures import Exposure
-from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from backtests.attribution.risk_contributions import CASH_PART, REST_PART, RiskContributions
 from backtests.comparison import Comparison
 from backtests.evaluation.worst_days import OnDay
 from backtests.sheets.parts import Beside, Folded, Part, Words
@@ -62,7 +62,7 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
 
 
 def _groups(frame: pd.DataFrame) -> list[str]:
-    return [str(name) for name in frame if name not in (CASH, "cash account")]
+    return [str(name) for name in frame if name not in (CASH_PART, "cash account")]
 
 
 def _one_group(found: Exposure) -> list[str]:
@@ -78,7 +78,9 @@ def _tables(found: RiskContributions) -> list[Part]:
     """The contributions by class and by line; by line alone where these are the same, or all lines are of one class."""
     if len(found.undefined) == 2:
         return []
-    classes = ["" if name in (CASH, REST) else class_words(name) for name in (*found.classes, CASH, REST)]
+    classes = [
+        "" if name in (CASH_PART, REST_PART) else class_words(name) for name in (*found.classes, CASH_PART, REST_PART)
+    ]
     lines = [(line, {"class": name, **row}) for (line, row), name in zip(found.by_line().items(), classes, strict=True)]
     groups = [(class_words(name), row) for name, row in found.by_class().items()]
     by_line = records_table(CONTRIBUTIONS, (Shown("class", "class", words=True), *COLUMNS), lines, head="line")

@@ -13,7 +13,7 @@ from backtests.sheets.pictures.comparison.timeline import trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
 from backtests.sheets.sections.policy_styles import looks_of, page_styles
-from backtests.sheets.tables import PLAIN, Block, Looks, by_name, day, records_table
+from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, by_name, day, records_table
 
 WEIGHTS_WORDS = (
     "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
@@ -73,7 +73,7 @@ def costs_parts(comparison: Comparison) -> list[Part]:
     ]
 
 
-def costs_table(paired: PairedBacktests, looks: Looks = PLAIN, *, terms: bool = False) -> Block:
+def costs_table(paired: PairedBacktests, looks: Looks = PLAIN_LOOKS, *, terms: bool = False) -> Block:
     """Each cost of paired backtests; arguments as `records_table` takes them."""
     cost = costs_of(paired)
     columns = [column for column in COST_COLUMNS if column.key in cost]

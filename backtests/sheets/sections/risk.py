@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from backtests.comparison import Comparison
-from backtests.evaluation.policy_risk import MOST, PolicyRisk
+from backtests.evaluation.policy_risk import DRAWDOWNS_SHOWN, PolicyRisk
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
 from backtests.sheets.pictures.comparison.months import MARK, months_picture
-from backtests.sheets.pictures.comparison.rolling import MEASURES, rolling_picture
+from backtests.sheets.pictures.comparison.rolling import ROLLING_MEASURES, rolling_picture
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
 from foundation.paper.wording import grouped, listed, percent
@@ -34,8 +34,8 @@ EXTREMES = (
     Shown("worst", "when", form=lambda worst: worst.period + MARK * worst.incomplete, words=True),
 )
 CAPTION = (
-    f"The deepest drawdowns, {MOST} at most of each policy, net of costs. Dates are closes and days are calendar "
-    "days; a drawdown lasts from its peak to the first close at or above it, or to the last close"
+    f"The deepest drawdowns, {DRAWDOWNS_SHOWN} at most of each policy, net of costs. Dates are closes and days are "
+    "calendar days; a drawdown lasts from its peak to the first close at or above it, or to the last close"
 )
 
 
@@ -109,7 +109,7 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
             f"test has {len(first.returns)}."
         )
     else:
-        for measure, shown in MEASURES.items():
+        for measure, shown in ROLLING_MEASURES.items():
             whose = grouped((one.undefined[measure], name) for name, one in risk.items() if measure in one.undefined)
             notes += [f"Rolling {shown.name} of {listed(names)} not available: {why}" for why, names in whose.items()]
     if first.constant:
@@ -130,7 +130,7 @@ def risk_numbers(one: PolicyRisk) -> dict[str, Any]:
         "months": one.months.to_dict("records"),
         "years": one.years.to_dict("records"),
         "window": one.window,
-        "rolling": {measure: _rolling_numbers(one, measure) for measure in MEASURES},
+        "rolling": {measure: _rolling_numbers(one, measure) for measure in ROLLING_MEASURES},
         "tails": {f"{level:g}": {"var": tail.var, "cvar": tail.cvar} for level, tail in one.tails.items()},
         "undefined": dict(one.undefined),
         "benchmark": one.benchmark,

@@ -8,7 +8,7 @@ from typing import Any
 from backtests.comparison import Comparison
 from backtests.comparison.descriptions.stress import (
     COSTS_TIMES,
-    MONTH,
+    SHOCK_SESSIONS,
     VOLUME_OVER,
     AfterShock,
     ShockResult,
@@ -222,13 +222,13 @@ def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str],
     )
     caption = (
         f"Shocks after the last close, on the last weights of {shown}: gain or loss before any trade, at today's NAV "
-        f"of {nav:,.0f} {basis}; then what it trades in the {MONTH} sessions after, with prices unchanged"
+        f"of {nav:,.0f} {basis}; then what it trades in the {SHOCK_SESSIONS} sessions after, with prices unchanged"
     )
     tables = shock_tables([one.effect for one in after], portfolio.market, f" of {shown}")
     if len(names) > 1:
         every = (
             "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in "
-            f"the {MONTH} sessions after"
+            f"the {SHOCK_SESSIONS} sessions after"
         )
         heads = ["policy", *(one.moved.name for one in shocks)]
         rows = [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names]

@@ -20,7 +20,7 @@ from research.market import Market
 from research.portfolio import Portfolio
 from research.rules import Calendar
 
-WHOLE = "always invested"
+ALWAYS_INVESTED = "always invested"
 HOLD = "\N{NO-BREAK SPACE}"  # a table's cell stays on its line
 
 
@@ -45,10 +45,10 @@ class ExposureEvidence:
     def table(self) -> pd.DataFrame:
         """A row for each policy, as text.
 
-        Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
+        Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `ALWAYS_INVESTED`.
         """
         played = dict(self.backtests)
-        figures = exposure_table(played.pop(WHOLE), played)
+        figures = exposure_table(played.pop(ALWAYS_INVESTED), played)
         shown = {
             "exposure %": ("exposure", 100.0, 1),
             "growth %": ("growth", 100.0, 2),
@@ -85,14 +85,14 @@ def played_with_benchmarks(
     def rule(allocation: Allocation) -> Calendar:
         return Calendar(allocation, schedule)
 
-    played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
+    played = {ALWAYS_INVESTED: backtest_candidate(portfolio, rule(held), ALWAYS_INVESTED)}
     for name, make in policies.items():
         played[name] = backtest_candidate(portfolio, make(market), name)
         found, how = benchmarks(played[name], held, rule), short(name)
         played |= {f"constant, as {how}": found[CONSTANT], f"volatility, as {how}": found[VOLATILITY]}
     benchmark = benchmark_of(portfolio, market)
     lost = [losses(one, benchmark) for one in played.values()]
-    return ExposureEvidence(portfolio, played, evidence_between(played, lost, WHOLE, Resampling(reps=draws)))
+    return ExposureEvidence(portfolio, played, evidence_between(played, lost, ALWAYS_INVESTED, Resampling(reps=draws)))
 
 
 def cells(difference: Difference) -> dict[str, str]:

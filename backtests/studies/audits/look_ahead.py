@@ -30,7 +30,7 @@ from research.market import Market
 from research.market.calendars import period
 from research.rules.protocol import held_by, short_name
 
-DAYS = 24  # decision days that are checked, where a policy has more
+DAYS_CHECKED = 24  # decision days that are checked, where a policy has more
 SPREAD = 6  # days that are checked of a policy that decides on none
 LEAST = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
@@ -156,7 +156,7 @@ def look_ahead(
     costs: Costs,
     start: str | pd.Timestamp,
     *,
-    days: Sequence[str | pd.Timestamp] | int = DAYS,
+    days: Sequence[str | pd.Timestamp] | int = DAYS_CHECKED,
     lag: int = 1,
     seed: int = 0,
     nav: float = 1.0,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.engine.run import conditions
 from backtests.studies.audits.futures import CUT, Future, future
-from backtests.studies.audits.look_ahead import DAYS, PASSED, LookAhead, look_ahead
+from backtests.studies.audits.look_ahead import DAYS_CHECKED, PASSED, LookAhead, look_ahead
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
 from research.accounting import Policy
@@ -23,7 +23,7 @@ SESSIONS = 500  # of the test, for a policy that is not played compiled
 
 
 def audit_policy(
-    portfolio: Portfolio, make: Callable[[Market], Policy], days: int = DAYS, sessions: int | None = None
+    portfolio: Portfolio, make: Callable[[Market], Policy], days: int = DAYS_CHECKED, sessions: int | None = None
 ) -> LookAhead:
     """The look-ahead test of a policy in the test of a portfolio.
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backtests.studies.audits.exposure_evidence import WHOLE, ExposureEvidence, in_words, played_with_benchmarks
+from backtests.studies.audits.exposure_evidence import (
+    ALWAYS_INVESTED,
+    ExposureEvidence,
+    in_words,
+    played_with_benchmarks,
+)
 from foundation.paper.wording import listed
 from research.allocation import RegimeExposure
 from research.allocation.estimated import EstimationSchedule
@@ -29,11 +34,11 @@ class RegimeWorth(ExposureEvidence):
         market = self.portfolio.market
         today = market.past(len(market.dates) - 1)
         found = {name: as_known(one.regimes, today).iloc[:, -1] for name, one in self.exposures.items()}
-        return pd.DataFrame(found).loc[self.backtests[WHOLE].dates[1:]]
+        return pd.DataFrame(found).loc[self.backtests[ALWAYS_INVESTED].dates[1:]]
 
     def answer(self) -> str:
         """The effect of each exposure, in words, with the limitations."""
-        of, (first, last) = self.differences, self.backtests[WHOLE].dates[[1, -1]]
+        of, (first, last) = self.differences, self.backtests[ALWAYS_INVESTED].dates[[1, -1]]
         sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
         worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
         return (

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.studies.audits.exposure_evidence import WHOLE, ExposureEvidence, in_words, played_with_benchmarks
+from backtests.studies.audits.exposure_evidence import (
+    ALWAYS_INVESTED,
+    ExposureEvidence,
+    in_words,
+    played_with_benchmarks,
+)
 from backtests.studies.audits.look_ahead import LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.arrays import Array, frozen
@@ -88,7 +93,7 @@ class SmoothedRegimeCheck(ExposureEvidence):
             SMOOTHED: on_dates(market, line, self.regimes.smoothed_knowing_the_future),
             FILTERED: on_dates(market, line, self.regimes.filtered),
         }
-        return pd.DataFrame(columns).loc[self.backtests[WHOLE].dates[1:]]
+        return pd.DataFrame(columns).loc[self.backtests[ALWAYS_INVESTED].dates[1:]]
 
     def audit(self, name: str) -> LookAhead:
         """The look-ahead test of the policy by smoothed or by filtered regimes, on six of its decision days."""
@@ -99,14 +104,14 @@ class SmoothedRegimeCheck(ExposureEvidence):
 
         smoothed, filtered : the look-ahead test of each policy.
         """
-        whole = self.evidence.figures("sharpe")[WHOLE].value
+        whole = self.evidence.figures("sharpe")[ALWAYS_INVESTED].value
         of = self.differences
         worth = [
             f"{percent(of[name].value / whole, signed=True)} ({in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
         difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         results = ["fails" if audit.found else "passes" for audit in (smoothed, filtered)]
-        first, last = self.backtests[WHOLE].dates[[1, -1]]
+        first, last = self.backtests[ALWAYS_INVESTED].dates[[1, -1]]
         return (
             f"**Exposure by regimes of {self.regimes.line} changes the Sharpe ratio of {self.portfolio.name} by "
             f"{worth[0]} if regimes are smoothed over the future, and by {worth[1]} if they are filtered, as known on "

@@ -17,7 +17,7 @@ from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
 from foundation.progress import bar
 from foundation.stored import Stored
-from research.allocation.kept_paths import LIBRARIES, settings_of
+from research.allocation.kept_paths import ALLOCATION_LIBRARIES, settings_of
 from research.forecast import Forecast
 from research.forecast.estimated import means_so_far
 from research.forecast.predicted import (
@@ -172,7 +172,7 @@ def walk_forward(
     settings = settings_of(forecast)
     if settings is None or len(rows) < LEAST:
         return _walked(forecast, market, rows, int(horizon))
-    versions = {name: version(name) for name in LIBRARIES}
+    versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
     stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])
     with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
         if (found := stored.load()) is not None:

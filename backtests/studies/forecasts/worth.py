@@ -25,7 +25,7 @@ from foundation.paper.wording import number, percent
 from research.allocation import Allocation, ConstantExposure, MeanVariance
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Benchmark, Forecast, ForecastViews
-from research.forecast.views.equilibrium import RISK_AVERSION
+from research.forecast.views.equilibrium import WORLD_RISK_AVERSION
 from research.forecast.views.exchanged import Exchanged, circles
 from research.portfolio import Portfolio
 from research.risk import volatility
@@ -148,7 +148,10 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
     """The best allocation under a forecast whose prior is the strategic target; that target where nothing is moved."""
     best = MeanVariance(
-        objective="utility", forecast=forecast, risk_aversion=RISK_AVERSION, periods_per_year=portfolio.periods_per_year
+        objective="utility",
+        forecast=forecast,
+        risk_aversion=WORLD_RISK_AVERSION,
+        periods_per_year=portfolio.periods_per_year,
     )
     total = float(portfolio.target.sum())
     return best if total >= 1.0 else ConstantExposure(best, total)

@@ -2,6 +2,6 @@
 
 from backtests.studies.real_markets.cases import NAMED, Case, all_cases, case
 from backtests.studies.real_markets.run_case import Budget
-from backtests.studies.real_markets.study import KEPT, KEPT_EXPOSURE, Study, run, study
+from backtests.studies.real_markets.study import KEPT_EXPOSURE, STUDY_FOLDER, Study, run, study
 
-__all__ = ["KEPT", "KEPT_EXPOSURE", "NAMED", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]
+__all__ = ["KEPT_EXPOSURE", "NAMED", "STUDY_FOLDER", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]

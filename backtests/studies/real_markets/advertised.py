@@ -38,7 +38,7 @@ from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, U
 from foundation.paper.wording import counted, listed, number
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+CLAIM_HOLDS, CLAIM_FAILS, CLAIM_OPEN = "holds", "does not hold", "cannot be told"
 SIZE = 0.05  # of the test that a gain is above zero, after Holm
 
 
@@ -293,8 +293,11 @@ def sources_table(found: Sequence[Outcome]) -> pd.DataFrame:
 
 def answer(found: Sequence[Outcome]) -> str:
     """The verdicts in words, with what is in doubt."""
-    by = {word: [one.claim.words for one in found if one.verdict == word] for word in (HOLDS, FAILS, OPEN)}
-    said = {HOLDS: "Hold", FAILS: "Do not hold", OPEN: "Cannot be told"}
+    by = {
+        word: [one.claim.words for one in found if one.verdict == word]
+        for word in (CLAIM_HOLDS, CLAIM_FAILS, CLAIM_OPEN)
+    }
+    said = {CLAIM_HOLDS: "Hold", CLAIM_FAILS: "Do not hold", CLAIM_OPEN: "Cannot be told"}
     counts = listed([f"{len(claims)} {said[word].lower()}" for word, claims in by.items() if claims])
     lines = [f"**{said[word]}:** {' '.join(claims)}" for word, claims in by.items() if claims]
     return "\n\n".join([f"**Of {counted(len(found), 'claim')}, {counts}.**", *lines, DOUBT])

@@ -24,7 +24,7 @@ from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.risk.measures import TRACKING_PENALTY
 
-COST = 10.0  # bp a side: half commission, half spread
+COST_BP = 10.0  # bp a side: half commission, half spread
 LAG, PERIODS = 1, 252.0
 YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
 STOCK_WINDOWS = range(1995, 2025, YEARS)
@@ -86,7 +86,7 @@ class Case:
     def setup(self) -> Setup:
         """The setup in which rules are tuned and backtested: at 10 bp a side, for the same J as everywhere."""
         market = self.market
-        costs = Costs.bps(len(self.weights), commission=COST / 2, half_spread=COST / 2)
+        costs = Costs.bps(len(self.weights), commission=COST_BP / 2, half_spread=COST_BP / 2)
         return Setup.on(
             market, costs, FixedWeights(self.weights), self.start, name=self.name, lag=LAG,
             tracking_penalty=TRACKING_PENALTY, periods_per_year=PERIODS,

@@ -21,10 +21,10 @@ from backtests.inference.estimates import Estimate
 from backtests.laboratory.learned.known_optimum import shipped
 from backtests.studies.audits.matched_exposure import VOLATILITY
 from backtests.studies.audits.smoothed_regimes import FILTERED, SMOOTHED, SmoothedRegimeCheck
-from backtests.studies.real_markets.cases import COST
+from backtests.studies.real_markets.cases import COST_BP
 from backtests.studies.real_markets.findings import clustered_mean, exposure_rows, representative_rows
 from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, MULTIPLES, UNTRAINED
-from backtests.studies.real_markets.study import KEPT, KEPT_EXPOSURE, Study
+from backtests.studies.real_markets.study import KEPT_EXPOSURE, STUDY_FOLDER, Study
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted, number
@@ -52,7 +52,7 @@ class Results:
     @classmethod
     def kept(cls, regimes: SmoothedRegimeCheck | None = None) -> "Results":
         """The studies that come with the workbench."""
-        return cls(Study.load(KEPT), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
+        return cls(Study.load(STUDY_FOLDER), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
 
     def rows(self, multiple: float = 1.0) -> pd.DataFrame:
         """A row for each case and rule, of both studies at the usual costs, of real markets alone at a multiple."""
@@ -170,7 +170,7 @@ def with_volatility_target(measure: Callable[..., Measured]) -> Callable[..., Me
 
 def at_other_costs(rule: str, over: str) -> Callable[..., Measured]:
     """The gain of J at the usual costs, with those at the other costs of the study beside it."""
-    others = {f"at {multiple * COST:g} bp a side": multiple for multiple in MULTIPLES if multiple != 1.0}
+    others = {f"at {multiple * COST_BP:g} bp a side": multiple for multiple in MULTIPLES if multiple != 1.0}
     return _beside(
         lower(rule, over, "loss"),
         {words: lower(rule, over, "loss", multiple=multiple) for words, multiple in others.items()},

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from backtests.inference.estimates import Estimate
-from backtests.studies.real_markets.findings import LEVEL, clustered_mean, paired, representative_rows
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
+from backtests.studies.real_markets.findings import clustered_mean, paired, representative_rows
 from backtests.studies.real_markets.study import Study
 from foundation.paper.wording import counted
 
@@ -46,7 +46,7 @@ def claim_sentences(study: Study, rule: str = "universal", over: str = "month") 
     for row in claims(study, rule, over).to_dict("records"):
         digits = 3 if not row["unit"] else 1
         unit = f" {row['unit']}" if row["unit"] else ""
-        values = Estimate(row["difference"], row["lower"], row["upper"], LEVEL).text(digits, signed=True)
+        values = Estimate(row["difference"], row["lower"], row["upper"], INTERVAL_LEVEL).text(digits, signed=True)
         told.append(f"{row['claim']}: {values}{unit}")
     pairs = paired(representative_rows(study), over, "sharpe")[rule]
     many = int((pairs["own"] - pairs["other"] >= HIGHER_SHARPE * pairs["other"].abs()).sum())

@@ -15,17 +15,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from backtests.evaluation.metrics import METRICS
-from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, EstimateWithTest
 from backtests.inference.evidence import holm, verdict
 from backtests.studies.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.studies.real_markets.run_case import (
     BEST_POINT,
     BETTER_CALENDAR,
-    CALENDARS,
+    CALENDAR_SCHEDULES,
     CLOSED_FORM,
     EXPOSURE,
-    FAMILIES,
-    LEARNERS,
+    FAMILY_CHOICES,
+    LEARNER_SETTINGS,
     UNTRAINED,
 )
 from backtests.studies.real_markets.study import Study
@@ -37,7 +37,7 @@ TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
 CHOSEN, BEST_FAMILY = "thresholds chosen in training", "best thresholds in hindsight"
 COMPARATORS = (CHOSEN, BETTER_CALENDAR, TUNED, BEST_FAMILY, UNTRAINED)  # the first is what a user would pick
 REPORTED = (
-    *(name for name in LEARNERS if name != EXPOSURE),
+    *(name for name in LEARNER_SETTINGS if name != EXPOSURE),
     "universal",
     UNTRAINED,
     CLOSED_FORM,
@@ -45,7 +45,6 @@ REPORTED = (
     "band to edge",
 )
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
-LEVEL = 0.95
 MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics shown in addition to J
 
 
@@ -81,9 +80,11 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     residuals = np.bincount(place, x - x.mean())
     degrees = len(groups) - 1
     error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
-    mean, reach = float(x.mean()), float(student.ppf(0.5 + LEVEL / 2.0, degrees)) * error
+    mean, reach = float(x.mean()), float(student.ppf(0.5 + INTERVAL_LEVEL / 2.0, degrees)) * error
     p = float(2.0 * student.sf(abs(mean) / error, degrees)) if error > 0.0 else float(mean == 0.0)
-    return ClusteredMean(mean, mean - reach, mean + reach, LEVEL, error, p=p, cases=len(x), windows=len(groups))
+    return ClusteredMean(
+        mean, mean - reach, mean + reach, INTERVAL_LEVEL, error, p=p, cases=len(x), windows=len(groups)
+    )
 
 
 # -- the comparators -------------------------------------------------------------------------------------------------
@@ -99,9 +100,9 @@ def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """
     table = _at(study, multiple)
     own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
-    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
+    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILY_CHOICES), CALENDAR_SCHEDULES))
     made = {
-        TUNED: _in_rank(families, "loss", len(FAMILIES) // 2),
+        TUNED: _in_rank(families, "loss", len(FAMILY_CHOICES) // 2),
         CHOSEN: _in_rank(families, "loss_training", 0),
         BEST_FAMILY: _in_rank(families, "loss", 0),
         HINDSIGHT: _in_rank(calendars, "loss", 0),
@@ -243,7 +244,8 @@ def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral:
         return table
     adjusted, below = holm(table["p"]), table[favour] < neutral
     words = [
-        verdict(p, is_better=good, level=LEVEL) for p, good in zip(adjusted, below == lower_is_better, strict=True)
+        verdict(p, is_better=good, level=INTERVAL_LEVEL)
+        for p, good in zip(adjusted, below == lower_is_better, strict=True)
     ]
     return table.assign(p_holm=adjusted, verdict=words).astype({"cases": int, "windows": int})
 
@@ -335,7 +337,7 @@ def sentences(study: Study) -> list[str]:
 
 def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
     """The estimate of a row of `ratios` or `differences`, with its interval."""
-    return Estimate(row[name], row["lower"], row["upper"], LEVEL)
+    return Estimate(row[name], row["lower"], row["upper"], INTERVAL_LEVEL)
 
 
 def _exposure_sentence(row: Mapping[Any, Any]) -> str:

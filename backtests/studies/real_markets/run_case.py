@@ -30,7 +30,7 @@ from research.rules import BestPoint, Calendar, Never, NoTradeRegion, Rule, Trac
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
 UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
 EXPOSURE = "learned exposure"
-LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
+LEARNER_SETTINGS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
     "ppo": {"learner": "ppo"},
     "gradient": {"learner": "gradient"},
     "cross-entropy": {"learner": "cross_entropy"},
@@ -44,8 +44,8 @@ EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those o
 BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
 CHECKS = ("day", "week")
-CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
-FAMILIES: Mapping[str, Choices] = {
+CALENDAR_SCHEDULES: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
+FAMILY_CHOICES: Mapping[str, Choices] = {
     "band to target": Choices(threshold, band=BANDS, to=0.0, schedule=CHECKS),
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
@@ -54,7 +54,7 @@ HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
 BEST_POINT = "best point"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
-STEPS = {  # of a seed; PPO's is its full budget, in the named cases
+LEARNER_STEPS = {  # of a seed; PPO's is its full budget, in the named cases
     "ppo": 92 * UPDATE,
     "gradient": 24 * UPDATE,
     "cross-entropy": 2_000_000,
@@ -74,7 +74,7 @@ class Budget:
     rules : True if the rules that do not learn, or are tuned, are run.
     """
 
-    steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))
+    steps: Mapping[str, int] = field(default_factory=lambda: dict(LEARNER_STEPS))
     seeds: tuple[int, ...] = SEEDS
     rules: bool = True
 
@@ -83,7 +83,7 @@ class Budget:
         if not isinstance(self.steps, Mapping):
             refuse("steps of Budget are", self.steps, "give those of each learner, such as {'ppo': 524_288}.")
         for name, count in self.steps.items():
-            one_of("a learner of Budget is", name, LEARNERS)
+            one_of("a learner of Budget is", name, LEARNER_SETTINGS)
             if not is_whole(count) or count < 1:
                 refuse(f"steps of {name} in Budget are", count, "give a whole number, 1 or more, or leave it out.")
         if not self.seeds:
@@ -111,7 +111,7 @@ def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
     """
     region = NoTradeRegion(held, setup.tracking_penalty, schedule="week", periods_per_year=setup.periods_per_year)
     universal = Universal(held, setup.tracking_penalty, periods_per_year=setup.periods_per_year)
-    calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
+    calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDAR_SCHEDULES}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
         UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(setup), lag=setup.lag),
@@ -165,14 +165,14 @@ def measured(setup: Setup, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
-    """The settings of a learner of `LEARNERS`."""
-    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNERS[name])
+    """The settings of a learner of `LEARNER_SETTINGS`."""
+    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNER_SETTINGS[name])
 
 
 def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
     """One row per rule without training; and the tuning of the tuned ones."""
-    tuned = {name: tune(choices, setup) for name, choices in FAMILIES.items()}
-    tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDARS], setup)
+    tuned = {name: tune(choices, setup) for name, choices in FAMILY_CHOICES.items()}
+    tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDAR_SCHEDULES], setup)
     tuned[BEST_POINT] = tune(
         [
             BestPoint(

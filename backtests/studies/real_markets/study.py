@@ -22,12 +22,12 @@ from typing import Any
 import pandas as pd
 
 from backtests.runs import tasks
-from backtests.runs.folder import ROOT, Run, json_text, write_json
-from backtests.studies.real_markets.cases import COST, LAG, PERIODS, Case, all_cases, case
+from backtests.runs.folder import Run, json_text, write_json
+from backtests.studies.real_markets.cases import COST_BP, LAG, PERIODS, Case, all_cases, case
 from backtests.studies.real_markets.run_case import (
-    CALENDARS,
+    CALENDAR_SCHEDULES,
     EXPOSURE,
-    FAMILIES,
+    FAMILY_CHOICES,
     MULTIPLES,
     Budget,
     exposure_cases,
@@ -37,16 +37,16 @@ from backtests.studies.real_markets.run_case import (
 from backtests.views import view
 from foundation.arguments import refuse
 from foundation.errors import ConfigError, DataError
-from foundation.files import read_with_record, write_with_record
+from foundation.files import ROOT, read_with_record, write_with_record
 from foundation.progress import bar
 from research.allocation import FixedWeights
-from research.learning.card import LIBRARIES
+from research.learning.card import LEARNING_LIBRARIES
 from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
 from research.risk.measures import TRACKING_PENALTY
 
 FIGURES, RECORD = "figures.parquet", "study.json"  # on disk the first bears the beginning of its checksum
-KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
+STUDY_FOLDER = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
 KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 
 
@@ -181,14 +181,14 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "rules": budget.rules,
     }
     common = {
-        "cost_bps": COST,
+        "cost_bps": COST_BP,
         "tracking_penalty": TRACKING_PENALTY,
         "lag": LAG,
         "periods_per_year": PERIODS,
         "multiples": list(MULTIPLES),
-        "calendars": list(CALENDARS),
-        "families": {name: repr(choices) for name, choices in FAMILIES.items()},
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "calendars": list(CALENDAR_SCHEDULES),
+        "families": {name: repr(choices) for name, choices in FAMILY_CHOICES.items()},
+        "libraries": {name: version(name) for name in LEARNING_LIBRARIES},
         "universal": checksum_of(FOLDER),
     }
     market = one.market

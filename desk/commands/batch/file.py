@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from backtests.runs.folder import ROOT
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import check_parameters
 from backtests.runs.tasks import MOST_WORKERS, check_workers
@@ -17,6 +16,7 @@ from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.notebook_run import check_reads_portfolio
 from foundation.arguments import cut
 from foundation.errors import ConfigError
+from foundation.files import ROOT
 from foundation.names import check_name
 from foundation.table_files import is_below
 from research.portfolio.file.document import Document, read_document

@@ -15,11 +15,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
-from backtests.runs.folder import NUMBERS, RESULTS, SUMMARY
+from backtests.runs.folder import NUMBERS_FILE, RESULTS_FILE, SUMMARY_FILE
 from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
 from backtests.runs.verify import verify
-from backtests.sheets.pages.batch import POINTS
+from backtests.sheets.pages.batch import PICTURE_POINTS
 from desk.commands.batch.plan import Job, parameters
 from desk.commands.notebook_run import ask_notebook, made_notebook
 from desk.commands.report import ask_report, made_report
@@ -54,7 +54,7 @@ class Outcome:
     trades    : trades of the last day, in one line.
     orders    : number of orders; −1 where it is not known.
     turnover  : one-way turnover of these orders, fraction of NAV; NaN where it is not known.
-    drawdowns : (POINTS,) deepest drawdown within each part of the test, for a small picture; () where there is none.
+    drawdowns : (PICTURE_POINTS,) deepest drawdown within each part of the test, for a small picture; or ().
     now       : policy that the desk follows now, or the candidate of least work; "" where there is none.
     gain      : the expected gain of the recommended policy on that, bp of NAV a year; NaN where there is none.
     page      : path of the page to open, from the batch's folder.
@@ -169,14 +169,14 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     """The fields of a row for a whole run, from its files."""
     read_manifest(final)
     if notebook != COMPARING:
-        text = (final / SUMMARY).read_text(encoding="utf-8").strip()
+        text = (final / SUMMARY_FILE).read_text(encoding="utf-8").strip()
         return {"verdict": text, "page": f"../{final.name}/{notebook.name}"}
-    sheet = json.loads((final / NUMBERS).read_text(encoding="utf-8"))
+    sheet = json.loads((final / NUMBERS_FILE).read_text(encoding="utf-8"))
     made = sheet["recommendation"]
     policy = made["policy"]
     shown = policy or sheet["reference"]
     figures = sheet["figures"][shown]
-    nav = pq.read_table(final / RESULTS, columns=["nav"], filters=[("policy", "==", shown)])
+    nav = pq.read_table(final / RESULTS_FILE, columns=["nav"], filters=[("policy", "==", shown)])
     return {
         "policy": policy or "",
         "now": made["now"] or "",
@@ -202,7 +202,7 @@ def _number(value: float | None) -> float:
 
 
 def drawdowns(nav: Array) -> tuple[float, ...]:
-    """The deepest drawdown within each of `POINTS` equal parts of a test, to a tenth of a per cent.
+    """The deepest drawdown within each of `PICTURE_POINTS` equal parts of a test, to a tenth of a per cent.
 
     nav : (T,) at each close.
 
@@ -210,7 +210,7 @@ def drawdowns(nav: Array) -> tuple[float, ...]:
     (0.0, 0.0, -0.5, 0.0)
     """
     fall = nav / np.maximum.accumulate(nav) - 1.0
-    parts = np.array_split(fall, min(POINTS, len(fall)))
+    parts = np.array_split(fall, min(PICTURE_POINTS, len(fall)))
     return tuple(round(float(part.min()), 3) + 0.0 for part in parts)
 
 

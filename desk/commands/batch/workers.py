@@ -10,13 +10,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from backtests.runs.folder import ROOT, staged
+from backtests.runs.folder import staged
 from backtests.runs.tasks import as_they_finish, check_worker, cluster, code_here, in_processes, is_gone, threads_of
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, found_run, outcome
 from foundation.errors import ConfigError, DataError
-from foundation.files import work_folder, write_whole, writing
+from foundation.files import ROOT, work_folder, write_whole, writing
 
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder

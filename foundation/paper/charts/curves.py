@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NUMBERS, TITLE, Array, spread, thinned
+from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, spread, thinned
 from foundation.paper.picture import Format
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
@@ -54,7 +54,7 @@ def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, 
 
 
 def stacked_panels(
-    f: Format, name: str, heights: Sequence[float], dates: pd.DatetimeIndex, width: float, below: float = NUMBERS
+    f: Format, name: str, heights: Sequence[float], dates: pd.DatetimeIndex, width: float, below: float = NUMBERS_HEIGHT
 ) -> tuple[list[Panel], Panel]:
     """Panels above one another on one axis of days, and one that spans them all, for what they share.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import TOKENS, Canvas
@@ -50,8 +50,8 @@ def rows_panel(
     *,
     names: float = NAMES,
     right: float = 48.0,
-    below: float = NUMBERS,
-    row: float = ROW,
+    below: float = NUMBERS_HEIGHT,
+    row: float = ROW_HEIGHT,
     above: float = TITLE,
 ) -> Panel:
     """A picture of some rows.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from foundation.paper.layout import NUMBERS, TITLE, Array, limits, log_ticks, ticks, time_ticks
+from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
 from foundation.paper.svg import THEN, TOKENS, Canvas
 from foundation.paper.wording import even
@@ -282,7 +282,7 @@ def one_panel(
     y: Axis = NOTHING,
     *,
     right: float | None = None,
-    below: float = NUMBERS,
+    below: float = NUMBERS_HEIGHT,
 ) -> Panel:
     """A picture of one panel.
 

@@ -7,7 +7,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from research.allocation.accuracy import LEAST_PRICE, SLACK
 from research.allocation.answer import Binding
-from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limits
+from research.allocation.constraints.limits import POINT_UNITS, WEIGHTS, Limit, Limits
 
 
 def binding_of(
@@ -53,8 +53,8 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     unit    : unit of the aim.
     smaller : true if a smaller value of the aim is better.
     """
-    step = 0.01 if limit.unit in POINTS else 1.0
-    name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"
+    step = 0.01 if limit.unit in POINT_UNITS else 1.0
+    name = f"one point {limit.unit}" if limit.unit in POINT_UNITS else f"one unit {limit.unit}"
     amount = price * step
     size = f"{abs(amount):.3g}" if unit.endswith("ratio") else f"{abs(amount) * 1e4:.3g} bp"
     verb = "takes {} off the {}" if smaller == (amount >= 0.0) else "adds {} to the {}"

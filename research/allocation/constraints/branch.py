@@ -18,7 +18,7 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from research.allocation.accuracy import RELAXED_ZERO
 from research.allocation.constraints.conic import ConeProgramme
-from research.allocation.constraints.limits import HELD, Limits
+from research.allocation.constraints.limits import HELD_LINES, Limits
 from research.allocation.constraints.programme import Solved
 
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
@@ -87,7 +87,7 @@ def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array
         return True
     weights = np.where(np.abs(solved.x[: len(held)]) > RELAXED_ZERO, solved.x[: len(held)], 0.0)
     x = limits.x(weights)
-    counted = [k for k, limit in enumerate(limits.limits) if HELD in limit.rows]
+    counted = [k for k, limit in enumerate(limits.limits) if HELD_LINES in limit.rows]
     allowed = np.array([solved.excess.get(k, 0.0) for k in counted])
     return bool((np.array([limits.distance(limits.limits[k], x) for k in counted]) <= allowed + RELAXED_ZERO).all())
 

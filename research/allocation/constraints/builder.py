@@ -14,7 +14,16 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
-from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, without_leverage, written
+from research.allocation.constraints.limits import (
+    HELD_LINES,
+    NAV,
+    WEIGHTS,
+    Limit,
+    Limits,
+    Part,
+    without_leverage,
+    written,
+)
 from research.allocation.constraints.lookup import Known, Lookup
 from research.allocation.constraints.records import (
     Bounds,
@@ -172,12 +181,12 @@ class _Builder:
     def _cardinality(self, asked: Cardinality) -> Iterator[Limit]:
         n, eye = self.n, np.eye(self.n)
         largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
-        rows = {WEIGHTS: np.vstack([-eye, eye]), HELD: np.vstack([largest * eye] * 2)}
+        rows = {WEIGHTS: np.vstack([-eye, eye]), HELD_LINES: np.vstack([largest * eye] * 2)}
         self.parts.append(
-            Part(HELD, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n),
+            Part(HELD_LINES, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n),
                  lambda w: (np.abs(w) > ZERO).astype(np.float64), whole=True)
         )  # fmt: skip
-        count = {HELD: np.ones((1, n))}
+        count = {HELD_LINES: np.ones((1, n))}
         for side, bound in (("least", asked.least), ("most", asked.most)):
             if bound is not None:
                 lower, upper = (float(bound), inf) if side == "least" else (-inf, float(bound))
@@ -187,7 +196,7 @@ class _Builder:
         if asked.if_held:
             yield Limit(
                 "cardinality.if_held", f"a line that is held is at least {asked.if_held:.2%} of NAV",
-                {WEIGHTS: eye, HELD: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
+                {WEIGHTS: eye, HELD_LINES: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
                 "lower the least weight of a line that is held", firm=asked,
             )  # fmt: skip
 
@@ -304,6 +313,6 @@ def _if_held(limit: Limit) -> Limit:
     side = limit.upper if limit.raised else limit.lower
     if not (np.isfinite(side).all() and (side >= 0.0 if limit.raised else side <= 0.0).all()):
         return limit
-    rows = {**limit.rows, HELD: -side[:, None] * limit.rows[WEIGHTS]}
+    rows = {**limit.rows, HELD_LINES: -side[:, None] * limit.rows[WEIGHTS]}
     zero, least = np.zeros(len(side)), np.where(np.isfinite(limit.lower), limit.lower, -inf)
     return replace(limit, rows=rows, lower=least if limit.raised else zero, upper=zero if limit.raised else limit.upper)

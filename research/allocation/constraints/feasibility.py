@@ -12,8 +12,7 @@ from math import isfinite
 import numpy as np
 
 from foundation.arrays import Array
-from foundation.linear_programme import NODES as ALL_NODES
-from foundation.linear_programme import LinearProgramme, Point, irreducible
+from foundation.linear_programme import MOST_NODES, LinearProgramme, Point, irreducible
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
@@ -241,7 +240,7 @@ class _LinearQuestion:
                 row[size + np.array(places)] = -1.0 / self._scale[list(places)]
             at_least = np.concatenate([self._at_least, [-allowance - SPARE for _, allowance in pools]])
             programme = LinearProgramme(np.vstack([self._matrix, extra]), at_least, self._least, most, self._whole)
-        self._point = programme.minimise(cost, self._least, most, NODES if len(elastic) else ALL_NODES)
+        self._point = programme.minimise(cost, self._least, most, NODES if len(elastic) else MOST_NODES)
         self.exact &= self._point is None or self._point.proven
         return None if self._point is None else _Point(self._point.x[:size], self._point.x[size:])
 

@@ -15,9 +15,9 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from research.allocation.constraints.records import ALWAYS, Firmness
 
-WEIGHTS, HELD = "weights", "held"  # blocks of x: what each line weighs, and whether it is held
+WEIGHTS, HELD_LINES = "weights", "held"  # blocks of x: what each line weighs, and whether it is held
 NAV, LINES = "of NAV", "lines"
-POINTS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
+POINT_UNITS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
 HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bound may be past
 
 
@@ -84,7 +84,7 @@ class Limit:
     @property
     def step(self) -> float:
         """One step of its bound: a hundredth of NAV or of a rate, a line, about a hundredth of an exposure's span."""
-        if self.unit in POINTS:
+        if self.unit in POINT_UNITS:
             return 0.01
         return 1.0 if self.unit == LINES else 10.0 ** np.floor(np.log10(self.scale)) / 100.0
 
@@ -136,7 +136,7 @@ def written(value: float, unit: str, outward: bool | None = None) -> str:
     if outward is not None:
         steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
     rounded = round(float(steps), 0 if outward is not None else 6) / 10**digits
-    return f"{rounded:.2%}" if unit in POINTS else f"{rounded:.6g}"
+    return f"{rounded:.2%}" if unit in POINT_UNITS else f"{rounded:.6g}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ import pandas as pd
 
 from foundation.arrays import Array
 from foundation.errors import ConfigError
-from research.allocation.accuracy import KEPT, SLACK
-from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
+from research.allocation.accuracy import LIMIT_TOLERANCE, SLACK
+from research.allocation.constraints.limits import HELD_LINES, POINT_UNITS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Firmness
 from research.forecast import Moments
@@ -102,8 +102,8 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
         at, slack = _at(limits, limit, x)
         wider = [one.moved(one.step) if one is limit else one for one in limits.limits]
         brought = better * (asked.best(limits.with_limits(wider)).value - found.value)
-        brought = brought if abs(brought) > KEPT else 0.0
-        counts = HELD in limit.rows and WEIGHTS not in limit.rows
+        brought = brought if abs(brought) > LIMIT_TOLERANCE else 0.0
+        counts = HELD_LINES in limit.rows and WEIGHTS not in limit.rows
         price = np.nan if counts else found.prices.get(limit.key, 0.0) * limit.step if slack <= SLACK else 0.0
         uses.append(LimitUse(limit, at, _share(limit, at, slack), price, brought))
     return LimitsUsed(found, tuple(uses))
@@ -137,7 +137,7 @@ def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.Data
 def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
     """Value of a limit at x (size,) and the slack to its bound; of single lines, that of the tightest one held."""
     slack = limits.slack(limit, x)
-    if HELD in limit.rows and WEIGHTS in limit.rows:
+    if HELD_LINES in limit.rows and WEIGHTS in limit.rows:
         slack = slack[(limit.rows[WEIGHTS][:, held_in(limits, x)] != 0.0).any(axis=1)]
     room = float(slack.min()) if len(slack) else np.inf
     if not np.isfinite(room):
@@ -157,7 +157,7 @@ def _share(limit: Limit, at: float, slack: float) -> float:
 
 def _step(limit: Limit) -> str:
     """One step, in words."""
-    if limit.unit in POINTS:
+    if limit.unit in POINT_UNITS:
         return f"1 point {limit.unit}"
     return f"{limit.step:g} {limit.unit.removesuffix('s') if limit.step == 1.0 else limit.unit}"
 

@@ -10,13 +10,13 @@ from math import inf
 import numpy as np
 
 from foundation.arrays import Array, Mask
-from research.allocation.accuracy import GIVES, KEPT, RELAXED_ZERO, ROUNDING, ZERO
+from research.allocation.accuracy import GIVES, LIMIT_TOLERANCE, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
+from research.allocation.constraints.limits import HELD_LINES, WEIGHTS, Limit, Limits, Part, held_in
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 SQUARES = "squares"
@@ -166,7 +166,7 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
     """Raise NotSolvedError for weights outside a limit that was to be kept."""
     free = {*elastic.prices, *(k for places, _ in elastic.pools for k in places)}
     outside = limits.outside(weights)
-    over = [k for k in np.flatnonzero(outside > KEPT).tolist() if k not in free]
+    over = [k for k in np.flatnonzero(outside > LIMIT_TOLERANCE).tolist() if k not in free]
     if over and solved.status == "optimal":
         k = max(over, key=lambda k: outside[k])
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
@@ -193,7 +193,7 @@ def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
 
 def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
     """Duals (k,) without those that no room brings: of a number of lines, and of a line that it leaves out."""
-    if HELD not in limit.rows:
+    if HELD_LINES not in limit.rows:
         return rows
     return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
 
@@ -279,7 +279,7 @@ def _squares(n: int) -> Part:
     """(n,) at least w² / held: a cone of a norm for each line."""
     eye, none = np.eye(n), np.zeros(n)
     cones = tuple(
-        ("norm", {WEIGHTS: np.array([none, 2.0 * one, none]), HELD: np.array([one, none, -one]),
+        ("norm", {WEIGHTS: np.array([none, 2.0 * one, none]), HELD_LINES: np.array([one, none, -one]),
                   SQUARES: np.array([one, none, one])})
         for one in eye
     )  # fmt: skip

@@ -29,7 +29,7 @@ from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
-from research.allocation.hierarchical.settings import RISKS, Linkage, Risk
+from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Linkage, Risk
 
 Objective = Literal["minimum_variance", "inverse_variance", "equal"]
 OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")
@@ -126,7 +126,7 @@ def _solved(cov: Array) -> Array:
 class HERC(Model):
     """Hierarchical equal risk contribution.
 
-    risk     : measure that clusters and lines divide weight by, one of `RISKS`.
+    risk     : measure that clusters and lines divide weight by, one of `HIERARCHICAL_RISKS`.
     clusters : number of clusters, or the criterion that finds it, "gap" or "silhouette": see `clusters`.
     Others   : as of `Hierarchical`; Ward's linkage is Raffinot's.
     Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
@@ -140,7 +140,7 @@ class HERC(Model):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        one_of("risk of HERC is", self.risk, RISKS)
+        one_of("risk of HERC is", self.risk, HIERARCHICAL_RISKS)
         check_clusters("HERC", self.clusters)
 
     def weights(self, estimate: Estimate) -> Array:

@@ -38,7 +38,7 @@ from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
-from research.allocation.hierarchical.settings import RISKS, Distance, Linkage, Order, Risk, check_tree
+from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Distance, Linkage, Order, Risk, check_tree
 from research.allocation.hierarchical.tree import tree_of
 
 OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
@@ -48,7 +48,7 @@ OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances 
 class HRP(Model):
     """Hierarchical risk parity: weights by recursive bisection of lines in quasi-diagonal order.
 
-    risk   : measure by which halves take weight, one of `RISKS`.
+    risk   : measure by which halves take weight, one of `HIERARCHICAL_RISKS`.
     Others : as of `Hierarchical`; single linkage is the paper's.
     Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample.
@@ -59,7 +59,7 @@ class HRP(Model):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        one_of("risk of HRP is", self.risk, RISKS)
+        one_of("risk of HRP is", self.risk, HIERARCHICAL_RISKS)
 
     def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""

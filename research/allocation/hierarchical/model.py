@@ -40,7 +40,7 @@ from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.market_day import known_on
-from research.allocation.constraints.optimum import KEPT, Aim, Optimum, optimum
+from research.allocation.constraints.optimum import LIMIT_TOLERANCE, Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import placed
@@ -294,7 +294,7 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     Returns : with that sum as its value; the price of a limit is by how much it would fall for each unit of room.
     Raises  : as `optimum`.
     """
-    if (limits.outside(weights) <= KEPT).all():
+    if (limits.outside(weights) <= LIMIT_TOLERANCE).all():
         return None
     none = weights <= NOTHING
     if none.any() and best(ConeProgramme(least := _at_least(limits, none), Objective())).point is not None:

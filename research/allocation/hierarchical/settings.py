@@ -23,7 +23,7 @@ Risk = Literal[
 LINKAGES: tuple[Linkage, ...] = get_args(Linkage)
 DISTANCES: tuple[Distance, ...] = get_args(Distance)
 ORDERS: tuple[Order, ...] = get_args(Order)
-RISKS: tuple[Risk, ...] = get_args(Risk)
+HIERARCHICAL_RISKS: tuple[Risk, ...] = get_args(Risk)
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from foundation.arguments import cut, is_number, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
-from research.allocation.accuracy import KEPT
+from research.allocation.accuracy import LIMIT_TOLERANCE
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.constrained import Pairs
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
@@ -68,7 +68,7 @@ class BenchmarkTracking(OnForecast):
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The weights (k,) within limits, for a forecast of a year."""
         benchmark, notes = self._weights(moments, past)
-        if limits.outside(benchmark).max(initial=0.0) <= KEPT:
+        if limits.outside(benchmark).max(initial=0.0) <= LIMIT_TOLERANCE:
             return Optimum(benchmark, 0.0, UNIT, "", "", notes=(*limits.notes, *notes))
         root = root_of_moments(moments)
         found = optimum(limits, Aim(Objective(norm={WEIGHTS: root}, centre=root @ benchmark), UNIT))

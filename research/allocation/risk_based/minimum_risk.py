@@ -14,7 +14,7 @@ from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import check_length
-from research.allocation.risk_based.risks import RISKS, RiskName, risk_of
+from research.allocation.risk_based.risks import MINIMISED_RISKS, RiskName, risk_of
 
 NONE = 1e-9  # a period: less than this is no risk
 
@@ -37,7 +37,7 @@ class MinimumRisk(OnWindow):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        one_of("risk of MinimumRisk is", self.risk, RISKS)
+        one_of("risk of MinimumRisk is", self.risk, MINIMISED_RISKS)
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The weights (k,) within limits of the k lines of returns (T, k), a period."""

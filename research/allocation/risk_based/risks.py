@@ -27,7 +27,7 @@ from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
-RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
+MINIMISED_RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
 
 RISK_TAIL, DRAWDOWN, LARGEST, BELOW = "risk tail", "drawdown", "largest", "below"
 

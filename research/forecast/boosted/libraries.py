@@ -9,7 +9,7 @@ import numpy as np
 from foundation.arrays import Array
 
 Library = Literal["lightgbm", "xgboost"]
-LIBRARIES: tuple[Library, ...] = ("lightgbm", "xgboost")
+BOOSTING_LIBRARIES: tuple[Library, ...] = ("lightgbm", "xgboost")
 PATIENCE = 20  # rounds without a better error on the days that stop the training
 BINS = 63  # values that a feature is divided into
 

@@ -22,7 +22,7 @@ from foundation.files import write_whole
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import SHARE, Skill, held, measured, split
 from research.forecast.boosted.features import MONTH, YEAR, Samples, deviations, features, samples
-from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
+from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 from research.forecast.covariances import covariance
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
@@ -88,7 +88,7 @@ class Boosted:
 
     def __post_init__(self) -> None:
         """Check the settings, and keep them immutable."""
-        one_of("library of Boosted is", self.library, LIBRARIES)
+        one_of("library of Boosted is", self.library, BOOSTING_LIBRARIES)
         for name, least in COUNTS.items():
             value = getattr(self, name)
             if not is_whole(value) or value < least:

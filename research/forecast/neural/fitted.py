@@ -27,7 +27,7 @@ from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
 from research.forecast.neural.library import Samples, quantiles, quiet
-from research.forecast.neural.series import LINE, MOMENTUM, STEP, VALIDATION, Series, series
+from research.forecast.neural.series import LINE_COLUMN, MOMENTUM, STEP_COLUMN, VALIDATION_SHARE, Series, series
 from research.forecast.neural.settings import NetworkSettings
 from research.forecast.returns import complete_returns
 from research.market import Past
@@ -159,10 +159,10 @@ def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> Fi
     _check_length(settings, found, past)
     scales = found.scales()
     frame = found.frame(scales)
-    counts = frame[LINE].value_counts()
+    counts = frame[LINE_COLUMN].value_counts()
     lines = tuple(sorted(counts.index[counts >= settings.history + settings.steps]))
-    frame = frame[frame[LINE].isin(lines)]
-    early = library.data_set(frame[frame[STEP] < found.split], lines, settings)
+    frame = frame[frame[LINE_COLUMN].isin(lines)]
+    early = library.data_set(frame[frame[STEP_COLUMN] < found.split], lines, settings)
     learn, judge = library.samples(early), library.samples(library.data_set(frame, lines, settings, found.split))
     kept = None
     if kept_in is not None:
@@ -217,8 +217,8 @@ def _check_length(settings: NetworkSettings, found: Series, past: Past) -> None:
 
 def _needed(settings: NetworkSettings) -> int:
     """Returns that a fit needs: the window, and so many that four fifths of the steps hold one sample."""
-    steps = int(np.ceil((settings.history + settings.steps) / (1.0 - VALIDATION))) + 1
-    return max(settings.window, MOMENTUM + settings.every * max(steps, int(settings.steps / VALIDATION) + 1))
+    steps = int(np.ceil((settings.history + settings.steps) / (1.0 - VALIDATION_SHARE))) + 1
+    return max(settings.window, MOMENTUM + settings.every * max(steps, int(settings.steps / VALIDATION_SHARE) + 1))
 
 
 def location_and_scale(quantiles: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from foundation.arrays import Array
-from research.forecast.neural.series import LINE, OBSERVED, SEASON, STEP, TARGET
+from research.forecast.neural.series import LINE_COLUMN, OBSERVED, SEASON, STEP_COLUMN, TARGET_COLUMN
 from research.forecast.neural.settings import NetworkSettings
 
 Inputs = dict[str, torch.Tensor]
@@ -66,19 +66,19 @@ def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSetti
         observed = [*OBSERVED, *settings.facts]
         return TimeSeriesDataSet(
             frame,
-            time_idx=STEP,
-            target=TARGET,
-            group_ids=[LINE],
+            time_idx=STEP_COLUMN,
+            target=TARGET_COLUMN,
+            group_ids=[LINE_COLUMN],
             min_encoder_length=settings.history,
             max_encoder_length=settings.history,
             min_prediction_length=settings.steps,
             max_prediction_length=settings.steps,
             min_prediction_idx=first,
-            static_categoricals=[LINE],
+            static_categoricals=[LINE_COLUMN],
             time_varying_known_reals=list(SEASON),
-            time_varying_unknown_reals=[TARGET, *observed],
+            time_varying_unknown_reals=[TARGET_COLUMN, *observed],
             target_normalizer=EncoderNormalizer(center=False),
-            categorical_encoders={LINE: NaNLabelEncoder().fit(pd.Series(lines))},
+            categorical_encoders={LINE_COLUMN: NaNLabelEncoder().fit(pd.Series(lines))},
             scalers={name: None for name in (*SEASON, *observed)},
             add_encoder_length=False,
         )

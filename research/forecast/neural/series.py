@@ -11,14 +11,13 @@ from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from research.forecast.neural.settings import NetworkSettings
 from research.market import Past
-from research.market.calendars import session_after, sessions
+from research.market.calendars import DAYS_PER_YEAR, session_after, sessions
 
-TARGET, LINE, STEP = "log_return", "line", "step"
+TARGET_COLUMN, LINE_COLUMN, STEP_COLUMN = "log_return", "line", "step"
 OBSERVED = ("log_volatility", "momentum", "cash")
 SEASON = ("season_sine", "season_cosine")  # of the day of the year
 VOLATILITY, MOMENTUM = 63, 126  # sessions that these look back
-YEAR = 365.25  # days
-VALIDATION = 0.2  # of the steps: the last ones, from which nothing is learned
+VALIDATION_SHARE = 0.2  # of the steps: the last ones, from which nothing is learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ class Series:
     @property
     def split(self) -> int:
         """The first step of validation."""
-        return len(self.days) - round(VALIDATION * len(self.days))
+        return len(self.days) - round(VALIDATION_SHARE * len(self.days))
 
     def scales(self) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of each observed covariate over the lines and steps before validation."""
@@ -69,7 +68,7 @@ class Series:
         """
         steps = len(self.ahead) if ahead else 0
         days = np.concatenate([self.days, self.ahead[:steps]])
-        angle = 2.0 * np.pi * (pd.DatetimeIndex(days).dayofyear.to_numpy() / YEAR)
+        angle = 2.0 * np.pi * (pd.DatetimeIndex(days).dayofyear.to_numpy() / DAYS_PER_YEAR)
         row, line = np.nonzero(np.pad(self.known, ((0, steps), (0, 0)), mode="edge").T)[::-1]
 
         def column(values: Array) -> Array:
@@ -77,7 +76,7 @@ class Series:
 
         scaled = {name: (self.observed[name] - mean) / deviation for name, (mean, deviation) in scales.items()}
         return pd.DataFrame(
-            {LINE: np.array(self.lines)[line], STEP: row, TARGET: column(self.target)}
+            {LINE_COLUMN: np.array(self.lines)[line], STEP_COLUMN: row, TARGET_COLUMN: column(self.target)}
             | {name: column(values) for name, values in scaled.items()}
             | dict(zip(SEASON, (np.sin(angle)[row], np.cos(angle)[row]), strict=True))
         )

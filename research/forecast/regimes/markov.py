@@ -17,7 +17,7 @@ from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.protocol import (
-    FEWEST,
+    FEWEST_STATE_RETURNS,
     OfLine,
     RegimeModel,
     checked_returns,
@@ -192,12 +192,12 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
     """
     from research.risk.simulation.hidden_markov import fit_hidden_markov
 
-    returns = fitted_history(past, line, FEWEST)
+    returns = fitted_history(past, line, FEWEST_STATE_RETURNS)
     days, scale = len(returns), float(returns.std())
     rows = {1: -0.5 * days * (np.log(2.0 * np.pi) + 1.0)}
     for states in range(2, most + 1):
         try:
-            fitted_history(past, line, FEWEST * states)
+            fitted_history(past, line, FEWEST_STATE_RETURNS * states)
             found = fit_hidden_markov((returns / scale)[:, None], (line,), states, STARTS, seed)
             rows[states] = found.likelihood
         except DataError:

@@ -15,7 +15,7 @@ from research.market import Past
 from research.market.calendars import EVERY
 
 MOST = 6  # states
-FEWEST = 125  # returns a state, below which a rare one is hardly met
+FEWEST_STATE_RETURNS = 125  # returns a state, below which a rare one is hardly met
 
 
 class FittedRegimes(Protocol):
@@ -93,7 +93,7 @@ class RegimeModel(OfLine):
     @property
     def window(self) -> int:
         """Number of returns that the first fit needs."""
-        return FEWEST * self.states
+        return FEWEST_STATE_RETURNS * self.states
 
     @abstractmethod
     def fit(self, past: Past) -> FittedRegimes:

@@ -17,7 +17,7 @@ from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns
-from research.forecast.signals.expected import DEVIATION, FEWEST, Expected, History, expected, history
+from research.forecast.signals.expected import DEVIATION, FEWEST_HORIZONS, Expected, History, expected, history
 from research.market import Past
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights lie before them
@@ -248,7 +248,7 @@ class SignalBlend:
     def window(self) -> int:
         """Number of returns that it needs: those of the longest score, and of its outcomes."""
         scores = max(signal.window for signal in self.signals)
-        return max(scores + (FEWEST + 1) * self.horizon, self.estimate)
+        return max(scores + (FEWEST_HORIZONS + 1) * self.horizon, self.estimate)
 
     def blend(self, past: Past) -> Blend:
         """The expectations of each signal for every line, and their blend. Raises DataError for too short a history."""

@@ -60,7 +60,7 @@ def history(past: Past, horizon: int) -> History:
 
 PRIOR = 0.05  # deviation of the information coefficient before any data: Grinold and Kahn (1999) call 0.05 good
 HORIZONS = 4  # of the weights of an error, as in `backtests.inference.forecast_skill`: over fewer, outcomes overlap
-FEWEST = 12  # horizons with an outcome, below which a coefficient is not estimated
+FEWEST_HORIZONS = 12  # horizons with an outcome, below which a coefficient is not estimated
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +123,10 @@ def coefficients(name: str, sums: Array, horizon: int) -> tuple[Array, Array]:
              Analysis, section 3.5.
     """
     days = int((sums[:, 0] > 0.0).sum())
-    if days < FEWEST * horizon:
+    if days < FEWEST_HORIZONS * horizon:
         raise DataError(
             f"{days} days with a score of {name} and its outcome over {horizon} periods are too few: "
-            f"{FEWEST * horizon} are needed. Start later, or take shorter windows or a shorter horizon."
+            f"{FEWEST_HORIZONS * horizon} are needed. Start later, or take shorter windows or a shorter horizon."
         )
     count, z, zz, y, zy = sums.sum(axis=0)
     if zz * count - z * z <= VARIATION * count * count:

@@ -17,10 +17,10 @@ from research.forecast.estimated import Estimated
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 
-RISK_AVERSION = 2.5  # of the world's average investor, in He and Litterman (1999)
+WORLD_RISK_AVERSION = 2.5  # of the world's average investor, in He and Litterman (1999)
 
 
-def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float = RISK_AVERSION) -> Array:
+def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float = WORLD_RISK_AVERSION) -> Array:
     """(k,) excess returns over cash at which `weights` are optimal: delta * Sigma * w.
 
     covariance    : (k, k) covariance of returns over a horizon, which is that of the answer.
@@ -34,7 +34,7 @@ def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float 
     return covariance @ (risk_aversion * weights)
 
 
-def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION, cash: float = 0.0) -> Array:
+def unconstrained_weights(moments: Moments, risk_aversion: float = WORLD_RISK_AVERSION, cash: float = 0.0) -> Array:
     """(k,) weights that are best for moments where nothing limits them: (delta * Sigma)^-1 * (mean - cash).
 
     moments       : moments of k lines; a posterior's covariance contains the error of its mean, as He and Litterman
@@ -72,7 +72,7 @@ class MarketCap:
     """
 
     of: Forecast = field(default_factory=Estimated)
-    risk_aversion: float = RISK_AVERSION
+    risk_aversion: float = WORLD_RISK_AVERSION
 
     def __post_init__(self) -> None:
         """Check the risk aversion."""
@@ -105,7 +105,7 @@ class Benchmark:
 
     weights: Mapping[str, float] | tuple[tuple[str, float], ...]
     of: Forecast = field(default_factory=Estimated)
-    risk_aversion: float = RISK_AVERSION
+    risk_aversion: float = WORLD_RISK_AVERSION
 
     def __post_init__(self) -> None:
         """Check the numbers, and keep them immutable."""

@@ -22,7 +22,7 @@ from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.tolerances import VARIATION
 from research.forecast.moments import Forecast, Moments
-from research.forecast.predicted import DAYS, days_with_history, overlap, predicted, returns_after
+from research.forecast.predicted import FORECAST_DAYS, days_with_history, overlap, predicted, returns_after
 from research.forecast.views.equilibrium import MarketCap
 from research.market import Past
 from research.market.calendars import last_of
@@ -159,7 +159,7 @@ class _Said:
     level: Array
 
 
-@lru_cache(maxsize=DAYS)
+@lru_cache(maxsize=FORECAST_DAYS)
 def _said_on(views: ForecastViews, day: Past) -> _Said:
     """The means at the close of `day`: each later day measures them again."""
     prior, said = (predicted(one, day).over(views.horizon) for one in (views.prior, views.forecast))

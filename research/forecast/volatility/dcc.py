@@ -12,7 +12,7 @@ from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.forecast.volatility.correlated import check_settings
-from research.forecast.volatility.garch import FEWEST, GarchLaws, fitted_laws
+from research.forecast.volatility.garch import FEWEST_GARCH_RETURNS, GarchLaws, fitted_laws
 from research.market import Past
 
 MOST = 0.9999  # news and memory together
@@ -45,7 +45,7 @@ class DynamicCorrelations:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self, FEWEST)
+        check_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the lines with a complete window."""

@@ -15,7 +15,7 @@ from research.forecast.moments import Moments
 from research.forecast.volatility.correlated import check_settings, correlated, listed_since
 from research.market import Past
 
-FEWEST = 250  # returns of a line, below which its GARCH is not fitted
+FEWEST_GARCH_RETURNS = 250  # returns of a line, below which its GARCH is not fitted
 DECAY = 0.94  # of RiskMetrics' daily variances, which are those of a GARCH without a level to come back to
 
 
@@ -95,8 +95,10 @@ def fitted_laws(past: Past, leverage: bool) -> GarchLaws:
 
 def _fitted(returns: Array, name: str, leverage: bool) -> GarchLaw:
     """The law of one line by its returns. Raises DataError where none is found."""
-    if len(returns) < FEWEST or np.ptp(returns) <= RETURNS:
-        raise DataError(f"{len(returns)} returns of {name}, of which {FEWEST} that vary are needed, give no GARCH.")
+    if len(returns) < FEWEST_GARCH_RETURNS or np.ptp(returns) <= RETURNS:
+        raise DataError(
+            f"{len(returns)} returns of {name}, of which {FEWEST_GARCH_RETURNS} that vary are needed, give no GARCH."
+        )
     mean = float(returns.mean())
     shocks = np.ascontiguousarray(returns - mean)
     first = float(np.mean(shocks * shocks))
@@ -145,7 +147,7 @@ class GarchVolatility:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self, FEWEST)
+        check_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedGarch":
         """The law of each line. Raises DataError where none has one."""

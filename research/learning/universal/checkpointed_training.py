@@ -16,7 +16,7 @@ from foundation.arrays import frozen
 from research.learning.checksummed import write_checksummed
 from research.learning.learners.learning_curve import Checkpoint
 from research.learning.universal import training
-from research.learning.universal.rule import FOLDER, FORMAT
+from research.learning.universal.rule import FOLDER, UNIVERSAL_FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of
 from research.rules.networks.equivariant import MOVING, STANDING
 from research.rules.networks.features import REACH, FeatureScaling
@@ -90,7 +90,7 @@ def _card(state: TrainingState) -> dict[str, Any]:
     points = np.array_split(state.curve, min(POINTS, len(state.curve)))
     ends = np.cumsum([len(point) for point in points])
     return {
-        "format": FORMAT,
+        "format": UNIVERSAL_FORMAT,
         "seed": state.seed,
         "updates": state.updates,
         "saw": {"markets": "simulated ones only, drawn at random", "last": None},

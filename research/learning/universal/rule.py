@@ -15,17 +15,16 @@ import numpy as np
 from foundation.arguments import check_positive, refuse
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import View
 from research.allocation import Allocation
-from research.learning.card_shape import UNIVERSAL as FORMAT
-from research.learning.card_shape import check_card
+from research.learning.card_shape import UNIVERSAL_FORMAT, check_card
 from research.learning.checksummed import read_checksummed
 from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
 from research.rules.estimates import covariance_now
-from research.rules.networks.arrays import UNIVERSAL, NetworkBoxes
+from research.rules.networks.arrays import UNIVERSAL_NETWORK, NetworkBoxes
 from research.rules.networks.equivariant import (
     MOVING,
     STANDING,
@@ -102,7 +101,7 @@ def _seen(
     held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
     known = covariance[np.ix_(held, held)]
     widths[held] = np.maximum(half_widths(target[held], known, cost[held], tracking_penalty), 0.0)  # rounding
-    seen = held & (widths > TARGET)
+    seen = held & (widths > TARGET_TOLERANCE)
     if not seen.any():
         return held, widths, seen, None
     known = covariance[np.ix_(seen, seen)]
@@ -161,7 +160,7 @@ class Universal(RiskRule):
                 for into, values in zip(lines, own, strict=True):
                     into[k][tuple(slice(size) for size in values.shape)] = values
         network = NetworkBoxes(
-            whose=UNIVERSAL, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
+            whose=UNIVERSAL_NETWORK, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
             lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found), width_of=frozen(widths),
         )  # fmt: skip
         return super().options(estimates)._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
@@ -195,7 +194,7 @@ def load(folder: str | Path) -> Trained:
 
     Raises : DataError for a file that is missing, damaged, or of another format.
     """
-    card, arrays = read_checksummed(Path(folder), FIX, FORMAT)
+    card, arrays = read_checksummed(Path(folder), FIX, UNIVERSAL_FORMAT)
     try:
         check_card(card)
     except ValueError as error:

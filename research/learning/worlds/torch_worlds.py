@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foundation.arrays import Array
-from foundation.tolerances import SQUARE, TARGET, TRIGGER
+from foundation.tolerances import SQUARE, TARGET_TOLERANCE, TRIGGER
 from research.accounting.cost_parameters import CostParameters
 from research.learning.worlds.differentiable import Boxes, Holdings, step
 from research.rules.networks.features import REACH
@@ -114,7 +114,7 @@ def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
     """
     width = half * REACH ** action.clamp(-1.0, 1.0)
     lower, upper = (target - width).clamp(min=0.0), (target + width).clamp(max=1.0)
-    none = 1.0 - target.sum(dim=1) < TARGET
+    none = 1.0 - target.sum(dim=1) < TARGET_TOLERANCE
     least = torch.where(none, 0.0, (1.0 - upper.sum(dim=1)).clamp(min=0.0))
     return Boxes(lower, upper, least, torch.where(none, 0.0, 1.0 - lower.sum(dim=1)))
 

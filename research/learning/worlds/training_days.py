@@ -9,7 +9,7 @@ import numpy as np
 from foundation.arguments import is_number, is_whole, refuse, shown
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.errors import ConfigError, DataError
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
@@ -242,7 +242,7 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
     targets: list[Array] = []
     in_force: list[int] = []
     for k, target in enumerate(path.rows):
-        if (target < 0.0).any() or target.sum() > 1.0 + TARGET:
+        if (target < 0.0).any() or target.sum() > 1.0 + TARGET_TOLERANCE:
             i = int(np.argmin(target))
             found = f"they sum to {target.sum():.4f}" if target[i] >= 0.0 else f"{market.assets[i]} has {target[i]:.4f}"
             raise ConfigError(

@@ -10,7 +10,7 @@ import numpy as np
 from foundation.arrays import Array, Floats, Mask, Rows
 from foundation.compiled import compiled, inlined, inlined_copy, linked
 from foundation.errors import PolicyError
-from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch
+from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import History, TrainingDays
@@ -107,7 +107,7 @@ class Worlds:
         self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
         n = target.shape[1]
         self._scratch = Scratch.of(n)
-        record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+        record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
         self._workspace = (Lots.empty(n, 0), self._scratch, record, np.empty((0, n)))
         self._rng = np.random.default_rng(seed)
         if drawn is None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST, SMALLEST
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import Days, row_name, rows_a_year, sessions
@@ -166,11 +166,15 @@ def assemble(
     for table in (prices, quotes, *(bars or {}).values()):
         if table is not None:
             table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
-            fix = f"A price is {SMALLEST:g} to {LARGEST:g}: correct the source."
-            table.refuse((table.cells < SMALLEST) | (table.cells > LARGEST), "impossible price", fix)
+            fix = f"A price is {SMALLEST_NUMBER:g} to {LARGEST_NUMBER:g}: correct the source."
+            table.refuse((table.cells < SMALLEST_NUMBER) | (table.cells > LARGEST_NUMBER), "impossible price", fix)
     for table in (volumes, dividends, splits):
         if table is not None:
-            table.refuse(table.cells > LARGEST, "too large a number", f"Give at most {LARGEST:g}: correct the source.")
+            table.refuse(
+                table.cells > LARGEST_NUMBER,
+                "too large a number",
+                f"Give at most {LARGEST_NUMBER:g}: correct the source.",
+            )
     if dividends is not None:
         fix = "A dividend is zero or above: correct the source."
         dividends.refuse(dividends.cells < 0.0, "impossible dividend", fix)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import FIRST_DAY, LAST_DAY, cut
 from foundation.errors import DataError, all_mistakes
-from foundation.names import FIX as NAME_FIX
-from foundation.names import name_fault
+from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import MOST_OF_FRAMES, QUOTED, TableText, fault, quoted, read_bytes, read_text
 from research.market.calendars import Days
 from research.market.notes import counted

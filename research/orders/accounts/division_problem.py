@@ -10,13 +10,13 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.tolerances import LOT
 from research.accounting.cost_parameters import IMPACT
-from research.orders.lots.lot_problem import FINE
-from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME, broken_by
+from research.orders.lots.lot_problem import DIVISIBLE_LOT
+from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME, broken_by
 from research.orders.lots.position import Position
 
 SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
-CASH = "cash of the accounts"
-LIMITS = (CASH, MINIMUM, MOST, TURNOVER, VOLUME)
+ACCOUNT_CASH = "cash of the accounts"
+LIMITS = (ACCOUNT_CASH, MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class DivisionProblem:
     @cached_property
     def fine(self) -> Mask:
         """(n,) lines that are divided at will; they need no swaps."""
-        return self.position.lots * self.position.prices <= FINE * self.position.nav
+        return self.position.lots * self.position.prices <= DIVISIBLE_LOT * self.position.nav
 
     @cached_property
     def wrong(self) -> Mask:
@@ -128,7 +128,7 @@ class DivisionProblem:
         found = {
             "units": bool((self.held + parts < -LOT * self.position.lots).any()),
             "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),
-            CASH: bool((self.short(parts) > 0.0).any()),
+            ACCOUNT_CASH: bool((self.short(parts) > 0.0).any()),
         }
         found |= broken_by(self.position, parts, self.position.most_units, SAME)
         return tuple(name for name, is_broken in found.items() if is_broken)

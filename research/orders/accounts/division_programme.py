@@ -10,10 +10,10 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
-from research.orders.accounts.division_problem import CASH, DivisionProblem
+from research.orders.accounts.division_problem import ACCOUNT_CASH, DivisionProblem
 from research.orders.lots.lot_problem import clean
 from research.orders.lots.mixed_integer import Programme
-from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
+from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME
 from research.orders.lots.order_programme import BUNDLE, UNIT
 from research.orders.lots.position import CENT
 
@@ -102,7 +102,7 @@ class DivisionProgramme:
         for a, i, way in self.moves:
             held, step, ordered = float(problem.held[a, i]), float(self.step[i]), problem.orders[i] * way > 0.0
             most = sells[a, i] if way < 0 else self._most(a, i, 1)
-            if way > 0 and self.mode.without != CASH:  # no more than cash and all that the account may sell can pay
+            if way > 0 and self.mode.without != ACCOUNT_CASH:  # cash and all that the account may sell must pay
                 most = min(most, max(float(problem.cash[a]) + raised[a], 0.0) / float(prices[i]))
             top = most / step if fine[i] else np.floor(most / step + LOT)
             odd = held - top * step if way < 0 and ordered and not fine[i] and most == held else 0.0
@@ -193,7 +193,7 @@ class DivisionProgramme:
 
     def _account_rows(self, accounts: Sequence[int]) -> None:
         """Cash of each account at its floor, and at least zero after the adverse move."""
-        if self.mode.without == CASH:
+        if self.mode.without == ACCOUNT_CASH:
             return
         problem, move = self.problem, self.problem.position.limits.adverse_move
         for a in accounts:
@@ -224,7 +224,7 @@ class DivisionProgramme:
     def _limit_rows(self, lines: Sequence[int]) -> None:
         """Number of orders, turnover and volume, of all accounts together."""
         position, limits = self.problem.position, self.problem.position.limits
-        if limits.most is not None and self.mode.without != MOST:
+        if limits.most is not None and self.mode.without != ORDERS_LIMIT:
             self._at_least({4 * m + 2: -1.0 for m in range(len(self.moves))}, -float(limits.most))
         if not self.mode.swaps:  # the list keeps the others, and its orders in all accounts are no more
             return

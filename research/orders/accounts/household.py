@@ -15,7 +15,7 @@ from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
-from research.orders.lots.lot_problem import FINE
+from research.orders.lots.lot_problem import DIVISIBLE_LOT
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request
@@ -172,7 +172,7 @@ def to_divide(position: Position, accounts: int) -> float:
     if accounts < 2:
         return 0.0
     lots = position.lots * position.prices
-    smallest = float(lots[position.tradable & (lots > FINE * position.nav)].min(initial=np.inf))
+    smallest = float(lots[position.tradable & (lots > DIVISIBLE_LOT * position.nav)].min(initial=np.inf))
     spare = min(accounts * smallest, SPARE * position.nav)
     return round(max(min(spare, position.cash), 0.0), 2)
 

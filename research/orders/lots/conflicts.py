@@ -17,9 +17,9 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
-from research.orders.lots.lot_problem import FINE
+from research.orders.lots.lot_problem import DIVISIBLE_LOT
 from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
-from research.orders.lots.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
+from research.orders.lots.order_programme import LINE_COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.orders.lots.position import Position
 from research.orders.lots.relaxations import relaxations
 
@@ -152,7 +152,7 @@ class _Divided:
         m, n, soft = len(self._rows), len(self._lines), [replace(one.limit, price=1.0) for one in stated if one.limit]
         self._all = [*range(m, m + n), *range(m)]  # in the order of `stated`
         self._orders = _columns(position, ())
-        self._of = programme(self._orders, soft, np.zeros((COLUMNS, len(self._orders.rows))))
+        self._of = programme(self._orders, soft, np.zeros((LINE_COLUMNS, len(self._orders.rows))))
         of, whole = self._of, np.zeros(0, dtype=bool)
         self._linear = LinearProgramme(of.matrix, of.at_least, of.lower, of.upper, whole, feasible=TOLERANCE)
 
@@ -280,7 +280,7 @@ class _Search:
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
         spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else LEAST / UNIT
         for _ in range(ROUNDS):
-            none = np.zeros((COLUMNS, len(orders.rows)))
+            none = np.zeros((LINE_COLUMNS, len(orders.rows)))
             found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH, spare)
             self.left[0] -= 1 + found.nodes
             self.late |= not found.proven and not found.infeasible
@@ -304,7 +304,7 @@ def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
         bought[one.line], sold[one.line] = min(bought[one.line], one.bought), min(sold[one.line], one.sold)
     rows, units = np.tile(np.arange(n), 2), np.concatenate([bought, sold])
     lots = units / position.lots[rows]
-    in_lots = np.full(2 * n, whole) & (position.lots * price > FINE * nav)[rows]
+    in_lots = np.full(2 * n, whole) & (position.lots * price > DIVISIBLE_LOT * nav)[rows]
     full = np.where(in_lots, np.floor(lots + LOT), lots)
     left = np.where((np.arange(2 * n) >= n) & (sold >= held)[rows], lots - full, 0.0)
     odd = np.where(left > LOT, left * position.lots[rows], 0.0)

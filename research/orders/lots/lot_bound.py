@@ -14,8 +14,18 @@ from foundation.arrays import Array, Rows
 from foundation.compiled import linked
 from foundation.tolerances import LOT, WEIGHT
 from research.orders.lots.lot_problem import LotProblem, cash_distance
-from research.orders.lots.lot_search import LOT_VALUE, PRICE, STEPS, WHOLE, Terms, _cost, _each, _sendable, _units
-from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, limits_of
+from research.orders.lots.lot_search import (
+    LOT_STEPS,
+    LOT_VALUE,
+    PRICE,
+    WHOLE_LOTS,
+    Terms,
+    _cost,
+    _each,
+    _sendable,
+    _units,
+)
+from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, limits_of
 from research.orders.lots.position import CENT
 
 SWEEPS = 3  # over the limits, each priced best given the others
@@ -73,7 +83,9 @@ def _loss(of: Relaxed, i: int, steps: float) -> float:
     if units == 0.0 or not _sendable(terms, i, units):
         return _each(terms, i, 0.0) if units == 0.0 else np.inf
     traded = units * terms.lines[PRICE, i]
-    paid = price[BOUGHT] * max(traded, 0.0) + price[SOLD] * max(-traded, 0.0) + price[COST] * _cost(terms, i, traded)
+    paid = (
+        price[BOUGHT] * max(traded, 0.0) + price[SOLD] * max(-traded, 0.0) + price[ORDER_COST] * _cost(terms, i, traded)
+    )
     return _each(terms, i, units) + paid / terms.nav + price[SENT]
 
 
@@ -85,7 +97,7 @@ def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
     if traded == 0.0:
         return 0.0
     used = rows[j, BOUGHT, i] * max(traded, 0.0) + rows[j, SOLD, i] * max(-traded, 0.0)
-    return (used + rows[j, COST, i] * _cost(terms, i, traded)) / terms.nav + rows[j, SENT, i]
+    return (used + rows[j, ORDER_COST, i] * _cost(terms, i, traded)) / terms.nav + rows[j, SENT, i]
 
 
 @linked
@@ -97,7 +109,7 @@ def _least(of: Relaxed, i: int) -> tuple[float, float]:
         for j in range(len(of.prices)):
             of.price[k] += of.prices[j] * of.rows[j, k, i]
     whole, best, lost = _whole(of, i), 0.0, _loss(of, i, 0.0)
-    for steps in (whole, lines[STEPS, i]):
+    for steps in (whole, lines[LOT_STEPS, i]):
         here = _loss(of, i, steps)
         if here < lost:
             best, lost = steps, here
@@ -108,7 +120,7 @@ def _least(of: Relaxed, i: int) -> tuple[float, float]:
 def _whole(of: Relaxed, i: int) -> float:
     """The steps that lose least between the smallest order of line i and all its whole lots, where loss is convex."""
     low = _first(of, i)
-    high = max(of.terms.lines[WHOLE, i], low)
+    high = max(of.terms.lines[WHOLE_LOTS, i], low)
     while low < high:
         middle = np.floor(0.5 * (low + high))
         if _loss(of, i, middle + 1.0) < _loss(of, i, middle):
@@ -122,7 +134,7 @@ def _whole(of: Relaxed, i: int) -> float:
 def _first(of: Relaxed, i: int) -> float:
     """The steps of the smallest order of line i."""
     lines = of.terms.lines
-    return min(max(np.ceil(of.terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[STEPS, i])
+    return min(max(np.ceil(of.terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[LOT_STEPS, i])
 
 
 @linked

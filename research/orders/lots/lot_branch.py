@@ -15,11 +15,11 @@ from foundation.tolerances import WEIGHT
 from research.orders.lots.lot_bound import Relaxed, _first, _least, _loss, _use, _whole, bound_of, price_limits
 from research.orders.lots.lot_problem import LotProblem
 from research.orders.lots.lot_search import (
-    FINE,
+    DIVISIBLE,
+    LOT_STEPS,
     NO_GAIN,
     ODD,
-    STEPS,
-    WHOLE,
+    WHOLE_LOTS,
     _broken,
     _each,
     _objective,
@@ -102,7 +102,7 @@ def best_below(of: Branch, best: Array) -> float:
     if best_together(terms, of.tried) and _objective(terms, of.tried) < worth:
         worth = _keep(of, best)
     for i in of.relaxed.lines:
-        if terms.lines[FINE, i] > 0.0:
+        if terms.lines[DIVISIBLE, i] > 0.0:
             return min(bound, worth)
     proven = bound
     for _ in range(ROUNDS):
@@ -141,10 +141,10 @@ def _ways(of: Branch, a: int, most: float) -> float:
     of.level[COUNT, a] = 0
     left = _add(of, a, 0.0, lost, most)
     if lines[ODD, i] > 0.0:
-        left = min(left, _add(of, a, lines[STEPS, i], lost, most))
+        left = min(left, _add(of, a, lines[LOT_STEPS, i], lost, most))
     for by in (1.0, -1.0):
         at = whole if by > 0.0 else whole - 1.0
-        while first <= at <= lines[WHOLE, i] and _loss(of.relaxed, i, at) - lost <= min(most, left):
+        while first <= at <= lines[WHOLE_LOTS, i] and _loss(of.relaxed, i, at) - lost <= min(most, left):
             left = min(left, _add(of, a, at, lost, most))
             at += by
     return left

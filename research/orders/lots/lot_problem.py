@@ -40,10 +40,10 @@ class Proof(StrEnum):
     GREEDY = "greedy"  # found by a search that proves nothing
 
 
-CASH = "cash"  # the name of its limit, and of its distance
+CASH_LIMIT = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
 OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
-FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+DIVISIBLE_LOT = 1e-7  # of NAV: a line whose lot is worth less is divided at will
 PAST_SHARE = 0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
@@ -98,7 +98,7 @@ class LotProblem:
     @cached_property
     def fine(self) -> Mask:
         """(n,) lines that are divided at will."""
-        return self.lot <= FINE * self.position.nav
+        return self.lot <= DIVISIBLE_LOT * self.position.nav
 
     @cached_property
     def whole(self) -> Array:
@@ -208,7 +208,7 @@ class LotProblem:
 
     def broken(self, units: Array) -> tuple[str, ...]:
         """Names of the limits that orders break: cash, those of `broken_by`, and those of weights."""
-        found = {CASH: self.short(units) > 0.0} | broken_by(self.position, units[None], self.most, WEIGHT)
+        found = {CASH_LIMIT: self.short(units) > 0.0} | broken_by(self.position, units[None], self.most, WEIGHT)
         found |= {limit.name: past > TRIGGER for limit, past in self._outside(units) if limit.binds}
         return tuple(name for name, broken in found.items() if broken)
 
@@ -226,7 +226,7 @@ def cash_distance(problem: LotProblem) -> OrderLimit:
     """Cash's distance from its point: buys less sells of orders, both ways, at the price of `CASH_WEIGHT`."""
     n, net = len(problem.way), problem.net / problem.position.nav
     rows = np.repeat(np.array([[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 0.0, 0.0]])[:, :, None], n, axis=2)
-    return OrderLimit(CASH, rows, np.array([net, -net]), CASH_WEIGHT)
+    return OrderLimit(CASH_LIMIT, rows, np.array([net, -net]), CASH_WEIGHT)
 
 
 def clean(units: Array, lots: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked
 from foundation.tolerances import LOT, WEIGHT
-from research.accounting.cost_parameters import COLUMNS, CostParameters
+from research.accounting.cost_parameters import COST_COLUMNS, CostParameters
 from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import CASH_WEIGHT, OUTSIDE, PAST_SHARE, LotProblem
 
@@ -20,11 +20,11 @@ NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
 ROUNDS = 20  # of mending, and a line of improving: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
-(HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE,
- SETTLES) = range(16)  # fmt: skip
+(UNITS_HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER_BOUND, UPPER_BOUND, WHOLE_LOTS, ODD,
+ LOT_STEPS, MOST_VOLUME, DIVISIBLE, SETTLES) = range(16)  # fmt: skip
 NONE, TOGETHER, ALONE = range(3)  # what the search found
-FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
-OTHER, FREED, KEY = range(FIRST, FIRST + 3)
+CHARGE_ROWS = len(COST_COLUMNS)  # rows of scratch: the charges of an order, then these
+OTHER, FREED, KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
 
 
 class Terms(NamedTuple):
@@ -87,7 +87,7 @@ class Terms(NamedTuple):
             most=n if limits.most is None else limits.most,
             turnover=np.inf if limits.turnover is None else float(limits.turnover),
             early=np.array(position.early),
-            scratch=np.zeros((FIRST + 3, n)),
+            scratch=np.zeros((CHARGE_ROWS + 3, n)),
         )
 
 
@@ -121,7 +121,7 @@ def _each(terms: Terms, i: int, units: float) -> float:
     lines = terms.lines
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
-    outside = max(max(lines[LOWER, i] - after, after - lines[UPPER, i]), 0.0)
+    outside = max(max(lines[LOWER_BOUND, i] - after, after - lines[UPPER_BOUND, i]), 0.0)
     past = after - lines[GOAL, i] + lines[UNPAID, i]
     away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[UNPAID, i])
     return (away + OUTSIDE * outside + _cost(terms, i, traded)) / terms.nav
@@ -133,7 +133,7 @@ def _cost(terms: Terms, i: int, traded: float) -> float:
     cost = 0.0
     if traded != 0.0:
         charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
-        for k in range(FIRST):
+        for k in range(CHARGE_ROWS):
             cost += terms.scratch[k, i]
     return cost
 
@@ -166,10 +166,10 @@ def _of_cash(terms: Terms, net: float) -> float:
 def _units(terms: Terms, i: int, steps: float) -> float:
     """The signed units of so many steps of line i; see `LotProblem.units`."""
     lines = terms.lines
-    if lines[ODD, i] > 0.0 and steps > lines[WHOLE, i]:
-        return -lines[HELD, i]
+    if lines[ODD, i] > 0.0 and steps > lines[WHOLE_LOTS, i]:
+        return -lines[UNITS_HELD, i]
     lots = lines[LOTS, i]
-    count = np.rint(lines[WAY, i] * min(steps, lines[WHOLE, i]) * lots / lots)
+    count = np.rint(lines[WAY, i] * min(steps, lines[WHOLE_LOTS, i]) * lots / lots)
     return count / (1.0 / lots) if lots < 1.0 else count * lots
 
 
@@ -177,8 +177,8 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 def _steps(terms: Terms, i: int, units: float) -> float:
     """The steps of signed units of line i: the input of `_units`."""
     lines = terms.lines
-    if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
-        return lines[STEPS, i]
+    if lines[ODD, i] > 0.0 and units <= -lines[UNITS_HELD, i]:
+        return lines[LOT_STEPS, i]
     return np.rint(abs(units) / lines[LOTS, i])
 
 
@@ -203,7 +203,7 @@ def best_alone(terms: Terms, units: Array) -> None:
         least = np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
-            tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
+            tried = _units(terms, i, min(lots, terms.lines[LOT_STEPS, i]))
             if _sendable(terms, i, tried):
                 here = _each(terms, i, tried)
                 if here < loss - NO_GAIN:
@@ -223,7 +223,7 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
             traded += cents
             sizes += abs(cents)
             charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
-            for k in range(FIRST):
+            for k in range(CHARGE_ROWS):
                 charged += np.rint(charges[k, i] * 100.0)
     held, left = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0
     floor, debt = (terms.floor, terms.debt) if np.isinf(day) else (min(terms.floor, held), max(terms.debt, -held))
@@ -268,7 +268,7 @@ def _broken(terms: Terms, units: Array) -> bool:
     lines, count = terms.lines, 0
     for i in range(len(units)):
         count += units[i] != 0.0
-        volume = lines[MOST, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
+        volume = lines[MOST_VOLUME, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
         if abs(units[i]) > volume or not _sendable(terms, i, units[i]):
             return True
     if count > terms.most or _turnover(terms, units) > terms.turnover + WEIGHT:
@@ -370,11 +370,11 @@ def _pay(terms: Terms, units: Array) -> None:
         for i in range(len(units)):
             buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
             step = np.ceil(short / lines[LOT_VALUE, i])
-            if lines[FINE, i] == 0.0:  # what is past its share at once: no other line loses less
+            if lines[DIVISIBLE, i] == 0.0:  # what is past its share at once: no other line loses less
                 past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
                 step = max(min(step, max(past, lots)), 1.0)
             steps = steps - step if buys else steps + step
-            other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
+            other[i] = _units(terms, i, min(max(steps, 0.0), lines[LOT_STEPS, i]))
             if not _sendable(terms, i, other[i]):
                 other[i] = 0.0 if buys else units[i]
             freed[i] = (units[i] - other[i]) * lines[PRICE, i] if lines[SETTLES, i] <= day else 0.0
@@ -395,7 +395,7 @@ def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
     lines, freed = terms.lines, 0.0
     for i in range(len(units)):
         steps, lot = _steps(terms, i, units[i]), lines[LOT_VALUE, i]
-        able = steps > 0.0 if lines[WAY, i] > 0.0 else steps < lines[STEPS, i]
+        able = steps > 0.0 if lines[WAY, i] > 0.0 else steps < lines[LOT_STEPS, i]
         freed += lot if able and lot <= short and lines[SETTLES, i] <= day else 0.0
     return np.ceil(short / freed) if freed > 0.0 else 1.0
 
@@ -483,7 +483,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
     most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
     to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
     sent = np.ceil(terms.least / lot - LOT)
-    return _units(terms, i, min(max(max(to, steps + 1.0), sent), lines[STEPS, i]))
+    return _units(terms, i, min(max(max(to, steps + 1.0), sent), lines[LOT_STEPS, i]))
 
 
 @linked

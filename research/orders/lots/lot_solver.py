@@ -13,9 +13,17 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.tolerances import LOT
 from research.accounting.cost_parameters import HALF_SPREAD
-from research.accounting.costs import BPS
+from research.accounting.costs import BASIS_POINT
 from research.orders.lots.lot_branch import branch
-from research.orders.lots.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, Proof, cash_distance, distances
+from research.orders.lots.lot_problem import (
+    CASH_LIMIT,
+    OUTSIDE,
+    PAST_SHARE,
+    LotProblem,
+    Proof,
+    cash_distance,
+    distances,
+)
 from research.orders.lots.lot_search import search, spend
 from research.orders.lots.lot_tracking import track
 from research.orders.lots.order_limits import cash_limits, limits_of
@@ -66,8 +74,8 @@ class SolvedLots:
             return self.how
         of = "NAV" if self.problem.position.covariance is None else "tracking error and costs"
         if self.how is Proof.EXACT:
-            return f"{self.how} to {max(gap / BPS, LEAST_SHOWN):.3f} bp of {of}"
-        return f"at most {gap / BPS:.3f} bp of {of} above the least possible, {by}"
+            return f"{self.how} to {max(gap / BASIS_POINT, LEAST_SHOWN):.3f} bp of {of}"
+        return f"at most {gap / BASIS_POINT:.3f} bp of {of} above the least possible, {by}"
 
 
 def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
@@ -140,7 +148,7 @@ def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, f
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
             return units, first
-        if CASH in broken:
+        if CASH_LIMIT in broken:
             kept += max(problem.short(units), CENT)
         sizes.append(np.abs(units) * problem.position.prices)
     return None, np.nan

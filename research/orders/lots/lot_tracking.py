@@ -21,16 +21,16 @@ from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
 from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import OUTSIDE, LotProblem, Proof
 from research.orders.lots.lot_search import (
-    FINE,
-    FIRST,
+    CHARGE_ROWS,
+    DIVISIBLE,
     GOAL,
+    LOT_STEPS,
     LOT_VALUE,
-    LOWER,
+    LOWER_BOUND,
     NO_GAIN,
     PRICE,
     SPENT_PER_VALUE,
-    STEPS,
-    UPPER,
+    UPPER_BOUND,
     VALUE,
     WAY,
     Terms,
@@ -221,10 +221,10 @@ def _extra(terms: Terms, i: int, units: float) -> float:
     lines, charges = terms.lines, terms.scratch
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
-    lost = OUTSIDE * max(max(lines[LOWER, i] - after, after - lines[UPPER, i]), 0.0)
+    lost = OUTSIDE * max(max(lines[LOWER_BOUND, i] - after, after - lines[UPPER_BOUND, i]), 0.0)
     if traded != 0.0:
         charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
-        for k in range(FIRST):
+        for k in range(CHARGE_ROWS):
             lost += charges[k, i]
     return lost / terms.nav
 
@@ -239,7 +239,7 @@ def _priced(tree: Tree, units: Array) -> float:
     for i in range(len(units)):
         if units[i] != 0.0:
             charge_order(terms.costs, terms.r, terms.q, i, abs(units[i] * lines[PRICE, i]), charges)
-            for k in range(FIRST):
+            for k in range(CHARGE_ROWS):
                 nav -= charges[k, i]
     for j in range(len(tree.limits)):
         weight = 0.0
@@ -272,7 +272,7 @@ def _worth(tree: Tree, units: Array) -> float:
 def _at(tree: Tree, i: int, steps: float) -> float:
     """The bound where level i takes so many steps, but for its extra costs; inf outside its range."""
     terms, line, stack = tree.terms, tree.rows[i], tree.stack
-    if steps < 0.0 or steps > terms.lines[STEPS, line]:
+    if steps < 0.0 or steps > terms.lines[LOT_STEPS, line]:
         return np.inf
     moved = terms.lines[VALUE, line] + _units(terms, line, steps) * terms.lines[PRICE, line] - terms.lines[GOAL, line]
     z = tree.factor[i, i] * (moved / terms.nav + tree.shift[i]) + stack[OFFSET, i]
@@ -290,8 +290,8 @@ def _open(tree: Tree, i: int) -> None:
     z = -np.sqrt(stack[SQUARE, i + 1]) * g / np.sqrt(max(tree.left[i] ** 2 - g * g, 1e-12))
     value = ((z - offset) / tree.factor[i, i] - tree.shift[i]) * terms.nav + lines[GOAL, line]
     steps = lines[WAY, line] * (value - lines[VALUE, line]) / lines[LOT_VALUE, line]
-    most = lines[STEPS, line]
-    if lines[FINE, line] > 0.0 and lines[WAY, line] > 0.0:
+    most = lines[LOT_STEPS, line]
+    if lines[DIVISIBLE, line] > 0.0 and lines[WAY, line] > 0.0:
         spare = terms.cents / 100.0 - terms.floor - stack[SPENT, i + 1] + tree.sales[i]
         most = min(most, max(np.floor(spare / lines[LOT_VALUE, line] / SPENT_PER_VALUE), 0.0))
     down = np.floor(min(max(steps, 0.0), most))
@@ -305,7 +305,7 @@ def _next(tree: Tree, i: int, least: float) -> float:
     """The steps of level i with the next best bound, or -1 where none is below `least`."""
     stack = tree.stack
     rises = stack[AT_UP, i] < stack[AT_DOWN, i]
-    divided = tree.terms.lines[FINE, tree.rows[i]] > 0.0
+    divided = tree.terms.lines[DIVISIBLE, tree.rows[i]] > 0.0
     if min(stack[AT_UP, i], stack[AT_DOWN, i]) >= least or (divided and stack[TRIES, i] > 1.0):
         return -1.0
     stack[TRIES, i] += 1.0
@@ -428,7 +428,7 @@ def _begin(tree: Tree, units: Array) -> None:
 def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     """Give line i a lot more (x = 0) or less (x = 1), and line j with y, where it is another; if that improves."""
     terms, found, sums = tree.terms, tree.found, tree.sums
-    if j != i and max(terms.lines[FINE, i], terms.lines[FINE, j]) > 0.0:
+    if j != i and max(terms.lines[DIVISIBLE, i], terms.lines[DIVISIBLE, j]) > 0.0:
         return False
     by, other = found[MOVE + x, i], found[MOVE + y, j] if j != i else 0.0
     extra = sums[EXTRA] + found[CHANGE + x, i] + (found[CHANGE + y, j] if j != i else 0.0)
@@ -462,10 +462,10 @@ def _neighbours(tree: Tree, units: Array, i: int) -> None:
     """
     terms, found = tree.terms, tree.found
     lines, steps, size = terms.lines, _steps(terms, i, units[i]), 1.0
-    if lines[FINE, i] > 0.0:
+    if lines[DIVISIBLE, i] > 0.0:
         size = max(np.floor(abs(found[SLOPE, i]) / tree.covariance[i, i] * terms.nav / lines[LOT_VALUE, i]), 1.0)
     for k in range(2):
-        to = min(max(steps + (size if k == 0 else -size), 0.0), lines[STEPS, i])
+        to = min(max(steps + (size if k == 0 else -size), 0.0), lines[LOT_STEPS, i])
         new = _units(terms, i, to)
         found[NEXT + k, i] = new
         found[MOVE + k, i] = (new - units[i]) * lines[PRICE, i] / terms.nav

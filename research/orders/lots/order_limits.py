@@ -20,9 +20,10 @@ from research.orders.lots.position import CENT, Position
 from research.portfolio import WeightLimit
 
 HALTED, SIDE, NO_BUYS, NO_SELLS, OF_VOLUME, OF_GAINS = "halted", "side", "no buys", "no sells", "volume", "gains"
-BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
+# What rows count of each line: values and costs, fractions of NAV; orders, 0 or 1.
+BOUGHT, SOLD, SENT, ORDER_COST = range(4)
 MOVE = "adverse move"
-MINIMUM, MOST, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
+MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
 ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
 
 
@@ -67,7 +68,7 @@ class OrderLimit:
     @property
     def counts(self) -> bool:
         """True if it counts orders, and no money."""
-        return not self.rows[:, [BOUGHT, SOLD, COST]].any()
+        return not self.rows[:, [BOUGHT, SOLD, ORDER_COST]].any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +140,7 @@ def broken_by(position: Position, parts: Array, most: Array, slack: float) -> di
     limits = position.limits
     return {
         MINIMUM: not bool(sendable(position, parts, slack).all()),
-        MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
+        ORDERS_LIMIT: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
         TURNOVER: limits.turnover is not None and position.turnover(parts) > limits.turnover + slack,
         VOLUME: bool((np.abs(parts).sum(axis=0) > most * (1.0 + slack) + LOT * position.lots).any()),
     }

@@ -15,13 +15,13 @@ import numpy as np
 from foundation.arrays import Array, Mask, Rows
 from research.accounting import cost_parameters as costs
 from research.orders.lots.mixed_integer import Programme, Solution
-from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, OrderLimit
+from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, OrderLimit
 from research.orders.lots.position import Position
 
 UNIT = 1e-4  # of NAV: what money is counted in
 BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in; HiGHS drops coefficients below 1e-9
 TANGENTS = 24  # that bound the impact of an order from below
-COLUMNS, SENT_COLUMN = 5, 2  # lots, odd lot, sent, commission, impact; those of a programme's own come after them
+LINE_COLUMNS, SENT_COLUMN = 5, 2  # lots, odd lot, sent, commission, impact; those of a programme's own come after them
 
 Links = tuple[Array, Array | float]  # (c, k) coefficients of a row an order, and what each is at least
 
@@ -91,7 +91,7 @@ class OrderColumns:
 
         The second is zero where costs of lines differ, and the first then have them.
         """
-        bought, sold, sent, cost = (rows[:, quantity][:, self.rows] for quantity in (BOUGHT, SOLD, SENT, COST))
+        bought, sold, sent, cost = (rows[:, quantity][:, self.rows] for quantity in (BOUGHT, SOLD, SENT, ORDER_COST))
         total = np.where((cost == cost[:, :1]).all(axis=1), cost[:, 0], 0.0)
         traded, none = np.where(self.way > 0.0, bought, sold), np.zeros(cost.shape)
         found = np.stack([traded * self.step, traded * self.rest, sent, none, none], axis=1)
@@ -117,14 +117,14 @@ class OrderColumns:
 
     def total_costs(self, x: Array) -> Array:
         """(2,) the columns of all costs at a point x of the others."""
-        first = x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1)
+        first = x[: LINE_COLUMNS * len(self.rows)].reshape(LINE_COLUMNS, -1)
         return np.array([float((of * first).sum()) for of in self._costs])
 
     def past(self, limit: OrderLimit, x: Array) -> float:
         """The excess of orders at a point x of the other columns over a limit, in `UNIT`s or orders."""
         used, total = self.of_rows(limit.rows)
         of_costs = np.outer(np.maximum(total, 0.0), [1.0, 0.0]) + np.outer(np.minimum(total, 0.0), [0.0, 1.0])
-        sums = np.einsum("mck,ck->m", used, x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1))
+        sums = np.einsum("mck,ck->m", used, x[: LINE_COLUMNS * len(self.rows)].reshape(LINE_COLUMNS, -1))
         over = sums + of_costs @ self.total_costs(x) - limit.most / (1.0 if limit.counts else UNIT)
         return max(float(over.max()), 0.0)
 
@@ -203,7 +203,9 @@ def nearly(of: Programme, orders: OrderColumns, nodes: int, spare: float) -> Sol
     if divided.x is None:
         return divided
     unsent = orders.sizes(divided.x) <= 0.0
-    first = np.concatenate([np.tile(unsent, COLUMNS), np.zeros(len(of.cost) - COLUMNS * len(unsent), dtype=bool)])
+    first = np.concatenate(
+        [np.tile(unsent, LINE_COLUMNS), np.zeros(len(of.cost) - LINE_COLUMNS * len(unsent), dtype=bool)]
+    )
     few = replace(of, upper=np.where(first, of.lower, of.upper)).solve(nodes=nodes, spare=spare)
     if few.x is not None and float(of.cost @ few.x) - divided.bound <= spare:
         return replace(few, bound=divided.bound, proven=True)
@@ -235,7 +237,8 @@ def programme(
     further = [(len(stated), 0, 1.0), (len(stated) + 1, 1, -1.0)]  # row of `sums`, column after all others, coefficient
     further += [(int(j), int(total[j] < 0.0), -float(total[j])) for j in np.flatnonzero(total)]
     further += [(j, 2 + soft.index(limit), 1.0) for j, limit in enumerate(stated) if not limit.binds]
-    pairs, free = _pairs(orders.rows), (c - COLUMNS + 2) * k + 2 + len(soft)  # free: columns without an upper bound
+    pairs = _pairs(orders.rows)
+    free = (c - LINE_COLUMNS + 2) * k + 2 + len(soft)  # columns without an upper bound
     one, none = np.ones(k), np.zeros(free)
     return Programme(
         cost=np.concatenate([cost.ravel(), [0.0, 0.0], [limit.price for limit in soft]]),

@@ -10,7 +10,7 @@ import numpy as np
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
-from research.accounting.cost_parameters import COLUMNS, CostParameters
+from research.accounting.cost_parameters import COST_COLUMNS, CostParameters
 from research.accounting.kernel import charge, wealth, weigh
 from research.market import Market
 from research.market.liquidity import dollar_volume
@@ -195,7 +195,7 @@ class Position:
 
     def exact_charges(self, sizes: Array) -> Array:
         """(columns, n) currency of orders of these sizes (n,), currency, before they are rounded to cents."""
-        charges = np.empty((len(COLUMNS), len(sizes)))
+        charges = np.empty((len(COST_COLUMNS), len(sizes)))
         charge(self.cost_parameters, self.day, sizes, charges)
         return charges
 

@@ -15,7 +15,7 @@ from foundation.arrays import Array, Mask, frozen
 from foundation.errors import PolicyError
 from foundation.tolerances import COUNTED, LOT
 from research.accounting import Trade
-from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
+from research.accounting.cost_parameters import COST_COLUMNS, Lots, Scratch
 from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
 from research.orders.lots.conflicts import conflict
 from research.orders.lots.limited_point import limited_point
@@ -470,7 +470,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
-    record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+    record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
     quotes = Quotes(prices, 0, 1.0, tradable)
     charged = (position.cost_parameters, lots, Scratch.of(n), record)
     status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)

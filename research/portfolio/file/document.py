@@ -8,10 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
-from foundation.arguments import LARGEST, SMALLEST, did_you_mean, shown
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, shown
 from foundation.errors import ConfigError
-from foundation.names import FIX as NAME_FIX
-from foundation.names import name_fault
+from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
@@ -191,8 +190,8 @@ def _check_plain(document: Document, path: KeyPath, found: Any) -> None:
         if has_unseen(found):
             document.refuse(path, "has characters that are not printed", found, "Write it without them, on one line.")
     elif isinstance(found, float | int):  # True and False are whole numbers
-        if not (found == 0 or SMALLEST <= abs(found) <= LARGEST):
-            fix = f"Give 0, or a number of {SMALLEST:g} to {LARGEST:g}."
+        if not (found == 0 or SMALLEST_NUMBER <= abs(found) <= LARGEST_NUMBER):
+            fix = f"Give 0, or a number of {SMALLEST_NUMBER:g} to {LARGEST_NUMBER:g}."
             document.refuse(path, "not a number in bounds", found, fix)
     elif found is not None:
         fix = "Give text, a number, True, False, a list or a mapping."

@@ -11,9 +11,8 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 import pandas as pd
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
-from foundation.arguments import FIRST_DAY, LARGEST, LAST_DAY, MOST_PENALTY, is_number
-from foundation.names import FIX as NAME_FIX
-from foundation.names import name_fault
+from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY, MOST_PENALTY, is_number
+from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import iso_day
 
 Keys = TypeVar("Keys")
@@ -80,8 +79,8 @@ Currency = Annotated[
         "Write its code of three capital letters, such as EUR.",
     ),
 ]
-Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-Amount = Annotated[float, Field(ge=0.0, le=LARGEST)]  # currency, or units
+Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+Amount = Annotated[float, Field(ge=0.0, le=LARGEST_NUMBER)]  # currency, or units
 Pair = Annotated[
     tuple[float, float],
     PlainValidator(pair_of),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from foundation.arguments import LARGEST, did_you_mean
+from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.portfolio.file.document import Document
@@ -16,8 +16,23 @@ from research.portfolio.file.kinds import Text, checked, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import read_balances
-from research.portfolio.holdings.positions import CASH, DECLARED, IGNORE, HeldRow, Positions, odd_lots, read_positions
-from research.portfolio.holdings.prices import FAR, OK, Prices, far_last_closes, read_prices, right_all_the_same
+from research.portfolio.holdings.positions import (
+    CASH_WORD,
+    DECLARED,
+    IGNORE_WORD,
+    HeldRow,
+    Positions,
+    odd_lots,
+    read_positions,
+)
+from research.portfolio.holdings.prices import (
+    OK,
+    SPLIT_RETURN,
+    Prices,
+    far_last_closes,
+    read_prices,
+    right_all_the_same,
+)
 from research.portfolio.holdings.rates import PAIR, Rates
 
 NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
@@ -104,10 +119,10 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
         if name not in DECLARED:
             document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
     assets = quoted.assets
-    known = (*assets, CASH, IGNORE)
+    known = (*assets, CASH_WORD, IGNORE_WORD)
     for symbol, meant in symbols.items():
         if meant not in known:
-            what = f"neither a line of the portfolio nor {CASH} or {IGNORE}"
+            what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
             document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known))
     absent = _names(document, ("positions", NOT_HELD), assets)
     path = ("positions", "file")
@@ -157,7 +172,7 @@ def _check_worth(
     document: Document, quoted: Market, positions: Positions, prices: Prices | None, right: Collection[str]
 ) -> None:
     """Raise ConfigError for rows whose value is far from that at the price of the list, all of them at once."""
-    far = [(held, price) for held, price in _apart(positions, quoted, prices, FAR) if held.asset not in right]
+    far = [(held, price) for held, price in _apart(positions, quoted, prices, SPLIT_RETURN) if held.asset not in right]
     if far:
         told = [
             f"{positions.file}, row {held.row}: {held.units:,.10g} units of {held.asset} are worth "
@@ -188,9 +203,9 @@ def held_by(
         return np.nan, positions.values[asset] * rate
     if np.isnan(price):
         return np.nan, 0.0
-    if units * price > LARGEST:
+    if units * price > LARGEST_NUMBER:
         what = f"{asset} is worth {units * price:g} at its price of {price:g}"
-        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST:g}.")
+        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST_NUMBER:g}.")
     return units, units * price
 
 

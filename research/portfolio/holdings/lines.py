@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from foundation.arguments import LARGEST
-from foundation.tolerances import TARGET
+from foundation.arguments import LARGEST_NUMBER
+from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.instruments import SMALLEST_LOT
@@ -22,7 +22,7 @@ from research.portfolio.holdings.held import Held
 from research.portfolio.holdings.holdings import held_by
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.tax_file import LotKeys
-from research.portfolio.keys.costs import COSTS, CostKeys
+from research.portfolio.keys.costs import COST_KEYS, CostKeys
 
 RANGE = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
@@ -44,7 +44,8 @@ class LineKeys(CostKeys):
     shares: Amount | None = None
     holdings: Amount | None = None
     lot: (
-        Annotated[float, Field(ge=SMALLEST_LOT, le=LARGEST, description="The least number of units in a trade.")] | None
+        Annotated[float, Field(ge=SMALLEST_LOT, le=LARGEST_NUMBER, description="The least number of units in a trade.")]
+        | None
     ) = None
     fractional: bool | None = None
     trading: Literal["sell_only", "buy_only", "locked"] | None = None
@@ -106,7 +107,7 @@ def read_line(document: Document, asset: str, held: Held) -> Line:
         trading=keys.trading or "",
         currency=keys.currency or "",
         exposures=read_exposures(document, path),
-        costs={key: cost for key, cost in plain(keys).items() if key in COSTS},
+        costs={key: cost for key, cost in plain(keys).items() if key in COST_KEYS},
     )
 
 
@@ -129,7 +130,7 @@ def strategic_of(document: Document, lines: list[Line]) -> FixedWeights:
     """
     invested = fsum(line.target for line in lines)
     total = invested + document.value("target_cash", default=0.0)
-    if abs(total - 1.0) > TARGET:
+    if abs(total - 1.0) > TARGET_TOLERANCE:
         rest = round(1.0 - invested, 9)
         state = f"state `target_cash: {rest + 0.0:.9g}`" if rest >= 0.0 else f"lower them by {-rest:.9g} in all"
         what = "the targets and target_cash do not add up to 1"
@@ -152,11 +153,11 @@ def check_restrictions(document: Document, lines: list[Line], cash: float) -> No
         floors.append(lower if sold else weight)
         ceilings.append(upper if bought else weight)
     held = ", ".join(f"{line.asset} {line.trading}" for line in lines if line.trading)
-    if fsum(floors) > 1.0 + TARGET:
+    if fsum(floors) > 1.0 + TARGET_TOLERANCE:
         what = f"with {held}, lines and ranges hold more than all of NAV at least"
         document.refuse(("lines",), what, round(fsum(floors), 6), "Free a line, or lower the ranges of others.")
     least_cash = document.value("target_cash", default=0.0)
-    if least_cash == 0.0 and fsum(ceilings) < 1.0 - TARGET:
+    if least_cash == 0.0 and fsum(ceilings) < 1.0 - TARGET_TOLERANCE:
         what = f"with {held}, lines and ranges hold less than all of NAV at most, and cash has no target"
         document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
 
@@ -197,9 +198,9 @@ def _valued(
             what = f"{asset} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
             document.refuse(path, what, units, "Give a price file, `prices`, with its price.")
         return np.nan, 0.0
-    if units * price > LARGEST:
+    if units * price > LARGEST_NUMBER:
         what = f"{asset} is worth {units * price:g} at its last quote of {price:g}"
-        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST:g}.")
+        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST_NUMBER:g}.")
     return units, units * price
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation.arguments import LARGEST, did_you_mean
+from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.portfolio.holdings.broker_tables import (
@@ -21,7 +21,7 @@ from research.portfolio.holdings.broker_tables import (
 REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
-CASH, IGNORE = "cash", "ignore"  # what `symbols` may say besides a line
+CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides a line
 PENDING = "pending activity"  # of Fidelity
 CASH_NAMES = frozenset((
     "cash", "cash & cash investments", "cash and cash investments", "cash balance", "settlement fund", "core",
@@ -240,7 +240,7 @@ class _Reader:
     def _aside(self, table: BrokerTable, cells: list[str]) -> str:
         """The reason why a row is no position: left aside, a total, a part or text around the table; else ""."""
         texts, symbol = [cell for cell in cells if cell], _symbol(table, cells)
-        if self.symbols.get(symbol) == IGNORE:
+        if self.symbols.get(symbol) == IGNORE_WORD:
             worth = table.cell(cells, "value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
         if symbol in self.symbols or symbol in self.assets:
@@ -266,8 +266,10 @@ class _Reader:
             except ValueError as error:
                 fix = f"Write a plain number, with {self.decimal!r} before its decimals."
                 raise _Mistake(name, f"not a number for {symbol}", fix, str(error)) from error
-            if found is not None and abs(found.value) > LARGEST:
-                raise _Mistake(name, f"too large a number for {symbol}", f"Give at most {LARGEST:g}.", found.value)
+            if found is not None and abs(found.value) > LARGEST_NUMBER:
+                raise _Mistake(
+                    name, f"too large a number for {symbol}", f"Give at most {LARGEST_NUMBER:g}.", found.value
+                )
         return _Row(table, row, symbol, table.cell(row[1], "account") or title, **numbers)
 
     def _take(self, row: _Row) -> None:
@@ -278,7 +280,7 @@ class _Reader:
         if not is_line and (row.is_empty if is_cash else row.units is None and row.value is None):
             self._check_unread(row)
         if is_cash and row.units is None and row.value is None:
-            fix = f"Give it, 0 where there is none, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
+            fix = f"Give it, 0 where there is none, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE_WORD}}}."
             raise _Mistake("value", f"no amount of {row.symbol}", fix, "")
         if row.is_empty and not (is_line and row.units is None):
             if is_cash:
@@ -295,7 +297,8 @@ class _Reader:
             self._check_first(row, f"cash {row.symbol} {currency}")
             self._cash_row(row, currency)
         elif row.symbol:
-            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {CASH} or {IGNORE}. "
+            words = f"{CASH_WORD} or {IGNORE_WORD}"
+            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {words}. "
             fix += did_you_mean(row.symbol, self.assets)
             raise _Mistake("asset", "not a line of the portfolio", fix, row.symbol)
         else:
@@ -306,7 +309,8 @@ class _Reader:
         if units is None:
             raise _Mistake("units", f"no units of {row.symbol}", "Give its units, 0 where none is held.", "")
         if units < 0.0:
-            fix = f"A portfolio holds no short positions: correct the row, or leave it aside, symbols: {{…: {IGNORE}}}."
+            fix = "A portfolio holds no short positions: correct the row, or leave it aside, "
+            fix += f"symbols: {{…: {IGNORE_WORD}}}."
             raise _Mistake("units", f"negative units of {row.symbol}", fix, units)
         if value is not None and price and not _agree(units * price, value):
             self.notes.append(
@@ -362,7 +366,7 @@ class _Reader:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def _is_cash(self, symbol: str) -> bool:
-        named = symbol == CASH or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
+        named = symbol == CASH_WORD or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
         return named or symbol.endswith(CORE) or symbol.upper() in (self.basis, *CURRENCIES)
 
     def _currency_of_cash(self, row: _Row) -> str:
@@ -387,7 +391,8 @@ class _Reader:
         cells = enumerate(zip(row.table.names, row.row[1], strict=False))
         for name, cell in (pair for k, pair in cells if k not in read and self._amount(pair[1])):
             what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {quoted(name)}"
-            fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
+            fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, "
+            fix += f"symbols: {{{row.symbol!r}: {IGNORE_WORD}}}."
             raise _Mistake("", what, fix, cell)
 
     def _check_cash(self, row: _Row, currency: str) -> None:
@@ -399,7 +404,7 @@ class _Reader:
         price = row.numbers[2]
         if price not in (None, 0.0, 1.0) and currency == self.basis and row.symbol not in self.symbols:
             what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
-            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH}}}, the name of a line, or {IGNORE}."
+            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH_WORD}}}, the name of a line, or {IGNORE_WORD}."
             raise _Mistake("price", what, fix, price)
         for name in ("units", "value") if not self.declared else ():
             if may_be_thousands(row.table.cell(row.row[1], name), self.decimal):

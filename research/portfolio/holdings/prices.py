@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST, SMALLEST
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.notes import counted
-from research.market.plausible import FAR, far_closes
+from research.market.plausible import SPLIT_RETURN, far_closes
 from research.portfolio.holdings.broker_tables import BrokerTable, may_be, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
@@ -106,7 +106,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
 
     path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
     market : market of the lines, in the currencies in which they are quoted.
-    right  : lines whose prices are right although they are more than `FAR` from their last closes.
+    right  : lines whose prices are right although they are more than `SPLIT_RETURN` from their last closes.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
@@ -173,7 +173,7 @@ def right_all_the_same(assets: Sequence[str]) -> str:
 def _far(market: Market, i: int, price: float) -> str:
     """The distance of a price of line `i` from its last close, in words; "" where it is near, or there is no close."""
     close = market.prices[-1, i]
-    if not abs(price / close - 1.0) > FAR:  # NaN is not
+    if not abs(price / close - 1.0) > SPLIT_RETURN:  # NaN is not
         return ""
     return f"{price / close - 1.0:+.0%} from the last close, {close:,.7g}"
 
@@ -184,7 +184,7 @@ def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
         found = table.number(cells, "price", decimal)
     except ValueError:
         return None
-    return found if found is not None and SMALLEST <= found.value <= LARGEST else None
+    return found if found is not None and SMALLEST_NUMBER <= found.value <= LARGEST_NUMBER else None
 
 
 def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST, SMALLEST
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import TableText, fault, iso_day, plain_number, read_text
@@ -87,7 +87,7 @@ def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Itera
         rate = plain_number(cell)
         if not PAIR.fullmatch(pair):
             yield fault(file, line, "pair", "no pair of currencies", pair, f"Name it by two codes, {EXAMPLE}.")
-        elif rate is not None and SMALLEST <= rate <= LARGEST:
+        elif rate is not None and SMALLEST_NUMBER <= rate <= LARGEST_NUMBER:
             yield _Quote(pair, day, rate)
         elif cell or is_long:
             yield fault(file, line, column, "no rate", cell, "Write a number above zero, such as 1.0650.")

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from foundation.arguments import LARGEST, SMALLEST
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.errors import ConfigError, DataError
 from research.market import Market
@@ -34,7 +34,7 @@ from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
 TODAY = "fx_today"
 GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
 DIGITS = 10  # significant, of a rate in print and in files
-RateValue = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+RateValue = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER)]
 PairName = Annotated[
     str,
     checked(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field
 
-from foundation.arguments import LARGEST, did_you_mean
+from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
 from research.accounting import Tax
 from research.market import Market
@@ -18,7 +18,7 @@ from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
-from research.portfolio.holdings.tax_lots import YEAR, Method, TaxLot, TaxLots, TaxRules
+from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, TaxLots, TaxRules
 
 BACKTESTED = ("rate", "lots")  # what backtests take of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
@@ -33,7 +33,7 @@ class TaxKeys:
     rate: Rate
     lots: Method = "average"
     short_rate: Rate | None = None
-    long_after: Literal["year"] | Annotated[int, Field(ge=0, description="Days.")] = YEAR
+    long_after: Literal["year"] | Annotated[int, Field(ge=0, description="Days.")] = CALENDAR_YEAR
     gain_budget: Amount | None = None
     realised: Number | None = None
     wash_sale_days: Annotated[int, Field(ge=1)] | None = None
@@ -54,7 +54,7 @@ class LotKeys:
     """Units of a line that were bought together; `account` where several hold the line."""
 
     date: Day
-    units: Annotated[float, Field(gt=0.0, le=LARGEST)]
+    units: Annotated[float, Field(gt=0.0, le=LARGEST_NUMBER)]
     price: Amount
     account: Text | None = None
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 Method = Literal["average", "highest", "first", "tax_minimal"]
 
-YEAR: Final = "year"  # long-term after more than one, by the calendar
+CALENDAR_YEAR: Final = "year"  # long-term after more than one, by the calendar
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class TaxRules:
     rate: float
     short_rate: float
     lots: Method = "average"
-    long_after: int | Literal["year"] = YEAR
+    long_after: int | Literal["year"] = CALENDAR_YEAR
     gain_budget: float | None = None
     realised: float = 0.0
     wash_sale_days: int = 0

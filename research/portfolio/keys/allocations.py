@@ -130,14 +130,14 @@ MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast
     "har": HARVolatility,
     "network": Network,
 }
-REGIMES: dict[str, type] = {
+REGIME_MODELS: dict[str, type] = {
     "fitted": MarkovRegimes,
     "markov": MarkovSwitching,
     "jump": JumpModel,
     "volatility": VolatilityPercentiles,
 }
 OF = "of"  # key of what an allocation scales or combines
-HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
+NESTED_FIELDS = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
 
 def read_allocation(
@@ -166,7 +166,7 @@ def read_allocation(
             return read_estimator_allocation(document, path, cls)
     held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
     for name, declared in nested(cls).items():
-        below = (*path, HELD.get(name, name))
+        below = (*path, NESTED_FIELDS.get(name, name))
         if declared is Forecast:
             held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared is Regimes:
@@ -180,7 +180,11 @@ def read_allocation(
             places = [(*below, str(k)) for k in range(len(many))]
             held[name] = tuple(read_allocation(document, place, strategic, shared) for place in places)
     held |= _shared(cls, shared, {*document.mapping(*path), *held})
-    beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
+    beside = (
+        "kind",
+        *(("code",) if own else ()),
+        *dict.fromkeys(NESTED_FIELDS.get(name, name) for name in nested(cls)),
+    )
     allocation: Allocation = build(document, path, cls, held, beside)
     return allocation
 
@@ -197,7 +201,7 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
-    parts = {HELD.get(name, name): getattr(allocation, name) for name in nested(cls)}
+    parts = {NESTED_FIELDS.get(name, name): getattr(allocation, name) for name in nested(cls)}
     held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
     without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
     return {"kind": kind, **own, **plain(allocation, without), **held}
@@ -232,7 +236,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
     """
     cls: type = type(held)
     for name in nested(cls) if is_dataclass(cls) else ():
-        below, value = (*path, HELD.get(name, name)), getattr(held, name)
+        below, value = (*path, NESTED_FIELDS.get(name, name)), getattr(held, name)
         parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
         for at, part in parts.items():
             check_names(document, at, part, past)
@@ -243,7 +247,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIMES) for name, cls in table.items()}
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS) for name, cls in table.items()}
 
 
 def read_forecast(
@@ -292,7 +296,7 @@ def read_regimes(document: Document, path: KeyPath) -> Regimes:
     Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
     """
     kind = (*path, "kind")
-    cls = REGIMES[named(document, kind, REGIMES) if document.has(*kind) else "fitted"]
+    cls = REGIME_MODELS[named(document, kind, REGIME_MODELS) if document.has(*kind) else "fitted"]
     regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
     return regimes
 

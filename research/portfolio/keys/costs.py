@@ -11,7 +11,7 @@ from pydantic import Field
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Impact
-from research.accounting.costs import BPS
+from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.file.document import Document
@@ -50,7 +50,7 @@ class CostKeys:
             raise Told("cannot be combined with half_spread_bps", "Keep one of the two.", "half_spread")
 
 
-COSTS = tuple(f.name for f in fields(CostKeys))
+COST_KEYS = tuple(f.name for f in fields(CostKeys))
 
 
 @record
@@ -95,13 +95,13 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
 
     holding = plain(read(document, ("holding",), HoldingKeys))
     found = {
-        "commission": each("commission_bps") * BPS,
-        "half_spread": _half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
+        "commission": each("commission_bps") * BASIS_POINT,
+        "half_spread": _half_spread(document, market, lines, given, each("half_spread_bps") * BASIS_POINT),
         **{key: each(key) for key in ("per_unit", "minimum", "ticket")},
         "impact": _impact(document, each("impact")),
-        "borrow": each("borrow_bps") * BPS,
+        "borrow": each("borrow_bps") * BASIS_POINT,
         "tax": read_tax(document),
-        **{key.removesuffix("_bps"): bps * BPS for key, bps in holding.items()},
+        **{key.removesuffix("_bps"): bps * BASIS_POINT for key, bps in holding.items()},
     }
     try:
         return Costs(**found)

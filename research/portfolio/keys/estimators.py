@@ -20,7 +20,7 @@ from foundation.arguments import did_you_mean, is_number
 from foundation.errors import ConfigError
 from research.allocation import EstimatorAllocation
 from research.allocation.estimator import BESIDE
-from research.allocation.estimator_words import LIBRARY, NONE
+from research.allocation.estimator_words import LIBRARY, NONE_WORD
 from research.portfolio.file.document import Document
 from research.portfolio.file.settings import adapters, validated
 from research.portfolio.file.strict_yaml import KeyPath, dotted
@@ -105,7 +105,7 @@ def _value(document: Document, path: KeyPath, value: Any, default: Any = None) -
         return {key: _value(document, (*path, key), item) for key, item in value.items()}
     if isinstance(value, list):
         return [_value(document, (*path, str(k)), item) for k, item in enumerate(value)]
-    if value == NONE:
+    if value == NONE_WORD:
         return None
     if isinstance(default, Enum):
         return _member(document, path, value, type(default))

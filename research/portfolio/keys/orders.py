@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from foundation.arrays import Array
-from research.accounting.costs import BPS
+from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -92,7 +92,7 @@ def read_order_limits(
             limits.append(group_limit(document, name, group, market, splits))
     faults.end()
     numbers = {name: getattr(keys, name) for name in NUMBERS[1:]}
-    return OrderLimits(reserve=keys.reserve_bps * BPS, weights=tuple(limits), **numbers)
+    return OrderLimits(reserve=keys.reserve_bps * BASIS_POINT, weights=tuple(limits), **numbers)
 
 
 def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
@@ -100,4 +100,4 @@ def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
     of_weights = {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
-    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | of_weights
+    return {"reserve_bps": round(limits.reserve / BASIS_POINT, 9)} | stated | of_weights

@@ -14,7 +14,7 @@ from research.allocation import Allocation
 from research.allocation.estimator_words import LIBRARY
 from research.forecast import Forecast, Model, Regimes
 from research.portfolio.file.settings import adapters, nested
-from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, HELD, MODELS, REGIMES
+from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.policies import RULES
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
@@ -34,7 +34,7 @@ def portfolio_schema() -> Schema:
         ("policy", "rule", RULES),
         ("allocation", "kind", ALLOCATIONS),
         ("model", "kind", MODELS),
-        ("regimes", "kind", REGIMES),
+        ("regimes", "kind", REGIME_MODELS),
     ):
         shared[name] = {"anyOf": [_of_class(key, word, cls, shared) for word, cls in table.items()]}
     refitted = [_of_class("kind", word, cls, shared, FORECASTS["refitted"]) for word, cls in MODELS.items()]
@@ -60,7 +60,7 @@ def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | Non
         shared.update(properties[name].pop("$defs", {}))
     for name, held in nested(cls).items():
         one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}
-        at = name if key == "rule" else HELD.get(name, name)
+        at = name if key == "rule" else NESTED_FIELDS.get(name, name)
         properties[at] = one if held in NAMES else {"type": "array", "items": one, "minItems": 1}
     for f in fields(cls):
         if f.name in adapters(cls) and f.name not in SHARED and f.default is MISSING is f.default_factory:

@@ -14,7 +14,7 @@ from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
 
 OrderType = Literal["market", "market_on_close", "limit"]
-MARKET, _, LIMIT = ORDER_TYPES = get_args(OrderType)
+MARKET_ORDER, _, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
 SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
 FINER = 2  # decimals that a limit price below one unit of its currency has more
 Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
@@ -53,10 +53,10 @@ class TicketTerms:
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""
-        if self.order_type == LIMIT and self.collar_bps is None:
+        if self.order_type == LIMIT_ORDER and self.collar_bps is None:
             fix = "Add `collar_bps:`, the distance of the limit price from the close in bp, such as 50."
             raise Told("a limit order needs a collar", fix, "order_type")
-        if self.order_type != LIMIT and self.collar_bps is not None:
+        if self.order_type != LIMIT_ORDER and self.collar_bps is not None:
             what = f"an order type of {self.order_type} has no limit price"
             raise Told(what, "Leave it out, or write `order_type: limit`.", "collar_bps")
 

@@ -1,9 +1,10 @@
 """Laws of the returns to come, fitted to the past of a market up to its last close, and drawn from that close on.
 
-Three laws that err in different ways: the stationary bootstrap repeats days that happened; two normal regimes keep calm
-and turbulent spells, and start from what today is likely to be; filtered historical simulation starts from the
-volatility of today. In the long run each keeps the mean log return of its sample. Paths come in blocks of `BLOCK`, and
-a block has its own random numbers: the same seed gives the same bits, whichever blocks are drawn and in whatever order.
+Three laws that err in different ways: the stationary bootstrap repeats days that happened; two normal regimes keep
+calm and turbulent spells, and start from what today is likely to be; filtered historical simulation starts from the
+volatility of today. In the long run each keeps the mean log return of its sample. Paths come in blocks of
+`BLOCK_PATHS`, and a block has its own random numbers: the same seed gives the same bits, whichever blocks are drawn
+and in whatever order.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from research.risk.simulation.garch_fit import fit_garch
 from research.risk.simulation.hidden_markov import HiddenMarkov, fit_hidden_markov
 from research.risk.simulation.resampling import StationaryBootstrap, common_rows
 
-BLOCK = 500  # paths that are drawn together
+BLOCK_PATHS = 500  # paths that are drawn together
 FEWEST = 252  # returns, below which nothing is fitted
 MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
 
@@ -33,7 +34,7 @@ class FutureLaw(Protocol):
         ...
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK, days, n) 1 + simple return of each line on each day to come.
+        """(BLOCK_PATHS, days, n) 1 + simple return of each line on each day to come.
 
         block : number of the block of paths, from 0.
         days  : sessions of each path.
@@ -50,8 +51,8 @@ class BootstrappedFuture:
     name: str = field(default="stationary bootstrap", init=False)
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK, days, n), as `FutureLaw` says."""
-        return self.bootstrap.growths(BLOCK, days, seed, block * BLOCK)
+        """(BLOCK_PATHS, days, n), as `FutureLaw` says."""
+        return self.bootstrap.growths(BLOCK_PATHS, days, seed, block * BLOCK_PATHS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,19 +66,19 @@ class RegimeFuture:
     name: str = field(default="two regimes", init=False)
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK, days, n), as `FutureLaw` says."""
+        """(BLOCK_PATHS, days, n), as `FutureLaw` says."""
         rng, law = _stream(seed, block, 1), self.regimes
-        uniforms, n = rng.random((days + 1, BLOCK)), law.means.shape[1]
-        turbulent = np.empty((days, BLOCK), dtype=bool)
+        uniforms, n = rng.random((days + 1, BLOCK_PATHS)), law.means.shape[1]
+        turbulent = np.empty((days, BLOCK_PATHS), dtype=bool)
         state = uniforms[0] < law.today[1]
         for t in range(days):
             state = uniforms[t + 1] < law.transition[state.astype(np.int64), 1]
             turbulent[t] = state
-        normals, which = rng.standard_normal((BLOCK * days, n)), turbulent.T.ravel()
+        normals, which = rng.standard_normal((BLOCK_PATHS * days, n)), turbulent.T.ravel()
         calm, wild = law.roots
         log = law.means[0] + normals @ calm
         log[which] = law.means[1] + normals[which] @ wild
-        return np.exp(log, out=log).reshape(BLOCK, days, n)
+        return np.exp(log, out=log).reshape(BLOCK_PATHS, days, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +110,10 @@ class FilteredFuture:
     name: str = field(default="filtered historical", init=False)
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK, days, n), as `FutureLaw` says."""
-        rows = _stream(seed, block, 2).integers(len(self.shocks), size=(days, BLOCK))
-        log = np.empty((BLOCK, days, len(self.mean)))
-        variance = np.broadcast_to(self.variance, (BLOCK, len(self.mean)))
+        """(BLOCK_PATHS, days, n), as `FutureLaw` says."""
+        rows = _stream(seed, block, 2).integers(len(self.shocks), size=(days, BLOCK_PATHS))
+        log = np.empty((BLOCK_PATHS, days, len(self.mean)))
+        variance = np.broadcast_to(self.variance, (BLOCK_PATHS, len(self.mean)))
         for t in range(days):
             shock = np.sqrt(variance) * self.shocks[rows[t]]
             log[:, t] = self.mean + shock

@@ -26,7 +26,7 @@ from research.risk.simulation.streams import (
     JUMP_COUNTS,
     JUMP_SIZES,
     NORMALS,
-    REGIMES,
+    REGIME_DRAWS,
     VARIANCES,
     check_batch,
     fill_normals,
@@ -248,7 +248,7 @@ class RegimeSwitching(_ByPath):
     def _chain(self, seed: int, path: int, days: int) -> Rows:
         rows = np.cumsum(np.vstack([self.shares, self.transition]), axis=1)
         rows /= rows[:, -1:]
-        return _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
+        return _markov(stream(seed, path, REGIME_DRAWS).random(days), rows[0], rows[1:])
 
     def _log_returns(self, seed: int, path: int, normals: Array, log: Array) -> None:
         (drifts, mixes), regime = self._steps, self._chain(seed, path, len(log))

@@ -9,10 +9,10 @@ from foundation.arguments import is_number, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.risk.decomposition.concentration import diversification_ratio
+from research.risk.distribution import TAIL_LEVELS
 from research.risk.simulation.covariances import taken_apart
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
-LEVELS = (0.95, 0.99)  # of VaR
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         share=float(share),
         correlation=(variance - float(own.sum())) / pairs if pairs > 0.0 else float("nan"),
         volatility=volatility * float(np.sqrt(periods_per_year)),
-        var95=volatility * float(ndtri(LEVELS[0])),
-        var99=volatility * float(ndtri(LEVELS[1])),
+        var95=volatility * float(ndtri(TAIL_LEVELS[0])),
+        var99=volatility * float(ndtri(TAIL_LEVELS[1])),
         diversification=diversification_ratio(weights, covariance),
     )
 

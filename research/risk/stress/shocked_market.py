@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.market.calendars import sessions
+from research.market.calendars import DAYS_PER_YEAR, sessions
 from research.market.facts import extended
 from research.market.market import Market
 
 RECENT = 21  # rows: the sessions to come have the median volume of these
-YEAR = 365.25  # days
 DAILY = 2.0  # days a row, below which every session is one
 
 
@@ -72,7 +71,7 @@ def _usual(volumes: Array) -> Array:
 
 def _next_days(market: Market, rows: int, periods_per_year: float) -> NDArray[np.datetime64]:
     """The days of the next rows: sessions of a market with nearly daily rows, else the last session of each period."""
-    last, period = market.days[-1], YEAR / periods_per_year
+    last, period = market.days[-1], DAYS_PER_YEAR / periods_per_year
     reach = last + np.timedelta64(round(2 * rows * max(period, 1.0)) + 30, "D")
     known = sessions(last + np.timedelta64(1, "D"), reach, market.calendar)
     if period < DAILY:

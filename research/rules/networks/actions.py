@@ -24,11 +24,11 @@ import numpy as np
 
 from foundation.arrays import Array, Floats, Rows
 from foundation.compiled import inlined, linked
-from foundation.tolerances import TARGET
+from foundation.tolerances import TARGET_TOLERANCE
 from research.rules.networks.features import REACH, Scales
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
-LEARNED: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
+LEARNED_WORDS: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
     "bands": "box",
     "edges": "box",
     "hold_or_trade": "when to trade",
@@ -158,7 +158,7 @@ def _tilt(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) 
 def _cash(k: int, scales: Scales) -> float:
     """The weight of cash in target k; zero where it is negligible."""
     rest = 1.0 - scales.target[k].sum()
-    return rest if rest >= TARGET else 0.0
+    return rest if rest >= TARGET_TOLERANCE else 0.0
 
 
 @inlined

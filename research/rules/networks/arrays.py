@@ -10,7 +10,7 @@ from research.rules.networks.equivariant import Equivariant, Lines
 from research.rules.networks.features import FeatureScaling, Scales
 from research.rules.networks.policy_network import Network
 
-NONE, POLICY, UNIVERSAL = range(3)  # whose network it is
+NO_NETWORK, POLICY_NETWORK, UNIVERSAL_NETWORK = range(3)  # whose network it is
 ROWS = 8  # of scratch beside a row a line: more than either network needs
 
 
@@ -37,7 +37,7 @@ class NetworkBoxes(NamedTuple):
     width_of : (K, n) half-width of a line that it does not see; negative for one that has the narrowest of the others.
     """
 
-    whose: int = NONE
+    whose: int = NO_NETWORK
     width: int = 0
     standard: FeatureScaling = FeatureScaling(_none(0), _none(0))
     policy: Network = Network(*(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32))

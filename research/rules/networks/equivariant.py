@@ -17,7 +17,7 @@ import numpy as np
 
 from foundation.arrays import Array, frozen
 from foundation.compiled import compiled, linked
-from foundation.tolerances import SQUARE, TARGET
+from foundation.tolerances import SQUARE, TARGET_TOLERANCE
 from research.rules.networks.features import FARTHEST, FeatureScaling
 from research.rules.networks.policy_network import layer, squash
 
@@ -108,7 +108,7 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
     mean_cost = (cost * spread).sum(axis=-1, keepdims=True) / np.maximum(spread.sum(axis=-1, keepdims=True), SQUARE)
     share = variance * half_width**2
     cash = 1.0 - target.sum(axis=-1, keepdims=True)
-    none = np.abs(cash) < TARGET
+    none = np.abs(cash) < TARGET_TOLERANCE
     counter = np.where(none, 1.0 / variance, 0.0)
     ratios = {
         "drift between decisions": _log(spread * np.sqrt(np.asarray(interval)[..., None]) / half_width, 0.02, 5.0),

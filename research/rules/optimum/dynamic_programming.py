@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
-NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
+QUADRATURE_NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
 REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
 CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
 STEPS = 2000  # and how long they may take: some ten, as a rule
@@ -264,7 +264,7 @@ def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
     """E V(where `source` takes each point to) as a matrix and a vector. The first source brings the drift as well."""
     from scipy.sparse import csr_matrix
 
-    nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[len(axes)])
+    nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[len(axes)])
     logs = nodes[:, None] * problem.mix[:, source] + (problem.growth * problem.interval if source == 0 else 0.0)
     weights = problem.target + points
     growth = np.maximum(1.0 + weights @ np.expm1(logs).T, SMALLEST_GROWTH)

@@ -43,7 +43,7 @@ from foundation.errors import ConfigError
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
 from research.rules.no_trade_region import relative_variance
-from research.rules.optimum.dynamic_programming import NODES, optimal_region
+from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal_region
 from research.rules.optimum.problem_checks import checked
 from research.rules.optimum.region import Region
 
@@ -152,7 +152,7 @@ class _Inequality:
         self.first, self.step = axes[:, 0], axes[:, 1] - axes[:, 0]
         values = np.stack([region.values for region in regions], axis=1)
         self.pieces = CubicSpline(np.arange(len(values)), values).c  # (4, points - 1, n)
-        nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[1])
+        nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[1])
         self.nodes, self.chances = nodes, chances / chances.sum()
 
     def least(self, starts: int) -> float:

@@ -8,7 +8,7 @@ from simulated import world
 
 from backtests.comparison.simulated_tests import (
     LEAST_SHARE,
-    SMALLEST,
+    SMALLEST_LOSS,
     TESTS,
     SimulatedTests,
     elasticities,
@@ -59,7 +59,7 @@ def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None
     some = SimulatedTests(("a", "b"), np.array([[0.0, 0.0], [4.0, 0.0]]), np.zeros((2, 2)), np.ones(2), 5.0)
     logs = some.logs(tracking_penalty=5.0)
     assert logs[:, 0] == pytest.approx([np.log(LEAST_SHARE * 2.0), np.log(4.0)])
-    assert logs[:, 1] == pytest.approx(np.log([SMALLEST, SMALLEST]))
+    assert logs[:, 1] == pytest.approx(np.log([SMALLEST_LOSS, SMALLEST_LOSS]))
 
 
 def test_a_rule_has_the_same_tests_beside_any_other(market: Market) -> None:

@@ -11,7 +11,7 @@ import pytest
 from drawn_cases import Case, case, policy_of
 from slow import NoRoot, Portfolio, play
 
-from backtests.engine.ledger import EXIT, FLOW
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING
 from backtests.engine.result import Backtest
 from backtests.studies.audits.look_ahead import look_ahead
 from foundation.errors import PolicyError
@@ -140,8 +140,8 @@ def test_the_mixtures_reach_what_they_are_for() -> None:
         paid = result.cost_rates
         facts = {name: paid[name] > 0.0 for name in paid.index}
         facts |= {
-            "delisted": (book.part_of == EXIT).any(),
-            "flow traded": (book.trades[book.part_of == FLOW] != 0.0).any(),
+            "delisted": (book.part_of == EXIT_BOOKING).any(),
+            "flow traded": (book.trades[book.part_of == FLOW_BOOKING] != 0.0).any(),
             "flow kept": s.flows.any() and s.use == "cash",
             "open": s.execution.at == "open" and (book.part_of >= 0).any(),
             "worked over days": (book.part_of[book.booked >= 0] < np.arange((book.booked >= 0).sum())).any(),

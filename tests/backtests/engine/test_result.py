@@ -10,7 +10,7 @@ import pytest
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from research.accounting import CASH, Costs, Hold, Trade, View, Why
+from research.accounting import CASH_LINE, Costs, Hold, Trade, View, Why
 from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
@@ -136,7 +136,7 @@ def test_a_policy_of_ones_own_keeps_its_reasons(halting: Market) -> None:
 
         def decide(self, view: View) -> Hold | Trade:
             if view.past.t == 7:
-                return Trade.to(view.target, Why("mood", CASH, 0.25, 0.2))
+                return Trade.to(view.target, Why("mood", CASH_LINE, 0.25, 0.2))
             return Hold(Why("waits", 1, -0.125, 0.5))
 
     table = backtest(halting, Waits(), Costs.bps(3)).decisions()

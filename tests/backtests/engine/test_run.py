@@ -13,7 +13,7 @@ from simulated import world
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from foundation.errors import ConfigError, DataError, PolicyError
-from research.accounting import CASH, Costs, Hold, Policy, Trade, View, Why
+from research.accounting import CASH_LINE, Costs, Hold, Policy, Trade, View, Why
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility, TargetPath
 from research.forecast import MarkovRegimes
 from research.market import Market, delist, market_from_frame
@@ -601,7 +601,7 @@ def test_a_policy_sees_the_close_and_nothing_that_it_could_change(noise: Market)
         def decide(self, view: View) -> Hold | Trade:
             seen.append(view)
             if view.past.t == 3:
-                return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), fraction=0.5)
+                return Trade(view.target, view.target, Why("once", CASH_LINE, 0.5, 0.25), fraction=0.5)
             return Hold(Why("waits"))
 
     result = backtest(noise, Looks(), Costs.bps(4, commission=1))
@@ -615,7 +615,7 @@ def test_a_policy_sees_the_close_and_nothing_that_it_could_change(noise: Market)
         assert view.nav == result.ledger.nav[d]
     assert [view.days_since_trade for view in seen[:6]] == [1, 2, 3, 0, 1, 2]
     assert [view.unfinished for view in seen[:6]] == [False, False, False, True, False, False]
-    assert result.why(0) == Why("once", CASH, 0.5, 0.25)
+    assert result.why(0) == Why("once", CASH_LINE, 0.5, 0.25)
     for array in (seen[5].nav_history, seen[5].target, seen[5].past.returns):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1.0

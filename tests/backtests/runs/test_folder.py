@@ -16,7 +16,6 @@ import pytest
 
 from backtests.runs.folder import (
     MANIFEST,
-    ROOT,
     Run,
     check_whole,
     code_on_disk,
@@ -28,6 +27,7 @@ from backtests.runs.folder import (
 )
 from backtests.runs.manifest import checksum, past_runs, read_manifest, sign
 from foundation.errors import ConfigError, DataError
+from foundation.files import ROOT
 
 STARTS, WORKERS = 4_000, 8
 

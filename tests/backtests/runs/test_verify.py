@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from backtests.runs.folder import MANIFEST, ROOT, Run, code_version, former_of, write_json
+from backtests.runs.folder import MANIFEST, Run, code_version, former_of, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
 from foundation.errors import DataError
+from foundation.files import ROOT
 
 
 @pytest.fixture

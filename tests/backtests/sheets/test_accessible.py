@@ -19,7 +19,7 @@ from backtests.sheets.pages.batch import batch_html
 from backtests.sheets.pages.real_markets import study_html, study_sheet
 from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_sheet
-from backtests.studies.real_markets import KEPT, Study
+from backtests.studies.real_markets import STUDY_FOLDER, Study
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.batch.run import Outcome, table_of
 from desk.commands.report import trades_of
@@ -65,7 +65,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "single": single(),
         "risk": (place / "risk.html").read_text(encoding="utf-8"),
         "sweep": sweep_sheet(swept(costs=(1.0, 3.0), lags=(1,))).page,
-        "study": study_html(study_sheet(Study.load(KEPT))),
+        "study": study_html(study_sheet(Study.load(STUDY_FOLDER))),
         "batch": batch(),
     }
 

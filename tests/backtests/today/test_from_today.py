@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.today.from_today import DAILY, ESTIMATING, LEVELS, OTHERS, FromToday, from_today, quantile
+from backtests.today.from_today import DAILY, ESTIMATING, FAN_LEVELS, OTHERS, FromToday, from_today, quantile
 from backtests.today.future_paths import Opening, play_futures, shared_bands
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Hold
 from research.allocation import FixedWeights
 from research.portfolio import Portfolio, load_portfolio
-from research.risk.simulation.future_laws import BLOCK, future_laws
+from research.risk.simulation.future_laws import BLOCK_PATHS, future_laws
 from research.rules import Calendar, Never, NoTradeRegion, Threshold
 
 MEAN, DEVIATION = 0.0002, 0.011
@@ -29,9 +29,9 @@ class Lognormal:
     name: str = "lognormal"
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK, days, n)."""
+        """(BLOCK_PATHS, days, n)."""
         rng = np.random.default_rng([seed, block])
-        return np.exp(rng.normal(MEAN, DEVIATION, (BLOCK, days, self.lines)))
+        return np.exp(rng.normal(MEAN, DEVIATION, (BLOCK_PATHS, days, self.lines)))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def test_one_line_held_has_the_closed_form_of_a_lognormal(held, one_line):
 
 def test_the_fan_has_the_quantiles_of_each_day(held):
     for row in (1, 20, 125, len(held.dates) - 1):
-        for level in LEVELS:
+        for level in FAN_LEVELS:
             truth = math.exp(NormalDist(MEAN * row, DEVIATION * math.sqrt(row)).inv_cdf(level))
             assert held.shown.fan.iloc[row][f"{level:g}"] == pytest.approx(truth, abs=5 * 1.5 * DEVIATION / 11)
     np.testing.assert_array_equal(held.shown.fan.iloc[0], 1.0)
@@ -172,7 +172,7 @@ def test_every_figure_has_a_name_and_an_error(held):
     table = held.table()
     assert [c for c in table if not c.endswith("_se")] == ["paths", *held.words]
     assert (table[[f"{name}_se" for name in held.words]] >= 0.0).all(axis=None)
-    assert held.fans().columns.tolist() == ["law", "policy", "date", *(f"{level:g}" for level in LEVELS)]
+    assert held.fans().columns.tolist() == ["law", "policy", "date", *(f"{level:g}" for level in FAN_LEVELS)]
 
 
 def test_a_stated_drawdown_takes_the_place_of_the_two_and_stands_first(one_line, held):

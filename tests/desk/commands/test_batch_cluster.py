@@ -16,7 +16,7 @@ from distributed import LocalCluster
 from faults import contents
 
 import desk.commands.batch.workers as workers
-from backtests.runs.folder import MANIFEST, ROOT
+from backtests.runs.folder import MANIFEST
 from backtests.runs.notebook import COMPARING
 from backtests.runs.tasks import code_here
 from desk.commands.batch import make_batch, plan_of
@@ -25,6 +25,7 @@ from desk.commands.batch.run import found_run, name_of
 from desk.commands.batch.workers import make_there, on_cluster
 from desk.commands.report import ask_report
 from foundation.errors import ConfigError
+from foundation.files import ROOT
 
 DRAWS = 200  # of the bootstrap of a report
 TRADES = notebook_named("rebalance_now")

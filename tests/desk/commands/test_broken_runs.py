@@ -9,7 +9,7 @@ import pytest
 import yaml
 from commanded import FILE, TRADES, rebalance
 
-from backtests.comparison.comparison import FULL, settings_of
+from backtests.comparison.comparison import FULL_RUN, settings_of
 from backtests.runs.folder import MANIFEST, write_json
 from backtests.runs.manifest import sign
 from desk.commands.made import run_for
@@ -47,7 +47,7 @@ def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
 
 def full_run(portfolio: Portfolio, reports: Path, **facts: object) -> Path:
     """A signed run with the settings of a full report, and these facts of its result."""
-    run = run_for("report", portfolio, plain_json(settings_of(portfolio, portfolio.reference, **FULL)))
+    run = run_for("report", portfolio, plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)))
     (reports / run.name).mkdir(parents=True)
     write_json(reports / run.name / MANIFEST, run.manifest(**facts))
     sign(reports / run.name, datetime.now(UTC))

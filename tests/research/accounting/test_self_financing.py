@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import brentq
 
 from research.accounting import Costs
-from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, Lots
+from research.accounting.cost_parameters import AVERAGE, FIRST_IN, HIGHEST, CostParameters, Lots
 from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, self_financing_step
 from research.accounting.tax_lots import buy_lot
 
@@ -40,7 +40,7 @@ def cost_parameters(n: int, rate: float | np.ndarray = 0.0, **more: object) -> C
     return plain._replace(**more)
 
 
-def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.0, method: int = FIRST) -> Lots:
+def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.0, method: int = FIRST_IN) -> Lots:
     """Units and prices of each line's purchases, made in their order."""
     lots = Lots.empty(n, 8)
     lots.carried[0] = carried
@@ -101,7 +101,7 @@ def test_impact_grows_with_the_three_halves_power_of_the_order() -> None:
     assert (one.cash, four.cash) == pytest.approx((90.0, 320.0), rel=1e-14)
 
 
-@pytest.mark.parametrize(("method", "fraction"), [(AVERAGE, 0.4), (FIRST, 0.6), (HIGHEST, 0.2)])
+@pytest.mark.parametrize(("method", "fraction"), [(AVERAGE, 0.4), (FIRST_IN, 0.6), (HIGHEST, 0.2)])
 def test_the_tax_is_on_the_units_that_the_method_sells_first(method: int, fraction: float) -> None:
     """10 units were bought at 4 and 10 at 8; at 10 they gain 0.6 and 0.2 of their price, together 0.4.
 
@@ -116,12 +116,12 @@ def test_the_tax_is_on_the_units_that_the_method_sells_first(method: int, fracti
     left = done.lots.units[0, : done.lots.held[0]]
     assert left.sum() == pytest.approx(0.6 * wealth / 10.0, rel=1e-13)
     if method != AVERAGE:
-        assert done.lots.price[0, int(left.argmin())] == (4.0 if method == FIRST else 8.0), "that lot is the smaller"
+        assert done.lots.price[0, int(left.argmin())] == (4.0 if method == FIRST_IN else 8.0), "that lot is the smaller"
 
 
 def test_a_sale_that_reaches_into_the_next_lot_is_taxed_on_both() -> None:
     """All 200 are sold: 60 + 20 gained, a quarter of it is 20."""
-    for method in (FIRST, HIGHEST):
+    for method in (FIRST_IN, HIGHEST):
         lots = lots_of(1, [[(10.0, 4.0), (10.0, 8.0)]], method=method)
         done = pay([200.0], 0.0, [0.0], cost_parameters(1, tax=0.25, method=method), price=10.0, lots=lots)
         assert done.charges[TAX, 0] == pytest.approx(20.0, rel=1e-14)
@@ -246,7 +246,7 @@ def compare_with_scipy(rng: np.random.Generator, case: int) -> None:
     rate, minimum, ticket = (rng.uniform(0.0, 0.02, n), rng.uniform(0.0, 1e-3, n) * nav, rng.uniform(0, 1e-3, n) * nav)
     exponent = float(rng.choice([1.5, 1.3, 2.0]))
     impact = rng.uniform(0.0, 0.05, n) * nav ** (1.0 - exponent)
-    price, method = rng.uniform(1.0, 50.0, n), int(rng.choice([AVERAGE, FIRST, HIGHEST]))
+    price, method = rng.uniform(1.0, 50.0, n), int(rng.choice([AVERAGE, FIRST_IN, HIGHEST]))
     parts = [[1.0]] * n if method == AVERAGE else [rng.dirichlet(np.ones(3)).tolist() for _ in range(n)]
     bought = [[(x[i] / price[i] * part, price[i] * rng.uniform(0.3, 1.5)) for part in parts[i]] for i in range(n)]
     carried, tax = float(rng.choice([0.0, 0.01])) * nav, float(rng.choice([0.0, 0.3]))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.accounting.cost_parameters import FIRST, HIGHEST, Lots
+from research.accounting.cost_parameters import FIRST_IN, HIGHEST, Lots
 from research.accounting.tax_lots import buy_lot, cheapest_lot, gain, sell_lots
 
 ORDERS = st.lists(st.tuples(st.booleans(), st.integers(1, 6), st.integers(1, 6)), max_size=40)
@@ -24,7 +24,7 @@ def sale(bought, method, units, price):
     return total, last, left
 
 
-@pytest.mark.parametrize("method", [FIRST, HIGHEST])
+@pytest.mark.parametrize("method", [FIRST_IN, HIGHEST])
 @given(orders=ORDERS)
 def test_lots_are_sold_as_from_a_list_of_purchases(method, orders):
     lots, bought = Lots.empty(2, len(orders)), []

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from foundation.errors import PolicyError
-from research.accounting import CASH, Costs, Trade, View, Why
+from research.accounting import CASH_LINE, Costs, Trade, View, Why
 from research.accounting.view import check_trade
 from research.market import load_market
 
@@ -16,7 +16,7 @@ DAY = pd.Timestamp("2022-12-30")
     [
         (Why("band", 0, -0.0234, -0.02), "SPY is 2.34 points under target, past the 2.00 allowed"),
         (Why("band", 1, 0.0150, 0.02), "BTC 100% is 1.50 points over target, within the 2.00 allowed"),
-        (Why("band", CASH, 0.021, 0.02), "cash is 2.10 points over target, past the 2.00 allowed"),
+        (Why("band", CASH_LINE, 0.021, 0.02), "cash is 2.10 points over target, past the 2.00 allowed"),
         (Why("band", 0, -0.030004, 0.03), "SPY is 3.0004 points under target, past the 3.0000 allowed"),
         (Why("band", 0, 0.0199999, 0.02), "SPY is 1.99999 points over target, within the 2.00000 allowed"),
         (Why("band", 0, 0.02, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),

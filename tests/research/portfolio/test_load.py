@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from foundation.errors import ConfigError
+from foundation.files import ROOT
 from research.accounting import Execution, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import load_market
 from research.portfolio import load_portfolio
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
-from research.portfolio.load import ROOT
 from research.rules import Calendar, Threshold, Within
 
 EXAMPLES = ("global_multi_asset", "sixty_forty", "stocks_20")

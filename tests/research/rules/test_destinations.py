@@ -12,7 +12,7 @@ from point_of_box import point_of_box
 from foundation.arrays import Array, Mask, frozen
 from research.rules.destinations import remember, set_goal, write_box
 from research.rules.no_trade_bands import NoTradeBands
-from research.rules.rule_options import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace
+from research.rules.rule_options import BREACHING, BY_CASH, PLAIN_OPTIONS, PRO_RATA, Workspace
 
 INF = np.inf
 
@@ -21,7 +21,7 @@ def bands(
     target: Array, trigger: float, lower: Array, upper: Array, cash: tuple[float, float], cost: Array, **options: object
 ) -> NoTradeBands:
     """One row of no-trade bands whose boxes are made; cash triggers nothing."""
-    made = PLAIN._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **options)
+    made = PLAIN_OPTIONS._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **options)
     rows = {"target": target, "trigger_lower": target - trigger, "trigger_upper": target + trigger}
     rows |= {"lower": lower, "upper": upper, "cash": np.array([-INF, INF, *cash])}
     day = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
@@ -30,7 +30,7 @@ def bands(
 
 def goal_of(weights: Array, rule: NoTradeBands, tradable: Mask | None = None) -> Array:
     """Where a trade from these weights goes, and a check that the box says the same."""
-    workspace = Workspace.of(len(weights), PLAIN)
+    workspace = Workspace.of(len(weights), PLAIN_OPTIONS)
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
     state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
     remember(*state, 0, workspace)

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven, CostLevels
+from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven, CostLevels
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import Axis, Panel, heading, one_panel
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
-from foundation.paper.layout import AXIS, NAMES, NUMBERS, ROW, TITLE, far, ticks
+from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
-from research.accounting.cost_parameters import COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS, USUAL
 
 HIGH = 250.0  # px: of the plane
@@ -41,7 +41,7 @@ def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], peri
             | {"tracking_loss": s["loss"] - s["cost"], "loss": s["loss"]}
         )
     table = pd.DataFrame(rows)
-    unpaid = [c for c in (*COLUMNS, *HOLDING_COSTS) if c not in USUAL and not table[c].any()]
+    unpaid = [c for c in (*COST_COLUMNS, *HOLDING_COSTS) if c not in USUAL and not table[c].any()]
     return table.drop(columns=unpaid)
 
 
@@ -57,14 +57,14 @@ def costs_picture(
     """
 
     def draw(f: Format) -> Canvas:
-        rows = ROW * len(table)
+        rows = ROW_HEIGHT * len(table)
         if f.is_wide:
-            canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
+            canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS_HEIGHT, "costs-wide")
             first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
         else:
-            canvas = Canvas(f.width, TITLE + rows + NUMBERS + TITLE + HIGH + NUMBERS, "costs-narrow")
+            canvas = Canvas(f.width, TITLE + rows + NUMBERS_HEIGHT + TITLE + HIGH + NUMBERS_HEIGHT, "costs-narrow")
             first = (NAMES, TITLE, f.width - NAMES - 44.0)
-            second = (f.left, TITLE + rows + NUMBERS + TITLE, f.width - f.left - NAMES)
+            second = (f.left, TITLE + rows + NUMBERS_HEIGHT + TITLE, f.width - f.left - NAMES)
         _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
         near = table[~far(table["tracking_error"])]
         furthest = float(near["tracking_error"].max())
@@ -110,7 +110,7 @@ def _alt(table: pd.DataFrame) -> str:
 
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
-    others = any(column in table for column in (*COLUMNS, *HOLDING_COSTS) if column not in USUAL)
+    others = any(column in table for column in (*COST_COLUMNS, *HOLDING_COSTS) if column not in USUAL)
     words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
     heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []
@@ -172,10 +172,12 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
 
     def draw(f: Format) -> Canvas:
         up = Axis(0.0, Axis.over([0.0, *near.to_numpy().ravel()]).high)
-        panel = one_panel(f, "cost_levels", HIGH_OF_LEVELS, Axis(LEVELS[0], LEVELS[-1], "root"), up, below=AXIS)
+        panel = one_panel(
+            f, "cost_levels", HIGH_OF_LEVELS, Axis(COST_LEVELS[0], COST_LEVELS[-1], "root"), up, below=AXIS
+        )
         panel.title("Loss J", "bp a year; marks: costs that were played")
         panel.y_grid(panel.y.ticks())
-        panel.x_grid([level for level in LEVELS if level != 1.0], lines=False)
+        panel.x_grid([level for level in COST_LEVELS if level != 1.0], lines=False)
         panel.x_title("cost of every asset, bp of notional a side")
         for root in found.of(shown):
             panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
@@ -224,8 +226,8 @@ def root_words(root: BreakEven) -> str:
 def _caption_of_levels(found: CostLevels, shown: str, away: list[str]) -> str:
     first = [] if shown == found.reference else [break_even_words(found, shown) + "."]
     losses = found.wide("loss").drop(index=away)
-    low, high = (str(losses[level].idxmin()) for level in (LEVELS[0], LEVELS[-1]))
-    best = f"Lowest J at 0 bp: {low}; at {LEVELS[-1]:g} bp: {high}."
+    low, high = (str(losses[level].idxmin()) for level in (COST_LEVELS[0], COST_LEVELS[-1]))
+    best = f"Lowest J at 0 bp: {low}; at {COST_LEVELS[-1]:g} bp: {high}."
     gone = [f"Off scale: {listed(away)}."] if away else []
     return " ".join([*(s[0].upper() + s[1:] if s.split()[0] != shown else s for s in first), best, *gone])
 

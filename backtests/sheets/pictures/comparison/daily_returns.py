@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.policy_risk import LEVELS, PolicyRisk
+from backtests.evaluation.policy_risk import PolicyRisk
 from foundation.paper.charts.panel import Axis, Panel, one_panel
-from foundation.paper.layout import AXIS, STEPS, Array, limits
+from foundation.paper.layout import AXIS, SCALE_STEPS, Array, limits
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle
 from foundation.paper.svg import SMALL, TOKENS, Canvas
 from foundation.paper.wording import percent
+from research.risk.distribution import TAIL_LEVELS
 
 HIGH, ROW = 170.0, 16.0  # px: of the bars, and of a marked loss above them
 BARS = 60  # at most; fewer where there are few days
@@ -77,7 +78,7 @@ def _edges(returns: Array, days: int) -> Array | None:
         return None
     most = min(BARS, int(2.0 * np.sqrt(days)) + 4)
     power = 10.0 ** np.floor(np.log10((high - low) / most))
-    for step in (s * power * k for k in (1.0, 10.0, 100.0) for s in STEPS):
+    for step in (s * power * k for k in (1.0, 10.0, 100.0) for s in SCALE_STEPS):
         first, last = np.floor(low / step + TINY), np.ceil(high / step - TINY)
         if last - first <= most:
             break
@@ -108,7 +109,7 @@ def _caption(name: str, risk: Mapping[str, PolicyRisk]) -> str:
     text.append(f"Worst day of {name}: {percent(float(one.returns[worst]), 2)} on {one.dates[worst + 1]:%Y-%m-%d}.")
     if one.tails:
         text.append("VaR 95 % is exceeded on one day in twenty; CVaR 95 % is the mean loss of such days (historical).")
-    text += [f"None at {percent(at, 0)}: {one.undefined[f'{at:g}']}" for at in LEVELS if at not in one.tails]
+    text += [f"None at {percent(at, 0)}: {one.undefined[f'{at:g}']}" for at in TAIL_LEVELS if at not in one.tails]
     if len(risk) > 1:
         text.append(f"Bars: {name}; line: {list(risk)[1]}.")
     return " ".join(text)

@@ -8,26 +8,26 @@ from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.evidence import Difference, Evidence
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
-SHOWN = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
+EVIDENCE_METRICS = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
 GAP = 26.0  # px between panels
 
 
 def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> Picture:
     """Differences to the reference with their intervals; a filled marker is significant, an open one is not."""
-    found = {metric: evidence.differences(metric) for metric in SHOWN}
+    found = {metric: evidence.differences(metric) for metric in EVIDENCE_METRICS}
     table = evidence.summary().reset_index()
     table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
 
     def draw(f: Format) -> Canvas:
         """Panels beside one another where there is room, else below."""
         names, count = list(found["loss"]), len(found)
-        pitch = TITLE + ROW * len(names) + NUMBERS
+        pitch = TITLE + ROW_HEIGHT * len(names) + NUMBERS_HEIGHT
         if f.is_wide:
             width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
             places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
@@ -37,10 +37,10 @@ def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> 
             places = [(NAMES, TITLE + k * pitch) for k in range(count)]
             canvas = Canvas(f.width, count * pitch, "differences-narrow")
         for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
-            shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
+            shown, rows = EVIDENCE_METRICS[metric], _rows(metric, by_policy, styles)
             near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
             axis = Axis.over([*filter(math.isfinite, near), 0.0])
-            panel = Panel(canvas, x, top, width, ROW * len(rows), axis)
+            panel = Panel(canvas, x, top, width, ROW_HEIGHT * len(rows), axis)
             better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
             panel.scales(shown.label, ", ".join(filter(None, [shown.unit, better])))
             interval_rows(panel, rows, zero=True, names=x == NAMES)
@@ -64,7 +64,7 @@ def _caption(found: Mapping[str, Difference], reference: str) -> str:
 def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: float) -> str:
     each = []
     for metric, by_policy in found.items():
-        shown = SHOWN[metric]
+        shown = EVIDENCE_METRICS[metric]
         rows = [
             f"{name} {shown.text(d.value, signed=True)} ({_ends(d, shown)}), {_verdict(d)}"
             for name, d in by_policy.items()
@@ -89,7 +89,7 @@ def _verdict(d: Difference) -> str:
 
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; a policy too far away for the scale has words at the edge."""
-    shown = SHOWN[metric]
+    shown = EVIDENCE_METRICS[metric]
     found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
     ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]
     gone = far([shown.factor * max(each) for each in ends])

@@ -10,7 +10,7 @@ from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
 from backtests.sheets.pictures.policy.learning import seed_curves, steps_panel
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
-from foundation.paper.layout import FAR
+from foundation.paper.layout import OUTLIER_DISTANCE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, Canvas
@@ -91,7 +91,7 @@ def _seeds_alt(data: pd.DataFrame) -> str:
 
 def _within(level: float, values: pd.Series) -> bool:
     """True if a level is near enough to values not to flatten them on one scale."""
-    return abs(level - float(values.median())) <= FAR * max(float(np.ptp(values.to_numpy())), 1e-9)
+    return abs(level - float(values.median())) <= OUTLIER_DISTANCE * max(float(np.ptp(values.to_numpy())), 1e-9)
 
 
 # -- learning --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from foundation.paper.layout import AXIS, MONTHS, TITLE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import counted, number, percent
+from research.risk.measures import BPS
 
 GAIN, LOSS = "sky", "orange"
 STRONGEST = 0.8  # of a shade, so that words on it keep a contrast of 4.5:1 in both themes
@@ -21,7 +22,6 @@ HALF_YEARS = (slice(0, 6), slice(6, 13))  # columns of the two maps of a narrow 
 MARK = "*"  # of a period that may be incomplete
 NARROWEST = 4.0  # px: of a column; with less, only each third or each twelfth month is drawn
 SCALE = 17  # steps of the scale of colours
-BP = 1e4
 
 
 def months_picture(name: str, risk: PolicyRisk) -> Picture:
@@ -148,14 +148,14 @@ def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
     cells = windows.cells()
 
     def draw(f: Format) -> Canvas:
-        whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BP
+        whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BPS
         step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
         values, starts = whole[::step].T, windows.starts[::step]
         following = [
             str(date.year + (date.month == 12)) for date in starts
         ]  # a year begins at the last close before it
         first = [k for k, date in enumerate(starts) if date.month == 12] or [0]
-        words = [["" if v != v else number(BP * v, 0, signed=True) for v in row] for row in values]
+        words = [["" if v != v else number(BPS * v, 0, signed=True) for v in row] for row in values]
         every = "month" if step == 1 else "third month" if step == 3 else "year"
         axes, years = (f"start: the end of each {every}", "years held"), [f"{k + 1}" for k in range(len(values))]
         shown = _signed_map(values / most, words, following, years, axes, f.width, first)
@@ -163,7 +163,7 @@ def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
         heat_map(canvas, shown)
         if not shown.numbers:
             scale = np.linspace(-1.0, 1.0, SCALE)
-            ends = (f"{number(-BP * most, 0)} bp a year", f"+{number(BP * most, 0)}")
+            ends = (f"{number(-BPS * most, 0)} bp a year", f"+{number(BPS * most, 0)}")
             colour_scale(canvas, shown, STRONGEST * np.abs(scale), ends, [LOSS if v < 0.0 else GAIN for v in scale])
         return canvas
 
@@ -175,7 +175,7 @@ def _caption_of_windows(windows: HoldingWindows) -> str:
     longest, cells = windows.table().to_dict("records")[-1], windows.cells()
     extremes = (cells.iloc[int(k)] for k in (cells["difference"].argmin(), cells["difference"].argmax()))
     ends = " to ".join(
-        f"{number(BP * row['difference'], 0, signed=True)} ({row['start'][:7]}, {counted(row['years'], 'year')})"
+        f"{number(BPS * row['difference'], 0, signed=True)} ({row['start'][:7]}, {counted(row['years'], 'year')})"
         for row in extremes
     )
     share = float((cells["difference"] > 0.0).mean())
@@ -188,8 +188,8 @@ def _caption_of_windows(windows: HoldingWindows) -> str:
 
 def _alt_of_windows(windows: HoldingWindows) -> str:
     each = [
-        f"{counted(row['years'], 'year')}: {number(BP * row['least'], 0)} to {number(BP * row['most'], 0)}, median "
-        f"{number(BP * row['median'], 0)}, positive in {percent(row['positive'], 0)} of {row['windows']}"
+        f"{counted(row['years'], 'year')}: {number(BPS * row['least'], 0)} to {number(BPS * row['most'], 0)}, median "
+        f"{number(BPS * row['median'], 0)}, positive in {percent(row['positive'], 0)} of {row['windows']}"
         for row in windows.table().to_dict("records")
     ]
     return (

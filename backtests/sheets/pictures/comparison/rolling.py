@@ -40,7 +40,7 @@ class Measure:
         return percent(value, self.digits) if self.factor == 100.0 else number(value, self.digits)
 
 
-MEASURES = {
+ROLLING_MEASURES = {
     "volatility": Measure("Volatility", "% a year, over the last year; label: latest", "% a year", 100.0, 1),
     "sharpe": Measure("Sharpe ratio", "net of costs, over the last year; label: latest", "net of costs", 1.0, 2),
     "tracking_error": Measure(
@@ -56,7 +56,7 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     risk   : risk by policy; the caption describes the first one.
     styles : line style of each policy.
     """
-    kept = {m: {n: r.rolling[m] for n, r in risk.items() if m in r.rolling} for m in MEASURES}
+    kept = {m: {n: r.rolling[m] for n, r in risk.items() if m in r.rolling} for m in ROLLING_MEASURES}
     there = {measure: found for measure, found in kept.items() if found}
     if not there:
         return None
@@ -66,7 +66,7 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     def draw(f: Format) -> Canvas:
         panels, whole = stacked_panels(f, "rolling", [HIGH] * len(there), dates, f.plot)
         for panel, (measure, found) in zip(panels, there.items(), strict=True):
-            shown = MEASURES[measure]
+            shown = ROLLING_MEASURES[measure]
             scaled = {name: shown.factor * values for name, values in found.items()}
             away = [float(np.abs(values - shown.base).max()) for values in scaled.values()]
             least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
@@ -89,7 +89,7 @@ def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFr
     """A row a policy and last day of a year; empty where a measure is not defined."""
     days, nothing = dates.strftime("%Y-%m-%d"), np.full(len(dates), np.nan)
     frames = [
-        pd.DataFrame({"date": days, "policy": name, **{m: r.rolling.get(m, nothing) for m in MEASURES}})
+        pd.DataFrame({"date": days, "policy": name, **{m: r.rolling.get(m, nothing) for m in ROLLING_MEASURES}})
         for name, r in risk.items()
     ]
     return pd.concat(frames, ignore_index=True)
@@ -97,14 +97,14 @@ def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFr
 
 def _said(measure: str) -> str:
     """The name of a measure within a sentence."""
-    return MEASURES[measure].name if measure == "sharpe" else MEASURES[measure].name.lower()
+    return ROLLING_MEASURES[measure].name if measure == "sharpe" else ROLLING_MEASURES[measure].name.lower()
 
 
 def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: PolicyRisk) -> str:
     parts, dates = [], one.rolling_dates
     for measure, found in there.items():
         if name in found:
-            shown, values = MEASURES[measure], found[name]
+            shown, values = ROLLING_MEASURES[measure], found[name]
             low, high = (
                 f"{shown.text(float(values[row]))} ({dates[row]:%Y-%m})"
                 for row in (int(values.argmin()), int(values.argmax()))
@@ -121,9 +121,9 @@ def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: Poli
 def _alt(there: Mapping[str, Mapping[str, np.ndarray]], one: PolicyRisk) -> str:
     dates = one.rolling_dates
     each = [
-        f"{name} {MEASURES[measure].name}: lowest {MEASURES[measure].text(float(values.min()))}, highest "
-        f"{MEASURES[measure].text(float(values.max()))}, latest {MEASURES[measure].text(float(values[-1]))}"
-        for measure, found in there.items()
+        f"{name} {measure.name}: lowest {measure.text(float(values.min()))}, highest "
+        f"{measure.text(float(values.max()))}, latest {measure.text(float(values[-1]))}"
+        for measure, found in ((ROLLING_MEASURES[key], found) for key, found in there.items())
         for name, values in found.items()
     ]
     return f"Over {one.window} days to each day from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}. {'; '.join(each)}."

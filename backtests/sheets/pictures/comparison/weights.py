@@ -9,7 +9,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from foundation.arrays import Array
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NUMBERS, TITLE, limits, thinned
+from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, limits, thinned
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
@@ -69,7 +69,7 @@ def weights_picture(
         rows = -(-len(lines) // columns)
         pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
         width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
-        canvas, days = Canvas(f.width, rows * pitch + NUMBERS, f"weights-{f.css}"), day_numbers(dates)
+        canvas, days = Canvas(f.width, rows * pitch + NUMBERS_HEIGHT, f"weights-{f.css}"), day_numbers(dates)
         reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
         for place, line in enumerate(lines):
             row, column = divmod(place, columns)

@@ -11,7 +11,7 @@ from backtests.engine.result import Backtest
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import THIN, Axis, Panel, heading
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle
 from foundation.paper.svg import Canvas
@@ -23,7 +23,7 @@ HIGH = 110.0  # px: of a panel
 NAME = "attribution"
 TOTAL = "gap"
 HIGH_OF_GAP = 150.0  # px: of the panel of years, at least
-BELOW = NUMBERS + 20.0  # px: for the numbers of an axis and its title
+BELOW = NUMBERS_HEIGHT + 20.0  # px: for the numbers of an axis and its title
 
 
 def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
     def draw(f: Format) -> Canvas:
         others, count = table.shape[1] - 1, len(table)
         lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-        canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
+        canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS_HEIGHT, f"years-{f.css}")
         across = Axis(-0.5, count - 0.5)  # a year is a row of the table
         base = (100.0 * table[reference]).tolist()
         panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
@@ -159,7 +159,7 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
     style = styles[gap.name]
 
     def draw(f: Format) -> Canvas:
-        tall = ROW * len(rows)
+        tall = ROW_HEIGHT * len(rows)
         if f.is_wide:
             height = max(tall, HIGH_OF_GAP)
             canvas = Canvas(f.width, TITLE + height + BELOW, f"{NAME}-wide")

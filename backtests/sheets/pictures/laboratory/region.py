@@ -16,7 +16,7 @@ from research.rules.optimum.region import Region
 KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}
 FINE = 600  # gaps a line, at which the region is traced
 MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight by
-POINTS = 100.0
+PERCENT_POINTS = 100.0
 
 
 def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
@@ -37,7 +37,7 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
         else "Gaps of the same sign add risk, so the region is narrow along that diagonal; gaps of opposite sign "
         "offset each other."
     )
-    inner = (POINTS * float(sample[f"{which}_after"].abs().max()) for which in ("first", "second"))
+    inner = (PERCENT_POINTS * float(sample[f"{which}_after"].abs().max()) for which in ("first", "second"))
     caption = (
         f"Shaded: no-trade region; cross: target. The weights drift for {len(sample) / 52:.0f} years, week by week. "
         f"Outside the region they are traded to its edge, {trades} times here, both in {both} of these. "
@@ -45,14 +45,14 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
         f"{number(next(inner), 1)} pp. {shape}"
     )
     corner = [
-        f"{line} {number(POINTS * float(np.ptp(axis)) / 2.0, 1)}"
+        f"{line} {number(PERCENT_POINTS * float(np.ptp(axis)) / 2.0, 1)}"
         for line, axis in zip(lines, _held(region), strict=True)
     ]
     alt = f"Half the width and half the height of the region, pp: {', '.join(corner)}. {trades} trades are shown."
 
     def draw(f: Format) -> Canvas:
-        around = POINTS * outline(region)
-        seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
+        around = PERCENT_POINTS * outline(region)
+        seen = PERCENT_POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
         reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
         panel = gap_panel(f, name, reach, 520.0, lines, KEY)
         draw_region(panel, around)
@@ -157,7 +157,7 @@ def draw_target(panel: Panel) -> None:
 def _path(panel: Panel, sample: pd.DataFrame) -> None:
     """Weeks as thin lines, from the gap as booked to the gap as drifted; trades as heavy ones, with their ends."""
     drifted, after = (
-        POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
+        PERCENT_POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
     )
     breaks = np.full((len(drifted) - 1, 2), np.nan)
     weeks = np.stack([after[:-1], drifted[1:], breaks], axis=1).reshape(-1, 2)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.sheets.pictures.laboratory.region import POINTS, draw_region, draw_target, gap_panel, outline
+from backtests.sheets.pictures.laboratory.region import PERCENT_POINTS, draw_region, draw_target, gap_panel, outline
 from foundation.arrays import Array, Mask
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import TOKENS, Canvas
@@ -43,11 +43,11 @@ def region_picture(
     data["optimal"] = known.ravel()
 
     def draw(f: Format) -> Canvas:
-        panel = gap_panel(f, "region", POINTS * float(gaps[-1]), 460.0, lines, KEY)
-        draw_region(panel, POINTS * around)
-        a, b = POINTS * half_width
+        panel = gap_panel(f, "region", PERCENT_POINTS * float(gaps[-1]), 460.0, lines, KEY)
+        draw_region(panel, PERCENT_POINTS * around)
+        a, b = PERCENT_POINTS * half_width
         panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
-        ground = POINTS * gaps
+        ground = PERCENT_POINTS * gaps
         panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
         draw_target(panel)
         return panel.canvas

@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.sweeps.analysis import Grid
-from backtests.sweeps.labels import AXES, CONDITIONS, axis_value, conditions_words
+from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, axis_value, conditions_words
 from foundation.arrays import Array
 from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
 from foundation.paper.charts.panel import heading
@@ -63,7 +63,7 @@ def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
 
 
 def _axis(name: str) -> str:
-    return AXES.get(name, name)
+    return AXIS_LABELS.get(name, name)
 
 
 def _short(words: str) -> str:

@@ -12,7 +12,7 @@ from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves, marks
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, ROW, TITLE, far, log_ticks
+from foundation.paper.layout import AXIS, ROW_HEIGHT, TITLE, far, log_ticks
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle
 from foundation.paper.svg import Canvas
@@ -54,7 +54,7 @@ def cost_ladder_picture(
     def draw(f: Format) -> Canvas:
         f, count, row = with_long_labels(f), ladder.shape[1], METRICS[metric]
         second = TITLE + HIGH + 14.0 + TITLE
-        canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
+        canvas = Canvas(f.width, second + ROW_HEIGHT * count + AXIS, f"{name}-{f.css}")
         near = behind.loc[:, ~far(behind.max())]
         most = float(near.to_numpy().max()) or 1.0
         across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
@@ -69,7 +69,7 @@ def cost_ladder_picture(
                 y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
                 canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
                 canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
-        ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
+        ranked = Panel(canvas, f.left, second, f.plot, ROW_HEIGHT * count, across, Axis(count + 0.5, 0.5))
         ranked.title("Rank", "1 is the best" if count > 1 else "")
         rank = ranks(ladder, metric)
         shown = [

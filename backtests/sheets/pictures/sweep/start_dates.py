@@ -7,12 +7,12 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.sheets.pictures.sweep.ladders import long_table
-from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
+from backtests.sweeps.analysis import BAND, FAN_SHARE, FEW, luck, spreads
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
@@ -35,8 +35,8 @@ def start_dates_picture(
     dated = {metric: values.set_axis(pd.DatetimeIndex(values.index), axis=0) for metric, values in ladders.items()}
 
     def draw(f: Format) -> Canvas:
-        rows = ROW * next(iter(dated.values())).shape[1]
-        one = TITLE + HIGH + GAP + rows + NUMBERS
+        rows = ROW_HEIGHT * next(iter(dated.values())).shape[1]
+        one = TITLE + HIGH + GAP + rows + NUMBERS_HEIGHT
         if f.is_wide:
             width = (f.width - NAMES - 40.0 * len(dated)) / len(dated)
             places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(dated))]
@@ -68,7 +68,7 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     metric, first = next(iter(ladders.items()))
-    filled = f"Shaded: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
+    filled = f"Shaded: {FAN_SHARE} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
     sentences = [
         luck(first, metric),
         f"{filled}The tests share their last day and most of their days: this is dependence on the start date, not a "
@@ -123,7 +123,7 @@ def _spreads(
     named : write the policies' names at the left.
     """
     few = len(values) < FEW
-    panel.title("Spread", "ticks: starts; marker: median" if few else f"marker: median; broad: {MOST} of starts")
+    panel.title("Spread", "ticks: starts; marker: median" if few else f"marker: median; broad: {FAN_SHARE} of starts")
     panel.x_grid(panel.x.ticks())
     rows = []
     for name, of in spreads(values).iterrows():

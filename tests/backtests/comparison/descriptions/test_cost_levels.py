@@ -7,7 +7,14 @@ import pytest
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
-from backtests.comparison.descriptions.cost_levels import FEWER, LEVELS, CostLevels, at_level, break_evens, cost_levels
+from backtests.comparison.descriptions.cost_levels import (
+    COST_LEVELS,
+    FEWER,
+    CostLevels,
+    at_level,
+    break_evens,
+    cost_levels,
+)
 from backtests.comparison.descriptions.replays import Replays
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import losses
@@ -31,7 +38,7 @@ def found(comparison: Comparison) -> CostLevels:
 
 def test_every_point_is_a_backtest_at_these_costs(comparison, found) -> None:
     portfolio = comparison.portfolio
-    assert found.table["policy"].tolist() == [name for name in NAMES for _ in LEVELS]
+    assert found.table["policy"].tolist() == [name for name in NAMES for _ in COST_LEVELS]
     for row in found.table.itertuples():
         played = backtest(
             portfolio.market,
@@ -74,21 +81,21 @@ def test_a_break_even_is_found_between_levels_and_a_jump_is_said(comparison) -> 
     def line(bps: float) -> float:
         return 0.2 * bps - 1.3
 
-    (root,) = break_evens("one", "two", LEVELS, [line(bps) for bps in LEVELS], line)
+    (root,) = break_evens("one", "two", COST_LEVELS, [line(bps) for bps in COST_LEVELS], line)
     assert root.cost == pytest.approx(6.5, abs=1e-3)
     assert (root.below, root.jumps) == ("one", False)
 
     def step(bps: float) -> float:
         return 1.0 if bps < 7.0 else -1.0
 
-    (root,) = break_evens("one", "two", LEVELS, [step(bps) for bps in LEVELS], step)
+    (root,) = break_evens("one", "two", COST_LEVELS, [step(bps) for bps in COST_LEVELS], step)
     assert root.cost == pytest.approx(7.0, abs=1e-3)
     assert (root.below, root.jumps) == ("two", True)
 
 
 def test_what_cannot_be_paid_has_no_break_even() -> None:
-    assert break_evens("one", "two", LEVELS[:3], [1.0, np.nan, -1.0], lambda bps: np.nan) == []
-    assert break_evens("one", "two", LEVELS[:3], [0.0, 0.0, 0.0], lambda bps: 0.0) == []
+    assert break_evens("one", "two", COST_LEVELS[:3], [1.0, np.nan, -1.0], lambda bps: np.nan) == []
+    assert break_evens("one", "two", COST_LEVELS[:3], [0.0, 0.0, 0.0], lambda bps: 0.0) == []
 
 
 def test_other_costs_stay() -> None:

@@ -9,7 +9,13 @@ import pytest
 
 from backtests.comparison import Comparison, compare
 from backtests.comparison.descriptions.replays import Replays
-from backtests.comparison.descriptions.stress import MONTH, StressTests, deciding_at, longer_costs, stress_tests
+from backtests.comparison.descriptions.stress import (
+    SHOCK_SESSIONS,
+    StressTests,
+    deciding_at,
+    longer_costs,
+    stress_tests,
+)
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import daily_costs, losses
@@ -123,7 +129,7 @@ def test_a_policy_after_a_shock_is_the_backtest_of_a_market_that_has_it(
 ) -> None:
     """The whole test is played again on the longer market, where the stress test goes on from the last trade."""
     shock = found.shocks[0]
-    market = market_after(desk.market, shock.moved.returns, 1 + MONTH, 252)
+    market = market_after(desk.market, shock.moved.returns, 1 + SHOCK_SESSIONS, 252)
     last = len(desk.market.dates) - 1
     for name in FEW:
         after = backtest_candidate(replace(desk, market=market), compared.fitted[name].policy, name)

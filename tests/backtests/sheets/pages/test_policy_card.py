@@ -17,7 +17,7 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
 from backtests.laboratory.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
-from backtests.laboratory.learned.results import RESULTS, read_policies, results_of, write_results
+from backtests.laboratory.learned.results import CARD_RESULTS, read_policies, results_of, write_results
 from backtests.sheets.pages.policy_card import policy_pictures, write_card
 from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 from foundation.errors import DataError
@@ -86,7 +86,7 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge() -> None:
 
 
 def test_the_page_says_what_the_policies_saw_and_what_they_are_worth(run: Path, page: str) -> None:
-    results = json.loads((run / RESULTS).read_text())
+    results = json.loads((run / CARD_RESULTS).read_text())
     card = read_policies(run).cards[2]
     assert f"{card['saw']['first']} to {card['saw']['last']}" in page
     assert card["saw"]["fingerprint"][:16] in page

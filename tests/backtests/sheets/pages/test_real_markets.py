@@ -9,13 +9,13 @@ from browser import Elements, check_page
 
 from backtests.sheets.pages.real_markets import study_html, study_sheet, write_study_sheet
 from backtests.sheets.parts import sheet_pictures
-from backtests.studies.real_markets import KEPT, KEPT_EXPOSURE, Study
+from backtests.studies.real_markets import KEPT_EXPOSURE, STUDY_FOLDER, Study
 from backtests.studies.real_markets.findings import CHOSEN, ratios, sentences
 
 
 @pytest.fixture(scope="module")
 def kept() -> Study:
-    return Study.load(KEPT)
+    return Study.load(STUDY_FOLDER)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from browser import check_page
 
-from backtests.laboratory.learned.universal_gap import KINDS, median, simulated_markets
+from backtests.laboratory.learned.universal_gap import MARKET_KINDS, median, simulated_markets
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in, losses
@@ -49,7 +49,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
 
 
 def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
-    assert found["kind"].tolist() == 2 * list(KINDS)
+    assert found["kind"].tolist() == 2 * list(MARKET_KINDS)
     above = median(found["universal"])
     assert above.lower <= above.value == np.median(found["universal"]) <= above.upper
     words = f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}]"
@@ -68,8 +68,9 @@ def test_the_learned_region_is_where_the_rule_holds() -> None:
 
 
 def test_a_browser_shows_the_page_and_it_is_the_same_again(page: str, found: pd.DataFrame, tmp_path: Path) -> None:
-    again = judged(trained(), len(KINDS), PATHS)
-    pd.testing.assert_frame_equal(again, found[: len(KINDS)], check_exact=True)  # which are drawn one after the other
+    again = judged(trained(), len(MARKET_KINDS), PATHS)
+    # Markets are drawn one after the other.
+    pd.testing.assert_frame_equal(again, found[: len(MARKET_KINDS)], check_exact=True)
     assert page == universal_html("universal", trained(), found)
     check_page(page, tmp_path, drawn=20)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven, CostLevels
+from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven, CostLevels
 from backtests.evaluation.holding_windows import HoldingWindows
 from backtests.sheets.pictures.comparison.costs import break_even_words, cost_levels_picture
 from backtests.sheets.pictures.comparison.months import holding_windows_picture
@@ -57,9 +57,9 @@ def test_what_is_won_in_half_of_the_windows_is_said() -> None:
 
 @pytest.fixture
 def levels() -> CostLevels:
-    rows = [{"policy": "one", "cost_bps": c, "loss": 1.0 + 0.2 * c, "growth": 0.05} for c in LEVELS]
-    rows += [{"policy": "two", "cost_bps": c, "loss": 3.0 + 0.1 * c, "growth": 0.05} for c in LEVELS]
-    rows += [{"policy": "far", "cost_bps": c, "loss": 1400.0, "growth": 0.06} for c in LEVELS]
+    rows = [{"policy": "one", "cost_bps": c, "loss": 1.0 + 0.2 * c, "growth": 0.05} for c in COST_LEVELS]
+    rows += [{"policy": "two", "cost_bps": c, "loss": 3.0 + 0.1 * c, "growth": 0.05} for c in COST_LEVELS]
+    rows += [{"policy": "far", "cost_bps": c, "loss": 1400.0, "growth": 0.06} for c in COST_LEVELS]
     rows += [{"policy": "slow", "cost_bps": c, "loss": 0.5, "growth": 0.05} for c in (0.0, 5.0, 20.0, 50.0)]
     root = BreakEven("one", 20.0, 0.0, "one")
     return CostLevels(pd.DataFrame(rows), (root,), "two", ("one", "far"), ("slow",))
@@ -73,7 +73,7 @@ def test_the_picture_of_costs_leaves_out_what_would_flatten_it(levels: CostLevel
     assert "var(--green)" not in shown.wide
     assert "cost of every asset, bp of notional a side" in shown.wide
     assert "Loss J" in shown.wide
-    assert len(shown.data) == 3 * len(LEVELS) + 4
+    assert len(shown.data) == 3 * len(COST_LEVELS) + 4
 
 
 def test_a_policy_without_a_break_even_is_lower_higher_or_was_not_searched(levels: CostLevels) -> None:

@@ -17,7 +17,7 @@ from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.descriptions.behaviour import Behaviour
 from backtests.comparison.descriptions.capacity import Capacity
-from backtests.comparison.descriptions.cost_levels import LEVELS, BreakEven
+from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven
 from backtests.sheets.parts import Folded, Part, Words, pictures_in
 from backtests.sheets.sections.behaviour import behaviour_numbers, behaviour_parts
 from backtests.sheets.tables import Block
@@ -89,7 +89,7 @@ def test_the_csv_behind_the_heat_map_has_every_window(comparison: Comparison, fo
 def test_the_csv_behind_the_costs_has_every_point(comparison: Comparison, folder: Path) -> None:
     data = pd.read_csv(folder / "figures" / "cost_levels.csv")
     assert data.columns.tolist() == ["policy", "cost_bps", "loss", "growth"]
-    assert len(data) == len(comparison.backtests) * len(LEVELS)
+    assert len(data) == len(comparison.backtests) * len(COST_LEVELS)
     own = data[data["policy"] == "threshold"]["loss"].to_numpy()
     assert own == pytest.approx(comparison.behaviour.costs.wide("loss").loc["threshold"].to_numpy(), rel=1e-9)
     (picture,) = (p for p in pictures_in(behaviour_parts(comparison)) if p.name == "cost_levels")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backtests.sheets.notebook.interactive_regimes import regimes_plot, states_plot
-from backtests.studies.audits.exposure_evidence import WHOLE
+from backtests.studies.audits.exposure_evidence import ALWAYS_INVESTED
 from backtests.studies.audits.regime_worth import RegimeWorth, regime_worth
 from research.forecast import MarkovSwitching, VolatilityPercentiles, as_known, number_of_states
 from research.portfolio import load_portfolio
@@ -21,7 +21,7 @@ def worth() -> RegimeWorth:
 
 
 def test_each_exposure_stands_beside_the_whole_and_its_benchmarks(worth: RegimeWorth) -> None:
-    names = [WHOLE]
+    names = [ALWAYS_INVESTED]
     for name in MODELS:
         names += [name, f"constant, as {name}", f"volatility, as {name}"]
     assert list(worth.backtests) == names

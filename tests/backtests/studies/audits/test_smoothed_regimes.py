@@ -9,9 +9,9 @@ from backtests.engine import backtest
 from backtests.inference.block_draws import Resampling
 from backtests.sheets.notebook.interactive import probability_plot, wealth_plot
 from backtests.studies.audits.smoothed_regimes import (
+    ALWAYS_INVESTED,
     FILTERED,
     SMOOTHED,
-    WHOLE,
     SmoothedExposure,
     SmoothedRegimeCheck,
     check_smoothed_regimes,
@@ -61,24 +61,24 @@ def test_the_last_day_has_no_future_and_is_the_same_for_both(check: SmoothedRegi
 
 def test_benchmarks_hold_as_much_in_the_mean_as_the_policy_they_stand_beside(check: SmoothedRegimeCheck) -> None:
     held = {name: one.weights.to_numpy()[:-1].sum(axis=1).mean() for name, one in check.backtests.items()}
-    assert held[WHOLE] == pytest.approx(1.0, abs=1e-12)
+    assert held[ALWAYS_INVESTED] == pytest.approx(1.0, abs=1e-12)
     for how, name in (("smoothed", SMOOTHED), ("filtered", FILTERED)):
         assert held[f"constant, as {how}"] == pytest.approx(held[name], abs=0.005)
         assert held[f"volatility, as {how}"] == pytest.approx(held[name], abs=0.01)
 
 
 def test_differences_are_those_of_the_sharpe_ratios_net_of_costs(check: SmoothedRegimeCheck) -> None:
-    cash = check.portfolio.market.cash[check.backtests[WHOLE].first + 1 :]
+    cash = check.portfolio.market.cash[check.backtests[ALWAYS_INVESTED].first + 1 :]
     ratios = {name: sharpe(one.net_returns, cash, 252) for name, one in check.backtests.items()}
     found = check.differences
-    assert set(found) == set(ratios) - {WHOLE}
+    assert set(found) == set(ratios) - {ALWAYS_INVESTED}
     for name, difference in found.items():
-        assert difference.value == pytest.approx(ratios[name] - ratios[WHOLE], abs=1e-8)
+        assert difference.value == pytest.approx(ratios[name] - ratios[ALWAYS_INVESTED], abs=1e-8)
     assert check.evidence.resampling == Resampling(reps=200)
     table = check.table()
     assert table.index.tolist() == list(check.backtests)
     assert table.loc[SMOOTHED, "Sharpe"] == f"{ratios[SMOOTHED]:.2f}"
-    assert table.loc[WHOLE, "p"] == ""
+    assert table.loc[ALWAYS_INVESTED, "p"] == ""
     assert table.loc[FILTERED, "p"] == f"{found[FILTERED].p:.4f}"
 
 
@@ -89,7 +89,7 @@ def test_the_audit_catches_the_smoothed_policy_and_passes_the_filtered_one(check
     assert filtered.table["decisions"].iloc[-1] > 100
     words = check.answer(smoothed, filtered)
     assert "The first policy fails the look-ahead test, the second passes it." in words
-    whole = check.evidence.figures("sharpe")[WHOLE].value
+    whole = check.evidence.figures("sharpe")[ALWAYS_INVESTED].value
     share = 100.0 * check.differences[SMOOTHED].value / whole
     assert f"{share:+.1f}".replace("-", "−") in words
     difference = check.differences[SMOOTHED].value - check.differences[FILTERED].value
@@ -119,9 +119,9 @@ def test_pictures_show_the_numbers(check: SmoothedRegimeCheck) -> None:
     drawn = probability_plot(check.probabilities, "Turbulence")
     assert [trace.name for trace in drawn.data] == [SMOOTHED, FILTERED]
     assert drawn.data[1].y == pytest.approx(100.0 * check.probabilities[FILTERED].to_numpy())
-    wealth = wealth_plot({name: check.backtests[name] for name in (WHOLE, SMOOTHED)})
-    assert [trace.name for trace in wealth.data] == [WHOLE, SMOOTHED]
-    played = check.backtests[WHOLE]
+    wealth = wealth_plot({name: check.backtests[name] for name in (ALWAYS_INVESTED, SMOOTHED)})
+    assert [trace.name for trace in wealth.data] == [ALWAYS_INVESTED, SMOOTHED]
+    played = check.backtests[ALWAYS_INVESTED]
     assert wealth.data[0].y[-1] == pytest.approx(np.prod(1.0 + played.net_returns), rel=1e-9)
     assert wealth.layout.yaxis.type == "log"
 

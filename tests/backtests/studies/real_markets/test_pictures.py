@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 from backtests.sheets.pictures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.studies.real_markets import KEPT, KEPT_EXPOSURE, NAMED, Budget, all_cases
+from backtests.studies.real_markets import KEPT_EXPOSURE, NAMED, STUDY_FOLDER, Budget, all_cases
 from backtests.studies.real_markets.findings import TUNED
 from backtests.studies.real_markets.run_case import (
     BEST_POINT,
-    CALENDARS,
+    CALENDAR_SCHEDULES,
     EVERYWHERE,
     EXPOSURE_SEEDS,
     EXPOSURE_STEPS,
-    FAMILIES,
+    FAMILY_CHOICES,
+    LEARNER_STEPS,
     SEEDS,
-    STEPS,
     exposure_cases,
     spec,
 )
@@ -64,21 +64,21 @@ def test_the_frontier_is_a_geometric_mean_at_one_price(made: Study) -> None:
 
 
 def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
-    kept = Study.load(KEPT)
+    kept = Study.load(STUDY_FOLDER)
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"])
     assert kept.table["case"].nunique() == len(all_cases()) >= 72
-    everywhere = {*EVERYWHERE, "universal", BEST_POINT, *FAMILIES, *CALENDARS}
+    everywhere = {*EVERYWHERE, "universal", BEST_POINT, *FAMILY_CHOICES, *CALENDAR_SCHEDULES}
     assert everywhere <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
     for learner in EVERYWHERE:
         own = kept.table[(kept.table["rule"] == learner) & (kept.table["cost_multiple"] == 1.0)]
         assert (own.groupby("case")["seed"].nunique() == len(SEEDS)).all()
-    assert set(STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
+    assert set(LEARNER_STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
 
 
 def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
     for folder, budget, named in (
-        (KEPT, Budget(), NAMED[0]),
+        (STUDY_FOLDER, Budget(), NAMED[0]),
         (KEPT_EXPOSURE, Budget(EXPOSURE_STEPS, EXPOSURE_SEEDS), exposure_cases()[0].name),
     ):
         manifest, steps = Study.load(folder).manifest, budget.steps
@@ -88,6 +88,6 @@ def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
 
 
 def test_the_study_that_is_kept_can_be_drawn() -> None:
-    kept = Study.load(KEPT)
+    kept = Study.load(STUDY_FOLDER)
     assert "below 1 in" in ratio_picture(kept, "closed form").caption
     assert frontier_picture(kept).data.groupby("rule").size().max() == 3

@@ -19,8 +19,8 @@ from backtests.studies.real_markets import NAMED, Budget, Study, case, run, stud
 from backtests.studies.real_markets.run_case import (
     EXPOSURE,
     HORIZONS,
+    LEARNER_STEPS,
     MULTIPLES,
-    STEPS,
     UPDATE,
     exposure_cases,
     run_case,
@@ -147,7 +147,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
 def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
     budget = Budget()
     both = ["gradient", "cross-entropy"]
-    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [both, list(STEPS), both]
+    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [both, list(LEARNER_STEPS), both]
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], both, []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
         Budget(steps={"a2c": 1})

@@ -9,7 +9,7 @@ from scipy.cluster import hierarchy
 from research.allocation import HERC, HRP, NCO, Schur, target_path
 from research.allocation.allocation import answer_of
 from research.allocation.constraints import Constraints, Group
-from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, RISKS
+from research.allocation.hierarchical.settings import DISTANCES, HIERARCHICAL_RISKS, LINKAGES
 
 MODELS = {
     "HRP": HRP(window=252),
@@ -77,7 +77,7 @@ def test_hrp_by_other_measures_is_that_of_two_libraries(stocks, past_of, risk):
 def test_hrp_of_equal_risk_halves_the_list(stocks, past_of):
     weights = HRP(window=252, risk="equal").target(past_of(stocks.iloc[:, :8]))
     assert weights == pytest.approx(np.full(8, 0.125), abs=1e-15)
-    assert set(RISKS) > {"equal", "variance"}
+    assert set(HIERARCHICAL_RISKS) > {"equal", "variance"}
 
 
 # -- the record --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints
-from research.allocation.risk_based.risks import RISKS, risk_of
+from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of
 from research.risk.measures import cvar
 
 MOST = 0.15
@@ -48,7 +48,7 @@ def measured(name, returns, weights, level):
     return cvar(-fallen, level) if name == "cdar" else float(fallen.max())
 
 
-@pytest.mark.parametrize("name", RISKS)
+@pytest.mark.parametrize("name", MINIMISED_RISKS)
 def test_the_value_is_the_risk_of_the_weights_and_no_larger_than_riskfolio_s(name, stocks):
     import riskfolio
 

@@ -11,9 +11,16 @@ from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.parity import largest_smallest, parity
 from research.allocation.risk_based.risk_parity import relaxed_risk_parity, shares
-from research.allocation.risk_based.risks import RISKS, risk_of, volatility
+from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of, volatility
 
-MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)
+MODELS = (
+    "risk_parity",
+    "relaxed_risk_parity",
+    "tail_parity",
+    "maximum_diversification",
+    "benchmark_tracking",
+    *MINIMISED_RISKS,
+)
 SETS = 25
 WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 1e-7}  # of NAV: their solutions are as accurate
 

@@ -11,7 +11,7 @@ from planted import planted
 
 from foundation.errors import DataError
 from research.forecast import Boosted, FittedBoosted, load_boosted, save_boosted
-from research.forecast.boosted.libraries import LIBRARIES
+from research.forecast.boosted.libraries import BOOSTING_LIBRARIES
 from research.forecast.boosted.model import _checksum
 from research.market import Market
 
@@ -36,7 +36,7 @@ def altered(path: Path, sealed: bool = True, **values: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_trees_are_read_back_to_the_bit(market: Market, tmp_path: Path, library: Any) -> None:
     fitted = replace(MODEL, library=library).fit(market.past(600))
     path = save_boosted(fitted, tmp_path / "trees.json")

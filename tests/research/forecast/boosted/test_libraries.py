@@ -10,7 +10,7 @@ import pytest
 import xgboost
 
 from research.forecast.boosted import libraries
-from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
+from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 
 GROWTH = Growth(60, 0.1, 6, 20, 1.0, 0.7, 3, (0, 0, 0, 0))
 
@@ -53,7 +53,7 @@ def test_trees_are_those_of_xgboost_itself() -> None:
     assert libraries.tree_count("xgboost", text) == native.best_iteration + 1
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_the_same_seed_gives_the_same_text_and_another_one_another(library: Library) -> None:
     text = libraries.train(library, GROWTH, FIT, STOP)
     assert libraries.train(library, GROWTH, FIT, STOP) == text
@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_text_and_another_one_another(library: Libr
     assert libraries.train(library, other, FIT, STOP) != text
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_a_monotone_feature_never_turns(library: Library) -> None:
     grid = np.zeros((400, 4))
     grid[:, 1] = np.linspace(-3.0, 3.0, 400)
@@ -77,7 +77,7 @@ def test_a_monotone_feature_never_turns(library: Library) -> None:
     assert np.diff(free).max() > 0.0 > np.diff(free).min()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_and_their_mean_sum_to_the_forecast(library: Library) -> None:
     text = libraries.train(library, GROWTH, FIT, STOP)
     shares, forecast = libraries.contributions(library, text, STOP[0]), libraries.predicted(library, text, STOP[0])
@@ -120,7 +120,7 @@ def trees_of(library: Library, text: str) -> tuple[list[dict[str, Any]], Any]:
     return [json.loads(tree) for tree in trees.get_dump(with_stats=True, dump_format="json")], xgboost_value
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_are_shapley_values_by_brute_force(library: Library) -> None:
     """Shapley (1953), over all coalitions of three features, of the trees' conditional means."""
     x, y = (part[:300] for part in sets(5))

@@ -9,7 +9,7 @@ from planted import planted
 
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.forecast import Boosted, Refitted, Trained
-from research.forecast.boosted.libraries import LIBRARIES, Library
+from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Library
 from research.forecast.boosted.model import sentence
 from research.forecast.covariances import covariance
 from research.forecast.skill import rank_correlations
@@ -24,7 +24,7 @@ def market() -> Market:
     return planted()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_a_planted_signal_is_found_out_of_sample(market: Market, library: Library) -> None:
     fitted = replace(SMALL, library=library).fit(market.past(FIT))
     assert fitted.trust > 0.5
@@ -71,7 +71,7 @@ def test_moments_are_of_the_horizon(market: Market) -> None:
     np.testing.assert_allclose(found.covariance, 5.0 * covariance("ledoit_wolf", year, 1.0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 @pytest.mark.parametrize("row", [500, FIT, 850])
 def test_no_forecast_depends_on_later_days(market: Market, library: Library, row: int) -> None:
     later = np.arange(len(market.dates))[:, None] > row
@@ -86,7 +86,7 @@ def test_no_forecast_depends_on_later_days(market: Market, library: Library, row
     assert len({moments.mean.tobytes() + moments.covariance.tobytes() for moments in found}) == 1
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_the_same_fit_gives_the_same_bits_in_any_order_of_columns(market: Market, library: Library) -> None:
     model, order = replace(SMALL, library=library), [3, 1, 7, 0, 2, 6, 5, 4]
     other = market.select([market.assets[k] for k in order])
@@ -97,7 +97,7 @@ def test_the_same_fit_gives_the_same_bits_in_any_order_of_columns(market: Market
     assert here.mean[order].tobytes() == there.mean.tobytes()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_and_the_mean_sum_to_the_forecast(market: Market, library: Library) -> None:
     fitted = replace(SMALL, library=library).fit(market.past(FIT))
     past = market.past(FIT + 20)

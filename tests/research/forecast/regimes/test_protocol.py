@@ -10,7 +10,7 @@ from foundation.errors import DataError
 from research.forecast import JumpModel, MarkovRegimes, MarkovSwitching, VolatilityPercentiles, as_known, history
 from research.forecast.regimes.protocol import Regimes
 from research.market import Market
-from research.portfolio.keys.allocations import REGIMES
+from research.portfolio.keys.allocations import REGIME_MODELS
 from research.risk import RegimeSwitching, simulated_market
 
 TRUTH = RegimeSwitching([[0.1], [-0.2]], [[[0.01]], [[0.09]]], [[0.98, 0.02], [0.05, 0.95]], 252.0)
@@ -42,7 +42,7 @@ def otherwise(market: Market, row: int) -> Market:
 
 
 def test_every_kind_is_an_example() -> None:
-    assert {type(one) for one in EVERY} == set(REGIMES.values())
+    assert {type(one) for one in EVERY} == set(REGIME_MODELS.values())
     assert all(isinstance(one, Regimes) for one in EVERY)
 
 

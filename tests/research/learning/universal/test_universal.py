@@ -20,7 +20,7 @@ from research.learning.checksummed import CARD, arrays_of, read_checksummed, wri
 from research.learning.universal import checkpointed_training
 from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
 from research.learning.universal.checkpointed_training import settings as course_settings
-from research.learning.universal.rule import FORMAT, Trained, load, trained
+from research.learning.universal.rule import UNIVERSAL_FORMAT, Trained, load, trained
 from research.learning.universal.training import TrainableNetwork, advance, batch_of, begin, draw, loss, network_of, see
 from research.rules.networks.equivariant import MOVING, STANDING, answers, forward
 from research.rules.networks.equivariant import see as see_compiled
@@ -197,7 +197,7 @@ def test_numbers_that_were_changed_are_refused(copied, spoil):
 
 
 def test_another_version_a_missing_file_and_other_shapes_are_refused(copied, tmp_path):
-    card, arrays = read_checksummed(copied, "", FORMAT)
+    card, arrays = read_checksummed(copied, "", UNIVERSAL_FORMAT)
     with pytest.raises(DataError, match=r"bias_3 in .* has the shape \(2,\), expected \(1,\) finite numbers"):
         load(write_checksummed(tmp_path / "wide", card, arrays | {"bias_3": np.zeros(2)}))
     (copied / CARD).write_text(json.dumps(card | {"format": "universal rebalancer, 99"}))

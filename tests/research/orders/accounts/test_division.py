@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from foundation.arrays import Array
 from research.accounting.cost_parameters import IMPACT
 from research.orders.accounts.division import LOTS, divide
-from research.orders.accounts.division_problem import CASH, DivisionProblem
-from research.orders.lots.order_limits import MINIMUM, MOST
+from research.orders.accounts.division_problem import ACCOUNT_CASH, DivisionProblem
+from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT
 from research.orders.lots.position import Position
 from research.portfolio import OrderLimits
 
@@ -184,7 +184,7 @@ def test_a_swap_moves_the_cash_that_no_account_has_alone(desk: Any) -> None:
         assert only.parts[seller].tolist() == [1.0, -10.0]
     without = divide(replace(found, swappable=np.array([False, False])))
     assert without is not None
-    assert (without.why, without.parts.any()) == (CASH, False)
+    assert (without.why, without.parts.any()) == (ACCOUNT_CASH, False)
 
 
 def test_what_is_left_out_names_the_limit_that_leaves_it_out(desk: Any) -> None:
@@ -193,7 +193,7 @@ def test_what_is_left_out_names_the_limit_that_leaves_it_out(desk: Any) -> None:
     small = problem(desk, prices, [-12.0, 0.0], held, [0.0, 0.0], minimum=70.0, **never)
     few = problem(desk, prices, [-12.0, 0.0], held, [0.0, 0.0], most=1, **never)
     odd = problem(desk, prices, [-4.0, 0.0], [[3, 0], [3, 0]], [0.0, 0.0], lots=[4.0, 1.0], **never)
-    for found, why in ((small, MINIMUM), (few, MOST), (odd, LOTS)):
+    for found, why in ((small, MINIMUM), (few, ORDERS_LIMIT), (odd, LOTS)):
         made = divide(found)
         assert made is not None
         assert made.why == why

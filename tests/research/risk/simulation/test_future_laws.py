@@ -7,7 +7,7 @@ import pytest
 
 from foundation.errors import DataError
 from research.portfolio import load_portfolio
-from research.risk.simulation.future_laws import BLOCK, fit_filtered, future_laws, sample
+from research.risk.simulation.future_laws import BLOCK_PATHS, fit_filtered, future_laws, sample
 from research.risk.simulation.models import Garch
 from research.risk.simulation.simulated import simulated_market
 
@@ -33,7 +33,7 @@ def test_a_block_has_the_same_bits_whenever_it_is_drawn(laws, name):
     law = laws[name]
     law.growths(0, 30, seed=7)
     again = law.growths(3, 30, seed=7)
-    assert again.shape == (BLOCK, 30, 2)
+    assert again.shape == (BLOCK_PATHS, 30, 2)
     assert again.tobytes() == law.growths(3, 30, seed=7).tobytes()
     assert again.tobytes() != law.growths(2, 30, seed=7).tobytes()
     assert again.tobytes() != law.growths(3, 30, seed=8).tobytes()

@@ -7,18 +7,18 @@ from research.risk.simulation.streams import (
     JUMP_COUNTS,
     JUMP_SIZES,
     NORMALS,
-    REGIMES,
+    REGIME_DRAWS,
     STARTS,
     fill_normals,
     stream,
 )
 
-PURPOSES = (NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIMES, BLOCKS, STARTS)
+PURPOSES = (NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIME_DRAWS, BLOCKS, STARTS)
 
 
 def test_a_stream_is_the_child_that_numpy_spawns():
-    child = np.random.SeedSequence(5).spawn(4)[3].spawn(len(PURPOSES))[REGIMES]
-    np.testing.assert_array_equal(stream(5, 3, REGIMES).random(9), np.random.default_rng(child).random(9))
+    child = np.random.SeedSequence(5).spawn(4)[3].spawn(len(PURPOSES))[REGIME_DRAWS]
+    np.testing.assert_array_equal(stream(5, 3, REGIME_DRAWS).random(9), np.random.default_rng(child).random(9))
 
 
 def test_no_two_streams_are_alike():
