@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
-from research.rules.no_trade_bands import BAND_FAMILIES
+from research.rules.bands_today import BAND_FAMILIES
 from research.rules.protocol import compiled_rule
 
 
