@@ -25,17 +25,19 @@ def one_thread() -> Iterator[None]:
             "another thread of this process is training, and both would draw from the same random generators: use "
             "processes, or workers of one thread each."
         )
-    threads, python = torch.get_num_threads(), random.getstate()
-    numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
-    checks = torch.distributions.Distribution._validate_args
-    torch.set_num_threads(1)
-    torch.distributions.Distribution.set_default_validate_args(False)
     try:
-        with torch.random.fork_rng(devices=[]):
-            yield
+        threads, python = torch.get_num_threads(), random.getstate()
+        numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
+        checks = torch.distributions.Distribution._validate_args
+        torch.set_num_threads(1)
+        torch.distributions.Distribution.set_default_validate_args(False)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                yield
+        finally:
+            torch.distributions.Distribution.set_default_validate_args(checks)
+            torch.set_num_threads(threads)
+            np.random.set_state(numpy)  # noqa: NPY002
+            random.setstate(python)
     finally:
-        torch.distributions.Distribution.set_default_validate_args(checks)
-        torch.set_num_threads(threads)
-        np.random.set_state(numpy)  # noqa: NPY002
-        random.setstate(python)
         BUSY.release()

@@ -118,7 +118,7 @@ def read_plan(file: Path) -> Plan:
              that the notebook does not have or take, and too many runs. A portfolio that is missing is no error: its
              runs fail, and say where it was looked for.
     """
-    document = read_document(file, known=names_of(BatchKeys))
+    document = read_document(file, known=names_of(BatchKeys), bare=("parameters", "grid"))
     keys = read(document, (), BatchKeys)
     notebook = notebook_named(keys.notebook, f"{document.place(('notebook',))}: notebook is")
     check_reads_portfolio(notebook)

@@ -137,7 +137,7 @@ def read_document(
     file       : path; the runs that are made from it are named after it.
     overrides  : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
                  replaces what stands there, and None removes it.
-    known      : its keys; what stands below others is not looked at, since its reader refuses them. () for any.
+    known      : its keys; others may be empty here, since their reader refuses them. () for any.
     bare       : keys below which an entry may be empty, which says that it has no settings.
     trust_code : true if it may name classes by import path. None: where the environment says so (`TRUST`).
     Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`foundation.names.name_fault`), an
@@ -151,7 +151,8 @@ def read_document(
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
     faults = Faults()
-    _check(document, (), {k: v for k, v in document.tree.items() if k in known or not known}, bare, faults)
+    unknown = tuple(key for key in document.tree if known and key not in known)
+    _check(document, (), document.tree, (*bare, *unknown), faults)
     faults.end()
     return document
 
@@ -168,10 +169,13 @@ def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...],
             with faults:
                 if not isinstance(key, str) or has_unseen(key):
                     document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
-                if value is None and not (len(path) == 1 and path[0] in bare):
+                may_be_empty = (*path, key)[0] in bare and len(path) < 2
+                if value is None and not may_be_empty:
                     comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
                     fix = comma if key.isdigit() else "Write a value, or leave the key out."
                     document.refuse((*path, key), "says nothing", None, fix)
+                if value == {} and not (path or may_be_empty):
+                    document.refuse((key,), "says nothing", value, "Write a key below it, or leave it out.")
                 _check(document, (*path, key), value, bare, faults)
     elif isinstance(found, list | tuple):
         for item in found:
@@ -229,4 +233,4 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return f"{value:%Y-%m-%d}" if isinstance(value, date) else value
+    return f"{value:%Y-%m-%d}" if isinstance(value, date) and value == value else value  # NaT is no day

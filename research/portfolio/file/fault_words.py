@@ -137,8 +137,11 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
     if words and others and first.kind in BESIDE_WORDS:
         what, fix = _words_of(words[0], nodes)
         return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
-    each = dict.fromkeys(_words_of(one, nodes) for one in (first, *others) if one.at == first.at)
-    fix = ", or ".join(one.removesuffix(".") for _, one in each) + "."
+    alike = [one for one in (first, *others) if one.at == first.at]
+    of_its_kind = [one for one in alike if one.type in OUTSIDE or isinstance(one.told.get("error"), Told)]
+    each = dict.fromkeys(_words_of(one, nodes) for one in of_its_kind or alike)
+    first_fix, *more = (one.removesuffix(".") for _, one in each)
+    fix = ", or ".join([first_fix, *(one[:1].lower() + one[1:] for one in more)]) + "."
     return Fault(first.at, " and ".join(dict.fromkeys(what for what, _ in each)), first.found, fix)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY, MOST_PENALTY, is_number
+from foundation.errors import ConfigError
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import iso_day
 
@@ -19,7 +20,7 @@ Keys = TypeVar("Keys")
 CODE = re.compile("[A-Z]{3}")  # of a currency
 
 
-class Told(ValueError):
+class Told(ConfigError):
     """A fault that a validator tells itself.
 
     what : fault in words.
@@ -28,7 +29,7 @@ class Told(ValueError):
     """
 
     def __init__(self, what: str, fix: str, key: str = "") -> None:
-        super().__init__(what)
+        super().__init__(f"{what}. {fix}")
         self.what, self.fix, self.key = what, fix, key
 
 

@@ -31,8 +31,8 @@ class ExposureKeys:
 
 
 Exposures = Annotated[
-    Annotated[Parts, Tag("parts")] | Annotated[ExposureKeys, Tag("by")],
-    Discriminator(lambda stated: "by" if isinstance(stated, dict) and set(stated) & set(BY) else "parts"),
+    Annotated[Parts, Tag(" parts")] | Annotated[ExposureKeys, Tag(" by")],
+    Discriminator(lambda stated: " by" if isinstance(stated, dict) and set(stated) & set(BY) else " parts"),
 ]
 
 

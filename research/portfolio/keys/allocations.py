@@ -175,7 +175,7 @@ def read_allocation(
             held[name] = read_allocation(document, below, strategic, shared)
         else:
             many = document.value(*below)
-            if not isinstance(many, list):
+            if not isinstance(many, list) or not many:
                 document.refuse(below, "not a list", many, "Write its items one a line, each after a dash.")
             places = [(*below, str(k)) for k in range(len(many))]
             held[name] = tuple(read_allocation(document, place, strategic, shared) for place in places)

@@ -7,6 +7,7 @@ from research.accounting.execution import Dividends
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.settings import read
+from research.portfolio.keys.limits import LimitKeys
 
 
 def read_execution(document: Document) -> Execution:
@@ -16,7 +17,7 @@ def read_execution(document: Document) -> Execution:
     """
     execution = read(document, ("execution",), Execution)
     if execution.sizing == "units" and not document.has("execution", "minimum_trade"):
-        return replace(execution, minimum_trade=document.value("limits", "minimum_trade", default=0.0))
+        return replace(execution, minimum_trade=read(document, ("limits",), LimitKeys).minimum_trade)
     return execution
 
 

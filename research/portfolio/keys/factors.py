@@ -41,7 +41,7 @@ def factors_in(
         factors = read_factors(Path(document.file).parent / keys.file)
         factors.on(market.days[market.dates >= test_start], max(periods_per_year, len(factors.names) + 2))
     except DataError as error:
-        raise ConfigError(f"factors ({document.place(path)}): {error}") from error
+        raise ConfigError(f"factors ({document.place((*path, 'file'))}): {error}") from error
     if keys.fingerprint not in (None, factors.fingerprint):
         what = f"{keys.file} has changed: its content has another fingerprint, {factors.fingerprint}"
         fix = "Give the file as it was, or leave this key out."

@@ -21,13 +21,14 @@ from research.market import Market
 from research.market.reading.tables import DATA
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.kinds import Day, Text, Told, checked, record
-from research.portfolio.file.settings import read
+from research.portfolio.file.settings import names_of, read
 from research.risk.stress.episodes import Episode
 from research.risk.stress.shocks import LEAST_RETURN, MOST_RETURN, Shock
 
 HOUSE = DATA / "stress.yaml"
 MOST_NAME = 60  # characters of a name: it is the head of a table's row
 Return = Annotated[float, Field(ge=LEAST_RETURN, le=MOST_RETURN, description="A fraction: a fall of 20 % is -0.20.")]
+Moves = Annotated[Mapping[str, Return], Field(min_length=1)]
 Head = Annotated[
     str,
     checked(
@@ -56,8 +57,8 @@ class EpisodeKeys:
 class SharedStressKeys:
     """Episodes and shocks by name: those of a file that several portfolios share."""
 
-    episodes: Mapping[Head, EpisodeKeys] = field(default_factory=dict)
-    shocks: Mapping[Head, Annotated[Mapping[str, Return], Field(min_length=1)]] = field(default_factory=dict)
+    episodes: Annotated[Mapping[Head, EpisodeKeys], Field(min_length=1)] = field(default_factory=dict)
+    shocks: Annotated[Mapping[Head, Moves], Field(min_length=1)] = field(default_factory=dict)
 
     def named_episodes(self) -> dict[str, Episode]:
         """The episodes by name."""
@@ -117,8 +118,9 @@ def _shared(document: Document, file: str | None) -> SharedStressKeys:
     """The episodes and shocks of the house, or of the file that `stress` names, from the folder of the portfolio's."""
     if file is None:
         return read(read_document(HOUSE), (), SharedStressKeys)
+    where = Path(document.file).parent / file
     try:
-        return read(read_document(Path(document.file).parent / file), (), SharedStressKeys)
+        return read(read_document(where, known=names_of(SharedStressKeys)), (), SharedStressKeys)
     except ConfigError as error:
         raise ConfigError(f"stress.file ({document.place(('stress', 'file'))}): {error}") from error
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ OrderType = Literal["market", "market_on_close", "limit"]
 MARKET_ORDER, _, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
 SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
 FINER = 2  # decimals that a limit price below one unit of its currency has more
+Value = TypeVar("Value")
+ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
 Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
 Settlement = Annotated[int, Field(ge=0, le=20, description="Sessions.")]
 
@@ -42,14 +44,14 @@ class TicketTerms:
     order_type: OrderType = "market"
     time_in_force: Literal["DAY"] = "DAY"  # an order is sized at one close: after the next session it is out of date
     collar_bps: Collar | None = None
-    account: str = ""
-    symbols: Mapping[str, Text] = field(default_factory=dict)
+    account: Text = ""
+    symbols: ByLine[Text] = field(default_factory=dict)
     exchange: Text = "SMART"
     sec_type: SecType = "STK"
     settlement_days: Settlement = 1
-    settlement_days_by_line: Mapping[str, Settlement] = field(default_factory=dict)
-    exchanges: Mapping[str, Text] = field(default_factory=dict)
-    sec_types: Mapping[str, SecType] = field(default_factory=dict)
+    settlement_days_by_line: ByLine[Settlement] = field(default_factory=dict)
+    exchanges: ByLine[Text] = field(default_factory=dict)
+    sec_types: ByLine[SecType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""

@@ -241,7 +241,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         (RULES + "cvar95: 1\n", "cvar95: not true or false"),
         (RULES + "portfolios: [a.yaml]\n", "one of portfolio and portfolios is needed"),
         (RULES + "configurations: {a: {rule: never}}\n", "rules: cannot be combined with a list"),
-        ("configurations: {}\n", "not a mapping"),
+        ("configurations: {}\n", "configurations: says nothing"),
         ("configurations: {a: {rule: tuned}}\n", r"configurations.a.rule: not a rule of a sweep \(.*found 'tuned'"),
         ("configurations: {a: {rule: never, bnad: 1}}\n", "configurations.a.bnad: unknown key"),
         ("configurations: {a: {rule: never, lag: -1}}\n", "configurations.a.lag: out of bounds"),

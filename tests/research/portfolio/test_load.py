@@ -358,6 +358,24 @@ def test_mistakes_of_orders_limits_and_nav_history_are_told_at_once(write: Any, 
     assert "no NAV above zero for nav on 2022-12-27" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [object(), {1, 2}, "\ud800", pd.NaT])
+@pytest.mark.parametrize("key", ["foo", "lag"])
+def test_an_override_that_no_file_could_hold_is_refused_in_a_sentence(write: Any, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key}: "):
+        load_portfolio(write(), {key: value})
+
+
+@pytest.mark.parametrize("key", ["execution", "holding", "orders", "stress", "ticket"])
+def test_a_key_with_nothing_below_it_is_refused(write: Any, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key}: says nothing"):
+        load_portfolio(write(), {key: {}})
+
+
+def test_whole_lots_take_the_least_size_of_limits_as_a_number_of_the_same_kind(write: Any) -> None:
+    settings = load_portfolio(write(), {"execution": {"sizing": "units"}}).settings
+    assert repr(settings["execution"]["minimum_trade"]) == "250.0"
+
+
 def test_line_number_is_the_one_on_which_the_key_stands(write: Any) -> None:
     with pytest.raises(ConfigError, match=r"lines\.AGG\.lot: .*desk\.yaml, line 9\)"):
         load_portfolio(write("lot: 10", "lot: ten"))

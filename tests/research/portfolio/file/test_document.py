@@ -139,7 +139,7 @@ def test_all_that_is_wrong_in_a_record_is_told_at_once(document: Any) -> None:
 
 
 def test_a_value_of_one_of_two_kinds_is_told_what_both_are(document: Any) -> None:
-    with pytest.raises(ConfigError, match=r"fact: not a number and not text \(.*or Write a word"):
+    with pytest.raises(ConfigError, match=r"fact: not a number and not text \(.*or write a word"):
         read(document(fact=True), (), Keys)
 
 

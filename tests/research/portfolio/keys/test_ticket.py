@@ -23,6 +23,17 @@ def with_ticket(write: Any, ticket: str) -> Path:
     return path
 
 
+def test_terms_made_in_python_refuse_a_limit_without_a_collar_in_a_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"a limit order needs a collar\. Add `collar_bps:`"):
+        TicketTerms("limit")
+
+
+@pytest.mark.parametrize("stated", [{"ticket.account": "  "}, {"ticket": {"symbols": {}}}, {"ticket": {}}])
+def test_terms_that_say_nothing_are_refused(write: Any, stated: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"ticket.*: (not text|not a mapping|says nothing)"):
+        load_portfolio(write(), stated)
+
+
 def test_a_file_without_a_ticket_sends_market_orders_for_the_day(write: Any) -> None:
     got = load_portfolio(write())
     assert got.ticket == TicketTerms("market", "DAY", None, "", {}, "SMART", "STK", 1)
