@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-SHORT = 28  # letters of a name that is not broken
+UNBROKEN_LETTERS = 28  # letters of a name that is not broken
 NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d)")  # the hyphen before a number, after neither a word nor a number
 
 
@@ -48,7 +48,7 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
         heads.append(f'<th scope="col"{kind}>{escape(column.title)}{unit}</th>')
     rows = []
     for name, *cells in zip(*(column.cells for column in columns), strict=True):
-        first = f'<th scope="row" class="words{" nowrap" if len(name) < SHORT else ""}">{escape(name)}</th>'
+        first = f'<th scope="row" class="words{" nowrap" if len(name) < UNBROKEN_LETTERS else ""}">{escape(name)}</th>'
         rest = (f"<td{kind}>{escape(words)}</td>" for words, kind in zip(cells, kinds[1:], strict=True))
         rows.append(f"<tr>{first}{''.join(rest)}</tr>")
     parts = (

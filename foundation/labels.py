@@ -13,7 +13,7 @@ import pandas as pd
 from foundation.arguments import cut
 from foundation.errors import ConfigError
 
-SHOWN = 8  # names in a sentence
+NAMES_SHOWN = 8  # names in a sentence
 
 
 def in_order(
@@ -74,5 +74,5 @@ def _names(values: Any) -> list[Any] | None:
 
 
 def _few(names: Sequence[Any]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(cut(str(name), 40) for name in names[:SHOWN]) + more
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(cut(str(name), 40) for name in names[:NAMES_SHOWN]) + more

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from foundation.arguments import refuse
 from foundation.printable import has_unseen
 
-LONGEST, MOST_BYTES = 80, 200  # of a name: files and folders are named after it, and may have 255 bytes
+LONGEST_NAME, MOST_BYTES = 80, 200  # of a name: files and folders are named after it, and may have 255 bytes
 NAME_FIX = (
-    f"Give a name of at most {LONGEST} characters without slashes, backslashes, line breaks and control characters, "
-    "that neither begins with a dot or a blank nor ends with a blank."
+    f"Give a name of at most {LONGEST_NAME} characters without slashes, backslashes, line breaks and control "
+    "characters, that neither begins with a dot or a blank nor ends with a blank."
 )
 
 
@@ -33,7 +33,7 @@ def name_fault(name: object) -> str:
         "has a backslash": "\\" in name,
         "begins or ends with a blank": name != name.strip(),
         "begins with a dot": name.startswith("."),
-        f"has more than {LONGEST} characters": len(name) > LONGEST,
+        f"has more than {LONGEST_NAME} characters": len(name) > LONGEST_NAME,
     }
     found = next((fault for fault, there in faults.items() if there), "")
     if not found and len(name.encode()) > MOST_BYTES:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TOLD_IN = "REBALANCE_PROGRESS"  # environment variable: path of a file
 DELAY = 2.0  # seconds before anything is shown
 TICK = 0.25  # seconds between looks of the thread that shows it
-EVERY, LONGEST = 5.0, 30.0  # seconds between lines: at least while numbers move, at most while nothing does
+EVERY, LONGEST_SILENCE = 5.0, 30.0  # seconds between lines: at least while numbers move, at most while nothing does
 STAGES, UNKNOWN = "{desc:<32} {bar} {percentage:3.0f}% [{elapsed}]", "{desc} [{elapsed}]"
 
 
@@ -191,7 +191,7 @@ class _Lines(_Watched):
 
     def show(self, job: bar) -> None:
         since = time.monotonic() - self.at
-        if job.doing != self.told[0] or since > LONGEST or (job.n != self.told[1] and since > EVERY):
+        if job.doing != self.told[0] or since > LONGEST_SILENCE or (job.n != self.told[1] and since > EVERY):
             self._tell(job)
 
     def last(self, job: bar) -> None:

@@ -25,7 +25,7 @@ from numba.core.extending import _Intrinsic
 from foundation.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
-OTHERS = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
+KNOWN_LIBRARIES = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), np.generic)
 STARTED = time.time()
 # When the modules of this room were edited, as they are imported: by a clock that may be ahead of this machine's.
@@ -174,7 +174,7 @@ def name_of(value: Any) -> str:
 def _of_others(value: Any) -> bool:
     """True for a module, function or class of a library, which is known by its version."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    return isinstance(name, str) and name.partition(".")[0] in OTHERS
+    return isinstance(name, str) and name.partition(".")[0] in KNOWN_LIBRARIES
 
 
 def _type_text(kind: types.Type) -> str:

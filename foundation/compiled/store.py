@@ -92,7 +92,7 @@ FORM = 2  # of a kept file: a digest, then the code
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
 DAY = 86_400.0  # seconds
 UNUSED = 28 * DAY  # after which kept code is deleted
-MOST = 1 << 30  # bytes of kept code in a folder
+MOST_BYTES = 1 << 30  # bytes of kept code in a folder
 KEY, SIZE = ".key", 32  # name of the file of a folder's key; bytes of a key and of a digest
 UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
 
@@ -272,7 +272,7 @@ def _owner() -> int:
     return Path(__file__).stat().st_uid
 
 
-def prune(where: list[Path], most: int = MOST) -> None:
+def prune(where: list[Path], most: int = MOST_BYTES) -> None:
     """Delete code that was not used for four weeks, and the longest unused where there are more than `most` bytes.
 
     Drafts that a killed process left, and folders that earlier versions kept code in, go by their age likewise.

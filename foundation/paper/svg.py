@@ -61,7 +61,7 @@ HUES = ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "re
 TOKENS = {name: f"#5eed{k:02x}" for k, name in enumerate(LIGHT)}  # what matplotlib draws with in their place
 
 SMALL = 12.0  # size of type, px at the picture's own width
-KEPT = ("d", "style", "transform", "clip-path", "x", "y", "width", "height", "id", "href")
+KEPT_ATTRIBUTES = ("d", "style", "transform", "clip-path", "x", "y", "width", "height", "id", "href")
 NUMBER = re.compile(r"-?\d+\.\d+")
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # XML has no place for these
 THEN = "\N{DOUBLE VERTICAL LINE}"  # ends the heavy part of a text
@@ -268,7 +268,7 @@ def _attributes(node: ElementTree.Element, tag: str) -> str:
         kept.pop("id", None)
     if tag == "text":
         kept["transform"] = ""  # "rotate(-0 …)": no text is turned
-    values = {key: _shorter(key, kept[key]) for key in KEPT if kept.get(key)}
+    values = {key: _shorter(key, kept[key]) for key in KEPT_ATTRIBUTES if kept.get(key)}
     return "".join(f" {key}={quoteattr(value)}" for key, value in values.items() if value)
 
 

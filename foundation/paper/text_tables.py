@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 WIDTH = 110  # columns of a terminal
-LEAST = 12  # letters of a name that are kept, however wide the rest of its row
+LEAST_LETTERS = 12  # letters of a name that are kept, however wide the rest of its row
 
 
 def text_table(
@@ -23,7 +23,7 @@ def text_table(
     """
     if width is not None:
         longest = width - 2 * len(rows[0]) - sum(max(len(r[c]) for r in rows) for c in range(1, len(rows[0])))
-        rows = [[_cut(row[0], max(longest, LEAST)), *row[1:]] for row in rows]
+        rows = [[_cut(row[0], max(longest, LEAST_LETTERS)), *row[1:]] for row in rows]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     is_left = [c < left or (last_left and c == len(widths) - 1) for c in range(len(widths))]
     lines = (

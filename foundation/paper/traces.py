@@ -30,7 +30,7 @@ LEFT, NAMES, FREE = 52.0, 132.0, 24.0  # px: at the left with numbers or with na
 DASHES: dict[str, Any] = {"solid": "-", "dot": (0, (1.3, 1.5)), "dash": (0, (5.5, 2.2))}
 COLOURS = {colour: name for name, colour in LIGHT.items() if name not in ("paper", "accent")}
 BEST = 90.0  # configurations with a rank above it have a colour
-MOST = 3_000  # configurations that are drawn
+MOST_CONFIGURATIONS = 3_000  # configurations that are drawn
 
 
 def line_of(style: LineStyle) -> dict[str, Any]:
@@ -273,7 +273,7 @@ def _parallel(trace: Any, height: float) -> tuple[Canvas, str, pd.DataFrame]:
     apart = (WIDE.width - 140.0) / max(len(names) - 1, 1)
     panel = Panel(canvas, 60.0, 66.0, WIDE.width - 140.0, height - 86.0, Axis(0.0, len(names) - 1.0), Axis(0.0, 1.0))
     order = np.argsort(rank, kind="stable")
-    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST)).astype(int))]
+    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_CONFIGURATIONS)).astype(int))]
     for part, colour, width, alpha in (
         (shown[rank[shown] <= BEST], "soft", 0.5, 0.35),
         (shown[rank[shown] > BEST], "sky", 0.9, 0.8),

@@ -12,7 +12,7 @@ from foundation.paper.picture import Format
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
 
-FINE = 0.6  # px: width of a leader line from a point within a panel
+LEADER_WIDTH = 0.6  # px: width of a leader line from a point within a panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool 
         if end.x is None:
             canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=style.colour, dash=style.dash, width=style.width)
         else:
-            canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=FINE)
+            canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=LEADER_WIDTH)
         canvas.text(first, place, fitted_name(end.name, right - first - taken), bold=style.bold)
         if values:
             canvas.text(right, place, end.value, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

@@ -10,7 +10,8 @@ from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, TOKENS, Canvas
 
 TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
-UPRIGHT, TURNED, LEAST, CELL = (34.0, 24.0, 12.0, 84.0)  # px: heights of a cell, one turned, the least; most width
+# Heights of a cell, one turned, the least, px; most width, px.
+UPRIGHT, TURNED, LEAST_HEIGHT, CELL = (34.0, 24.0, 12.0, 84.0)
 HIGHEST = 480.0  # px: height of all cells together, where that leaves each the least
 TALL = 16  # rows: a map is not turned to have more of them
 FAINT, WORDY, STRONG = (
@@ -49,7 +50,7 @@ class HeatMap:
     turned: bool = False
     marked: Sequence[int] = ()
     top: float = TOP
-    least: float = LEAST
+    least: float = LEAST_HEIGHT
 
     @property
     def left(self) -> float:

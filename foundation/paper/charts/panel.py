@@ -76,7 +76,7 @@ class Axis:
         return even(marks) if self.kind == "linear" else [f"{mark:g}" for mark in marks]
 
 
-NOTHING = Axis(0.0, 1.0)  # where a panel has no values across, or none up
+EMPTY_AXIS = Axis(0.0, 1.0)  # where a panel has no values across, or none up
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +93,8 @@ class Panel:
     top: float
     width: float
     height: float
-    x: Axis = NOTHING
-    y: Axis = NOTHING
+    x: Axis = EMPTY_AXIS
+    y: Axis = EMPTY_AXIS
 
     @property
     def right(self) -> float:
@@ -158,7 +158,7 @@ class Panel:
         zero   : colour of the line at zero of `x`.
         """
         self.title(words, unit)
-        if self.y is not NOTHING:
+        if self.y is not EMPTY_AXIS:
             self.y_grid(self.y.ticks(up))
         self.x_grid(self.x.ticks(across), lines=lines, zero=zero)
         if below:
@@ -279,7 +279,7 @@ def one_panel(
     name: str,
     height: float,
     x: Axis,
-    y: Axis = NOTHING,
+    y: Axis = EMPTY_AXIS,
     *,
     right: float | None = None,
     below: float = NUMBERS_HEIGHT,
