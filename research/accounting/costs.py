@@ -26,7 +26,7 @@ ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
 }
-NOTHING = frozen(np.zeros(1))  # a cost that is not given
+NO_COST = frozen(np.zeros(1))  # a cost that is not given
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 
 
@@ -74,12 +74,12 @@ class Costs:
 
     commission: Array
     half_spread: Array
-    per_unit: Array = field(default_factory=lambda: NOTHING)
-    minimum: Array = field(default_factory=lambda: NOTHING)
-    ticket: Array = field(default_factory=lambda: NOTHING)
+    per_unit: Array = field(default_factory=lambda: NO_COST)
+    minimum: Array = field(default_factory=lambda: NO_COST)
+    ticket: Array = field(default_factory=lambda: NO_COST)
     impact: Impact | None = None
     tax: Tax | None = None
-    borrow: Array = field(default_factory=lambda: NOTHING)
+    borrow: Array = field(default_factory=lambda: NO_COST)
     financing: float = 0.0
     cash_spread: float = 0.0
     management_fee: float = 0.0
@@ -296,7 +296,7 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
     """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
-    if given is NOTHING:
+    if given is NO_COST:
         return frozen(np.zeros(n))
     values = np.atleast_1d(floats(f"{name} is", given, ARRAY_COSTS[name]))
     if name not in USUAL and values.shape == (1,):

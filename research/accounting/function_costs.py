@@ -13,7 +13,7 @@ from foundation.labels import in_order
 from research.accounting.costs import BASIS_POINT, Costs
 from research.market import Market, Past
 
-LARGEST = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit
+LARGEST_RATE = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit
 
 
 def costs_from_function(market: Market, function: Callable[[Past], Any], *, commission: ArrayLike = 0.0) -> Costs:
@@ -60,11 +60,12 @@ def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
             f"{', '.join(market.assets)}. {fix}"
         )
     each = np.broadcast_to(each, (n,))
-    bad = ~((each >= 0.0) & (each < LARGEST)) & ~np.isnan(each)
+    bad = ~((each >= 0.0) & (each < LARGEST_RATE)) & ~np.isnan(each)
     if bad.any():
         line = int(np.argmax(bad))
         raise ConfigError(
             f"cost of {name} for {market.assets[line]} on {market.days[t]} is {each[line]:g}, or "
-            f"{each[line] / BASIS_POINT:,.0f} bps: it is at least 0 and less than {LARGEST:g} of the notional. {fix}"
+            f"{each[line] / BASIS_POINT:,.0f} bps: it is at least 0 and less than {LARGEST_RATE:g} of the "
+            f"notional. {fix}"
         )
     return each

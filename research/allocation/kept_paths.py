@@ -46,7 +46,7 @@ ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "torch",
     "xgboost-cpu",
 )
-LEAST = 12  # refits: fewer are computed as fast as a file is read
+FEWEST_REFITS = 12  # refits: fewer are computed as fast as a file is read
 
 
 class _StoredPath(Stored):
@@ -71,7 +71,7 @@ def kept_target_path(allocation: Allocation, market: Market, start: int = 0, fol
         if (found := stored.load()) is not None:
             return _read(*found, allocation, market)
     path = target_path(allocation, market, start)
-    if len(path.rows) >= LEAST:
+    if len(path.rows) >= FEWEST_REFITS:
         with suppress(OSError):  # a full disk, or one that cannot be written to
             stored.save({"rows": path.rows, "row": path.row, "seen": path.seen}, _record(path))
     return path

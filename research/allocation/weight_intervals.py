@@ -17,7 +17,7 @@ from research.risk.simulation.resampling import chained
 from research.risk.simulation.streams import BLOCKS, STARTS, stream
 
 WEIGHT_LEVEL = 0.90
-LEAST = 20  # draws of which quantiles are taken
+FEWEST_DRAWS = 20  # draws of which quantiles are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +81,15 @@ def weight_intervals(
         with suppress(NotSolvedError):
             past = _drawn(market, allocation.window, mean_block, seed, path)
             found.append(answer_of(allocation, past, previous).weights)
-    if len(found) < LEAST:
+    if len(found) < FEWEST_DRAWS:
         raise PolicyError(f"{allocation!r} has a solution in {len(found)} of {draws} draws: widen its limits.")
     return WeightIntervals(market.assets, weights, np.array(found), draws - len(found))
 
 
 def check_draws(allocation: Allocation, draws: int, mean_block: float) -> None:
     """Raise ConfigError for too few draws, blocks of less than a day, and an allocation without a window."""
-    if not is_whole(draws) or draws < LEAST:
-        refuse("draws is", draws, f"give a whole number, at least {LEAST}.")
+    if not is_whole(draws) or draws < FEWEST_DRAWS:
+        refuse("draws is", draws, f"give a whole number, at least {FEWEST_DRAWS}.")
     if not is_number(mean_block) or mean_block < 1.0:
         refuse("mean_block is", mean_block, "give a number of days, at least 1, such as 21.")
     if allocation.window < 2:

@@ -16,7 +16,7 @@ from foundation.arrays import Array, Floats
 from research.learning.worlds.rollouts import WORLDS, ActionFunction, evaluate_paths
 from research.learning.worlds.training_days import TrainingDays
 
-LEAST = 8  # decisions: fewer look like nothing in particular
+FEWEST_DECISIONS = 8  # decisions: fewer look like nothing in particular
 NEGLIGIBLE = 0.05  # the least limit: where training worlds are all alike, some weeks with a holiday are no drift
 SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
 
@@ -85,7 +85,7 @@ def _observed(seen: Array) -> Observed:
 
 def lengths(decisions: int) -> list[int]:
     """Numbers of decisions for which limits are kept: a whole path, half, a quarter, and so on, but at least LEAST."""
-    return [decisions // 2**k for k in range(decisions.bit_length()) if k == 0 or decisions // 2**k >= LEAST]
+    return [decisions // 2**k for k in range(decisions.bit_length()) if k == 0 or decisions // 2**k >= FEWEST_DECISIONS]
 
 
 def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:

@@ -27,7 +27,7 @@ from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
-LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open
+LONGEST_EPISODE = 25_200  # sessions of an episode: worlds draw all of their days when they open
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Learned(UnfittedRule):
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
         one_of("schedule of Learned is", self.schedule, SESSIONS)
-        if self.episode * SESSIONS[self.schedule] > LONGEST:
-            most = LONGEST // SESSIONS[self.schedule]
+        if self.episode * SESSIONS[self.schedule] > LONGEST_EPISODE:
+            most = LONGEST_EPISODE // SESSIONS[self.schedule]
             refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory

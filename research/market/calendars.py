@@ -45,8 +45,8 @@ EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
 HOLIDAYS = 14  # days that a scheduled session may be later than its period is long
-SPARE = 2  # years that hold more sessions than any offset
-LONGEST = 100_000  # sessions between two days of a schedule
+SPARE_YEARS = 2  # years that hold more sessions than any offset
+LONGEST_SPACING = 100_000  # sessions between two days of a schedule
 OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.fromkeys(WEEKDAYS, 4)  # sessions
 
 
@@ -155,8 +155,8 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
     """
     if is_whole(every):
         most = int(every) - 1
-        if not 0 <= most < LONGEST:
-            refuse(f"{name} is", every, f"a number of sessions is 1 to {LONGEST:,}.")
+        if not 0 <= most < LONGEST_SPACING:
+            refuse(f"{name} is", every, f"a number of sessions is 1 to {LONGEST_SPACING:,}.")
     elif isinstance(every, str) and every in OFFSETS:
         most = OFFSETS[every]
     else:
@@ -199,7 +199,7 @@ def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> N
     [False, True, False]
     """
     check_schedule(every, offset)
-    schedule = _schedule(calendar, days, spare=0 if offset == 0 else SPARE, counted=is_whole(every))
+    schedule = _schedule(calendar, days, spare=0 if offset == 0 else SPARE_YEARS, counted=is_whole(every))
     first, until = schedule.picked(every, offset)
     place = (days - first).view("int64")
     if place.min() < 0 or place.max() >= len(until) - 1:

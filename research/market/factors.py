@@ -12,7 +12,7 @@ from foundation.errors import DataError
 from research.market.calendars import Days
 from research.market.reading.tables import Table, read_table, table_of
 
-LARGEST = 1.0  # of a return: a larger one is in per cent
+LARGEST_RETURN = 1.0  # of a return: a larger one is in per cent
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def factors_of(frame: pd.DataFrame) -> FactorReturns:
 
 def _factors(table: Table) -> FactorReturns:
     table.refuse(
-        np.abs(table.cells) >= LARGEST,
+        np.abs(table.cells) >= LARGEST_RETURN,
         "return of a factor of 100 % or more in a day",
         "Give fractions: 0.01 is 1 %. A file in per cent is to be divided by 100.",
     )

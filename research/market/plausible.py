@@ -19,8 +19,8 @@ SPLIT_RETURN = 0.4  # a split gone wrong is -50 % or +100 %
 # Over which a close may not move by `SPLIT_RETURN`, or by more than `OUT` of the asset's own deviations over as many.
 ROWS = 5
 OUT, CALM = 10.0, 3.0  # deviations that one move may have, while its class has fewer than so many
-LEAST = 0.02  # no move of one row is far below it, however still the asset was before
-WINDOW, FEWEST = 250, 20  # returns of which the deviation is that, at most and at least
+LEAST_DEVIATION = 0.02  # no move of one row is far below it, however still the asset was before
+WINDOW, FEWEST_RETURNS = 250, 20  # returns of which the deviation is that, at most and at least
 NORMAL = 1.4826  # the deviation of normal values over their median distance from the median
 OFF = 0.1  # from the central bank's rate of the same day, which is fixed hours before an exchange closes
 DRIFT = 2.0  # times the newest rate of the central bank, or a part of it, for a later day
@@ -51,7 +51,7 @@ def far_closes(market: Market) -> dict[str, str]:
         day, usual = market.days[-1 - rows], deviation[i]
         if abs(over[i]) > max(SPLIT_RETURN, OUT * np.sqrt(rows) * (0.0 if np.isnan(usual) else usual)):
             found[asset] = f"{over[i]:+,.0%} from that of {day}"
-        elif spans[i] > OUT and abs(last[i]) > max(LEAST, widest[i]) and _others(market, i, spans) < CALM:
+        elif spans[i] > OUT and abs(last[i]) > max(LEAST_DEVIATION, widest[i]) and _others(market, i, spans) < CALM:
             found[asset] = (
                 f"{last[i]:+.1%} from that of {market.days[-2]}, {spans[i]:.0f} times its usual move and more than on "
                 "any day before, while others like it hardly moved"
@@ -76,7 +76,7 @@ def _deviations(past: Array) -> Array:
     past : (T, n) returns, NaN without.
     """
     sizes = np.abs(past[-WINDOW:])
-    known = (~np.isnan(sizes)).sum(axis=0) >= FEWEST
+    known = (~np.isnan(sizes)).sum(axis=0) >= FEWEST_RETURNS
     found = np.full(past.shape[1], np.nan)
     found[known] = NORMAL * np.nanmedian(sizes[:, known], axis=0)
     still = known & (found == 0.0)

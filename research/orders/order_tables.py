@@ -27,7 +27,7 @@ ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weig
           "weight_after", "target", "gap", "reason")  # fmt: skip
 OF_CURRENCY = ("currency", "rate", "amount")  # of a line; an order in a currency has an amount of it
 RATED = (*ORDERS[: ORDERS.index("notional")], *OF_CURRENCY, *ORDERS[ORDERS.index("notional") :])
-HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
+HELD_COLUMNS = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 Columns = dict[str, Any]
 
 
@@ -78,7 +78,7 @@ class OrderTables:
         return self._ordered(sized, columns, rows, names)
 
     def held(self, sized: Orders) -> Columns:
-        """`HELD`, a row for each line that no order moves."""
+        """`HELD_COLUMNS`, a row for each line that no order moves."""
         position, reasons = sized.position, self.reasons(sized)
         kept = np.flatnonzero(~sized.moved)
         columns = self._of_lines(sized, kept) | {
@@ -87,7 +87,7 @@ class OrderTables:
             "weight": position.weights[kept],
             "reason": [_of_division(sized, int(i)).removeprefix("; ") or reasons.of_held(int(i)) for i in kept],
         }
-        return self._ordered(sized, columns, [], HELD)
+        return self._ordered(sized, columns, [], HELD_COLUMNS)
 
     def outside(self, sized: Orders) -> list[str]:
         """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""

@@ -19,11 +19,11 @@ from research.portfolio.keys.weight_limits import WeightLimit
 CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHE_WORDS = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
-OTHERS = ("as far as the other trades allow", "limited by the other trades")
+OTHER_TRADES = ("as far as the other trades allow", "limited by the other trades")
 FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
 FURTHER = "the money that comes or goes is for lines further from their targets"
-ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
-NAMED = 2  # lines of the other side that an order names
+ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRADES[0], "only sells were asked for")}
+LINES_NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
 HOLD_WORDS = "the policy holds"
@@ -41,7 +41,7 @@ class Reasons:
     target    : (n,) weights in force, fraction of NAV.
     sized     : the orders.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHE_WORDS`, `PART` or `OTHERS`.
+    limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHE_WORDS`, `PART` or `OTHER_TRADES`.
     holds     : true if the policy holds.
     """
 
@@ -143,7 +143,7 @@ class Reasons:
         if not broken:
             return ""
         own = [limit for limit in broken if limit.exposures[i] != 0.0]
-        names = " and ".join(f"the {limit.name}" for limit in (own or broken)[:NAMED])
+        names = " and ".join(f"the {limit.name}" for limit in (own or broken)[:LINES_NAMED])
         if not own:
             why = f"with what {names} frees" if self.sized.units[i] > 0.0 else f"to pay for {names}"
         else:
@@ -176,9 +176,9 @@ class Reasons:
         sized, way = self.sized, -1.0 if buys else 1.0
         other = np.flatnonzero(sized.units * way > 0.0)
         other = other[np.argsort(-np.abs(sized.notional[other]), kind="stable")]
-        names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
-        if len(other) > NAMED:
-            names[-1] = f"{len(other) - NAMED + 1} others"
+        names = [self.portfolio.market.assets[j] for j in other[:LINES_NAMED]]
+        if len(other) > LINES_NAMED:
+            names[-1] = f"{len(other) - LINES_NAMED + 1} others"
         trades = f"{'' if buys else 'pay for '}{' and '.join(names)}"
         from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
         words = [trades] if names else []

@@ -17,7 +17,7 @@ from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
-from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHERS, PART, TRANCHE_WORDS
+from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, TRANCHE_WORDS
 from research.orders.request import PLAIN_REQUEST, Request, flow_trade, with_flow
 from research.orders.tax.gain_budget import within_gain_budget
 from research.orders.tax.tax_lots import with_wash_sale_locks
@@ -222,7 +222,7 @@ class _Asked:
     def wanted(self, answer: Hold | Trade) -> tuple[Trade, tuple[str, str]]:
         """The box that a trade aims at, without turnover cap, in one tranche; and the limit that keeps it away."""
         if isinstance(answer, Hold):
-            return self._to_target(Why("calendar")), OTHERS
+            return self._to_target(Why("calendar")), OTHER_TRADES
         if answer.why.trigger == "flow":
             return answer, FLOW_WORDS
         if (uncapped := traits(self.decides).uncapped()) is not None:
@@ -232,7 +232,7 @@ class _Asked:
                 return whole, CAP
         if traits(self.decides).tranches > 1:
             return self._to_target(answer.why), TRANCHE_WORDS
-        return answer, PART if answer.fraction < 1.0 else OTHERS
+        return answer, PART if answer.fraction < 1.0 else OTHER_TRADES
 
     def _decision(self, state: Position, again: bool) -> Hold | Trade:
         return decision(self.portfolio, self.decides, self.name, self.target, state, again)

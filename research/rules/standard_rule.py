@@ -22,7 +22,7 @@ from research.rules.rule_options import RuleOptions
 
 Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
-MOST = 100_000  # returns of a covariance: no market has more
+MOST_RETURNS = 100_000  # returns of a covariance: no market has more
 WEEK, LEAST_FRACTION = 5, 0.5  # sessions; of the way that a trade goes, in a rule that limits drift
 
 
@@ -298,8 +298,10 @@ def check_window(owner: object, setting: str, window: int, periods_per_year: flo
     periods_per_year : returns a year, above 0.
     """
     name = type(owner).__name__
-    if not (is_whole(window) and 2 <= window <= MOST):
-        refuse(f"{setting} of {name} is", window, f"give a whole number of returns, 2 to {MOST:,}, such as 252.")
+    if not (is_whole(window) and 2 <= window <= MOST_RETURNS):
+        refuse(
+            f"{setting} of {name} is", window, f"give a whole number of returns, 2 to {MOST_RETURNS:,}, such as 252."
+        )
     if not (is_number(periods_per_year) and periods_per_year > 0.0):
         refuse(f"periods_per_year of {name} is", periods_per_year, "give 252 for days, 52 for weeks, 12 for months.")
 

@@ -37,7 +37,7 @@ def check_bound(owner: str, bound: object) -> None:
         raise ConfigError(f"{owner} names {twice!r} twice. Name each line once.")
 
 
-SHORT = (
+SHORT_NOTE = (
     "lines are short, as `gross` allows where no least is stated: write `lower: 0` beside the constraints for long "
     "lines only, or the least that you mean."
 )
@@ -115,7 +115,7 @@ def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> 
     if asked.every_line is not None and asked.every_line.least is not None:
         return ()
     short = [past.assets[line] for line, weight in zip(lines, weights, strict=True) if weight < -ZERO]
-    return (SHORT,) if set(short) - stated else ()
+    return (SHORT_NOTE,) if set(short) - stated else ()
 
 
 def with_bounds(constraints: Constraints, lower: Bound | None, upper: Bound | None) -> Constraints:

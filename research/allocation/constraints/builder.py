@@ -39,8 +39,8 @@ from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, 
 from research.allocation.constraints.roots import root_of
 from research.forecast.views.equilibrium import weights_present
 
-SHORT, BOUGHT = "short", "bought"
-LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
+SHORT_BLOCK, BOUGHT_BLOCK = "short", "bought"
+LARGEST_LINE = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
 OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
 
 
@@ -159,9 +159,11 @@ class _Builder:
     def _gross(self, gross: Most) -> Iterator[Limit]:
         eye = np.eye(self.n)
         zero = np.zeros(self.n)
-        rows = {WEIGHTS: eye, SHORT: eye}
-        self.parts.append(Part(SHORT, self.n, rows, zero, zero, np.full(self.n, inf), lambda w: np.maximum(-w, 0.0)))
-        over = {WEIGHTS: np.ones((1, self.n)), SHORT: np.full((1, self.n), 2.0)}
+        rows = {WEIGHTS: eye, SHORT_BLOCK: eye}
+        self.parts.append(
+            Part(SHORT_BLOCK, self.n, rows, zero, zero, np.full(self.n, inf), lambda w: np.maximum(-w, 0.0))
+        )
+        over = {WEIGHTS: np.ones((1, self.n)), SHORT_BLOCK: np.full((1, self.n), 2.0)}
         bounds = Bounds(most=gross.most, **_firmness(gross))
         yield from self._sides("gross", "the sum of absolute weights", bounds, over, NAV, 1.0)
 
@@ -180,7 +182,7 @@ class _Builder:
 
     def _cardinality(self, asked: Cardinality) -> Iterator[Limit]:
         n, eye = self.n, np.eye(self.n)
-        largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
+        largest = LARGEST_LINE * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
         rows = {WEIGHTS: np.vstack([-eye, eye]), HELD_LINES: np.vstack([largest * eye] * 2)}
         self.parts.append(
             Part(HELD_LINES, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n),
@@ -209,11 +211,11 @@ class _Builder:
             return
         eye, zero, n = np.eye(self.n), np.zeros(self.n), self.n
         self.parts.append(
-            Part(BOUGHT, n, {WEIGHTS: -eye, BOUGHT: eye}, -previous, zero, np.full(n, inf),
+            Part(BOUGHT_BLOCK, n, {WEIGHTS: -eye, BOUGHT_BLOCK: eye}, -previous, zero, np.full(n, inf),
                  lambda w: np.maximum(w - previous, 0.0))
         )  # fmt: skip
         ones = np.ones(n)
-        rows = {WEIGHTS: np.array([zero, -ones]), BOUGHT: np.array([ones, ones])}
+        rows = {WEIGHTS: np.array([zero, -ones]), BOUGHT_BLOCK: np.array([ones, ones])}
         upper = np.array([asked.most, asked.most - previous.sum()])
         words = f"turnover against the previous target is at most {asked.most:.2%} of NAV"
         yield Limit("turnover.most", words, rows, np.full(2, -inf), upper, asked.most, "raise the most turnover",

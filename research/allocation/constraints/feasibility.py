@@ -19,7 +19,7 @@ from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits, without_leverage
 from research.allocation.constraints.programme import Elastic, Objective
 
-SPARE = 1e-8  # by which a stated change is more than the least, so that it suffices
+CHANGE_MARGIN = 1e-8  # by which a stated change is more than the least, so that it suffices
 BY_TRIAL = 1e-7  # excess, over the scale of its limit, below which a cone programme counts as kept
 NODES = 50  # of a search for the least excess where lines are counted; the best of them suffices, and is said so
 TRIAL = "Volatility and tracking error are not linear: this was found by trial."
@@ -103,7 +103,7 @@ def room(limits: Limits) -> Room | Conflict:
         least = question.least_excess(hard | set(places), places, tuple(pools))
         assert least is not None  # every pool before was met
         total = sum(least.excess[k] / limits.limits[k].scale for k in places)
-        spare = SPARE * (1 + len(pools))  # each pool before was asked with as much to spare
+        spare = CHANGE_MARGIN * (1 + len(pools))  # each pool before was asked with as much to spare
         pools.append((places, float(total) + (spare if total > GIVES else 0.0)))
     return Room(tuple(reversed(pools)), question.exact)
 
@@ -159,7 +159,7 @@ def _mend(limits: Limits, k: int, point: "_Point") -> Mend:
     if limit.equation:
         at = limits.matrix(limit.rows, len(limit.lower)) @ point.x
         raised = bool(np.sum(at - limit.upper) > 0.0)
-    return Mend(limit.key, amount + SPARE, limit.mended(amount, raised))
+    return Mend(limit.key, amount + CHANGE_MARGIN, limit.mended(amount, raised))
 
 
 def _places(ordered: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
@@ -213,7 +213,7 @@ class _LinearQuestion:
         """The limits without which the excess of the last answer would be less; all, where whole numbers hide them."""
         if self._whole.any() or self._point is None:
             return set(range(self._many))
-        return {self._owner[row] for row in np.flatnonzero(np.abs(self._point.duals) > SPARE)}
+        return {self._owner[row] for row in np.flatnonzero(np.abs(self._point.duals) > CHANGE_MARGIN)}
 
     def least_excess(
         self, kept: Collection[int], elastic: Collection[int], pools: Sequence[tuple[tuple[int, ...], float]] = ()
@@ -238,7 +238,7 @@ class _LinearQuestion:
             extra = np.zeros((len(pools), len(most)))
             for row, (places, _) in zip(extra, pools, strict=True):
                 row[size + np.array(places)] = -1.0 / self._scale[list(places)]
-            at_least = np.concatenate([self._at_least, [-allowance - SPARE for _, allowance in pools]])
+            at_least = np.concatenate([self._at_least, [-allowance - CHANGE_MARGIN for _, allowance in pools]])
             programme = LinearProgramme(np.vstack([self._matrix, extra]), at_least, self._least, most, self._whole)
         self._point = programme.minimise(cost, self._least, most, NODES if len(elastic) else MOST_NODES)
         self.exact &= self._point is None or self._point.proven

@@ -83,7 +83,7 @@ def _optimal(objective: Objective, cov: Array) -> Array:
 
 
 TIGHT = 1e-12  # gap and feasibility, in units of the problem: as it comes, weights are good to 1e-4 only
-HELD = 1e-7  # a weight below it is zero in the solution of the solver, or very near
+ZERO_WEIGHT = 1e-7  # a weight below it is zero in the solution of the solver, or very near
 
 
 def least_variance(cov: Array) -> Array:
@@ -96,7 +96,7 @@ def least_variance(cov: Array) -> Array:
     k = len(cov)
     scaled = cov / np.diag(cov).mean()
     found = _solved(scaled)
-    held = found > HELD
+    held = found > ZERO_WEIGHT
     exact = np.zeros(k)
     exact[held] = np.linalg.solve(scaled[np.ix_(held, held)], np.ones(held.sum()))
     exact /= exact.sum()

@@ -126,7 +126,7 @@ def _check_covariance(cov: Array) -> None:
 
 
 STEP = 0.1  # of gamma, at most, between two variances that are compared
-NEAR = 1e-3  # of the gamma at which the variance is least
+GAMMA_TOLERANCE = 1e-3  # of the gamma at which the variance is least
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +181,7 @@ def _refined(cov: Array, order: Rows, low: float, high: float, best: Array, take
     """The weights of least variance between two gammas, by golden section; those given, where none has less."""
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
     least = float(best @ cov @ best)
-    while high - low > NEAR:
+    while high - low > GAMMA_TOLERANCE:
         inner = high - ratio * (high - low), low + ratio * (high - low)
         found = [_bisected(cov, order, gamma) for gamma in inner]
         variances = [np.inf if w is None else float(w @ cov @ w) for w in found]

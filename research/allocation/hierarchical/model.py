@@ -52,7 +52,7 @@ from research.forecast.returns import complete_returns
 from research.market import Past
 from research.market.calendars import last_of
 
-NOTHING = 1e-9  # of NAV: a weight below it is none
+ZERO_WEIGHT = 1e-9  # of NAV: a weight below it is none
 UNIT = "relative distance from the weights of the tree"
 NONE = Constraints()
 
@@ -296,7 +296,7 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     """
     if (limits.outside(weights) <= LIMIT_TOLERANCE).all():
         return None
-    none = weights <= NOTHING
+    none = weights <= ZERO_WEIGHT
     if none.any() and best(ConeProgramme(least := _at_least(limits, none), Objective())).point is not None:
         limits = least
     size = np.where(none, 1.0 / len(weights), weights)

@@ -53,7 +53,7 @@ class MinimumRisk(OnWindow):
         return found
 
 
-WORST, LARGEST = "worst", "largest"
+WORST, LARGEST_WEIGHT = "worst", "largest"
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,13 +102,13 @@ def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, ris
     """
     n = returns.shape[1]
     largest = Part(
-        LARGEST, 1, {WEIGHTS: np.vstack([-np.eye(n), np.eye(n)]), LARGEST: np.ones((2 * n, 1))}, np.zeros(2 * n),
-        np.zeros(1), np.full(1, np.inf), lambda weights: np.array([np.abs(weights).max(initial=0.0)]),
+        LARGEST_WEIGHT, 1, {WEIGHTS: np.vstack([-np.eye(n), np.eye(n)]), LARGEST_WEIGHT: np.ones((2 * n, 1))},
+        np.zeros(2 * n), np.zeros(1), np.full(1, np.inf), lambda weights: np.array([np.abs(weights).max(initial=0.0)]),
     )  # fmt: skip
     linear: Mapping[str, Array] = {
         WEIGHTS: -returns.mean(axis=0),
         WORST: risk_aversion * tail_mean(len(returns), level),
-        LARGEST: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
+        LARGEST_WEIGHT: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
     }
     parts = (tail(returns, level, WORST), largest)
     return optimum(limits, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0, parts=parts))

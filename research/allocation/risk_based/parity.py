@@ -25,10 +25,10 @@ from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, op
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.risk_based.risks import Risk
 
-MEAN, SMALLEST = "geometric mean", "smallest"
-HELD = 1e-7  # of NAV: a line that cannot be larger cannot be held
+MEAN, SMALLEST_SHARE = "geometric mean", "smallest"
+LEAST_BOUND = 1e-7  # of NAV: a line that cannot be larger cannot be held
 NO_RISK = 1e-4  # of the lines' mean volatility: what a cone solver leaves of zero
-STEPS, NEAR = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
+STEPS, STEP_TOLERANCE = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
 
 
 def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
@@ -84,7 +84,7 @@ def geometric_mean(budgets: Array) -> Part:
 def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
     """Raise NotSolvedError, with the lines, where no weights keep the limits and hold each line with a budget."""
     smallest, names = largest_smallest(limits, np.eye(len(budgets)), budgets > 0.0)
-    if smallest <= HELD:
+    if smallest <= LEAST_BOUND:
         gave = [limits.limits[k].words for places, _ in elastic_of(limits).pools for k in places]
         how = f"; the limits that give way do so by the least that suffices ({'; '.join(gave)})" if gave else ""
         mend = ", widen the limits, or give these a price in place of `gives_way`" if gave else ", or widen the limits"
@@ -103,18 +103,18 @@ def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, l
     Returns : inf, and no lines, where no weights keep the limits.
     """
     some = rows[among]
-    of_weights = {WEIGHTS: some, SMALLEST: -np.ones((len(some), 1))}
+    of_weights = {WEIGHTS: some, SMALLEST_SHARE: -np.ones((len(some), 1))}
     part = Part(
-        SMALLEST, 1, of_weights, np.zeros(len(some)), np.full(1, -inf), np.full(1, inf),
+        SMALLEST_SHARE, 1, of_weights, np.zeros(len(some)), np.full(1, -inf), np.full(1, inf),
         lambda weights: (some @ weights).min(keepdims=True),
     )  # fmt: skip
-    programme = ConeProgramme(replace(limits, parts=(*limits.parts, part)), Objective({SMALLEST: -np.ones(1)}),
+    programme = ConeProgramme(replace(limits, parts=(*limits.parts, part)), Objective({SMALLEST_SHARE: -np.ones(1)}),
                               elastic_of(limits))  # fmt: skip
     found = best(programme).point
     if found is None:
         return inf, []
     at = some @ found.x[: rows.shape[1]]
-    names = np.array(limits.assets)[among][at <= at.min() + HELD * float(np.abs(some).max())]
+    names = np.array(limits.assets)[among][at <= at.min() + LEAST_BOUND * float(np.abs(some).max())]
     return -found.value, names.tolist()
 
 
@@ -140,7 +140,7 @@ def _newton(limits: Limits, budgets: Array, risk: Risk, elastic: Elastic, solved
         if found is None:
             return solved
         moved, at, size = np.abs(found.x[:n] - at.x[:n]).max(), found, found.scale
-        if moved <= NEAR * np.abs(at.x[:n]).max():
+        if moved <= STEP_TOLERANCE * np.abs(at.x[:n]).max():
             break
     if not (at.x[:n][held] > 0.0).all():
         return solved

@@ -146,7 +146,7 @@ class TailParity(Budgeted, OnWindow):
         return parity(limits, budgets, risk, "weight to CVaR ratio")
 
 
-LEAST = "least contribution"
+LEAST_CONTRIBUTION = "least contribution"
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,7 +209,8 @@ def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets:
         )
 
     aim = Aim(
-        Objective({LEAST: -np.ones(1)}, norm=norm), "volatility a year above that of the smallest contribution",
+        Objective({LEAST_CONTRIBUTION: -np.ones(1)}, norm=norm),
+        "volatility a year above that of the smallest contribution",
         parts=(least_contribution(covariance, budgets),), unreached=unreached,
     )  # fmt: skip
     return optimum(limits, aim)
@@ -224,10 +225,10 @@ def least_contribution(covariance: Array, budgets: Array) -> Part:
         weight, marginal = size * np.eye(len(budgets))[i], covariance[i] / size
         of_weights = np.vstack([weight + marginal, np.zeros(len(budgets)), weight - marginal])
         of_gamma = np.array([[0.0], [2.0 * np.sqrt(budgets[i])], [0.0]])
-        cones.append(("norm", {WEIGHTS: of_weights, LEAST: of_gamma}))
+        cones.append(("norm", {WEIGHTS: of_weights, LEAST_CONTRIBUTION: of_gamma}))
 
     def of(weights: Array) -> Array:
         parts = (weights * (covariance @ weights))[held] / budgets[held]
         return np.sqrt(np.maximum(parts.min(keepdims=True), 0.0))
 
-    return Part(LEAST, 1, {}, np.zeros(0), np.zeros(1), np.full(1, inf), of, cones=tuple(cones))
+    return Part(LEAST_CONTRIBUTION, 1, {}, np.zeros(0), np.zeros(1), np.full(1, inf), of, cones=tuple(cones))

@@ -29,7 +29,7 @@ from research.allocation.constraints.risk_limits import tail, tail_mean
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 MINIMISED_RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
 
-RISK_TAIL, DRAWDOWN, LARGEST, BELOW = "risk tail", "drawdown", "largest", "below"
+RISK_TAIL, DRAWDOWN, LARGEST_LOSS, BELOW = "risk tail", "drawdown", "largest", "below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     if name == "cdar":
         worst = tail_of(fallen, level)
         return Risk((fallen, worst), Objective({RISK_TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
-    return Risk((fallen, largest_of(fallen)), Objective({LARGEST: np.ones(1)}), "maximum drawdown")
+    return Risk((fallen, largest_of(fallen)), Objective({LARGEST_LOSS: np.ones(1)}), "maximum drawdown")
 
 
 def below_mean(returns: Array) -> Part:
@@ -118,15 +118,15 @@ def tail_of(losses: Part, level: float) -> Part:
 
 def largest_of(losses: Part) -> Part:
     """The largest of losses that are a part."""
-    rows = {losses.name: -np.eye(losses.size), LARGEST: np.ones((losses.size, 1))}
-    return Part(LARGEST, 1, rows, np.zeros(losses.size), np.zeros(1), np.full(1, inf),
+    rows = {losses.name: -np.eye(losses.size), LARGEST_LOSS: np.ones((losses.size, 1))}
+    return Part(LARGEST_LOSS, 1, rows, np.zeros(losses.size), np.zeros(1), np.full(1, inf),
                 lambda weights: losses.of(weights).max(keepdims=True))  # fmt: skip
 
 
 ENTROPIC = "entropic"
 WIDEST = 12.0  # of ln z over the spread of losses, up or down
-STEPS, NEAR = 8, 1e-8  # of Newton; a step of less, in weights, is the last one
-FAR = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
+STEPS, STEP_TOLERANCE = 8, 1e-8  # of Newton; a step of less, in weights, is the last one
+LONGEST_STEP = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
 
 
 def entropic(returns: Array, level: float) -> Part:
@@ -190,10 +190,11 @@ def sharpened_evar(returns: Array, level: float, limits: Limits, elastic: Elasti
         prices = {k: price / unit for k, price in elastic.prices.items()}
         found = ConeProgramme(limits, objective, replace(elastic, prices=prices)).solve(whole=whole)
         moved = inf if found is None else float(np.abs(found.x[:n] - weights).max())
-        if found is None or moved > FAR:  # at a kink, where several losses tie for the largest, there is no such step
+        # At a kink, where several losses tie for the largest, there is no such step.
+        if found is None or moved > LONGEST_STEP:
             return solved
         at = found
-        if moved <= NEAR:
+        if moved <= STEP_TOLERANCE:
             break
     losses = -returns @ at.x[:n]
     z = best_z(losses, level)

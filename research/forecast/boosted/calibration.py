@@ -55,7 +55,7 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     tilt = forecast - (np.bincount(day, forecast) / np.bincount(day))[day]
     square = float(tilt @ tilt)
     first, days = int(rows[0]), int(rows[-1]) + 1 - int(rows[0])
-    blocks = max(days // (LONG * horizon), FEWEST)
+    blocks = max(days // (LONG * horizon), FEWEST_BLOCKS)
     block, within = np.divmod((rows - first) * blocks, days)
     ends_in = within + horizon * blocks <= days
     sums = np.bincount(block[ends_in], (tilt * excess)[ends_in], blocks)
@@ -80,7 +80,7 @@ def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
 
 
 SHARE = 4  # each of the two parts held back is at most one of so many of the days
-FEWEST = 4  # blocks of days by which what was trained is judged
+FEWEST_BLOCKS = 4  # blocks of days by which what was trained is judged
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Parts:
 
 def held(horizon: int, embargo: int, step: int) -> int:
     """Fewest days of a part that is held back: for its blocks, and beyond its gap."""
-    return max(FEWEST * (horizon + step), horizon + embargo + step)
+    return max(FEWEST_BLOCKS * (horizon + step), horizon + embargo + step)
 
 
 def split(rows: Rows, holdout: int, horizon: int, embargo: int) -> Parts:

@@ -58,7 +58,7 @@ class NetworkSettings:
         """Check the settings."""
         one_of("architecture of Network is", self.architecture, ARCHITECTURES)
         one_of("device of Network is", self.device, DEVICES)
-        for name, least in LEAST.items():
+        for name, least in LEAST_SETTINGS.items():
             value = getattr(self, name)
             if not is_whole(value) or value < least:
                 refuse(f"{name} of Network is", value, f"give a whole number, at least {least}.")
@@ -75,7 +75,7 @@ class NetworkSettings:
         return self.every * self.steps
 
 
-LEAST = {
+LEAST_SETTINGS = {
     "every": 1, "history": 2, "steps": 1, "hidden": 2, "epochs": 1, "patience": 1, "batch": 1, "seed": 0, "window": 2,
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from research.market import Past
 
 DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days
 YOUNG = 60  # first days, left out of the fit: their features are means of few returns
-LEAST = 1e-4  # of a downside deviation, a basis point a day: before the first loss it would be zero
+LEAST_DEVIATION = 1e-4  # of a downside deviation, a basis point a day: before the first loss it would be zero
 FARTHEST = 3.0  # deviations of a feature from its mean in the fit, at which it is cut
 STARTS, ROUNDS = 10, 1_000  # of the search; rounds of each at most
 
@@ -35,7 +35,7 @@ def jump_features(returns: Array) -> Array:
     from research.forecast.regimes.kernels import running_mean
 
     losses = np.minimum(returns, 0.0) ** 2
-    downside = {life: np.maximum(np.sqrt(running_mean(losses, life)), LEAST) for life in (DOWNSIDE, *SORTINO)}
+    downside = {life: np.maximum(np.sqrt(running_mean(losses, life)), LEAST_DEVIATION) for life in (DOWNSIDE, *SORTINO)}
     ratios = [running_mean(returns, life) / downside[life] for life in SORTINO]
     return np.column_stack([np.log(downside[DOWNSIDE]), *ratios])
 

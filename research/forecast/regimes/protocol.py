@@ -14,7 +14,7 @@ from research.forecast.model import fit_rows, last_fit
 from research.market import Past
 from research.market.calendars import EVERY
 
-MOST = 6  # states
+MOST_STATES = 6  # states
 FEWEST_STATE_RETURNS = 125  # returns a state, below which a rare one is hardly met
 
 
@@ -84,8 +84,8 @@ class RegimeModel(OfLine):
     def __post_init__(self) -> None:
         """Raise ConfigError for a number of states, a seed or a schedule that is none."""
         owner = type(self).__name__
-        if not (is_whole(self.states) and 2 <= self.states <= MOST):
-            refuse(f"states of {owner} is", self.states, f"give a whole number from 2 to {MOST}.")
+        if not (is_whole(self.states) and 2 <= self.states <= MOST_STATES):
+            refuse(f"states of {owner} is", self.states, f"give a whole number from 2 to {MOST_STATES}.")
         if not (is_whole(self.seed) and self.seed >= 0):
             refuse(f"seed of {owner} is", self.seed, "give a whole number, 0 or more.")
         one_of(f"schedule of {owner} is", self.schedule, EVERY)

@@ -35,7 +35,7 @@ from research.forecast.views.views import InvestorView, view_variance
 from research.market import Past
 
 DEPENDENT = 1e-10  # of a view's variance: what other views leave of it, below which it follows from them
-SAME = 1e-9  # of the numbers in it: two answers to one question that differ by less are one
+VIEW_TOLERANCE = 1e-9  # of the numbers in it: two answers to one question that differ by less are one
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,9 @@ def _check_certain(rows: ViewRows, prior: Moments) -> None:
             continue
         if spread[i, i] <= VARIATION * least:
             shares = np.zeros(len(free))
-        if abs(surprise[i] - shares @ surprise[free]) <= SAME * (size[i] + np.abs(shares) @ size[free]):
+        if abs(surprise[i] - shares @ surprise[free]) <= VIEW_TOLERANCE * (size[i] + np.abs(shares) @ size[free]):
             continue
-        others = [rows.views[j].view for j, share in zip(free, shares, strict=True) if abs(share) > SAME]
+        others = [rows.views[j].view for j, share in zip(free, shares, strict=True) if abs(share) > VIEW_TOLERANCE]
         if not others:
             raise DataError(
                 f"view {view.view!r} is about a combination without risk in the prior, which expects "

@@ -27,7 +27,7 @@ from research.forecast.views.equilibrium import MarketCap
 from research.market import Past
 from research.market.calendars import last_of
 
-MOST = 0.99  # confidence: a view is never certain
+MOST_CONFIDENCE = 0.99  # confidence: a view is never certain
 STILL = 1e-18  # mean square of what is said a date, in variances: less comes from rounding
 LEVEL, DIFFERENCES = np.s_[:, :1], np.s_[:, 1:]  # columns of what was said and came
 
@@ -203,7 +203,7 @@ def measured_share(said: Array, came: Array, sharing: int, level: float) -> Shar
     lags = max(sharing - 1, newey_west_lags(len(x)))
     error = float(np.sqrt(newey_west(influence, lags) / len(x)))
     bound = slope - NormalDist().inv_cdf(level) * error
-    return Share(slope, error, min(max(bound, 0.0), MOST))
+    return Share(slope, error, min(max(bound, 0.0), MOST_CONFIDENCE))
 
 
 def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> Moments:

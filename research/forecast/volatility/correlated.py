@@ -15,7 +15,7 @@ from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 
 RISKMETRICS = 23.0  # half-life, days, of the weights of RiskMetrics' forecasts of a month: 0.97 a day
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 def check_settings(model: Any, fewest: int = 0) -> None:
@@ -34,7 +34,7 @@ def check_settings(model: Any, fewest: int = 0) -> None:
         refuse(f"window of {owner} is", model.window, f"give the number of returns of the first fit, at least {least}.")
 
 
-def correlated(model: Any, variance: Array, past: Past, notes: Mapping[str, str] = NOTHING) -> Moments:
+def correlated(model: Any, variance: Array, past: Past, notes: Mapping[str, str] = NO_NOTES) -> Moments:
     """Moments of the lines with a complete window.
 
     model    : settings with a horizon, and an estimator of correlations by so many returns; `ewma` has a half-life of

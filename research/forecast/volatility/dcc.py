@@ -15,7 +15,7 @@ from research.forecast.volatility.correlated import check_settings
 from research.forecast.volatility.garch import FEWEST_GARCH_RETURNS, GarchLaws, fitted_laws
 from research.market import Past
 
-MOST = 0.9999  # news and memory together
+MOST_PERSISTENCE = 0.9999  # news and memory together
 STARTS = ((0.97, 0.02), (0.90, 0.05))  # of both together, and of news
 
 
@@ -133,13 +133,13 @@ def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:
     from research.forecast.volatility.garch_kernel import pair_loss
 
     def parameters(free: Array) -> tuple[float, float]:
-        both, share = MOST * float(expit(free[0])), float(expit(free[1]))
+        both, share = MOST_PERSISTENCE * float(expit(free[0])), float(expit(free[1]))
         return both * share, both * (1.0 - share)
 
     def loss(free: Array) -> float:
         return float(pair_loss(shocks, target, *parameters(free))) / shocks.size
 
-    starts = [np.array([logit(both / MOST), logit(news / both)]) for both, news in STARTS]
+    starts = [np.array([logit(both / MOST_PERSISTENCE), logit(news / both)]) for both, news in STARTS]
     options = {"xatol": 1e-3, "fatol": 1e-8, "maxiter": 300}
     found = minimize(loss, min(starts, key=loss), method="Nelder-Mead", options=options)
     if not found.success or not np.isfinite(found.fun):

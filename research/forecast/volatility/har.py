@@ -127,7 +127,7 @@ def daily_deviations(past: Past, measure: Measure) -> Array:
 
 APART = 5  # days from one row of the fit to the next: outcomes of a month on days in between say the same
 RIDGE = 0.01  # penalty on coefficients of features with variance one, over the number of observations
-FEWEST = 12  # rows with an outcome, below which nothing is fitted
+FEWEST_ROWS = 12  # rows with an outcome, below which nothing is fitted
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class HARVolatility:
     def __post_init__(self) -> None:
         """Check the settings."""
         one_of("measure of HARVolatility is", self.measure, MEASURES)
-        check_settings(self, NEEDED + FEWEST * APART + self.horizon)
+        check_settings(self, NEEDED + FEWEST_ROWS * APART + self.horizon)
 
     def fit(self, past: Past) -> "FittedHAR":
         """The coefficients from all days of which the outcome is known. Raises DataError for too few of them."""
@@ -160,10 +160,10 @@ class HARVolatility:
         found = features(past, rows, self.measure)
         outcome = variances_after(past, rows, self.horizon)
         known = found.known & np.isfinite(outcome)
-        if known.any(axis=1).sum() < FEWEST:
+        if known.any(axis=1).sum() < FEWEST_ROWS:
             raise DataError(
                 f"{int(known.any(axis=1).sum())} days up to {past.date:%Y-%m-%d} have features and an outcome over "
-                f"{self.horizon} periods: HARVolatility needs {FEWEST}. Start later, or take a shorter horizon."
+                f"{self.horizon} periods: HARVolatility needs {FEWEST_ROWS}. Start later, or take a shorter horizon."
             )
         least = self.horizon * np.square(FLOOR * found.longest)
         y = np.log(np.maximum(outcome, least)[known])

@@ -72,7 +72,7 @@ def settings() -> dict[str, Any]:
             "share_with_hedges": training.NEGATIVE_SHARE,
             "share_with_fat_tails": training.FAT_SHARE,
         },
-        "decisions_of_a_world": [training.SHORTEST, training.LONGEST],
+        "decisions_of_a_world": [training.SHORTEST_WORLD, training.LONGEST_WORLD],
         "learning_rate": training.LEARNING_RATE,
         "hidden": training.HIDDEN,
         "features": [*MOVING, *STANDING],

@@ -142,8 +142,9 @@ def _spread(rng: np.random.Generator, most: float, shape: tuple[int, ...]) -> Ar
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient
-AT_ONCE, FEWEST, MOST = 640, 16, 384  # lines of a batch, and its worlds
-CROSSINGS, SHORTEST, LONGEST = 4.0, 50, 200  # decisions of a world: as many as lines take to cross their boxes so often
+LINES_AT_ONCE, FEWEST_WORLDS, MOST_WORLDS = 640, 16, 384  # lines of a batch, and its worlds
+# Decisions of a world: as many as lines take to cross their boxes so often.
+CROSSINGS, SHORTEST_WORLD, LONGEST_WORLD = 4.0, 50, 200
 LEARNS, GAUGES = 11, 12  # streams of random markets, each apart from the others
 GAUGED = 24  # batches that features are standardised by
 
@@ -308,8 +309,8 @@ def batch(seed: list[int]) -> Batch:
     """Random paths; the same seed gives the same bits."""
     rng = np.random.default_rng(seed)
     n, drift = int(rng.choice(LINES)), float(np.exp(rng.uniform(*np.log(DRIFT))))
-    decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST, LONGEST))
-    return batch_of(draw(rng, n, int(np.clip(AT_ONCE // n, FEWEST, MOST)), decisions, drift))
+    decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST_WORLD, LONGEST_WORLD))
+    return batch_of(draw(rng, n, int(np.clip(LINES_AT_ONCE // n, FEWEST_WORLDS, MOST_WORLDS)), decisions, drift))
 
 
 def batch_of(markets: RandomMarkets) -> Batch:

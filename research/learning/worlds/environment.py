@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from foundation.arguments import check_positive, is_whole, refuse
 from foundation.arrays import Floats, Rows
 from foundation.errors import PolicyError
-from research.learning.settings import LONGEST
+from research.learning.settings import LONGEST_EPISODE
 from research.learning.worlds.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
@@ -26,7 +26,7 @@ from research.rules.networks.features import FARTHEST, SHARED, FeatureScaling
 
 Arrays = dict[str, NDArray[Any]]
 Infos = list[Mapping[str, Any]]
-NOTHING: Mapping[str, Any] = MappingProxyType({})  # is told of a world that goes on
+NO_INFO: Mapping[str, Any] = MappingProxyType({})  # is told of a world that goes on
 
 
 def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
@@ -54,8 +54,8 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     if standard.mean.shape != (seen,):
         refuse("features of standard are", standard.mean.size, f"these days have {seen}: {fix}")
     _check_counts(episode=episode)
-    if episode * days.sessions > LONGEST:
-        refuse("episode is", episode, f"give at most {LONGEST // days.sessions:,} decisions, a hundred years.")
+    if episode * days.sessions > LONGEST_EPISODE:
+        refuse("episode is", episode, f"give at most {LONGEST_EPISODE // days.sessions:,} decisions, a hundred years.")
     if not (reward is None or isinstance(reward, Reward)):
         refuse("reward is", reward, "give Reward(…), or leave it out.")
     check_positive(reward_scale=reward_scale)
@@ -234,7 +234,7 @@ class RebalancingWorlds(VecEnv):
         rewards = self._rewarded.act(as_numbers(self._rewarded.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
         seen, done = self._rewarded.see(self._rewarded.worlds.everyone), self._left == 0
-        infos: Infos = [NOTHING] * self.num_envs
+        infos: Infos = [NO_INFO] * self.num_envs
         (ended,) = done.nonzero()
         if len(ended):
             for world in ended.tolist():

@@ -14,7 +14,7 @@ from research.orders.lots.lot_problem import DIVISIBLE_LOT
 from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME, broken_by
 from research.orders.lots.position import Position
 
-SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
+ROW_TOLERANCE = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
 ACCOUNT_CASH = "cash of the accounts"
 LIMITS = (ACCOUNT_CASH, MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME)
 
@@ -130,5 +130,5 @@ class DivisionProblem:
             "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),
             ACCOUNT_CASH: bool((self.short(parts) > 0.0).any()),
         }
-        found |= broken_by(self.position, parts, self.position.most_units, SAME)
+        found |= broken_by(self.position, parts, self.position.most_units, ROW_TOLERANCE)
         return tuple(name for name, is_broken in found.items() if is_broken)

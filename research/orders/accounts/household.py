@@ -23,7 +23,7 @@ from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.holdings.household import Account, decimal_sum
 
-SPARE = 1e-4  # of NAV: the most that a list leaves for its division
+DIVISION_MARGIN = 1e-4  # of NAV: the most that a list leaves for its division
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
 
@@ -166,14 +166,15 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
 def to_divide(position: Position, accounts: int) -> float:
     """Cash that a list over several accounts leaves besides all that must stay, currency: the smallest lot an account.
 
-    No account pays for another. Were all cash spent, the orders of each would have to use its own to the last cent, and
-    hardly any division does. It is at most `SPARE` of NAV, and none for one account or without cash before the orders.
+    No account pays for another. Were all cash spent, the orders of each would have to use its own to the last cent,
+    and hardly any division does. It is at most `DIVISION_MARGIN` of NAV, and none for one account or without cash
+    before the orders.
     """
     if accounts < 2:
         return 0.0
     lots = position.lots * position.prices
     smallest = float(lots[position.tradable & (lots > DIVISIBLE_LOT * position.nav)].min(initial=np.inf))
-    spare = min(accounts * smallest, SPARE * position.nav)
+    spare = min(accounts * smallest, DIVISION_MARGIN * position.nav)
     return round(max(min(spare, position.cash), 0.0), 2)
 
 

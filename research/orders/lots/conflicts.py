@@ -26,16 +26,17 @@ from research.orders.lots.relaxations import relaxations
 EXCESS = 1e-6  # of money in units, or of orders: less than a limit may be exceeded by before it counts
 TOLERANCE = 1e-7  # of money in units: as whole lots are found
 MATTERS = 1e-9  # of a dual or a reduced cost
-SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
+# Of NAV: by which a stated change is more than the least, so that it suffices when it is written down.
+CHANGE_MARGIN = 1e-8
 WHOLE_LOTS = "whole lots"
 MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
 NODES = 20_000  # that the search may take, counting each programme as one: some seconds
 EACH = 1_000  # of a programme
 MOST_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
-LEAST = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
+MOST_EXCESS = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
 ROUNDS = 5  # of tangents at the sizes found
-SHOWN = 8  # names in a message
-SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
+NAMES_SHOWN = 8  # names in a message
+IMPACT_TOLERANCE = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Conflict:
     @property
     def words(self) -> str:
         """The conflict in a sentence, and its remedies."""
-        names = "; ".join(self.names[-SHOWN:])
-        if len(self.names) > SHOWN:
-            names += f"; and {len(self.names) - SHOWN} others"
+        names = "; ".join(self.names[-NAMES_SHOWN:])
+        if len(self.names) > NAMES_SHOWN:
+            names += f"; and {len(self.names) - NAMES_SHOWN} others"
         if not self.complete:
             names += " (some of them may be kept: the search was stopped)"
         rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
@@ -107,14 +108,14 @@ def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict |
         if one.limit is None or one.limit.mend is None or not divided.may_mend(one):
             continue
         if (least := search.relaxation(stated, one)) is not None:
-            mends.append(search.sufficient(partial(one.limit.mend, least + SPARE)))
+            mends.append(search.sufficient(partial(one.limit.mend, least + CHANGE_MARGIN)))
     mends += _line_mends(position, floor, kept, search)
     return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
 
 
 def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
     """Changes that relax a limit of the conflict that is not over several lines, where each suffices."""
-    for change in relaxations(position, LEAST):
+    for change in relaxations(position, MOST_EXCESS):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
             value = change.least(lambda other: search.gives_a_list(Change("", other, floor)))
             if value is not None:
@@ -236,7 +237,7 @@ class _Search:
     def relaxation(self, stated: Sequence[_Stated], one: _Stated) -> float | None:
         """The least relaxation of one limit over several lines with which some orders keep all; None where none do.
 
-        It is the least to `LEAST`, or to a whole order.
+        It is the least to `MOST_EXCESS`, or to a whole order.
         """
         assert one.limit is not None
         soft = replace(one, limit=replace(one.limit, price=1.0))
@@ -278,7 +279,7 @@ class _Search:
             return None, False
         orders = _columns(self.position, stated)
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
-        spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else LEAST / UNIT
+        spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else MOST_EXCESS / UNIT
         for _ in range(ROUNDS):
             none = np.zeros((LINE_COLUMNS, len(orders.rows)))
             found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH, spare)
@@ -289,7 +290,7 @@ class _Search:
             soft = [limit for limit in limits if not limit.binds]
             past = float(found.x[-1]) * (1.0 if soft[0].counts else UNIT) if soft else 0.0
             sizes.append(orders.sizes(found.x))
-            if orders.understated(found.x) <= SAME:
+            if orders.understated(found.x) <= IMPACT_TOLERANCE:
                 break
         return past, False
 

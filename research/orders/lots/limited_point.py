@@ -7,7 +7,7 @@ from research.orders.lots.order_limits import BOUGHT, SOLD, cash_limits, room, w
 from research.orders.lots.position import Position
 
 TRADED = 4.0  # per unit of weight: more than a trade can bring a line and its counterpart nearer their targets
-SAME = 1e-8  # of NAV: a line that is moved by less stays at the policy's point
+POINT_TOLERANCE = 1e-8  # of NAV: a line that is moved by less stays at the policy's point
 TOLERANCE = 1e-11  # of the interior-point method
 
 
@@ -26,7 +26,7 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     target   : (n,) in force, fraction of NAV.
     floor    : cash that stays where the point has as much, fraction of NAV.
     """
-    if all(limit.outside(point) <= SAME for limit in position.limits.weights):
+    if all(limit.outside(point) <= POINT_TOLERANCE for limit in position.limits.weights):
         return point
     import clarabel
     from scipy import sparse
@@ -70,7 +70,7 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     if solved.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
         return None
     weights = np.array(solved.x[:m])
-    return np.where(np.abs(weights - point) < SAME, point, weights)[:-1]
+    return np.where(np.abs(weights - point) < POINT_TOLERANCE, point, weights)[:-1]
 
 
 def _bounds(position: Position, point: Array) -> tuple[Array, Array]:

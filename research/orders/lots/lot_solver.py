@@ -32,7 +32,7 @@ from research.orders.lots.position import CENT
 
 NODES = 5_000  # of HiGHS for a programme: some seconds
 EXACT_LINES = 12  # up to so many, the optimum is proven: many lots bring cash nearly to its point, and few are best
-RELATIVE_GAP, ENOUGH = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
+RELATIVE_GAP, NAV_GAP = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
@@ -193,7 +193,7 @@ def _solve(
 def _enough(problem: LotProblem, worth: float) -> float:
     """The gap within which lots are good enough, fraction of NAV. worth : their objective, fraction of NAV."""
     k = len(problem.able)
-    return REACHED if k <= EXACT_LINES else max(RELATIVE_GAP * worth, ENOUGH)
+    return REACHED if k <= EXACT_LINES else max(RELATIVE_GAP * worth, NAV_GAP)
 
 
 def _columns(problem: LotProblem) -> OrderColumns:

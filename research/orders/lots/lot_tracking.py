@@ -47,12 +47,12 @@ NODES = 2_000_000  # of the search within a radius: less than a second
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that lines that move together have a factor
 COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
-FEW, ENOUGH = 12, 5e-6  # up to so many lines, the optimum is proven; beyond, a gap of so much of NAV suffices
+PROVEN_LINES, NAV_GAP = 12, 5e-6  # up to so many lines, the optimum is proven; beyond, a gap of so much of NAV suffices
 PASSES = 20  # of exchanges over all pairs of lines
-NEAR = 1e-8  # of NAV: where a line is divided at will, lots that are better by less are not looked for
+GAIN_TOLERANCE = 1e-8  # of NAV: where a line is divided at will, lots that are better by less are not looked for
 
 TRIED, BEST, AWAY, SLOPE, NEXT, MOVE, CHANGE, FOUND = 0, 1, 2, 3, 4, 6, 8, 10  # rows of what is found; three have two
-WORTH, VARIANCE, EXTRA, SPARE, SUMS = range(5)
+WORTH, VARIANCE, EXTRA, SPARE_CASH, SUMS = range(5)
 UP, DOWN, AT_UP, AT_DOWN, SQUARE, LINEAR, SPENT, BOUGHT, SOLD, COUNT, MOVED, OFFSET, TRIES = range(13)
 
 
@@ -192,12 +192,12 @@ def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[A
     if greedy or m == 0:
         return best, min(bound, worth), Proof.EXACT if m == 0 or worth - bound <= PROVEN else Proof.GREEDY
     tree.found[BEST] = best
-    enough = ENOUGH if m > FEW else PROVEN
+    enough = NAV_GAP if m > PROVEN_LINES else PROVEN
     for part in RADII[-1:] if divided else RADII:
         if worth - bound <= enough:
             break
         within = min(bound + part * (worth - bound) if part < 1.0 else worth, worth)
-        complete = descend(tree, within - (NEAR if divided else PROVEN))
+        complete = descend(tree, within - (GAIN_TOLERANCE if divided else PROVEN))
         best = _better(problem, tree, best)
         worth = problem.objective(best)
         if not complete:
@@ -419,7 +419,7 @@ def _begin(tree: Tree, units: Array) -> None:
             found[SLOPE, i] += tree.covariance[i, j] * found[AWAY, j]
         sums[VARIANCE] += found[SLOPE, i] * found[AWAY, i]
     sums[WORTH] = np.sqrt(max(sums[VARIANCE], 0.0)) + sums[EXTRA] + _priced(tree, units)
-    sums[SPARE] = -_short_on(terms, units, np.inf)
+    sums[SPARE_CASH] = -_short_on(terms, units, np.inf)
     for a in range(len(order)):
         _neighbours(tree, units, order[a])
 
@@ -432,7 +432,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
         return False
     by, other = found[MOVE + x, i], found[MOVE + y, j] if j != i else 0.0
     extra = sums[EXTRA] + found[CHANGE + x, i] + (found[CHANGE + y, j] if j != i else 0.0)
-    if extra >= sums[WORTH] or (by + other) * terms.nav > max(sums[SPARE], 0.0):
+    if extra >= sums[WORTH] or (by + other) * terms.nav > max(sums[SPARE_CASH], 0.0):
         return False
     across = found[SLOPE, j] + by * tree.covariance[i, j]
     variance = sums[VARIANCE] + by * (2.0 * found[SLOPE, i] + by * tree.covariance[i, i])
@@ -446,7 +446,12 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     if worth >= sums[WORTH] - NO_GAIN:
         units[j], units[i] = was_other, was
         return False
-    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short_on(terms, units, np.inf)
+    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE_CASH] = (
+        worth,
+        variance,
+        extra,
+        -_short_on(terms, units, np.inf),
+    )
     for c in range(len(units)):
         found[SLOPE, c] += by * tree.covariance[c, i] + other * tree.covariance[c, j]
     _neighbours(tree, units, i)

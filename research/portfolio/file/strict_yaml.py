@@ -25,7 +25,7 @@ WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 NO_NUMBERS = (".nan", ".inf", "+.inf", "-.inf")
 DIGITS = 300  # of a whole number that is read as one: a longer one would not fit into a float
 DEEPEST = 32  # levels of lists and mappings in each other
-LONGEST = 10_000_000  # bytes of a file: minutes of reading
+MOST_BYTES = 10_000_000  # bytes of a file: minutes of reading
 KINDS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 
 
@@ -56,7 +56,7 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
     """
     try:
         with open(file, "rb") as opened:
-            content = opened.read(LONGEST + 1)
+            content = opened.read(MOST_BYTES + 1)
         text = content.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError as error:
         raise ConfigError(
@@ -64,8 +64,8 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
         ) from error
     except (OSError, ValueError) as error:  # a path with NUL and text that is not UTF-8 are ValueErrors
         raise ConfigError(f"{cut(file)} cannot be read: {cut(str(error))}. Give a YAML file in UTF-8.") from error
-    if len(content) > LONGEST:
-        raise ConfigError(f"{file} has more than {LONGEST:,} bytes. Give the YAML file of a portfolio or a sweep.")
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{file} has more than {MOST_BYTES:,} bytes. Give the YAML file of a portfolio or a sweep.")
     try:
         root = yaml.compose(text, Loader=_Composer)
     except yaml.YAMLError as error:

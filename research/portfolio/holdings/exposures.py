@@ -14,10 +14,10 @@ from research.portfolio.file.strict_yaml import KeyPath
 
 BY = ("asset_class", "sector")
 TOTAL = "total"  # key of what the fractions sum to, where that is not one
-LARGEST = 10.0  # of a fraction: a fund of ten times its value
+LARGEST_FRACTION = 10.0  # of a fraction: a fund of ten times its value
 SUM = 1e-6  # by how much fractions may miss their sum: files give six digits
 
-Part = Annotated[float, Field(ge=-LARGEST, le=LARGEST, description="A fraction of the line's value.")]
+Part = Annotated[float, Field(ge=-LARGEST_FRACTION, le=LARGEST_FRACTION, description="A fraction of the line's value.")]
 Parts = Annotated[Mapping[Name, Part], Field(min_length=1)]
 Split = Mapping[str, Mapping[str, float]]  # by asset class or sector: name -> fraction of the line's value
 

@@ -36,7 +36,7 @@ from research.portfolio.holdings.prices import (
 from research.portfolio.holdings.rates import PAIR, Rates
 
 NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
-NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
+RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
 APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
 
@@ -270,7 +270,7 @@ def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates
         if held.fx_rate is None or currency == rates.basis or currency in told:
             continue
         taken = rates.today[currency]
-        if abs(held.fx_rate / taken.value - 1.0) > NEAR:
+        if abs(held.fx_rate / taken.value - 1.0) > RATE_TOLERANCE:
             told.add(currency)
             yield (
                 f"{positions.file}, row {held.row}: one {currency} is {held.fx_rate:,.7g} there, and "

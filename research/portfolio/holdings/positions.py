@@ -18,8 +18,8 @@ from research.portfolio.holdings.broker_tables import (
     read_broker_file,
 )
 
-REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
-DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared
+REQUIRED, OPTIONAL = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
+DECLARED = (*REQUIRED, *OPTIONAL[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides a line
 PENDING = "pending activity"  # of Fidelity
@@ -148,7 +148,7 @@ def read_positions(
               of them in one message, each with file, row, column, value and how to mend it.
     """
     path = Path(path)
-    found = read_broker_file(path, REQUIRED, OTHERS, columns, basis)
+    found = read_broker_file(path, REQUIRED, OPTIONAL, columns, basis)
     reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, dict(symbols or {}), decimal)
     reader.read()
     if reader.mistakes:

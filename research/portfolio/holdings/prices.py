@@ -20,7 +20,7 @@ from research.market.plausible import SPLIT_RETURN, far_closes
 from research.portfolio.holdings.broker_tables import BrokerTable, may_be, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
-REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
+REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency")
 OK = "prices_ok"  # key of the lines and rates whose numbers are right although they are far from others
 
 
@@ -111,7 +111,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
     path = Path(path)
-    found = read_broker_file(path, REQUIRED, OTHERS)
+    found = read_broker_file(path, REQUIRED, OPTIONAL)
     decimal, note = found.decimal(("price",))
     mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
     values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)

@@ -31,8 +31,8 @@ from research.portfolio.holdings.broker_tables import CURRENCIES
 from research.portfolio.holdings.prices import OK, right_all_the_same
 from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
 
-TODAY = "fx_today"
-GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
+FX_TODAY = "fx_today"
+GIVEN = {"fx": "portfolio file", FX_TODAY: "given today"}  # how the values that a key states are called
 DIGITS = 10  # significant, of a rate in print and in files
 RateValue = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER)]
 PairName = Annotated[
@@ -209,7 +209,7 @@ def read_rates(
                 if days[-1] > priced:
                     told = (*told, _later(today[currency], days[-1], priced))
             notes[currency] = (*notes.get(currency, ()), *told)
-            if known.size > 1 and source.key != TODAY and (currency, basis) not in history:
+            if known.size > 1 and source.key != FX_TODAY and (currency, basis) not in history:
                 on_days = pd.Series(values, index=source.days).reindex(market.days).to_numpy()
                 history[currency, basis] = (pair, frozen(on_days))
     faults.end()
@@ -236,7 +236,7 @@ def _checked(
 
 
 def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:
-    for key in (TODAY, "fx"):
+    for key in (FX_TODAY, "fx"):
         if document.has(key):
             yield (_mapping if isinstance(document.value(key), dict) else _file)(document, key, basis)
     try:

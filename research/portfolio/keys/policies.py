@@ -51,10 +51,12 @@ RULES: dict[str, type] = {
     "universal": Universal,
 }
 PENALTY = TypeAdapter[float](Penalty)
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
-def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NOTHING) -> Any:
+def read_policy(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NO_SETTINGS
+) -> Any:
     """The rule at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, with its allocation.
 
     A rule with a colon in its name is a class of the user's own, see `own_class`.

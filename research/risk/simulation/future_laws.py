@@ -21,7 +21,7 @@ from research.risk.simulation.hidden_markov import HiddenMarkov, fit_hidden_mark
 from research.risk.simulation.resampling import StationaryBootstrap, common_rows
 
 BLOCK_PATHS = 500  # paths that are drawn together
-FEWEST = 252  # returns, below which nothing is fitted
+FEWEST_RETURNS = 252  # returns, below which nothing is fitted
 MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
 
 
@@ -151,10 +151,10 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
             f"{gone[0]} is not listed at the last close of market {market.name!r}, {market.days[-1]}: no future of it "
             "can be simulated. Leave it out of the file."
         )
-    if stop - first < FEWEST:
+    if stop - first < FEWEST_RETURNS:
         raise DataError(
             f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and figures of "
-            f"risk and futures need {FEWEST}. Leave out the line that was listed last, or take more history."
+            f"risk and futures need {FEWEST_RETURNS}. Leave out the line that was listed last, or take more history."
         )
     returns = market.returns[first:stop]
     if (returns <= -1.0).any():

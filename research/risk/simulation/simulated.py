@@ -16,7 +16,7 @@ from research.risk.simulation.resampling import StationaryBootstrap
 from research.risk.simulation.streams import check_batch
 
 OPENING_PRICE = 100.0
-LONGEST = {"day": 2, "week": 7, "month": 31, "quarter": 92, "year": 366}  # calendar days of one step, at most
+LONGEST_STEP = {"day": 2, "week": 7, "month": 31, "quarter": 92, "year": 366}  # calendar days of one step, at most
 
 
 def simulated_market(
@@ -141,7 +141,7 @@ def _dates(count: int, start: str | pd.Timestamp, calendar: str, every: str) -> 
     """The first `count` last sessions of a period from `start` on. Raises ConfigError."""
     one_of("every of a simulated market is", every, EVERY)
     first = np.datetime64(day("start of a simulated market is", start), "D")
-    known = sessions(first, first + (count + 1) * LONGEST[every] + 14, calendar)
+    known = sessions(first, first + (count + 1) * LONGEST_STEP[every] + 14, calendar)
     ends = known[last_of(known, every, calendar)][:count]
     if len(ends) < count:
         raise ConfigError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from foundation.errors import ConfigError
 
 Coverage = Literal["whole", "part", "none"]
-LEAST = 2  # returns, below which nothing is measured
+FEWEST_RETURNS = 2  # returns, below which nothing is measured
 WEEK = np.timedelta64(7, "D")
 
 
@@ -65,7 +65,7 @@ def span_of(episode: Episode, days: NDArray[np.datetime64]) -> Span:
     first, last = (np.datetime64(day, "D") for day in (episode.first, episode.last))
     base = int(np.searchsorted(days, first)) - 1
     end = int(np.searchsorted(days, last, side="right")) - 1
-    if end - max(base, 0) < LEAST:
+    if end - max(base, 0) < FEWEST_RETURNS:
         return Span(0, 0, "none")
     whole = base >= 0 and last - days[-1] < WEEK
     return Span(max(base, 0), end, "whole" if whole else "part")

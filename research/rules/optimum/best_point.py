@@ -30,7 +30,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked
 from foundation.tolerances import CURVATURE, PAIR_GAIN, RESIDUAL, WEIGHT
 
-LEAST = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
+LEAST_VARIANCE = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
 PATIENCE = 32  # pairs without news before the turn changes
 ROUNDS = 40
 TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too little; no convergence
@@ -235,7 +235,7 @@ def _take_free(covariance: Array, widest: float, s: Scratch) -> None:
     """Set the preconditioner and the residual of the lines off their kinks and bounds; zeros for the others."""
     for k in range(len(covariance)):
         free = s.low[k] < s.point[k] < s.high[k] and s.up[k] == s.down[k]
-        s.inverse[k] = 1.0 / max(covariance[k, k], LEAST * widest) if free else 0.0
+        s.inverse[k] = 1.0 / max(covariance[k, k], LEAST_VARIANCE * widest) if free else 0.0
         s.residual[k] = s.gradient[k] + s.up[k] if free else 0.0
         s.step[k] = s.ahead[k] = 0.0
 

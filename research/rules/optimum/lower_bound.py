@@ -49,7 +49,7 @@ from research.rules.optimum.region import Region
 
 SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a gap drifts at least between two decisions where its line is solved
 STARTS, WITH_TICKET = 50, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
-FAR = 6.0  # logs from its target that it takes a line, so that no line is all of NAV
+FARTHEST_LOG = 6.0  # logs from its target that it takes a line, so that no line is all of NAV
 
 
 class LowerBound(NamedTuple):
@@ -163,7 +163,7 @@ class _Inequality:
         scale = sum(region.value for region in self.regions)
         reach = np.append(np.array([np.ptp(region.axes[0]) for region in self.regions]) / 2.0 / self.target, 0.0)
         rng, ends = np.random.default_rng(0), []
-        far = np.log(aim)[:, None] + np.array([-FAR, FAR])
+        far = np.log(aim)[:, None] + np.array([-FARTHEST_LOG, FARTHEST_LOG])
 
         def charge(logs: Array) -> tuple[float, Array]:
             parts = np.exp(logs - logs.max())
