@@ -24,7 +24,7 @@ import psutil
 from backtests.runs import tasks
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Plan, Strategic
-from backtests.sweeps.plan import MOST, Part
+from backtests.sweeps.plan import MOST_CONFIGURATIONS, Part
 from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
@@ -38,7 +38,7 @@ FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 WORKERS, SMALL, PARTS = 64, 64, 2_000  # processes, configurations of a part, parts
 FEW, MANY = 1_000, 100_000  # tasks that do nothing
 CARRIERS = 4  # workers that send chunks: more of them would keep one another waiting for the few cores
-CARRIED = {1_024: 400, MOST: 100}  # chunks, by their configurations, of ROW bytes each
+CARRIED = {1_024: 400, MOST_CONFIGURATIONS: 100}  # chunks, by their configurations, of ROW bytes each
 ROW = 100  # bytes of a configuration on disk
 START = 240.0  # seconds until all workers are there: they share few cores
 SETTINGS = {  # workers may take more than their share of this machine's memory, and seldom look after themselves

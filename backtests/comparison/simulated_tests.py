@@ -29,7 +29,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
-FEWEST = 20  # days of the test on which all lines are listed, below which a covariance says nothing
+FEWEST_DAYS = 20  # days of the test on which all lines are listed, below which a covariance says nothing
 BEFORE, YEARS = 252, 5  # rows before a test, or years where rows are rare: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
@@ -170,7 +170,7 @@ def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
     """(n, n) of the log returns of the test, a year, on days on which all lines of the target are listed."""
     market, held = played.market, benchmark.strategic.rows[-1] != 0.0
     whole = market.listed[played.first + 1 :][:, held].all(axis=1)
-    if whole.sum() < FEWEST:
+    if whole.sum() < FEWEST_DAYS:
         return None
     returns = market.returns[played.first + 1 :][whole]
     return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year

@@ -21,8 +21,8 @@ from research.rules import Rule
 from research.rules.protocol import RuleTraits, long_name
 
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
-LONGEST = 18  # characters of a name above a column
-MOST = 0.5  # share of a difference that explains it
+LONGEST_NAME = 18  # characters of a name above a column
+EXPLAINING_SHARE = 0.5  # share of a difference that explains it
 NOTHING_OF_MARGIN = 0.1  # share of the margin, below which an amount is worth no word
 
 
@@ -234,7 +234,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     if not changed and len(shown) > 1:
         marks.setdefault(shown[-1], "least work")
     heads = tuple(
-        f"{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'} ({marks[name]})" for name in shown
+        f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + '…'} ({marks[name]})" for name in shown
     ) + (("change",) if changed else ())
 
     def row(label: str, values: list[float], digits: int | None, note: str = "") -> tuple[str, ...]:
@@ -411,14 +411,15 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
     gap      : difference in growth, fraction.
     assets   : n names.
     """
-    if saved / gap >= MOST:
+    if saved / gap >= EXPLAINING_SHARE:
         return "Most of that is costs."
     earned = (active * relative).sum(axis=0)
     i = int(np.argmax(np.sign(gap) * earned))
-    if not MOST <= earned[i] / gap <= 1.0 / MOST:  # no asset explains it, or others cancel what it gave
+    # No asset explains it, or others cancel what it gave.
+    if not EXPLAINING_SHARE <= earned[i] / gap <= 1.0 / EXPLAINING_SHARE:
         return ""
     mean = float(active[:, i].mean())
-    if mean * relative[:, i].sum() / gap < MOST:
+    if mean * relative[:, i].sum() / gap < EXPLAINING_SHARE:
         return f"Most of that came from when it held more or less of {assets[i]}."
     held = "more" if mean > 0.0 else "less"
     return (

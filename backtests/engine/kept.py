@@ -18,7 +18,7 @@ from research.rules.protocol import CompiledRule, held_by
 
 T = TypeVar("T")
 
-MOST = 16  # values of a market; the one that was not asked for the longest is dropped
+MOST_VALUES = 16  # values of a market; the one that was not asked for the longest is dropped
 SETTLED = ("never", "calendar", "threshold")  # rules whose bands follow from their settings, targets and dates alone
 _KEPT: WeakKeyDictionary[Market, dict[Hashable, Any]] = WeakKeyDictionary()
 
@@ -35,7 +35,7 @@ def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
         value: T = known.pop(key)
     except KeyError:
         value = make()
-        while len(known) >= MOST:
+        while len(known) >= MOST_VALUES:
             known.pop(next(iter(known)), None)
     known[key] = value  # the last: the order is that of use
     return value

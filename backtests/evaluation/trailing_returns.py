@@ -14,7 +14,7 @@ TRAILING = (
     Column("three_years", "3 years", "% a year", 100.0),
     Column("five_years", "5 years", "% a year", 100.0),
 )
-WHOLE = Column("whole_test", "whole test", "% a year", 100.0)
+WHOLE_TEST = Column("whole_test", "whole test", "% a year", 100.0)
 WHOLE_SHORT = Column("whole_test", "whole test, shorter than a year", "%", 100.0)
 
 
@@ -45,7 +45,7 @@ def trailing_returns(days: NDArray[np.datetime64], grown: Array) -> dict[str, fl
 def trailing_columns(days: NDArray[np.datetime64]) -> tuple[Column, ...]:
     """The columns of a table of these returns, but those that the closes (D + 1,) are too few for."""
     there = trailing_returns(days, np.ones(len(days)))
-    whole = WHOLE if _span(days) >= LEAST_YEAR else WHOLE_SHORT
+    whole = WHOLE_TEST if _span(days) >= LEAST_YEAR else WHOLE_SHORT
     return (*(column for column in TRAILING if column.key in there), whole)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 
-MOST = 10  # days
+DAYS_SHOWN = 10  # days
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class OnDay:
 
 
 def worst_days(
-    backtests: Mapping[str, Backtest], reference: str, most: int = MOST
+    backtests: Mapping[str, Backtest], reference: str, most: int = DAYS_SHOWN
 ) -> dict[pd.Timestamp, dict[str, OnDay]]:
     """The results of each policy on the days of the reference's lowest net returns, lowest first, by day.
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from backtests.inference.estimates import EstimateWithTest
-from backtests.inference.sharpe_inference import LEAST
+from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS
 from backtests.inference.slow_waves import wave_error
 from foundation.arrays import Array
 from foundation.errors import DataError
@@ -97,7 +97,7 @@ def diebold_mariano(first: Array, second: Array, horizon: int = 1, level: float 
 
 def _estimate(value: float, influence: Array, horizon: int, level: float) -> EstimateWithTest:
     """An estimate with the error of the mean of its influence (d,), and a two-sided test of zero."""
-    waves, least = waves_of(len(influence), horizon), max(LEAST, FEWEST_WAVES * HORIZONS // 2 * horizon)
+    waves, least = waves_of(len(influence), horizon), max(FEWEST_OBSERVATIONS, FEWEST_WAVES * HORIZONS // 2 * horizon)
     if len(influence) < least:
         raise DataError(
             f"{len(influence)} dates with a forecast and its outcome are too few: {least} are needed for outcomes of "

@@ -22,9 +22,9 @@ from foundation.compiled import compiled
 from foundation.errors import DataError
 from research.risk import cvar, max_drawdown, nav_path, volatility
 
-LEAST = 250  # observations: the shortest of three waves is then eight months long
+FEWEST_RETURNS = 250  # observations: the shortest of three waves is then eight months long
 TAIL = 0.95  # level of CVaR
-SAME = 1e-12  # of the largest return: series that differ by less are one
+SERIES_TOLERANCE = 1e-12  # of the largest return: series that differ by less are one
 
 
 def risk_with_error(returns: ArrayLike, periods_per_year: float, *, level: float = 0.95) -> Mapping[str, Estimate]:
@@ -36,7 +36,7 @@ def risk_with_error(returns: ArrayLike, periods_per_year: float, *, level: float
     Raises           : DataError for fewer than 250 periods, for returns that do not vary, and where
                        the worst twentieth of the periods are gains on average; ConfigError for periods or level.
     """
-    x = checked_series(returns, "returns", LEAST)
+    x = checked_series(returns, "returns", FEWEST_RETURNS)
     check_positive(periods_per_year=periods_per_year)
     check_level(level)
     sigma, tail = volatility(x, periods_per_year), cvar(x, TAIL)
@@ -59,10 +59,13 @@ def risk_difference(
     Raises           : DataError as `risk_with_error`, and for identical series: no test of a difference exists;
                        ConfigError for periods or level.
     """
-    x, y = checked_series(one, "the first series", LEAST), checked_series(two, "the second series", LEAST)
+    x, y = (
+        checked_series(one, "the first series", FEWEST_RETURNS),
+        checked_series(two, "the second series", FEWEST_RETURNS),
+    )
     check_positive(periods_per_year=periods_per_year)
     check_level(level)
-    if float(np.abs(x - y).max()) <= SAME * float(np.abs(x).max()):
+    if float(np.abs(x - y).max()) <= SERIES_TOLERANCE * float(np.abs(x).max()):
         raise DataError("the two series are identical, and no test of a difference exists. Compare different policies.")
     pair = [volatility(s, periods_per_year) for s in (x, y)]
     on_volatility = pair[0] * _on_log_volatility(x) - pair[1] * _on_log_volatility(y)
@@ -141,7 +144,7 @@ def checked_history(returns: ArrayLike, resampling: Resampling) -> Array:
     returns    : (T,) simple returns, fraction.
     resampling : resampling of the days.
     """
-    x = checked_series(returns, "returns", max(LEAST, 2 * resampling.block))
+    x = checked_series(returns, "returns", max(FEWEST_RETURNS, 2 * resampling.block))
     if x.min() <= -1.0:
         raise DataError(f"returns: row {int(np.argmin(x))} loses everything, and no history goes on after it.")
     return x

@@ -20,7 +20,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
 
 EULER = 0.5772156649015329  # the constant of Euler and Mascheroni
-NOTHING = 1e-12  # variance in a half, over that of all periods, below which it is rounding
+ROUNDING_VARIANCE = 1e-12  # variance in a half, over that of all periods, below which it is rounding
 RECORD = 0.95  # probability at which a track record is long enough
 ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
 
@@ -221,7 +221,7 @@ def _sharpe_of_half(sums: Array, lengths: Array, shift: Array, half: Rows, ratio
     for n in range(len(ratios)):
         mean = ratios[n] / days
         variance = (square[n] / days - mean * mean) * days / (days - 1.0)
-        if variance <= NOTHING:
+        if variance <= ROUNDING_VARIANCE:
             return n
         ratios[n] = (shift[n] + mean) / np.sqrt(variance)
     return -1

@@ -24,9 +24,9 @@ from research.risk.simulation.long_run_variance import autocovariances, long_run
 Blocks = Literal["circular", "stationary"]
 
 NORMAL = NormalDist()
-LEAST = 24  # observations of a ratio with an error: two years of months
-NOTHING = 1e-12  # variance of a draw, over that of the sample, below which it is rounding
-SAME = 1e-9  # distance of two standardised series below which one is a multiple of the other
+FEWEST_OBSERVATIONS = 24  # observations of a ratio with an error: two years of months
+ROUNDING_VARIANCE = 1e-12  # variance of a draw, over that of the sample, below which it is rounding
+SERIES_TOLERANCE = 1e-9  # distance of two standardised series below which one is a multiple of the other
 
 
 # -- one ratio -------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def memmel(one: ArrayLike, two: ArrayLike, periods_per_year: float, *, level: fl
     Source           : Jobson and Korkie (1981), Performance Hypothesis Testing with the Sharpe and Treynor Measures;
                        Memmel (2003), Performance Hypothesis Testing with the Sharpe Ratio, Finance Letters 1.
     """
-    pair = _pair(one, two, LEAST)
+    pair = _pair(one, two, FEWEST_OBSERVATIONS)
     check_positive(periods_per_year=periods_per_year)
     check_level(level)
     error = memmel_error(*pair.ratios, pair.correlation, len(pair.standard))
@@ -200,7 +200,7 @@ def ledoit_wolf(
     Source           : Ledoit and Wolf (2008), Robust performance hypothesis testing with the Sharpe ratio, Journal of
                        Empirical Finance 15, section 3.2, equation 9 (p); Götze and Künsch (1996) (errors of draws).
     """
-    pair = _pair(one, two, max(LEAST, 2 * resampling.block))
+    pair = _pair(one, two, max(FEWEST_OBSERVATIONS, 2 * resampling.block))
     check_positive(periods_per_year=periods_per_year)
     one_of("blocks is", blocks, ("circular", "stationary"))
     check_level(level)
@@ -235,7 +235,7 @@ def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
     standard = np.column_stack([(s - s.mean()) / s.std() for s in (x, y)])
     ratios = (float(x.mean() / x.std(ddof=1)), float(y.mean() / y.std(ddof=1)))
     apart = float(np.abs(standard[:, 0] - standard[:, 1]).max())
-    if apart <= SAME and abs(ratios[0] - ratios[1]) <= SAME:
+    if apart <= SERIES_TOLERANCE and abs(ratios[0] - ratios[1]) <= SERIES_TOLERANCE:
         raise DataError(
             "the two series are identical, or one is a multiple of the other: their Sharpe ratios are equal, and no "
             "test of a difference exists. Compare different policies."
@@ -322,7 +322,7 @@ def _draw_studentised(
         a, b, c, d = s0 / days, s1 / days, s2 / days, s3 / days
         first = centre[2] + c - (centre[0] + a) ** 2  # variances, of 1 in the sample
         second = centre[3] + d - (centre[1] + b) ** 2
-        if first <= NOTHING or second <= NOTHING:
+        if first <= ROUNDING_VARIANCE or second <= ROUNDING_VARIANCE:
             still += 1
             continue
         m, n = means[0] + a, means[1] + b
@@ -346,7 +346,7 @@ def _draw_studentised(
 # -- the door --------------------------------------------------------------------------------------------------------
 
 
-def checked_series(values: ArrayLike, what: str, least: int = LEAST) -> Array:
+def checked_series(values: ArrayLike, what: str, least: int = FEWEST_OBSERVATIONS) -> Array:
     """A series (T,) of finite floats. Raises DataError for one that is too short, or that does not vary.
 
     values : (T,).

@@ -29,7 +29,7 @@ POINTS, FARTHEST = 401, 10.0  # at which the distribution of a difference is sum
 RANGES = 4000  # simulated largest differences among equals
 MONTH, SPANS = 21, 4  # days whose sums show how series err together; at least so many sums a series, or fewer days
 STEEPEST = 50.0  # logarithm of the widest factor of an interval
-SMALLEST = 1e-9  # of an error, that a difference of two that err as one has
+SMALLEST_ERROR = 1e-9  # of an error, that a difference of two that err as one has
 
 
 def wave_transforms(columns: Array, waves: int = WAVES) -> Array:
@@ -204,7 +204,7 @@ class SlowMeans:
         weights = (1.0 + other**2 / WAVES) ** (-(WAVES + 1) / 2) * np.cosh(places)
         weights /= weights.sum()
         slope = both / two if two > 0.0 else 0.0
-        left = math.sqrt(max(one**2 - slope**2, (SERIES + SMALLEST * one) ** 2))
+        left = math.sqrt(max(one**2 - slope**2, (SERIES + SMALLEST_ERROR * one) ** 2))
         wide = left * np.sqrt((WAVES + other**2) / (WAVES + 1))
         taken = self.means[q] * np.exp(np.clip(two * other, -STEEPEST, STEEPEST))
 

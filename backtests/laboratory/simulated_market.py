@@ -19,7 +19,7 @@ from research.rules.optimum.region import Region
 
 WEEKS = 52  # steps a year
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not
-KEPT = 64  # regions and bounds of a process: more than a study computes
+VALUES_KEPT = 64  # regions and bounds of a process: more than a study computes
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ class SimulatedMarket:
         return np.array(self.target), np.array(self.mean), self.covariance, self.costs
 
 
-@lru_cache(KEPT)
+@lru_cache(VALUES_KEPT)
 def _region(market: SimulatedMarket, price: float) -> Region:
     return optimal_region(*market.problem, price, 1.0 / WEEKS, ticket=market.ticket)
 
 
-@lru_cache(KEPT)
+@lru_cache(VALUES_KEPT)
 def _bound(market: SimulatedMarket) -> float:
     return BPS * lower_bound(*market.problem, market.tracking_penalty, 1.0 / WEEKS, ticket=market.ticket).value
 

@@ -16,7 +16,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted
 
 MADE_WITH = ("code", "python", "platform", "lock")
-SHOWN = 80  # letters of a setting
+SETTING_LETTERS = 80  # letters of a setting
 CHANGED = 1e-6  # of a return, from which on a change is told
 
 Figures = Mapping[str, Mapping[str, Any]]  # by policy and name, in the units of records
@@ -125,7 +125,7 @@ def differing(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, An
 
 
 def _short(value: Any) -> str:
-    return "absent" if value is None else cut(json.dumps(value), SHOWN)
+    return "absent" if value is None else cut(json.dumps(value), SETTING_LETTERS)
 
 
 # -- data ------------------------------------------------------------------------------------------------------------

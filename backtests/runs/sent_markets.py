@@ -23,7 +23,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, write_whole, written_alone
 from research.market import Market
 
-KEPT = ROOT / "data" / "cache" / "markets"
+MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
 OFFER = "markets of "  # before the id of the client that offers them
 
 
@@ -109,14 +109,15 @@ def market_of(fingerprint: str, key: str) -> Market:
     key         : under which it is offered.
     Raises      : DataError where nobody offers it, and where others may write in the cache.
     """
-    place = KEPT / fingerprint
+    place = MARKETS_FOLDER / fingerprint
     try:
-        KEPT.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_shared(KEPT)
+        MARKETS_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_shared(MARKETS_FOLDER)
         found = _read(place, fingerprint)
         if found is not None:
             return found
-        with locked(KEPT / f".{fingerprint}.lock", wait=True):  # one worker asks, the others of this machine wait
+        # One worker asks, the others of this machine wait.
+        with locked(MARKETS_FOLDER / f".{fingerprint}.lock", wait=True):
             found = _read(place, fingerprint)
             if found is None:
                 content, found = _asked(fingerprint, key)
@@ -155,7 +156,7 @@ def _asked(fingerprint: str, key: str) -> tuple[bytes, Market]:
     found = None if content is None else pickle.loads(content)
     if not isinstance(found, Market) or found.fingerprint != fingerprint:
         raise DataError(
-            f"no market with fingerprint {fingerprint[:8]} is in {KEPT} of {socket.gethostname()}, and the scheduler "
-            f"offers {'none' if found is None else repr(found)}. Start the sweep again; it resumes."
+            f"no market with fingerprint {fingerprint[:8]} is in {MARKETS_FOLDER} of {socket.gethostname()}, and the "
+            f"scheduler offers {'none' if found is None else repr(found)}. Start the sweep again; it resumes."
         )
     return content, found

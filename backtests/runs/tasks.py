@@ -35,12 +35,12 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import ROOT
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
-SHOWN = 6  # of the settings that differ
+SETTINGS_SHOWN = 6  # of the settings that differ
 MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
 DEATHS = 3  # of workers that a task may have been running on, for each of which it is begun again
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
-LONGEST = 600.0  # seconds that are spent on one attempt to bring a result
+LONGEST_ATTEMPT = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
     "Start one with `rebalance cluster`, and give the address that it prints, such as tls://127.0.0.1:8786. Without "
@@ -75,8 +75,8 @@ def refuse_other(place: Path, found: Mapping[str, Any], wanted: Mapping[str, Any
     """Raise ConfigError, naming what differs, unless the results in `place` were made from what is wanted."""
     differ = list(changes(found, wanted))
     if differ:
-        each = differ[:SHOWN]
-        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        each = differ[:SETTINGS_SHOWN]
+        more = f", and {len(differ) - SETTINGS_SHOWN} more" if len(differ) > SETTINGS_SHOWN else ""
         raise ConfigError(
             f"{place} holds results with another origin: {'; '.join(each)}{more}. Restore that state to finish "
             "them, or delete the folder (`--fresh` does) to start over."
@@ -343,7 +343,7 @@ def as_they_finish(
                     if getattr(finished, "status", "error") == "error":  # what the task raised
                         raise
                     done.put(finished)  # its result was lost with its worker, or is long on its way
-                    wait = min(2 * wait, LONGEST)
+                    wait = min(2 * wait, LONGEST_ATTEMPT)
                 away = away + 1 if gone() else 0
                 if away >= 2:
                     raise TimeoutError("no workers are left") from None

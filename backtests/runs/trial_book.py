@@ -39,7 +39,7 @@ TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
 VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
 NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the ids, and of the bytes
-LONGEST = 240  # letters of a policy that are kept; longer ones end with their hash
+LONGEST_POLICY = 240  # letters of a policy that are kept; longer ones end with their hash
 TEXTS = ("kind", "policy", "first", "last")
 KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
 COLUMNS = ("id", "configuration", *TEXTS, "days", "lag", "cost_multiple", *KNOWN)
@@ -98,7 +98,11 @@ class Batch:
 
 def _kept(text: str) -> str:
     """A text as it is kept: too long a one ends with its hash."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return (
+        text
+        if len(text) <= LONGEST_POLICY
+        else f"{text[:LONGEST_POLICY]}… #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
 
 
 def book_folder() -> Path:

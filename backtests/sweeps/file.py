@@ -51,7 +51,7 @@ RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares
     "threshold": (Threshold, threshold),
 }
 OF = {"allocation", "allocations"}  # fields of allocations that hold others: as `configurations` only
-HELD: dict[str, tuple[type, Callable[..., Any]]] = {
+ALLOCATION_KINDS: dict[str, tuple[type, Callable[..., Any]]] = {
     "strategic": (Strategic, Strategic),
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic" and not OF & set(nested(cls))},
 }
@@ -190,7 +190,9 @@ def _of_axes(document: Document, keys: SweepKeys, setups: Mapping[str, Setup]) -
     """A grid or sample of the axes that the file gives."""
     axes = Axes(
         rules=_choices(document, "rules", RULES),
-        allocations=_choices(document, "allocations", HELD) if document.has("allocations") else (Choices(Strategic),),
+        allocations=_choices(document, "allocations", ALLOCATION_KINDS)
+        if document.has("allocations")
+        else (Choices(Strategic),),
         cost_multiples=_values(document, ("cost_multiples",), _of_plan("cost_multiples"), (1.0,)),
         lags=_values(document, ("lags",), _of_plan("lags"), (None,), ranges=False),
         starts=_starts(document),

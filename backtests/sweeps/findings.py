@@ -26,8 +26,8 @@ from backtests.sweeps.labels import (
 from foundation.errors import ConfigError
 from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent
 
-NEAR = 0.1  # relative distance within which a policy counts as about as good as the best
-RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence
+LOSS_TOLERANCE = 0.1  # relative distance within which a policy counts as about as good as the best
+FAMILIES_SHOWN, FAMILIES_NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Findings:
 
         Returns : a row for each policy; metrics in the units of records.
         """
-        return self.best[self._as_best].head(RIVALS)
+        return self.best[self._as_best].head(FAMILIES_SHOWN)
 
     @property
     def _as_best(self) -> pd.Series:
@@ -178,7 +178,9 @@ class Findings:
         rest = [
             f"{r['policy']} {self.metric_record.text(r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")
         ]
-        text = f"Best of the other families: {listed(rest, most=NAMED)}" if rest else "No other family was tried"
+        text = (
+            f"Best of the other families: {listed(rest, most=FAMILIES_NAMED)}" if rest else "No other family was tried"
+        )
         text = f"{text}. {self.valley}"
         others = self.best[~self._as_best]
         if len(others):
@@ -195,13 +197,13 @@ class Findings:
         """The number of policies about as good as the best: with many, the choice among them matters little."""
         rows, first = at(self.table, self.now), self.best.iloc[0]
         best = float(first[self.metric])
-        near = rows[(rows[self.metric] - best).abs() <= NEAR * abs(best)]
+        near = rows[(rows[self.metric] - best).abs() <= LOSS_TOLERANCE * abs(best)]
         if len(near) == 1:
-            return f"No other policy is within {percent(NEAR, 0)} of the best."
+            return f"No other policy is within {percent(LOSS_TOLERANCE, 0)} of the best."
         bands = near["band"].dropna() if "band" in near else near[self.metric][:0]
         low, high = (axis_value("band", b) for b in (bands.min(), bands.max())) if len(bands) else ("", "")
         width = f", with bands from {low} to {high}{NARROW_SPACE}%" if low != high else ""
-        return f"{len(near)} of {len(rows)} policies are within {percent(NEAR, 0)} of the best{width}."
+        return f"{len(near)} of {len(rows)} policies are within {percent(LOSS_TOLERANCE, 0)} of the best{width}."
 
     @cached_property
     def flips(self) -> list[str]:

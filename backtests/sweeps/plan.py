@@ -34,7 +34,7 @@ PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `P
 USUAL = 6  # columns of a policy that every table has
 BLOCK_CONFIGURATIONS = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
-MOST = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
+MOST_CONFIGURATIONS = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
 ALLOCATIONS_OWN = {"schedule": "allocation_schedule"}  # columns of an allocation's settings that a rule has too
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
@@ -164,7 +164,7 @@ class Plan:
     def parts(self) -> Iterator[Part]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
         size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
-        size = min(-(-size // BLOCK_CONFIGURATIONS) * BLOCK_CONFIGURATIONS, MOST)
+        size = min(-(-size // BLOCK_CONFIGURATIONS) * BLOCK_CONFIGURATIONS, MOST_CONFIGURATIONS)
         for first in range(0, len(self), size):
             yield Part(first, min(first + size, len(self)))
 

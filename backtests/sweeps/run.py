@@ -32,7 +32,7 @@ from research.portfolio.keys.policies import rule_key
 from research.rules.protocol import short_name
 
 WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by
-SHOWN = 200_000  # rows that a notebook's cell makes blocks of
+ROWS_SHOWN = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Setup | Sequence[Portfolio | Setup]
 Result = TypeVar("Result")
 Job = Callable[[PreparedSweep, Part], Result]
@@ -82,7 +82,7 @@ class Sweep:
 
     def _repr_html_(self) -> str | None:
         """The page's verdicts, warnings and best; of a sweep that is too large for a page there is the text alone."""
-        return None if len(self.table) > SHOWN else str(view(self, "html"))
+        return None if len(self.table) > ROWS_SHOWN else str(view(self, "html"))
 
 
 def sweep(

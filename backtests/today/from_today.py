@@ -34,7 +34,7 @@ from research.rules.protocol import compiled_rule
 
 PATHS = 10_000
 WORKERS = 2
-OTHERS = 4  # of the futures of the recommended law, one in so many is played under each other law
+OTHER_LAWS_EVERY = 4  # of the futures of the recommended law, one in so many is played under each other law
 ESTIMATING, DAILY = 100, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
 BEYOND = 5  # futures beyond a quantile that say where it is
@@ -290,7 +290,7 @@ def _quick(
     found, recommended = {}, next(iter(laws))
     with ThreadPoolExecutor(workers) as pool:
         for name, law in laws.items() if policies else ():
-            count = paths if name == recommended else max(paths // OTHERS, 2)
+            count = paths if name == recommended else max(paths // OTHER_LAWS_EVERY, 2)
             parts = list(pool.map(play, [(law, block, count) for block in range(math.ceil(count / BLOCK_PATHS))]))
             for policy in policies:
                 found[name, policy] = _future(opening, name, policy, [part[policy] for part in parts])

@@ -19,7 +19,7 @@ from research.rules.protocol import RULE_FAMILIES, compiled_rule, held_by, trait
 
 COST_LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
 FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
-NEAR = 1e-4  # bp of notional a side: how near the root is found
+ROOT_TOLERANCE = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
 OWN = RULE_FAMILIES[-1]  # the family of a class of the user's own
 
@@ -147,7 +147,7 @@ def break_evens(
     for (low, at_low), (high, at_high) in pairwise(zip(levels, differences, strict=True)):
         if not at_low * at_high < 0.0:  # nor where one is not known
             continue
-        cost = float(brentq(difference, low, high, xtol=NEAR))
+        cost = float(brentq(difference, low, high, xtol=ROOT_TOLERANCE))
         found.append(BreakEven(policy, cost, difference(cost), policy if at_low < 0.0 else reference))
     return found
 

@@ -31,8 +31,8 @@ MARKETS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, 
 HALVES, YEARS, LAG = "half of the days", "each year left out", "lag"
 FIRST_DAY, GREW_MOST = "first day of the test", "the asset that grew most"
 KINDS = {HALVES: "halves", YEARS: "years", LAG: "lags", FIRST_DAY: "first days", GREW_MOST: "assets"}  # in a sentence
-FINE = 6  # halvings between two multiples
-NAMED = 4  # cases in which the answer is another, up to which they are named
+HALVINGS = 6  # halvings between two multiples
+CASES_NAMED = 4  # cases in which the answer is another, up to which they are named
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Stability:
         said = f"Of {cases} other {kinds} it stays in {cases - len(flips)}."
         if not flips:
             return said
-        if len(flips) > NAMED:
+        if len(flips) > CASES_NAMED:
             turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
             return f"{said} It turns in: {', '.join(turned)}."
         by_answer = grouped((answer, case) for case, answer in flips.items())
@@ -268,7 +268,7 @@ def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -
 
 def _between(answer: Callable[[float], str], policy: str, inside: float, outside: float) -> float:
     """The number nearest to `inside` at which the answer is not `policy`."""
-    for _ in range(FINE):
+    for _ in range(HALVINGS):
         middle = 0.5 * (inside + outside)
         inside, outside = (middle, outside) if answer(middle) == policy else (inside, middle)
     return outside

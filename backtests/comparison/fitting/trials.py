@@ -19,7 +19,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.evaluation.scores import Score
 from backtests.inference.selection import Moments, trial_clusters
-from backtests.inference.sharpe_inference import LEAST
+from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS
 from backtests.runs.trial_book import Batch, TrialBook, book_of_batches
 from backtests.runs.trial_words import in_words
 from backtests.sweeps import Setup
@@ -128,7 +128,11 @@ def own_book(candidates: Batch, fitted: Mapping[str, Fitted]) -> TrialBook:
 def clusters(series: Sequence[Array | None]) -> Sequence[float]:
     """The cluster of each of N series (T,), some of which are missing or do not vary: each of these by itself, NaN."""
     found = np.full(len(series), np.nan)
-    varied = [k for k, one in enumerate(series) if one is not None and np.ptp(one) > SERIES and len(one) >= LEAST]
+    varied = [
+        k
+        for k, one in enumerate(series)
+        if one is not None and np.ptp(one) > SERIES and len(one) >= FEWEST_OBSERVATIONS
+    ]
     if len(varied) > 1:
         found[varied] = trial_clusters(np.column_stack([series[k] for k in varied]))  # type: ignore[misc]
     return found.tolist()
@@ -169,7 +173,7 @@ def _moments(active: Array, periods_per_year: float) -> Row:
         "active_return": periods_per_year * float(active.mean()),
         "active_volatility": math.sqrt(periods_per_year) * float(active.std(ddof=1)),
     }
-    if len(active) >= LEAST and np.ptp(active) > SERIES:
+    if len(active) >= FEWEST_OBSERVATIONS and np.ptp(active) > SERIES:
         moments = Moments.of(active)
         found |= {"skewness": moments.skewness, "kurtosis": moments.kurtosis}
     return found

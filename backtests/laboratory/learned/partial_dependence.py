@@ -12,7 +12,7 @@ from research.learning import LearnedPolicy
 from research.learning.worlds.rollouts import action_function
 from research.rules.networks.features import LOOKBACK, REACH, SHARED, observe
 
-HELD = ("age", "volatility regime", "market return")  # features that gaps do not decide
+OTHER_FEATURES = ("age", "volatility regime", "market return")  # features that gaps do not decide
 
 
 def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -> Array:
@@ -27,7 +27,7 @@ def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = N
     still = np.zeros(LOOKBACK)
     for row, gap in zip(seen, gaps, strict=True):
         observe(scales.target[last] + gap, still, 0, scales, last, row)
-    for name in HELD:
+    for name in OTHER_FEATURES:
         seen[:, SHARED.index(name)] = policy.standard.mean[SHARED.index(name)]
     if regime is not None:
         seen[:, SHARED.index("volatility regime")] = regime

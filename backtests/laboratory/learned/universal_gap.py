@@ -24,7 +24,7 @@ MARKET_KINDS = {  # (lines, without cash) by name
     "2 lines, no cash": (2, True),
     "3 lines, no cash": (3, True),
 }
-MANY = (5, 10, 20, 30)
+LINE_COUNTS = (5, 10, 20, 30)
 CLOSED = "closed form"
 
 
@@ -39,9 +39,9 @@ def simulated_markets(count: int) -> list[SimulatedMarket]:
 
 
 def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
-    """Random markets of `MANY` lines in turn, without cash; otherwise like the others, with correlations above 0."""
+    """Random markets of `LINE_COUNTS` lines in turn, without cash; else like the others, with correlations above 0."""
     rng = np.random.default_rng([SEED, 1])
-    return [_drawn(rng, MANY[k % len(MANY)], whole=True) for k in range(count)]
+    return [_drawn(rng, LINE_COUNTS[k % len(LINE_COUNTS)], whole=True) for k in range(count)]
 
 
 def kind_of(market: SimulatedMarket) -> str:

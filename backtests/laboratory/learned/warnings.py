@@ -17,8 +17,8 @@ from research.learning.universal.rule import Universal, trained
 from research.market import Market
 from research.market.calendars import last_of, scheduled
 
-NAMED = 3  # features at most in a warning, those that drifted farthest
-FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
+FEATURES_NAMED = 3  # features at most in a warning, those that drifted farthest
+FAR_COST_RATIO = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
 ALL = slice(None)  # days of a test
 
 
@@ -129,7 +129,7 @@ def _other_terms(card: Mapping[str, Any], played: Backtest, name: str) -> str:
     objective = card.get("objective", {})
     if not objective:
         return ""
-    far = max(FAR, card.get("settings", {}).get("variation", {}).get("cost", 1.0))
+    far = max(FAR_COST_RATIO, card.get("settings", {}).get("variation", {}).get("cost", 1.0))
     learned = float(np.mean([sum(rates.values()) for rates in objective["costs_bps"].values()]))
     paid, changes = 1e4 * float(np.nanmean(played.costs.total)), []
     if max(learned, paid) > far * min(learned, paid):
@@ -171,6 +171,6 @@ def drift_words(name: str, drifts: list[Drift]) -> str:
     past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
     if not past:
         return ""
-    each = [f"{d.feature} ({number(d.distance)}, maximum in training {number(d.limit)})" for d in past[:NAMED]]
-    more = [f"{len(past) - NAMED} more"] if len(past) > NAMED else []
+    each = [f"{d.feature} ({number(d.distance)}, maximum in training {number(d.limit)})" for d in past[:FEATURES_NAMED]]
+    more = [f"{len(past) - FEATURES_NAMED} more"] if len(past) > FEATURES_NAMED else []
     return f"Features of {name} drifted from their training distribution (distance): {listed(each + more)}."

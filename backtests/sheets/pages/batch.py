@@ -23,7 +23,7 @@ STATUSES = ("made", "found", "unchanged", "failed")
 PICTURE_POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
-NAMED = 10  # runs with a change of one kind above the table, which marks all
+RUNS_NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
 def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes | None = None) -> str:
@@ -117,7 +117,7 @@ def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"sentence": sentence, "runs": found} for sentence, found in runs.items()]
 
 
-def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
+def changes_lines(changes: Changes, most: int = RUNS_NAMED) -> list[str]:
     """The changes since the previous batch, a sentence a line; one sentence if there are none.
 
     most : largest number of runs named for each kind of change.

@@ -31,7 +31,7 @@ from foundation.tolerances import TRACKING
 
 ASSETS = ("the first asset", "the second asset")  # on the axes of a region
 SHOWN_YEARS = 5  # of the path in the region
-NEAR = 1.0  # bp a year
+LOSS_TOLERANCE = 1.0  # bp a year
 LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 INVESTED: dict[str, Any] = {
@@ -161,9 +161,10 @@ def cheap_words(study: Study) -> str:
     market = study.markets["market"].iloc[0]
     rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")]
     rows = rows.sort_values("gap", kind="stable")
-    near, rest = rows[rows["gap"] <= NEAR], rows[rows["gap"] > NEAR]
+    near, rest = rows[rows["gap"] <= LOSS_TOLERANCE], rows[rows["gap"] > LOSS_TOLERANCE]
     named, beyond = ([f"{r.policy} ({number(r.gap)})" for r in some.itertuples()] for some in (near, rest))
-    words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the optimum"
+    words = f"At {market} a side, as with large ETFs, {listed(named)} are within "
+    words += f"{LOSS_TOLERANCE:g} bp a year of the optimum"
     return f"{words}; {listed(beyond)} are not." if beyond else f"{words}: all rules of the study."
 
 

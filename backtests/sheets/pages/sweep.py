@@ -38,7 +38,7 @@ __all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "swe
 
 SHEET = "sweep.html"  # file
 BEST = 12  # rows of the table of the best
-MOST = 60  # values of an axis that a map has room for
+MOST_VALUES = 60  # values of an axis that a map has room for
 MAPS = (
     ("band", "to"),
     ("band", "cost_multiple"),
@@ -295,7 +295,7 @@ def _maps(found: Findings, key: str) -> dict[str, Picture]:
                 rows = rows[rows[axis] == best[axis]]
         counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]
         cells = len(rows.drop_duplicates([x, y])) if min(counts) > 1 else 0
-        if min(counts) > 1 and max(counts) <= MOST and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
+        if min(counts) > 1 and max(counts) <= MOST_VALUES and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
             name = f"map_{len(drawn) + 1}"
             drawn[name] = heat_map_picture(grid(own, x, y, found.metric, held), name + key)
     return drawn

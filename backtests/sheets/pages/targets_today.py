@@ -14,8 +14,8 @@ from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
 
-MOST = 6  # limits that are named of those that bind
-SHOWN = 5  # inputs that move the weights most
+LIMITS_SHOWN = 6  # limits that are named of those that bind
+INPUTS_SHOWN = 5  # inputs that move the weights most
 SENSITIVITY = "What moves these weights: inputs of the estimate, each one standard error higher, the others as they are"
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
 
@@ -80,7 +80,7 @@ def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
 
 def _strongest(found: InputSensitivity) -> list[Column]:
     """The inputs that move the weights most, with the two lines that each moves most."""
-    table = found.strongest(SHOWN)
+    table = found.strongest(INPUTS_SHOWN)
 
     def moves(of: str, by: str) -> list[str]:
         return [f"{name} {100.0 * move:+.1f}" for name, move in zip(table[of], table[by], strict=True)]
@@ -111,9 +111,9 @@ def _solved(answer: Answer) -> list[str]:
         said.append(f"Solved {STATUS.get(answer.status, answer.status)} by {answer.solver}{_value(answer)}.")
         said += [f"Before it failed: {answer.why}."] if answer.why else []
     if answer.binding:
-        more = len(answer.binding) - MOST
+        more = len(answer.binding) - LIMITS_SHOWN
         beyond = f"; and {counted(more, 'limit')} more" if more > 0 else ""
-        limits = "; ".join(_binds(one, answer.objective) for one in answer.binding[:MOST])
+        limits = "; ".join(_binds(one, answer.objective) for one in answer.binding[:LIMITS_SHOWN])
         said.append(f"Held back by {limits}{beyond}.")
     return said
 

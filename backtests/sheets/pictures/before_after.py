@@ -16,10 +16,10 @@ from foundation.tolerances import COUNTED, TRIGGER
 from research.orders.before_after import CASH_ROW, BeforeAfter
 from research.orders.reasons import LEAST_GAP
 
-MOST = 40  # rows of a picture; all are in its CSV
+ROWS_SHOWN = 40  # rows of a picture; all are in its CSV
 ROW = 26.0  # px of one row
 RANGE = 9.0  # px: height of a range
-SHORT = 7.0  # px: a move that is shorter has no arrow
+SHORTEST_ARROW = 7.0  # px: a move that is shorter has no arrow
 BOUGHT, SOLD, STAYED = "sky", "orange", "ink"
 
 
@@ -37,12 +37,12 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     outside = [row["asset"] for row in lines if _is_outside(row["after"], row["lower"], row["upper"])]
     said = f"{listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'}" if outside else "No line is"
     caption += f" {said} outside the stated range after the trade."
-    caption += f" The {MOST} largest changes are drawn." if len(shown) > MOST else ""
+    caption += f" The {ROWS_SHOWN} largest changes are drawn." if len(shown) > ROWS_SHOWN else ""
     alt = "Weight before, after and target, %: " + "; ".join(
         f"{row['asset']} {', '.join(number(100 * row[name], 1) for name in ('before', 'after', 'target'))}"
         for row in rows
     )
-    kept = shown["moved"].abs().rank(ascending=False, method="first") <= MOST
+    kept = shown["moved"].abs().rank(ascending=False, method="first") <= ROWS_SHOWN
     drawn = shown[kept].reset_index(drop=True)
 
     def draw(f: Format) -> Canvas:
@@ -99,7 +99,7 @@ def _move(canvas: Canvas, y: float, before: float, after: float, target: float, 
     """The move of one line: target, an arrow from the weight before, and the weight after."""
     canvas.line([target, target], [y - RANGE, y + RANGE], colour="ink", width=1.5)
     way = np.sign(after - before)
-    if abs(after - before) > SHORT:
+    if abs(after - before) > SHORTEST_ARROW:
         canvas.line([before + 3.5 * way, after], [y, y], colour=colour, width=1.8)
     canvas.point(before, y, colour=colour, size=7.0, face="paper", ring=1.5)
     canvas.point(after, y, colour=colour, size=7.5, ring=0.0)

@@ -11,9 +11,9 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import percent
 
-HIGH = 220.0  # px
+HEIGHT = 220.0  # px
 BANDS = (("0.05", "0.95", 0.14), ("0.1", "0.9", 0.16), ("0.25", "0.75", 0.22))  # low, high, strength of the colour
-NAMED = {"0.95": "95 %", "0.75": "75 %", "0.5": "median", "0.25": "25 %", "0.05": "5 %"}  # at the right edge
+LEVEL_LABELS = {"0.95": "95 %", "0.75": "75 %", "0.5": "median", "0.25": "25 %", "0.05": "5 %"}  # at the right edge
 
 
 def fan_picture(found: FromToday, style: LineStyle) -> Picture:
@@ -26,7 +26,7 @@ def fan_picture(found: FromToday, style: LineStyle) -> Picture:
         dates = pd.DatetimeIndex(fan.index)
         days = day_numbers(dates)
         ends = [float(fan["0.05"].min()), float(fan["0.95"].max()), 0.0]
-        panel = one_panel(f, "fan", HIGH, Axis(days[0], days[-1]), Axis.over(ends), below=AXIS)
+        panel = one_panel(f, "fan", HEIGHT, Axis(days[0], days[-1]), Axis.over(ends), below=AXIS)
         panel.title("Return since today", "%, net of costs")
         panel.y_grid(panel.y.ticks())
         panel.years(dates)
@@ -47,7 +47,7 @@ def fan_picture(found: FromToday, style: LineStyle) -> Picture:
                 LineStyle(style.colour, bold=name == "0.5"),
                 percent(last[name] / 100.0),
             )
-            for name, words in NAMED.items()
+            for name, words in LEVEL_LABELS.items()
         ]
         end_labels(panel, labels, f.width, values=True)
         return panel.canvas

@@ -13,7 +13,7 @@ from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
-MOST = 12  # features drawn, those that add most; all are in the picture's CSV
+FEATURES_SHOWN = 12  # features drawn, those that add most; all are in the picture's CSV
 BAND, DOT, STEP = 26.0, 6.5, 5.0  # px: of a row, of a point, between points that would lie on one another
 NAMES, NARROW_NAMES = 178.0, 150.0  # px
 MARKS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where a line's feature stands
@@ -44,7 +44,7 @@ def contributions_picture(
     )
 
     def draw(f: Format) -> Canvas:
-        groups = list(data.groupby("feature", sort=False))[:MOST]
+        groups = list(data.groupby("feature", sort=False))[:FEATURES_SHOWN]
         drawn = pd.concat([group for _, group in groups])["contribution_points"]
         names, few = (NAMES, 7) if f.is_wide else (NARROW_NAMES, 4)
         across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
@@ -74,7 +74,7 @@ def contributions_picture(
         f"{words} contribute most, in percentage points of the return over {horizon} sessions, as a mean over lines; "
         f"the largest single contribution is that of {largest}."
     )
-    caption += f" The {MOST} largest features of {len(used)} are drawn." if len(used) > MOST else ""
+    caption += f" The {FEATURES_SHOWN} largest features of {len(used)} are drawn." if len(used) > FEATURES_SHOWN else ""
     alt = "Mean contribution, points: " + "; ".join(f"{features[k]} {number(100.0 * size[k])}" for k in used) + "."
     return picture("forecast_contributions", title, caption, alt, data, draw)
 

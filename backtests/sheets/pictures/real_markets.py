@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from backtests.studies.real_markets.cases import COST_BP, NAMED
+from backtests.studies.real_markets.cases import COST_BP, NAMED_CASES
 from backtests.studies.real_markets.findings import CHOSEN, TUNED, clustered_mean, representative_rows
 from backtests.studies.real_markets.run_case import BETTER_CALENDAR, CALENDAR_SCHEDULES, LEARNER_SETTINGS, MULTIPLES
 from backtests.studies.real_markets.study import Study
@@ -19,7 +19,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, Canvas
 from foundation.paper.wording import counted, number
 
-HIGH = 300.0  # px: of a panel
+HEIGHT = 300.0  # px: of a panel
 COLOURS = {"stocks": "sky", "funds": "orange"}
 SEED, STANDS = 3.2, 7.0  # size of marks
 
@@ -53,10 +53,10 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     name = f"{rule} over {over}".replace(" ", "-")
 
     def draw(f: Format) -> Canvas:
-        canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+        canvas = Canvas(f.width, TITLE + KEY_ROW + HEIGHT + AXIS, f"{name}-{f.css}")
         shown = [*data["ratio"], middle, low, high, 1.0]
         across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
-        panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
+        panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HEIGHT, across, up)
         heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
         at = f.left + 4.0
         for universe, colour in COLOURS.items():
@@ -112,7 +112,7 @@ def frontier_picture(study: Study) -> Picture:
             Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
             for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
         )
-        panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
+        panel = one_panel(f, "frontier", HEIGHT, across, up, below=AXIS)
         panel.title("Tracking error", "% a year (log scale)")
         panel.x_grid(across.ticks())
         panel.y_grid(up.ticks())
@@ -146,7 +146,7 @@ def frontier(study: Study) -> pd.DataFrame:
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]
     learners = [rule for rule in rows["rule"].unique() if rule in LEARNER_SETTINGS]
-    named = set(NAMED) - idle
+    named = set(NAMED_CASES) - idle
     at = rows.groupby(["rule", "cost_multiple"])["case"].agg(set)
     whole = [rule for rule in learners if named and all(named <= at.get((rule, m), set()) for m in MULTIPLES)]
     rows = rows[~rows["rule"].isin(set(learners) - set(whole))]

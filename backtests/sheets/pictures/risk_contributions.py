@@ -12,7 +12,7 @@ from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 
 BAR = 0.55  # of a row: height of a bar
-MOST = 40  # rows of a picture; all are in its CSV
+ROWS_SHOWN = 40  # rows of a picture; all are in its CSV
 MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
     "weight": ("weight", "|", "ink", True),
     "ex_ante": ("ex ante", "o", "sky", True),
@@ -42,12 +42,12 @@ def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
         "net asset value."
     )
     caption += f" {listed(hedges, most=5)} take risk away." if hedges else ""
-    caption += f" The {MOST} largest are drawn." if len(shown) > MOST else ""
+    caption += f" The {ROWS_SHOWN} largest are drawn." if len(shown) > ROWS_SHOWN else ""
     alt = "Weight and share of volatility, %: " + "; ".join(
         f"{asset} {number(100 * weight, 1)} and {number(100 * share, 1)}"
         for asset, weight, share in zip(assets, weights, shares, strict=True)
     )
-    drawn = shown.head(MOST)
+    drawn = shown.head(ROWS_SHOWN)
 
     def draw(f: Format) -> Canvas:
         weight, share = 100.0 * drawn["weight"], 100.0 * drawn["share"]

@@ -22,7 +22,7 @@ from foundation.paper.wording import class_words, counted, listed, number, perce
 from research.market.calendars import DAYS_PER_YEAR
 from research.risk.measures import BPS
 
-SHORT = 12  # rows of a table that is not folded away
+ROWS_UNFOLDED = 12  # rows of a table that is not folded away
 PER_CENT, GAP, MEAN_GAP = scaled(100.0, 1), scaled(100.0, 1, signed=True), scaled(100.0)
 DESCRIBES = "All of it describes this test; none of it is evidence for a policy."
 LINES_CAPTION = (
@@ -79,7 +79,7 @@ def policies_behaviour_parts(found: Behaviour, looks: Looks, basis: str) -> list
     ]
     return [
         Words(_ranges_words(found)),
-        Folded("Weights against ranges, by asset and class", [lines]) if len(lines["rows"]) > SHORT else lines,
+        Folded("Weights against ranges, by asset and class", [lines]) if len(lines["rows"]) > ROWS_UNFOLDED else lines,
         *([Beside(drawn)] if drawn else []),
         *map(Words, _notes(found)),
         Words(_trips_words(found)),

@@ -9,7 +9,8 @@ from research.accounting import Costs, Flows
 from research.market import Market
 
 AFTER = 10  # sessions that the shorter futures go on for
-HIGH = 1e6  # prices and volumes of a mirrored future, relative to those of the other: one is below what was, one above
+# Prices and volumes of a mirrored future, relative to those of the other: one is below what was, one above.
+MIRROR_FACTOR = 1e6
 BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
 CUT, CHANGED, MIRRORED = "data cut off there", "later data changed", "later data mirrored"
 FUTURES = (CUT, CHANGED, MIRRORED)  # of each day that is checked
@@ -59,7 +60,7 @@ def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False)
     """
     rng, shape = np.random.default_rng([seed, t]), market.shape
     later, left = np.arange(shape[0])[:, None] > t, market.exits <= t
-    sign, level = (-1.0, HIGH) if mirrored else (1.0, 1.0)
+    sign, level = (-1.0, MIRROR_FACTOR) if mirrored else (1.0, 1.0)
     tradable = np.where(later, (rng.random(shape) > 0.2) & ~left, market.tradable)
     listed = np.maximum.accumulate(tradable, axis=0) & ~(later & left)
     returns = np.where(later, sign * rng.normal(0.0, 0.05, shape), market.returns) * (tradable | ~later) * listed
@@ -103,7 +104,7 @@ def _drawn(fact: np.ndarray, t: int, rng: np.random.Generator, mirrored: bool) -
         words = np.append(np.unique(fact[: t + 1]), "another")
         return words[(drawn * len(words)).astype(int) % len(words)]
     largest = np.abs(fact[: t + 1][np.isfinite(fact[: t + 1])]).max(initial=1.0)
-    return (HIGH if mirrored else 1.0) * largest * (0.1 + 9.0 * drawn)
+    return (MIRROR_FACTOR if mirrored else 1.0) * largest * (0.1 + 9.0 * drawn)
 
 
 def _after(market: Market, t: int, panels: dict[str, Any], bars: dict[str, Any], facts: dict[str, Any]) -> Market:

@@ -32,7 +32,7 @@ from research.rules.protocol import held_by, short_name
 
 DAYS_CHECKED = 24  # decision days that are checked, where a policy has more
 SPREAD = 6  # days that are checked of a policy that decides on none
-LEAST = 3  # days of a kind
+FEWEST_DAYS = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
 PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
 READS = "not judged"  # it reads from elsewhere
@@ -216,7 +216,7 @@ def look_ahead(
 def kinds_of(market: Market, rows: Rows) -> np.ndarray:
     """(k,) the kind of each of these rows in words: its weekday, or its place in a month or quarter.
 
-    Kinds are taken together until each has `LEAST` days.
+    Kinds are taken together until each has `FEWEST_DAYS` days.
     market : T days.
     rows   : (k,) rows of the market.
     """
@@ -226,7 +226,7 @@ def kinds_of(market: Market, rows: Rows) -> np.ndarray:
     kinds[ends["month"][rows]] = "month's end"
     kinds[ends["quarter"][rows]] = "quarter's end"
     counts = Counter(kinds.tolist())
-    while len(counts) > 1 and min(counts.values()) < LEAST:
+    while len(counts) > 1 and min(counts.values()) < FEWEST_DAYS:
         kinds[np.isin(kinds, sorted(counts, key=lambda kind: counts[kind])[:2])] = OTHER
         counts = Counter(kinds.tolist())
     return kinds
@@ -267,9 +267,9 @@ def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Gen
 
 
 def _is_whole_sample(sampled: np.ndarray, kinds: np.ndarray) -> bool:
-    """True if the sample has `LEAST` days of every kind, or all that there are."""
+    """True if the sample has `FEWEST_DAYS` days of every kind, or all that there are."""
     found = zip(*np.unique(kinds, return_counts=True), strict=True)
-    return all(int((sampled == kind).sum()) >= min(LEAST, count) for kind, count in found)
+    return all(int((sampled == kind).sum()) >= min(FEWEST_DAYS, count) for kind, count in found)
 
 
 def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp]) -> Rows:

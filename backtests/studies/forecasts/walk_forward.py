@@ -35,7 +35,7 @@ from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "forecasts"
 STORED = ("mean", "deviation", "portfolio")  # arrays of each day
-LEAST = 12  # days: fewer are computed as fast as a file is read
+FEWEST_DAYS = 12  # days: fewer are computed as fast as a file is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ def walk_forward(
             "left for a forecast. Take a longer market, or a forecast that needs fewer."
         )
     settings = settings_of(forecast)
-    if settings is None or len(rows) < LEAST:
+    if settings is None or len(rows) < FEWEST_DAYS:
         return _walked(forecast, market, rows, int(horizon))
     versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
     stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])

@@ -1,7 +1,18 @@
 """Value of rules and learners on real markets: many cases, out of sample, with intervals over all of them."""
 
-from backtests.studies.real_markets.cases import NAMED, Case, all_cases, case
+from backtests.studies.real_markets.cases import NAMED_CASES, Case, all_cases, case
 from backtests.studies.real_markets.run_case import Budget
 from backtests.studies.real_markets.study import KEPT_EXPOSURE, STUDY_FOLDER, Study, run, study
 
-__all__ = ["KEPT_EXPOSURE", "NAMED", "STUDY_FOLDER", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]
+__all__ = [
+    "KEPT_EXPOSURE",
+    "NAMED_CASES",
+    "STUDY_FOLDER",
+    "Budget",
+    "Case",
+    "Study",
+    "all_cases",
+    "case",
+    "run",
+    "study",
+]

@@ -46,7 +46,7 @@ FUNDS = {  # fraction of NAV; cash is the rest
     "10": {"SPY": 0.2, "QQQ": 0.1, "VEA": 0.1, "VWO": 0.1, "VNQ": 0.1, "AGG": 0.15, "TLT": 0.1, "GLD": 0.05}
     | {"COM": 0.05, "BTC": 0.05},
 }
-NAMED = ("stocks-2-1998", "stocks-4-2013", "stocks-10a-2007", "stocks-all-2019", "funds-2-2016", "funds-9-2019")
+NAMED_CASES = ("stocks-2-1998", "stocks-4-2013", "stocks-10a-2007", "stocks-all-2019", "funds-2-2016", "funds-9-2019")
 SOURCES = {"stocks": "stocks_with_exit", "funds": "multi_asset_daily"}
 
 
@@ -115,7 +115,7 @@ def case(name: str) -> Case:
     by_name = {one.name: one for one in all_cases()}
     if not isinstance(name, str) or name not in by_name:
         near = ", ".join(other for other in by_name if other.rpartition("-")[0] == str(name).rpartition("-")[0])
-        raise ConfigError(f"no case of the study is named {name!r}. Use one such as {near or ', '.join(NAMED)}.")
+        raise ConfigError(f"no case of the study is named {name!r}. Use one such as {near or ', '.join(NAMED_CASES)}.")
     return by_name[name]
 
 

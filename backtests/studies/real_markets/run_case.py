@@ -17,7 +17,7 @@ import pandas as pd
 from backtests.comparison.fitting.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.studies.audits.matched_exposure import matched_rules
-from backtests.studies.real_markets.cases import NAMED, Case, all_cases
+from backtests.studies.real_markets.cases import NAMED_CASES, Case, all_cases
 from backtests.sweeps import Choices, Setup, threshold
 from foundation.arguments import is_whole, one_of, refuse
 from foundation.paper.formats import plain_json
@@ -93,7 +93,7 @@ class Budget:
 
     def learners(self, case: Case, multiple: float) -> list[str]:
         """The learners of a case at this cost multiple: all in a named case, and `EVERYWHERE` at all costs."""
-        usual, named = multiple == 1.0, case.name in NAMED
+        usual, named = multiple == 1.0, case.name in NAMED_CASES
         where = {EXPOSURE: usual and case in exposure_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
         return [by for by in self.steps if where.get(by, usual and named)]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backtests.engine import backtest
-from backtests.engine.kept import MOST, kept
+from backtests.engine.kept import MOST_VALUES, kept
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from research.accounting import Costs, Execution
@@ -140,6 +140,6 @@ def test_what_is_kept_goes_with_its_market(make_market: MakeMarket) -> None:
 
 def test_the_least_recently_used_value_is_dropped(make_market: MakeMarket) -> None:
     market, made = make_market(np.zeros((5, 1))), []
-    for number in (*range(MOST), 0, MOST, 0, 1):
+    for number in (*range(MOST_VALUES), 0, MOST_VALUES, 0, 1):
         kept(market, number, lambda number=number: made.append(number))  # type: ignore[misc]
-    assert made == [*range(MOST), MOST, 1]
+    assert made == [*range(MOST_VALUES), MOST_VALUES, 1]

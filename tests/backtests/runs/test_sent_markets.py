@@ -31,7 +31,7 @@ def client() -> Iterator[Client]:
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
-    monkeypatch.setattr(sent_markets, "KEPT", tmp_path / "markets")
+    monkeypatch.setattr(sent_markets, "MARKETS_FOLDER", tmp_path / "markets")
     return tmp_path / "markets"
 
 

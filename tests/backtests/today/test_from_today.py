@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.today.from_today import DAILY, ESTIMATING, FAN_LEVELS, OTHERS, FromToday, from_today, quantile
+from backtests.today.from_today import DAILY, ESTIMATING, FAN_LEVELS, OTHER_LAWS_EVERY, FromToday, from_today, quantile
 from backtests.today.future_paths import Opening, play_futures, shared_bands
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
@@ -152,7 +152,7 @@ def test_policies_that_take_long_are_played_on_fewer_futures_of_the_first_law(po
     assert table["stationary bootstrap"].to_dict() == {
         "own": DAILY, "never": 600, "region": 600, "in parts": ESTIMATING,
     }  # fmt: skip
-    assert table["two regimes"].to_dict() == {"never": 600 // OTHERS, "region": 600 // OTHERS}
+    assert table["two regimes"].to_dict() == {"never": 600 // OTHER_LAWS_EVERY, "region": 600 // OTHER_LAWS_EVERY}
     assert found.shown.policy == "never"
     own = found.futures["stationary bootstrap", "own"].figures
     few = from_today(portfolio, {"never": policies["never"]}, paths=DAILY).futures["stationary bootstrap", "never"]

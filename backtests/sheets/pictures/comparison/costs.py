@@ -20,7 +20,7 @@ from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS, USUAL
 
-HIGH = 250.0  # px: of the plane
+HEIGHT = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
 HIGH_OF_LEVELS = 238.0  # px: of the panel
 POINT = 3.6  # px: diameter of a mark
@@ -59,10 +59,10 @@ def costs_picture(
     def draw(f: Format) -> Canvas:
         rows = ROW_HEIGHT * len(table)
         if f.is_wide:
-            canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS_HEIGHT, "costs-wide")
+            canvas = Canvas(f.width, TITLE + max(HEIGHT, rows) + NUMBERS_HEIGHT, "costs-wide")
             first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
         else:
-            canvas = Canvas(f.width, TITLE + rows + NUMBERS_HEIGHT + TITLE + HIGH + NUMBERS_HEIGHT, "costs-narrow")
+            canvas = Canvas(f.width, TITLE + rows + NUMBERS_HEIGHT + TITLE + HEIGHT + NUMBERS_HEIGHT, "costs-narrow")
             first = (NAMES, TITLE, f.width - NAMES - 44.0)
             second = (f.left, TITLE + rows + NUMBERS_HEIGHT + TITLE, f.width - f.left - NAMES)
         _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
@@ -71,7 +71,7 @@ def costs_picture(
         bound = limit if limit is not None and limit < 1.6 * furthest else 0.0
         across = Axis(0.0, 1.06 * max(furthest, bound) or 0.01)
         up = Axis(0.0, Axis.over([*near["cost"], 0.0], margin=0.10).high)
-        _plane(Panel(canvas, *second, HIGH, across, up), near, styles, tracking_penalty, bound)
+        _plane(Panel(canvas, *second, HEIGHT, across, up), near, styles, tracking_penalty, bound)
         return canvas
 
     caption, alt = _caption(table, tracking_penalty), _alt(table)

@@ -14,7 +14,7 @@ from foundation.paper.svg import SMALL, TOKENS, Canvas
 from foundation.paper.wording import percent
 from research.risk.distribution import TAIL_LEVELS
 
-HIGH, ROW = 170.0, 16.0  # px: of the bars, and of a marked loss above them
+HEIGHT, ROW = 170.0, 16.0  # px: of the bars, and of a marked loss above them
 BARS = 60  # at most; fewer where there are few days
 SHADE = 0.45  # strength of the bars' colour
 MARKS = (("VaR", "var", (0, (4.0, 2.0))), ("CVaR", "cvar", "-"))  # words, field, dash
@@ -40,9 +40,9 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
         above = ROW * len(marked)
         most = max(float(c.max()) for c in counts.values())
         across = Axis(*limits([*percents, *(-100.0 * loss for _, loss, _ in marked)], margin=0.01))
-        whole = one_panel(f, "daily_returns", above + HIGH, across, right=8.0, below=AXIS)
+        whole = one_panel(f, "daily_returns", above + HEIGHT, across, right=8.0, below=AXIS)
         up = Axis(0.0, most * 1.04, "root")
-        panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HIGH, across, up)
+        panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HEIGHT, across, up)
         whole.title("Days", "per bar (square-root scale)")
         panel.y_grid([tick for tick in panel.y.ticks() if tick == round(tick)])
         panel.x_grid(panel.x.ticks(9 if f.is_wide else 6))

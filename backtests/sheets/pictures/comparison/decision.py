@@ -13,7 +13,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
-HIGH = 238.0  # px: of the panel
+HEIGHT = 238.0  # px: of the panel
 MARK = 5.0  # px: diameter of a point
 
 
@@ -43,7 +43,7 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
         days, losses = drawn["days"].to_numpy(dtype=float), drawn["loss"].to_numpy(dtype=float)
         across = Axis(0.0, Axis.over([0.0, *days], 0.12).high)
         up = Axis(0.0, Axis.over([0.0, *losses, best + made.margin], 0.15).high)  # room for names above points
-        panel = one_panel(f, "decision", HIGH, across, up, below=AXIS)
+        panel = one_panel(f, "decision", HEIGHT, across, up, below=AXIS)
         panel.band(best, best + made.margin, "rule", 0.5)
         panel.scales("Expected loss", f"{currency} a year", "days with a trade, a year", lines=False)
         names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.now))

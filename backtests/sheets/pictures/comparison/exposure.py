@@ -11,7 +11,7 @@ from foundation.paper.styles import AREAS, LineStyle
 from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import class_words, listed, percent
 
-HIGH = 190.0  # px: of the panel
+HEIGHT = 190.0  # px: of the panel
 GREY = "soft"  # of the areas
 
 
@@ -27,7 +27,7 @@ def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | Non
 
     def draw(f: Format) -> Canvas:
         dates, shown = pd.DatetimeIndex(weights.index), sampled(weights, int(f.plot))
-        panel = one_panel(f, f"exposure-{by}", HIGH, Axis.over_days(dates), weight_axis(shown))
+        panel = one_panel(f, f"exposure-{by}", HEIGHT, Axis.over_days(dates), weight_axis(shown))
         panel.title("Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
         panel.y_grid(panel.y.ticks(5))
         panel.years(dates)

@@ -16,7 +16,7 @@ from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, percent
 from research.allocation.optimised.frontier_pair import FrontierPair
 
-HIGH = 300.0  # px: of the panel
+HEIGHT = 300.0  # px: of the panel
 REACH = 1.25  # times the largest volatility under limits and of the weights beside: what is drawn without limits
 CURVES = {"without limits": LineStyle("soft", width=1.5), "under limits": LineStyle("sky", width=2.0)}
 TARGET = "target"
@@ -48,7 +48,7 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     def draw(f: Format) -> Canvas:
         shown = table.assign(volatility=100.0 * table["volatility"], mean=100.0 * table["mean"])
         x, y = Axis.over(shown["volatility"], 0.04), Axis.over(shown["mean"])
-        panel = one_panel(f, name, HIGH, x, y, below=AXIS)
+        panel = one_panel(f, name, HEIGHT, x, y, below=AXIS)
         panel.scales("Mean", "% a year, by the forecast", "volatility, % a year", across=7 if f.is_wide else 4)
         ends, paths = [], []
         for which, style in CURVES.items():

@@ -17,7 +17,7 @@ from foundation.paper.svg import HUES, Canvas
 from foundation.paper.wording import counted, even, median_words, number
 from research.learning import Training
 
-HIGH = 190.0  # px
+HEIGHT = 190.0  # px
 
 
 def seeds_picture(
@@ -44,7 +44,7 @@ def seeds_picture(
     def draw(f: Format) -> Canvas:
         near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
         across = Axis.over(data["loss_training"], margin=0.15)
-        panel = one_panel(f, key, HIGH, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
+        panel = one_panel(f, key, HEIGHT, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
         panel.scales("Loss J out of sample", "bp a year (y) vs loss on training paths (x)", across=4, lines=False)
         ends = []
         for r in data.to_dict("records"):
@@ -125,7 +125,7 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
 
     def draw(f: Format) -> Canvas:
         of = ("Loss J on validation paths", "bp a year; x: thousand steps")
-        panel = steps_panel(f, key, HIGH, data, of, 1e3)
+        panel = steps_panel(f, key, HEIGHT, data, of, 1e3)
         curves(panel, seed_curves(data, style.colour, thin=0.9, digits=2), f.width, values=True)
         return panel.canvas
 
@@ -158,7 +158,7 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
         low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
         kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
         across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"], kind=kind)
-        panel = one_panel(f, key, HIGH, across, up)
+        panel = one_panel(f, key, HEIGHT, across, up)
         panel.title("Loss J on the training days", "bp a year; x: band, pp")
         panel.y_grid(up.ticks(), even(up.ticks()))
         panel.x_grid(Axis(low, high, "log").ticks(), lines=False)

@@ -17,8 +17,8 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, listed, number, percent
 
-HIGH, HIGH_OF_FACTOR, HIGH_OF_NUMBER = 80.0, 110.0, 104.0  # px: of a panel
-MOST = 6  # factors that are drawn; all are in the CSV
+HEIGHT, FACTOR_HEIGHT, NUMBER_HEIGHT = 80.0, 110.0, 104.0  # px: of a panel
+FACTORS_SHOWN = 6  # factors that are drawn; all are in the CSV
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     dates = one.rolling_dates
 
     def draw(f: Format) -> Canvas:
-        panels, whole = stacked_panels(f, "rolling", [HIGH] * len(there), dates, f.plot)
+        panels, whole = stacked_panels(f, "rolling", [HEIGHT] * len(there), dates, f.plot)
         for panel, (measure, found) in zip(panels, there.items(), strict=True):
             shown = ROLLING_MEASURES[measure]
             scaled = {name: shown.factor * values for name, values in found.items()}
@@ -150,8 +150,8 @@ def factor_betas_picture(found: Mapping[str, FactorAttribution], styles: Mapping
 
     def draw(f: Format) -> Canvas:
         one = next(iter(found.values()))
-        shown, dates = one.factors[:MOST], one.rolling_dates
-        panels, whole = stacked_panels(f, "factor_betas", [HIGH_OF_FACTOR] * len(shown), dates, f.plot, AXIS)
+        shown, dates = one.factors[:FACTORS_SHOWN], one.rolling_dates
+        panels, whole = stacked_panels(f, "factor_betas", [FACTOR_HEIGHT] * len(shown), dates, f.plot, AXIS)
         for row, (factor, panel) in enumerate(zip(shown, panels, strict=True)):
             values = {name: a.rolling[:, row] for name, a in found.items()}
             panel = replace(panel, y=Axis.over(np.concatenate([*values.values(), [0.0]])))
@@ -184,9 +184,9 @@ def _betas_table(found: Mapping[str, FactorAttribution]) -> pd.DataFrame:
 def _betas_caption(name: str, one: FactorAttribution) -> str:
     ranges = [
         f"on {factor} from {number(float(one.rolling[:, k].min()))} to {number(float(one.rolling[:, k].max()))}"
-        for k, factor in enumerate(one.factors[:MOST])
+        for k, factor in enumerate(one.factors[:FACTORS_SHOWN])
     ]
-    left_out = len(one.factors) - MOST
+    left_out = len(one.factors) - FACTORS_SHOWN
     more = f" {counted(left_out, 'factor')} more in the CSV." if left_out > 0 else ""
     return (
         f"Beta of {name} over each year: {listed(ranges)}. Neighbouring points share their days, and each is an "
@@ -199,7 +199,7 @@ def _betas_alt(found: Mapping[str, FactorAttribution]) -> str:
         f"{name} on {factor}: lowest {number(float(a.rolling[:, k].min()))}, highest "
         f"{number(float(a.rolling[:, k].max()))}, latest {number(float(a.rolling[-1, k]))}"
         for name, a in found.items()
-        for k, factor in enumerate(a.factors[:MOST])
+        for k, factor in enumerate(a.factors[:FACTORS_SHOWN])
     ]
     return f"Betas over the year up to each day. {'; '.join(each)}."
 
@@ -244,7 +244,7 @@ def concentration_picture(name: str, found: Concentration, style: LineStyle) -> 
         shown: list[tuple[str, str, Array, Array]] = [("Effective lines", "number, by weight", days, found.lines)]
         if len(found.bets) > 1:
             shown.append(("Effective bets", "number, over the last year", days[found.ends], found.bets))
-        panels, whole = stacked_panels(f, "concentration", [HIGH_OF_NUMBER] * len(shown), found.dates, width)
+        panels, whole = stacked_panels(f, "concentration", [NUMBER_HEIGHT] * len(shown), found.dates, width)
         for panel, (words, unit, x, y) in zip(panels, shown, strict=True):
             there = ~np.isnan(y)
             panel = replace(panel, y=Axis.over([*y[there], 1.0]))

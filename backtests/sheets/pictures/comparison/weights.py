@@ -15,7 +15,7 @@ from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, number
 
-HIGH = 132.0  # px: of a panel
+HEIGHT = 132.0  # px: of a panel
 BELOW = 20.0  # px: below a panel, for its trades
 STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs from it
 
@@ -67,7 +67,7 @@ def weights_picture(
     def draw(f: Format) -> Canvas:
         columns = min(4 if f.is_wide else 2, len(lines))
         rows = -(-len(lines) // columns)
-        pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
+        pitch, left, gap = TITLE + HEIGHT + BELOW, 30.0, 12.0
         width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
         canvas, days = Canvas(f.width, rows * pitch + NUMBERS_HEIGHT, f"weights-{f.css}"), day_numbers(dates)
         reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
@@ -76,7 +76,7 @@ def weights_picture(
             middle = sum(_ends(line)) / 2.0
             across, up = Axis(days[0], days[-1]), Axis(middle - reach, middle + reach)
             x, y = left + column * (width + left + gap), TITLE + row * pitch
-            panel = Panel(canvas, x, y, width, HIGH, across, up)
+            panel = Panel(canvas, x, y, width, HEIGHT, across, up)
             panel.title(fitted_name(line.name, width - 56.0), "% of NAV")
             if line.ranged:
                 panel.band(*line.ranged, "wash")
@@ -189,7 +189,7 @@ def _marks(line: Line, up: Axis) -> list[float]:
     """The marks of the scale: a steady target, and those ends of its range, or else band, not too near to it."""
     if not line.steady:
         return up.ticks(4)
-    target, least = float(line.target[-1]), (up.high - up.low) * SMALL / HIGH
+    target, least = float(line.target[-1]), (up.high - up.low) * SMALL / HEIGHT
     ends = line.ranged or (float(line.lower[-1]), float(line.upper[-1]))
     return [target, *(end for end in ends if abs(end - target) > least)]
 

@@ -19,7 +19,7 @@ from foundation.paper.wording import number, percent
 from research.risk import calendar_years
 from research.risk.measures import BPS
 
-HIGH = 110.0  # px: of a panel
+HEIGHT = 110.0  # px: of a panel
 NAME = "attribution"
 TOTAL = "gap"
 HIGH_OF_GAP = 150.0  # px: of the panel of years, at least
@@ -44,11 +44,11 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
 
     def draw(f: Format) -> Canvas:
         others, count = table.shape[1] - 1, len(table)
-        lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-        canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS_HEIGHT, f"years-{f.css}")
+        lower = max(HEIGHT + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
+        canvas = Canvas(f.width, TITLE + HEIGHT + (TITLE + lower if others else 0.0) + NUMBERS_HEIGHT, f"years-{f.css}")
         across = Axis(-0.5, count - 0.5)  # a year is a row of the table
         base = (100.0 * table[reference]).tolist()
-        panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
+        panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT, across, Axis.over([*base, 0.0], margin=0.16))
         panel.title(reference, "% a year, net of costs")
         year_columns(panel, base, "soft", 34.0)
         slot = panel.width / count
@@ -59,7 +59,7 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
             gaps = 100.0 * _gaps(table, reference)
             gone = far(gaps.abs().max())
             up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
-            panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
+            panel = Panel(canvas, f.left, TITLE + HEIGHT + TITLE, f.plot, lower, across, up)
             panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
             _points(f, panel, gaps, styles)
         year_numbers(panel, table.index)

@@ -11,9 +11,9 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, Canvas
 from foundation.paper.wording import listed, number
 
-LEAST = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
+LEAST_LOSS = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
 LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
-HIGH, GAP = 240.0, 60.0  # px: of a panel, and between two
+HEIGHT, GAP = 240.0, 60.0  # px: of a panel, and between two
 PANELS = (
     ("half_width", "closed_width", "Half-width", "% of NAV", 100.0, "⅓"),
     ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
@@ -40,7 +40,7 @@ def ladder_picture(table: pd.DataFrame, reference: str) -> Picture:
     alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in over.items())
 
     def draw(f: Format) -> Canvas:
-        low = max(60.0 * float(rows["relative"].min()), LEAST)
+        low = max(60.0 * float(rows["relative"].min()), LEAST_LOSS)
         most = 1.25 * max(100.0 * float(rows["relative"].max()), 1.0)
         panel = rows_panel(f, "ladder", len(rows), Axis(low, most, "log"), below=AXIS)
         panel.scales("J above optimum", "% (log scale)", "% above the optimum")
@@ -141,7 +141,7 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float) -> Picture:
     exponents = {"half_width": width, "loss": loss}
 
     def draw(f: Format) -> Canvas:
-        one = TITLE + HIGH + AXIS
+        one = TITLE + HEIGHT + AXIS
         canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"laws-{f.css}")
         across = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
         for k, panel in enumerate(PANELS):
@@ -162,7 +162,7 @@ def _panel(
     cost, values = 1e4 * table["cost"].to_numpy(), times * table[key].to_numpy()
     across = Axis(cost.min() / 1.25, cost.max() * 1.25, "log")
     up = Axis(values.min() / 1.3, values.max() * 1.3, "log")
-    found = Panel(canvas, left, top, width, HIGH, across, up)
+    found = Panel(canvas, left, top, width, HEIGHT, across, up)
     found.title(label, f"{unit}; log scales")
     found.x_grid(across.ticks())
     found.y_grid(up.ticks())

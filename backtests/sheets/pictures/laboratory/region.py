@@ -14,7 +14,7 @@ from foundation.paper.wording import number
 from research.rules.optimum.region import Region
 
 KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}
-FINE = 600  # gaps a line, at which the region is traced
+GAPS_PER_LINE = 600  # gaps a line, at which the region is traced
 MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight by
 PERCENT_POINTS = 100.0
 
@@ -91,10 +91,10 @@ def _in_pair(region: Region, first: Array, gap: float) -> Mask:
 
 def outline(region: Region) -> Array:
     """(k, 2) the edge of the region, a closed curve of gaps, fraction of NAV: round the set inside both intervals."""
-    first, second = (np.linspace(axis[0], axis[-1], FINE) for axis in region.axes)
+    first, second = (np.linspace(axis[0], axis[-1], GAPS_PER_LINE) for axis in region.axes)
     low, high, lower, upper = _edges(region, first, second)
-    left = np.full(FINE, np.nan)
-    right = np.full(FINE, np.nan)
+    left = np.full(GAPS_PER_LINE, np.nan)
+    right = np.full(GAPS_PER_LINE, np.nan)
     for k, gap in enumerate(second):
         held = (lower <= gap) & (gap <= upper) & (low[k] <= first) & (first <= high[k])
         inside = first[held & _in_pair(region, first, gap)]

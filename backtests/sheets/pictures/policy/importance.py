@@ -13,7 +13,7 @@ from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
 FEATURES = 164.0  # px, for the names of features
-SHOWN = 15  # features at most
+FEATURES_SHOWN = 15  # features at most
 SURE = 2.0  # standard errors
 
 
@@ -29,7 +29,9 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         if len(sure)
         else "No feature is significant by itself."
     )
-    left_out = f" Not shown: {len(data) - SHOWN} less important features." if len(data) > SHOWN else ""
+    left_out = (
+        f" Not shown: {len(data) - FEATURES_SHOWN} less important features." if len(data) > FEATURES_SHOWN else ""
+    )
     caption = (
         f"{text} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
         f"replace one another, so that each appears less important than it is.{left_out}"
@@ -37,7 +39,7 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
     each = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))
 
     def draw(f: Format) -> Canvas:
-        shown = data.head(SHOWN)
+        shown = data.head(FEATURES_SHOWN)
         worth, error = shown["importance"], SURE * shown["importance_error"]
         across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
         panel = rows_panel(f, "importance", len(shown), across, names=FEATURES)

@@ -13,7 +13,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import counted, number
 
-HIGH, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
+HEIGHT, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
 
 
 def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
@@ -58,7 +58,7 @@ def _picture(caption: str, alt: str, data: pd.DataFrame, of: tuple[str, str], un
     """The losses of `data` over steps, shown in units of so many; `of` is the heading of the panel."""
 
     def draw(f: Format) -> Canvas:
-        panel = steps_panel(f, "learning", HIGH, data, of, unit, right=RIGHT)
+        panel = steps_panel(f, "learning", HEIGHT, data, of, unit, right=RIGHT)
         by_step = data.groupby("steps")["loss"].agg(["min", "max"])
         if not data["stands"].all():
             panel.axes.fill_between(

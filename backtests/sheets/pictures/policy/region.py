@@ -12,7 +12,7 @@ from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import percent
 from research.rules.optimum.region import Region
 
-FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
+GAPS_PER_LINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
 KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
 
 
@@ -29,7 +29,7 @@ def region_picture(
     """
     around = outline(region)
     reach = AIR * float(np.abs(around).max())
-    gaps = np.linspace(-reach, reach, FINE)
+    gaps = np.linspace(-reach, reach, GAPS_PER_LINE)
     first, second = np.meshgrid(gaps, gaps)
     past = outside(np.column_stack([first.ravel(), second.ravel()])).reshape(first.shape)
     known = _inside(region, first, second)

@@ -13,7 +13,7 @@ from foundation.paper.svg import HUES, Canvas
 from foundation.paper.wording import listed, number
 from research.learning import LearnedPolicy
 
-HIGH, FARTHEST = 250.0, 3.0  # px, half-widths
+HEIGHT, FARTHEST = 250.0, 3.0  # px, half-widths
 CLOSED = "closed form"
 
 
@@ -40,7 +40,7 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
     def draw(f: Format) -> Canvas:
         drift, names = data["drift"].to_numpy(), list(data.columns[1:])
         styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
-        panel = one_panel(f, "trades", HIGH, Axis(-FARTHEST, FARTHEST), Axis.over(data[names]), below=AXIS)
+        panel = one_panel(f, "trades", HEIGHT, Axis(-FARTHEST, FARTHEST), Axis.over(data[names]), below=AXIS)
         panel.scales("Trade", "half-widths (y) vs drift (x)", "drift, half-widths", lines=False)
         shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
         curves(panel, shown, f.width)

@@ -14,8 +14,8 @@ from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_n
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent
 
-HIGH = 400.0  # px: of the panel
-TOLD, MARKED, NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
+HEIGHT = 400.0  # px: of the panel
+POINTS_TOLD, POINTS_MARKED, POINTS_NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
 SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
 CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
 
@@ -47,7 +47,7 @@ def cost_tracking_picture(
         right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
         legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
         across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
-        panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
+        panel = one_panel(f, name, HEIGHT, across, up, right=right, below=AXIS + legend)
         canvas = panel.canvas
         unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if penalty else ''}"
         panel.scales(label if f.is_wide else "Tracking error", unit, "cost, bp a year")
@@ -62,7 +62,7 @@ def cost_tracking_picture(
             _legend(canvas, styles, names, f.width)
         # calendars first, then the efficient ones
         rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
-        order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
+        order = sorted(range(len(spots)), key=lambda k: rank[k])[:POINTS_NAMED]
         name_points(
             panel,
             [spots[k] for k in order],
@@ -113,11 +113,11 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
 
 
 def _alt(table: pd.DataFrame) -> str:
-    told = table if len(table) <= TOLD else table[table["efficient"]]
+    told = table if len(table) <= POINTS_TOLD else table[table["efficient"]]
     each = [
         f"{r['policy']}: cost {number(r['cost'])} bp a year, tracking error {percent(r['gap'], 2)}"
         f"{', efficient' if r['efficient'] else ''}"
-        for r in told.head(TOLD).to_dict("records")
+        for r in told.head(POINTS_TOLD).to_dict("records")
     ]
     which = "each policy" if len(told) == len(table) else f"the efficient among {len(table)} policies"
     return f"Annual tracking error and cost of {which}. {'; '.join(each)}."
@@ -142,7 +142,7 @@ def _families(
             panel.curve(rows["cost"], 100.0 * rows["gap"], style.colour, CURVE, style.dash)
             paths.append((x, y))
         for at_x, at_y, sharp in zip(x, y, rows["efficient"], strict=True):
-            if sharp or len(drawn) <= MARKED:
+            if sharp or len(drawn) <= POINTS_MARKED:
                 face = "" if sharp else "paper"
                 panel.canvas.point(at_x, at_y, colour=style.colour, size=MARK, face=face, ring=1.3)
         if family in names:
@@ -204,6 +204,6 @@ def _key(canvas: Canvas, style: LineStyle, family: str, left: float, right: floa
 def _legend(canvas: Canvas, styles: Mapping[str, LineStyle], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
-        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + AXIS + KEY_ROW * (k // 2 + 0.5)
+        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HEIGHT + AXIS + KEY_ROW * (k // 2 + 0.5)
         _key(canvas, styles[family], family, x, x + 22.0, y)
         canvas.text(x + 28.0, y, fitted_name(family, width / 2.0 - 36.0))

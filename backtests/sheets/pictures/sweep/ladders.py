@@ -18,7 +18,7 @@ from foundation.paper.styles import LABEL_GAP, LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
-HIGH = 190.0  # px: of the curves
+HEIGHT = 190.0  # px: of the curves
 AIR = 0.02  # of the levels' span, at either end
 ZERO = 0.94  # of a panel's height, from above: where nothing stands behind the best
 POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line of ranks
@@ -53,12 +53,12 @@ def cost_ladder_picture(
 
     def draw(f: Format) -> Canvas:
         f, count, row = with_long_labels(f), ladder.shape[1], METRICS[metric]
-        second = TITLE + HIGH + 14.0 + TITLE
+        second = TITLE + HEIGHT + 14.0 + TITLE
         canvas = Canvas(f.width, second + ROW_HEIGHT * count + AXIS, f"{name}-{f.css}")
         near = behind.loc[:, ~far(behind.max())]
         most = float(near.to_numpy().max()) or 1.0
         across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
-        panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
+        panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT, across, up)
         worse = "above the lowest" if lower_is_better(metric) else "below the highest"
         panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
         panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])

@@ -15,7 +15,7 @@ from foundation.paper.svg import HUES, SMALL, Canvas
 from foundation.paper.wording import NARROW_SPACE, counted, listed
 
 BINS = 4  # of costs, and of bands
-HIGH = 320.0  # px: of the panel
+HEIGHT = 320.0  # px: of the panel
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
 AIR = 0.03  # of a scale, at either end
 
@@ -81,12 +81,12 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
         names = [str(c) for c in coloured.cat.categories]
         room = f.width - f.left - 12.0
         longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
-        canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+        canvas = Canvas(f.width, TITLE + KEY_ROW + HEIGHT + AXIS, f"{name}-{f.css}")
         x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
         y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
         kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
         across, up = Axis.over(x, AIR), Axis.over(y, AIR, kind)
-        panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
+        panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HEIGHT, across, up)
         heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
         step = min(longest, room / len(names))
         for k, words in enumerate(names):

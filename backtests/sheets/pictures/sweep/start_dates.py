@@ -18,7 +18,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
 
-HIGH, GAP = 150.0, 52.0  # px: of the curves, and between them and the rows
+HEIGHT, GAP = 150.0, 52.0  # px: of the curves, and between them and the rows
 FILL = 0.16  # strength of the fan
 
 
@@ -36,7 +36,7 @@ def start_dates_picture(
 
     def draw(f: Format) -> Canvas:
         rows = ROW_HEIGHT * next(iter(dated.values())).shape[1]
-        one = TITLE + HIGH + GAP + rows + NUMBERS_HEIGHT
+        one = TITLE + HEIGHT + GAP + rows + NUMBERS_HEIGHT
         if f.is_wide:
             width = (f.width - NAMES - 40.0 * len(dated)) / len(dated)
             places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(dated))]
@@ -52,8 +52,8 @@ def start_dates_picture(
             over = Axis.over(near)
             across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
             left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
-            _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
-            panel = Panel(canvas, x, top + HIGH + GAP, width, rows, over)
+            _curves(Panel(canvas, left, top, wide, HEIGHT, across, over), metric, near, styles, str(values.columns[0]))
+            panel = Panel(canvas, x, top + HEIGHT + GAP, width, rows, over)
             _spreads(panel, metric, values, [str(policy) for policy in near], styles, named=not f.is_wide or k == 0)
         return canvas
 

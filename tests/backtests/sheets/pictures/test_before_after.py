@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from backtests.sheets.pictures.before_after import MOST, before_after_frame, before_after_picture
+from backtests.sheets.pictures.before_after import ROWS_SHOWN, before_after_frame, before_after_picture
 from research.orders import trade_list
 from research.orders.before_after import BeforeAfter
 from research.portfolio import Portfolio, load_portfolio
@@ -54,5 +54,5 @@ def test_same_trade_gives_the_same_picture_without_an_address(found: BeforeAfter
 def test_picture_of_many_lines_draws_the_largest_changes() -> None:
     portfolio = load_portfolio("data/portfolios/stocks_20.yaml")
     found = trade_list(portfolio, portfolio.policies["never"]).before_after
-    assert len(before_after_frame(found)) <= MOST
+    assert len(before_after_frame(found)) <= ROWS_SHOWN
     assert "drawn" not in before_after_picture(found).caption

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.sheets.pictures.forecast_contributions import MOST, contributions_picture, swarm
+from backtests.sheets.pictures.forecast_contributions import FEATURES_SHOWN, contributions_picture, swarm
 
 LINES, FEATURES = ("SPY", "AGG", "GLD"), ("momentum_63", "carry_252")
 SHARES = np.array([[0.001, 0.006], [-0.001, -0.003], [0.0, -0.003]])
@@ -29,8 +29,8 @@ def test_few_features_are_drawn_of_many_and_the_caption_says_so() -> None:
     rng = np.random.default_rng(0)
     names = [f"f{k:02}" for k in range(20)]
     shown = contributions_picture(LINES, names, rng.normal(size=(3, 20)), rng.normal(size=(3, 20)), 5)
-    assert f"The {MOST} largest features of 20 are drawn." in shown.caption
-    assert sum(f">{name}</text>" in shown.wide for name in names) == MOST
+    assert f"The {FEATURES_SHOWN} largest features of 20 are drawn." in shown.caption
+    assert sum(f">{name}</text>" in shown.wide for name in names) == FEATURES_SHOWN
     assert len(shown.data) == 60
 
 

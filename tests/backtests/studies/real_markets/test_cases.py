@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from backtests.studies.real_markets import NAMED, Case, all_cases, case
+from backtests.studies.real_markets import NAMED_CASES, Case, all_cases, case
 from backtests.studies.real_markets.cases import BEFORE, FUNDS, STOCKS, YEARS, eligible
 from foundation.errors import ConfigError
 
@@ -58,8 +58,8 @@ def test_a_line_that_came_late_or_left_is_not_eligible() -> None:
 
 
 def test_the_named_cases_are_cases_of_different_windows_and_sizes() -> None:
-    assert len({case(name).window for name in NAMED}) == 5
-    assert {len(case(name).weights) for name in NAMED} == {2, 4, 9, 10, 18}
+    assert len({case(name).window for name in NAMED_CASES}) == 5
+    assert {len(case(name).weights) for name in NAMED_CASES} == {2, 4, 9, 10, 18}
 
 
 def test_an_unknown_case_is_refused_with_its_neighbours() -> None:

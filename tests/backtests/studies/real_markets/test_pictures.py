@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from backtests.sheets.pictures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.studies.real_markets import KEPT_EXPOSURE, NAMED, STUDY_FOLDER, Budget, all_cases
+from backtests.studies.real_markets import KEPT_EXPOSURE, NAMED_CASES, STUDY_FOLDER, Budget, all_cases
 from backtests.studies.real_markets.findings import TUNED
 from backtests.studies.real_markets.run_case import (
     BEST_POINT,
@@ -73,12 +73,12 @@ def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
     for learner in EVERYWHERE:
         own = kept.table[(kept.table["rule"] == learner) & (kept.table["cost_multiple"] == 1.0)]
         assert (own.groupby("case")["seed"].nunique() == len(SEEDS)).all()
-    assert set(LEARNER_STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
+    assert set(LEARNER_STEPS) <= set(kept.table[kept.table["case"] == NAMED_CASES[0]]["rule"])
 
 
 def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
     for folder, budget, named in (
-        (STUDY_FOLDER, Budget(), NAMED[0]),
+        (STUDY_FOLDER, Budget(), NAMED_CASES[0]),
         (KEPT_EXPOSURE, Budget(EXPOSURE_STEPS, EXPOSURE_SEEDS), exposure_cases()[0].name),
     ):
         manifest, steps = Study.load(folder).manifest, budget.steps

@@ -15,7 +15,7 @@ from faults import alive, children
 
 from backtests.runs import tasks
 from backtests.studies.audits.matched_exposure import CONSTANT, VOLATILITY
-from backtests.studies.real_markets import NAMED, Budget, Study, case, run, study
+from backtests.studies.real_markets import NAMED_CASES, Budget, Study, case, run, study
 from backtests.studies.real_markets.run_case import (
     EXPOSURE,
     HORIZONS,
@@ -134,7 +134,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
     table = made.table
     per_case = 12 * len(MULTIPLES) + len(TINY.seeds)  # twelve rules; learners at one cost, where a case is not named
     assert table.groupby("case").size().tolist() == [per_case] * len(FEW)
-    assert not set(NAMES[:2]) & set(NAMED)
+    assert not set(NAMES[:2]) & set(NAMED_CASES)
     own = table[table["rule"] == "cross-entropy"]
     assert own.groupby("case")["stands"].sum().tolist() == [1] * len(FEW)
     assert own.groupby("case")["seed"].apply(list).tolist() == [list(TINY.seeds)] * len(FEW)
@@ -147,7 +147,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
 def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
     budget = Budget()
     both = ["gradient", "cross-entropy"]
-    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [both, list(LEARNER_STEPS), both]
+    assert [budget.learners(case(NAMED_CASES[0]), m) for m in MULTIPLES] == [both, list(LEARNER_STEPS), both]
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], both, []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
         Budget(steps={"a2c": 1})
