@@ -35,7 +35,7 @@ from research.portfolio import load_portfolio
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
 YAML = (".yaml", ".yml")
-SHOWN = 5  # failures on the terminal; the file has all of them
+FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
 WORDS = {
     "trade": "trade",
     "hold": "hold",
@@ -123,7 +123,7 @@ def list_accounts(
             statuses += part.statuses
             notes |= dict.fromkeys(part.notes)
             for sentence, count in part.errors.items():
-                if sentence in errors or len(errors) < SHOWN:
+                if sentence in errors or len(errors) < FAILURES_SHOWN:
                     errors[sentence] += count
             progress.update(part.statuses.total())
     return Listed(statuses[ACCOUNT_FAILED], _text(asked, statuses, errors, list(notes), orders))
@@ -242,6 +242,10 @@ def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], note
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
     if rest := statuses[ACCOUNT_FAILED] - errors.total():
         told.append(f"{rest:,} more failed: see {accounts}.")
-    more = [f"{counted(len(notes) - SHOWN, 'more note')} on the data of models."] if len(notes) > SHOWN else []
-    told += [*notes[:SHOWN], *more]
+    more = (
+        [f"{counted(len(notes) - FAILURES_SHOWN, 'more note')} on the data of models."]
+        if len(notes) > FAILURES_SHOWN
+        else []
+    )
+    told += [*notes[:FAILURES_SHOWN], *more]
     return "\n".join([f"{file.count:,} accounts: {counts}.", *told, f"Written to {orders} and {accounts}."])

@@ -29,13 +29,13 @@ from research.portfolio import load_portfolio
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
 KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
-SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
-COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *SHOWN, "note")
+METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
+COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }  # fmt: skip
-NOTES, LONGEST = "notes.json", 200  # of the folder of runs; characters of a note
-MOST = 20  # differences of figures that are shown
+NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of a note
+DIFFERENCES_SHOWN = 20  # differences of figures that are shown
 SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html")
 
 
@@ -106,7 +106,7 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
                 "made": manifest["times"]["ended"][:16].replace("T", " "),
                 "seconds": manifest["times"]["seconds"],
                 "policy": policy if isinstance(policy, str) else "",
-                **{name: figures.get(name) for name in SHOWN},
+                **{name: figures.get(name) for name in METRICS_SHOWN},
                 "note": notes.get(folder.name, ""),
             }
         )
@@ -126,19 +126,19 @@ def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
     if found is None or found[1] not in named:
         refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
     name, value = named[found[1]], found[3]
-    if name not in (*SHOWN, "seconds"):
+    if name not in (*METRICS_SHOWN, "seconds"):
         return COMPARED[found[2]](table[name], value)
-    factor = METRICS[name].factor if name in SHOWN else 1.0
+    factor = METRICS[name].factor if name in METRICS_SHOWN else 1.0
     try:
         return COMPARED[found[2]](factor * table[name].astype(float), float(value))
     except ValueError:
-        unit = f", in {METRICS[name].unit}" if name in SHOWN and METRICS[name].unit else ""
+        unit = f", in {METRICS[name].unit}" if name in METRICS_SHOWN and METRICS[name].unit else ""
         refuse("where is", condition, f"{found[1]} is a number{unit}, as in the table.")
 
 
 def _named() -> dict[str, str]:
     """The columns by their own names, and by those that the printed table gives them."""
-    return {name: name for name in COLUMNS} | {_head(name): name for name in SHOWN}
+    return {name: name for name in COLUMNS} | {_head(name): name for name in METRICS_SHOWN}
 
 
 def _head(name: str) -> str:
@@ -156,8 +156,8 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
         return (
             f"No finished run is in {reports or REPORTS}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
         )
-    shown = [METRICS[name] for name in SHOWN]
-    head = ["run", "kind", "made (UTC)", "policy", *map(_head, SHOWN), "seconds", "note"]
+    shown = [METRICS[name] for name in METRICS_SHOWN]
+    head = ["run", "kind", "made (UTC)", "policy", *map(_head, METRICS_SHOWN), "seconds", "note"]
     units = ["", "", "", "", *(m.unit for m in shown), "", ""]
     rows = [
         [
@@ -186,8 +186,8 @@ def note_run(run: Path, text: str) -> str:
     text   : one line.
     Raises : DataError for what is no finished run; ConfigError for a text of more than one line.
     """
-    if not text.isprintable() or len(text) > LONGEST:
-        refuse("note is", text, f"give one line of at most {LONGEST} characters.")
+    if not text.isprintable() or len(text) > LONGEST_NOTE:
+        refuse("note is", text, f"give one line of at most {LONGEST_NOTE} characters.")
     folder = verify(run).folder
     with locked(folder.parent / f".{NOTES}", wait=True):
         notes = run_notes(folder.parent) | {folder.name: text}
@@ -243,7 +243,9 @@ def differences_text(found: RunDifferences) -> str:
     if found.wealth or found.same:
         blocks.append(_wealth_text(found))
     blocks.append(
-        wrapped(f"Files that differ: {listed(found.files, most=MOST)}.") if found.files else "No file differs."
+        wrapped(f"Files that differ: {listed(found.files, most=DIFFERENCES_SHOWN)}.")
+        if found.files
+        else "No file differs."
     )
     return "\n\n".join(blocks)
 
@@ -254,7 +256,7 @@ def _count(found: RunDifferences) -> str:
 
 def _figures_text(figures: Sequence[FigureDifference]) -> str:
     rows = [["policy", "figure", "first run", "second run", "difference", ""]]
-    for d in figures[:MOST]:
+    for d in figures[:DIFFERENCES_SHOWN]:
         shown = METRICS.get(d.figure)
         if shown is None or d.size == float("inf"):
             rows.append([d.policy, d.figure, *("–" if v is None else str(v) for v in (d.one, d.other)), "", ""])
@@ -263,7 +265,11 @@ def _figures_text(figures: Sequence[FigureDifference]) -> str:
         digits = max(shown.digits, 1 - int(np.floor(np.log10(abs(other - one)))))  # two digits of the difference
         words = [number(one, digits), number(other, digits), number(other - one, digits, signed=True)]
         rows.append([d.policy, shown.label, *words, shown.unit])
-    more = f"\n… and {counted(len(figures) - MOST, 'more figure')}" if len(figures) > MOST else ""
+    more = (
+        f"\n… and {counted(len(figures) - DIFFERENCES_SHOWN, 'more figure')}"
+        if len(figures) > DIFFERENCES_SHOWN
+        else ""
+    )
     return f"Figures, the farthest apart first:\n{text_table(rows, left=2, last_left=True)}{more}"
 
 
@@ -275,7 +281,7 @@ def _wealth_text(found: RunDifferences) -> str:
         for d in found.wealth
     ]
     if found.same:
-        lines.append(f"  {listed(found.same, most=MOST)}: equal at every close.")
+        lines.append(f"  {listed(found.same, most=DIFFERENCES_SHOWN)}: equal at every close.")
     return "\n".join(["Wealth:", *map(wrapped, lines)])
 
 

@@ -31,7 +31,7 @@ from research.orders.request import PLAIN_REQUEST
 from research.portfolio import Portfolio
 from research.portfolio.holdings.holdings import NOT_HELD
 from research.portfolio.holdings.prices import OK
-from research.portfolio.holdings.rates import TODAY
+from research.portfolio.holdings.rates import FX_TODAY
 from research.rules import Rule, Threshold, TunedThreshold, Within
 
 TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
@@ -163,11 +163,11 @@ def replaced_files(
     {'fx_today': {'EURUSD': 1.0664, 'GBPUSD': 1.2103}}
     """
     pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
-    given = {"positions.file": positions, "prices": prices, TODAY: None if pairs else fx}
+    given = {"positions.file": positions, "prices": prices, FX_TODAY: None if pairs else fx}
     files = {key: str(_found(path)) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
-    return files | ({TODAY: pairs} if pairs else {}) | lines
+    return files | ({FX_TODAY: pairs} if pairs else {}) | lines
 
 
 def _pairs(fx: str) -> dict[str, float]:

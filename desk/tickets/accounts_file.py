@@ -17,8 +17,8 @@ from foundation.arguments import LARGEST_NUMBER
 from foundation.errors import ConfigError
 from foundation.table_files import TableText, decimal_signs, fault, iso_day, may_be_thousands, plain_number, read_text
 
-ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
-NEEDED = NAMED[:3]
+ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = COLUMNS_READ = ("account", "model", "cash", "last_trade")
+NEEDED = COLUMNS_READ[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
 MOST_BYTES = 300_000_000  # of a file
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
@@ -74,7 +74,7 @@ class AccountsFile:
     @property
     def assets(self) -> Cells:
         """The columns of units."""
-        return tuple(c for c in self.columns if c not in NAMED and c not in self.cash_columns.values())
+        return tuple(c for c in self.columns if c not in COLUMNS_READ and c not in self.cash_columns.values())
 
     def rows(self) -> Iterator[Row]:
         """Its accounts one after the other, in the order of the file."""

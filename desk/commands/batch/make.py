@@ -32,7 +32,7 @@ from foundation.progress import bar
 from research.portfolio.file.document import trusts_code
 
 TABLE, INDEX = "batch.parquet", "index.html"
-SHOWN = 20  # failures, and changes of each kind, in the terminal
+LINES_SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
 def make_batch(
@@ -195,7 +195,7 @@ def _text(rows: Sequence[Outcome], changes: Changes | None, final: Path) -> str:
     shown = [status for status in STATUSES if status != "unchanged" or count[status]]
     lines = [f"{counted(len(rows), 'run')}: {', '.join(f'{count[status]} {status}' for status in shown)}."]
     wrong = [row for row in rows if row.status == "failed"]
-    lines += [f"  {called((row.portfolio, row.parameters))}: {row.verdict}" for row in wrong[:SHOWN]]
-    lines += [f"  … and {counted(len(wrong) - SHOWN, 'more failure')}"] if len(wrong) > SHOWN else []
-    lines += [] if changes is None else changes_lines(changes, SHOWN)
+    lines += [f"  {called((row.portfolio, row.parameters))}: {row.verdict}" for row in wrong[:LINES_SHOWN]]
+    lines += [f"  … and {counted(len(wrong) - LINES_SHOWN, 'more failure')}"] if len(wrong) > LINES_SHOWN else []
+    lines += [] if changes is None else changes_lines(changes, LINES_SHOWN)
     return "\n".join([*lines, "", str(final / INDEX)])

@@ -16,7 +16,7 @@ from desk.commands.notebook_run import PORTFOLIO
 from desk.commands.report import asked_parameters
 from foundation.errors import ConfigError
 
-MOST = 10_000  # runs of a batch
+MOST_RUNS = 10_000  # runs of a batch
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,10 @@ def jobs(
         if times > 1:
             raise ConfigError(f"parameter {name} is given {times} times: give it once, by -p or by --grid.")
     count = len(files) * math.prod(map(len, axes))
-    if count > MOST:
-        raise ConfigError(f"the batch has {count:,} runs, and may have at most {MOST:,}. Give fewer files or values.")
+    if count > MOST_RUNS:
+        raise ConfigError(
+            f"the batch has {count:,} runs, and may have at most {MOST_RUNS:,}. Give fewer files or values."
+        )
     for text in {text: None for text in [*given, *(value for values in axes for value in values)]}:
         parameters(notebook, [text])  # each alone: together they are as many as the runs
     chosen = [(*given, *point) for point in product(*axes)]
