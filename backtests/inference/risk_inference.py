@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, geometric_lengths, length_of
 from backtests.inference.estimates import Estimate, EstimateWithTest
-from backtests.inference.sharpe_inference import check_level, checked_series
+from backtests.inference.sharpe_inference import check_level, checked_pair, checked_series
 from backtests.inference.slow_waves import WAVES, quantile, wave_error
 from foundation.arguments import check_positive
 from foundation.arrays import Array, Rows
@@ -59,10 +59,7 @@ def risk_difference(
     Raises           : DataError as `risk_with_error`, and for identical series: no test of a difference exists;
                        ConfigError for periods or level.
     """
-    x, y = (
-        checked_series(one, "the first series", FEWEST_RETURNS),
-        checked_series(two, "the second series", FEWEST_RETURNS),
-    )
+    x, y = checked_pair(one, two, FEWEST_RETURNS)
     check_positive(periods_per_year=periods_per_year)
     check_level(level)
     if float(np.abs(x - y).max()) <= SERIES_TOLERANCE * float(np.abs(x).max()):

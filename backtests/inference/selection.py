@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
-from backtests.inference.sharpe_inference import NORMAL, checked_series
+from backtests.inference.sharpe_inference import NORMAL, checked_numbers, checked_series
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
 
 EULER = 0.5772156649015329  # the constant of Euler and Mascheroni
+MOST_BLOCKS = 20  # of the cross-validation: 184,756 halves
 ROUNDING_VARIANCE = 1e-12  # variance in a half, over that of all periods, below which it is rounding
 RECORD = 0.95  # probability at which a track record is long enough
 ONE_TRIAL = 0.5  # correlation from which trials count as variants of one
@@ -157,11 +158,14 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
     blocks  : S, even; the periods are cut into S blocks, whose lengths differ by one at most, and each of the
               S! / (S/2)!² halves is once the one in which the best is chosen.
     names   : names of the trials, for messages.
-    Raises  : DataError for fewer than two periods a block, and for a trial that does not vary in some half.
+    Raises  : DataError for a single trial, returns that are not finite, fewer than two periods a block, and a trial
+              that does not vary in some half; ConfigError for a number of blocks that is odd, below 2 or above 20.
     Source  : Bailey, Borwein, López de Prado and Zhu (2017), The probability of backtest overfitting, Journal of
               Computational Finance 20(4), section 2.2. Ranks of equal trials are their mean.
     """
-    x = np.asarray(returns, dtype=float)
+    x = checked_numbers(returns, "trials", 2)
+    if not is_whole(blocks) or blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
+        refuse("blocks is", blocks, f"give an even number from 2 to {MOST_BLOCKS}, such as 16.")
     if len(x) < 2 * blocks:
         raise DataError(
             f"{len(x)} periods are too few for {blocks} blocks: {2 * blocks} at least are needed. Take a longer "
@@ -257,7 +261,7 @@ def trial_clusters(returns: ArrayLike) -> Rows:
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    x = np.asarray(returns, dtype=float)
+    x = checked_numbers(returns, "trials", 2)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     first, second = np.triu_indices(x.shape[1], k=1)
     between = np.clip((standard.T @ standard / len(x))[first, second], -1.0, 1.0)
@@ -300,6 +304,9 @@ def superior_ability(reference: ArrayLike, losses: ArrayLike, resampling: Resamp
                  23(4), section 3; its variances are those of the draws.
     """
     ahead = np.asarray(reference, dtype=float)[:, None] - np.asarray(losses, dtype=float)
+    if not np.isfinite(ahead).all():
+        row, column = np.argwhere(~np.isfinite(ahead))[0].tolist()
+        raise DataError(f"losses of column {column} or of the reference in row {row} are not finite. Correct them.")
     constant = np.ptp(ahead, axis=0) <= 1e-12 * max(1.0, float(np.abs(ahead).max()))
     if constant.any():
         raise DataError(

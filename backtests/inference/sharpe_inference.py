@@ -231,7 +231,7 @@ class _Pair:
 
 
 def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
-    x, y = checked_series(one, "the first series", least), checked_series(two, "the second series", least)
+    x, y = checked_pair(one, two, least)
     standard = np.column_stack([(s - s.mean()) / s.std() for s in (x, y)])
     ratios = (float(x.mean() / x.std(ddof=1)), float(y.mean() / y.std(ddof=1)))
     apart = float(np.abs(standard[:, 0] - standard[:, 1]).max())
@@ -346,14 +346,34 @@ def _draw_studentised(
 # -- the door --------------------------------------------------------------------------------------------------------
 
 
+def checked_numbers(values: ArrayLike, what: str, dimensions: int) -> Array:
+    """Finite floats of one series (T,), or of two and more (T, N). Raises DataError for others."""
+    found = np.asarray(values, dtype=float)
+    if found.ndim != dimensions or (dimensions > 1 and found.shape[1] < 2):
+        fix = "Give one column." if dimensions == 1 else "Give two series at least, a column each."
+        raise DataError(f"{what}: found an array of shape {found.shape}. {fix}")
+    if not (finite := np.isfinite(found)).all():
+        at = np.unravel_index(int(np.argmin(finite)), found.shape)
+        raise DataError(f"{what}: row {at[0]} has {found[at]}, no finite number. Complete or cut the series.")
+    return found
+
+
+def checked_pair(one: ArrayLike, two: ArrayLike, least: int = FEWEST_OBSERVATIONS) -> tuple[Array, Array]:
+    """Two series as `checked_series` gives them. Raises DataError as it does, and for different lengths."""
+    x, y = checked_series(one, "the first series", least), checked_series(two, "the second series", least)
+    if len(x) != len(y):
+        raise DataError(f"the two series have {len(x)} and {len(y)} observations: give both over the same periods.")
+    return x, y
+
+
 def checked_series(values: ArrayLike, what: str, least: int = FEWEST_OBSERVATIONS) -> Array:
-    """A series (T,) of finite floats. Raises DataError for one that is too short, or that does not vary.
+    """A series (T,) of finite floats. Raises DataError for another, and for one too short or that does not vary.
 
     values : (T,).
     what   : its name in a message.
     least  : observations that are needed.
     """
-    found = np.asarray(values, dtype=float)
+    found = checked_numbers(values, what, 1)
     if len(found) < least:
         raise DataError(f"{what}: {len(found)} observations are too few, {least} are needed. Take a longer period.")
     if np.ptp(found) <= SERIES:

@@ -241,7 +241,8 @@ def _first_of_equals(y: Array) -> int:
     """The lowest at the first row; of equals the one that is lowest at the next row where they differ."""
     tied = np.arange(y.shape[1])
     for row in y:
-        tied = tied[row[tied] == row[tied].min()]
+        if len(tied) > 1:
+            tied = tied[row[tied] == row[tied].min()]
     return int(tied[0])
 
 

@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field, TypeAdapter
+from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from backtests.batch.streaming_metrics import CVAR
 from backtests.sweeps.axes import LARGEST_SAMPLE, Axes, Choices, Kind, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
-from foundation.arguments import did_you_mean
+from foundation.arguments import did_you_mean, is_whole
 from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import check_history
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
@@ -55,8 +55,18 @@ ALLOCATION_KINDS: dict[str, tuple[type, Callable[..., Any]]] = {
     "strategic": (Strategic, Strategic),
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic" and not OF & set(nested(cls))},
 }
+
+
+def _number_or_name(value: object) -> int | str:
+    """The number or the name of a configuration. Raises Told for another value."""
+    if not (is_whole(value) or (isinstance(value, str) and value.strip())):
+        raise Told("not a configuration", "Give its number, or its name.")
+    return value  # type: ignore[return-value]
+
+
 AIMS = {"target": 0.0, "edge": 1.0}
-TEXT, DAY, NUMBER_OR_NAME = TypeAdapter[Any](Text), TypeAdapter[Any](Day), TypeAdapter[Any](int | Text)
+TEXT, DAY = TypeAdapter[Any](Text), TypeAdapter[Any](Day)
+NUMBER_OR_NAME = TypeAdapter[Any](Annotated[Any, PlainValidator(_number_or_name), WithJsonSchema({})])
 
 
 @record
@@ -71,7 +81,7 @@ class RangeKeys:
 class SampleKeys:
     """A sample of the axes in place of their grid."""
 
-    size: Annotated[int, Field(ge=1, le=LARGEST_SAMPLE, description="Configurations.")]
+    size: Annotated[int, Field(ge=1, le=LARGEST_SAMPLE)]
     seed: Annotated[int, Field(ge=0)] = 0
     kind: Kind = "sobol"
 
@@ -111,7 +121,7 @@ class ConditionKeys:
 
     portfolio: Text | None = None
     cost_multiple: Annotated[float, Field(ge=0.0)] = 1.0
-    lag: Annotated[int, Field(ge=0, description="Sessions.")] | None = None
+    lag: Annotated[int, Field(ge=0, description="It counts sessions.")] | None = None
     start: Day | None = None
 
 
@@ -134,7 +144,10 @@ class SweepKeys:
     def __post_init__(self) -> None:
         """Refuse no portfolio, a portfolio beside portfolios, and axes beside a list of configurations."""
         if (self.portfolio is None) == (self.portfolios is None):
-            raise Told("one of portfolio and portfolios is needed", "Write one of the two.")
+            fix = "Write one of the two, a path or a list of paths."
+            raise Told(
+                "one of portfolio and portfolios is needed", fix, "portfolios" if self.portfolios else "portfolio"
+            )
         for key in AXES if self.configurations is not None else ():
             if getattr(self, key) is not None:
                 raise Told("cannot be combined with a list of configurations", "Keep one of the two.", key)

@@ -151,8 +151,7 @@ def read_document(
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
     faults = Faults()
-    unknown = tuple(key for key in document.tree if known and key not in known)
-    _check(document, (), document.tree, (*bare, *unknown), faults)
+    _check(document, (), document.tree, (known, bare), faults)
     faults.end()
     return document
 
@@ -162,27 +161,33 @@ def trusts_code(asked: bool | None) -> bool:
     return os.environ.get(TRUST) == "1" if asked is None else asked
 
 
-def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...], faults: Faults) -> None:
-    """Find the values that no key takes; a mapping and a list are checked with all that they hold."""
+def _check(
+    document: Document, path: KeyPath, found: Any, keys: tuple[tuple[str, ...], tuple[str, ...]], faults: Faults
+) -> None:
+    """Find the values that no key takes; a mapping and a list are checked with all that they hold.
+
+    keys : those that are known, () for any; and those below which entries may be empty.
+    """
+    known, bare = keys
     if isinstance(found, dict):
         for key, value in found.items():
             with faults:
                 if not isinstance(key, str) or has_unseen(key):
                     document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
-                may_be_empty = (*path, key)[0] in bare and len(path) < 2
-                if value is None and not may_be_empty:
+                unknown = bool(known) and (*path, key)[0] not in known  # is refused by its reader
+                if value is None and not unknown and not (len(path) == 1 and path[0] in bare):
                     comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
                     fix = comma if key.isdigit() else "Write a value, or leave the key out."
                     document.refuse((*path, key), "says nothing", None, fix)
-                if value == {} and not (path or may_be_empty):
+                if value == {} and not (path or unknown or key in bare):
                     document.refuse((key,), "says nothing", value, "Write a key below it, or leave it out.")
-                _check(document, (*path, key), value, bare, faults)
+                _check(document, (*path, key), value, keys, faults)
     elif isinstance(found, list | tuple):
         for item in found:
             with faults:
                 if item is None:
                     document.refuse(path, "a value is empty", found, "Write a value, or leave it out.")
-                _check(document, path, item, bare, faults)
+                _check(document, path, item, keys, faults)
     else:
         with faults:
             _check_plain(document, path, found)

@@ -33,7 +33,7 @@ class TaxKeys:
     rate: Rate
     lots: Method = "average"
     short_rate: Rate | None = None
-    long_after: Literal["year"] | Annotated[int, Field(ge=0, description="Days.")] = CALENDAR_YEAR
+    long_after: Literal["year"] | Annotated[int, Field(ge=0, description="It counts days.")] = CALENDAR_YEAR
     gain_budget: Amount | None = None
     realised: Number | None = None
     wash_sale_days: Annotated[int, Field(ge=1)] | None = None

@@ -64,7 +64,7 @@ class OrderKeys:
     most: Annotated[int, Field(ge=1)] | None = None
     turnover: Share | None = None
     participation: Share | None = None
-    max_age: Annotated[int, Field(ge=0, description="Sessions.")] = OrderLimits.max_age
+    max_age: Annotated[int, Field(ge=0, description="It counts sessions.")] = OrderLimits.max_age
     objective: Objective = GAP
     ranges: Literal["bind"] | Price | None = None
     groups: Annotated[Mapping[Name, GroupKeys], Field(min_length=1)] | None = None

@@ -35,7 +35,7 @@ from research.risk.measures import BPS, TRACKING_PENALTY
 
 HALVING = "halving_tracking_error_is_worth"
 Bps = Annotated[float, Field(ge=0.0, le=1_000.0, description="Basis points of NAV a year.")]
-Work = Annotated[float, Field(ge=0.0, le=1e9, description="Currency.")]
+Work = Annotated[float, Field(ge=0.0, le=1e9, description="It is in currency.")]
 
 
 @record
@@ -92,7 +92,7 @@ class PortfolioKeys:
     benchmark: Text | SeriesKeys | None = None
     target: Literal["strategic", "may_change"] = "strategic"
     periods_per_year: Annotated[int, Field(ge=1)] | None = None
-    lag: Annotated[int, Field(ge=0, description="Sessions.")] = 1
+    lag: Annotated[int, Field(ge=0, description="It counts sessions.")] = 1
     factors: Text | FactorKeys | None = None
     stress: StressKeys | None = None
     forecasts: ForecastKeys | None = None

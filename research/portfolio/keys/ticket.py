@@ -20,7 +20,7 @@ FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")
 ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
 Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
-Settlement = Annotated[int, Field(ge=0, le=20, description="Sessions.")]
+Settlement = Annotated[int, Field(ge=0, le=20, description="It counts sessions.")]
 
 
 @dataclass(frozen=True)

@@ -244,3 +244,18 @@ def test_data_that_cannot_be_judged_are_refused(call, says: str) -> None:
 def test_settings_that_make_no_sense_are_refused(call, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         call()
+
+
+def test_no_probability_comes_from_what_is_no_panel_of_trials() -> None:
+    drawn = np.random.default_rng(3).normal(size=(400, 3))
+    broken = drawn.copy()
+    broken[7, 1] = np.nan
+    for wrong in (broken, drawn[:, :1], drawn[:, 0]):
+        for asked in (overfitting, trial_clusters):
+            with pytest.raises(DataError, match=r"trials: (found an array|row 7)"):
+                asked(wrong)
+    with pytest.raises(DataError, match="in row 7 are not finite"):
+        superior_ability(drawn[:, 0], broken[:, 1:])
+    for blocks in (3, 2.5, 22):
+        with pytest.raises(ConfigError, match="blocks is"):
+            overfitting(drawn, blocks)  # type: ignore[arg-type]

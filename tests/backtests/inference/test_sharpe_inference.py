@@ -241,3 +241,15 @@ def test_a_shift_of_one_series_is_a_difference() -> None:
     found = memmel(GOOD[0] + 0.001, GOOD[0], 252)
     assert found.correlation == pytest.approx(1.0, abs=1e-12)
     assert found.p < 1e-6
+
+
+def test_no_test_comes_from_broken_or_unequal_series() -> None:
+    drawn = np.random.default_rng(3).normal(size=(400, 2))
+    broken = drawn[:, 0].copy()
+    broken[7] = np.inf
+    with pytest.raises(DataError, match="the first series: row 7 has inf"):
+        memmel(broken, drawn[:, 1], 252.0)
+    with pytest.raises(DataError, match="have 400 and 399 observations"):
+        memmel(drawn[:, 0], drawn[1:, 1], 252.0)
+    with pytest.raises(DataError, match="shape"):
+        memmel(drawn, drawn[:, 1], 252.0)

@@ -212,7 +212,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         (RULES + "allocations: {hrp: {window: 20.5}}\n", r"hrp.window: not a whole number \(.*line 3\): found 20.5"),
         (
             RULES + "keep: {configurations: [1.5]}\n",
-            r"keep.configurations: not a whole number and not text \(.*line 3\): found 1.5",
+            r"keep.configurations: not a configuration \(.*line 3\): found 1.5",
         ),
         (RULES + "keep: {best: 1, by: cvar95}\n", r"keep.by: not a metric of this sweep \(.*line 3\).*Add `cvar95: t"),
         ("configurations:\n  a:\n    rule: []\n", r"configurations.a.rule: not text \(.*line 4\): found \[\]"),
@@ -232,7 +232,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, but its grid has 1"),
         (
             "rules: {threshold: {band: {from: 0.01, to: 0.1}}}\nsample: {size: 10000000000000}\n",
-            r"sample.size: out of bounds \(.*line 3\): found 10000000000000. .* at most 10,000,000. Conf",
+            r"sample.size: out of bounds \(.*line 3\): found 10000000000000. .* at most 10,000,000",
         ),
         (RULES + "sample: {size: 1, kind: halton}\n", "sample.kind: not one of its words .*found 'halton'"),
         (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
@@ -242,6 +242,8 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         (RULES + "portfolios: [a.yaml]\n", "one of portfolio and portfolios is needed"),
         (RULES + "configurations: {a: {rule: never}}\n", "rules: cannot be combined with a list"),
         ("configurations: {}\n", "configurations: says nothing"),
+        (RULES + "allocations:\n", r"allocations: says nothing .*leave the key out"),
+        ("rules:\n", "rules: says nothing"),
         ("configurations: {a: {rule: tuned}}\n", r"configurations.a.rule: not a rule of a sweep \(.*found 'tuned'"),
         ("configurations: {a: {rule: never, bnad: 1}}\n", "configurations.a.bnad: unknown key"),
         ("configurations: {a: {rule: never, lag: -1}}\n", "configurations.a.lag: out of bounds"),

@@ -31,7 +31,7 @@ class Keys:
     tracking_penalty: float = 0.0
     lines: Mapping[str, LineKeys]
     policies: Mapping[str, Any]
-    lag: Annotated[int, Field(ge=1, le=2_000, description="Sessions.")] = 1
+    lag: Annotated[int, Field(ge=1, le=2_000, description="It counts sessions.")] = 1
     day: Day | None = None
     fact: float | str | None = None
     long: float = 0.0
@@ -123,7 +123,7 @@ def test_what_is_no_whole_number_is_refused(document: Any, found: object) -> Non
 
 @pytest.mark.parametrize("found", [0, 3_000])
 def test_whole_number_out_of_bounds_is_refused(document: Any, found: object) -> None:
-    with pytest.raises(ConfigError, match=r"lag: out of bounds .*at least 1 and at most 2,000\. Sessions\."):
+    with pytest.raises(ConfigError, match=r"lag: out of bounds .*at least 1 and at most 2,000\. It counts sessions\."):
         read(document(lag=found), (), Keys)
 
 
