@@ -18,7 +18,7 @@ from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.rule_options import NETWORK, NO_LINE, BandArrays, of_amounts, rests
+from research.rules.rule_options import NETWORK, NO_LINE, BandArrays, RuleInput, RuleRow, of_amounts, rests, triggers_of
 from research.rules.triggers import answer
 
 
@@ -186,8 +186,7 @@ def quiet(
             elif _is_asked(rule, t) or bits(nav8 <= 0.0):
                 if k != rule.row[t]:
                     k = rule.row[t]
-                    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash)
-                    write_bounds(units, cash_units, *triggers, k, bounds[0], bounds[1])
+                    write_bounds(units, cash_units, triggers_of(rule, k), bounds[0], bounds[1])
                 passing = quiet_days(nav8, sessions.tiles, tile, len(units) + 1, bounds[0], bounds[1])
             store(ledger.nav, t - first, nav8)
             store(ledger.cash, t - first, load(sessions.cash_index, t) * cash_units)
@@ -227,7 +226,7 @@ def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, na
     """True if the rule, unless it rests, may want to trade at row t. Options beside bands are checked in `_look`."""
     if rule.asks_more:
         return not rests(rule, t, booked)
-    return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
+    return near(units, closes, t, nav, cash, triggers_of(rule, rule.row[t]))
 
 
 @inlined
@@ -237,15 +236,14 @@ def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> 
     k, weights = rule.row[t], inputs.workspace.weights
     cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
-        trades, line, size, allowed = answer(
-            weights, cash, nav, tradable, t, t - booked, rule, inputs.options, k, inputs.workspace
-        )
+        at = RuleInput(weights, cash, tradable, t)
+        trades, line, size, allowed = answer(at, nav, t - booked, RuleRow(rule, inputs.options, k, inputs.workspace))
         part = inputs.workspace.fraction[0] if inputs.options.goal == NETWORK else rule.fraction
         return trades, PendingDecision(t, line, size, allowed, k, low, high, -1, days, part)
-    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
-    if not ask(weights, cash, tradable, t, *triggers):
+    triggers = triggers_of(rule, k)
+    if not ask(weights, cash, tradable, t, triggers):
         return False, PendingDecision(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days, rule.fraction)
-    line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
+    line, size, allowed = reason(weights, cash, tradable, t, rule.target, triggers)
     return True, PendingDecision(t, line, size, allowed, k, low, high, -1, days, rule.fraction)
 
 
@@ -275,9 +273,8 @@ def carry_out(
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
             cash = weigh(units, prices, t, before, workspace.weights)
-            low, high = remake(
-                workspace.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, workspace
-            )
+            at = RuleInput(workspace.weights, cash, sessions.tradable, t)
+            low, high = remake(at, RuleRow(rule, inputs.options, k, workspace), order.t)
         new_box = Box(box[0:1], box[1:2], box[2:3], 0, low, high, order.fraction)
         status, nav, cash_units, paid, unfinished = book(
             units, cash_units, before, quotes, new_box, pace, desk.cost_parameters, desk.lots, inputs.scratch, record

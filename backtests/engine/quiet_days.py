@@ -13,6 +13,7 @@ from foundation.compiled import inlined
 from foundation.compiled.simd import WIDTH, Vector, bits, fill, load, where
 from foundation.tolerances import TRIGGER
 from research.market import Market
+from research.rules.bands import Triggers
 
 TILE_DAYS = WIDTH
 
@@ -59,24 +60,19 @@ def value(units: Array, cash_units: float, tiles: Array, tile: int) -> Vector:
 
 
 @inlined
-def write_bounds(
-    units: Array, cash_units: float, trigger_lower: Array, trigger_upper: Array, cash: Array, k: int, over: Array,
-    under: Array,
-) -> None:  # fmt: skip
-    """Write what `quiet_days` compares for row k of the triggers.
+def write_bounds(units: Array, cash_units: float, triggers: Triggers, over: Array, under: Array) -> None:
+    """Write what `quiet_days` compares for the row of the triggers.
 
-    units         : (n,) units held.
-    cash_units    : units of cash held.
-    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it, fraction of NAV.
-    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
-    k             : row of the bands in force.
-    over          : (n + 1,) units over the trigger whose crossing takes them up, cash last; written.
-    under         : (n + 1,) units over the trigger whose crossing takes them down, cash last; written.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    triggers   : bounds in force.
+    over       : (n + 1,) units over the trigger whose crossing takes them up, cash last; written.
+    under      : (n + 1,) units over the trigger whose crossing takes them down, cash last; written.
     """
+    lower, upper, cash, k = triggers
     n = len(units)
     for i in range(n):
-        over[i], under[i] = bounds(units[i], trigger_lower[k, i], trigger_upper[k, i])
+        over[i], under[i] = bounds(units[i], lower[k, i], upper[k, i])
     over[n], under[n] = bounds(cash_units, cash[k, 0], cash[k, 1])
 
 

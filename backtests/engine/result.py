@@ -26,7 +26,7 @@ from research.market import Market
 from research.risk import money_weighted, nav_path
 from research.rules.no_trade_bands import RESTS, UNSEEN
 from research.rules.protocol import compiled_rule, short_name
-from research.rules.rule_options import NO_LINE
+from research.rules.rule_options import NO_LINE, RuleInput
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -380,9 +380,8 @@ class Backtest:
                 reasons[t] = RESTS if bands.asked[t] else Why(bands.trigger)
             elif t >= free and (bands.asked[t] or again):
                 d = t - self.first
-                reasons[t] = bands.why(
-                    weights[d], cash[d], float(navs[d]), self.market.tradable, t, t, t - int(last[d])
-                )
+                at = RuleInput(weights[d], cash[d], self.market.tradable, t)
+                reasons[t] = bands.why(at, float(navs[d]), t - int(last[d]))
                 again = False
             elif t >= free:
                 reasons[t] = Why(bands.trigger)

@@ -1,11 +1,28 @@
 """A band round each line's target, as arrays, and the question that is asked of it, compiled."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked
 from foundation.compiled.simd import Number, maximum
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER, WEIGHT
+
+
+class Triggers(NamedTuple):
+    """The bounds past which a rule trades.
+
+    lower : (K, n) it trades when a weight is below, fraction of NAV,
+    upper : (K, n) or above it, fraction of NAV.
+    cash  : (K, 4) bounds of cash: the same two first, fraction of NAV.
+    k     : row in force.
+    """
+
+    lower: Array
+    upper: Array
+    cash: Array
+    k: int
 
 
 @inlined
@@ -15,105 +32,72 @@ def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
 
 
 @inlined
-def ask(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
-) -> bool:
+def ask(weights: Array, cash_weight: float, tradable: Mask, t: int, triggers: Triggers) -> bool:
     """True if the rule trades. A line that cannot trade in row t does not trigger.
 
-    weights       : (n,) weights as drifted, fraction of NAV.
-    cash_weight   : weight of cash, fraction of NAV.
-    tradable      : (T, n) whether each line can trade.
-    t             : row of the day in it.
-    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it, fraction of NAV.
-    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
-    k             : row of the bands in force.
+    weights     : (n,) weights as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    triggers    : bounds in force.
     """
+    lower, upper, cash, k = triggers
     past = past_trigger(cash_weight, cash[k, 0], cash[k, 1])
     for i in range(len(weights)):
-        gap = past_trigger(weights[i], trigger_lower[k, i], trigger_upper[k, i])
+        gap = past_trigger(weights[i], lower[k, i], upper[k, i])
         past = max(past, gap if tradable[t, i] else -np.inf)
     return past > TRIGGER
 
 
 @inlined
-def near(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    cash_value: float,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
-) -> bool:
+def near(units: Array, prices: Array, t: int, nav: float, cash_value: float, triggers: Triggers) -> bool:
     """True if `ask` may be true at row t of prices. A first look at half the cost, for the days without a trade.
 
-    units         : (n,) units held.
-    prices        : (T, n) worth of a unit, currency.
-    t             : row of the day in it.
-    nav           : currency.
-    cash_value    : cash held, currency.
-    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it, fraction of NAV.
-    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
-    k             : row of the bands in force.
+    units      : (n,) units held.
+    prices     : (T, n) worth of a unit, currency.
+    t          : row of the day in it.
+    nav        : currency.
+    cash_value : cash held, currency.
+    triggers   : bounds in force.
 
     It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
     """
+    lower, upper, cash, k = triggers
     per_nav, past, close = 1.0 / nav, 0, 0.5 * TRIGGER
     for i in range(len(units)):
         weight = (units[i] * prices[t, i]) * per_nav
-        past |= (trigger_lower[k, i] - weight > close) | (weight - trigger_upper[k, i] > close)
+        past |= (lower[k, i] - weight > close) | (weight - upper[k, i] > close)
     cash_weight = cash_value * per_nav
     return past != 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > close
 
 
 @linked
 def reason(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    target: Array,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
+    weights: Array, cash_weight: float, tradable: Mask, t: int, target: Array, triggers: Triggers
 ) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
-    weights       : (n,) weights as drifted, fraction of NAV.
-    cash_weight   : weight of cash, fraction of NAV.
-    tradable      : (T, n) whether each line can trade.
-    t             : row of the day in it.
-    target        : (K, n) fraction of NAV.
-    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it, fraction of NAV.
-    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
-    k             : row of the bands in force.
-    Returns       : number of the line, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first;
-                    cash, whose number is -1, comes last.
+    weights     : (n,) weights as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    target      : (K, n) fraction of NAV.
+    triggers    : bounds in force.
+    Returns     : number of the line, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first; cash,
+                  whose number is -1, comes last.
     """
+    lower, upper, cash, k = triggers
     line, past, aim = -1, -np.inf, 1.0
     for i in range(len(weights)):
         aim -= target[k, i]
-        gap = gap_of(weights[i], trigger_lower[k, i], trigger_upper[k, i])
+        gap = gap_of(weights[i], lower[k, i], upper[k, i])
         if tradable[t, i] and gap > past + WEIGHT:
             line, past = i, gap
     if line < 0 or gap_of(cash_weight, cash[k, 0], cash[k, 1]) > past + WEIGHT:
         size = cash_weight - aim
         return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
     size = weights[line] - target[k, line]
-    return line, size, (trigger_upper[k, line] if size > 0.0 else trigger_lower[k, line]) - target[k, line]
+    return line, size, (upper[k, line] if size > 0.0 else lower[k, line]) - target[k, line]
 
 
 @inlined

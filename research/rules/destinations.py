@@ -26,48 +26,44 @@ from research.rules.rule_options import (
     REGION,
     TRANCHES,
     BandArrays,
-    RuleOptions,
-    Workspace,
+    RuleInput,
+    RuleRow,
 )
 
 
 @inlined
-def write_box(
-    weights: Array, rule: BandArrays, options: RuleOptions, k: int, workspace: Workspace
-) -> tuple[float, float]:
+def write_box(weights: Array, rule: RuleRow) -> tuple[float, float]:
     """Write the box that brings these weights to workspace.goal into workspace.box; gives the box of cash.
 
-    weights   : (n,) weights as drifted, fraction of NAV.
-    rule      : the bands.
-    options   : options of the rule beyond the bands.
-    k         : row of the bands in force.
-    workspace : its goal is read, its box is written.
-    Returns   : lower and upper bound of cash, fraction of NAV.
+    weights : (n,) weights as drifted, fraction of NAV.
+    rule    : of its workspace the goal is read, the box is written.
+    Returns : lower and upper bound of cash, fraction of NAV.
 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
-    goal, box, cut = workspace.goal, workspace.box, False
+    bands, options, k, goal, box = rule.bands, rule.options, rule.k, rule.workspace.goal, rule.workspace.box
+    cut = False
     if options.turnover_cap < np.inf:
-        owed = overdraft(rest_of(weights), rule, k)
-        cut = cap_turnover(weights, options.turnover_cap, owed, goal, workspace.done)
+        owed = overdraft(rest_of(weights), bands, k)
+        cut = cap_turnover(weights, options.turnover_cap, owed, goal, rule.workspace.done)
     plain = options.goal == BOX and len(options.groups) == 0
     if plain and not cut:  # the box of the row of the bands says the same, and more
-        copy_box(rule, k, box)
-        return rule.cash[k, 2], rule.cash[k, 3]
+        copy_box(bands, k, box)
+        return bands.cash[k, 2], bands.cash[k, 3]
     for i in range(len(weights)):
         moves = goal[i] != weights[i]
-        box[0, i] = goal[i] if moves and rule.lower[k, i] > -np.inf else -np.inf
-        box[1, i] = goal[i] if moves and rule.upper[k, i] < np.inf else np.inf
-        box[2, i] = rule.target[k, i]
+        box[0, i] = goal[i] if moves and bands.lower[k, i] > -np.inf else -np.inf
+        box[1, i] = goal[i] if moves and bands.upper[k, i] < np.inf else np.inf
+        box[2, i] = bands.target[k, i]
     cash = rest_of(goal)
-    return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
+    return min(cash, bands.cash[k, 2]), max(cash, bands.cash[k, 3])
 
 
 @inlined
-def copy_box(rule: BandArrays, k: int, box: Array) -> None:
+def copy_box(bands: BandArrays, k: int, box: Array) -> None:
     """Write row k of the no-trade bands into a box (3, n)."""
-    for i in range(rule.lower.shape[1]):
-        box[0, i], box[1, i], box[2, i] = rule.lower[k, i], rule.upper[k, i], rule.target[k, i]
+    for i in range(bands.lower.shape[1]):
+        box[0, i], box[1, i], box[2, i] = bands.lower[k, i], bands.upper[k, i], bands.target[k, i]
 
 
 @inlined
@@ -80,205 +76,150 @@ def rest_of(weights: Array) -> float:
 
 
 @inlined
-def overdraft(cash: float, rule: BandArrays, k: int) -> float:
+def overdraft(cash: float, bands: BandArrays, k: int) -> float:
     """The part of NAV by which fees have overdrawn cash, which a trade pays back; 0 where the target borrows.
 
-    cash : its weight, fraction of NAV.
-    rule : the bands.
-    k    : row of the bands in force.
+    cash  : its weight, fraction of NAV.
+    bands : the no-trade bands.
+    k     : row in force.
     """
-    return -cash if cash < -WEIGHT and rule.cash[k, 2] >= 0.0 else 0.0
+    return -cash if cash < -WEIGHT and bands.cash[k, 2] >= 0.0 else 0.0
 
 
 @linked
-def pay_back(tradable: Mask, t: int, rule: BandArrays, k: int, cost: Array, workspace: Workspace) -> None:
+def pay_back(at: RuleInput, rule: RuleRow, cost: Array) -> None:
     """Sell from workspace.goal the amount that cash is below zero: toward targets first, as `place` does.
 
-    tradable  : (T, n) whether each line can trade.
-    t         : row of the day in it.
-    rule      : the bands.
-    k         : row of the bands in force.
-    cost      : (n,) a side, fraction of the notional.
-    workspace : its goal (n,), fraction of NAV, is written.
+    at   : says which lines can trade.
+    rule : of its workspace the goal (n,), fraction of NAV, is written.
+    cost : (n,) a side, fraction of the notional.
     """
+    bands, k, workspace = rule.bands, rule.k, rule.workspace
     goal, lower, movable = workspace.goal, workspace.box[0], workspace.movable
-    owed = overdraft(rest_of(goal), rule, k)
+    owed = overdraft(rest_of(goal), bands, k)
     if owed > 0.0:
         for i in range(len(goal)):
-            lower[i] = 0.0 if rule.target[k, i] >= 0.0 else -1.0
-            movable[i] = tradable[t, i] and rule.upper[k, i] < np.inf
-        place(Lines(lower, goal, rule.target[k], cost, movable), -owed, goal)
+            lower[i] = 0.0 if bands.target[k, i] >= 0.0 else -1.0
+            movable[i] = at.tradable[at.t, i] and bands.upper[k, i] < np.inf
+        place(Lines(lower, goal, bands.target[k], cost, movable), -owed, goal)
 
 
 @inlined
-def remember(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace
-) -> None:
+def remember(at: RuleInput, rule: RuleRow) -> None:
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then.
 
-    weights     : (n,) weights as drifted, fraction of NAV.
-    cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the day in it.
-    rule        : the bands.
-    k           : row of the bands in force.
-    workspace   : its `breaching` is written.
+    at   : weights of the close.
+    rule : of its workspace `breaching` is written.
     """
-    for i in range(len(weights)):
-        past = past_trigger(weights[i], rule.trigger_lower[k, i], rule.trigger_upper[k, i])
-        workspace.breaching[i] = tradable[t, i] and past > TRIGGER
-    workspace.breaching[-1] = past_trigger(cash_weight, rule.cash[k, 0], rule.cash[k, 1]) > TRIGGER
+    bands, k, breaching = rule.bands, rule.k, rule.workspace.breaching
+    for i in range(len(at.weights)):
+        past = past_trigger(at.weights[i], bands.trigger_lower[k, i], bands.trigger_upper[k, i])
+        breaching[i] = at.tradable[at.t, i] and past > TRIGGER
+    breaching[-1] = past_trigger(at.cash_weight, bands.cash[k, 0], bands.cash[k, 1]) > TRIGGER
 
 
 @on_demand
-def remake(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    asked: int,
-    workspace: Workspace,
-) -> tuple[float, float]:
+def remake(at: RuleInput, rule: RuleRow, asked: int) -> tuple[float, float]:
     """Write the box of a decision for the weights at its booking; gives the box of cash, fraction of NAV.
 
-    weights     : (n,) weights as drifted to the booking, fraction of NAV.
-    cash_weight : weight of cash then, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the booking in it.
-    rule        : the bands.
-    options     : options of the rule beyond the bands.
-    k           : row of the bands in force.
-    asked       : row of the decision, by which costs are taken.
-    workspace   : its goal and box are written.
+    at    : weights as drifted to the booking, and what can trade then.
+    rule  : of its workspace goal and box are written.
+    asked : row of the decision, by which costs are taken.
     """
+    options, cash = rule.options, rule.workspace.cash
     if options.goal == NETWORK:
-        return float(workspace.cash[0, 2]), float(workspace.cash[0, 3])
-    if options.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, workspace):
-        set_goal(weights, cash_weight, tradable, t, rule, options, k, asked, workspace)
+        return float(cash[0, 2]), float(cash[0, 3])
+    if options.goal != TRANCHES or not _move_on(at, rule):
+        set_goal(at, rule, asked)
     else:
-        pay_back(tradable, t, rule, k, options.rates[min(asked, len(options.rates) - 1)], workspace)
-    return write_box(weights, rule, options, k, workspace)
+        pay_back(at, rule, options.rates[min(asked, len(options.rates) - 1)])
+    return write_box(at.weights, rule)
 
 
 @inlined
-def _move_on(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace
-) -> bool:
+def _move_on(at: RuleInput, rule: RuleRow) -> bool:
     """Write the weights after the moves that were decided.
 
     False where a line that moves cannot, leaves or turns, and where the money for it has gone since.
     """
+    weights, bands, k, moves, goal = at.weights, rule.bands, rule.k, rule.workspace.moves, rule.workspace.goal
     for i in range(len(weights)):
-        to = weights[i] + workspace.moves[i]
-        leaves = rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0)
-        if workspace.moves[i] == 0.0:
+        to = weights[i] + moves[i]
+        leaves = bands.lower[k, i] == 0.0 or bands.upper[k, i] == 0.0 or (to < 0.0) != (bands.target[k, i] < 0.0)
+        if moves[i] == 0.0:
             to = weights[i]
-        elif leaves or not tradable[t, i]:
+        elif leaves or not at.tradable[at.t, i]:
             return False
-        workspace.goal[i] = to
-    return rest_of(workspace.goal) >= min(0.0, cash_weight, rule.cash[k, 2]) - TRIGGER
+        goal[i] = to
+    return rest_of(goal) >= min(0.0, at.cash_weight, bands.cash[k, 2]) - TRIGGER
 
 
 @on_demand
-def set_goal(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    asked: int,
-    workspace: Workspace,
-) -> None:
+def set_goal(at: RuleInput, rule: RuleRow, asked: int) -> None:
     """Write into workspace.goal where a trade of these weights goes.
 
-    weights     : (n,) weights as drifted, fraction of NAV.
-    cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the day in it.
-    rule        : the bands.
-    options     : options of the rule beyond the bands.
-    k           : row of the bands in force.
-    asked       : row of the decision, by which costs are taken.
-    workspace   : its goal (n,), fraction of NAV, is written.
+    at    : weights of the close.
+    rule  : of its workspace the goal (n,), fraction of NAV, is written.
+    asked : row of the decision, by which costs are taken.
     """
+    bands, options, k, workspace = rule.bands, rule.options, rule.k, rule.workspace
     cost = options.rates[min(asked, len(options.rates) - 1)]
     placed = False
     if options.goal == REGION:
-        placed = _into_region(weights, tradable, t, rule, options, k, cost, workspace)
+        placed = _into_region(at, rule, cost)
     elif options.goal == BEST:
-        placed = _to_best_point(weights, tradable, t, rule, options, k, cost, workspace)
+        placed = _to_best_point(at, rule, cost)
     elif options.goal == BREACHING:
-        placed = move_breaching(weights, cash_weight, tradable, t, rule, options, k, workspace)
+        placed = move_breaching(at, rule)
     elif len(options.groups) > 0:
-        placed = into_groups(weights, tradable, t, rule, options, k, cost, workspace)
+        placed = into_groups(at, rule, cost)
     if not placed:
         box = workspace.box
-        copy_box(rule, k, box)
+        copy_box(bands, k, box)
         into_box(
-            weights, tradable[t], box[0], box[1], box[2], rule.cash[k, 2], rule.cash[k, 3], cost, workspace.movable,
-            workspace.goal,
+            at.weights, at.tradable[at.t], box[0], box[1], box[2], bands.cash[k, 2], bands.cash[k, 3], cost,
+            workspace.movable, workspace.goal,
         )  # fmt: skip
 
 
 @inlined
-def _into_region(
-    weights: Array,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    cost: Array,
-    workspace: Workspace,
-) -> bool:
+def _into_region(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
     """Write the point of the region to trade to; where a line cannot trade, none does."""
-    stuck = False
+    weights, k, start, goal = at.weights, rule.k, rule.workspace.start, rule.workspace.goal
+    target, region, stuck = rule.bands.target, rule.options.region, False
     for i in range(len(weights)):
-        workspace.start[i], workspace.goal[i] = weights[i] - rule.target[k, i], weights[i]
-        stuck |= not tradable[t, i]
-    if not stuck and region_wants(workspace.start, options.region):
-        destination(workspace.start, options.region, workspace.start)
+        start[i], goal[i] = weights[i] - target[k, i], weights[i]
+        stuck |= not at.tradable[at.t, i]
+    if not stuck and region_wants(start, region):
+        destination(start, region, start)
         for i in range(len(weights)):
-            to = rule.target[k, i] + workspace.start[i]
-            workspace.goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
-        pay_back(tradable, t, rule, k, cost, workspace)
+            to = target[k, i] + start[i]
+            goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
+        pay_back(at, rule, cost)
     return True
 
 
 @inlined
-def _to_best_point(
-    weights: Array,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    cost: Array,
-    workspace: Workspace,
-) -> bool:
+def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
     """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
 
     A line that cannot trade stays where it is, and so does one of unknown risk.
     """
+    weights, bands, options, k, workspace = at.weights, rule.bands, rule.options, rule.k, rule.workspace
     lower, upper = workspace.box[0], workspace.box[1]
     for i in range(len(weights)):
-        free = tradable[t, i] and options.covariance[k, i, i] > 0.0
-        lower[i] = rule.lower[k, i] if free else weights[i]
-        upper[i] = rule.upper[k, i] if free else weights[i]
-        if free and rule.lower[k, i] == -np.inf:  # may not be bought
+        free = at.tradable[at.t, i] and options.covariance[k, i, i] > 0.0
+        lower[i] = bands.lower[k, i] if free else weights[i]
+        upper[i] = bands.upper[k, i] if free else weights[i]
+        if free and bands.lower[k, i] == -np.inf:  # may not be bought
             upper[i] = min(upper[i], weights[i])
-            lower[i] = weights[i] if rule.upper[k, i] == np.inf else -1.0 if rule.target[k, i] < 0.0 else 0.0
-        elif free and rule.upper[k, i] == np.inf:  # may not be sold
-            lower[i], upper[i] = weights[i], 1.0 if rule.target[k, i] > 0.0 else weights[i]
+            lower[i] = weights[i] if bands.upper[k, i] == np.inf else -1.0 if bands.target[k, i] < 0.0 else 0.0
+        elif free and bands.upper[k, i] == np.inf:  # may not be sold
+            lower[i], upper[i] = weights[i], 1.0 if bands.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
     found = best_point(
-        weights, rule.target[k], options.covariance[k], cost, options.kappa, lower, upper, rule.cash[k, 2],
-        rule.cash[k, 3], scratch_of(workspace.rows, workspace.solver), workspace.goal,
+        weights, bands.target[k], options.covariance[k], cost, options.kappa, lower, upper, bands.cash[k, 2],
+        bands.cash[k, 3], scratch_of(workspace.rows, workspace.solver), workspace.goal,
     )  # fmt: skip
     if found < 0:
         for i in range(len(weights)):
@@ -287,48 +228,35 @@ def _to_best_point(
 
 
 @inlined
-def move_breaching(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    workspace: Workspace,
-) -> bool:
+def move_breaching(at: RuleInput, rule: RuleRow) -> bool:
     """Write into workspace.goal the weights after only the breaching lines are brought into their box.
 
-    weights     : (n,) weights as drifted, fraction of NAV.
-    cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the day in it.
-    rule        : the bands.
-    options     : options that say who pays.
-    k           : row of the bands in force.
-    workspace   : workspace with the breaching lines; its goal (n,), fraction of NAV, is written.
-    Returns     : False where nobody can pay.
+    at      : weights of the close.
+    rule    : its options say who pays; its workspace has the breaching lines, and its goal (n,), fraction of NAV, is
+              written.
+    Returns : False where nobody can pay.
 
     The payer pays what it has, the rest of the others in proportion to their weights. Cash that is overdrawn is paid
     back like a purchase. A line with target zero is not raised.
     """
-    goal, movable, payer = workspace.goal, workspace.movable, options.payer
-    owed = _bring_in(weights, tradable, t, rule, k, workspace)
+    weights, cash_weight, bands, k, workspace = at.weights, at.cash_weight, rule.bands, rule.k, rule.workspace
+    goal, movable, payer = workspace.goal, workspace.movable, rule.options.payer
+    owed = _bring_in(at, rule)
     past = workspace.breaching[-1]
     if past:  # cash is a line like the others
-        owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
+        owed += min(max(cash_weight, bands.cash[k, 2]), bands.cash[k, 3]) - cash_weight
     else:
-        owed += overdraft(cash_weight, rule, k)
+        owed += overdraft(cash_weight, bands, k)
     if payer == BY_CASH and not past:  # what cash may not hold, it does not take
-        owed -= min(owed, max(cash_weight, 0.0)) if owed > 0.0 or rule.cash[k, 3] > 0.0 else 0.0
-    elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
+        owed -= min(owed, max(cash_weight, 0.0)) if owed > 0.0 or bands.cash[k, 3] > 0.0 else 0.0
+    elif payer >= 0 and movable[payer] and (owed > 0.0 or bands.target[k, payer] != 0.0):
         paid = min(owed, max(weights[payer], 0.0))
         goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False
     if abs(owed) <= WEIGHT_SUM:
         return True
-    able = 0.0 if past or payer == BY_CASH or rule.cash[k, 3] <= 0.0 else max(cash_weight, 0.0)
+    able = 0.0 if past or payer == BY_CASH or bands.cash[k, 3] <= 0.0 else max(cash_weight, 0.0)
     for i in range(len(weights)):
-        movable[i] = movable[i] and weights[i] > 0.0 and (owed > 0.0 or rule.target[k, i] != 0.0)
+        movable[i] = movable[i] and weights[i] > 0.0 and (owed > 0.0 or bands.target[k, i] != 0.0)
         able += weights[i] if movable[i] else 0.0
     if able <= max(owed, 0.0):
         return False
@@ -338,15 +266,16 @@ def move_breaching(
 
 
 @inlined
-def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace) -> float:
+def _bring_in(at: RuleInput, rule: RuleRow) -> float:
     """Write the breaching lines into their boxes, and mark possible payers; gives the cash that the trade takes."""
+    weights, bands, k, workspace = at.weights, rule.bands, rule.k, rule.workspace
     owed = 0.0
     for i in range(len(weights)):
-        breaches = tradable[t, i] and workspace.breaching[i]
-        workspace.goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if breaches else weights[i]
+        breaches = at.tradable[at.t, i] and workspace.breaching[i]
+        workspace.goal[i] = min(max(weights[i], bands.lower[k, i]), bands.upper[k, i]) if breaches else weights[i]
         owed += workspace.goal[i] - weights[i]
-        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf
-        workspace.movable[i] = tradable[t, i] and not breaches and bounded
+        bounded = abs(bands.lower[k, i]) + abs(bands.upper[k, i]) < np.inf
+        workspace.movable[i] = at.tradable[at.t, i] and not breaches and bounded
     return owed
 
 

@@ -2,81 +2,57 @@
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT_SUM
 from research.accounting.box import Lines, place
-from research.rules.rule_options import GROUP_LOWER, GROUP_UPPER, BandArrays, RuleOptions, Workspace, sum_of
+from research.rules.rule_options import GROUP_LOWER, GROUP_UPPER, RuleInput, RuleOptions, RuleRow, Workspace, sum_of
 
 
 @on_demand
-def into_groups(
-    weights: Array,
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    cost: Array,
-    workspace: Workspace,
-) -> bool:
-    """Write into workspace.goal where a trade of `weights` goes, with lines, groups and cash inside their boxes.
+def into_groups(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
+    """Write into workspace.goal where a trade of weights goes, with lines, groups and cash inside their boxes.
 
-    weights   : (n,) weights as drifted, fraction of NAV.
-    tradable  : (T, n) whether each line can trade.
-    t         : row of the day in it.
-    rule      : the bands.
-    options   : the groups and their bounds.
-    k         : row of the bands in force.
-    cost      : (n,) a side, fraction of the notional.
-    workspace : its goal (n,), fraction of NAV, is written.
-    Returns   : False where a halt or a locked line leaves no such point.
+    at      : the weights.
+    rule    : its options have the groups and their bounds; of its workspace the goal (n,), fraction of NAV, is written.
+    cost    : (n,) a side, fraction of the notional.
+    Returns : False where a halt or a locked line leaves no such point.
 
     As `into_box`, with the sum of each group between its own bounds besides: each line is clamped, then each group is
     brought inside by its own lines, then cash takes what its box allows; what remains is placed on all lines as far as
     their groups have room.
     """
+    weights, bands, options, k, workspace = at.weights, rule.bands, rule.options, rule.k, rule.workspace
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(weights)):  # one that may be traded one way goes that way, as far as its own side of zero
-        side = 0.0 if rule.target[k, i] >= 0.0 else 1.0
-        lower[i], upper[i] = max(rule.lower[k, i], -side), min(rule.upper[k, i], 1.0 - side)
-        goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
+        side = 0.0 if bands.target[k, i] >= 0.0 else 1.0
+        lower[i], upper[i] = max(bands.lower[k, i], -side), min(bands.upper[k, i], 1.0 - side)
+        goal[i] = min(max(weights[i], bands.lower[k, i]), bands.upper[k, i]) if at.tradable[at.t, i] else weights[i]
     for group in range(options.groups.shape[2]):
         total = sum_of(goal, options.member, group)
         inside = min(max(total, options.groups[k, GROUP_LOWER, group]), options.groups[k, GROUP_UPPER, group])
-        _place_in(tradable, t, rule, options, k, group, cost, inside - total, workspace)
+        _place_in(at, rule, group, cost, inside - total)
     cash = 1.0
     for i in range(len(weights)):
         cash -= goal[i]
-    excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
-    return (
-        abs(excess) <= WEIGHT_SUM
-        or abs(_place_over(tradable, t, rule, options, k, cost, excess, workspace)) <= WEIGHT_SUM
-    )
+    excess = cash - min(max(cash, bands.cash[k, 2]), bands.cash[k, 3])
+    return abs(excess) <= WEIGHT_SUM or abs(_place_over(at, rule, cost, excess)) <= WEIGHT_SUM
 
 
 @linked
-def _place_over(
-    tradable: Mask,
-    t: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    cost: Array,
-    amount: float,
-    workspace: Workspace,
-) -> float:
+def _place_over(at: RuleInput, rule: RuleRow, cost: Array, amount: float) -> float:
     """Move the lines by `amount` in all, each group within its bounds; gives the part that could not be placed.
 
     Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
     is placed on the others, until none does.
     """
-    goal, start, rooms, member = workspace.goal, workspace.start, workspace.rooms, options.member
+    options, workspace, member = rule.options, rule.workspace, rule.options.member
+    goal, start, rooms = workspace.goal, workspace.start, workspace.rooms
     n, count, left = len(goal), options.groups.shape[2], amount
     lower, upper = workspace.box[0], workspace.box[1]
-    _set_ways(rule, k, amount, workspace)
+    _set_ways(rule, amount)
     for group in range(count):
-        bound = options.groups[k, GROUP_UPPER if amount > 0.0 else GROUP_LOWER, group]
+        bound = options.groups[rule.k, GROUP_UPPER if amount > 0.0 else GROUP_LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
         rooms[0, group] = max(room_left, 0.0) if amount > 0.0 else min(room_left, 0.0)
         rooms[1, group] = 0.0  # is it full?
@@ -86,28 +62,29 @@ def _place_over(
             goal[i] = start[i]
         for group in range(count):
             if rooms[1, group] > 0.0:
-                _place_in(tradable, t, rule, options, k, group, cost, rooms[0, group], workspace)
+                _place_in(at, rule, group, cost, rooms[0, group])
                 left -= rooms[0, group]
         for i in range(n):
-            workspace.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
+            workspace.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(at, rule, i, left)
         if abs(left) > WEIGHT_SUM:
-            left = place(Lines(lower, upper, rule.target[k], cost, workspace.movable), left, goal)
+            left = place(Lines(lower, upper, rule.bands.target[rule.k], cost, workspace.movable), left, goal)
         if not _find_full(options, workspace):
             break
     return left
 
 
 @inlined
-def _set_ways(rule: BandArrays, k: int, amount: float, workspace: Workspace) -> None:
+def _set_ways(rule: RuleRow, amount: float) -> None:
     """Write the weight of each line into workspace.start, and its range for all groups into workspace.box."""
+    bands, k, workspace = rule.bands, rule.k, rule.workspace
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(goal)):
         workspace.start[i] = lower[i] = upper[i] = goal[i]
-        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf  # others go to their target at most
+        bounded = abs(bands.lower[k, i]) + abs(bands.upper[k, i]) < np.inf  # others go to their target at most
         if amount > 0.0:
-            upper[i] = rule.upper[k, i] if bounded else max(goal[i], rule.target[k, i])
+            upper[i] = bands.upper[k, i] if bounded else max(goal[i], bands.target[k, i])
         else:
-            lower[i] = rule.lower[k, i] if bounded else min(goal[i], rule.target[k, i])
+            lower[i] = bands.lower[k, i] if bounded else min(goal[i], bands.target[k, i])
 
 
 @inlined
@@ -122,21 +99,19 @@ def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
 
 
 @inlined
-def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: float) -> bool:
+def _has_way(at: RuleInput, rule: RuleRow, i: int, amount: float) -> bool:
     """True if line i may be moved to make room: not where it may not be traded so, nor up where its target is zero."""
-    free = rule.upper[k, i] < np.inf if amount < 0.0 else rule.lower[k, i] > -np.inf
-    return tradable[t, i] and free and (amount < 0.0 or rule.target[k, i] != 0.0)
+    bands, k = rule.bands, rule.k
+    free = bands.upper[k, i] < np.inf if amount < 0.0 else bands.lower[k, i] > -np.inf
+    return at.tradable[at.t, i] and free and (amount < 0.0 or bands.target[k, i] != 0.0)
 
 
 @inlined
-def _place_in(
-    tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int, cost: Array, amount: float,
-    workspace: Workspace,
-) -> None:  # fmt: skip
+def _place_in(at: RuleInput, rule: RuleRow, group: int, cost: Array, amount: float) -> None:
     """Move the lines of one group by `amount` in all, inside workspace.box."""
+    workspace = rule.workspace
     if abs(amount) > WEIGHT_SUM:
         for i in range(len(workspace.movable)):
-            mine = options.member[i] == group
-            workspace.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
-        lines = Lines(workspace.box[0], workspace.box[1], rule.target[k], cost, workspace.movable)
+            workspace.movable[i] = rule.options.member[i] == group and _has_way(at, rule, i, amount)
+        lines = Lines(workspace.box[0], workspace.box[1], rule.bands.target[rule.k], cost, workspace.movable)
         place(lines, amount, workspace.goal)

@@ -12,7 +12,17 @@ from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.market.market import Market, Past
 from research.rules.destinations import remake
-from research.rules.rule_options import NETWORK, NO_LINE, PLAIN_OPTIONS, BandArrays, RuleOptions, Workspace, of_amounts
+from research.rules.rule_options import (
+    NETWORK,
+    NO_LINE,
+    PLAIN_OPTIONS,
+    BandArrays,
+    RuleInput,
+    RuleOptions,
+    RuleRow,
+    Workspace,
+    of_amounts,
+)
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -88,22 +98,20 @@ class NoTradeBands:
             *self.arrays, float(self.fraction), again, options.some, options.makes_boxes, options.cooldown
         )
 
-    def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int, age: int) -> Why:
-        """The reason of a decision.
+    def why(self, at: RuleInput, nav: float, age: int) -> Why:
+        """The reason of a decision on a day of the bands.
 
-        weights     : (n,) weights as drifted, fraction of NAV.
-        cash_weight : the rest, fraction of NAV.
-        nav         : currency.
-        tradable    : (R, n) true for lines that can trade.
-        t           : row of the day in `tradable`.
-        row         : row of the day among the T days of the bands.
-        age         : sessions since the last trade.
+        at  : weights of the close.
+        nav : wealth, currency.
+        age : sessions since the last trade.
         """
-        k, workspace = int(self.row[row]), Workspace.of(len(weights), self.options)
-        _, line, size, allowed = answer(
-            weights, cash_weight, nav, tradable, t, age, self.compiled, self.options, k, workspace
-        )
+        _, line, size, allowed = answer(at, nav, age, self._in_force(at.t))
         return self._why(line, size, allowed)
+
+    def _in_force(self, row: int) -> RuleRow:
+        """The rule on the day of a row, with scratch of its own."""
+        workspace = Workspace.of(self.target.shape[1], self.options)
+        return RuleRow(self.compiled, self.options, int(self.row[row]), workspace)
 
     def decision(self, view: View) -> Hold | Trade:
         """The decision of the rule at the close of a view of the market that the bands are of, with its reason."""
@@ -122,9 +130,10 @@ class NoTradeBands:
         """
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, k, workspace = view.past, int(self.row[row]), Workspace.of(len(view.weights), self.options)
-        state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t, view.days_since_trade)
-        trades, line, size, allowed = answer(*state, self.compiled, self.options, k, workspace)
+        past, rule = view.past, self._in_force(row)
+        k, workspace = rule.k, rule.workspace
+        at = RuleInput(view.weights, view.cash_weight, past.tradable, past.t)
+        trades, line, size, allowed = answer(at, view.nav, view.days_since_trade, rule)
         why = self._why(line, size, allowed)
         if not trades:
             return Hold(why)
@@ -136,8 +145,7 @@ class NoTradeBands:
             return Trade(self.lower[k], self.upper[k], why, low, high, self.fraction, self.again)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
-            state = (weights, cash_weight, tradable[None], 0)
-            low, high = remake(*state, self.compiled, self.options, k, past.t, workspace)
+            low, high = remake(RuleInput(weights, cash_weight, tradable[None], 0), rule, past.t)
             lower, upper, _ = workspace.box.copy()
             later = None if of_amounts(self.options) else by_then
             return Trade(lower, upper, why, low, high, self.fraction, self.again, later)

@@ -6,6 +6,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.compiled import inlined
+from research.rules.bands import Triggers
 from research.rules.networks.arrays import NetworkBoxes, NetworkScratch
 from research.rules.optimum.best_point import SCRATCH
 from research.rules.optimum.region import Surfaces
@@ -147,6 +148,46 @@ class Workspace(NamedTuple):
             weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows, np.empty((1, 4)),
             np.ones(1), network,
         )  # fmt: skip
+
+
+class RuleInput(NamedTuple):
+    """What a rule is asked about: weights, and the lines that can trade.
+
+    weights     : (n,) weights as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    """
+
+    weights: Array
+    cash_weight: float
+    tradable: Mask
+    t: int
+
+
+class RuleRow(NamedTuple):
+    """A rule as its kernels take it, with the row that is in force.
+
+    bands     : its no-trade bands.
+    options   : its options beyond the bands.
+    k         : row of both in force.
+    workspace : scratch, which is written.
+    """
+
+    bands: BandArrays
+    options: RuleOptions
+    k: int
+    workspace: Workspace
+
+
+@inlined
+def triggers_of(bands: BandArrays, k: int) -> Triggers:
+    """The bounds past which a rule trades.
+
+    bands : its no-trade bands.
+    k     : row in force.
+    """
+    return Triggers(bands.trigger_lower, bands.trigger_upper, bands.cash, k)
 
 
 @inlined

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.compiled import inlined, on_demand
 from foundation.tolerances import TRIGGER, WEIGHT
-from research.rules.bands import ask, gap_of, past_trigger, reason
+from research.rules.bands import Triggers, ask, gap_of, past_trigger, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.networks.actions import decode_into
 from research.rules.networks.arrays import POLICY_NETWORK
@@ -21,168 +21,144 @@ from research.rules.rule_options import (
     REGION,
     TRANCHES,
     BandArrays,
+    RuleInput,
     RuleOptions,
+    RuleRow,
     Workspace,
     sum_of,
+    triggers_of,
 )
 
 
 @on_demand
-def answer(
-    weights: Array,
-    cash_weight: float,
-    nav: float,
-    tradable: Mask,
-    t: int,
-    age: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    workspace: Workspace,
-) -> tuple[bool, int, float, float]:
+def answer(at: RuleInput, nav: float, age: int, rule: RuleRow) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): the decision of a rule, and its reason.
 
-    The data of a later box (`remake`) stay in the workspace.
-
-    weights     : (n,) weights as drifted, fraction of NAV.
-    cash_weight : weight of cash, fraction of NAV.
-    nav         : wealth, currency.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the day in it.
-    age         : sessions since the last trade.
-    rule        : the bands.
-    options     : options of the rule beyond the bands.
-    k           : row of the bands in force.
-    workspace   : its arrays are written.
-    Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
+    at      : weights of the close.
+    nav     : wealth, currency.
+    age     : sessions since the last trade.
+    rule    : its workspace keeps the data of a later box (`remake`).
+    Returns : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
     """
+    options, goal, moves = rule.options, rule.workspace.goal, rule.workspace.moves
     if options.goal == NETWORK:
-        return answer_of_network(weights, cash_weight, tradable, t, age, rule, options, k, workspace)
+        return answer_of_network(at, age, rule)
     by_goal = options.goal >= REGION or options.tracking_error < np.inf or options.patience > 0.0
-    trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, options, k)
+    trades = not by_goal and _is_past(at, rule)
     if trades and options.goal == BREACHING:
-        remember(weights, cash_weight, tradable, t, rule, k, workspace)
+        remember(at, rule)
     if by_goal or (trades and (options.makes_boxes or options.restricted)):
-        set_goal(weights, cash_weight, tradable, t, rule, options, k, t, workspace)
+        set_goal(at, rule, at.t)
     if by_goal:
-        trades, line, size, allowed = _by_goal(weights, nav, t, rule, options, k, workspace)
+        trades, line, size, allowed = _by_goal(at, nav, rule)
     else:
-        trades = trades and (
-            not options.restricted or _reduces_breaches(weights, cash_weight, tradable, t, rule, options, k, workspace)
-        )
-        line, size, allowed = _by_bands(weights, cash_weight, tradable, t, rule, options, k)
+        trades = trades and (not options.restricted or _reduces_breaches(at, rule))
+        line, size, allowed = _by_bands(at, rule)
     if trades and options.goal == TRANCHES:
-        for i in range(len(weights)):
-            workspace.moves[i] = workspace.goal[i] - weights[i]
+        for i in range(len(moves)):
+            moves[i] = goal[i] - at.weights[i]
     return trades, line, size, allowed
 
 
 @inlined
-def _is_past(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
-) -> bool:
+def _is_past(at: RuleInput, rule: RuleRow) -> bool:
     """True if a line, cash or a group is past its trigger."""
-    if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
+    if ask(at.weights, at.cash_weight, at.tradable, at.t, triggers_of(rule.bands, rule.k)):
         return True
-    if len(options.groups) > 0:
-        for group in range(options.groups.shape[2]):
-            if _past_group(weights, tradable, t, rule, options, k, group) > TRIGGER:
+    if len(rule.options.groups) > 0:
+        for group in range(rule.options.groups.shape[2]):
+            if _past_group(at.weights, at, rule, group) > TRIGGER:
                 return True
     return False
 
 
 @inlined
-def _by_goal(
-    weights: Array, nav: float, t: int, rule: BandArrays, options: RuleOptions, k: int, workspace: Workspace
-) -> tuple[bool, int, float, float]:
+def _by_goal(at: RuleInput, nav: float, rule: RuleRow) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed) of a rule that weighs going to its goal, workspace.goal, against staying.
 
     It trades where the goal is too far by its tracking error, or costs more to wait for than to go to, or, of a region
     and of a best point, another than the weights: then the line is the one that moves the most, with its gap and that
     left.
     """
+    weights, options, k, goal = at.weights, rule.options, rule.k, rule.workspace.goal
     if options.tracking_error < np.inf:
-        found = _tracking_error(weights, workspace.goal, k, options.covariance)
+        found = _tracking_error(weights, goal, k, options.covariance)
         return found > options.tracking_error + TRIGGER, NO_LINE, found, options.tracking_error
     if options.patience > 0.0:
-        loss, cost = _of_waiting(weights, workspace.goal, nav, t, options, k)
+        loss, cost = _of_waiting(weights, goal, nav, at.t, options, k)
         return loss > cost, NO_LINE, loss, cost
-    line, far = _most_moved(weights, rule.target, k, workspace.goal)
-    return far > TRIGGER, line, weights[line] - rule.target[k, line], workspace.goal[line] - rule.target[k, line]
+    target = rule.bands.target
+    line, far = _most_moved(weights, target, k, goal)
+    return far > TRIGGER, line, weights[line] - target[k, line], goal[line] - target[k, line]
 
 
 @inlined
-def _reduces_breaches(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int,
-    workspace: Workspace,
-) -> bool:  # fmt: skip
+def _reduces_breaches(at: RuleInput, rule: RuleRow) -> bool:
     """True if a trade reduces breaches enough where some lines may not be traded both ways, and block the others.
 
     It does where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
     wide. Otherwise it would trade every day on a breach that no trade can remove. Tranches have no bands, and
     days of their own.
     """
+    weights, bands, options, k, goal = at.weights, rule.bands, rule.options, rule.k, rule.workspace.goal
     cash, before, after, least = 1.0, 0.0, 0.0, np.inf
     for i in range(len(weights)):
-        cash -= workspace.goal[i]
-        if tradable[t, i]:
-            lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
+        cash -= goal[i]
+        if at.tradable[at.t, i]:
+            lower, upper = bands.trigger_lower[k, i], bands.trigger_upper[k, i]
             past = past_trigger(weights[i], lower, upper)
             if past > TRIGGER:
-                aim = rule.target[k, i]
+                aim = bands.target[k, i]
                 least = min(least, aim - lower if weights[i] < lower else upper - aim)
             before += max(past, 0.0)
-            after += max(past_trigger(workspace.goal[i], lower, upper), 0.0)
-    lower, upper = rule.cash[k, 0], rule.cash[k, 1]
-    past = past_trigger(cash_weight, lower, upper)
+            after += max(past_trigger(goal[i], lower, upper), 0.0)
+    lower, upper = bands.cash[k, 0], bands.cash[k, 1]
+    past = past_trigger(at.cash_weight, lower, upper)
     least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
     before += max(past, 0.0)
     after += max(past_trigger(cash, lower, upper), 0.0)
     if len(options.groups) > 0:
         for group in range(options.groups.shape[2]):
             lower, upper = options.groups[k, GROUP_LOWER_TRIGGER, group], options.groups[k, GROUP_UPPER_TRIGGER, group]
-            past = _past_group(weights, tradable, t, rule, options, k, group)
+            past = _past_group(weights, at, rule, group)
             least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
             before += max(past, 0.0)
-            after += max(_past_group(workspace.goal, tradable, t, rule, options, k, group), 0.0)
+            after += max(_past_group(goal, at, rule, group), 0.0)
     return options.goal == TRANCHES or least == 0.0 or after <= TRIGGER or before - after > least + TRIGGER
 
 
 @inlined
-def _by_bands(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
-) -> tuple[int, float, float]:
+def _by_bands(at: RuleInput, rule: RuleRow) -> tuple[int, float, float]:
     """(line, size, allowed): the line, cash or group that is furthest past its trigger."""
-    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
-    line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
+    weights, bands, options, k = at.weights, rule.bands, rule.options, rule.k
+    line, size, allowed = reason(weights, at.cash_weight, at.tradable, at.t, bands.target, triggers_of(bands, k))
     if len(options.groups) == 0:
         return line, size, allowed
     past = -np.inf
     if line >= 0:
-        past = gap_of(weights[line], rule.trigger_lower[k, line], rule.trigger_upper[k, line])
+        past = gap_of(weights[line], bands.trigger_lower[k, line], bands.trigger_upper[k, line])
     elif line == -1:
-        past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
+        past = gap_of(at.cash_weight, bands.cash[k, 0], bands.cash[k, 1])
     for group in range(options.groups.shape[2]):
-        further = _past_group(weights, tradable, t, rule, options, k, group)
+        further = _past_group(weights, at, rule, group)
         if further > past + WEIGHT:
             past, line = further, len(weights) + options.first_group + group
-            aim = sum_of(rule.target[k], options.member, group)
+            aim = sum_of(bands.target[k], options.member, group)
             size = sum_of(weights, options.member, group) - aim
             allowed = options.groups[k, GROUP_UPPER_TRIGGER if size > 0.0 else GROUP_LOWER_TRIGGER, group] - aim
     return line, size, allowed
 
 
 @inlined
-def _past_group(
-    weights: Array, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int
-) -> float:
-    """Distance of a group past its trigger. A group does not trigger if none of its lines can be traded that way."""
+def _past_group(weights: Array, at: RuleInput, rule: RuleRow, group: int) -> float:
+    """Distance of a group of these weights past its trigger; a group of no line that can go that way has none."""
+    bands, options, k = rule.bands, rule.options, rule.k
     total, buys, sells = 0.0, False, False
     for i in range(len(weights)):
         if options.member[i] == group:
             total += weights[i]
-            buys |= tradable[t, i] and rule.lower[k, i] > -np.inf
-            sells |= tradable[t, i] and rule.upper[k, i] < np.inf
+            buys |= at.tradable[at.t, i] and bands.lower[k, i] > -np.inf
+            sells |= at.tradable[at.t, i] and bands.upper[k, i] < np.inf
     under = options.groups[k, GROUP_LOWER_TRIGGER, group] - total if buys else -np.inf
     over = total - options.groups[k, GROUP_UPPER_TRIGGER, group] if sells else -np.inf
     return max(under, over)
@@ -234,45 +210,31 @@ def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int
 
 
 @on_demand
-def answer_of_network(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    age: int,
-    rule: BandArrays,
-    options: RuleOptions,
-    k: int,
-    workspace: Workspace,
-) -> tuple[bool, int, float, float]:
+def answer_of_network(at: RuleInput, age: int, rule: RuleRow) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): the answer of a network's box. The box stays in the workspace.
 
-    weights     : (n,) weights as drifted, fraction of NAV.
-    cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
-    t           : row of the day in it.
-    age         : sessions since the last trade.
-    rule        : the bands; a bound of theirs that is infinite stays so.
-    options     : options with the network.
-    k           : row of the bands in force.
-    workspace   : its box, bounds of cash and fraction of the way are written.
-    Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
+    at      : weights of the close.
+    age     : sessions since the last trade.
+    rule    : a bound of its bands that is infinite stays so; of its workspace the box, the bounds of cash and the
+              fraction of the way are written.
+    Returns : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
     """
-    if options.network.whose == POLICY_NETWORK:
-        _policy_box(weights, t, age, options, k, workspace)
+    weights, bands, k, workspace = at.weights, rule.bands, rule.k, rule.workspace
+    if rule.options.network.whose == POLICY_NETWORK:
+        _policy_box(weights, at.t, age, rule.options, k, workspace)
     else:
-        _universal_box(weights, rule, options, k, workspace)
+        _universal_box(weights, bands, rule.options, k, workspace)
     if workspace.fraction[0] == 0.0:
         return False, NO_LINE, 0.0, 0.0
     for i in range(len(weights)):
-        if rule.lower[k, i] == -np.inf:
+        if bands.lower[k, i] == -np.inf:
             workspace.box[0, i] = -np.inf
-        if rule.upper[k, i] == np.inf:
+        if bands.upper[k, i] == np.inf:
             workspace.box[1, i] = np.inf
-        workspace.box[2, i] = rule.target[k, i]
-    lower, upper, target = workspace.box[0:1], workspace.box[1:2], workspace.box[2:3]
-    trades = ask(weights, cash_weight, tradable, t, lower, upper, workspace.cash, 0)
-    line, size, allowed = reason(weights, cash_weight, tradable, t, target, lower, upper, workspace.cash, 0)
+        workspace.box[2, i] = bands.target[k, i]
+    box = Triggers(workspace.box[0:1], workspace.box[1:2], workspace.cash, 0)
+    trades = ask(weights, at.cash_weight, at.tradable, at.t, box)
+    line, size, allowed = reason(weights, at.cash_weight, at.tradable, at.t, workspace.box[2:3], box)
     return trades, line, size, allowed
 
 

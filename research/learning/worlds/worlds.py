@@ -14,7 +14,7 @@ from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lo
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import History, TrainingDays
-from research.rules.bands import ask
+from research.rules.bands import Triggers, ask
 from research.rules.networks.actions import DecodedActions, action_size, decode_actions
 from research.rules.networks.features import (
     LOOKBACK,
@@ -263,7 +263,7 @@ def _play(
     for w in range(len(terms)):
         _see_halts(state, w, history)
         held, fraction = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
-        trades_now = fraction > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
+        trades_now = fraction > 0.0 and ask(scratch.weights, held, state.tradable, w, Triggers(lower, upper, cash, w))
         due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):

@@ -12,7 +12,7 @@ from point_of_box import point_of_box
 from foundation.arrays import Array, Mask, frozen
 from research.rules.destinations import remember, set_goal, write_box
 from research.rules.no_trade_bands import NoTradeBands
-from research.rules.rule_options import BREACHING, BY_CASH, PLAIN_OPTIONS, PRO_RATA, Workspace
+from research.rules.rule_options import BREACHING, BY_CASH, PLAIN_OPTIONS, PRO_RATA, RuleInput, RuleRow, Workspace
 
 INF = np.inf
 
@@ -32,10 +32,11 @@ def goal_of(weights: Array, rule: NoTradeBands, tradable: Mask | None = None) ->
     """Where a trade from these weights goes, and a check that the box says the same."""
     workspace = Workspace.of(len(weights), PLAIN_OPTIONS)
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
-    state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
-    remember(*state, 0, workspace)
-    set_goal(*state, rule.options, 0, 0, workspace)
-    low, high = write_box(weights, rule.compiled, rule.options, 0, workspace)
+    at = RuleInput(weights, 1.0 - float(weights.sum()), frozen(free[None]), 0)
+    row = RuleRow(rule.compiled, rule.options, 0, workspace)
+    remember(at, row)
+    set_goal(at, row, 0)
+    low, high = write_box(weights, row)
     goal = workspace.goal.copy()
     moved = goal != weights
     assert (workspace.box[0][moved] == goal[moved]).all()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.tolerances import TRIGGER
-from research.rules.bands import ask, band_rows, near, reason
+from research.rules.bands import Triggers, ask, band_rows, near, reason
 from research.rules.no_trade_bands import NoTradeBands
 
 Rows = dict[str, np.ndarray]
@@ -21,13 +21,16 @@ def state(weights: list[float], tradable: list[bool] | None = None) -> tuple[np.
     return np.array(weights), 1.0 - sum(weights), can[None], 0
 
 
+def triggers(of: Rows) -> Triggers:
+    return Triggers(of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
+
+
 def asks(of: Rows, weights: list[float], tradable: list[bool] | None = None) -> bool:
-    return ask(*state(weights, tradable), of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
+    return ask(*state(weights, tradable), triggers(of))
 
 
 def says(of: Rows, weights: list[float], tradable: list[bool] | None = None) -> tuple[int, float, float]:
-    triggers = (of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
-    line, size, allowed = reason(*state(weights, tradable), of["target"], *triggers)
+    line, size, allowed = reason(*state(weights, tradable), of["target"], triggers(of))
     return line, round(size, 12), round(allowed, 12)
 
 
@@ -145,8 +148,7 @@ def test_the_first_look_never_misses_what_the_rule_would_ask_for(
     """Weights on the trigger and within a hair of it, on each side."""
     target = np.array(values) / 50.0 / max(1.0, sum(values) / 50.0)
     of = rows(*target, trigger=trigger)
-    triggers = (of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
     step = np.array(steps[: len(target)])
     weights = target + np.sign(step) * (trigger + (np.abs(step) - 2) * TRIGGER)
     if asks(of, weights.tolist()):
-        assert near(weights, np.ones((1, len(weights))), 0, 1.0, 1.0 - weights.sum(), *triggers)
+        assert near(weights, np.ones((1, len(weights))), 0, 1.0, 1.0 - weights.sum(), triggers(of))
