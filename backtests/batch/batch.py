@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from backtests.batch.block import play_block
-from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, State, addresses
-from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, checked, tail, target_path_returns
+from backtests.batch.block import Returns, play_block
+from backtests.batch.state import BLOCK, BlockArrays, Panel, Play, State, addresses
+from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, Terms, checked, tail, target_path_returns
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, PolicyError
@@ -229,8 +229,8 @@ class Blocks:
         strategic : (T,) returns of the target by which J is measured; other arguments as in `play_batch`.
         """
         self.market, self.batch, self.panel, count = market, batch, Panel.of(market), len(batch)
-        self.strategic, self.tracking_penalty = strategic, tracking_penalty
-        self.periods_per_year, self.cvar95 = periods_per_year, cvar95
+        self.strategic, self.cvar95 = strategic, cvar95
+        self.terms = Terms(tracking_penalty, periods_per_year)
         costs = [(owner.cost_parameters().rates, owner.total) for owner in batch.costs]
         cases, case = batch.openings
         opening = [batch.targets[k].at(row) for k, row in cases]
@@ -267,12 +267,10 @@ class Blocks:
         *columns, used = self.all
         block = BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
         market = self.market
-        out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
+        out = np.empty((BLOCK, len(BATCH_METRICS)))
         path = np.empty((BLOCK if self.cvar95 else 0, len(market.dates)))
-        member, t = play_block(
-            self.panel, market.cash, block, self.strategic, self.own, self.tracking_penalty, self.periods_per_year,
-            curves, path, out, State.empty(len(market.assets)),
-        )  # fmt: skip
+        play = Play(self.panel, block, State.empty(len(market.assets)))
+        member, t = play_block(play, Returns(market.cash, self.strategic, self.own), self.terms, path, out)
         if t >= 0:
             raise refused(market, self.batch, start + member, t)
         figures = out[: block.used]

@@ -7,13 +7,13 @@ weight. A group of which this cannot be excluded, or in which something is due, 
 (`booking`). The sums of `backtests.batch.streaming_metrics` go on for all.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from backtests.batch.booking import play_group
-from backtests.batch.state import ASKED, BLOCK, GROUPS, NO_ROW, TILE_DAYS, BlockArrays, Panel, State, bools
-from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
+from backtests.batch.state import ASKED, BLOCK, GROUPS, NO_ROW, TILE_DAYS, BlockArrays, Panel, Play, State, bools
+from backtests.batch.streaming_metrics import Curve, Span, Terms, Traded, finish, lived, opened
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked
 from foundation.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maximum, minimum, store, where
@@ -21,34 +21,30 @@ from foundation.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maxi
 Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 
 
+class Returns(NamedTuple):
+    """The returns against which members are measured, fraction.
+
+    cash      : (T,) of cash.
+    strategic : (T,) of the strategic target.
+    own       : (P, T) of the members' own targets.
+    """
+
+    cash: Array
+    strategic: Array
+    own: Array
+
+
 @linked
-def play_block(
-    panel: Panel,
-    cash: Array,
-    block: BlockArrays,
-    strategic: Array,
-    own: Array,
-    tracking_penalty: float,
-    periods_per_year: float,
-    curves: Array,
-    path: Array,
-    out: Array,
-    state: State,
-) -> tuple[int, int]:
+def play_block(play: Play, returns: Returns, terms: Terms, path: Array, out: Array) -> tuple[int, int]:
     """Backtest a block to the last row; gives (member, row) of the first trade that cannot be booked, or (-1, -1).
 
-    panel            : the market.
-    cash             : (T,) simple return of cash, fraction.
-    block            : the members.
-    strategic        : (T,) returns of the strategic target, fraction.
-    own              : (P, T) returns of the members' own targets, fraction.
-    tracking_penalty : price of squared tracking error.
-    periods_per_year : number of periods by which figures are annualised.
-    curves           : [CURVE, member] the `Curve` of each, at the end; written.
-    path             : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
-    out              : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
-    state            : `State.empty`; written.
+    play    : the block; its state is written.
+    returns : of cash and of targets.
+    terms   : what figures are taken by.
+    path    : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
+    out     : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
     """
+    panel, block, state = play
     days, n = panel.tradable.shape
     begin = _begin(block, n, days, state)
     for tile in range(begin // TILE_DAYS, len(panel.lowest)):
@@ -60,21 +56,17 @@ def play_block(
             if not due:
                 _value(state.units, panel.closes, panel.cash_index, t, first, state.nav)
                 plays = _may_trade(panel, t, tile, first, state) and _is_asked(block, group, t, t + length, days, state)
-            before = state.nav
             if plays:
-                before = state.before
-                member, row = play_group(panel, block, group, t, length, n, not due, state)
+                member, row = play_group(play, group, t, length, not due)
                 if row >= 0:
                     return member, row
-            _live(state.nav, before, cash, strategic, own, block, group, t, length, curves, state)
+            _live(play, returns, state.before if plays else state.nav, group, t, length)
         _keep(state.nav, t, length, path)
     for member in range(block.used):
-        curve, trades = _curve_of(curves, member), _trades_of(state.trades, member)
-        finish(
-            curve, trades, state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member],
-            state.opening[member], days - 1 - int(block.first[member]), block.span[member], tracking_penalty,
-            periods_per_year, out[member],
-        )  # fmt: skip
+        curve, trades = _curve_of(state.curves, member), _trades_of(state.trades, member)
+        first, last = state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member]
+        span = Span(first, last, state.opening[member], days - 1 - int(block.first[member]), block.span[member])
+        finish(curve, trades, span, terms, out[member])
     return NO_ROW, NO_ROW
 
 
@@ -132,10 +124,11 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, na
             a, b = _add(a, held, index, row, i), _add(b, held, index, row + 1, i)
             c, d = _add(c, held, index, row + 2, i), _add(d, held, index, row + 3, i)
         cash = load(units, n * BLOCK + first)
-        _close(a, units, index, cash, cash_index, row, stop, first, nav, half)
-        _close(b, units, index, cash, cash_index, row + 1, stop, first, nav, half + 1)
-        _close(c, units, index, cash, cash_index, row + 2, stop, first, nav, half + 2)
-        _close(d, units, index, cash, cash_index, row + 3, stop, first, nav, half + 3)
+        o = half * BLOCK + first
+        store(nav, o, _closed(a, units, index, row, first) + cash * cash_index[row])
+        store(nav, o + BLOCK, _closed(b, units, index, row + 1, first) + cash * cash_index[row + 1])
+        store(nav, o + 2 * BLOCK, _closed(c, units, index, row + 2, first) + cash * cash_index[row + 2])
+        store(nav, o + 3 * BLOCK, _closed(d, units, index, row + 3, first) + cash * cash_index[row + 3])
 
 
 @inlined
@@ -150,15 +143,13 @@ def _add(sums: Four, held: Four, index: Array, row: int, i: int) -> Four:
 
 
 @inlined
-def _close(
-    sums: Four, units: Array, index: Array, cash: Vector, cash_index: Array, row: int,
-    stop: int, first: int, nav: Array, day: int,
-) -> None:  # fmt: skip
-    """Write the NAV of a day from its four sums, the lines that are left, and cash."""
+def _closed(sums: Four, units: Array, index: Array, row: int, first: int) -> Vector:
+    """The value of all lines on a day, from its four sums and the lines that are left."""
     a, b, c, d = sums
-    for i in range(stop, index.shape[1]):
+    n = index.shape[1]
+    for i in range(n - n % 4, n):
         a = a + load(units, i * BLOCK + first) * index[row, i]
-    store(nav, day * BLOCK + first, ((a + b) + (c + d)) + cash * cash_index[row])
+    return (a + b) + (c + d)
 
 
 @inlined
@@ -176,13 +167,10 @@ def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> boo
 
 
 @inlined
-def _live(
-    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, block: BlockArrays, group: int, t: int,
-    length: int, curves: Array, state: State,
-) -> None:  # fmt: skip
-    """These days of the group's curves."""
-    first = group * WIDTH
-    row, curve = block.path[first], _load_curve(curves, first)
+def _live(play: Play, returns: Returns, before: Array, group: int, t: int, length: int) -> None:
+    """These days of the group's curves.  before : [TILE_DAYS, member] NAV before each close's trade."""
+    block, state, own, first = play.block, play.state, returns.own, group * WIDTH
+    row, curve = block.path[first], _load_curve(state.curves, first)
     begin = load(block.first, first)
     opens = bits((begin >= float(t)) & (begin < float(t + length))) != 0
     if not state.one_path[group]:
@@ -191,13 +179,11 @@ def _live(
                 state.own[day * WIDTH + c] = own[block.path[first + c], t + day]
     for day in range(length):
         mine = fill(own[row, t + day]) if state.one_path[group] else load(state.own, day * WIDTH)
-        after = load(nav, day * BLOCK + first)
-        curve = lived(
-            curve, load(before, day * BLOCK + first), after, fill(cash[t + day]), fill(strategic[t + day]), mine
-        )
+        after, cash, strategic = load(state.nav, day * BLOCK + first), returns.cash[t + day], returns.strategic[t + day]
+        curve = lived(curve, load(before, day * BLOCK + first), after, fill(cash), fill(strategic), mine)
         if opens:
             curve = _begun(curve, opened(after), begin == float(t + day))
-    _store_curve(curves, first, curve)
+    _store_curve(state.curves, first, curve)
 
 
 @inlined

@@ -4,7 +4,7 @@ All members of the group go together, masks say which of them a step is for. The
 `bands.ask`, in the same order for each member, so that they have the same bits.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from backtests.batch.state import (
     TRIGGER_UPPER,
     BlockArrays,
     Panel,
+    Play,
     State,
     bools,
     floats,
@@ -63,30 +64,57 @@ from research.accounting.proportional import (
 from research.rules.bands import past_trigger
 
 ALL = (1 << WIDTH) - 1
-Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
+
+
+class GroupDay(NamedTuple):
+    """A group of members on one day.
+
+    panel : the market.
+    block : the members.
+    state : their state; written.
+    n     : number of assets.
+    first : number of the group's first member.
+    now   : row of the day.
+    o     : place of the group's NAV on that day.
+    """
+
+    panel: Panel
+    block: BlockArrays
+    state: State
+    n: int
+    first: int
+    now: int
+    o: int
+
+
+class Booked(NamedTuple):
+    """The sums of a booking over its lines: cash, charges, buys, sells, and the number of lines that count."""
+
+    cash: Vector
+    paid: Vector
+    bought: Vector
+    sold: Vector
+    lines: Vector
 
 
 @inlined
-def play_group(
-    panel: Panel, block: BlockArrays, group: int, t: int, length: int, n: int, valued: bool, state: State
-) -> tuple[int, int]:
+def play_group(play: Play, group: int, t: int, length: int, valued: bool) -> tuple[int, int]:
     """Backtest a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
-    panel  : the market.
-    block  : the members.
+    play   : the block; its state is written.
     group  : number of the group.
     t      : first row.
     length : number of rows, at most `TILE_DAYS`.
-    n      : number of assets.
     valued : True if `state.nav` holds these days as if none traded.
-    state  : state of the block; written.
     """
-    first, trades = group * WIDTH, 0
+    panel, block, state = play
+    n, first, trades = panel.closes.shape[1], group * WIDTH, 0
     begin, change = load(block.first, first), 0
     for d in range(length):
         now, o = t + d, d * BLOCK + first
+        day = GroupDay(panel, block, state, n, first, now, o)
         if now >= change:
-            change = _follow_rows(panel, block, first, now, n, state)
+            change = _follow_rows(day)
         nav = load(state.nav, o) if valued else value_group(state.units, panel.closes, panel.cash_index, now, first)
         store(state.before, o, nav)
         store(state.nav, o, nav)
@@ -98,10 +126,10 @@ def play_group(
             booking = bits(load(state.due, first) == float(now))
             if booking:
                 trades, valued = trades + 1, False
-                refused = _book(panel, block, first, booking, now, o, n, state)
+                refused = _book(day, booking)
                 if refused:
                     return first + _lowest(refused), now
-            if turn == 1 or not _look(panel, block, group, now, o, n, valued, state):
+            if turn == 1 or not _look(day, valued):
                 break
     _next_wake(group, t + length, trades, state)
     if state.wake[group] >= min(t + length + TILE_DAYS, len(panel.tradable)):  # else it is played on without a look
@@ -135,26 +163,27 @@ def _next_wake(group: int, t: int, trades: int, state: State) -> None:
 
 
 @inlined
-def _follow_rows(panel: Panel, block: BlockArrays, first: int, now: int, n: int, state: State) -> int:
+def _follow_rows(day: GroupDay) -> int:
     """Hold the triggers of the row in force, and open what opens today; gives the next day on which this is due."""
-    days, following = len(panel.tradable), np.iinfo(np.int64).max
+    block, state, first, now, following = day.block, day.state, day.first, day.now, np.iinfo(np.int64).max
     for member in range(first, first + WIDTH):
         if state.change[member] <= now:
             if block.first[member] == now:
-                _prepare_opening(panel, block, member, now, n, state)
-            _next_row(block, member, member > first and block.first[member - 1] <= now, now, days, n, state)
+                _prepare_opening(day, member)
+            _next_row(day, member, member > first and block.first[member - 1] <= now)
         following = min(following, state.change[member])
     return following
 
 
 @inlined
-def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
+def _next_row(day: GroupDay, member: int, after_another: bool) -> None:
     """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
 
     after_another : True if the member before this one belongs to the group and is open, so that its next day is known.
     """
-    at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, BAND_ROW], (days,))
-    k, following = row[now], now + 1
+    block, state, days = day.block, day.state, len(day.panel.tradable)
+    at, shape, row = block.at[member], (block.rows[member], day.n), ints(block.at[member, BAND_ROW], (days,))
+    k, following = row[day.now], day.now + 1
     if after_another and block.at[member - 1, BAND_ROW] == block.at[member, BAND_ROW]:
         following = state.change[member - 1]
     while following < days and row[following] == k:
@@ -162,9 +191,9 @@ def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, da
     state.change[member], state.row[member] = following, k
     lower, upper = floats(at[TRIGGER_LOWER], shape), floats(at[TRIGGER_UPPER], shape)
     cash = floats(at[CASH_BOUNDS], (block.rows[member], 4))
-    for i in range(n):
+    for i in range(day.n):
         _hold_triggers(lower[k, i], upper[k, i], i * BLOCK + member, state)
-    _hold_triggers(cash[k, 0], cash[k, 1], n * BLOCK + member, state)
+    _hold_triggers(cash[k, 0], cash[k, 1], day.n * BLOCK + member, state)
 
 
 @inlined
@@ -176,8 +205,9 @@ def _hold_triggers(lower: float, upper: float, o: int, state: State) -> None:
 
 
 @inlined
-def _hold_boxes(block: BlockArrays, first: int, which: int, n: int, state: State) -> None:
+def _hold_boxes(day: GroupDay, which: int) -> None:
     """Hold the boxes into which these members will trade."""
+    block, state, first, n = day.block, day.state, day.first, day.n
     for member in range(first, first + WIDTH):
         k = state.row[member]
         if which >> (member - first) & 1 and state.boxed[member] != k:
@@ -191,8 +221,9 @@ def _hold_boxes(block: BlockArrays, first: int, which: int, n: int, state: State
 
 
 @inlined
-def _prepare_opening(panel: Panel, block: BlockArrays, member: int, now: int, n: int, state: State) -> None:
+def _prepare_opening(day: GroupDay, member: int) -> None:
     """A wealth of 1 in cash, and the first target as the box into which it is traded today."""
+    block, state, n = day.block, day.state, day.n
     goal, rates = floats(block.at[member, OPENING], (n,)), floats(block.at[member, RATES], (2, n))
     for i in range(n):
         o = i * BLOCK + member
@@ -200,39 +231,40 @@ def _prepare_opening(panel: Panel, block: BlockArrays, member: int, now: int, n:
         state.rates[o], state.rates[n * BLOCK + o] = rates[0, i], rates[1, i]
     o = n * BLOCK + member
     state.box_lower[o] = state.box_upper[o] = block.opening_cash[member]
-    state.units[o], state.due[member] = 1.0 / panel.cash_index[now], now
+    state.units[o], state.due[member] = 1.0 / day.panel.cash_index[day.now], day.now
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
 
 
 @inlined
-def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
+def _look(day: GroupDay, fresh: bool) -> bool:
     """Ask the rules of a group's members that have no pending booking; True if any of them trades.
 
     fresh : True if `state.over` and `state.under` belong to the units held; the check for no trade then costs half.
     """
-    first = group * WIDTH
+    block, state, first, now = day.block, day.state, day.first, day.now
     idle = bits((load(block.first, first) < float(now)) & (load(state.due, first) == NEVER))
     again = bits(load(state.again, first) > 0.0)
-    looks = idle & (_asked(block, first, now, group, len(panel.tradable), state) | again)
-    nav = load(state.nav, o)
-    if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
+    looks = idle & (_asked(day) | again)
+    nav = load(state.nav, day.o)
+    if not looks or (fresh and not looks & again and not _may_be_past(day, nav)):
         return False
-    wants = looks & bits(_past(panel, state, first, now, n, nav) > TRIGGER)
+    wants = looks & bits(_past(day, nav) > TRIGGER)
     store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
     if not wants:
         return False
     store(state.due, first, where(mask(wants), load(block.lag, first) + float(now), load(state.due, first)))
     partly = mask(wants) & (load(block.again, first) > 0.0)
     store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
-    _hold_boxes(block, first, wants, n, state)
+    _hold_boxes(day, wants)
     return True
 
 
 @inlined
-def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
+def _may_be_past(day: GroupDay, nav: Vector) -> bool:
     """True if an asset of the group may be past a trigger today. See `refresh_bounds`."""
+    panel, state, n, first, now = day.panel, day.state, day.n, day.first, day.now
     price = panel.cash_index[now]
     over, under = load(state.over, n * BLOCK + first) * price, load(state.under, n * BLOCK + first) * price
     for i in range(n):
@@ -242,20 +274,22 @@ def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: 
 
 
 @inlined
-def _asked(block: BlockArrays, first: int, now: int, group: int, days: int, state: State) -> int:
+def _asked(day: GroupDay) -> int:
     """Bits of the members whose rule is asked today."""
-    if state.alike[group]:
-        return ALL if bools(block.at[first, ASKED], (days,))[now] else 0
+    block, first, days = day.block, day.first, len(day.panel.tradable)
+    if day.state.alike[first // WIDTH]:
+        return ALL if bools(block.at[first, ASKED], (days,))[day.now] else 0
     found = 0
     for c in range(WIDTH):
-        if bools(block.at[first + c, ASKED], (days,))[now]:
+        if bools(block.at[first + c, ASKED], (days,))[day.now]:
             found |= 1 << c
     return found
 
 
 @inlined
-def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
+def _past(day: GroupDay, nav: Vector) -> Vector:
     """The distance of the furthest asset beyond its trigger, as `weigh` and `ask` give it."""
+    panel, state, n, first, now = day.panel, day.state, day.n, day.first, day.now
     per_nav, total, past = 1.0 / nav, fill(0.0), fill(-np.inf)
     for i in range(n):
         o = i * BLOCK + first
@@ -307,45 +341,45 @@ def value_group(units: Array, index: Array, cash_index: Array, t: int, first: in
 
 
 @inlined
-def _book(panel: Panel, block: BlockArrays, first: int, booking: int, now: int, o: int, n: int, state: State) -> int:
+def _book(day: GroupDay, booking: int) -> int:
     """Book what is due today in these members of a group, together; gives those that cannot be booked."""
+    panel, block, state, n, first, now, o = day
     which = mask(booking)
     opens = which & (load(block.first, first) == float(now))
     nav = where(opens, fill(1.0), load(state.nav, o))
     fraction = where(opens, fill(1.0), load(block.fraction, first))
     cash_units, price = load(state.units, n * BLOCK + first), panel.cash_index[now]
     store(state.due, first, where(which, fill(NEVER), load(state.due, first)))
-    cash = _clamp(panel, state, first, now, n, nav)
+    cash = _clamp(day, nav)
     inside = minimum(maximum(cash, load(state.box_lower, n * BLOCK + first)), load(state.box_upper, n * BLOCK + first))
     far = booking & bits(magnitude(cash - inside) > WEIGHT_SUM)
     for c in range(WIDTH):
         if far >> c & 1:
-            _find_point(panel, block, first, c, now, n, state)
-    taken = _aim(state, first, n, fraction)
+            _find_point(day, c)
+    taken = _aim(day, fraction)
     kept, share = kept_and_share(taken.kept, taken.share)
     moves = which & (taken.moved > 0.0)
     refused = bits(moves) & ~bits((nav > 0.0) & (taken.marginal < share))
-    scale = _newton(state, first, n, nav, moves, kept, where(moves, share, fill(1.0)))
-    cash_units, after, paid, bought, sold, lines = _trade(
-        panel, state, first, now, n, nav, moves, scale, cash_units * price
-    )
-    store(state.units, n * BLOCK + first, where(moves, cash_units, load(state.units, n * BLOCK + first)))
+    scale = _newton(day, nav, moves, kept, where(moves, share, fill(1.0)))
+    after, done = _trade(day, nav, moves, scale, cash_units * price)
+    store(state.units, n * BLOCK + first, where(moves, done.cash / price, load(state.units, n * BLOCK + first)))
     store(state.nav, o, where(moves, after, where(opens, fill(1.0), load(state.nav, o))))
     trading = bits(moves)
     if bits(opens):
         trading = trading & ~bits(opens)
-        store(state.opening, first, where(opens, where(moves, paid, fill(0.0)), load(state.opening, first)))
+        store(state.opening, first, where(opens, where(moves, done.paid, fill(0.0)), load(state.opening, first)))
         store(state.opening, BLOCK + first, where(opens, load(state.nav, o), load(state.opening, BLOCK + first)))
-    _count(state.trades, first, mask(trading), paid, bought, sold, lines, nav)
+    _count(day, mask(trading), done, nav)
     return refused
 
 
 @inlined
-def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
+def _clamp(day: GroupDay, nav: Vector) -> Vector:
     """Write values and weights, and these clamped into the box; gives what is left to cash."""
+    panel, state, now = day.panel, day.state, day.now
     per_nav, total = 1.0 / nav, fill(0.0)
-    for i in range(n):
-        o, at = i * BLOCK + first, i * WIDTH
+    for i in range(day.n):
+        o, at = i * BLOCK + day.first, i * WIDTH
         value = load(state.units, o) * panel.closes[now, i]
         weight = value * per_nav
         inside = weight  # what cannot trade stays where it is
@@ -359,9 +393,9 @@ def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector
 
 
 @inlined
-def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, n: int, state: State) -> None:
+def _find_point(day: GroupDay, c: int) -> None:
     """The point of the box where cash cannot take what clamping leaves, for one member of a group."""
-    member = first + c
+    panel, block, state, n, now, member = day.panel, day.block, day.state, day.n, day.now, day.first + c
     at, shape, k, o = block.at[member], (block.rows[member], n), state.boxed[member], n * BLOCK + member
     lower, upper, target = floats(at[BOX_LOWER], shape), floats(at[BOX_UPPER], shape), floats(at[TARGET_WEIGHTS], shape)
     if block.first[member] == now:
@@ -405,8 +439,9 @@ def _sold(state: State, n: int, fraction: Vector) -> Vector:
 
 
 @inlined
-def _aim(state: State, first: int, n: int, fraction: Vector) -> Taken:
+def _aim(day: GroupDay, fraction: Vector) -> Taken:
     """Write what is asked, with `fraction` of the way and without rounding; gives what the lines take."""
+    state, n, first = day.state, day.n, day.first
     taken, sold, partly = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0)), fraction, fraction < 1.0
     if bits(partly):
         sold = _sold(state, n, fraction)
@@ -420,8 +455,9 @@ def _aim(state: State, first: int, n: int, fraction: Vector) -> Taken:
 
 
 @inlined
-def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Vector, share: Vector) -> Vector:
+def _newton(day: GroupDay, nav: Vector, moves: Mask, kept: Vector, share: Vector) -> Vector:
     """The scale at which all wealth is used, by Newton's steps until no member that moves takes another."""
+    state, n, first = day.state, day.n, day.first
     scale, going, steps = (nav - kept) / share, bits(moves), 0
     while going and steps < 2 * n + 2:
         gap, slope = kept + share * scale - nav, share
@@ -436,60 +472,49 @@ def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Ve
 
 
 @inlined
-def _trade(
-    panel: Panel, state: State, first: int, now: int, n: int, nav: Vector, moves: Mask, scale: Vector, cash: Vector
-) -> tuple[Vector, Vector, Vector, Vector, Vector, Vector]:
-    """Write the units after the trades; gives units of cash, NAV, charges, buys, sells, and lines that count."""
-    a = b = c = d = paid = bought = sold = lines = fill(0.0)
-    stop, price, counted = n - n % 4, panel.cash_index[now], nav * COUNTED
-    done = cash, paid, bought, sold, lines
+def _trade(day: GroupDay, nav: Vector, moves: Mask, scale: Vector, cash: Vector) -> tuple[Vector, Booked]:
+    """Write the units of the lines after the trades; gives NAV, and the sums, with the cash that is left."""
+    a = b = c = d = zero = fill(0.0)
+    n, counted = day.n, nav * COUNTED
+    stop, done = n - n % 4, Booked(cash, zero, zero, zero, zero)
     for i in range(0, stop, 4):
-        done, value = _trade_line(panel, state, first, now, i, n, moves, scale, counted, done)
+        done, value = _trade_line(day, i, moves, scale, counted, done)
         a = a + value
-        done, value = _trade_line(panel, state, first, now, i + 1, n, moves, scale, counted, done)
+        done, value = _trade_line(day, i + 1, moves, scale, counted, done)
         b = b + value
-        done, value = _trade_line(panel, state, first, now, i + 2, n, moves, scale, counted, done)
+        done, value = _trade_line(day, i + 2, moves, scale, counted, done)
         c = c + value
-        done, value = _trade_line(panel, state, first, now, i + 3, n, moves, scale, counted, done)
+        done, value = _trade_line(day, i + 3, moves, scale, counted, done)
         d = d + value
     for i in range(stop, n):
-        done, value = _trade_line(panel, state, first, now, i, n, moves, scale, counted, done)
+        done, value = _trade_line(day, i, moves, scale, counted, done)
         a = a + value
-    cash, paid, bought, sold, lines = done
-    cash_units = cash / price
-    return cash_units, ((a + b) + (c + d)) + cash_units * price, paid, bought, sold, lines
+    price = day.panel.cash_index[day.now]
+    return ((a + b) + (c + d)) + done.cash / price * price, done
 
 
 @inlined
 def _trade_line(
-    panel: Panel, state: State, first: int, now: int, i: int, n: int, moves: Mask, scale: Vector, counted: Vector,
-    done: Done,
-) -> tuple[Done, Vector]:  # fmt: skip
-    """Trade line i; gives (cash, charges, buys, sells, lines that count) so far, and the line's value after it."""
-    cash, paid, bought, sold, lines = done
-    o, at, price, zero = i * BLOCK + first, i * WIDTH, panel.closes[now, i], fill(0.0)
+    day: GroupDay, i: int, moves: Mask, scale: Vector, counted: Vector, done: Booked
+) -> tuple[Booked, Vector]:
+    """Trade line i; gives the sums so far, and the line's value after it."""
+    state, o, at, price, zero = day.state, i * BLOCK + day.first, i * WIDTH, day.panel.closes[day.now, i], fill(0.0)
     goal, weight, held = load(state.asked, at), load(state.held, at), load(state.units, o)
     trade, after = trade_of(goal, weight, load(state.values, at), scale)
     units = where((goal != weight) & moves, after / price, held)
     store(state.units, o, units)
-    cash, paid = paid_for(cash, paid, trade, charges_of(trade, _rates(state, o, n)))
-    done = (
-        cash,
-        paid,
-        bought + maximum(trade, zero),
-        sold + maximum(zero - trade, zero),
-        lines + where(magnitude(trade) > counted, fill(1.0), zero),
-    )
-    return done, units * price
+    cash, paid = paid_for(done.cash, done.paid, trade, charges_of(trade, _rates(state, o, day.n)))
+    bought, sold = done.bought + maximum(trade, zero), done.sold + maximum(zero - trade, zero)
+    lines = done.lines + where(magnitude(trade) > counted, fill(1.0), zero)
+    return Booked(cash, paid, bought, sold, lines), units * price
 
 
 @inlined
-def _count(
-    a: Array, o: int, which: Mask, paid: Vector, bought: Vector, sold: Vector, lines: Vector, nav: Vector
-) -> None:
+def _count(day: GroupDay, which: Mask, done: Booked, nav: Vector) -> None:
     """Add what these members traded to their sums."""
+    a, o = day.state.trades, day.first
     so_far = Traded(load(a, o), load(a, o + BLOCK), load(a, o + 2 * BLOCK), load(a, o + 3 * BLOCK))
-    sums = more_traded(so_far, paid, bought, sold, lines, nav)
+    sums = more_traded(so_far, done.paid, done.bought, done.sold, done.lines, nav)
     store(a, o, where(which, sums.cost, so_far.cost))
     store(a, o + BLOCK, where(which, sums.turnover, so_far.turnover))
     store(a, o + 2 * BLOCK, where(which, sums.lines, so_far.lines))

@@ -152,6 +152,7 @@ class State(NamedTuple):
     due       : (BLOCK,) day of the booking, or NEVER.
     again     : (BLOCK,) 1 if the rule is asked again on the next day.
     trades    : [TRADED, member] the `Traded` of each.
+    curves    : [CURVE, member] the `Curve` of each.
     opening   : [2, member] cost of the opening trade, fraction of wealth, and NAV after it.
     wake      : (GROUPS,) day before which nothing is due in a group and no row changes.
     review    : (GROUPS,) day before which none of its rules is asked.
@@ -184,6 +185,7 @@ class State(NamedTuple):
     due: Array
     again: Array
     trades: Array
+    curves: Array
     opening: Array
     wake: Rows
     review: Rows
@@ -201,6 +203,19 @@ class State(NamedTuple):
     def empty(cls, n: int) -> "State":
         """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
         return cls._make(array.copy() for array in _empty(n))
+
+
+class Play(NamedTuple):
+    """A block of members on a market.
+
+    panel : the market.
+    block : the members.
+    state : `State.empty`; written.
+    """
+
+    panel: Panel
+    block: BlockArrays
+    state: State
 
 
 @lru_cache(maxsize=4)
@@ -228,6 +243,7 @@ def _empty(n: int) -> State:
         due=np.full(BLOCK, NEVER),
         again=np.zeros(BLOCK),
         trades=np.zeros(TRADED * BLOCK),
+        curves=np.ones(CURVE * BLOCK),
         opening=np.zeros(2 * BLOCK),
         wake=np.zeros(GROUPS, dtype=count),
         review=np.zeros(GROUPS, dtype=count),

@@ -6,7 +6,7 @@ of `backtests.evaluation.scores.score` to 1e-11. Nothing is divided on a day but
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,6 +31,7 @@ BATCH_METRICS = (
 CVAR = "cvar95"  # the one figure that needs the path: only where asked for
 SHARPE = BATCH_METRICS.index("sharpe")
 EPS = float(np.finfo(np.float64).eps)
+Arrays: TypeAlias = tuple[Array, ...]
 
 
 class Curve(NamedTuple):
@@ -62,6 +63,34 @@ class Traded(NamedTuple):
     turnover: float
     lines: float
     days: float
+
+
+class Span(NamedTuple):
+    """The days of a path.
+
+    first        : NAV after the opening trade, currency.
+    last         : NAV at the end, currency.
+    opening_cost : cost of the opening trade, fraction of the wealth before it.
+    days         : number of returns.
+    calendar     : calendar days.
+    """
+
+    first: float
+    last: float
+    opening_cost: float
+    days: int
+    calendar: float
+
+
+class Terms(NamedTuple):
+    """What figures are taken by.
+
+    tracking_penalty : price of squared tracking error.
+    periods_per_year : number of periods by which figures are annualised.
+    """
+
+    tracking_penalty: float
+    periods_per_year: float
 
 
 @inlined
@@ -157,51 +186,36 @@ def _variance(total: float, squares: float, days: int) -> float:
 
 
 @linked
-def finish(
-    curve: Curve,
-    trades: Traded,
-    first: float,
-    last: float,
-    opening_cost: float,
-    days: int,
-    span: float,
-    tracking_penalty: float,
-    periods_per_year: float,
-    out: Array,
-) -> None:
+def finish(curve: Curve, trades: Traded, span: Span, terms: Terms, out: Array) -> None:
     """Write the metrics of a path.
 
-    curve            : running figures of its NAV.
-    trades           : running sums of its trades.
-    first            : NAV after the opening trade, currency.
-    last             : NAV at the end, currency.
-    opening_cost     : cost of the opening trade, fraction of the wealth before it.
-    days             : number of returns.
-    span             : calendar days.
-    tracking_penalty : price of squared tracking error.
-    periods_per_year : number of periods by which figures are annualised.
-    out              : (len(BATCH_METRICS),) in the units of records; written.
+    curve  : running figures of its NAV.
+    trades : running sums of its trades.
+    span   : its days.
+    terms  : what figures are taken by.
+    out    : (len(BATCH_METRICS),) in the units of records; written.
 
     The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: callers that show it
     refuse it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days
     may have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
     """
+    days, periods_per_year = span.days, terms.periods_per_year
     years, root = days / periods_per_year, math.sqrt(periods_per_year)
     spread = math.sqrt(_variance(curve.excess, curve.excess2, days))
     rounding = math.sqrt(2.0 * EPS * curve.excess2 * days / (days - 1))
-    out[0] = math.expm1(math.log(last / first) * (DAYS_PER_YEAR / span))
+    out[0] = math.expm1(math.log(span.last / span.first) * (DAYS_PER_YEAR / span.calendar))
     out[1] = math.sqrt(_variance(curve.net, curve.net2, days)) * root
     out[2] = curve.excess / days / spread * root if spread > max(SERIES, rounding) else np.nan
     out[3] = curve.low / curve.low_peak - 1.0
     out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
     out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root
-    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * tracking_penalty * curve.active2) / days)
+    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * terms.tracking_penalty * curve.active2) / days)
     out[7] = trades.turnover / years
     out[8] = trades.cost / years * BPS
     out[9] = trades.lines / years
     out[10] = trades.days / years
-    out[11] = opening_cost * BPS
-    out[12] = last
+    out[11] = span.opening_cost * BPS
+    out[12] = span.last
 
 
 def target_path_returns(targets: TargetPath, market: Market) -> Array:
@@ -241,10 +255,9 @@ def batch_metrics(
     if not backtest.plain:
         aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
         charges *= (book.nav_before[done] / backtest.wealth_charged[done])[:, None, None]
-    _one_path(
-        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, tracking_penalty,
-        backtest.periods_per_year, out,
-    )  # fmt: skip
+    days = Span(path[0][0], path[0][-1], opening, len(of_days[0]), span)
+    trades = book.trades[done], charges, book.nav_before[done]
+    _one_path(path, of_days, trades, aside, days, Terms(tracking_penalty, backtest.periods_per_year), out)
     if cvar95:
         out[-1] = tail(path[0])
     return checked(out, f"backtest {backtest.name!r}")
@@ -261,29 +274,23 @@ def _path(backtest: Backtest) -> tuple[Array, Array]:
 
 @compiled
 def _one_path(
-    nav: Array,
-    nav_before: Array,
-    cash: Array,
-    strategic: Array,
-    own: Array,
-    trades: Array,
-    charges: Array,
-    wealth: Array,
-    opening_cost: float,
-    aside: float,
-    span: float,
-    tracking_penalty: float,
-    periods_per_year: float,
-    out: Array,
+    path: Arrays, returns: Arrays, trades: Arrays, aside: float, span: Span, terms: Terms, out: Array
 ) -> None:
-    """Metrics (out) of a path (D + 1,), its k trades (k, n), charges and wealths, and costs that no trade caused."""
+    """Write the metrics of a path into `out`.
+
+    path    : (D + 1,) NAV, and (D,) NAV before each day's costs, currency.
+    returns : (D,) each, of cash and of the two targets, fraction.
+    trades  : (k, n) trades, (k, columns, n) charges and (k,) wealths, currency.
+    aside   : costs that no trade caused, fraction of NAV.
+    """
+    (nav, nav_before), (cash, strategic, own), (orders, charges, wealth) = path, returns, trades
     curve = opened(nav[0])
     for t in range(len(cash)):
         curve = lived(curve, nav_before[t], nav[t + 1], cash[t], strategic[t], own[t])
     sums = Traded(aside, 0.0, 0.0, 0.0)
-    for j in range(len(trades)):
-        sums = traded(sums, trades[j], charges[j], wealth[j])
-    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, tracking_penalty, periods_per_year, out)
+    for j in range(len(orders)):
+        sums = traded(sums, orders[j], charges[j], wealth[j])
+    finish(curve, sums, span, terms, out)
 
 
 def checked(figures: Array, name: str) -> Array:
