@@ -50,7 +50,7 @@ from foundation.compiled.simd import (
     where,
 )
 from foundation.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
-from research.accounting.box import into_box, sales_fraction
+from research.accounting.box import Lines, into_box, sales_fraction
 from research.accounting.proportional import (
     Rates,
     Taken,
@@ -403,10 +403,8 @@ def _find_point(day: GroupDay, c: int) -> None:
         lower, upper, target = opening, opening, opening
     for i in range(n):
         state.weights[i] = state.held[i * WIDTH + c]
-    into_box(
-        state.weights, panel.tradable[now], lower[k], upper[k], target[k], state.box_lower[o], state.box_upper[o],
-        floats(at[TRADE_COSTS], (n,)), state.movable, state.goal,
-    )  # fmt: skip
+    lines = Lines(lower[k], upper[k], target[k], floats(at[TRADE_COSTS], (n,)), state.movable)
+    into_box(state.weights, panel.tradable[now], lines, state.box_lower[o], state.box_upper[o], state.goal)
     for i in range(n):
         state.asked[i * WIDTH + c] = state.goal[i]
 

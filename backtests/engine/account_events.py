@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger, write, write_decision
-from backtests.engine.loop_inputs import Desk, Sessions
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Reason, write, write_decision
+from backtests.engine.loop_inputs import Account, Desk, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -21,55 +20,41 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
+from research.rules.destinations import rest_of
 from research.rules.rule_options import NO_LINE
 
+NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
 
 
 @on_demand
-def hold(
-    sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array
-) -> float:
+def hold(account: Account, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array) -> float:
     """Charge for what was held since the close before row t; gives cash_units.
 
-    sessions      : the market.
-    desk          : costs of holding.
+    account       : the market, and costs of holding.
     t             : row of the day.
     nav           : NAV at the close before, currency.
     units         : (n,) units held.
     cash_units    : units of cash held.
     holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.
     """
+    sessions, costs = account.sessions, account.desk.holding_costs
     cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
-    return (
-        cash_units
-        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.holding_costs, holding_costs)
-        / sessions.cash_index[t]
-    )
+    charged = accrue(units, sessions.closes, t - 1, cash, nav, years, costs, holding_costs)
+    return cash_units - charged / sessions.cash_index[t]
 
 
 @on_demand
-def events(
-    sessions: Sessions,
-    desk: Desk,
-    scratch: Scratch,
-    t: int,
-    units: Array,
-    cash_units: float,
-    ledger: Ledger,
-    count: int,
-) -> tuple[float, int]:
+def events(account: Account, t: int, units: Array, cash_units: float, count: int) -> tuple[float, int]:
     """Pay the dividends of row t, and pay out assets delisted on it; gives (cash_units, rows written).
 
-    sessions   : the market.
-    desk       : the charges on the payment.
-    scratch    : scratch of a booking.
+    account    : its ledger gets a row for each delisting.
     t          : row of the day.
     units      : (n,) units held; written.
     cash_units : units of cash held.
-    ledger     : ledger, to which a row for each delisting is written.
     count      : rows of the ledger written so far.
     """
+    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
     cash_price = sessions.cash_index[t]
     begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
     if len(sessions.income) > 0:
@@ -84,7 +69,7 @@ def events(
                 ledger.trades[count], ledger.charges[count],
             )  # fmt: skip
             after = wealth(units, sessions.closes, t, cash_units, cash_price)
-            write_decision(ledger, count, EXIT_BOOKING, t, NO_LINE, 0.0, 0.0)
+            write_decision(ledger, count, EXIT_BOOKING, t, NO_REASON)
             write(ledger, count, t, units, cash_units, before, after, paid)
             count, taxed = count + 1, taxed + paid
     end = wealth(units, sessions.closes, t, cash_units, cash_price)
@@ -94,40 +79,32 @@ def events(
 
 @on_demand
 def take_in(
-    sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
-    cash_units: float, ledger: Ledger, count: int,
-) -> tuple[int, float, float, int]:  # fmt: skip
+    account: Account, target: Array, t: int, units: Array, cash_units: float, count: int
+) -> tuple[int, float, float, int]:
     """Take in the cash flow at the close of row t, or pay it out, and rebalance with it if the desk does so.
 
-    sessions   : the market.
-    target     : (K, n) fraction of NAV.
-    k          : row of the target in force.
-    desk       : execution of decisions. A desk that does not rebalance with flows sells what cash cannot pay, and
+    account    : its ledger gets the booking. A desk that does not rebalance with flows sells what cash cannot pay, and
                  no more.
-    scratch    : scratch of a booking.
+    target     : (n,) fraction of NAV.
     t          : row of the day.
-    soon       : True if a decision is booked whole at this close, and uses the money.
     units      : (n,) units held; written.
     cash_units : units of cash held.
-    ledger     : ledger, to which the booking is written.
     count      : rows of the ledger written so far.
     Returns    : (status, nav in currency, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold
                  leaves cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by
                  before.
     """
+    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
     cash_price, flow = sessions.cash_index[t], sessions.flows[t]
     held = cash_units * cash_price
-    cash_units += flow / cash_price
-    nav = wealth(units, sessions.closes, t, cash_units, cash_price)
+    cash_units, nav = receive(sessions, t, units, cash_units)
     if not nav > 0.0:
         return REFUSED, nav, cash_units, count
-    if soon:
-        return NOTHING_MOVED, nav, cash_units, count
-    floor = _aim(target, k)
+    floor = rest_of(target)
     floor = floor if desk.invest_flows else min(floor, 0.0)
     if not desk.invest_flows and (flow > 0.0 or cash_units * cash_price >= floor * nav):
         return NOTHING_MOVED, nav, cash_units, count
-    goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
+    goal = _flow_box(account, target, t, nav, floor, units)
     box, before = scratch.box, nav
     quotes, pace = Quotes(sessions.closes, t, cash_price, sessions.tradable), Pace(desk.order_limits, t, 1.0)
     to = Box(box[0:1], box[1:2], box[2:3], 0, goal, goal, 1.0)
@@ -136,11 +113,25 @@ def take_in(
         Record(ledger.trades, ledger.charges, count),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
-    write_decision(ledger, count, FLOW_BOOKING, t, NO_LINE, 0.0, 0.0)
+    write_decision(ledger, count, FLOW_BOOKING, t, NO_REASON)
     write(ledger, count, t, units, cash_units, before, nav, paid)
     if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
+
+
+@inlined
+def receive(sessions: Sessions, t: int, units: Array, cash_units: float) -> tuple[float, float]:
+    """(cash_units, nav) after the cash flow of row t, without a trade.
+
+    sessions   : the market.
+    t          : row of the day.
+    units      : (n,) units held.
+    cash_units : units of cash held before it.
+    """
+    cash_price = sessions.cash_index[t]
+    cash_units += sessions.flows[t] / cash_price
+    return cash_units, wealth(units, sessions.closes, t, cash_units, cash_price)
 
 
 @inlined
@@ -179,30 +170,20 @@ def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
     return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 
 
-@inlined
-def _aim(target: Array, k: int) -> float:
-    """The weight of cash in row k of the targets."""
-    aim = 1.0
-    for i in range(target.shape[1]):
-        aim -= target[k, i]
-    return aim
-
-
 @linked
-def _flow_box(
-    sessions: Sessions, target: Array, k: int, t: int, nav: float, aim: float, units: Array, scratch: Scratch
-) -> float:
+def _flow_box(account: Account, target: Array, t: int, nav: float, aim: float, units: Array) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
     It trades at most the flow, and what cash was overdrawn by before a withdrawal, and stops when cash reaches `aim`;
     what the lines that can trade cannot take stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
+    sessions, scratch = account.sessions, account.scratch
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)
     capacity, flow = 0.0, sessions.flows[t] / nav
     for i in range(len(units)):
         weight = scratch.weights[i]
-        aims[i] = target[k, i]
+        aims[i] = target[i]
         lower[i] = min(weight, aims[i]) if flow < 0.0 and sessions.sellable[i] else weight
         upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
         if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):

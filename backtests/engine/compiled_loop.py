@@ -7,14 +7,13 @@ at the close is booked; the rule looks.
 
 from typing import NamedTuple
 
-from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
-from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
-from backtests.engine.loop_inputs import LoopInputs, Sessions
+from backtests.engine.account_events import events, hold, is_overdrawn, receive, take_in, use_up, uses_all
+from backtests.engine.ledger import Ledger, Reason, write, write_decision, write_unbooked
+from backtests.engine.loop_inputs import Account, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, refer
 from foundation.compiled.simd import bits, load, store
-from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
@@ -49,32 +48,40 @@ class PendingDecision(NamedTuple):
     fraction: float
 
 
-@linked
-def invest(
-    sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
-    cash: float, wealth: float, order_limits: Array, opening: Record, ledger: Ledger,
-) -> tuple[int, float]:  # fmt: skip
-    """The opening trade at row t, from cash; gives (status, units of cash).
+class Held(NamedTuple):
+    """What is held, and since when.
 
-    sessions        : the market.
-    cost_parameters : cost parameters of the trade.
-    lots            : tax lots of the units held; written.
-    scratch         : scratch of a booking.
-    t               : row of the day.
-    goal            : (1, n) weights to open in, fraction of NAV.
-    cash            : weight of cash to open in, fraction of NAV.
-    wealth          : wealth before the trade, currency.
-    order_limits    : (0, n), no limit.
-    opening         : the ledger's record of the trade.
-    ledger          : its first row is written.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    first      : row of the opening trade.
+    booked     : row of the last booking.
     """
+
+    units: Array
+    cash_units: float
+    first: int
+    booked: int
+
+
+@linked
+def invest(account: Account, t: int, goal: Array, cash: float, wealth: float, opening: Record) -> tuple[int, float]:
+    """The opening trade at row t, from cash, charged as at a close; gives (status, units of cash).
+
+    account : the first row of its ledger is written.
+    t       : row of the day.
+    goal    : (1, n) weights to open in, fraction of NAV.
+    cash    : weight of cash to open in, fraction of NAV.
+    wealth  : wealth before the trade, currency.
+    opening : the ledger's record of the trade.
+    """
+    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
     price = sessions.cash_index[t]
     quotes, box = Quotes(sessions.closes, t, price, sessions.tradable), Box(goal, goal, goal, 0, cash, cash, 1.0)
-    pace = Pace(order_limits, t, 1.0)
+    pace = Pace(desk.order_limits[:0], t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        ledger.units[0], wealth / price, wealth, quotes, box, pace, cost_parameters, lots, scratch, opening
+        ledger.units[0], wealth / price, wealth, quotes, box, pace, desk.at_close, desk.lots, scratch, opening
     )
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
@@ -94,52 +101,50 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     """
     sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
     given = refer(inputs)  # for what does not happen on every day
+    account = refer(Account(sessions, desk, inputs.scratch, ledger))
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = PendingDecision(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1, 1.0)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some):
-            t = quiet(sessions, rule, t, first, booked, units, cash_units, inputs.bounds, ledger)
+            t = quiet(sessions, rule, t, Held(units, cash_units, first, booked), inputs.bounds, ledger)
             if t == len(closes):
                 break
         if desk.holding_costs.some:
-            cash_units = hold(given.sessions, given.desk, t, nav, units, cash_units, ledger.holding_costs[t - first])
+            cash_units = hold(account, t, nav, units, cash_units, ledger.holding_costs[t - first])
         if sessions.busy[t]:
-            cash_units, count = events(
-                given.sessions, given.desk, given.scratch, t, units, cash_units, given.ledger, count
-            )
+            cash_units, count = events(account, t, units, cash_units, count)
         if desk.at_open and pending and t == due:
-            status, nav, cash_units, order, pending = carry_out(
-                given, sessions.opens, t, order, units, cash_units, count
-            )
+            status, nav, cash_units, order, pending = carry_out(given, t, order, units, cash_units, count)
             if status == REFUSED:
                 ledger.nav[t - first] = nav
                 return count, t
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction)
-            status, nav, cash_units, count = take_in(
-                given.sessions, rule.target, rule.row[t], given.desk, given.scratch, t, soon, units, cash_units,
-                given.ledger, count,
-            )  # fmt: skip
-            if status == REFUSED:
-                ledger.nav[t - first] = nav
-                return count, t
+            if pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction):
+                cash_units, nav = receive(sessions, t, units, cash_units)  # what is booked at this close uses the money
+            else:
+                status, nav, cash_units, count = take_in(account, rule.target[rule.row[t]], t, units, cash_units, count)
+                if status == REFUSED:
+                    ledger.nav[t - first] = nav
+                    return count, t
         if not nav > 0.0:
             ledger.nav[t - first] = nav
             return count, t
         looks = again or (
-            rule.asked[t] and (pending or _near(rule, units, closes, t, booked, nav, cash_units * cash_index[t]))
+            rule.asked[t]
+            and (
+                pending
+                or _near(rule, closes, t, Held(units, cash_units, first, booked), nav, cash_units * cash_index[t])
+            )
         )
         turns = 2 if pending or looks else 0  # none on most days
         for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
             if (turn == 0) == (lag > 0):
                 if pending and t == due and not desk.at_open:
-                    status, nav, cash_units, order, pending = carry_out(
-                        given, closes, t, order, units, cash_units, count
-                    )
+                    status, nav, cash_units, order, pending = carry_out(given, t, order, units, cash_units, count)
                     if status == REFUSED:
                         ledger.nav[t - first] = nav
                         return count, t
@@ -151,31 +156,25 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         ledger.cash[t - first] = cash_units * cash_index[t]
         t += 1
     if pending:
-        write_decision(
-            ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
-        )
+        reason_of = Reason(order.line, order.size, order.allowed)
+        write_decision(ledger, count, count if order.root < 0 else order.root, order.t, reason_of)
         write_unbooked(ledger, count, units, cash_units, nav)
         count += 1
     return count, -1
 
 
 @inlined
-def quiet(
-    sessions: Sessions, rule: BandArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
-    bounds: Array, ledger: Ledger,
-) -> int:  # fmt: skip
+def quiet(sessions: Sessions, rule: BandArrays, t: int, held: Held, bounds: Array, ledger: Ledger) -> int:
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other.
 
-    sessions   : the market.
-    rule       : the bands.
-    t          : row of the first day.
-    first      : row of the opening trade.
-    booked     : row of the last booking.
-    units      : (n,) units held.
-    cash_units : units of cash held.
-    bounds     : (2, n + 1) scratch, units over weight.
-    ledger     : its NAV and cash are written.
+    sessions : the market.
+    rule     : the bands.
+    t        : row of the first day.
+    held     : what is held.
+    bounds   : (2, n + 1) scratch, units over weight.
+    ledger   : its NAV and cash are written.
     """
+    units, cash_units, first, _ = held
     days, k = len(sessions.closes), -1
     while t < days and not sessions.busy[t]:
         if t % TILE_DAYS == 0 and t + TILE_DAYS <= days and _is_still(sessions, rule, t):
@@ -195,7 +194,7 @@ def quiet(
                 continue
         cash = cash_units * sessions.cash_index[t]
         nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
-        near = rule.asked[t] and _near(rule, units, sessions.closes, t, booked, nav, cash)
+        near = rule.asked[t] and _near(rule, sessions.closes, t, held, nav, cash)
         if near or not nav > 0.0:
             break
         ledger.nav[t - first], ledger.cash[t - first] = nav, cash
@@ -222,11 +221,11 @@ def _is_asked(rule: BandArrays, t: int) -> bool:
 
 
 @inlined
-def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
+def _near(rule: BandArrays, closes: Array, t: int, held: Held, nav: float, cash: float) -> bool:
     """True if the rule, unless it rests, may want to trade at row t. Options beside bands are checked in `_look`."""
     if rule.asks_more:
-        return not rests(rule, t, booked)
-    return near(units, closes, t, nav, cash, triggers_of(rule, rule.row[t]))
+        return not rests(rule, t, held.booked)
+    return near(held.units, closes, t, nav, cash, triggers_of(rule, rule.row[t]))
 
 
 @inlined
@@ -249,12 +248,11 @@ def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> 
 
 @inlined
 def carry_out(
-    inputs: LoopInputs, prices: Array, t: int, order: PendingDecision, units: Array, cash_units: float, count: int
+    inputs: LoopInputs, t: int, order: PendingDecision, units: Array, cash_units: float, count: int
 ) -> tuple[int, float, float, PendingDecision, bool]:
-    """Book what is due at row t of prices.
+    """Book what is due at row t, at its open or its close as the desk does.
 
     inputs     : inputs of the backtest; its ledger is written.
-    prices     : (T, n) worth of a unit, currency.
     t          : row of the day.
     order      : the decision.
     units      : (n,) units held; written.
@@ -264,6 +262,7 @@ def carry_out(
                  root, or it used the money of the close, and that leaves cash overdrawn.
     """
     sessions, rule, desk, workspace, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.workspace, inputs.ledger
+    prices = sessions.opens if desk.at_open else sessions.closes
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, workspace.box
     before = wealth(units, prices, t, cash_units, cash_price)
     quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
@@ -289,7 +288,7 @@ def carry_out(
     if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
-    write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
+    write_decision(ledger, count, root, order.t, Reason(order.line, order.size, order.allowed))
     write(ledger, count, t, units, cash_units, before, nav, paid)
     left = PendingDecision(
         order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1), order.fraction

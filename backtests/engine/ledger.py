@@ -13,6 +13,14 @@ from research.accounting.costs import HOLDING_COSTS
 FLOW_BOOKING, EXIT_BOOKING = -1, -2
 
 
+class Reason(NamedTuple):
+    """The reason of a booking, as `Why` has it: number of the line, size and allowed size, in its unit."""
+
+    line: int
+    size: float
+    allowed: float
+
+
 class Ledger(NamedTuple):
     """The records that a loop writes.
 
@@ -94,19 +102,17 @@ class Ledger(NamedTuple):
 
 
 @linked
-def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
+def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, reason: Reason) -> None:
     """Write what was asked into a row of the ledger.
 
     ledger  : its row j is written.
     j       : number of the booking.
     part_of : the first row of its decision, FLOW or EXIT.
     asked   : row of the market.
-    line    : number of the line, as in `Why`.
-    size    : as in `Why`.
-    allowed : as in `Why`.
+    reason  : of the decision.
     """
     ledger.part_of[j], ledger.asked[j] = part_of, asked
-    ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
+    ledger.line[j], ledger.size[j], ledger.allowed[j] = reason.line, reason.size, reason.allowed
 
 
 @linked

@@ -64,6 +64,21 @@ class Desk(NamedTuple):
     lag: int
 
 
+class Account(NamedTuple):
+    """What an event of an account is booked with.
+
+    sessions : the market.
+    desk     : execution of decisions, and charges.
+    scratch  : scratch of a booking.
+    ledger   : the ledger, which is written.
+    """
+
+    sessions: Sessions
+    desk: Desk
+    scratch: Scratch
+    ledger: Ledger
+
+
 class LoopInputs(NamedTuple):
     """The inputs of the compiled loop.
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
-from backtests.engine.compiled_loop import quiet
+from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
+from backtests.engine.compiled_loop import Held, quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import EXIT_BOOKING, Ledger, write, write_decision, write_unbooked
+from backtests.engine.ledger import EXIT_BOOKING, Ledger, Reason, write, write_decision, write_unbooked
+from backtests.engine.loop_inputs import Account
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -74,8 +75,8 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     t = inputs.first
     while (t := t + 1) < len(inputs.market.dates):
         if bands is not None and pending is None and not unfinished and not inputs.desk.holding_costs.some:
-            state = (inputs.first, held.last_booked, held.units, held.cash_units)
-            t = quiet(inputs.sessions, bands.compiled, t, *state, bounds, ledger)
+            state = Held(held.units, held.cash_units, inputs.first, held.last_booked)
+            t = quiet(inputs.sessions, bands.compiled, t, state, bounds, ledger)
             if t == len(inputs.market.dates):
                 break
         _overnight(inputs, held, t, ledger)
@@ -117,13 +118,12 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
 
 def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
     """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
-    sessions, desk = inputs.sessions, inputs.desk
-    if desk.holding_costs.some:
+    account = Account(inputs.sessions, inputs.desk, inputs.scratch, ledger)
+    if inputs.desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
-        held.cash_units = hold(sessions, desk, t, held.nav, held.units, held.cash_units, row)
-    if sessions.busy[t]:
-        state = (held.units, held.cash_units, ledger, held.count)
-        held.cash_units, count = events(sessions, desk, inputs.scratch, t, *state)
+        held.cash_units = hold(account, t, held.nav, held.units, held.cash_units, row)
+    if inputs.sessions.busy[t]:
+        held.cash_units, count = events(account, t, held.units, held.cash_units, held.count)
         held.triggers += ["delisted"] * (count - held.count)
         held.count = count
         if inputs.split[t]:
@@ -138,7 +138,7 @@ def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> N
     held.cash_units += pay_in_lieu(inputs, t, held.units, trades, charges) / price
     if trades.any():
         after = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
-        write_decision(ledger, row, EXIT_BOOKING, t, NO_LINE, 0.0, 0.0)
+        write_decision(ledger, row, EXIT_BOOKING, t, NO_REASON)
         write(ledger, row, t, held.units, held.cash_units, before, after, float(charges.sum()))
         held.triggers.append("in_lieu")
         held.count += 1
@@ -146,12 +146,17 @@ def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> N
 
 def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
-    soon = False
-    if pending is not None and pending.due == t and not pending.made:
-        soon = uses_all(inputs.desk, pending.left, float(pending.trade.fraction))
-    aims = (inputs.targets.rows, int(inputs.targets.row[t]), inputs.desk, inputs.scratch, t, soon)
-    state = (held.units, held.cash_units, ledger, held.count)
-    status, held.nav, held.cash_units, count = take_in(inputs.sessions, *aims, *state)
+    if (
+        pending is not None
+        and pending.due == t
+        and not pending.made
+        and uses_all(inputs.desk, pending.left, float(pending.trade.fraction))
+    ):
+        held.cash_units, held.nav = receive(inputs.sessions, t, held.units, held.cash_units)
+        return
+    account = Account(inputs.sessions, inputs.desk, inputs.scratch, ledger)
+    target = inputs.targets.rows[inputs.targets.row[t]]
+    status, held.nav, held.cash_units, count = take_in(account, target, t, held.units, held.cash_units, held.count)
     if status == REFUSED:
         raise inputs.refused(t, held.nav)
     held.triggers += ["flow"] * (count - held.count)
@@ -247,7 +252,7 @@ def _asked_again(
 def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:
     why, root = pending.trade.why, held.count if pending.root < 0 else pending.root
     line = NO_LINE if why.line is None else why.line
-    write_decision(ledger, held.count, root, pending.asked, line, float(why.size), float(why.allowed))
+    write_decision(ledger, held.count, root, pending.asked, Reason(line, float(why.size), float(why.allowed)))
     held.triggers.append(why.trigger)
 
 

@@ -14,6 +14,7 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled, kept
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
+from backtests.engine.loop_inputs import Account
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
@@ -293,11 +294,10 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
         ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
         ledger.residual[0] = abs(nav + paid - before) / before
         return float(cash_units)
-    anything = desk.at_close._replace(minimum_trade=0.0)
+    anything = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))
     status, cash_units = invest(
-        sessions, anything, desk.lots, inputs.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
-        float(before), np.empty((0, len(weights))),
-        Record(ledger.opening_trades[None], ledger.opening_charges[None], 0), ledger,
+        Account(sessions, anything, inputs.scratch, ledger), t, np.array(weights[None]), float(1.0 - weights.sum()),
+        float(before), Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
     )  # fmt: skip
     if status == REFUSED:
         raise inputs.refused(t, before)

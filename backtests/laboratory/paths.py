@@ -9,7 +9,7 @@ import numpy as np
 
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
+from backtests.engine.loop_inputs import Account, Desk, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS
 from foundation.arrays import Array, Mask
 from foundation.compiled import compiled, linked
@@ -33,7 +33,6 @@ class PathArrays(NamedTuple):
     scratch    : as in `play`.
     workspace  : as in `play`.
     ledger     : as in `play`.
-    none       : (0, n) currency, orders without a limit.
     opening    : the ledger's record of the opening trade.
     """
 
@@ -46,7 +45,6 @@ class PathArrays(NamedTuple):
     scratch: Scratch
     workspace: Workspace
     ledger: Ledger
-    none: Array
     opening: Record
 
     @classmethod
@@ -63,18 +61,18 @@ class PathArrays(NamedTuple):
             scratch=Scratch.of(n),
             workspace=Workspace.of(n, options),
             ledger=ledger,
-            none=np.empty((0, n)),
             opening=Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
         )
 
-    def sessions(self, like: Sessions) -> Sessions:
+    def inputs(self, rule: BandArrays, options: RuleOptions, desk: Desk, like: Sessions) -> LoopInputs:
         """The path at hand as `play` reads it: the same memory; what is no path's own is that of `like`."""
-        return like._replace(
+        sessions = like._replace(
             closes=_reading(self.closes),
             cash_index=_reading(self.cash_index),
             tradable=_reading(self.tradable),
             tiles=_reading(self.tiles),
         )
+        return LoopInputs(sessions, rule, options, desk, self.scratch, self.workspace, self.bounds, self.ledger)
 
 
 def _reading(values: Array | Mask) -> Any:
@@ -84,52 +82,65 @@ def _reading(values: Array | Mask) -> Any:
     return view
 
 
-@compiled
-def play_block(
-    growths: Array, cash_growths: Array, tradable: Mask, arrays: PathArrays, sessions: Sessions, rule: BandArrays,
-    options: RuleOptions, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
-    deviation: Array,
-) -> tuple[int, int]:  # fmt: skip
-    """Play and measure W paths of D days, each from a wealth of 1.
+class Paths(NamedTuple):
+    """W simulated paths of D days.
 
     growths      : (W, D, n) 1 + simple returns.
     cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
     tradable     : (W, D, n) or (1, D, n), whether each line can trade.
-    arrays       : arrays in which a path is laid out; written.
-    sessions     : `arrays.sessions`.
-    rule         : the bands.
-    options      : options of the rule beyond its bands.
-    desk         : execution of decisions.
-    opening      : (1, n) weights to open in, fraction of NAV.
-    cash         : weight of cash to open in, fraction of NAV.
-    strategic    : (n,) as in `measure`, fraction of NAV.
-    warm_up      : days at the start that are not measured.
-    figures      : (W, 4) as in `measure`, fractions and a count; written.
-    deviation    : (W, n) as in `measure`, squared fraction of NAV; written.
-    Returns      : (path, row) of the first booking that cannot be made, or (W, -1).
     """
-    units = arrays.units
-    for w in range(len(growths)):
-        lay_out(growths, cash_growths, w, arrays)
-        if w == 0 or len(tradable) > 1:
-            halt(tradable, w, arrays)
-        status, cash_units = invest(
-            sessions, desk.at_close, desk.lots, arrays.scratch, 0, opening, cash, 1.0, arrays.none,
-            arrays.opening, arrays.ledger,
-        )  # fmt: skip
+
+    growths: Array
+    cash_growths: Array
+    tradable: Mask
+
+
+class Sums(NamedTuple):
+    """What paths are measured against, and where it is written.
+
+    strategic : (n,) weights, fraction of NAV.
+    warm_up   : days at the start that are not measured.
+    figures   : (W, 4) sums of costs over NAV, of squared active returns, of one-way turnover, fractions, and number of
+                bookings that traded; written.
+    deviation : (W, n) sums of (weight less strategic weight)^2, after booking, squared fraction of NAV; written.
+    """
+
+    strategic: Array
+    warm_up: int
+    figures: Array
+    deviation: Array
+
+
+@compiled
+def play_block(
+    paths: Paths, arrays: PathArrays, inputs: LoopInputs, opening: tuple[Array, float], sums: Sums
+) -> tuple[int, int]:
+    """Play and measure W paths of D days, each from a wealth of 1.
+
+    paths   : the paths.
+    arrays  : arrays in which a path is laid out; written.
+    inputs  : the rule and the desk, with these arrays (`arrays.inputs`).
+    opening : (1, n) weights to open in, and that of cash, fraction of NAV.
+    sums    : the results; written.
+    Returns : (path, row) of the first booking that cannot be made, or (W, -1).
+    """
+    units, count = arrays.units, len(paths.growths)
+    account = Account(inputs.sessions, inputs.desk, arrays.scratch, arrays.ledger)
+    for w in range(count):
+        lay_out(paths.growths, paths.cash_growths, w, arrays)
+        if w == 0 or len(paths.tradable) > 1:
+            halt(paths.tradable, w, arrays)
+        status, cash_units = invest(account, 0, opening[0], opening[1], 1.0, arrays.opening)
         if status == REFUSED:
             arrays.ledger.nav[0] = 1.0
             return w, 0
         for i in range(len(units)):
             units[i] = arrays.ledger.units[0, i]
-        inputs = LoopInputs(
-            sessions, rule, options, desk, arrays.scratch, arrays.workspace, arrays.bounds, arrays.ledger
-        )
-        count, stopped = play(inputs, 0, units, cash_units)
+        booked, stopped = play(inputs, 0, units, cash_units)
         if stopped >= 0:
             return w, stopped
-        measure(growths, cash_growths, w, arrays.closes, arrays.ledger, count, strategic, warm_up, figures, deviation)
-    return len(growths), -1
+        measure(paths, w, arrays, booked, sums)
+    return count, -1
 
 
 @linked
@@ -169,25 +180,17 @@ def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
 
 
 @linked
-def measure(
-    growths: Array, cash_growths: Array, w: int, closes: Array, ledger: Ledger, count: int, strategic: Array,
-    warm_up: int, figures: Array, deviation: Array,
-) -> None:  # fmt: skip
-    """Write the results of path w on the days after `warm_up`.
+def measure(paths: Paths, w: int, arrays: PathArrays, count: int, sums: Sums) -> None:
+    """Write the results of path w on the days after the warm-up.
 
-    growths      : (W, D, n) 1 + simple returns.
-    cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
-    w            : number of the path.
-    closes       : (D + 1, n) worth of a unit, from 1.
-    ledger       : ledger of the path.
-    count        : number of bookings in it.
-    strategic    : (n,) weights, fraction of NAV.
-    warm_up      : days at the start that are not measured.
-    figures      : (W, 4) sums of costs over NAV, of squared active returns, of one-way turnover, fractions, and number
-                   of bookings that traded; row w is written.
-    deviation    : (W, n) sums of (weight less strategic weight)^2, after booking, squared fraction of NAV; row w is
-                   written.
+    paths  : the paths.
+    w      : number of the path.
+    arrays : the path as it was laid out, and its ledger.
+    count  : number of bookings in the ledger.
+    sums   : row w is written.
     """
+    growths, cash_growths, closes, ledger = paths.growths, paths.cash_growths, arrays.closes, arrays.ledger
+    strategic, warm_up, figures, deviation = sums
     n, c = growths.shape[2], min(w, len(cash_growths) - 1)
     cost, squares, turnover, events, cash = 0.0, 0.0, 0.0, 0.0, 1.0
     for i in range(n):

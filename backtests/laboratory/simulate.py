@@ -17,7 +17,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.inference.estimates import Estimate
-from backtests.laboratory.paths import PATH_FIGURES, PathArrays, play_block
+from backtests.laboratory.paths import PATH_FIGURES, PathArrays, Paths, Sums, play_block
 from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, PolicyError
@@ -278,15 +278,13 @@ def _by_block(
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
         arrays = PathArrays.empty(days, n, bands.options)
-        sessions = arrays.sessions(inputs.sessions)
+        given = arrays.inputs(bands.compiled, bands.options, inputs.desk, inputs.sessions)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
             stop = min(start + BLOCK, laboratory.paths)
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
-            w, t = play_block(
-                growths, 1.0 + cash, tradable, arrays, sessions, bands.compiled, bands.options, inputs.desk, *opened,
-                strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
-            )  # fmt: skip
+            sums = Sums(strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop])
+            w, t = play_block(Paths(growths, 1.0 + cash, tradable), arrays, given, opened, sums)
             if t >= 0:
                 return start + w, t, float(arrays.ledger.nav[t])
         return None

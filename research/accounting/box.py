@@ -126,14 +126,10 @@ def place(lines: Lines, amount: float, out: Array) -> float:
 
 
 @linked
-def rescale(
-    lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, side: float, out: Array
-) -> None:
+def rescale(lines: Lines, cash_lower: float, cash_upper: float, side: float, out: Array) -> None:
     """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave.
 
-    lower      : (n,) lower bound of each line, fraction of NAV.
-    upper      : (n,) upper bound of each line, fraction of NAV.
-    movable    : (n,) whether each line may be moved.
+    lines      : the bounds of each line, and whether it may be moved.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
     side       : above 0 to scale the upper bounds, below 0 to scale the lower ones.
@@ -142,43 +138,28 @@ def rescale(
     scaled = cash_upper if side > 0.0 else cash_lower
     rest = 1.0
     for i in range(len(out)):
-        far = upper[i] if side > 0.0 else lower[i]
-        if movable[i] and 0.0 < far < np.inf:
+        far = lines.upper[i] if side > 0.0 else lines.lower[i]
+        if lines.movable[i] and 0.0 < far < np.inf:
             scaled += far
         else:
             rest -= out[i]
     if scaled > 0.0:
         factor = max(rest, 0.0) / scaled
         for i in range(len(out)):
-            far = upper[i] if side > 0.0 else lower[i]
-            if movable[i] and 0.0 < far < np.inf:
+            far = lines.upper[i] if side > 0.0 else lines.lower[i]
+            if lines.movable[i] and 0.0 < far < np.inf:
                 out[i] = far * factor
 
 
 @on_demand
-def into_box(
-    weights: Array,
-    tradable: Mask,
-    lower: Array,
-    upper: Array,
-    target: Array,
-    cash_lower: float,
-    cash_upper: float,
-    cost: Array,
-    movable: Mask,
-    out: Array,
-) -> float:
+def into_box(weights: Array, tradable: Mask, lines: Lines, cash_lower: float, cash_upper: float, out: Array) -> float:
     """The point of a box to which these weights are traded; gives cash's weight.
 
     weights    : (n,) weights as drifted, fraction of NAV.
     tradable   : (n,) whether each line can trade.
-    lower      : (n,) lower bound of each line, fraction of NAV.
-    upper      : (n,) upper bound of each line, fraction of NAV.
-    target     : (n,) fraction of NAV.
+    lines      : box, target and cost of each line; `movable` is scratch.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    cost       : (n,) a side, fraction of the notional.
-    movable    : (n,) scratch, boolean.
     out        : (n,) the point, fraction of NAV; written.
 
     Every line is clamped into its box, cash takes what its own box allows, and what remains is placed on the lines with
@@ -187,7 +168,7 @@ def into_box(
     Bounds that cannot be met are scaled, all by one factor; if none is left to scale, the rest is cash. All weights and
     cash sum to one. A line that would move by rounding only does not move.
     """
-    n = len(weights)
+    n, lower, upper = len(weights), lines.lower, lines.upper
     total = 0.0
     for i in range(n):
         out[i] = min(max(weights[i], lower[i]), upper[i]) if tradable[i] else weights[i]
@@ -196,10 +177,10 @@ def into_box(
     excess = cash - min(max(cash, cash_lower), cash_upper)
     if abs(excess) > WEIGHT_SUM:
         for i in range(n):
-            may = upper[i] < np.inf if excess < 0.0 else lower[i] > -np.inf and target[i] != 0.0
-            movable[i] = tradable[i] and may
-        if place(Lines(lower, upper, target, cost, movable), excess, out) != 0.0:
-            rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
+            may = upper[i] < np.inf if excess < 0.0 else lower[i] > -np.inf and lines.target[i] != 0.0
+            lines.movable[i] = tradable[i] and may
+        if place(lines, excess, out) != 0.0:
+            rescale(lines, cash_lower, cash_upper, excess, out)
     total = 0.0
     for i in range(n):
         if abs(out[i] - weights[i]) <= WEIGHT_SUM:

@@ -19,7 +19,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, on_demand
 from foundation.tolerances import WEIGHT
-from research.accounting.box import into_box, sales_fraction
+from research.accounting.box import Lines, into_box, sales_fraction
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
 from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, charge, self_financing_step
 from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
@@ -188,7 +188,7 @@ def _go_part(weights: Array, asked: Array, cash: float, change: float, fraction:
 
 
 @inlined
-def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash: float, change: float, pace: Pace) -> bool:
+def _slow_down(scratch: Scratch, nav: float, cash: float, change: float, pace: Pace) -> bool:
     """Trade only a fraction, and of each line at most its limit of the day; true if some of the trade is left.
 
     An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
@@ -196,6 +196,7 @@ def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash: fl
     sells, by one factor; so are buys for which sells would pay before they pay back cash that is overdrawn.
     cash : its weight today.  change : the goal's cash less today's, fraction of NAV.
     """
+    weights, asked, capped = scratch.weights, scratch.asked, scratch.capped
     limits, buys, sells, cut = pace.order_limits, 0.0, 0.0, False
     for i in range(len(asked)):
         capped[i] = 0.0
@@ -263,10 +264,8 @@ def book(
     weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
     held = weigh(units, quotes.prices, t, nav, weights)
     cost = cost_parameters.total[min(pace.day, len(cost_parameters.total) - 1)]
-    cash = into_box(
-        weights, quotes.tradable[t], box.lower[k], box.upper[k], box.target[k], box.cash_lower, box.cash_upper, cost,
-        scratch.movable, asked,
-    )  # fmt: skip
+    lines = Lines(box.lower[k], box.upper[k], box.target[k], cost, scratch.movable)
+    cash = into_box(weights, quotes.tradable[t], lines, box.cash_lower, box.cash_upper, asked)
     for i in range(len(asked)):
         scratch.one_way[i] = (box.lower[k, i] == -np.inf) != (box.upper[k, i] == np.inf)
     change = cash - held
@@ -274,7 +273,7 @@ def book(
         change = _go_part(weights, asked, held, change, box.fraction)
     left = False
     if pace.fraction < 1.0 or len(pace.order_limits) > 0:
-        left = _slow_down(weights, asked, scratch.capped, nav, held, change, pace)
+        left = _slow_down(scratch, nav, held, change, pace)
     r, q = min(pace.day, len(cost_parameters.rates) - 1), min(pace.day, len(cost_parameters.impact) - 1)
     booking = Booking(
         units, quotes.prices, t, nav, weights, asked, scratch.capped, pace.order_limits, pace.day, scratch.one_way,

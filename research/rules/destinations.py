@@ -176,10 +176,8 @@ def set_goal(at: RuleInput, rule: RuleRow, asked: int) -> None:
     if not placed:
         box = workspace.box
         copy_box(bands, k, box)
-        into_box(
-            at.weights, at.tradable[at.t], box[0], box[1], box[2], bands.cash[k, 2], bands.cash[k, 3], cost,
-            workspace.movable, workspace.goal,
-        )  # fmt: skip
+        lines = Lines(box[0], box[1], box[2], cost, workspace.movable)
+        into_box(at.weights, at.tradable[at.t], lines, bands.cash[k, 2], bands.cash[k, 3], workspace.goal)
 
 
 @inlined

@@ -5,6 +5,8 @@ to n - 1, and children have smaller numbers than their parents. Trees and orders
 too: `hierarchy.linkage(..., "single")`, `hierarchy.optimal_leaf_ordering` and `hierarchy.leaves_list`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from foundation.arrays import Array, Floats, Mask, Rows
@@ -112,24 +114,36 @@ def _other_half(leaf: int, first: int, middle: int, stop: int) -> tuple[int, int
     return (middle, stop) if leaf < middle else (first, max(middle, first + 1))
 
 
-@linked
-def _reach(u: int, first: int, stop: int, length: Floats, between: Array, b: int, end: int, reach: Array) -> None:
-    """Write the distance from leaf u over some leaf m in [first, stop) to each leaf k in [b, end), by place."""
-    for k in range(b, end):
-        reach[k] = np.inf
-    for m in range(first, stop):
-        for k in range(b, end):
-            reach[k] = min(reach[k], length[u, m] + between[m, k])
+class _Lists(NamedTuple):
+    """What is known of lists of leaves, by place.
 
-
-@linked
-def _shortest(
-    u: int, w: int, left: tuple[int, int], right: tuple[int, int], length: Floats, between: Array, reach: Array
-) -> np.float32:
-    """The shortest list from leaf u over m in `left` and k in `right` to leaf w, in single precision as scipy rounds.
-
-    `reach` (n,) says which k it can be, before rounding.
+    between : (n, n) distances of the leaves.
+    length  : (n, n) the length of the shortest list between two ends, in single precision as scipy rounds.
+    reach   : (n,) the distance from a leaf to each other one.
     """
+
+    between: Array
+    length: Floats
+    reach: Array
+
+
+@linked
+def _reach(u: int, over: tuple[int, int], b: int, end: int, lists: _Lists) -> None:
+    """Write the distance from leaf u over some leaf m in `over` to each leaf k in [b, end)."""
+    for k in range(b, end):
+        lists.reach[k] = np.inf
+    for m in range(over[0], over[1]):
+        for k in range(b, end):
+            lists.reach[k] = min(lists.reach[k], lists.length[u, m] + lists.between[m, k])
+
+
+@linked
+def _shortest(u: int, w: int, left: tuple[int, int], right: tuple[int, int], lists: _Lists) -> np.float32:
+    """The shortest list from leaf u over m in `left` and k in `right` to leaf w.
+
+    `reach` says which k it can be, before rounding.
+    """
+    between, length, reach = lists
     bound, least = np.inf, np.float32(np.inf)
     for k in range(right[0], right[1]):
         bound = min(bound, reach[k] + length[w, k])
@@ -142,7 +156,7 @@ def _shortest(
 
 
 @linked
-def _turn(tree: Rows, size: Rows, first: Rows, between: Array, length: Floats, reach: Array, turned: Mask) -> None:
+def _turn(tree: Rows, size: Rows, first: Rows, lists: _Lists, turned: Mask) -> None:
     """Decide which nodes to turn, so that the sum of distances between neighbours is small.
 
     The list of the leaves of a node begins with a leaf u of its left child and ends with a leaf w of the right one; the
@@ -153,14 +167,12 @@ def _turn(tree: Rows, size: Rows, first: Rows, between: Array, length: Floats, r
     tree    : (n - 1, 2).
     size    : (2n - 1,) number of leaves of each node.
     first   : (2n - 1,) place at which the leaves of each node begin.
-    between : (n, n) distances of the leaves, by place.
-    length  : (n, n) zeros; the length of the shortest list between two ends is written.
-    reach   : (n,) written.
+    lists   : the distances, and lengths of zero; written.
     turned  : (n - 1,) written.
     Source  : Bar-Joseph, Gifford, Jaakkola (2001), Fast Optimal Leaf Ordering for Hierarchical Clustering; as in scipy,
               nodes above do not correct how a node turned its children.
     """
-    n = len(between)
+    n, length = len(lists.between), lists.length
     for i in range(n - 1):
         left, right = tree[i]
         a, b, stop = first[left], first[right], first[right] + size[right]
@@ -169,10 +181,10 @@ def _turn(tree: Rows, size: Rows, first: Rows, between: Array, length: Floats, r
         best, best_u, best_w = np.inf, a, b
         for u in range(a, b):
             ms = _other_half(u, a, middle_left, b)
-            _reach(u, ms[0], ms[1], length, between, b, stop, reach)
+            _reach(u, ms, b, stop, lists)
             for w in range(b, stop):
                 ks = _other_half(w, b, middle_right, stop)
-                length[u, w] = length[w, u] = _shortest(u, w, ms, ks, length, between, reach)
+                length[u, w] = length[w, u] = _shortest(u, w, ms, ks, lists)
                 if length[u, w] < best:
                     best, best_u, best_w = length[u, w], u, w
         if left >= n:
@@ -199,7 +211,7 @@ def ordered_leaves(tree: Rows, apart: Array, optimal: bool) -> Rows:
         for i in range(n):
             for j in range(n):
                 between[first[i], first[j]] = apart[i, j]
-        _turn(tree, size, first, between, np.zeros((n, n), np.float32), np.empty(n), turned)
+        _turn(tree, size, first, _Lists(between, np.zeros((n, n), np.float32), np.empty(n)), turned)
         _place(tree, size, turned, first)
     leaves = np.empty(n, np.int64)
     for leaf in range(n):

@@ -17,7 +17,7 @@ from torch import Tensor
 from foundation.arrays import Array
 from foundation.compiled import compiled
 from foundation.tolerances import WEIGHT_SUM
-from research.accounting.box import into_box
+from research.accounting.box import Lines, into_box
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.self_financing import REFUSED, Booking, self_financing_step
 from research.learning.worlds.worlds import no_root
@@ -103,15 +103,14 @@ def _sides(
     held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The side of each line and the sign of its trade (W, n), the bound at which cash is (W,), and the paces (W, n)."""
-    lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
-    lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
-    n = lines.shape[1]
-    numbers = np.empty((2, *lines.shape))
-    stand = _Stand(np.empty(lines.shape, dtype=np.int64), numbers[0], np.empty(len(lines), dtype=np.int64), numbers[1])
+    lines, cash, *bounds = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in (*held, *boxes))
+    count, n = lines.shape
+    numbers = np.empty((2, count, n))
+    stand = _Stand(np.empty((count, n), dtype=np.int64), numbers[0], np.empty(count, dtype=np.int64), numbers[1])
     workspace = _Workspace(
         Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
     )
-    wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, workspace, stand)
+    wrong = _decide((lines, cash), tuple(bounds), target, cost_parameters, workspace, stand)
     if wrong >= 0:
         raise no_root(wrong)
     side, sign, binding, pace = map(torch.from_numpy, stand)
@@ -146,18 +145,18 @@ class _Stand(NamedTuple):
 
 @compiled
 def _decide(
-    lines: Array,
-    cash: Array,
-    lower: Array,
-    upper: Array,
-    cash_lower: Array,
-    cash_upper: Array,
+    held: tuple[Array, Array],
+    boxes: tuple[Array, ...],
     target: Array,
     cost_parameters: CostParameters,
     workspace: _Workspace,
     stand: _Stand,
 ) -> int:
-    """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1."""
+    """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1.
+
+    held and boxes have the arrays of `Holdings` and of `Boxes`.
+    """
+    (lines, cash), (lower, upper, cash_lower, cash_upper) = held, boxes
     n, scratch, trades = lines.shape[1], workspace.scratch, workspace.trades
     no_limits = np.empty((0, n))
     weights, asked = scratch.weights, scratch.asked
@@ -171,10 +170,8 @@ def _decide(
             clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
         stand.binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
         row = min(w, len(cost_parameters.total) - 1)
-        into_box(
-            weights, workspace.tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w],
-            cost_parameters.total[row], scratch.movable, asked,
-        )  # fmt: skip
+        box = Lines(lower[w], upper[w], target[w], cost_parameters.total[row], scratch.movable)
+        into_box(weights, workspace.tradable, box, cash_lower[w], cash_upper[w], asked)
         for i in range(n):
             past = (asked[i] - target[w, i]) * (1.0 if stand.binding[w] == 1 else -1.0)
             stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i], past)

@@ -193,8 +193,9 @@ class Worlds:
         Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
         """
         days, terms = self.days, np.empty(len(self))
-        pace = (days.tracking_penalty / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, days.cost_parameters, *self._workspace, *pace, terms)
+        desk = (days.cost_parameters, *self._workspace)
+        period = _Period(days.tracking_penalty / 2.0, days.sessions, days.lag)
+        refused = _play(self.state, days.history, made, desk, period, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -237,28 +238,32 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
         observe(weights, recent, state.age[w], scales, state.kind[w], out[j])
 
 
+class _Period(NamedTuple):
+    """The days up to the next decision: half the price of tracking, their number, and the day of the booking."""
+
+    half_penalty: float
+    sessions: int
+    lag: int
+
+
 @linked
 def _play(
     state: State,
     history: History,
     made: DecodedActions,
-    cost_parameters: CostParameters,
-    lots: Lots,
-    scratch: Scratch,
-    record: Record,
-    order_limits: Array,
-    half_penalty: float,
-    sessions: int,
-    lag: int,
+    desk: tuple[CostParameters, Lots, Scratch, Record, Array],
+    period: _Period,
     terms: Array,
 ) -> int:
     """Ask every path at this close, go on for `sessions` days, and book the decisions on day `lag` of them.
 
-    A lag of 0 books at the close that was seen, as closed forms do.
+    A lag of 0 books at the close that was seen, as closed forms do.  desk : costs, and what a booking writes to.
 
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
+    cost_parameters, lots, scratch, record, order_limits = desk
+    half_penalty, sessions, lag = period
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)

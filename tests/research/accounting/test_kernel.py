@@ -10,6 +10,7 @@ from point_of_box import point_of_box
 from scipy.optimize import brentq
 
 from research.accounting import Costs
+from research.accounting.box import Lines
 from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import (
     BOOKED,
@@ -38,7 +39,7 @@ def point(weights, lower, upper, cash=(0.0, 0.0), cost=None, tradable=None, targ
     tradable = np.ones(n, dtype=bool) if tradable is None else np.array(tradable)
     target = (lower + upper) / 2.0 if target is None else np.array(target, dtype=float)
     out = np.empty(n)
-    held = into_box(weights, tradable, lower, upper, target, *cash, cost, np.empty(n, dtype=bool), out)
+    held = into_box(weights, tradable, Lines(lower, upper, target, cost, np.empty(n, dtype=bool)), *cash, out)
     return out, held
 
 
