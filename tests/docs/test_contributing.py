@@ -14,6 +14,7 @@ RECOMPILED = "A cost"  # it changes the accounting, with which the backtests of 
 TOGETHER = [[r for r in RECIPES if r.title != RECOMPILED], [r for r in RECIPES if r.title == RECOMPILED]]
 MOST = {
     "A rule": 3,
+    "A rule that asks something new": 3,
     "An allocation": 3,
     "A forecast": 3,
     "A metric": 2,
