@@ -1,6 +1,8 @@
 """The markets that come with the workbench, by name. `data/README.md` has their origins, licences and defects."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,12 +42,18 @@ def load_market(source: str | Path, **of_file: Any) -> Market:
     if source in EMBEDDED:
         if of_file:
             raise ConfigError(f"market {source!r} is embedded and takes no options: found {', '.join(of_file)}.")
-        return EMBEDDED[str(source)]()
+        return replace(read_once(str(source)))  # a market of its own, whose table of instruments nobody else holds
     if Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         raise ConfigError(
             f"unknown market {str(source)!r}. Use {', '.join(EMBEDDED)}, or a path to a .csv or .parquet file."
         )
     return market_from_file(source, **of_file)
+
+
+@cache
+def read_once(name: str) -> Market:
+    """An embedded market out of its files, which are read once by a process. Raises DataError where one is missing."""
+    return EMBEDDED[name]()
 
 
 # -- ten assets of several classes -----------------------------------------------------------------------------------

@@ -355,9 +355,20 @@ def test_options_are_refused_for_an_embedded_market() -> None:
         load_market("multi_asset_daily", calendar="24/7")
 
 
+def test_what_a_holder_changes_in_a_market_that_is_read_once_reaches_no_other(multi: Market) -> None:
+    mine = load_market("multi_asset_daily")
+    mine.instruments.loc["SPY", "lot"] = 7.0
+    other = load_market("multi_asset_daily")
+    assert np.shares_memory(other.returns, mine.returns)
+    assert not other.returns.flags.writeable
+    assert other.instruments.loc["SPY", "lot"] == 1.0
+    assert other.fingerprint == multi.fingerprint
+
+
 @pytest.mark.parametrize("name", sorted(set(EMBEDDED) - {"sp500_20"}))
 def test_checkout_without_its_data_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "DATA", tmp_path)
+    embedded.read_once.cache_clear()
     with pytest.raises(DataError, match=r"no file .* part of the checkout"):
         load_market(name)
 
