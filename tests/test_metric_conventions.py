@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recorded_returns import BACON
-from vectorbt.returns import nb as vectorbt
+from uncompiled import vectorbt
 
 from backtests.evaluation.backtest_figures import GROUPS
 from backtests.evaluation.metrics import METRICS
@@ -41,7 +41,7 @@ def test_skfolio_gives_what_its_convention_says(shared: Shared) -> None:
 
 
 def test_empyrical_gives_what_its_port_in_vectorbt_gives(shared: Shared) -> None:
-    """vectorbt's functions are those of empyrical, compiled; the first close is no peak of its drawdowns."""
+    """vectorbt's functions are those of empyrical, to be compiled; the first close is no peak of its drawdowns."""
     r, b, year = shared.returns, shared.benchmark, 252.0
     expected = {
         "CAGR": vectorbt.annualized_return_1d_nb(r, year),

@@ -8,7 +8,7 @@ import skfolio.measures as skfolio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded_returns import fat_tailed
-from vectorbt.returns import nb as vectorbt
+from uncompiled import vectorbt
 
 from foundation.errors import ConfigError, DataError
 from research.risk import (

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded_returns import BACON, fat_tailed
 from scipy.integrate import quad
-from vectorbt.returns import nb as vectorbt
+from uncompiled import vectorbt
 
 from foundation.errors import ConfigError, DataError
 from research.risk import (

@@ -7,8 +7,8 @@ import skfolio.measures as skfolio
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_returns import BACON, fat_tailed
+from uncompiled import vectorbt
 from vectorbt.generic import nb as records
-from vectorbt.returns import nb as vectorbt
 
 from foundation.errors import DataError
 from research.risk import (

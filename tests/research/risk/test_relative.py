@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_returns import fat_tailed
-from vectorbt.returns import nb as vectorbt
+from uncompiled import vectorbt
 
 from foundation.errors import DataError
 from research.risk import alpha, beta, down_capture, information_ratio, up_capture
