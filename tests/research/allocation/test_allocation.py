@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -197,6 +198,15 @@ def test_a_listing_schedule_asks_only_when_the_set_of_listed_lines_changes(make_
 # -- what it may see ---------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def paths(noisy, leaving):
+    """The path of an allocation of the battery on one of the two markets that every audit asks about, found once."""
+    markets = {"noisy": noisy, "leaving": leaving}
+    found = cache(lambda number, market: target_path(EVERY_ALLOCATION[number], markets[market], start=70))
+    numbers = {id(allocation): number for number, allocation in enumerate(EVERY_ALLOCATION)}
+    return lambda allocation, market: found(numbers[id(allocation)], market)
+
+
 def is_kind(cls):
     """Is it a kind of allocation, and no allocation itself?"""
     return cls in (room.Allocation, room.Explained)
@@ -208,13 +218,13 @@ def test_every_allocation_of_the_room_is_in_the_battery():
 
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
-def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy):
+def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy, paths):
     cut = 200
     returns, tradable = noisy.returns.copy(), noisy.tradable.copy()
     rng = np.random.default_rng(5)
     tradable[cut + 1 :] |= rng.random(tradable[cut + 1 :].shape) < 0.5
     returns[cut + 1 :] = np.where(np.maximum.accumulate(tradable)[cut + 1 :], rng.normal(0.0, 0.05, (179, 6)), 0.0)
-    past = target_path(allocation, noisy, start=70)
+    past = paths(allocation, "noisy")
     other = target_path(allocation, replace(noisy, returns=returns, tradable=tradable), start=70)
     known = past.seen <= cut
     assert known.sum() >= 1
@@ -226,8 +236,8 @@ def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy):
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
 @pytest.mark.parametrize("last", [335, 350, 365])
-def test_a_longer_market_leaves_the_past_bit_equal(allocation, last, noisy):
-    short, long = (target_path(allocation, m, start=70) for m in (noisy.until(noisy.dates[last]), noisy))
+def test_a_longer_market_leaves_the_past_bit_equal(allocation, last, noisy, paths):
+    short, long = target_path(allocation, noisy.until(noisy.dates[last]), start=70), paths(allocation, "noisy")
     assert np.array_equal(short.row, long.row[: last + 1])
     assert np.array_equal(short.seen, long.seen[: len(short.seen)])
     assert np.array_equal(short.rows, long.rows[: len(short.rows)])
@@ -235,8 +245,8 @@ def test_a_longer_market_leaves_the_past_bit_equal(allocation, last, noisy):
 
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
-def test_a_line_that_is_not_listed_has_no_target(allocation, noisy):
-    path = target_path(allocation, noisy, start=70)
+def test_a_line_that_is_not_listed_has_no_target(allocation, noisy, paths):
+    path = paths(allocation, "noisy")
     for target, seen in zip(path.rows, path.seen, strict=True):
         assert (target[~noisy.listed[seen]] == 0.0).all()
         assert 0.0 <= target.min() <= target.sum() <= 1.0 + 1e-12
@@ -286,8 +296,8 @@ def leaving(halted):
 
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
-def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, leaving):
-    path, before = (target_path(allocation, m, start=70) for m in (leaving, halted.until(halted.dates[GONE - 1])))
+def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, leaving, paths):
+    path, before = paths(allocation, "leaving"), target_path(allocation, halted.until(halted.dates[GONE - 1]), start=70)
     assert GONE in path.seen
     assert np.array_equal(path.row[:GONE], before.row)
     assert np.array_equal(path.rows[: len(before.rows)], before.rows)
@@ -300,8 +310,8 @@ def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, le
 
 @pytest.mark.parametrize("last", [GONE - 1, GONE, GONE + 30])
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
-def test_a_market_that_ends_earlier_has_the_same_targets(allocation, last, leaving):
-    short, long = (target_path(allocation, m, start=70) for m in (leaving.until(leaving.dates[last]), leaving))
+def test_a_market_that_ends_earlier_has_the_same_targets(allocation, last, leaving, paths):
+    short, long = target_path(allocation, leaving.until(leaving.dates[last]), start=70), paths(allocation, "leaving")
     assert np.array_equal(short.row, long.row[: last + 1])
     assert np.array_equal(short.rows, long.rows[: len(short.rows)])
 
