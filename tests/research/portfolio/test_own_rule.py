@@ -1,7 +1,6 @@
 """A rule of a user's own, named in a portfolio file: trusted, found, checked, written, and read again."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,12 +95,11 @@ def test_the_command_line_plays_it_when_told_to_trust(
 ) -> None:
     desk()
     monkeypatch.delenv(TRUST)
-    words = [Path(sys.executable).parent / "rebalance", "backtest", tmp_path / "desk.yaml", "--policy", "mine"]
-    words += ["--reports", tmp_path / "reports"]
-    refused = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (refused.returncode, "--trust-code" in refused.stderr) == (2, True)
-    done = subprocess.run([*words, "--trust-code"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    words = ["backtest", tmp_path / "desk.yaml", "--policy", "mine", "--reports", tmp_path / "reports"]
+    refused = rebalance(*words)
+    assert (refused.status, "--trust-code" in refused.err) == (2, True)
+    done = rebalance(*words, "--trust-code")
+    assert done.status == 0, done.err
 
 
 def test_trust_in_one_file_is_none_in_another_that_is_read_meanwhile(
