@@ -142,7 +142,8 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
 def test_no_more_is_exchanged_than_is_needed_and_then_nothing(desk: Any, data: Any) -> None:
     portfolio, _ = data.draw(desks_abroad(desk))
     trades = listed(portfolio)
-    ticket, after = numbers(trades), {row["currency"]: row["after"] for row in numbers(trades)["cash"]}
+    ticket = numbers(trades)
+    after = {row["currency"]: row["after"] for row in ticket["cash"]}
     sold = [each for each in ticket["fx"] if each["side"] == "sell"]
     assert all(after[each["currency"]] == 0 for each in ticket["fx"] if each["side"] == "buy")
     assert all(after[each["currency"]] == 0 for each in sold[:-1])  # each surplus is sold before the next

@@ -74,9 +74,9 @@ def test_published_example_is_what_pyportfolioopt_gives() -> None:
 
 
 def test_random_allocations_are_never_better() -> None:
-    """Two hundred, of two to ten lines and 2,000 to 200,000: by both of its methods, run here."""
+    """Eighty, of two to ten lines and 2,000 to 200,000: by both of its methods, run here."""
     rng, better, feasible = np.random.default_rng(22), 0, 0
-    for _ in range(200):
+    for _ in range(80):
         n, wealth = int(rng.integers(2, 11)), round(10.0 ** rng.uniform(3.3, 5.3), 2)
         names = [f"L{i}" for i in rng.permutation(n)]
         closes = pd.Series(np.round(10.0 ** rng.uniform(0.5, 2.8, n), 2), names)
@@ -91,8 +91,8 @@ def test_random_allocations_are_never_better() -> None:
                 feasible += 1
                 assert least <= problem.objective(theirs) + 1e-9
                 better += int(least < problem.objective(theirs) - 1e-9)
-    assert feasible > 350
-    assert better > 100
+    assert feasible > 140
+    assert better > 40
 
 
 def test_its_programme_overspends_where_prices_are_named_in_another_order_and_ours_does_not() -> None:
