@@ -441,13 +441,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
 @pytest.mark.parametrize("kind", ["positions", "market", "rates", "accounts"])
 def test_a_file_with_nothing_wrong_is_right(drawn: dict[str, Kind], kind: str) -> None:
     draw, read, _ = drawn[kind]
-    cases = [draw(random.Random(k)) for k in range(40)]
+    cases = [draw(random.Random(k)) for k in range(25)]
     assert {read(sheet.written().encode(), truth) for sheet, truth in cases} == {"right"}
 
 
-@pytest.mark.parametrize("kind", ["positions", "market", "rates", "accounts"])
-def test_a_file_with_one_thing_wrong_is_right_refused_or_noted(drawn: dict[str, Kind], kind: str) -> None:
-    found = fuzz(*drawn[kind], count=1_000, seed=1)
-    assert found["right"] > 120
-    assert found["refused"] > 500
+@pytest.mark.parametrize(("kind", "count"), [("positions", 500), ("market", 500), ("rates", 500), ("accounts", 1_000)])
+def test_a_file_with_one_thing_wrong_is_right_refused_or_noted(drawn: dict[str, Kind], kind: str, count: int) -> None:
+    found = fuzz(*drawn[kind], count=count, seed=1)
+    assert found["right"] > 0.12 * count
+    assert found["refused"] > 0.5 * count
     assert found["noted"] > 0 or kind == "positions"  # a file that is cut off lacks an asset

@@ -445,9 +445,16 @@ def test_a_calendar_is_built_once_and_read_in_the_next_process(kept: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"cut", bytes(80), bytes(range(80))])
-def test_a_damaged_copy_is_built_anew(kept: Path, tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_copy_is_not_read(kept: Path, tmp_path: Path, content: bytes) -> None:
+    assert calendars.kept_sessions(kept) is not None
     copy = tmp_path / kept.name
     copy.write_bytes(content)
+    assert calendars.kept_sessions(copy) is None
+
+
+def test_a_copy_that_is_not_read_is_built_anew(kept: Path, tmp_path: Path) -> None:
+    copy = tmp_path / kept.name
+    copy.write_bytes(b"cut")
     assert asked_in_a_process(tmp_path) == (kept.parents[1] / "said").read_text()
     assert copy.read_bytes() == kept.read_bytes()
 

@@ -30,7 +30,7 @@ def ending(of: Market, row: int, factor: float = 1.0, line: int = 0) -> Market:
 def test_slips_of_any_fund_on_any_day_are_found(factor: float) -> None:
     """Other days and funds for each factor."""
     rng, funds = np.random.default_rng(SLIPS.index(factor)), market()
-    for row, line in zip(rng.integers(6_000, len(funds.dates), 60), rng.integers(0, 21, 60), strict=True):
+    for row, line in zip(rng.integers(6_000, len(funds.dates), 25), rng.integers(0, 21, 25), strict=True):
         found = far_closes(ending(funds, int(row), factor, int(line)))
         assert funds.assets[line] in found, (funds.dates[row], funds.assets[line])
 

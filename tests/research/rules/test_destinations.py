@@ -145,7 +145,7 @@ def past(goal: Array, weights: Array, target: Array) -> bool:
 @pytest.mark.parametrize("halts", [0.0, 0.3])
 def test_the_point_with_groups_is_that_of_a_quadratic_programme(halts: float) -> None:
     rng, agreed, unequal = np.random.default_rng(11), 0, 0
-    for _ in range(300):
+    for _ in range(150):
         weights, target, cost, lower, upper, cash, member, groups = case(rng)
         free = rng.random(len(weights)) >= halts
         cost = np.full_like(cost, 1e-3) if rng.random() < 0.5 else cost
@@ -161,7 +161,7 @@ def test_the_point_with_groups_is_that_of_a_quadratic_programme(halts: float) ->
             assert goal == pytest.approx(best, abs=2e-5)
             agreed += bool(np.abs(goal - weights).max() > 1e-3)
             unequal += len(set(cost.tolist())) > 1
-    assert min(agreed, unequal) > 40, (agreed, unequal)
+    assert min(agreed, unequal) > 20, (agreed, unequal)
 
 
 def test_a_group_over_its_band_sells_what_is_furthest_over_for_its_cost_and_the_other_group_buys_likewise() -> None:
