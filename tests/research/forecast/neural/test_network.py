@@ -157,11 +157,11 @@ def test_scales_are_of_the_steps_before_validation(market: Market) -> None:
     assert len(whole.days) - first == round(0.2 * len(whole.days))
 
 
-@pytest.mark.parametrize("architecture", ["tft", "dlinear"])
 def test_training_that_was_interrupted_ends_at_the_same_bits(
-    market: Market, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(SMALL, architecture=architecture, epochs=3, patience=3, dropout=0.1)  # type: ignore[arg-type]
+    """With dropout, which draws in every step."""
+    settings = replace(SMALL, architecture="tft", epochs=3, patience=3, dropout=0.1)
     past, told = market.past(400), []
     whole = settings.fit(past)
     judged = fitted.loss_of
