@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -67,6 +68,13 @@ def whole(past):
     return cache(lambda by: learned(BY[by], past))
 
 
+@pytest.fixture(scope="module")
+def kept(past, tmp_path_factory):
+    """Two seeds that nobody kills, and the folder that keeps them."""
+    spec, folder = replace(BY["cross_entropy"], seeds=(3, 4)), tmp_path_factory.mktemp("kept")
+    return spec, train(spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=folder, keep=True), folder
+
+
 def assert_same(one, other):
     for mine, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -95,9 +103,9 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, whole, tmp
     np.testing.assert_allclose(points, whole(by)[len(Network._fields) :], rtol=1e-6)
 
 
-def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
+def test_a_seed_that_is_done_waits_for_the_others(past, kept, tmp_path):
     """Killed while the second of two learns: the first is not learned again, and both are the same to the bit."""
-    spec = replace(BY["cross_entropy"], seeds=(3, 4))
+    spec, whole, _ = kept
 
     def kill(done, total):
         if done > 0.75 * total:
@@ -112,7 +120,6 @@ def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
     )
     assert told[0] == spec.whole_steps
     assert told[1] > 1.5 * spec.whole_steps  # nor did the second begin anew
-    whole = train(spec, past, COSTS, PENALTY, YEAR, workers=1)
     assert again.losses == whole.losses
     for seed in spec.seeds:
         assert_same(again.policies[seed].net, whole.policies[seed].net)
@@ -266,10 +273,11 @@ def test_a_setting_out_of_range_is_refused(settings, said):
         settings()
 
 
-def test_a_training_that_is_kept_is_taken_and_not_learned_again(past, tmp_path):
-    spec, told = replace(BY["cross_entropy"], seeds=(3, 4)), []
-    kept = partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
-    first, again = kept(), kept(progress=lambda *way: told.append(way))
+def test_a_training_that_is_kept_is_taken_and_not_learned_again(past, kept, tmp_path):
+    spec, first, folder = kept
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    told, anew = [], partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
+    again = anew(progress=lambda *way: told.append(way))
     assert (first.reused, again.reused) == (0, 2)
     assert told == [(2 * spec.whole_steps, 2 * spec.whole_steps)]
     assert again.losses == first.losses
@@ -279,19 +287,19 @@ def test_a_training_that_is_kept_is_taken_and_not_learned_again(past, tmp_path):
     one = replace(spec, seeds=(3,))
     assert train(one, past, COSTS.scaled(2.0), PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True).reused == 0
     assert train(one, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True, retrain=True).reused == 0
-    assert kept().reused == 2
+    assert anew().reused == 2
 
 
-def test_a_damaged_seed_of_a_kept_training_is_trained_anew_with_a_warning(past, tmp_path):
-    spec = replace(BY["cross_entropy"], seeds=(3, 4))
-    kept = partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
-    first = kept()
+def test_a_damaged_seed_of_a_kept_training_is_trained_anew_with_a_warning(past, kept, tmp_path):
+    spec, first, folder = kept
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    anew = partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
     (path,) = tmp_path.glob("*-seed-4.safetensors")
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.warns(
         UserWarning, match=r"Seed 4 is trained anew: .*-seed-4\.safetensors is not a readable checkpoint"
     ):
-        again = kept()
+        again = anew()
     assert again.reused == 1
     assert_same(again.policies[4].net, first.policies[4].net)
-    assert kept().reused == 2
+    assert anew().reused == 2
