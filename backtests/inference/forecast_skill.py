@@ -8,7 +8,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from backtests.inference.estimates import EstimateWithTest
 from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS
@@ -97,6 +96,8 @@ def diebold_mariano(first: Array, second: Array, horizon: int = 1, level: float 
 
 def _estimate(value: float, influence: Array, horizon: int, level: float) -> EstimateWithTest:
     """An estimate with the error of the mean of its influence (d,), and a two-sided test of zero."""
+    from scipy.special import stdtr, stdtrit  # slow to import
+
     waves, least = waves_of(len(influence), horizon), max(FEWEST_OBSERVATIONS, FEWEST_WAVES * HORIZONS // 2 * horizon)
     if len(influence) < least:
         raise DataError(

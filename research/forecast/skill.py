@@ -5,7 +5,6 @@ forecast or no outcome: what is computed from it is NaN, and counts nowhere.
 """
 
 import numpy as np
-from scipy.stats import rankdata
 
 from foundation.arrays import Array
 from foundation.errors import DataError
@@ -86,6 +85,8 @@ def rank_correlations(forecast: Array, outcome: Array) -> Array:
     >>> rank_correlations(np.array([[1.0, 2.0, 3.0]]), np.array([[0.1, 0.3, 0.2]])).tolist()
     [0.5]
     """
+    from scipy.stats import rankdata  # slow to import
+
     known = np.isfinite(forecast) & np.isfinite(outcome)
     lines = known.sum(axis=1)
     middle = np.where(known, (lines[:, None] + 1.0) / 2.0, 0.0)  # the mean of the ranks
