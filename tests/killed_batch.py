@@ -1,7 +1,7 @@
 """A batch whose processes are killed again and again ends with the runs of one that nobody disturbed.
 
 `python tests/killed_batch.py [RUNS] [KILLS] [SEED]` kills the batch itself, a worker or a kernel, whichever is drawn,
-at a random moment; one that was killed is started again. `desk/commands/test_batch_faults.py` does a few of these.
+at a random moment; one that was killed is started again. `desk/commands/test_batch_runs.py` does a few of these.
 """
 
 import json

@@ -1,17 +1,12 @@
-"""Many runs at once: each as its own command makes it, one page over all, and no failure stops the rest."""
+"""Many runs at once: what is asked for, who dies, and the page over all; `test_batch_runs.py` makes real ones."""
 
 import os
-import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
-from commanded import FILE, Done, rebalance
+from commanded import FILE, rebalance
 
 import desk.commands.batch.run as batches
 from backtests.runs.notebook import COMPARING, DeadKernel
@@ -22,14 +17,6 @@ from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.batch.run import Outcome, outcome
 from desk.commands.batch.workers import run_all
 from foundation.errors import ConfigError
-
-TODAY = ["--notebook", "rebalance_now", "--name", "today"]
-MAIN = "from desk.cli import main; main()"
-
-
-def rows_of(folder: Path) -> pd.DataFrame:
-    return pd.read_parquet(folder / "batch.parquet")
-
 
 # -- what is asked for -----------------------------------------------------------------------------------------------
 
@@ -79,74 +66,6 @@ def test_a_batch_replaces_no_other_folder(tmp_path: Path) -> None:
         make_batch(plan_of([FILE], name="study"), tmp_path)
 
 
-# -- a real one ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("batch") / "reports"
-
-
-def few(folder: Path, name: str) -> Path:
-    """A portfolio with two policies."""
-    content = yaml.safe_load(FILE.read_text())
-    content["policies"] = {policy: content["policies"][policy] for policy in ("never", "quarterly")}
-    content["policy"] = "quarterly"
-    file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
-
-
-@pytest.fixture(scope="module")
-def made(reports: Path) -> Done:
-    """Two runs of today's trades, a failing cell and, of a file that is not there, three failures."""
-    file = few(reports.parent, "mine")
-    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--reports", reports]
-    return rebalance("batch", file, reports.parent / "absent.yaml", *words)
-
-
-def test_a_failure_does_not_stop_the_rest_and_the_exit_code_tells(reports: Path, made: Done) -> None:
-    assert made.status == 1
-    assert "6 runs: 2 made, 0 found, 4 failed." in made.out
-    assert re.search(r"absent policy=never: no file .*absent\.yaml", made.out)
-    assert made.out.rstrip().endswith("today/index.html")
-    table = rows_of(reports / "today")
-    assert list(table["status"]) == ["failed", "failed", "failed", "made", "made", "failed"]
-    for page in table["page"]:
-        assert (reports / "today" / page).is_file()
-    assert "no file" in (reports / "today" / table["page"][0]).read_text()
-    assert not [path.name for path in reports.iterdir() if path.name.startswith(".")]
-
-
-def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(reports: Path, made: Done) -> None:
-    good, bad = rows_of(reports / "today").to_dict("records")[-2:]
-    assert (good["status"], bad["status"]) == ("made", "failed")
-    assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("verify", reports / good["run"]).status == 0
-    assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", reports).out
-    said = (reports / "today" / bad["page"]).read_text()
-    assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
-    assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
-    assert "\x1b" not in said
-    assert not (reports / bad["run"]).exists()
-
-
-def test_a_finished_run_is_found_and_one_that_was_changed_is_made_again(reports: Path, made: Done) -> None:
-    before = rows_of(reports / "today")
-    changed = reports / before["run"][3] / "summary.txt"
-    whole = changed.read_bytes()
-    changed.write_text("half")
-    kept = (reports / before["run"][4] / "manifest.json").read_bytes()
-    words = [*TODAY, "--grid", "policy=never,quarterly", "--reports", reports]
-    done = rebalance("batch", reports.parent / "mine.yaml", *words)
-    assert done.status == 0, done.err
-    after = rows_of(reports / "today")
-    assert list(after["status"]) == ["made", "found"]
-    assert changed.read_bytes() == whole
-    assert (reports / before["run"][4] / "manifest.json").read_bytes() == kept
-    assert not (reports / "today" / "failures").exists()  # of the batch before
-
-
 # -- deaths ----------------------------------------------------------------------------------------------------------
 
 
@@ -167,20 +86,6 @@ def test_a_run_whose_kernel_died_is_begun_again_once(
     found = outcome(Job(FILE, ("draws=200",)), notebook=COMPARING, reports=tmp_path, retrain=False)
     assert (found.status, len(begun)) == (status, 2)
     assert found.run.startswith("sixty_forty-2022-12-29-")
-
-
-def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
-    words = ["batch", str(FILE), "-p", "draws=200", "--reports", str(tmp_path)]
-    command = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"]
-    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as started:
-        until = time.monotonic() + 60
-        while not list(tmp_path.glob(".*.partial")) and time.monotonic() < until:
-            time.sleep(0.1)
-        started.send_signal(signal.SIGINT)
-        said = started.communicate()[1]
-    assert started.returncode == 130
-    assert "finished runs are kept, and the same command resumes" in said
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_that_is_killed_costs_at_most_the_run_that_killed_it_twice(tmp_path: Path) -> None:
@@ -219,4 +124,4 @@ def test_the_page_escapes_what_comes_from_files_and_links_to_every_run(tmp_path:
     assert ">5.00" in page
     assert "<li>no file <small>(<a href=failures/z-1.txt>z</a>)</small></li>" in page
     assert (tmp_path / "failures" / "z-1.txt").read_text() == "why\\x1b[2J\n\tat"
-    assert batch_html("nightly", "compare_policies", rows_of(tmp_path)) == page
+    assert batch_html("nightly", "compare_policies", pd.read_parquet(tmp_path / "batch.parquet")) == page

@@ -1,10 +1,8 @@
 """A file that says what a batch runs: every mistake in it is told before any run, with its line."""
 
-import time
 from pathlib import Path
 
 import pytest
-import yaml
 from commanded import FILE, ROOT, rebalance
 
 from desk.commands.batch import make_batch
@@ -141,42 +139,6 @@ def test_how_many_workers_may_be_said_otherwise() -> None:
 def test_a_portfolio_is_no_such_file() -> None:
     assert says_what_to_run(EXAMPLE)
     assert not any(says_what_to_run(path) for path in (FILE, Path("absent.yaml"), ROOT))
-
-
-# -- night after night -----------------------------------------------------------------------------------------------
-
-
-def few(folder: Path, name: str) -> Path:
-    """A portfolio with two policies."""
-    content = yaml.safe_load(FILE.read_text())
-    content["policies"] = {policy: content["policies"][policy] for policy in ("never", "quarterly")}
-    content["policy"] = "quarterly"
-    file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
-
-
-def test_what_has_not_changed_is_left_alone(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        few(tmp_path, name)
-    file = stated(tmp_path, "files: [one.yaml, two.yaml]\nnotebook: rebalance_now\n")
-    words = ("batch", file, "--reports", tmp_path / "reports", "--if-changed")
-    assert "2 runs: 2 made" in rebalance(*words).out
-    folder = tmp_path / "reports" / "night"
-    written, runs = folder.stat().st_mtime_ns, sorted(path.name for path in folder.parent.iterdir())
-    began = time.monotonic()
-    again = rebalance(*words)
-    assert (again.status, time.monotonic() - began < 20.0) == (0, True)
-    assert "Nothing has changed since the previous batch: 2 runs, none of them made." in again.out
-    assert folder.stat().st_mtime_ns == written
-    assert sorted(path.name for path in folder.parent.iterdir()) == runs
-    content = yaml.safe_load((tmp_path / "two.yaml").read_text())
-    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content | {"cash": 1_000.0}))
-    changed = rebalance(*words)
-    assert "2 runs: 1 made, 0 found, 1 unchanged, 0 failed." in changed.out
-    (one,) = folder.parent.glob("one-*")
-    one.rename(tmp_path / "elsewhere")
-    assert "2 runs: 1 made, 0 found, 1 unchanged, 0 failed." in rebalance(*words).out
 
 
 def test_retrain_and_if_changed_exclude_each_other(tmp_path: Path) -> None:

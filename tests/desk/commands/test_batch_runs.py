@@ -1,0 +1,298 @@
+"""Batches of real runs: what fails, is killed or finds no room costs no other run, and a Dask cluster makes the same.
+
+One batch is made once; each test that changes its reports has a copy of them.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from commanded import FILE, ROOT, Done, rebalance
+from distributed import LocalCluster
+from faults import full_at
+from killed_batch import SETTINGS, desks, killed, timeless
+
+import desk.commands.batch.workers as workers
+from backtests.runs.notebook import COMPARING
+from backtests.runs.tasks import code_here
+from desk.commands.batch.file import plan_of
+from desk.commands.batch.make import named_runs
+from desk.commands.batch.plan import Job, notebook_named
+from desk.commands.batch.run import found_run, name_of
+from desk.commands.batch.workers import make_there, on_cluster
+from desk.commands.report import ask_report
+
+TRADES = notebook_named("rebalance_now")
+TODAY = ("--notebook", TRADES.stem)
+HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
+MAIN = "from desk.cli import main; main()"
+
+
+def rows_of(reports: Path) -> pd.DataFrame:
+    return pd.read_parquet(reports / "batch" / "batch.parquet")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portfolio with two policies."""
+    (file,) = desks(tmp_path_factory.mktemp("desk"), 1)
+    return file
+
+
+@pytest.fixture(scope="module")
+def whole(file: Path) -> Path:
+    """The reports of the batch of `made`, which tests read."""
+    return file.parent / "reports"
+
+
+@pytest.fixture(scope="module")
+def made(file: Path, whole: Path) -> Done:
+    """Two runs of today's trades, a failing cell and, of a file that is not there, three failures."""
+    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--reports", whole]
+    return rebalance("batch", file, file.with_name("absent.yaml"), *words)
+
+
+@pytest.fixture
+def reports(made: Done, whole: Path, tmp_path: Path) -> Path:
+    """A copy of these reports, which a test may change."""
+    return Path(shutil.copytree(whole, tmp_path / "reports"))
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_does_not_stop_the_rest_and_the_exit_code_tells(whole: Path, made: Done) -> None:
+    assert made.status == 1
+    assert "6 runs: 2 made, 0 found, 4 failed." in made.out
+    assert re.search(r"absent policy=never: no file .*absent\.yaml", made.out)
+    assert made.out.rstrip().endswith("batch/index.html")
+    table = rows_of(whole)
+    assert list(table["status"]) == ["failed", "failed", "failed", "made", "made", "failed"]
+    for page in table["page"]:
+        assert (whole / "batch" / page).is_file()
+    assert "no file" in (whole / "batch" / table["page"][0]).read_text()
+    assert not [path.name for path in whole.iterdir() if path.name.startswith(".")]
+
+
+def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Path, made: Done) -> None:
+    good, bad = rows_of(whole).to_dict("records")[-2:]
+    assert (good["status"], bad["status"]) == ("made", "failed")
+    assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
+    assert rebalance("verify", whole / good["run"]).status == 0
+    assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
+    said = (whole / "batch" / bad["page"]).read_text()
+    assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
+    assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
+    assert "\x1b" not in said
+    assert not (whole / bad["run"]).exists()
+
+
+def test_a_run_that_was_changed_is_made_again_though_the_disk_is_full_for_another(file: Path, reports: Path) -> None:
+    """Of the second portfolio the executed notebook is larger than any file may be."""
+    changed = reports / rows_of(reports)["run"][4] / "summary.txt"
+    before = changed.read_bytes()
+    changed.write_text("half")
+    large = ROOT / "data" / "portfolios" / "stocks_20.yaml"
+    with full_at(90_000):
+        done = rebalance("batch", file, large, *TODAY, "-p", "policy=quarterly", "--reports", reports)
+    assert done.status == 1, done.err
+    after = rows_of(reports)
+    assert after["status"].tolist() == ["made", "failed"]
+    assert changed.read_bytes() == before
+    assert "File too large" in done.out
+    assert not [path.name for path in reports.iterdir() if path.name.startswith((".", "stocks_20"))]
+    assert [f"failures/{path.name}" for path in (reports / "batch" / "failures").iterdir()] == [after["page"][1]]
+
+
+def test_a_batch_whose_page_cannot_be_written_keeps_its_runs(file: Path, reports: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (reports / "batch").iterdir() if path.is_file()}
+    with full_at(2_000):
+        done = rebalance("batch", file, *SETTINGS, "--reports", reports)
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith(f"File too large ({reports / '.batch.partial'}")
+    assert {path.name: path.read_bytes() for path in (reports / "batch").iterdir() if path.is_file()} == before
+
+
+def test_a_batch_of_which_no_run_can_start_leaves_the_earlier_one(reports: Path) -> None:
+    before = (reports / "batch" / "index.html").read_bytes()
+    for name, text in (("gone.yaml", None), ("torn.yaml", "name: [")):
+        if text is not None:
+            (reports.parent / name).write_text(text)
+        again = rebalance("batch", reports.parent / name, *TODAY, "--reports", reports)
+        assert again.status == 2
+        assert "no run of the batch can start, so nothing was written" in again.err
+        assert name in again.err
+    assert (reports / "batch" / "index.html").read_bytes() == before
+
+
+# -- night after night -----------------------------------------------------------------------------------------------
+
+
+def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
+    """By a file that says what to run, after a batch that found all of it."""
+    (reports.parent / file.name).write_bytes(file.read_bytes())
+    night = reports.parent / "night.yaml"
+    night.write_text(
+        f"files: [{file.name}]\nnotebook: {TRADES.stem}\ngrid: {{policy: [never, quarterly]}}\nname: batch\n"
+    )
+    words = ("batch", night, "--reports", reports)
+    assert "2 runs: 0 made, 2 found, 0 failed." in rebalance(*words).out
+    assert not (reports / "batch" / "failures").exists()  # of the batch before
+    written, runs = (reports / "batch").stat().st_mtime_ns, sorted(path.name for path in reports.iterdir())
+    again = rebalance(*words, "--if-changed")
+    assert again.status == 0
+    assert "Nothing has changed since the previous batch: 2 runs, none of them made." in again.out
+    assert (reports / "batch").stat().st_mtime_ns == written
+    assert sorted(path.name for path in reports.iterdir()) == runs
+    one, other = (reports / name for name in rows_of(reports)["run"])
+    one.rename(reports.parent / "elsewhere")
+    kept = (other / "manifest.json").read_bytes()
+    assert "2 runs: 1 made, 0 found, 1 unchanged, 0 failed." in rebalance(*words, "--if-changed").out
+    assert (other / "manifest.json").read_bytes() == kept
+    content = yaml.safe_load(file.read_text())
+    (reports.parent / file.name).write_text(yaml.safe_dump(content | {"cash": 2_000.0}))
+    names, _ = named_runs(plan_of([night]))
+    assert not {*names.values()} & {*runs}  # a changed portfolio has runs of other names, which are not there
+
+
+# -- deaths ----------------------------------------------------------------------------------------------------------
+
+
+def test_kills_of_batch_workers_and_kernels_leave_whole_runs(
+    file: Path, whole: Path, made: Done, tmp_path: Path
+) -> None:
+    """One of each, where nothing ends before it is killed; `killed_batch.py` does a hundred of these."""
+    count = killed(tmp_path, [file], timeless(whole), kills=3, seed=49, longest=6.0)
+    assert count["batch"] + count["worker"] + count["kernel"] == 3
+
+
+def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
+    words = ["batch", str(FILE), "-p", "draws=200", "--reports", str(tmp_path)]
+    command = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"]
+    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as started:
+        until = time.monotonic() + 60
+        while not list(tmp_path.glob(".*.partial")) and time.monotonic() < until:
+            time.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        said = started.communicate()[1]
+    assert started.returncode == 130
+    assert "finished runs are kept, and the same command resumes" in said
+    assert not list(tmp_path.iterdir())
+
+
+# -- a report --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
+    file: Path, tmp_path: Path
+) -> None:
+    given = ("draws=200", "reference=never")
+    done = rebalance("batch", file, "-p", given[0], "-p", given[1], "--reports", tmp_path)
+    assert done.status == 0, done.err
+    (row,) = rows_of(tmp_path).to_dict("records")
+    asked = ask_report(file, given, tmp_path)
+    assert (row["status"], row["run"]) == ("made", asked.final.name)
+    sheet = json.loads((asked.final / "tearsheet.json").read_text())
+    assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
+    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
+    assert row["trades"] == sheet["trades"]["headline"]
+    assert row["warnings"].splitlines() == sheet["warnings"]
+    page = (tmp_path / "batch" / "index.html").read_text()
+    assert f"href=../{row['run']}/tearsheet.html>" in page
+    assert f"{100 * row['growth']:.2f}" in page
+    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
+    job = Job(file, given)
+    found = found_run(job, asked.final, COMPARING)
+    assert found is not None
+    assert (found.status, found.policy, found.growth) == ("found", row["policy"], row["growth"])
+    (asked.final / "trades.csv").write_text("half")
+    assert found_run(job, asked.final, COMPARING) is None
+
+
+# -- a cluster -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A scheduler here, and two workers of one thread that are processes of their own; a job may kill one of them."""
+    once = {"allowed_failures": 1}
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE, scheduler_kwargs=once
+    ) as found:
+        yield found
+
+
+def of_run(reports: Path, name: str) -> dict[str, bytes]:
+    """The files of one run, but for when they were made."""
+    return {path: content for path, content in timeless(reports).items() if path.startswith(f"{name}/")}
+
+
+def test_a_cluster_makes_the_bytes_of_one_machine_and_tells_of_a_failing_cell(
+    cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path
+) -> None:
+    words = ("batch", file, *TODAY, "--reports", tmp_path, "--cluster", cluster.scheduler_address)
+    there = rebalance(*words, "--grid", "policy=never,nope")
+    assert there.status == 1
+    assert "2 runs: 1 made, 0 found, 1 failed." in there.out
+    good, bad = rows_of(tmp_path).to_dict("records")
+    assert timeless(tmp_path) == of_run(whole, good["run"]) != {}
+    assert rebalance("verify", tmp_path / good["run"]).status == 0
+    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
+    assert f"The cell:\n\n{cell}" in (tmp_path / "batch" / bad["page"]).read_text()
+    assert "1 run: 0 made, 1 found, 0 failed." in rebalance(*words, "-p", "policy=never").out
+
+
+def test_a_job_that_kills_each_of_its_workers_fails_alone(
+    cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(*given: object) -> object:
+        job = given[-1]
+        assert isinstance(job, Job)
+        if job.given == ("policy=never",):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return make_there(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers, "make_there", deadly)
+    jobs = [Job(file, (f"policy={policy}",)) for policy in ("never", "quarterly")]
+    names = {job: name_of(job, TRADES) for job in jobs}
+    found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
+    assert [found[job].status for job in jobs] == ["failed", "made"]
+    assert "the process that ran it died" in found[jobs[0]].verdict
+    assert timeless(tmp_path / "reports") == of_run(whole, names[jobs[1]]) != {}
+
+
+def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, whole: Path, made: Done, tmp_path: Path) -> None:
+    """What a worker sends: its row of the table, and the files of the run that it made."""
+    job = Job(file, ("policy=never",))
+    run = whole / name_of(job, TRADES)
+    found = found_run(job, run, TRADES)
+    assert found is not None
+    became = replace(found, status="made")
+    files = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    final = tmp_path / "reports" / became.run
+    other = workers._received(job, final.with_name("mine-2022-12-29-00000000"), became, files)
+    assert "a worker made desk0-2022-12-29-" in other.verdict
+    torn = workers._received(job, final, became, {**files, "summary.txt": b"half"})
+    assert "did not arrive as it was made: summary.txt has another content." in torn.verdict
+    assert list(final.parent.iterdir()) == []
+    assert workers._received(job, final, became, files).status == "made"
+    assert {path.relative_to(final).as_posix() for path in final.rglob("*")} == set(files)
+
+
+def test_a_worker_without_the_file_or_with_other_code_says_so(tmp_path: Path) -> None:
+    became, files = make_there(code_here(), TRADES.stem, False, Job(tmp_path / "absent.yaml", ()))
+    assert (became.status, files) == ("failed", {})
+    assert f"no file {tmp_path / 'absent.yaml'} on " in became.verdict
+    other, _ = make_there({**code_here(), "code": "000"}, TRADES.stem, False, Job(FILE, ()))
+    assert "but the work was started with 000" in other.verdict
