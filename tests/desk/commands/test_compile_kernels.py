@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commanded import TRADES
+from commanded import TRADES, rebalance
 
 from desk.commands import compile_kernels as made
 from foundation.compiled.store import folders
@@ -80,7 +80,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     """By commands on another portfolio than the one that set-up plays, by a report, and whichever features come
     together: arrays of one kind, and floats, whatever a user gives.
     """
-    run(COMMANDS.format(commands=[["compile"]]))
+    assert rebalance("compile").status == 0
     compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in compiled

@@ -47,15 +47,28 @@ class PICTURE:
     name, title, caption, wide, narrow = "empty", "Empty", "Nothing.", "<svg class='wide'></svg>", ""
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A signed run with a page."""
+def signed(place: Path) -> Path:
+    """The folder of a signed run with a page."""
     made = Run("report", "desk", "2022-12-29", {}, "f" * 64)
-    folder = tmp_path / made.name
+    folder = place / made.name
     folder.mkdir()
     (folder / "tearsheet.html").write_text(page(), encoding="utf-8")
     write_json(folder / MANIFEST, made.manifest())
     sign(folder, datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run that is not printed."""
+    return signed(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run whose page was printed, which tests read."""
+    folder = signed(tmp_path_factory.mktemp("printed"))
+    assert print_page(folder) == folder / "tearsheet.pdf"
     return folder
 
 
@@ -70,10 +83,8 @@ def streams(pdf: bytes) -> bytes:
     return found
 
 
-def test_a_page_is_printed_whole_with_an_outline(run: Path) -> None:
-    pdf = print_page(run)
-    assert pdf == run / "tearsheet.pdf"
-    found = pdf.read_bytes()
+def test_a_page_is_printed_whole_with_an_outline(printed: Path) -> None:
+    found = (printed / "tearsheet.pdf").read_bytes()
     assert found.startswith(b"%PDF")
     assert found.rstrip().endswith(b"%%EOF")
     sheets = len(re.findall(rb"/Type /Page\b", found))
@@ -83,12 +94,12 @@ def test_a_page_is_printed_whole_with_an_outline(run: Path) -> None:
     assert b"://" not in b"".join(re.findall(rb"/URI \((.*?)\)", found))
 
 
-def test_every_sheet_of_paper_has_its_header_and_number(run: Path, tmp_path: Path) -> None:
+def test_every_sheet_of_paper_has_its_header_and_number(printed: Path, tmp_path: Path) -> None:
     """Each has as many words more than a page that says nothing in its margins."""
     bare = tmp_path / "bare.html"
-    bare.write_text(re.sub(r"@page \{ @top-left.*", "", (run / "tearsheet.html").read_text(encoding="utf-8")))
+    bare.write_text(re.sub(r"@page \{ @top-left.*", "", (printed / "tearsheet.html").read_text(encoding="utf-8")))
     write_pdf(bare, tmp_path / "bare.pdf")
-    with_margins, without = (p.read_bytes() for p in (print_page(run), tmp_path / "bare.pdf"))
+    with_margins, without = (p.read_bytes() for p in (printed / "tearsheet.pdf", tmp_path / "bare.pdf"))
     sheets = len(re.findall(rb"/Type /Page\b", with_margins))
     assert sheets == len(re.findall(rb"/Type /Page\b", without))
     more = streams(with_margins).count(b"BT") - streams(without).count(b"BT")
@@ -96,9 +107,8 @@ def test_every_sheet_of_paper_has_its_header_and_number(run: Path, tmp_path: Pat
     assert more % sheets == 0
 
 
-def test_a_print_leaves_the_run_as_it_was(run: Path) -> None:
-    print_page(run)
-    assert verify(run).changed == ()
+def test_a_print_leaves_the_run_as_it_was(printed: Path) -> None:
+    assert verify(printed).changed == ()
 
 
 def test_one_page_is_printed_by_its_path(run: Path) -> None:
