@@ -7,8 +7,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sysconfig
 import threading
 import time
 import warnings
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner, Result
 
 from backtests.runs.notebook import DeadKernel, execute
 from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
@@ -141,6 +140,13 @@ def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, 
         check_given(HOLDS | changes)
 
 
+def commanded(*words: str) -> Result:
+    """The command of papermill in this process; kernels are processes of their own."""
+    from papermill.cli import papermill
+
+    return CliRunner().invoke(papermill, words)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -154,15 +160,15 @@ def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, 
     ],
 )
 def test_papermill_itself_runs_a_notebook_from_another_folder_and_stops_at_a_wrong_parameter(
-    tmp_path: Path, given: list[str], message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
 ) -> None:
-    path, options = NOW, [word for pair in zip(given[::2], given[1::2], strict=True) for word in ("-p", *pair)]
-    papermill = Path(sysconfig.get_path("scripts")) / "papermill"
-    environment = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
-    command = [papermill, os.path.relpath(path, tmp_path), "out.ipynb", *options]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True)
-    assert (done.returncode == 0) is not bool(message), done.stderr
-    assert message in done.stderr
+    options = [word for pair in zip(given[::2], given[1::2], strict=True) for word in ("-p", *pair)]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    done = commanded(os.path.relpath(NOW, tmp_path), "out.ipynb", *options)
+    assert (done.exit_code == 0) is not bool(message), done.output
+    assert message in str(done.exception)
     cells = nbformat.read(tmp_path / "out.ipynb", as_version=4)["cells"]
     ran = [cell["id"] for cell in cells if cell.get("execution_count")]
     if message:
@@ -172,13 +178,12 @@ def test_papermill_itself_runs_a_notebook_from_another_folder_and_stops_at_a_wro
         assert "no review is due today" in json.dumps(cells[-1]["outputs"])
 
 
-def test_papermill_itself_lists_the_parameters_of_a_notebook_with_their_types(tmp_path: Path) -> None:
-    papermill = Path(sysconfig.get_path("scripts")) / "papermill"
-    done = subprocess.run([papermill, "--help-notebook", NOW], cwd=tmp_path, capture_output=True, text=True)
-    assert 'policy: str (default "quarterly")' in done.stdout, done.stderr
+def test_papermill_itself_lists_the_parameters_of_a_notebook_with_their_types() -> None:
+    done = commanded("--help-notebook", str(NOW))
+    assert 'policy: str (default "quarterly")' in done.output
     for name, parameter in declared(NOW).items():
-        assert f"  {name}: {parameter.kind} (default " in done.stdout
-        assert parameter.meaning in " ".join(done.stdout.split())
+        assert f"  {name}: {parameter.kind} (default " in done.output
+        assert parameter.meaning in " ".join(done.output.split())
 
 
 def test_a_notebook_runs_with_its_parameters_and_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:

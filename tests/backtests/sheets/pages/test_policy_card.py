@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Elements, check_page, check_themes
+from browser import Elements, check_page
 from commanded import rebalance
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
@@ -22,7 +22,7 @@ from backtests.sheets.pages.policy_card import policy_pictures, write_card
 from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 from foundation.errors import DataError
 from research.allocation import FixedWeights, target_path
-from research.learning import Training
+from research.learning import LearnedPolicy, Training
 from research.learning.checksummed import CARD
 from research.rules.networks.features import REACH
 from research.rules.networks.policy_network import network
@@ -60,6 +60,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def alone() -> LearnedPolicy:
+    """A policy by itself."""
+    return carded(two_lines(600, seed=3))
+
+
+@pytest.fixture(scope="module")
 def page(run: Path) -> str:
     return write_card(run).read_text(encoding="utf-8")
 
@@ -67,12 +73,11 @@ def page(run: Path) -> str:
 # -- what it would answer --------------------------------------------------------------------------------------------
 
 
-def test_boxes_of_known_width_trade_what_is_past_their_edge() -> None:
+def test_boxes_of_known_width_trade_what_is_past_their_edge(alone: LearnedPolicy) -> None:
     """A network of zeros but for its last bias: boxes of 8^0.5 half-widths, whatever is seen."""
-    policy = carded(two_lines(600, seed=1))
-    arrays = [np.zeros_like(array) for array in policy.net[:6]]
+    arrays = [np.zeros_like(array) for array in alone.net[:6]]
     arrays[-1][:] = 0.5
-    policy = replace(policy, net=network(arrays))
+    policy = replace(alone, net=network(arrays))
     edge = REACH**0.5
     np.testing.assert_allclose(width_multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
     drifts = np.array([-4.0, -2.0, 0.0, 2.0, 4.0])
@@ -109,8 +114,6 @@ def test_the_page_is_one_file_without_script_or_url(page: str) -> None:
 
 
 def test_every_picture_is_there_with_its_numbers(run: Path, page: str) -> None:
-    from research.learning import LearnedPolicy
-
     found = read_policies(run)
     drawn = policy_pictures(found, LearnedPolicy.load(found.folders[2]))
     assert set(drawn) == {"learning", "importance", "trades", "regimes", "region", "seeds"}
@@ -125,25 +128,23 @@ def test_the_same_policies_give_the_same_bytes(run: Path, page: str) -> None:
     assert write_card(run).read_text(encoding="utf-8") == page
 
 
-def test_a_policy_by_itself_without_a_test_has_a_page_too(tmp_path: Path) -> None:
-    folder = carded(two_lines(600, seed=3)).save(tmp_path / "alone")
+def test_a_policy_by_itself_without_a_test_has_a_page_too(alone: LearnedPolicy, tmp_path: Path) -> None:
+    folder = alone.save(tmp_path / "alone")
     page = write_card(folder).read_text(encoding="utf-8")
     assert "No out-of-sample results" in page
     assert 'id="figure-seeds"' not in page
 
 
-def test_a_browser_shows_it_at_every_width_and_no_label_covers_another(page: str, tmp_path: Path) -> None:
+def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
+    page: str, tmp_path: Path
+) -> None:
     check_page(page, tmp_path)
-
-
-def test_it_follows_the_theme_of_the_reader(page: str, tmp_path: Path) -> None:
-    check_themes(page, tmp_path)
 
 
 # -- the list --------------------------------------------------------------------------------------------------------
 
 
-def test_each_policy_is_a_line_under_its_folder(run: Path, page: str) -> None:
+def test_each_policy_is_a_line_under_its_folder(run: Path, page: str, alone: LearnedPolicy) -> None:
     shipped = run.parents[2] / "shipped"
     text = policies_text(policy_folders(run.parents[2], shipped))
     lines = text.splitlines()
@@ -151,14 +152,14 @@ def test_each_policy_is_a_line_under_its_folder(run: Path, page: str) -> None:
     assert all("PPO" in line and "1901-01-04 to 1906-10-05" in line for line in lines[3:6])
     assert [line.split()[-3] for line in lines[3:6]] == ["2.55", "2.60", "2.65"]
     assert all(line.endswith("optimum") for line in lines[3:6])
-    carded(two_lines(600, seed=3)).save(shipped / "alone")
+    alone.save(shipped / "alone")
     first = policies_text(policy_folders(run.parents[2], shipped)).splitlines()[2:4]
     assert first[0] == str(shipped / "alone")
     assert first[1].endswith("−16.7  closed form")  # 2.5 of 3.0
 
 
-def test_a_broken_folder_is_named_and_hides_no_other(tmp_path: Path) -> None:
-    saved = [carded(two_lines(600, seed=3)).save(tmp_path / name) for name in ("broken", "whole")]
+def test_a_broken_folder_is_named_and_hides_no_other(alone: LearnedPolicy, tmp_path: Path) -> None:
+    saved = [alone.save(tmp_path / name) for name in ("broken", "whole")]
     card = json.loads((saved[0] / CARD).read_text())
     (saved[0] / CARD).write_text(json.dumps(card | {"seen": "1900-01-01"}))
     text = policies_text(policy_folders(tmp_path, tmp_path))
@@ -168,10 +169,9 @@ def test_a_broken_folder_is_named_and_hides_no_other(tmp_path: Path) -> None:
         write_card(saved[0])
 
 
-def test_a_card_that_says_little_is_a_line_and_no_page(tmp_path: Path) -> None:
-    one = carded(two_lines(600, seed=3))
+def test_a_card_that_says_little_is_a_line_and_no_page(alone: LearnedPolicy, tmp_path: Path) -> None:
     told = {"seed": 7, "saw": {"last": None, "market": "simulated ones"}}
-    folder = replace(one, card=told).save(tmp_path / "bare")
+    folder = replace(alone, card=told).save(tmp_path / "bare")
     assert policies_text(policy_folders(tmp_path, tmp_path)).splitlines()[3].split() == [
         "bare",
         "–",

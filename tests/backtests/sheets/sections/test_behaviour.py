@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
-from browser import check_page
 from written import written
 
 from backtests.comparison import compare
@@ -184,7 +183,3 @@ def test_behaviour_is_a_description_of_every_policy(comparison: Comparison) -> N
     assert isinstance(found, Behaviour)
     assert list(found.statements) == list(found.trips) == list(comparison.backtests)
     assert [each.against for each in found.capacities] == ["quarterly", "never"]
-
-
-def test_the_page_is_whole_at_every_width(folder: Path, tmp_path: Path) -> None:
-    check_page((folder / "tearsheet.html").read_text(encoding="utf-8"), tmp_path)
