@@ -15,6 +15,7 @@ as well as the two are alike. Taking what the test shows of one policy as news o
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -121,10 +122,12 @@ def belief(
     return np.exp(logs)
 
 
+@lru_cache(maxsize=8)  # one sheet asks for the same numbers a hundred times, at other prices
 def _normal(count: int, seed: int = 0) -> Array:
     """(DRAWS, count) standard normal numbers, the first of which are the same for any count."""
     rng = np.random.default_rng([seed, 2])
     found: Array = rng.standard_normal((count, DRAWS)).T
+    found.flags.writeable = False
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
@@ -120,9 +121,9 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
     costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
-    unplayable = set[int]()
+    lines, unplayable = staying(market.instruments), set[int]()
     for test in range(TESTS):
-        drawn = _drawn(market, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
+        drawn = _drawn(market, lines, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
         targets = target_path(held, drawn, start=before)
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
@@ -176,8 +177,8 @@ def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
     return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year
 
 
-def _drawn(market: Market, start: int, returns: Array) -> Market:
-    """The rows of a market from `start` on with other returns (rows - 1, n); every line trades on every day."""
+def _drawn(market: Market, instruments: pd.DataFrame, start: int, returns: Array) -> Market:
+    """The rows of a market from `start` on with other returns (rows - 1, n); its lines trade on every day and stay."""
     earned = np.vstack([np.zeros(returns.shape[1]), returns])
     return Market(
         dates=market.dates[start:],
@@ -185,7 +186,7 @@ def _drawn(market: Market, start: int, returns: Array) -> Market:
         returns=earned,
         tradable=np.ones(earned.shape, dtype=bool),
         cash=np.append(0.0, market.cash[start + 1 :]),
-        instruments=staying(market.instruments),
+        instruments=instruments,
         prices=np.asarray(OPENING_PRICE * np.cumprod(1.0 + earned, axis=0), dtype=float),
         calendar=market.calendar,
         name=f"a test that might have been of {market.name}",

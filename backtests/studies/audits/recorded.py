@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,15 +34,16 @@ Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each 
 
 @dataclass(frozen=True)
 class _Recorder(RuleTraits):
-    """A recorder of every answer of a policy that decides day by day, and of its reads from elsewhere.
+    """A recorder of every answer of a policy that decides day by day, and of its reads from elsewhere if it `watches`.
 
     An answer has its market row, its reason, and the box of a trade. After row `last` the policy is not asked: a
-    decision or a failure after it is no fact of the days before.
+    decision or a failure after it is no fact of the days before. To watch takes longer than many a decision.
     """
 
     policy: Policy
     allocation: Allocation | None
     last: int
+    watches: bool
     rows: list[int] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
@@ -58,7 +60,8 @@ class _Recorder(RuleTraits):
     def decide(self, view: View) -> Hold | Trade:
         if view.past.t > self.last:
             return Hold()
-        with watched() as read:
+        reading: AbstractContextManager[list[str]] = watched() if self.watches else nullcontext([])
+        with reading as read:
             answer = self.policy.decide(view)
         self.read.extend(words for words in read if words not in self.read)
         if isinstance(answer, Hold | Trade):  # the engine refuses anything else
@@ -87,7 +90,7 @@ class Played:
     result  : its backtest.
     answers : all that it asked for.
     days    : (D,) market rows on which it was asked, or its target was made.
-    read    : the outside sources that it read while it decided, in words, each once.
+    read    : the outside sources that it read while it decided, in words, each once; none with a `last` row.
     """
 
     result: Backtest
@@ -116,7 +119,7 @@ class Played:
         rule, end = compiled_rule(policy), len(market.dates)
         if rule is None:
             kind = _Recorder if fitted_until(policy) is None else _FittedRecorder
-            recorder = kind(policy, held_by(policy), end if last is None else last)
+            recorder = kind(policy, held_by(policy), end if last is None else last, watches=last is None)
             result = backtest(market, recorder, costs, name=short_name(policy), **terms)
             rows = np.array(recorder.rows, dtype=np.int64)
             boxes = np.array(recorder.boxes).reshape(len(rows), 2 * len(market.assets) + 3)
