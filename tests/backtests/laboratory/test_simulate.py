@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -177,6 +178,12 @@ def sixty():
     return Laboratory(model, (P,), costs, G, paths=3_000, days=5_040, seed=1, warm_up=2_520)
 
 
+@pytest.fixture(scope="module")
+def on_sixty(sixty):
+    """Figures of a rule there, played once for all tests."""
+    return cache(lambda rule: play(sixty, rule, workers=2))
+
+
 def loss(played):
     """Bp a year: tracking from the deviation, which has less noise than squared returns, as in the closed form."""
     return float((played.cost + 0.5 * G * SIGMA**2 * played.deviation[:, 0] * 1e4).mean())
@@ -184,8 +191,8 @@ def loss(played):
 
 @pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize(("to", "form"), [("edge", to_edge), ("target", to_target)])
-def test_a_band_turns_over_and_strays_as_its_closed_form(sixty, to, form, times):
-    played, expected = play(sixty, Threshold(ONE, times * H, to), workers=2), form(P, SIGMA, times * H, DAY)
+def test_a_band_turns_over_and_strays_as_its_closed_form(on_sixty, to, form, times):
+    played, expected = on_sixty(Threshold(ONE, times * H, to)), form(P, SIGMA, times * H, DAY)
     wide = times > 1.0  # the form is of leading order in the band
     assert played.turnover.mean() == pytest.approx(expected.turnover, rel=0.05 if wide else 0.02)
     assert played.deviation.mean() == pytest.approx(expected.deviation, rel=0.05 if wide else 0.03)
@@ -195,8 +202,8 @@ def test_a_band_turns_over_and_strays_as_its_closed_form(sixty, to, form, times)
 
 
 @pytest.mark.parametrize(("every", "interval"), [("month", 1 / 12), ("quarter", 1 / 4)])
-def test_a_calendar_turns_over_and_strays_as_its_closed_form(sixty, every, interval):
-    played, expected = play(sixty, Calendar(ONE, every), workers=2), reviewed(P, SIGMA, interval, watched=DAY)
+def test_a_calendar_turns_over_and_strays_as_its_closed_form(on_sixty, every, interval):
+    played, expected = on_sixty(Calendar(ONE, every)), reviewed(P, SIGMA, interval, watched=DAY)
     assert played.turnover.mean() == pytest.approx(expected.turnover, rel=0.02)
     assert played.deviation.mean() == pytest.approx(expected.deviation, rel=0.03)
     assert played.events.mean() == pytest.approx(1 / interval, rel=0.02)
@@ -205,7 +212,7 @@ def test_a_calendar_turns_over_and_strays_as_its_closed_form(sixty, every, inter
 @pytest.mark.parametrize(
     ("rule", "worked"),
     [
-        (Threshold(ONE, H / 2, "edge"), 0.42),
+        (Threshold(ONE, 0.5 * H, "edge"), 0.42),
         (Threshold(ONE, H, "edge"), 0.315),
         (Threshold(ONE, 2 * H - OVER, "edge"), 0.53),  # watched without pause: a narrower band at closes
         (Calendar(ONE, "month"), 1.08),
@@ -213,18 +220,18 @@ def test_a_calendar_turns_over_and_strays_as_its_closed_form(sixty, every, inter
     ],
     ids=["half of h*", "h*", "twice h*", "month", "quarter"],
 )
-def test_losses_of_the_worked_case(sixty, rule, worked):
-    assert loss(play(sixty, rule, workers=2)) == pytest.approx(worked, rel=0.02)
+def test_losses_of_the_worked_case(on_sixty, rule, worked):
+    assert loss(on_sixty(rule)) == pytest.approx(worked, rel=0.02)
 
 
 @pytest.mark.parametrize(("every", "interval"), [("month", 1 / 12), ("quarter", 1 / 4)])
-def test_at_equal_tracking_bands_turn_over_as_much_less_than_a_calendar_as_leland_says(sixty, every, interval):
+def test_at_equal_tracking_bands_turn_over_as_much_less_than_a_calendar_as_leland_says(on_sixty, every, interval):
     """Leland (1999): by 48.8 % to the edge and 27.6 % to the target. The bands come from the closed forms alone."""
-    calendar = play(sixty, Calendar(ONE, every), workers=2)
+    calendar = on_sixty(Calendar(ONE, every))
     checks = 0.25 * (P * (1 - P) * SIGMA) ** 2 * DAY
     strays = reviewed(P, SIGMA, interval, watched=DAY).deviation + checks
     for to, widths, ratio in (("edge", 3.0, math.sqrt(math.pi / 12)), ("target", 6.0, math.sqrt(math.pi / 6))):
-        band = play(sixty, Threshold(ONE, math.sqrt(widths * strays) - OVER, to), workers=2)
+        band = on_sixty(Threshold(ONE, math.sqrt(widths * strays) - OVER, to))
         assert band.deviation.mean() == pytest.approx(calendar.deviation.mean(), rel=0.02)
         assert band.turnover.mean() / calendar.turnover.mean() == pytest.approx(ratio, abs=0.015)
 

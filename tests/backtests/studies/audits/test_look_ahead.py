@@ -331,9 +331,17 @@ def days(market: Market) -> list[int]:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_decision_depends_on_what_comes_after_it(market: Market, days: list[int], name: str) -> None:
-    """Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at."""
-    audit = assert_blind(POLICIES[name], its_lines(name, market), days)
+def test_no_decision_depends_on_what_comes_after_it(
+    market: Market, leaving: Market, days: list[int], name: str
+) -> None:
+    """Not on an exit either: on the day before it, in the halt, and on the day of it nobody knew.
+
+    Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
+    """
+    learns = name.startswith("learned")  # it refuses the target that an exit leaves it
+    world, rows = (market, days) if learns else (leaving, sorted({*days[1:], LEFT - 1, LEFT}))
+    assert learns or world.exits[3] == LEFT
+    audit = assert_blind(POLICIES[name], its_lines(name, world), rows)
     assert (audit.table["decisions"].iloc[-1] > 0) == (name != "never, equal")
 
 
@@ -348,13 +356,6 @@ def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
 @pytest.mark.parametrize("name", ["no-trade region", "cost and benefit", "best point", "classes", "universal"])
 def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: list[int], name: str) -> None:
     assert_blind(POLICIES[name], market, days, by_day=True)
-
-
-@pytest.mark.parametrize("name", [name for name in POLICIES if not name.startswith("learned")])
-def test_no_decision_depends_on_an_exit_that_is_to_come(leaving: Market, name: str) -> None:
-    """In the halt, on the day before the exit, on the day of it, and after it: nobody knew, and all follow it."""
-    assert leaving.exits[3] == LEFT
-    assert_blind(POLICIES[name], its_lines(name, leaving), [LEFT - 3, LEFT - 1, LEFT, LEFT + 10])
 
 
 def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:

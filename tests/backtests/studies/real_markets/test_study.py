@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,12 +54,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of three cases with learners alone, whose random draws are what another process could change."""
+    folder = tmp_path_factory.mktemp("learned")
+    study(CASES, folder, LEARNED, progress=False)
+    return folder
+
+
 @pytest.mark.slow
-def test_a_killed_study_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -> None:
-    """With learners alone, whose random draws are what another process could change."""
-    whole, tmp_path = tmp_path / "whole", tmp_path / "killed"
-    tmp_path.mkdir()
-    study(CASES, whole, LEARNED, progress=False)
+def test_a_killed_study_goes_on_where_it_was_and_ends_the_same(learned: Path, tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from backtests.studies.real_markets import Budget, case, study\n"
@@ -81,17 +86,17 @@ def test_a_killed_study_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -
     assert not any(map(alive, workers))  # nobody goes on working for a dead study
     study(CASES, tmp_path, LEARNED, progress=False)
     assert {name: ((tmp_path / name).stat().st_mtime_ns, (tmp_path / name).read_bytes()) for name in before} == before
-    assert files(tmp_path) == files(whole)
+    assert files(tmp_path) == files(learned)
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_files(whole: Path, tmp_path: Path) -> None:
+def test_a_cluster_gives_the_same_files(learned: Path, tmp_path: Path) -> None:
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        made = study(FEW, tmp_path, TINY, client=client, progress=False)
-    assert files(tmp_path) == files(whole)
+        made = study(FEW, tmp_path, LEARNED, client=client, progress=False)
+    assert files(tmp_path) == {name: said for name, said in files(learned).items() if NAMES[2] not in name}
     assert set(made.table["case"]) == set(NAMES[:2])
 
 
@@ -105,17 +110,17 @@ def test_a_study_gives_up_a_cluster_that_has_lost_its_workers(monkeypatch: pytes
         study(CASES, None, TINY, client=client, progress=False)
 
 
-def test_what_is_saved_is_all_that_the_folder_has_of_the_study(tmp_path: Path) -> None:
-    rules = Budget(steps={})
+def test_what_is_saved_is_all_that_the_folder_has_of_the_study(whole: Path, tmp_path: Path) -> None:
     for name in NAMES[:2]:
-        run([name], tmp_path, rules)
+        shutil.copy(whole / f"{name}.json", tmp_path)
+        run([name], tmp_path, TINY)
     assert set(Study.load(tmp_path).table["case"]) == set(NAMES[:2])
     other = json.loads((tmp_path / f"{NAMES[1]}.json").read_text())
     other["made_from"]["code"] = "deadbeef"
     (tmp_path / f"{NAMES[1]}.json").write_text(json.dumps(other))
-    run(NAMES[:1], tmp_path, rules)
+    run(NAMES[:1], tmp_path, TINY)
     assert set(Study.load(tmp_path).table["case"]) == set(NAMES[:1])  # what other code made is no part of it
-    assert set(_together(tmp_path, rules, "deadbeef").table["case"]) == set(NAMES[1:2])  # and that code's is its own
+    assert set(_together(tmp_path, TINY, "deadbeef").table["case"]) == set(NAMES[1:2])  # and that code's is its own
 
 
 def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None:
@@ -192,10 +197,11 @@ def test_a_study_is_saved_and_read_again(whole: Path, tmp_path: Path) -> None:
     assert list(tmp_path.glob("figures-*.parquet"))
 
 
-def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_asked(whole: Path, tmp_path: Path) -> None:
-    one, cheap = CASES[:1], Budget(steps={})
-    study(one, tmp_path, cheap, progress=False)
-    file = tmp_path / f"{NAMES[0]}.json"
+def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_asked(
+    whole: Path, learned: Path, tmp_path: Path
+) -> None:
+    one, cheap = CASES[:1], LEARNED
+    file = Path(shutil.copy(learned / f"{NAMES[0]}.json", tmp_path))
     other = json.loads(file.read_text())
     other["made_from"]["code"] = "deadbeef"
     file.write_text(json.dumps(other))
