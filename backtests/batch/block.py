@@ -40,7 +40,7 @@ def play_block(play: Play, returns: Returns, terms: Terms, path: Array, out: Arr
 
     play    : the block; its state is written.
     returns : of cash and of targets.
-    terms   : what figures are taken by.
+    terms   : price of tracking, and periods a year.
     path    : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
     out     : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
     """

@@ -83,7 +83,7 @@ class Span(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What figures are taken by.
+    """The terms by which figures are taken.
 
     tracking_penalty : price of squared tracking error.
     periods_per_year : number of periods by which figures are annualised.
@@ -192,7 +192,7 @@ def finish(curve: Curve, trades: Traded, span: Span, terms: Terms, out: Array) -
     curve  : running figures of its NAV.
     trades : running sums of its trades.
     span   : its days.
-    terms  : what figures are taken by.
+    terms  : price of tracking, and periods a year.
     out    : (len(BATCH_METRICS),) in the units of records; written.
 
     The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: callers that show it

@@ -49,7 +49,7 @@ class PendingDecision(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What is held, and since when.
+    """Holdings, and the rows since which they stand.
 
     units      : (n,) units held.
     cash_units : units of cash held.

@@ -65,7 +65,7 @@ class Desk(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What an event of an account is booked with.
+    """The inputs and the ledger of an event of an account.
 
     sessions : the market.
     desk     : execution of decisions, and charges.

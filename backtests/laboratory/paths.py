@@ -96,7 +96,7 @@ class Paths(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What paths are measured against, and where it is written.
+    """The sums over paths, and the strategic weights that they are measured against.
 
     strategic : (n,) weights, fraction of NAV.
     warm_up   : days at the start that are not measured.

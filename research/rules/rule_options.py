@@ -151,7 +151,7 @@ class Workspace(NamedTuple):
 
 
 class RuleInput(NamedTuple):
-    """What a rule is asked about: weights, and the lines that can trade.
+    """The weights that a rule is asked about, and the lines that can trade.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.

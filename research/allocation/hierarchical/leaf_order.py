@@ -115,7 +115,7 @@ def _other_half(leaf: int, first: int, middle: int, stop: int) -> tuple[int, int
 
 
 class _Lists(NamedTuple):
-    """What is known of lists of leaves, by place.
+    """Distances of leaves and lengths of lists of them, by place.
 
     between : (n, n) distances of the leaves.
     length  : (n, n) the length of the shortest list between two ends, in single precision as scipy rounds.
