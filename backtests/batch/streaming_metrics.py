@@ -257,7 +257,8 @@ def batch_metrics(
         charges *= (book.nav_before[done] / backtest.wealth_charged[done])[:, None, None]
     days = Span(path[0][0], path[0][-1], opening, len(of_days[0]), span)
     trades = book.trades[done], charges, book.nav_before[done]
-    _one_path(path, of_days, trades, aside, days, Terms(tracking_penalty, backtest.periods_per_year), out)
+    terms = Terms(float(tracking_penalty), float(backtest.periods_per_year))  # an int has code of its own compiled
+    _one_path(path, of_days, trades, aside, days, terms, out)
     if cvar95:
         out[-1] = tail(path[0])
     return checked(out, f"backtest {backtest.name!r}")
@@ -266,8 +267,7 @@ def batch_metrics(
 def _path(backtest: Backtest) -> tuple[Array, Array]:
     """(D + 1,) what a wealth of 1 grew to, time-weighted, and (D,) the same at each close before that day's costs."""
     if backtest.plain:
-        nav, before = backtest.ledger.nav, backtest.nav_before
-        return (nav, before) if backtest.wealth == 1.0 else (nav / backtest.wealth, before / backtest.wealth)
+        return backtest.ledger.nav / backtest.wealth, backtest.nav_before / backtest.wealth
     path = backtest.growth_path / backtest.wealth
     return path, path[:-1] * (1.0 + backtest.gross_returns)
 
