@@ -42,7 +42,7 @@ def play_block(play: Play, returns: Returns, terms: Terms, path: Array, out: Arr
     returns : of cash and of targets.
     terms   : price of tracking, and periods a year.
     path    : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
-    out     : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
+    out     : (BLOCK, len(BATCH_METRICS)) the metrics, in the units of records; written.
     """
     panel, block, state = play
     days, n = panel.tradable.shape

@@ -68,8 +68,8 @@ class Traded(NamedTuple):
 class Span(NamedTuple):
     """The days of a path.
 
-    first        : NAV after the opening trade, currency.
-    last         : NAV at the end, currency.
+    first        : NAV after the opening trade, of a wealth of 1.
+    last         : NAV at the end, likewise.
     opening_cost : cost of the opening trade, fraction of the wealth before it.
     days         : number of returns.
     calendar     : calendar days.
@@ -244,7 +244,7 @@ def batch_metrics(
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
     out = np.empty(len(BATCH_METRICS) + cvar95)
-    span = float(market.days[-1].astype(int) - market.days[first].astype(int))
+    calendar = float(market.days[-1].astype(int) - market.days[first].astype(int))
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
     path, done = _path(backtest), backtest.booked
@@ -255,10 +255,10 @@ def batch_metrics(
     if not backtest.plain:
         aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
         charges *= (book.nav_before[done] / backtest.wealth_charged[done])[:, None, None]
-    days = Span(path[0][0], path[0][-1], opening, len(of_days[0]), span)
+    span = Span(path[0][0], path[0][-1], opening, len(of_days[0]), calendar)
     trades = book.trades[done], charges, book.nav_before[done]
     terms = Terms(float(tracking_penalty), float(backtest.periods_per_year))  # an int has code of its own compiled
-    _one_path(path, of_days, trades, aside, days, terms, out)
+    _one_path(path, of_days, trades, aside, span, terms, out)
     if cvar95:
         out[-1] = tail(path[0])
     return checked(out, f"backtest {backtest.name!r}")
@@ -278,10 +278,13 @@ def _one_path(
 ) -> None:
     """Write the metrics of a path into `out`.
 
-    path    : (D + 1,) NAV, and (D,) NAV before each day's costs, currency.
+    path    : (D + 1,) NAV from a wealth of 1, and (D,) NAV before each day's costs, likewise.
     returns : (D,) each, of cash and of the two targets, fraction.
     trades  : (k, n) trades, (k, columns, n) charges and (k,) wealths, currency.
     aside   : costs that no trade caused, fraction of NAV.
+    span    : the days of the path.
+    terms   : price of tracking, and periods a year.
+    out     : (len(BATCH_METRICS),) in the units of records; written.
     """
     (nav, nav_before), (cash, strategic, own), (orders, charges, wealth) = path, returns, trades
     curve = opened(nav[0])

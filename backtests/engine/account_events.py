@@ -3,7 +3,7 @@
 import numpy as np
 
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Reason, write, write_decision
-from backtests.engine.loop_inputs import Account, Desk, Sessions
+from backtests.engine.loop_inputs import Desk, EventInputs, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
@@ -28,33 +28,33 @@ OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyon
 
 
 @on_demand
-def hold(account: Account, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array) -> float:
+def hold(inputs: EventInputs, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array) -> float:
     """Charge for what was held since the close before row t; gives cash_units.
 
-    account       : the market, and costs of holding.
+    inputs        : the market, and costs of holding.
     t             : row of the day.
     nav           : NAV at the close before, currency.
     units         : (n,) units held.
     cash_units    : units of cash held.
     holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.
     """
-    sessions, costs = account.sessions, account.desk.holding_costs
+    sessions, costs = inputs.sessions, inputs.desk.holding_costs
     cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
     charged = accrue(units, sessions.closes, t - 1, cash, nav, years, costs, holding_costs)
     return cash_units - charged / sessions.cash_index[t]
 
 
 @on_demand
-def events(account: Account, t: int, units: Array, cash_units: float, count: int) -> tuple[float, int]:
+def events(inputs: EventInputs, t: int, units: Array, cash_units: float, count: int) -> tuple[float, int]:
     """Pay the dividends of row t, and pay out assets delisted on it; gives (cash_units, rows written).
 
-    account    : its ledger gets a row for each delisting.
+    inputs     : its ledger gets a row for each delisting.
     t          : row of the day.
     units      : (n,) units held; written.
     cash_units : units of cash held.
     count      : rows of the ledger written so far.
     """
-    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
+    sessions, desk, scratch, ledger = inputs.sessions, inputs.desk, inputs.scratch, inputs.ledger
     cash_price = sessions.cash_index[t]
     begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
     if len(sessions.income) > 0:
@@ -79,11 +79,11 @@ def events(account: Account, t: int, units: Array, cash_units: float, count: int
 
 @on_demand
 def take_in(
-    account: Account, target: Array, t: int, units: Array, cash_units: float, count: int
+    inputs: EventInputs, target: Array, t: int, units: Array, cash_units: float, count: int
 ) -> tuple[int, float, float, int]:
     """Take in the cash flow at the close of row t, or pay it out, and rebalance with it if the desk does so.
 
-    account    : its ledger gets the booking. A desk that does not rebalance with flows sells what cash cannot pay, and
+    inputs     : its ledger gets the booking. A desk that does not rebalance with flows sells what cash cannot pay, and
                  no more.
     target     : (n,) fraction of NAV.
     t          : row of the day.
@@ -94,7 +94,7 @@ def take_in(
                  leaves cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by
                  before.
     """
-    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
+    sessions, desk, scratch, ledger = inputs.sessions, inputs.desk, inputs.scratch, inputs.ledger
     cash_price, flow = sessions.cash_index[t], sessions.flows[t]
     held = cash_units * cash_price
     cash_units, nav = receive(sessions, t, units, cash_units)
@@ -104,7 +104,7 @@ def take_in(
     floor = floor if desk.invest_flows else min(floor, 0.0)
     if not desk.invest_flows and (flow > 0.0 or cash_units * cash_price >= floor * nav):
         return NOTHING_MOVED, nav, cash_units, count
-    goal = _flow_box(account, target, t, nav, floor, units)
+    goal = _flow_box(inputs, target, t, nav, floor, units)
     box, before = scratch.box, nav
     quotes, pace = Quotes(sessions.closes, t, cash_price, sessions.tradable), Pace(desk.order_limits, t, 1.0)
     to = Box(box[0:1], box[1:2], box[2:3], 0, goal, goal, 1.0)
@@ -122,7 +122,7 @@ def take_in(
 
 @inlined
 def receive(sessions: Sessions, t: int, units: Array, cash_units: float) -> tuple[float, float]:
-    """(cash_units, nav) after the cash flow of row t, without a trade.
+    """(cash_units, nav in currency) after the cash flow of row t, without a trade.
 
     sessions   : the market.
     t          : row of the day.
@@ -171,13 +171,13 @@ def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
 
 
 @linked
-def _flow_box(account: Account, target: Array, t: int, nav: float, aim: float, units: Array) -> float:
+def _flow_box(inputs: EventInputs, target: Array, t: int, nav: float, aim: float, units: Array) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
     It trades at most the flow, and what cash was overdrawn by before a withdrawal, and stops when cash reaches `aim`;
     what the lines that can trade cannot take stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
-    sessions, scratch = account.sessions, account.scratch
+    sessions, scratch = inputs.sessions, inputs.scratch
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)
     capacity, flow = 0.0, sessions.flows[t] / nav

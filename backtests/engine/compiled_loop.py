@@ -7,9 +7,9 @@ at the close is booked; the rule looks.
 
 from typing import NamedTuple
 
-from backtests.engine.account_events import events, hold, is_overdrawn, receive, take_in, use_up, uses_all
+from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
 from backtests.engine.ledger import Ledger, Reason, write, write_decision, write_unbooked
-from backtests.engine.loop_inputs import Account, LoopInputs, Sessions
+from backtests.engine.loop_inputs import EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, refer
@@ -17,7 +17,7 @@ from foundation.compiled.simd import bits, load, store
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.rule_options import NETWORK, NO_LINE, BandArrays, RuleInput, RuleRow, of_amounts, rests, triggers_of
+from research.rules.rule_options import NETWORK, BandArrays, RuleInput, RuleRow, of_amounts, rests, triggers_of
 from research.rules.triggers import answer
 
 
@@ -25,9 +25,7 @@ class PendingDecision(NamedTuple):
     """A decision that is being executed.
 
     t          : row of the day on which it was made.
-    line       : column of the asset that triggered it, or NO_LINE.
-    size       : distance past its target, fraction of NAV.
-    allowed    : distance that was allowed, fraction of NAV.
+    why        : its reason.
     k          : row of its box.
     cash_lower : lower bound of cash in that box, fraction of NAV.
     cash_upper : upper bound of cash in that box, fraction of NAV.
@@ -37,9 +35,7 @@ class PendingDecision(NamedTuple):
     """
 
     t: int
-    line: int
-    size: float
-    allowed: float
+    why: Reason
     k: int
     cash_lower: float
     cash_upper: float
@@ -48,7 +44,7 @@ class PendingDecision(NamedTuple):
     fraction: float
 
 
-class Held(NamedTuple):
+class HeldSince(NamedTuple):
     """Holdings, and the rows since which they stand.
 
     units      : (n,) units held.
@@ -64,17 +60,17 @@ class Held(NamedTuple):
 
 
 @linked
-def invest(account: Account, t: int, goal: Array, cash: float, wealth: float, opening: Record) -> tuple[int, float]:
+def invest(inputs: EventInputs, t: int, goal: Array, cash: float, wealth: float, opening: Record) -> tuple[int, float]:
     """The opening trade at row t, from cash, charged as at a close; gives (status, units of cash).
 
-    account : the first row of its ledger is written.
+    inputs  : the first row of its ledger is written.
     t       : row of the day.
     goal    : (1, n) weights to open in, fraction of NAV.
     cash    : weight of cash to open in, fraction of NAV.
     wealth  : wealth before the trade, currency.
     opening : the ledger's record of the trade.
     """
-    sessions, desk, scratch, ledger = account.sessions, account.desk, account.scratch, account.ledger
+    sessions, desk, scratch, ledger = inputs.sessions, inputs.desk, inputs.scratch, inputs.ledger
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
     price = sessions.cash_index[t]
@@ -101,20 +97,20 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     """
     sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
     given = refer(inputs)  # for what does not happen on every day
-    account = refer(Account(sessions, desk, inputs.scratch, ledger))
+    of_events = refer(EventInputs(sessions, desk, inputs.scratch, ledger))
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
-    order = PendingDecision(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1, 1.0)
+    order = PendingDecision(-1, NO_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some):
-            t = quiet(sessions, rule, t, Held(units, cash_units, first, booked), inputs.bounds, ledger)
+            t = quiet(sessions, rule, t, HeldSince(units, cash_units, first, booked), inputs.bounds, ledger)
             if t == len(closes):
                 break
         if desk.holding_costs.some:
-            cash_units = hold(account, t, nav, units, cash_units, ledger.holding_costs[t - first])
+            cash_units = hold(of_events, t, nav, units, cash_units, ledger.holding_costs[t - first])
         if sessions.busy[t]:
-            cash_units, count = events(account, t, units, cash_units, count)
+            cash_units, count = events(of_events, t, units, cash_units, count)
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(given, t, order, units, cash_units, count)
             if status == REFUSED:
@@ -126,7 +122,9 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             if pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction):
                 cash_units, nav = receive(sessions, t, units, cash_units)  # what is booked at this close uses the money
             else:
-                status, nav, cash_units, count = take_in(account, rule.target[rule.row[t]], t, units, cash_units, count)
+                status, nav, cash_units, count = take_in(
+                    of_events, rule.target[rule.row[t]], t, units, cash_units, count
+                )
                 if status == REFUSED:
                     ledger.nav[t - first] = nav
                     return count, t
@@ -137,7 +135,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             rule.asked[t]
             and (
                 pending
-                or _near(rule, closes, t, Held(units, cash_units, first, booked), nav, cash_units * cash_index[t])
+                or _near(rule, closes, t, HeldSince(units, cash_units, first, booked), nav, cash_units * cash_index[t])
             )
         )
         turns = 2 if pending or looks else 0  # none on most days
@@ -156,15 +154,14 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         ledger.cash[t - first] = cash_units * cash_index[t]
         t += 1
     if pending:
-        reason_of = Reason(order.line, order.size, order.allowed)
-        write_decision(ledger, count, count if order.root < 0 else order.root, order.t, reason_of)
+        write_decision(ledger, count, count if order.root < 0 else order.root, order.t, order.why)
         write_unbooked(ledger, count, units, cash_units, nav)
         count += 1
     return count, -1
 
 
 @inlined
-def quiet(sessions: Sessions, rule: BandArrays, t: int, held: Held, bounds: Array, ledger: Ledger) -> int:
+def quiet(sessions: Sessions, rule: BandArrays, t: int, held: HeldSince, bounds: Array, ledger: Ledger) -> int:
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other.
 
     sessions : the market.
@@ -221,7 +218,7 @@ def _is_asked(rule: BandArrays, t: int) -> bool:
 
 
 @inlined
-def _near(rule: BandArrays, closes: Array, t: int, held: Held, nav: float, cash: float) -> bool:
+def _near(rule: BandArrays, closes: Array, t: int, held: HeldSince, nav: float, cash: float) -> bool:
     """True if the rule, unless it rests, may want to trade at row t. Options beside bands are checked in `_look`."""
     if rule.asks_more:
         return not rests(rule, t, held.booked)
@@ -238,12 +235,12 @@ def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> 
         at = RuleInput(weights, cash, tradable, t)
         trades, line, size, allowed = answer(at, nav, t - booked, RuleRow(rule, inputs.options, k, inputs.workspace))
         part = inputs.workspace.fraction[0] if inputs.options.goal == NETWORK else rule.fraction
-        return trades, PendingDecision(t, line, size, allowed, k, low, high, -1, days, part)
+        return trades, PendingDecision(t, Reason(line, size, allowed), k, low, high, -1, days, part)
     triggers = triggers_of(rule, k)
     if not ask(weights, cash, tradable, t, triggers):
-        return False, PendingDecision(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days, rule.fraction)
+        return False, PendingDecision(t, NO_REASON, k, low, high, -1, days, rule.fraction)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, triggers)
-    return True, PendingDecision(t, line, size, allowed, k, low, high, -1, days, rule.fraction)
+    return True, PendingDecision(t, Reason(line, size, allowed), k, low, high, -1, days, rule.fraction)
 
 
 @inlined
@@ -288,9 +285,7 @@ def carry_out(
     if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
-    write_decision(ledger, count, root, order.t, Reason(order.line, order.size, order.allowed))
+    write_decision(ledger, count, root, order.t, order.why)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    left = PendingDecision(
-        order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1), order.fraction
-    )
+    left = PendingDecision(order.t, order.why, k, low, high, root, max(order.left - 1, 1), order.fraction)
     return status, nav, cash_units, left, unfinished

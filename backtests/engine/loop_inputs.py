@@ -64,7 +64,7 @@ class Desk(NamedTuple):
     lag: int
 
 
-class Account(NamedTuple):
+class EventInputs(NamedTuple):
     """The inputs and the ledger of an event of an account.
 
     sessions : the market.

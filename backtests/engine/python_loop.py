@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
-from backtests.engine.compiled_loop import Held, quiet
+from backtests.engine.compiled_loop import HeldSince, quiet
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import EXIT_BOOKING, Ledger, Reason, write, write_decision, write_unbooked
-from backtests.engine.loop_inputs import Account
+from backtests.engine.loop_inputs import EventInputs
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -75,7 +75,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     t = inputs.first
     while (t := t + 1) < len(inputs.market.dates):
         if bands is not None and pending is None and not unfinished and not inputs.desk.holding_costs.some:
-            state = Held(held.units, held.cash_units, inputs.first, held.last_booked)
+            state = HeldSince(held.units, held.cash_units, inputs.first, held.last_booked)
             t = quiet(inputs.sessions, bands.compiled, t, state, bounds, ledger)
             if t == len(inputs.market.dates):
                 break
@@ -118,12 +118,12 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
 
 def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
     """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
-    account = Account(inputs.sessions, inputs.desk, inputs.scratch, ledger)
+    given = EventInputs(inputs.sessions, inputs.desk, inputs.scratch, ledger)
     if inputs.desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
-        held.cash_units = hold(account, t, held.nav, held.units, held.cash_units, row)
+        held.cash_units = hold(given, t, held.nav, held.units, held.cash_units, row)
     if inputs.sessions.busy[t]:
-        held.cash_units, count = events(account, t, held.units, held.cash_units, held.count)
+        held.cash_units, count = events(given, t, held.units, held.cash_units, held.count)
         held.triggers += ["delisted"] * (count - held.count)
         held.count = count
         if inputs.split[t]:
@@ -154,9 +154,9 @@ def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, l
     ):
         held.cash_units, held.nav = receive(inputs.sessions, t, held.units, held.cash_units)
         return
-    account = Account(inputs.sessions, inputs.desk, inputs.scratch, ledger)
+    given = EventInputs(inputs.sessions, inputs.desk, inputs.scratch, ledger)
     target = inputs.targets.rows[inputs.targets.row[t]]
-    status, held.nav, held.cash_units, count = take_in(account, target, t, held.units, held.cash_units, held.count)
+    status, held.nav, held.cash_units, count = take_in(given, target, t, held.units, held.cash_units, held.count)
     if status == REFUSED:
         raise inputs.refused(t, held.nav)
     held.triggers += ["flow"] * (count - held.count)

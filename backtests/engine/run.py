@@ -14,7 +14,7 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled, kept
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
-from backtests.engine.loop_inputs import Account
+from backtests.engine.loop_inputs import EventInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
@@ -294,9 +294,9 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
         ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
         ledger.residual[0] = abs(nav + paid - before) / before
         return float(cash_units)
-    anything = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))
+    desk = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))  # whatever is small is opened too
     status, cash_units = invest(
-        Account(sessions, anything, inputs.scratch, ledger), t, np.array(weights[None]), float(1.0 - weights.sum()),
+        EventInputs(sessions, desk, inputs.scratch, ledger), t, np.array(weights[None]), float(1.0 - weights.sum()),
         float(before), Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
     )  # fmt: skip
     if status == REFUSED:

@@ -9,7 +9,7 @@ import numpy as np
 
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import Account, Desk, LoopInputs, Sessions
+from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS
 from foundation.arrays import Array, Mask
 from foundation.compiled import compiled, linked
@@ -125,12 +125,12 @@ def play_block(
     Returns : (path, row) of the first booking that cannot be made, or (W, -1).
     """
     units, count = arrays.units, len(paths.growths)
-    account = Account(inputs.sessions, inputs.desk, arrays.scratch, arrays.ledger)
+    given = EventInputs(inputs.sessions, inputs.desk, arrays.scratch, arrays.ledger)
     for w in range(count):
         lay_out(paths.growths, paths.cash_growths, w, arrays)
         if w == 0 or len(paths.tradable) > 1:
             halt(paths.tradable, w, arrays)
-        status, cash_units = invest(account, 0, opening[0], opening[1], 1.0, arrays.opening)
+        status, cash_units = invest(given, 0, opening[0], opening[1], 1.0, arrays.opening)
         if status == REFUSED:
             arrays.ledger.nav[0] = 1.0
             return w, 0

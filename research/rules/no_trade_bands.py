@@ -101,7 +101,7 @@ class NoTradeBands:
     def why(self, at: RuleInput, nav: float, age: int) -> Why:
         """The reason of a decision on a day of the bands.
 
-        at  : weights of the close.
+        at  : weights of the close; its row is one of the T days of the bands too.
         nav : wealth, currency.
         age : sessions since the last trade.
         """

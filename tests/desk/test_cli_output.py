@@ -47,8 +47,12 @@ def test_columns_of_a_table_stay_aligned_where_signs_are_replaced() -> None:
     assert one != other
 
 
-def test_a_desk_without_utf8_has_its_list() -> None:
-    environment = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=lambda given: ",".join(given),
+)
+def test_a_desk_without_utf8_has_its_list(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [*REBALANCE, *TRADES, str(FILE)], cwd=ROOT, env=os.environ | environment, capture_output=True, check=False
     )
@@ -187,7 +191,7 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
 
 
 def test_a_full_disk_behind_the_output_is_said() -> None:
-    for words in ([*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
+    for words in (["policies"], [*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
         with open("/dev/full", "w") as full:
             done = subprocess.run([*REBALANCE, *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 2

@@ -17,7 +17,7 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
-WATCHED = {  # event of the interpreter: what is read, and the place of its name among the arguments
+WATCHED = {  # event of the interpreter, or our own: what is read, and the place of its name among the arguments
     "open": ("the file", 0),
     "sqlite3.connect": ("the file", 0),
     "socket.connect": ("the host", 1),
@@ -25,6 +25,7 @@ WATCHED = {  # event of the interpreter: what is read, and the place of its name
     "subprocess.Popen": ("the output of", 0),
     "os.system": ("the output of", 0),
     "os.posix_spawn": ("the output of", 0),
+    "rebalance.load_market": ("the market", 0),  # which is read from its files once, and from memory later
 }
 CLOCKS = (
     time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,

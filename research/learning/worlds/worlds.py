@@ -193,9 +193,9 @@ class Worlds:
         Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
         """
         days, terms = self.days, np.empty(len(self))
-        desk = (days.cost_parameters, *self._workspace)
+        booking = _Booking(days.cost_parameters, *self._workspace)
         period = _Period(days.tracking_penalty / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, desk, period, terms)
+        refused = _play(self.state, days.history, made, booking, period, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -238,6 +238,16 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
         observe(weights, recent, state.age[w], scales, state.kind[w], out[j])
 
 
+class _Booking(NamedTuple):
+    """The costs of a booking, and the arrays that it writes to; no order has a limit."""
+
+    cost_parameters: CostParameters
+    lots: Lots
+    scratch: Scratch
+    record: Record
+    order_limits: Array
+
+
 class _Period(NamedTuple):
     """The days up to the next decision: half the price of tracking, their number, and the day of the booking."""
 
@@ -248,21 +258,16 @@ class _Period(NamedTuple):
 
 @linked
 def _play(
-    state: State,
-    history: History,
-    made: DecodedActions,
-    desk: tuple[CostParameters, Lots, Scratch, Record, Array],
-    period: _Period,
-    terms: Array,
+    state: State, history: History, made: DecodedActions, booking: _Booking, period: _Period, terms: Array
 ) -> int:
     """Ask every path at this close, go on for `sessions` days, and book the decisions on day `lag` of them.
 
-    A lag of 0 books at the close that was seen, as closed forms do.  desk : costs, and what a booking writes to.
+    A lag of 0 books at the close that was seen, as closed forms do.
 
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
-    cost_parameters, lots, scratch, record, order_limits = desk
+    cost_parameters, lots, scratch, record, order_limits = booking
     half_penalty, sessions, lag = period
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):

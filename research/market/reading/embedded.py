@@ -1,5 +1,6 @@
 """The markets that come with the workbench, by name. `data/README.md` has their origins, licences and defects."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -42,7 +43,9 @@ def load_market(source: str | Path, **of_file: Any) -> Market:
     if source in EMBEDDED:
         if of_file:
             raise ConfigError(f"market {source!r} is embedded and takes no options: found {', '.join(of_file)}.")
-        return replace(read_once(str(source)))  # a market of its own, whose table of instruments nobody else holds
+        sys.audit("rebalance.load_market", str(source))  # from memory or from files: whoever watches reads hears of it
+        kept = read_once(str(source))
+        return replace(kept, dates=kept.dates.copy())  # a market of its own; its arrays, read-only, are those of all
     if Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         raise ConfigError(
             f"unknown market {str(source)!r}. Use {', '.join(EMBEDDED)}, or a path to a .csv or .parquet file."

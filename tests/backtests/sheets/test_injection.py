@@ -134,13 +134,15 @@ def check_harmless(
         assert one["handlers"] == [], name
         assert one["addresses"] == [], name
         assert one["requests"] == [], name
-        assert set(map(str.lower, one["tags"])) <= {tag.lower() for tag, _ in Elements(like[name]).found} | BROWSERS, (
-            name
-        )
+        tags = {tag.lower() for tag, _ in Elements(like[name]).found} | BROWSERS
+        assert set(map(str.lower, one["tags"])) <= tags, name
+        if not name.startswith(("comparison", "cell", "sheet", "batch")):
+            assert not tags & INJECTED, name
         assert shown.get(name, "").replace(SERVER, address) in str(one["text"]), name
     assert asked[before:] == []
 
 
+INJECTED = {"script", "img", "iframe", "object", "embed", "foreignobject"}  # what payloads are made of
 BROWSERS = {"html", "head", "body", "tbody", "lineargradient", "clippath"}  # written or not, and in whatever case
 
 

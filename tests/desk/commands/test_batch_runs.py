@@ -26,8 +26,6 @@ from killed_batch import SETTINGS, desks, killed, timeless
 import desk.commands.batch.workers as workers
 from backtests.runs.notebook import COMPARING
 from backtests.runs.tasks import code_here
-from desk.commands.batch.file import plan_of
-from desk.commands.batch.make import named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import found_run, name_of
 from desk.commands.batch.workers import make_there, on_cluster
@@ -35,6 +33,7 @@ from desk.commands.report import ask_report
 
 TRADES = notebook_named("rebalance_now")
 TODAY = ("--notebook", TRADES.stem)
+REPORT = ("draws=200", "reference=never")
 HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 MAIN = "from desk.cli import main; main()"
 
@@ -162,8 +161,7 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     assert (other / "manifest.json").read_bytes() == kept
     content = yaml.safe_load(file.read_text())
     (reports.parent / file.name).write_text(yaml.safe_dump(content | {"cash": 2_000.0}))
-    names, _ = named_runs(plan_of([night]))
-    assert not {*names.values()} & {*runs}  # a changed portfolio has runs of other names, which are not there
+    assert "2 runs: 2 made, 0 found, 0 failed." in rebalance(*words, "--if-changed").out  # of a changed portfolio
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------
@@ -194,12 +192,32 @@ def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
 # -- a report --------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
-    file: Path, tmp_path: Path
-) -> None:
-    given = ("draws=200", "reference=never")
-    done = rebalance("batch", file, "-p", given[0], "-p", given[1], "--reports", tmp_path)
+def reported(file: Path, reports: Path, *more: object) -> str:
+    """Make a batch of one report, and give the name of its run."""
+    words = [word for parameter in REPORT for word in ("-p", parameter)]
+    done = rebalance("batch", file, *words, "--reports", reports, *more)
     assert done.status == 0, done.err
+    return str(rows_of(reports)["run"].item())
+
+
+@pytest.fixture(scope="module")
+def report(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports of a batch of one."""
+    folder = tmp_path_factory.mktemp("report")
+    reported(file, folder)
+    return folder
+
+
+def test_a_cluster_makes_the_bytes_of_a_report(cluster: LocalCluster, file: Path, report: Path, tmp_path: Path) -> None:
+    run = reported(file, tmp_path, "--cluster", cluster.scheduler_address)
+    assert of_run(tmp_path, run) == of_run(report, run) != {}
+
+
+def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
+    file: Path, report: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(report, tmp_path, dirs_exist_ok=True)
+    given = REPORT
     (row,) = rows_of(tmp_path).to_dict("records")
     asked = ask_report(file, given, tmp_path)
     assert (row["status"], row["run"]) == ("made", asked.final.name)

@@ -97,6 +97,16 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert set(manifest["times"]) == {"started", "ended", "seconds"}
 
 
+def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:
+    """Trained anew, with all that is drawn and written of it."""
+    run = run_in(reports)
+    again = rebalance("replay", run, "--retrain")
+    assert again.status == 0, again.out
+    assert f"Made again. Same bytes in all {len(json.loads((run / 'manifest.json').read_text())['files'])} files" in (
+        again.out
+    )
+
+
 def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
     run = run_in(reports)
     found = json.loads((run / "policies" / "rl" / "results.json").read_text())
@@ -169,16 +179,6 @@ def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(resumed: Resume
     assert [p.name for p in resumed.reports.iterdir() if p.name.startswith(".")] == []
     assert {name[:15] for name in resumed.temporary[0]} == {"rebalance-work-"}
     assert resumed.temporary[1] == set()
-
-
-def test_the_same_run_gives_the_same_bytes(resumed: Resumed) -> None:
-    """Those of the run that was made after a killed one; the bytes of trained policies are proven where they train."""
-    run = run_in(resumed.reports)
-    again = rebalance("replay", run, "--retrain")
-    assert again.status == 0, again.out
-    assert f"Made again. Same bytes in all {len(json.loads((run / 'manifest.json').read_text())['files'])} files" in (
-        again.out
-    )
 
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resumed) -> None:

@@ -68,10 +68,11 @@ def test_the_learned_region_is_where_the_rule_holds() -> None:
 
 
 def test_markets_are_drawn_one_after_the_other(found: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(judged(trained(), 1, PATHS), found[:1], check_exact=True)
+    pd.testing.assert_frame_equal(judged(trained(), 2, PATHS), found[:2], check_exact=True)
 
 
-def test_a_browser_shows_the_page_at_every_width_in_both_themes(page: str, tmp_path: Path) -> None:
+def test_a_browser_shows_the_page_at_every_width_in_both_themes(page: str, found: pd.DataFrame, tmp_path: Path) -> None:
+    assert page == universal_html("universal", trained(), found)
     check_page(page, tmp_path, drawn=21)
 
 

@@ -77,7 +77,7 @@ from research.allocation import (
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.forecast import Estimated, MarkovRegimes, history
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
-from research.market import SHUMWAY, Market, delist, instruments_table
+from research.market import SHUMWAY, Market, delist, instruments_table, load_market
 from research.market.calendars import last_of
 from research.rules import (
     CPPI,
@@ -334,12 +334,12 @@ def days(market: Market) -> list[int]:
 def test_no_decision_depends_on_what_comes_after_it(
     market: Market, leaving: Market, days: list[int], name: str
 ) -> None:
-    """Not on an exit either: on the day before it, in the halt, and on the day of it nobody knew.
+    """Nor on an exit: in the halt, on the day before it, on the day of it and after it, nobody knew and all follow it.
 
     Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
     """
     learns = name.startswith("learned")  # it refuses the target that an exit leaves it
-    world, rows = (market, days) if learns else (leaving, sorted({*days[1:], LEFT - 1, LEFT}))
+    world, rows = (market, days) if learns else (leaving, sorted({*days[1:], LEFT - 3, LEFT - 1, LEFT, LEFT + 10}))
     assert learns or world.exits[3] == LEFT
     audit = assert_blind(POLICIES[name], its_lines(name, world), rows)
     assert (audit.table["decisions"].iloc[-1] > 0) == (name != "never, equal")
@@ -733,6 +733,14 @@ def test_a_policy_that_reads_a_file_is_not_judged(market: Market, tmp_path: Path
     assert audit.result == "not judged"
     assert f"while it decides the policy reads the file {path}, which may tell of later days" in audit.verdict
     assert not audit.found
+
+
+def test_a_market_that_was_loaded_before_is_read_too() -> None:
+    """It comes from memory, and no file is opened; it tells of later days all the same."""
+    load_market("us_etf_ohlcv")
+    with watched() as found:
+        load_market("us_etf_ohlcv")
+    assert found == ["the market us_etf_ohlcv"]
 
 
 def test_what_is_read_is_seen_in_threads_and_by_other_programs_and_writing_is_no_reading(tmp_path: Path) -> None:

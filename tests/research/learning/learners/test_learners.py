@@ -194,13 +194,13 @@ FAST = {
     [("ppo", "hold_or_trade", 100_000), ("dqn", "hold_or_trade", 80_000), ("cross_entropy", "gate", 1_600_000)],
 )
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
-    """Neither to trade every week nor never: it is nearer to what seeds lose than to the better of the two."""
+    """Neither to trade every week nor never: it loses less than four fifths of the better of the two."""
     dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
     spec = Learned(TARGET, steps=steps, seeds=(1,), learner=by, action=action, **FAST.get(by, {}))
     days = training_days(spec, past, dear, PENALTY, YEAR)
     trades = evaluate(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
     training = train(spec, past, dear, PENALTY, YEAR, workers=1)
-    assert training.losses[1] < 0.8 * min(trades, training.never)
+    assert training.losses[1] < 0.8 * min(trades, training.never)  # half-way from 0.59, what the worst seed loses, to 1
 
 
 def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
