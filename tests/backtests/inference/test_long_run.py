@@ -57,6 +57,13 @@ def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[f
     assert wide**2 - narrow**2 == pytest.approx((t.ppf(0.975, 3) * 0.3 * moved) ** 2, rel=1e-3)
 
 
+def test_a_policy_that_does_not_follow_the_market_has_the_interval_of_its_test() -> None:
+    losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), [True])
+    history, none = np.repeat([0.16, 0.04], HALF), Elasticity(np.zeros(1), np.full(1, 0.3))
+    late, own = long_run(("none",), losses, none, history, DAYS, 0.95).figures["none"], losses.figure(0, 0.95)
+    assert (late.lower, late.value, late.upper) == pytest.approx((own.lower, own.value, own.upper), rel=1e-12)
+
+
 def test_a_market_that_stood_still_is_moved_nowhere() -> None:
     losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), [True])
     still = long_run(("one",), losses, Elasticity(np.ones(1), np.zeros(1)), np.zeros(HALF), DAYS, 0.95)
