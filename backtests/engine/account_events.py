@@ -7,6 +7,7 @@ from backtests.engine.loop_inputs import Desk, EventInputs, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
+from research.accounting.box import rest_of
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -20,7 +21,6 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
-from research.rules.destinations import rest_of
 from research.rules.rule_options import NO_LINE
 
 NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's

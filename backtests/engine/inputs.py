@@ -8,7 +8,7 @@ import numpy as np
 from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.kept import kept
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
+from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import ConfigError, PolicyError
@@ -97,6 +97,10 @@ class EngineInputs:
         n = len(self.market.assets)
         workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
         return LoopInputs(self.sessions, bands, options, self.desk, self.scratch, workspace, bounds, ledger)
+
+    def of_events(self, ledger: Ledger) -> EventInputs:
+        """The inputs of an event, with a ledger that it writes."""
+        return EventInputs(self.sessions, self.desk, self.scratch, ledger)
 
     @cached_property
     def extra_bookings(self) -> int:

@@ -12,7 +12,6 @@ from backtests.engine.account_events import NO_REASON, events, hold, is_overdraw
 from backtests.engine.compiled_loop import HeldSince, quiet
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import EXIT_BOOKING, Ledger, Reason, write, write_decision, write_unbooked
-from backtests.engine.loop_inputs import EventInputs
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -118,12 +117,11 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
 
 def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
     """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
-    given = EventInputs(inputs.sessions, inputs.desk, inputs.scratch, ledger)
     if inputs.desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
-        held.cash_units = hold(given, t, held.nav, held.units, held.cash_units, row)
+        held.cash_units = hold(inputs.of_events(ledger), t, held.nav, held.units, held.cash_units, row)
     if inputs.sessions.busy[t]:
-        held.cash_units, count = events(given, t, held.units, held.cash_units, held.count)
+        held.cash_units, count = events(inputs.of_events(ledger), t, held.units, held.cash_units, held.count)
         held.triggers += ["delisted"] * (count - held.count)
         held.count = count
         if inputs.split[t]:
@@ -154,9 +152,9 @@ def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, l
     ):
         held.cash_units, held.nav = receive(inputs.sessions, t, held.units, held.cash_units)
         return
-    given = EventInputs(inputs.sessions, inputs.desk, inputs.scratch, ledger)
     target = inputs.targets.rows[inputs.targets.row[t]]
-    status, held.nav, held.cash_units, count = take_in(given, target, t, held.units, held.cash_units, held.count)
+    state = (t, held.units, held.cash_units, held.count)
+    status, held.nav, held.cash_units, count = take_in(inputs.of_events(ledger), target, *state)
     if status == REFUSED:
         raise inputs.refused(t, held.nav)
     held.triggers += ["flow"] * (count - held.count)

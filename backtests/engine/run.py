@@ -14,7 +14,6 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled, kept
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
-from backtests.engine.loop_inputs import EventInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
@@ -296,7 +295,7 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
         return float(cash_units)
     desk = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))  # whatever is small is opened too
     status, cash_units = invest(
-        EventInputs(sessions, desk, inputs.scratch, ledger), t, np.array(weights[None]), float(1.0 - weights.sum()),
+        inputs.of_events(ledger)._replace(desk=desk), t, np.array(weights[None]), float(1.0 - weights.sum()),
         float(before), Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
     )  # fmt: skip
     if status == REFUSED:

@@ -151,6 +151,15 @@ def rescale(lines: Lines, cash_lower: float, cash_upper: float, side: float, out
                 out[i] = far * factor
 
 
+@inlined
+def rest_of(weights: Array) -> float:
+    """The weight of cash beside weights (n,), fraction of NAV."""
+    cash = 1.0
+    for i in range(len(weights)):
+        cash -= weights[i]
+    return cash
+
+
 @on_demand
 def into_box(weights: Array, tradable: Mask, lines: Lines, cash_lower: float, cash_upper: float, out: Array) -> float:
     """The point of a box to which these weights are traded; gives cash's weight.

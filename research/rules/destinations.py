@@ -11,7 +11,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
-from research.accounting.box import Lines, into_box, place
+from research.accounting.box import Lines, into_box, place, rest_of
 from research.rules.bands import past_trigger
 from research.rules.group_box import into_groups
 from research.rules.optimum.best_point import best_point, scratch_of
@@ -64,15 +64,6 @@ def copy_box(bands: BandArrays, k: int, box: Array) -> None:
     """Write row k of the no-trade bands into a box (3, n)."""
     for i in range(bands.lower.shape[1]):
         box[0, i], box[1, i], box[2, i] = bands.lower[k, i], bands.upper[k, i], bands.target[k, i]
-
-
-@inlined
-def rest_of(weights: Array) -> float:
-    """The weight of cash beside weights (n,), fraction of NAV."""
-    cash = 1.0
-    for i in range(len(weights)):
-        cash -= weights[i]
-    return cash
 
 
 @inlined

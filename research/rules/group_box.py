@@ -5,7 +5,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT_SUM
-from research.accounting.box import Lines, place
+from research.accounting.box import Lines, place, rest_of
 from research.rules.rule_options import GROUP_LOWER, GROUP_UPPER, RuleInput, RuleOptions, RuleRow, Workspace, sum_of
 
 
@@ -32,9 +32,7 @@ def into_groups(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
         total = sum_of(goal, options.member, group)
         inside = min(max(total, options.groups[k, GROUP_LOWER, group]), options.groups[k, GROUP_UPPER, group])
         _place_in(at, rule, group, cost, inside - total)
-    cash = 1.0
-    for i in range(len(weights)):
-        cash -= goal[i]
+    cash = rest_of(goal)
     excess = cash - min(max(cash, bands.cash[k, 2]), bands.cash[k, 3])
     return abs(excess) <= WEIGHT_SUM or abs(_place_over(at, rule, cost, excess)) <= WEIGHT_SUM
 

@@ -108,7 +108,7 @@ class Worlds:
         n = target.shape[1]
         self._scratch = Scratch.of(n)
         record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
-        self._workspace = (Lots.empty(n, 0), self._scratch, record, np.empty((0, n)))
+        self._booking = _Booking(days.cost_parameters, Lots.empty(n, 0), self._scratch, record, np.empty((0, n)))
         self._rng = np.random.default_rng(seed)
         if drawn is None:
             self.reopen(self.everyone)
@@ -193,9 +193,8 @@ class Worlds:
         Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
         """
         days, terms = self.days, np.empty(len(self))
-        booking = _Booking(days.cost_parameters, *self._workspace)
         period = _Period(days.tracking_penalty / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, booking, period, terms)
+        refused = _play(self.state, days.history, made, self._booking, period, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
