@@ -6,18 +6,19 @@ fails unless it is among `SAME`, changes after which the code does the same.
 """
 
 import ast
+import hashlib
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COUNT, SEED, LIMIT = 60, 1, 600  # mutants; of their places; seconds of a run of tests
+COUNT, SEED, LIMIT = 60, 1, 600  # mutants; of their draw; seconds of a run of tests
 LEFT_OUT = (".git", ".venv", ".cache", "reports", "site", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 ROOMS = {  # code: the tests of its room, the quickest first
     "backtests/comparison/recommendation.py": ("comparison/test_recommendation.py", "comparison/test_comparison.py"),
@@ -93,11 +94,18 @@ def _name(operation: ast.AST) -> str:
 
 
 def chosen() -> list[tuple[str, int]]:
-    """(file, number of the place) of each mutant, drawn over all files in proportion to their places."""
-    whole = [
-        (name, k) for name in ROOMS for k, _ in enumerate(places(ast.parse((ROOT / name).read_text(encoding="utf-8"))))
-    ]
-    return sorted(random.Random(SEED).sample(whole, min(COUNT, len(whole))))
+    """(file, number of the place) of each mutant, drawn over all files in proportion to their places.
+
+    By a hash of the change and its line of code: an edit elsewhere draws the others again.
+    """
+    whole = {}
+    for name in ROOMS:
+        text, seen = (ROOT / name).read_text(encoding="utf-8"), Counter[str]()
+        for k, (line, words, _) in enumerate(places(ast.parse(text))):
+            place = f"{name}: {words}: {text.splitlines()[line - 1].strip()}"
+            whole[name, k] = hashlib.sha256(f"{SEED} {place} {seen[place]}".encode()).digest()
+            seen[place] += 1
+    return sorted(sorted(whole, key=whole.__getitem__)[:COUNT])
 
 
 def survives(folder: Path, name: str, number: int) -> Change | None:

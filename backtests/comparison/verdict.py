@@ -1,5 +1,6 @@
 """The verdict of a comparison, in the words of a committee: what to do, what it gains, and how likely that is."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,8 +232,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     marks = {made.now: "now" if desk.policy == made.now else "base"}
     if len(shown) > 1:
         marks[shown[1]] = "use" if changed else "best other"
-    if not changed and len(shown) > 1:
-        marks.setdefault(shown[-1], "least work")
+    marks.setdefault(shown[-1], "least work")
     heads = tuple(
         f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + '…'} ({marks[name]})" for name in shown
     ) + (("change",) if changed else ())
@@ -391,10 +391,14 @@ def _cause(told: Told, name: str) -> str:
     one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
     relative = played.market.returns[played.first + 1 :] - played.gross_returns[:, None]
     years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
-    gap = told.gap(name, now, told.grown) * (1.0 if told.grown == "total_return" else years)
+    grown = [math.log1p(told.scores[each]["total_return"]) for each in (name, now)]
     saved = told.gap(now, name, "cost") / BPS * years
     return cause_words(
-        (one - other)[:-1], np.where(np.isfinite(relative), relative, 0.0), saved, gap, played.market.assets
+        (one - other)[:-1],
+        np.where(np.isfinite(relative), relative, 0.0),
+        saved,
+        grown[0] - grown[1],
+        played.market.assets,
     )
 
 
@@ -408,7 +412,7 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
     active   : (D, n) weight less that of the other policy at the close before.
     relative : (D, n) return of each asset beyond the portfolio's, fraction.
     saved    : costs of the other policy less its own, fraction of NAV.
-    gap      : difference in growth, fraction.
+    gap      : difference in the logarithm of growth over the D days, not 0.
     assets   : n names.
     """
     if saved / gap >= EXPLAINING_SHARE:

@@ -103,7 +103,7 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     lead = f"grew {-100 * growth.value:.2f} points a year less than quarterly: −{-growth.value * nav:,.0f} USD"
     assert lead in said.growth
     assert f"(95\u202f%: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}, not adjusted" in said.growth
-    assert said.growth.endswith("Most of that came from when it held more or less of BTC.")
+    assert said.growth.endswith("Most of that came from BTC, of which it held 0.2 points less on average.")
     assert "hrp_threshold (another target)" in said.left
     assert more.answer().startswith(f"**{said.heading}** {said.do} {said.gain}")
 
@@ -169,7 +169,7 @@ def test_its_table_has_the_figures_of_both_policies(more: Comparison) -> None:
         "growth, %",
     ]  # fmt: skip
     assert rows["costs, USD"] == ("2,710", "2,256", "−454")
-    assert rows["days / orders"][:2] == ("3.9 / 31", "2.6 / 21")
+    assert rows["days / orders"] == ("3.9 / 31", "2.6 / 21", "−1.3 / −10")
     assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your penalty)")
     assert rows["loss at your prices, USD"][2] == "−5,544"
 
@@ -212,13 +212,26 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
     title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f}\u202f%, by theory and test"
     assert f"{title}\n" in text
     desk = load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5})
-    assert f"{title}, days at 20 and orders at 1.5 USD included" in " ".join(
-        str(compare(desk, only=FEW, draws=100)).split("\n")
-    )
+    priced = compare(desk, only=FEW, draws=100)
+    assert f"{title}, days at 20 and orders at 1.5 USD included" in " ".join(str(priced).split("\n"))
+    lost = next(row for row in priced.verdict.rows if row[0] == "loss at your prices, USD")
+    for name, cell in zip(("quarterly", "threshold"), lost[1:], strict=False):
+        work = priced.recommendation.candidates[name].work
+        own = priced.scores[name]["loss"] / 1e4 * desk.nav + 20.0 * work.days + 1.5 * work.orders
+        assert float(cell.replace(",", "")) == pytest.approx(own, abs=0.51)
     name, one = "threshold", made.candidates["threshold"]
     row = next(line for line in text.partition(title)[2].splitlines() if line.startswith(f"{name} "))
     assert row.split()[1:4] == [f"{one.loss:,.0f}", f"{one.work.days:.1f}", f"{one.work.orders:.0f}"]
     assert row.endswith(f"{one.better:.2f}")
+
+
+def test_a_policy_that_grew_more_past_a_range_and_another_limit_says_which_of_them_to_change(more: Comparison) -> None:
+    both = ("tracking error 2.00% exceeds the limit of 1.50%", "an asset outside its range on 6.0% of days")
+    grew = "never" if more.scores["never"]["growth"] > more.scores["threshold"]["growth"] else "quarterly"
+    told = Told(more, replace(more.recommendation, broken={grew: both}), more.evidence)
+    assert f"More growth outside your ranges: {grew}." in verdict_of(told).left
+    told = Told(more, replace(more.recommendation, broken={grew: both[:1]}), more.evidence)
+    assert "More growth" not in verdict_of(told).left
 
 
 def test_what_is_not_tested_has_no_p(more: Comparison) -> None:

@@ -139,6 +139,11 @@ def test_without_a_policy_of_today_gains_are_taken_on_the_candidate_of_least_wor
     assert (made.now, made.policy) == ("b", "b")
 
 
+def test_as_good_are_the_others_within_the_margin_of_the_best() -> None:
+    made = recommend(asked(2.5, 1.6, 2.0, 9.0, work=[MONTHS, DAYS, YEARS, YEARS], margin=50.0), {})
+    assert (made.policy, made.best, made.as_good) == ("c", "b", ("b",))
+
+
 def test_a_material_difference_to_one_desk_is_none_to_another() -> None:
     plain = {"work": [YEARS, MONTHS]}
     assert recommend(asked(3.0, 1.0, **plain, margin=250.0), {}).policy == "a"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import linregress
 from simulated import world
 
 from backtests.comparison.simulated_tests import (
@@ -11,6 +12,7 @@ from backtests.comparison.simulated_tests import (
     SMALLEST_LOSS,
     TESTS,
     SimulatedTests,
+    _drawn,
     elasticities,
     simulated_tests,
 )
@@ -85,6 +87,26 @@ def test_costs_of_a_calendar_grow_as_the_root_of_variance_and_a_band_trades_as_t
     assert found.expected(0.04, 0.0)[0] - found.expected(0.01, 0.0)[0] == pytest.approx(
         found.elasticities(0.0) * np.log(4.0)
     )
+
+
+def test_the_gaps_of_tests_are_what_a_regression_on_the_variance_leaves(market: Market) -> None:
+    real = played(market, band=Threshold(HELD, band=0.02))
+    found = simulated_tests(real, Benchmark.of(real["band"], 5.0))
+    assert found is not None
+    fit = linregress(np.log(found.variance), found.logs(5.0)[:, 0])
+    assert found.elasticities(5.0)[0] == pytest.approx(fit.slope, rel=1e-9)
+    assert found.elasticity_errors(5.0)[0] == pytest.approx(fit.stderr, rel=1e-9)
+    _, _, gaps = found.expected(0.02, 5.0)
+    spread = fit.stderr * np.sqrt(
+        TESTS * np.var(np.log(found.variance))
+    )  # the error of a slope, times that of its axis
+    assert np.sqrt((gaps**2).sum()) == pytest.approx(spread, rel=1e-9)
+
+
+def test_a_simulated_market_has_the_prices_of_its_returns(market: Market) -> None:
+    returns = np.random.default_rng(1).normal(0.0, 0.01, (99, 2))
+    drawn = _drawn(market, market.instruments, len(market.dates) - 100, returns)
+    assert drawn.prices[1:] / drawn.prices[:-1] - 1.0 == pytest.approx(returns, abs=1e-14)
 
 
 def test_only_compiled_rules_on_the_strategic_target_are_simulated(market: Market) -> None:

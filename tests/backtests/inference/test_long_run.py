@@ -64,6 +64,16 @@ def test_a_policy_that_does_not_follow_the_market_has_the_interval_of_its_test()
     assert (late.lower, late.value, late.upper) == pytest.approx((own.lower, own.value, own.upper), rel=1e-12)
 
 
+def test_what_the_mean_variance_errs_grows_with_the_power() -> None:
+    """Three lines of one loss: beyond its own error, log J errs by the power times one error of the variance."""
+    daily = np.repeat(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), 3, axis=1)
+    losses, history = SlowMeans.of(daily, [True] * 3), np.repeat([0.16, 0.04], HALF)
+    sure = Elasticity(np.array([0.0, 0.5, 2.0]), np.zeros(3))
+    late = long_run(("none", "half", "two"), losses, sure, history, DAYS, 0.95).figures
+    none, half, two = (math.log(one.upper / one.value) ** 2 for one in late.values())
+    assert (two - none) / (half - none) == pytest.approx(16.0, rel=1e-6)
+
+
 def test_a_market_that_stood_still_is_moved_nowhere() -> None:
     losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), [True])
     still = long_run(("one",), losses, Elasticity(np.ones(1), np.zeros(1)), np.zeros(HALF), DAYS, 0.95)

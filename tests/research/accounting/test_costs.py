@@ -67,6 +67,25 @@ def test_a_commission_per_unit_is_a_rate_on_the_quote_of_the_day_or_of_its_open(
         costs.cost_parameters()
 
 
+def test_a_commission_per_unit_of_one_line_changes_that_line_alone() -> None:
+    one = market_of([5.0, 10.0])
+    two = Market(
+        one.dates, ("A", "B"), np.repeat(one.returns, 2, axis=1), np.ones((2, 2), dtype=bool), one.cash,
+        instruments_table(["A", "B"]), np.repeat(one.prices, 2, axis=1),
+    )  # fmt: skip
+    costs = Costs(np.full(2, 0.001), np.zeros(2), per_unit=np.array([0.05, 0.0]))
+    assert costs.cost_parameters(two).rates[:, 0] == pytest.approx(
+        np.array([[0.011, 0.001], [0.006, 0.001]]), rel=1e-14
+    )
+
+
+def test_a_ticket_brings_no_tax_and_a_small_least_order_is_no_plain_cost() -> None:
+    ticket = Costs(np.zeros(1), np.zeros(1), ticket=np.ones(1)).cost_parameters()
+    assert (ticket.tax, ticket.plain) == (0.0, False)
+    least = Costs(np.zeros(1), np.zeros(1)).cost_parameters(minimum_trade=0.05)
+    assert (least.minimum_trade, least.plain) == (0.05, False)
+
+
 def test_impact_is_volatility_over_the_root_of_dollar_volume() -> None:
     """Quotes of 10, 11, 11: returns of 0.1 and 0 deviate by 0.0707; two days traded 1,100 each."""
     costs = Costs(np.zeros(1), np.zeros(1), impact=Impact(0.8, 1.5, volume_window=2, volatility_window=2))
@@ -134,6 +153,9 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
     for wrong in ({"coefficient": -1.0}, {"coefficient": (1.0, np.nan)}, {"exponent": 1.0}):
         with pytest.raises(ConfigError, match="of impact is"):
             Impact(**wrong)
+    assert Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0))).impact == Impact((0.5, 1.0))
+    with pytest.raises(ConfigError, match="impact has 3 coefficients and commission 2 lines: give one, or one a line"):
+        Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0, 2.0)))
     with pytest.raises(ConfigError, match="rate of tax is 1"):
         Tax(1.0)
     with pytest.raises(ConfigError, match="lots of tax are 'last'"):

@@ -8,16 +8,23 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
-from backtests.comparison.descriptions.stability import MULTIPLES, Change, Stability, Turn, _turn
+from backtests.comparison.descriptions.stability import MULTIPLES, Change, Stability, Turn, _turn, stability
 from research.portfolio import load_portfolio
+from research.rules import Threshold
 
 FILES = Path(__file__).parents[4] / "data" / "portfolios"
 FEW = ["quarterly", "threshold", "threshold_within"]
+TURNED = ["quarterly", "threshold", "tuned"]
 
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     return compare(load_portfolio(FILES / "sixty_forty.yaml"), only=FEW, draws=300)
+
+
+@pytest.fixture(scope="module")
+def turned() -> Comparison:
+    return compare(load_portfolio(FILES / "global_multi_asset.yaml"), only=TURNED, draws=300)
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +60,14 @@ def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
     assert [round(m**2) for m in MULTIPLES] == [2, 4, 8, 16, 32, 64]
 
 
-def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two() -> None:
-    desk = load_portfolio(FILES / "global_multi_asset.yaml")
-    few = ["quarterly", "threshold", "tuned"]
-    first = compare(desk, only=few, draws=300)
+def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(turned: Comparison) -> None:
+    first, desk = turned, turned.portfolio
     assert first.recommendation.policy == "threshold"
     turn = next(one for one in first.stability.turns if one.what == "a tracking penalty" and one.below)
     assert (turn.now, turn.to) == ("5", "quarterly")
     for factor, policy in ((0.9, "quarterly"), (1.1, "threshold")):
         other = load_portfolio(desk.file, {"tracking_penalty": factor * float(turn.at)})
-        assert compare(other, only=few, draws=300).recommendation.policy == policy
+        assert compare(other, only=TURNED, draws=300).recommendation.policy == policy
     assert f"a tracking penalty below {turn.at} (now 5; then quarterly)" in first.stability.sentence
 
 
@@ -77,6 +82,31 @@ def test_where_the_price_of_a_day_turns_the_answer_a_recommendation_on_either_si
         asked = replace(first.asked, day_cost=factor * price)
         assert asked.terms.names[asked.answer(asked.losses())] == policy
     assert f"a trading day below {turn.at} (now 500; then tuned)" in first.stability.sentence
+
+
+def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two(turned: Comparison) -> None:
+    ends = [turn for turn in turned.stability.turns if turn.what == "a volatility"]
+    assert [(turn.below, turn.to) for turn in ends] == [(True, "quarterly"), (False, "tuned")]
+    asked = turned.asked
+    for turn in ends:
+        at = float(turn.at.rstrip("%\u202f")) / 100.0
+        for factor, policy in (
+            (0.97, turn.to if turn.below else "threshold"),
+            (1.03, "threshold" if turn.below else turn.to),
+        ):
+            assert asked.terms.names[asked.answer(asked.losses(volatility=factor * at))] == policy
+
+
+def test_a_policy_of_now_that_is_python_alone_is_not_asked_at_other_lags(turned: Comparison) -> None:
+    class Own(Threshold):
+        def decide(self, view):  # type: ignore[no-untyped-def]
+            return super().decide(view)
+
+    slow = turned.fitted["quarterly"]
+    fitted = {**turned.fitted, "quarterly": replace(slow, policy=Own(slow.policy.allocation, band=0.02))}
+    found = stability(turned.portfolio, turned.recommendation, turned.asked, fitted)
+    assert found.not_played == ("quarterly",)
+    assert [one.what for one in found.changes] == ["half of the days", "each year left out"]
 
 
 def test_every_year_of_the_test_is_left_out_once(found: Stability, comparison: Comparison) -> None:
@@ -135,6 +165,7 @@ def test_cases_of_another_answer_are_named_where_they_are_few_and_counted_else()
     assert said.endswith(
         "Of 8 other years and halves it stays in 5. Else it is b (without 2012 and without 2013); c (first half only)."
     )
+    assert two.words == "a 4, b 2 (without 2012 and without 2013)"
     most = Change("each year left out", {**years, **dict.fromkeys(list(years)[:5], "b")}, "a")
     said = Stability("a", (), (most, half), ()).sentence
     assert said.endswith("Of 8 other years and halves it stays in 2. It turns in: years 5 of 6, halves 1 of 2.")
