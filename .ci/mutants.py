@@ -52,6 +52,11 @@ SAME = {  # file, change and its line of code: why the code then does the same
         "0 becomes 0.1",
         "summed = np.concatenate([[0.0], np.cumsum(history)])",
     ): "one window of thousands has another sum",
+    (
+        "research/accounting/costs.py",
+        "0 becomes 0.1",
+        "minimum_trade=0.0,",
+    ): "`cost_parameters` puts the least order in its place",
 }
 Change = tuple[str, str, str]
 

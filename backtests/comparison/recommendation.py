@@ -122,9 +122,11 @@ class Recommendation:
     @property
     def as_good(self) -> tuple[str, ...]:
         """The other candidates whose expected loss is within the margin of the best one's."""
-        best = min((one.loss for one in self.candidates.values()), default=0.0)
-        near = (name for name, one in self.candidates.items() if one.loss - best <= self.margin)
-        return tuple(name for name in near if name != self.policy)
+        return tuple(
+            name
+            for name, one in self.candidates.items()
+            if name != self.policy and all(one.loss - other.loss <= self.margin for other in self.candidates.values())
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from research.allocation import EqualWeights, FixedWeights, target_path
 from research.market import Market
 from research.risk import StochasticVolatility
 from research.risk.measures import BPS
-from research.risk.simulation.simulated import OPENING_PRICE, staying
+from research.risk.simulation.simulated import staying
 from research.rules.protocol import compiled_rule, held_by, traits
 
 TESTS = 100
@@ -178,7 +178,7 @@ def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
 
 
 def _drawn(market: Market, instruments: pd.DataFrame, start: int, returns: Array) -> Market:
-    """The rows of a market from `start` on with other returns (rows - 1, n); its lines trade on every day and stay."""
+    """The rows of a market from `start` on with other returns (rows - 1, n), without quotes; lines trade every day."""
     earned = np.vstack([np.zeros(returns.shape[1]), returns])
     return Market(
         dates=market.dates[start:],
@@ -187,7 +187,7 @@ def _drawn(market: Market, instruments: pd.DataFrame, start: int, returns: Array
         tradable=np.ones(earned.shape, dtype=bool),
         cash=np.append(0.0, market.cash[start + 1 :]),
         instruments=instruments,
-        prices=np.asarray(OPENING_PRICE * np.cumprod(1.0 + earned, axis=0), dtype=float),
+        prices=np.full(earned.shape, np.nan),
         calendar=market.calendar,
         name=f"a test that might have been of {market.name}",
     )

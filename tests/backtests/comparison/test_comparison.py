@@ -269,6 +269,7 @@ def test_what_came_from_holding_more_and_what_from_timing_or_costs_is_told_apart
     assert cause_words(more, relative, 0.0, 0.002, ("A", "B")) == held
     assert cause_words(timed, relative, 0.0, 0.002, "AB") == "Most of that came from when it held more or less of B."
     assert cause_words(more, relative, 0.001, 0.002, "AB") == "Most of that is costs."
+    assert cause_words(more, relative, 0.0, 2.0 * (0.02 * 0.1), "AB") == held  # half of it
     assert cause_words(more, relative, 0.0, 0.0041, "AB") == ""  # less than half of it
     assert cause_words(more, relative, 0.0, -0.002, "AB") == ""  # the other way
 
@@ -281,6 +282,8 @@ def test_a_calendar_that_loses_less_than_a_daily_one_is_kept() -> None:
     found = compare(desk, only=["quarterly", "daily"], draws=500)
     assert [round(found.scores[name]["loss"], 2) for name in ("quarterly", "daily")] == [5.60, 24.72]
     assert found.verdict.do.startswith("USE quarterly: ")
+    more = 100.0 * (found.scores["quarterly"]["growth"] - found.scores["daily"]["growth"])
+    assert found.verdict.growth.startswith(f"In this test quarterly grew {more:.2f} points a year more than daily: +")
     assert found.recommendation.candidates["quarterly"].better > 0.99
 
 

@@ -208,4 +208,5 @@ def test_when_no_policy_keeps_the_limits_none_is_recommended() -> None:
     found, broken = judged({"never": scored(error=0.02), "band": scored(outside=0.5)})
     made = recommend(found, broken)
     assert (found, made.policy, made.now, made.best, made.candidates) == (None, None, None, None, {})
+    assert (made.nav, made.margin, made.volatility, made.as_good) == (0.0, 0.0, 0.0, ())
     assert set(made.broken) == {"never", "band"}

@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import linregress
-from simulated import world
+from simulated import market_of, world
 
 from backtests.comparison.simulated_tests import (
     LEAST_SHARE,
     SMALLEST_LOSS,
     TESTS,
     SimulatedTests,
-    _drawn,
     elasticities,
     simulated_tests,
 )
@@ -103,10 +102,26 @@ def test_the_gaps_of_tests_are_what_a_regression_on_the_variance_leaves(market: 
     assert np.sqrt((gaps**2).sum()) == pytest.approx(spread, rel=1e-9)
 
 
-def test_a_simulated_market_has_the_prices_of_its_returns(market: Market) -> None:
-    returns = np.random.default_rng(1).normal(0.0, 0.01, (99, 2))
-    drawn = _drawn(market, market.instruments, len(market.dates) - 100, returns)
-    assert drawn.prices[1:] / drawn.prices[:-1] - 1.0 == pytest.approx(returns, abs=1e-14)
+def test_a_line_without_a_target_may_be_listed_late(market: Market) -> None:
+    returns = np.column_stack([market.returns, np.zeros(len(market.dates))])
+    returns[-5:, 2] = 0.01
+    three = market_of(returns)
+    late = three.tradable.copy()
+    late[:-6, 2] = False
+    held = FixedWeights((0.6, 0.4, 0.0))
+    given = {"start": market.dates[300], "lag": 1}
+    real = backtest(replace(three, tradable=late), Threshold(held, band=0.02), Costs.bps(3, commission=10), **given)
+    assert simulated_tests({"band": real}, Benchmark.of(real, 5.0)) is not None
+
+
+def test_an_elasticity_that_no_theory_gives_errs_by_what_bands_are_apart_from_calendars(market: Market) -> None:
+    calendars = {each: Calendar(HELD, each) for each in ("day", "month", "quarter")}
+    bands = {"1": Threshold(HELD, band=0.01), "2": Threshold(HELD, band=0.02), "by cost": NoTradeRegion(HELD)}
+    real = played(market, **calendars, **bands)
+    found = simulated_tests(real, Benchmark.of(real["2"], 5.0))
+    assert found is not None
+    power = found.elasticities(5.0)
+    assert power[3:].mean() - power[:3].mean() == pytest.approx(UNTOLD, abs=0.1)
 
 
 def test_only_compiled_rules_on_the_strategic_target_are_simulated(market: Market) -> None:

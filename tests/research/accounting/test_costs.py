@@ -15,6 +15,7 @@ def test_basis_points_become_fractions_one_for_all_or_one_a_line() -> None:
     costs = Costs.bps(3, commission=1, half_spread=[0, 2, 3])
     assert costs.commission.tolist() == pytest.approx([1e-4, 1e-4, 1e-4])
     assert costs.total.tolist() == pytest.approx([1e-4, 3e-4, 4e-4])
+    assert costs.per_side.tolist() == [costs.total.tolist()]
     assert costs.cost_parameters().rates.tolist() == [[costs.commission.tolist(), costs.half_spread.tolist()]]
     assert costs.cost_parameters().plain
 

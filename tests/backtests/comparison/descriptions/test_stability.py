@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
-from backtests.comparison.descriptions.stability import MULTIPLES, Change, Stability, Turn, _turn, stability
+from backtests.comparison.descriptions.stability import (
+    MULTIPLES,
+    Change,
+    Stability,
+    Turn,
+    _scales_of_work,
+    _turn,
+    stability,
+)
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -58,6 +66,13 @@ def test_later_first_days_leave_two_years_at_least() -> None:
 
 def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
     assert [round(m**2) for m in MULTIPLES] == [2, 4, 8, 16, 32, 64]
+
+
+def test_without_a_price_of_a_day_all_are_tried_from_nothing_on(turned: Comparison) -> None:
+    priced = replace(turned.asked, day_cost=2.0)
+    unpriced, own = (next(iter(_scales_of_work(one))).tried for one in (turned.asked, priced))
+    assert unpriced == {False: [0.0, *(pytest.approx(2.0 ** (k / 2)) for k in range(-6, 7))]}
+    assert own == {True: [1.0, *(1.0 / MULTIPLES)], False: [1.0, *MULTIPLES]}
 
 
 def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(turned: Comparison) -> None:
