@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -25,7 +25,10 @@ help:  ## list the commands
 report: setup  ## play every policy of the example portfolio and write its report
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test: check  ## run every check: form, walls, types, tests, notebooks
+test: setup  ## run every check: form, walls, types, tests, notebooks; those of `make check` beside the tests
+	$(MAKE) --no-print-directory --jobs=2 check suite COVERAGE="$(COVERAGE)"
+
+suite: setup
 	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax --junitxml=.cache/tests.xml $(COVERAGE) $(TESTS)
 
 quick: setup  ## run the tests of what was edited since the last commit

@@ -1,7 +1,7 @@
 """The kinds of arrays that the packages are written in, how they are made read-only, and their running sums."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ Array = NDArray[np.float64]  # numbers
 Mask = NDArray[np.bool_]  # yes or no
 Rows = NDArray[np.int64]  # row numbers, counts
 Floats = NDArray[np.float32]  # numbers in the precision of networks
+Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -24,6 +25,20 @@ def frozen(array: np.ndarray) -> np.ndarray:
         array = array.copy(order="C")
         array.flags.writeable = False
     return array
+
+
+def frozen_record(record: Record) -> Record:
+    """A named tuple with its arrays, and those of the named tuples in it, read-only.
+
+    Kernels are compiled for read-only arrays and for others apart, and a pickle brings back none that are read-only.
+    """
+    return type(record)(*map(_frozen_value, record))
+
+
+def _frozen_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return frozen(value)
+    return frozen_record(value) if hasattr(value, "_fields") else value
 
 
 def freeze_fields(record: object, *names: str, dtype: type | None = float) -> None:

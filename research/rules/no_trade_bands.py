@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arrays import Array, Mask, freeze_fields, frozen
+from foundation.arrays import Array, Mask, freeze_fields, frozen_record
 from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.market.market import Market, Past
@@ -80,8 +80,7 @@ class NoTradeBands:
                     "numbers, the lower first."
                 )
         freeze_fields(self, "asked", "row", "target", *rows, "cash", dtype=None)
-        kept = {name: frozen(x) for name, x in self.options._asdict().items() if isinstance(x, np.ndarray)}
-        object.__setattr__(self, "options", self.options._replace(**kept))  # type: ignore[arg-type]
+        object.__setattr__(self, "options", frozen_record(self.options))
 
     @property
     def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:

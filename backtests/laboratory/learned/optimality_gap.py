@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtests.laboratory.simulate import Laboratory, play, ratio
-from foundation.arrays import Array
+from foundation.arrays import Array, frozen_record
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, LearnedPolicy
@@ -106,9 +106,8 @@ def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -
     drawn = np.empty((laboratory.paths, LOOKBACK + laboratory.days), dtype=np.int64)
     drawn[:, :LOOKBACK] = np.arange(LOOKBACK)
     drawn[:, LOOKBACK:] = LOOKBACK + np.arange(returns.shape[0] * returns.shape[1]).reshape(returns.shape[:2])
-    theirs = replace(
-        days.without_variation, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool))
-    )
+    history = frozen_record(History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
+    theirs = replace(days.without_variation, history=history)
     decisions = laboratory.days // days.sessions
     last = np.full(laboratory.paths, len(days.share) - 1)
     worlds = Worlds(theirs, last, decisions, laboratory.seed, drawn[:, : LOOKBACK + decisions * days.sessions])

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foundation.arrays import frozen_record
 from foundation.threads import one_thread
 from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Stateful, restore, states_of
@@ -135,16 +136,15 @@ def _loss(
 ) -> Tensor:
     """J over all paths and decisions, bp of NAV a year, with its gradient."""
     scales, kind = days.scales, drawn.kind
-    cost_parameters = days.cost_parameters._replace(
-        rates=days.cost_parameters.rates[drawn.variant], total=days.cost_parameters.total[drawn.variant]
-    )
+    costs = days.cost_parameters
+    costs = frozen_record(costs._replace(rates=costs.rates[drawn.variant], total=costs.total[drawn.variant]))
     target, half, covariance = (
         torch.from_numpy(x[kind]) for x in (scales.target, scales.half_width, scales.covariance)
     )
     mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
     worlds = TorchWorlds(
-        at_target(target), scales.target[kind], since, cost_parameters, days.tracking_penalty, days.sessions, days.lag
+        at_target(target), scales.target[kind], since, costs, days.tracking_penalty, days.sessions, days.lag
     )
     total = torch.zeros((), dtype=torch.float64)
     for _ in range(decisions):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, frozen, frozen_record
 from foundation.threads import one_thread
 from foundation.tolerances import SQUARE
 from research.accounting import Costs
@@ -360,7 +360,7 @@ def _days(markets: RandomMarkets) -> Days:
 def _cost_parameters(cost: Array) -> CostParameters:
     """Costs (W, n) of each path: a commission and no other cost."""
     plain = Costs.bps(cost.shape[1]).cost_parameters()
-    return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
+    return frozen_record(plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost))
 
 
 def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:

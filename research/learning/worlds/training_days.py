@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foundation.arguments import is_number, is_whole, refuse, shown
-from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.arrays import Array, Mask, Rows, frozen_record
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
@@ -193,13 +193,15 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Hi
         for factor, share, _ in points.tolist()
     ]
     again = len(returns)
-    return History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
+    return frozen_record(
+        History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
+    )
 
 
 def _times(cost_parameters: CostParameters, factors: Array) -> CostParameters:
     """The costs with commissions and spreads times each of the factors (V,), a row per factor."""
     rates, total = cost_parameters.rates[:1] * factors[:, None, None], cost_parameters.total[:1] * factors[:, None]
-    return cost_parameters._replace(rates=rates, total=total)
+    return frozen_record(cost_parameters._replace(rates=rates, total=total))
 
 
 def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:
@@ -210,7 +212,7 @@ def scales(target: Array, half_width: Array, covariance: Array, volatility: floa
     covariance : (K, n, n) a year.
     volatility : long-run standard deviation of the strategic portfolio's return, a session.
     """
-    return Scales(frozen(target), frozen(half_width), frozen(covariance), float(volatility))
+    return frozen_record(Scales(target, half_width, covariance, float(volatility)))
 
 
 def _check(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Rows, frozen
 from foundation.compiled import linked
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
@@ -122,7 +122,7 @@ class Tree(NamedTuple):
             terms=Terms.of(problem),
             rows=rows,
             order=order,
-            covariance=np.ascontiguousarray(covariance),
+            covariance=frozen(covariance),
             factor=np.ascontiguousarray(factor),
             shift=shift,
             rate=rate,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import pickle
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -9,6 +10,7 @@ import exchange_calendars as xcals
 import numpy as np
 import pandas as pd
 import pytest
+from numba import typeof
 from typing_extensions import is_protocol
 
 from backtests.batch.batch import PreparedConfiguration, play_batch
@@ -21,7 +23,7 @@ from research import rules
 from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, View
 from research.accounting.costs import Tax
 from research.accounting.view import check_trade, leverage_of
-from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
+from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility, target_path
 from research.forecast import MarkovRegimes
 from research.learning import Universal
 from research.market import Market, instruments_table, load_market
@@ -225,6 +227,21 @@ def test_a_market_at_rest_is_not_traded(name: str, lag: int) -> None:
     for costs in (costs_of(name), Costs.bps(2 if name == "optimal" else 5)):
         result = play(name, made(noise(name, ZERO)), costs, lag=lag)
         assert not late(name, result), result.decisions().tail(3)["reason"].tolist()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_WEALTH])
+def test_every_rule_is_played_by_the_same_compiled_code_also_after_a_pickle(name: str) -> None:
+    """Arrays of another kind would compile the loop anew, in each worker that gets its rule by pickle."""
+
+    def kinds(rule: Rule, market: Market, n: int) -> list[object]:
+        bands = rule.no_trade_bands(market, target_path(rule.allocation, market), Costs.bps(n))
+        return [typeof(bands.compiled), typeof(bands.options)]
+
+    usual = kinds(rule_of("band"), made(noise("band")), 5)
+    market, rule = made(noise(name)), rule_of(name)
+    n = len(market.assets)
+    assert kinds(rule, market, n) == usual
+    assert kinds(pickle.loads(pickle.dumps(rule)), market, n) == usual
 
 
 @pytest.mark.parametrize("name", NAMES)
