@@ -3,7 +3,12 @@
 import atexit
 import gc
 import os
+import shutil
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+
+import pytest
 
 from foundation.files import work_folder
 
@@ -11,8 +16,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a test process a core: threads 
 _HELD = ExitStack()
 atexit.register(_HELD.close)
 _FOLDER = _HELD.enter_context(work_folder())
-os.environ["REBALANCE_TRIALS"] = str(_FOLDER / "trials")  # what tests try is nobody's search
+_TRIALS = _FOLDER / "trials"  # what tests try is nobody's search
+os.environ["REBALANCE_TRIALS"] = str(_TRIALS)
 os.environ["DASK_TEMPORARY_DIRECTORY"] = str(_FOLDER)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trials_end_with_their_module() -> Iterator[None]:
+    """Every sheet reads the whole book: that of all modules would be a thousand files."""
+    yield
+    if book := sys.modules.get("backtests.runs.trial_book"):
+        book._taken()
+    shutil.rmtree(_TRIALS, ignore_errors=True)
+
 
 gc.disable()  # until all is imported, a million objects that stay
 

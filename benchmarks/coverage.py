@@ -151,8 +151,6 @@ def _record(found: Found, played: Mapping[str, Backtest]) -> None:
                 found.ends.setdefault((figure, name), []).append((np.nan, np.nan))
     later = evidence.long_run
     for name, late in later.figures.items() if later else ():
-        if isinstance(shown["loss"][name], NotAvailable):
-            continue
         found.values.setdefault((LONG_RUN, name), []).append(found.values["loss", name][-1])
         found.ends.setdefault((LONG_RUN, name), []).append((late.lower, late.upper))
     for two in REFERENCES:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from backtests.attribution.alike import refuse_unlike
-from backtests.comparison.recommendation import is_short
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
@@ -17,7 +16,7 @@ from backtests.evaluation.benchmark import Benchmark, market_history, squared_ma
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score, table
 from backtests.inference.block_draws import Resampling
-from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.estimates import Estimate, NotAvailable, is_short
 from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import Interval, drawn_drawdowns, intervals
 from backtests.inference.long_run import Elasticity, long_run

@@ -21,7 +21,7 @@ from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
-from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
 from foundation.arrays import Array
 from research.allocation import Allocation
 from research.market.calendars import DAYS_PER_YEAR
@@ -32,7 +32,6 @@ from research.rules.protocol import complexity, held_by, traits
 JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
 OTHER_TARGET = "it holds another target, or was tuned for one"
-WEAK_YEARS = 3  # of a test, below which most differences are not significant, and nobody knows how far "never" drifts
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
 
@@ -256,11 +255,6 @@ def question(
         ),
         broken,
     )
-
-
-def is_short(rows: int, year: float) -> bool:
-    """True if a test has less than `WEAK_YEARS` years. Three calendar years may have two sessions below 3 × 252."""
-    return rows < 0.99 * WEAK_YEARS * year
 
 
 def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], target: str = "") -> Recommendation:

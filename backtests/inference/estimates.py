@@ -14,6 +14,7 @@ from foundation.paper.wording import number
 Found = TypeVar("Found")
 INTERVAL_LEVEL = 0.95  # confidence of the intervals of policies and rules
 POWER = 0.80  # probability with which a detectable difference is found
+WEAK_YEARS = 3  # of a test, below which most differences are not significant, and nobody knows how far "never" drifts
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class NotAvailable:
     """A result that could not be estimated.  reason : the cause, and what would be needed."""
 
     reason: str
+
+
+def is_short(rows: int, year: float) -> bool:
+    """True if a test has less than `WEAK_YEARS` years. Three calendar years may have two sessions below 3 × 252."""
+    return rows < 0.99 * WEAK_YEARS * year
 
 
 def why_not(found: object) -> str:

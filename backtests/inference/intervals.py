@@ -14,7 +14,7 @@ import numpy as np
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs
 from backtests.evaluation.metrics import Measured, Metric, annual_growth
-from backtests.inference.estimates import Estimate, NotAvailable, or_why_not
+from backtests.inference.estimates import WEAK_YEARS, Estimate, NotAvailable, is_short, or_why_not
 from backtests.inference.evidence import Evidence
 from backtests.inference.risk_inference import (
     checked_history,
@@ -43,6 +43,9 @@ METHODS: Mapping[str, str] = {  # how the interval of a metric is found
 
 DRIFTING = ("loss", "growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights
 ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval covers")
+ASIDE = NotAvailable(
+    f"it holds another target: in tests of less than {WEAK_YEARS} years its loss varies more than one of them shows"
+)
 
 
 def intervals(
@@ -75,6 +78,8 @@ def intervals(
         if not len(one.booked):
             for metric in DRIFTING:
                 found[metric][name] = ADRIFT
+        elif one.targets.allocation != benchmark.strategic.allocation and is_short(len(returns), year):
+            found["loss"][name] = ASIDE
         own = or_why_not(partial(annual_growth, one.growth_path, float((one.dates[-1] - one.dates[0]).days)))
         if isinstance(own, NotAvailable):
             found["growth"][name] = own

@@ -59,6 +59,19 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     where  : name of the table in messages.
     Raises : DataError naming asset, column, value and fix.
     """
+    global _last
+    if _last is not None and table.equals(_last):
+        return table.copy(deep=False)
+    found = _checked(table, where)
+    _last = found.copy(deep=False)  # a later change of `found` is none of it
+    return found
+
+
+_last: pd.DataFrame | None = None  # the table that was checked last: the markets of a simulation all have one
+
+
+def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """As `checked_instruments`."""
 
     def refuse(good: NDArray[np.bool_] | list[bool], column: str, fix: str) -> None:
         if not np.all(good):

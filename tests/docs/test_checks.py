@@ -31,12 +31,13 @@ def test_the_checks_before_a_commit_are_those_of_the_makefile():
     assert all(hook["language"] == "system" and hook["pass_filenames"] is False for hook in repository["hooks"])
 
 
-def test_the_tests_begin_with_the_checks_and_coverage_is_that_of_the_same_tests():
+def test_the_tests_run_beside_the_checks_and_coverage_is_that_of_the_same_tests():
     makefile = (ROOT / "Makefile").read_text()
-    assert "\ntest: check " in makefile
     assert "\ncoverage: COVERAGE = --cov " in makefile
     assert "\ncoverage: test " in makefile
-    assert any("$(COVERAGE)" in line for line in recipe("test"))
+    (beside,) = recipe("test")
+    assert beside.endswith('check suite COVERAGE="$(COVERAGE)"')
+    assert any("$(COVERAGE)" in line for line in recipe("suite"))
 
 
 def test_both_hosts_run_the_tests_and_build_the_site():

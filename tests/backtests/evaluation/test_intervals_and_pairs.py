@@ -13,7 +13,7 @@ from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import metric_groups
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.inference.block_draws import Resampling, drawn_means
-from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.estimates import Estimate, NotAvailable, why_not
 from backtests.inference.evidence import Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import DRIFTING, METHODS, interval_records
 from backtests.inference.pair_words import detectable, superior, without_interval
@@ -230,6 +230,18 @@ def test_the_sentence_names_the_pair_its_days_and_both_limits(paired: PairedBack
     assert detectable({}, None, 252.0) == ""
     tested = paired.superior_ability["growth"]
     assert f"p {tested.p:.3f}" in superior(paired.superior_ability, "monthly")
+
+
+@pytest.mark.parametrize(("start", "shown"), [("2020-12-31", False), ("2019-12-31", True)])
+def test_the_loss_of_another_target_has_an_interval_in_tests_of_three_years(
+    market: Market, start: str, shown: bool
+) -> None:
+    rules = {"band": Threshold(HALVES, band=0.02), "other": Threshold(FixedWeights((0.6, 0.4)), band=0.02)}
+    found = compare({name: play(market, rule, start=start) for name, rule in rules.items()}, draws=DRAWS)
+    assert isinstance(found.intervals["loss"]["band"], Estimate)
+    other = found.intervals["loss"]["other"]
+    assert isinstance(other, Estimate) == shown
+    assert shown or "it holds another target: in tests of less than 3 years" in why_not(other)
 
 
 def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: PairedBacktests) -> None:

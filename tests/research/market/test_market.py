@@ -398,6 +398,17 @@ def test_empty_delistings_are_kept_as_columns() -> None:
     assert table[EXIT].isna().all(axis=None)
 
 
+def test_instruments_that_were_changed_in_place_are_checked_anew(small: Market) -> None:
+    """A table that is the last one is not checked again: a market of each path of a simulation has it."""
+    same = replace(small)
+    pd.testing.assert_frame_equal(same.instruments, small.instruments)
+    same.instruments.loc["OLD", "lot"] = -1.0
+    assert small.instruments.loc["OLD", "lot"] > 0.0
+    with pytest.raises(DataError, match=r"lot of OLD in market 'small': found -1\.0"):
+        replace(same)
+    assert replace(small).instruments.equals(small.instruments)
+
+
 def test_unknown_column_of_the_instruments_is_refused() -> None:
     with pytest.raises(DataError, match="unknown column of instruments: found 'class'"):
         instruments_table(["OLD"], **{"class": "equity"})
