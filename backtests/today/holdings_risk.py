@@ -131,8 +131,9 @@ class HoldingsRisk:
             index=list(groups),
         )
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
-        group, account = cash or cash_name(list(groups)), np.array([rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0])
-        made.loc[group] = account + (made.loc[group].to_numpy() if group in made.index else 0.0)
+        group = cash or cash_name(list(groups))
+        made = made.reindex(list(dict.fromkeys([*groups, group])), fill_value=0.0)  # cash may be a group that is there
+        made.loc[group] += [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:
