@@ -101,7 +101,7 @@ def _name(operation: ast.AST) -> str:
 def chosen() -> list[tuple[str, int]]:
     """(file, number of the place) of each mutant, drawn over all files in proportion to their places.
 
-    By a hash of the change and its line of code: an edit elsewhere draws the others again.
+    By a hash of the change and its line of code, so an edit leaves the draw of other lines as it was.
     """
     whole = {}
     for name in ROOMS:

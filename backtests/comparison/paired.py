@@ -18,7 +18,7 @@ from backtests.evaluation.scores import Score, score, table
 from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import Estimate, NotAvailable, is_short
 from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
-from backtests.inference.intervals import Interval, drawn_drawdowns, intervals
+from backtests.inference.intervals import Interval, drawn_drawdowns, holds_another, intervals
 from backtests.inference.long_run import Elasticity, long_run
 from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.inference.pairs import Pair, any_grows_faster, any_loses_less, pairs
@@ -143,8 +143,8 @@ class PairedBacktests:
     @cached_property
     def other_targets(self) -> tuple[str, ...]:
         """The backtests that follow another target than the reference: their J measures the distance of the targets."""
-        own = _targets_in_test(self.backtests[self.reference])
-        return tuple(name for name, b in self.backtests.items() if not np.array_equal(_targets_in_test(b), own))
+        own = self.backtests[self.reference].targets
+        return tuple(name for name, b in self.backtests.items() if holds_another(b, own))
 
     def answer(self) -> str:
         """The significant differences, in words; of backtests of several targets, growth, risk and costs of each."""
@@ -351,7 +351,7 @@ def _stayed_away(played: Backtest) -> int:
     So what a policy of your own says of itself is measured.
     """
     first, book = played.first, played.ledger
-    targets = played.targets.rows[played.targets.row[first:]]
+    targets = played.targets.since(first)
     away = np.abs(played.weights.to_numpy() - targets).max(axis=1)
     booked = played.booked
     asked = book.asked[book.part_of[booked]] - first
@@ -388,11 +388,6 @@ def _named(backtests: object) -> dict[str, Backtest]:
     if len(named) < 2:
         raise ConfigError(f"a comparison needs two backtests at least: found {len(named)}. Give those to compare.")
     return named
-
-
-def _targets_in_test(played: Backtest) -> Array:
-    """(D + 1, n) target in force at each close."""
-    return played.targets.rows[played.targets.row[played.first :]]
 
 
 def _same(one: object, other: object) -> bool:

@@ -121,11 +121,9 @@ class Recommendation:
     @property
     def as_good(self) -> tuple[str, ...]:
         """The other candidates whose expected loss is within the margin of the best one's."""
-        return tuple(
-            name
-            for name, one in self.candidates.items()
-            if name != self.policy and all(one.loss - other.loss <= self.margin for other in self.candidates.values())
-        )
+        losses = [one.loss for one in self.candidates.values()]
+        near = (name for name, one in self.candidates.items() if one.loss - min(losses) <= self.margin)
+        return tuple(name for name in near if name != self.policy)
 
 
 @dataclass(frozen=True, eq=False)

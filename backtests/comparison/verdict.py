@@ -15,7 +15,6 @@ from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
 from foundation.arrays import Array
 from foundation.paper.wording import listed, number, percent, probability
-from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules import Rule
@@ -134,7 +133,11 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
     made, heading = told.made, _heading(told)
     if made.policy is None:
         reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
-        return Verdict(heading, f"No policy is recommended: none is within the limits ({reasons}).")
+        if set(made.broken.values()) == {(OTHER_TARGET,)}:
+            said = "all policies hold another target. Give one that holds the target of the file"
+        else:
+            said = f"none is within the limits ({reasons})"
+        return Verdict(heading, f"No policy is recommended: {said}.")
     rule = told.played.fitted[made.policy].policy
     does = f"{rule_words(rule, told.portfolio)}{_widths(told.backtests[made.policy])}."
     if made.target:  # the target was chosen before the rule
@@ -197,8 +200,9 @@ def _heading(told: Told) -> str:
     first, last = next(iter(told.backtests.values())).dates[[1, -1]]
     head = f"{desk.name}, {desk.nav:,.0f} {desk.basis}, tested {first:%Y-%m-%d} to {last:%Y-%m-%d}."
     if desk.policy is None:
+        compared = made.now and len(made.candidates) > 1
         now = "You named no policy of today" + (
-            f": compared with {made.now}, least work within limits." if made.now else "."
+            f": compared with {made.now}, least work within limits." if compared else "."
         )
         return f"{head} {now}"
     now = f"You do now: {desk.policy}."
@@ -285,14 +289,25 @@ def _said(told: Told) -> str:
     """The reason why a change is needed, pays or does not; a policy that breaches a limit has no gain to compare."""
     made = told.made
     if told.now not in made.candidates:
-        only = (
-            "It is the only candidate." if len(made.candidates) == 1 else "Of the candidates this is the one to take."
-        )
-        return f"{told.now} is no candidate, so a change is needed. {only}"
+        return f"{told.now} is no candidate, so a change is needed. {_forced(told)}"
     best = min((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss, default=None)
     if best is None:
         return "It is the only candidate: there is nothing to compare it with."
     return f"{_kept(told, best) if made.is_kept else _gain(told, best)} {_worth(told)}".strip()
+
+
+def _forced(told: Told) -> str:
+    """The reason why a policy is taken in place of one that is no candidate."""
+    made, best = told.made, told.made.best
+    if len(made.candidates) == 1:
+        return "It is the only candidate."
+    if best == told.policy:
+        return f"Of the candidates {best} is expected to lose least."
+    more = made.candidates[told.policy].loss - made.candidates[str(best)].loss
+    return (
+        f"{told.policy} asks for the least work of those within your margin of {best}, the best: it is expected to "
+        f"lose {told.money(more)} {told.portfolio.basis} a year more."
+    )
 
 
 def _gain(told: Told, best: str) -> str:
@@ -390,16 +405,10 @@ def _cause(told: Told, name: str) -> str:
     now, played = told.now, told.backtests[name]
     one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
     relative = played.market.returns[played.first + 1 :] - played.gross_returns[:, None]
-    years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
-    grown = [math.log1p(told.scores[each]["total_return"]) for each in (name, now)]
-    saved = told.gap(now, name, "cost") / BPS * years
-    return cause_words(
-        (one - other)[:-1],
-        np.where(np.isfinite(relative), relative, 0.0),
-        saved,
-        grown[0] - grown[1],
-        played.market.assets,
-    )
+    saved = told.backtests[now].cost_rate.sum() - played.cost_rate.sum()
+    gap = math.log1p(told.scores[name]["total_return"]) - math.log1p(told.scores[now]["total_return"])
+    relative = np.where(np.isfinite(relative), relative, 0.0)
+    return cause_words((one - other)[:-1], relative, float(saved), gap, played.market.assets)
 
 
 def cause_words(active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str]) -> str:
@@ -412,7 +421,8 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
     active   : (D, n) weight less that of the other policy at the close before.
     relative : (D, n) return of each asset beyond the portfolio's, fraction.
     saved    : costs of the other policy less its own, fraction of NAV.
-    gap      : difference in the logarithm of growth over the D days, not 0.
+    gap      : difference in the logarithm of growth over the D days, not 0; contributions and costs sum to it, but for
+               half the difference in variance.
     assets   : n names.
     """
     if saved / gap >= EXPLAINING_SHARE:

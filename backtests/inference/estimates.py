@@ -14,7 +14,7 @@ from foundation.paper.wording import number
 Found = TypeVar("Found")
 INTERVAL_LEVEL = 0.95  # confidence of the intervals of policies and rules
 POWER = 0.80  # probability with which a detectable difference is found
-WEAK_YEARS = 3  # of a test, below which most differences are not significant, and nobody knows how far "never" drifts
+WEAK_YEARS = 3  # of a test, below which most differences are not significant
 
 
 @dataclass(frozen=True)

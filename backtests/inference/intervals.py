@@ -26,6 +26,7 @@ from backtests.inference.risk_inference import (
 from backtests.inference.sharpe_inference import SharpeEstimate
 from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
+from research.allocation import TargetPath
 
 SLOW = ("cost", "turnover", "tracking_error", "tracking_error_own")  # metrics of `slow_figures`
 Interval = Estimate | NotAvailable
@@ -43,8 +44,9 @@ METHODS: Mapping[str, str] = {  # how the interval of a metric is found
 
 DRIFTING = ("loss", "growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights
 ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval covers")
-ASIDE = NotAvailable(
-    f"it holds another target: in tests of less than {WEAK_YEARS} years its loss varies more than one of them shows"
+FAR_AND_SHORT = NotAvailable(
+    f"it holds another target, whose loss varies between tests of less than {WEAK_YEARS} years more than one test can "
+    "show; the interval of the long run is wide enough"
 )
 
 
@@ -78,12 +80,17 @@ def intervals(
         if not len(one.booked):
             for metric in DRIFTING:
                 found[metric][name] = ADRIFT
-        elif one.targets.allocation != benchmark.strategic.allocation and is_short(len(returns), year):
-            found["loss"][name] = ASIDE
+        elif is_short(len(returns), year) and holds_another(one, benchmark.strategic):
+            found["loss"][name] = FAR_AND_SHORT
         own = or_why_not(partial(annual_growth, one.growth_path, float((one.dates[-1] - one.dates[0]).days)))
         if isinstance(own, NotAvailable):
             found["growth"][name] = own
     return found
+
+
+def holds_another(played: Backtest, target: TargetPath) -> bool:
+    """True if a backtest was not held at this target throughout its test."""
+    return not np.array_equal(played.targets.since(played.first), target.since(played.first))
 
 
 def drawn_drawdowns(played: Mapping[str, Backtest], evidence: Evidence) -> Array | NotAvailable:

@@ -172,6 +172,11 @@ def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
         count_trials([])
 
 
+def forget_waiting() -> None:
+    """Count no backtest that waits: of tests, which are nobody's search."""
+    _taken()
+
+
 def _write_waiting() -> None:
     if _waiting:
         count_trials([])

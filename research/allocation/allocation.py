@@ -101,6 +101,10 @@ class TargetPath(MadeAnew):
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
         return replace(self, row=np.where(np.arange(len(self.row)) < first, -1, self.row))
 
+    def since(self, first: int) -> Array:
+        """(T - first, n) the target in force at each close from row `first` on, fraction of NAV; there is one."""
+        return self.rows[self.row[first:]]
+
     def answer_at(self, t: int) -> Answer:
         """The target in force at the close of market row `t`, with its reasons. Raises PolicyError before the first."""
         self.at(t)

@@ -1,5 +1,6 @@
 """The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -51,6 +52,9 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     return checked_instruments(table, "the instruments")
 
 
+_CHECKED: deque[pd.DataFrame] = deque(maxlen=1)  # the last table: markets of a simulation have the same
+
+
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """A copy with one type a column: text, float, or date.
 
@@ -59,19 +63,15 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     where  : name of the table in messages.
     Raises : DataError naming asset, column, value and fix.
     """
-    global _last
-    if _last is not None and table.equals(_last):
+    if any(table.equals(known) for known in _CHECKED):
         return table.copy(deep=False)
     found = _checked(table, where)
-    _last = found.copy(deep=False)  # a later change of `found` is none of it
+    _CHECKED.append(found.copy(deep=True))  # of its own: whoever has `found` may change it
     return found
 
 
-_last: pd.DataFrame | None = None  # the table that was checked last: the markets of a simulation all have one
-
-
 def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
-    """As `checked_instruments`."""
+    """The table with one type a column, after all checks."""
 
     def refuse(good: NDArray[np.bool_] | list[bool], column: str, fix: str) -> None:
         if not np.all(good):

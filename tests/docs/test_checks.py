@@ -36,7 +36,8 @@ def test_the_tests_run_beside_the_checks_and_coverage_is_that_of_the_same_tests(
     assert "\ncoverage: COVERAGE = --cov " in makefile
     assert "\ncoverage: test " in makefile
     (beside,) = recipe("test")
-    assert beside.endswith('check suite COVERAGE="$(COVERAGE)"')
+    assert beside.endswith('--jobs=2 check suite COVERAGE="$(COVERAGE)"')
+    assert "\nsuite: setup\n" in makefile
     assert any("$(COVERAGE)" in line for line in recipe("suite"))
 
 

@@ -135,7 +135,11 @@ class Stability:
         if not flips:
             return said
         if len(flips) > CASES_NAMED:
-            turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
+            turned = [
+                f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)} ({listed(sorted({*one.flips.values()}))})"
+                for one in self.changes
+                if one.flips
+            ]
             return f"{said} It turns in: {', '.join(turned)}."
         by_answer = grouped((answer, case) for case, answer in flips.items())
         return f"{said} Else it is {'; '.join(f'{to} ({listed(cases)})' for to, cases in by_answer.items())}."

@@ -137,7 +137,7 @@ class SingleSheet:
             "columns": [column | {"mark": ""} for column in screen["columns"]],
             "warnings": list(self.warnings),
             "table_caption": f"Net of costs unless labelled gross; loss J and tracking error to {self._target}.",
-            "bold_rule": f"The interval stands below each figure. {FOLDED_WORDS}",
+            "bold_rule": f"The interval stands below each figure. {screen['missing']} {FOLDED_WORDS}",
             "sections": section_blocks((key, title, title, parts) for key, title, parts in self._sections()),
             "facts": self._facts(),
         }

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
 from backtests.engine.result import Backtest
@@ -19,7 +21,7 @@ from backtests.evaluation.backtest_figures import (
     metric_groups,
     not_available,
 )
-from backtests.inference.estimates import NotAvailable
+from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
@@ -173,8 +175,10 @@ def sheet_numbers(
 
 
 def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
-    """A row for each metric and policy, of figures and differences; NaN for a figure that a score lacks."""
+    """A row for each metric and policy, of figures and differences; NaN for a figure or interval that is not there."""
     table = comparison.evidence.summary()
+    shown = [isinstance(comparison.intervals[metric][name], Estimate) for metric, name in table.index]
+    table.loc[~np.array(shown), ["lower", "upper"]] = float("nan")
     missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
     table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")
     return table.reset_index().to_dict("records")

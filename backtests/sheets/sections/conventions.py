@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backtests.comparison.recommendation import SURE
 from backtests.inference.words import CHARGES, charged_words
 from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Shown, records_table
-from foundation.paper.wording import counted, listed, number, percent
+from foundation.paper.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
 from research.risk.measures import BPS
@@ -76,7 +77,8 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
     evidence, limits = comparison.evidence, comparison.portfolio.limits
     return measure_terms(comparison) | {
-        "margin": number(comparison.recommendation.margin, 1),
+        "margin": f"{comparison.portfolio.materiality:g}",
+        "sure": f"{SURE:g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",

@@ -46,7 +46,7 @@ QUESTIONS = {
     "changes": "What would change that",
     "growth": "Growth",
     "others": "What else would do",
-    "left": "Not candidates",
+    "left": "Left out",
 }
 _SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
@@ -131,6 +131,7 @@ def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, cu
         "not_available": not_available(paired.scores, shown),
         "folded_not_available": not_available(paired.scores, folded),
         "interval_words": f"with {percent(paired.evidence.level, 0)} intervals",
+        "missing": missing,
         "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS}",
         "warnings": paired.warnings,
     }
@@ -188,13 +189,14 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     """The rows of the table about who may be recommended."""
     made, unit = comparison.recommendation, f"{comparison.portfolio.basis} a year"
     found = [made.candidates.get(name) for name in names]
+    gains = [None if name == made.now else one for name, one in zip(names, found, strict=True)]
     rows = {
         ("Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names],
         ("Expected loss at your prices", unit): [_cell(number(one.loss if one else None, 0)) for one in found],
         (f"Expected gain on {made.now}", unit): [
-            _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in found
+            _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in gains
         ],
-        ("Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in found],
+        ("Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in gains],
     }
     return {
         "name": "Decision",

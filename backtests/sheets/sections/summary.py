@@ -14,12 +14,14 @@ OPENING = re.compile(r"^(\d*)([-+>#=\[]|(?<=\d)[.)])")  # what would begin a lis
 
 
 def summary_markdown(sheet: Block) -> str:
-    """The verdict, five figures, the trades of the day, the policies and the warnings of a sheet, from its blocks."""
+    """The decision, five figures of the policy, the trades of the day, the policies and the warnings of a sheet."""
     chosen = sheet["columns"][0]["name"]
     blocks = [
         f"# {plain(sheet['title'])}",
         plain(sheet["subtitle"]),
+        plain(sheet["heading"]),
         f"**{plain(sheet['verdict'])}**",
+        _decision(sheet["figures"]),
         bullets(f"**{plain(reason['name'])}**: {plain(reason['words'])}" for reason in sheet["reasons"]),
         f"## Five figures of {plain(chosen)}",
         _headline(sheet),
@@ -71,6 +73,13 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[in
 
 def _titled(words: str, unit: str) -> str:
     return f"{words} ({unit})" if unit else words
+
+
+def _decision(figures: Block | None) -> str:
+    """The decision in figures, as on the page; "" where none is taken."""
+    if figures is None:
+        return ""
+    return grid([head["words"] for head in figures["heads"]], [row["cells"] for row in figures["rows"]])
 
 
 def _headline(sheet: Block) -> str:

@@ -244,7 +244,28 @@ def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
 def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:
     said = compare(load_portfolio(FILE, {"policy": "never"}), only=FEW, draws=500).verdict
     assert "You do now never, which breached a limit in the test: " in said.heading
-    assert said.gain == "never is no candidate, so a change is needed. Of the candidates this is the one to take."
+    assert said.gain == (
+        "never is no candidate, so a change is needed. Of the candidates threshold is expected to lose least."
+    )
+
+
+def test_a_forced_change_says_what_it_gives_up_for_less_work(more: Comparison) -> None:
+    made = more.recommendation
+    forced = replace(made, candidates={name: one for name, one in made.candidates.items() if name != made.now})
+    lost = forced.candidates["threshold"].loss - forced.candidates[forced.best].loss
+    assert verdict_of(Told(more, forced, more.evidence)).gain == (
+        "quarterly is no candidate, so a change is needed. threshold asks for the least work of those within your "
+        f"margin of {forced.best}, the best: it is expected to lose {lost:,.0f} USD a year more."
+    )
+
+
+def test_policies_that_all_hold_another_target_breach_no_limit() -> None:
+    desk = replace(load_portfolio(FILE), policy=None)
+    said = compare(desk, only=["hrp_monthly", "hrp_threshold"], reference="hrp_monthly", draws=100).verdict
+    assert said.heading.endswith("You named no policy of today.")
+    assert said.do == (
+        "No policy is recommended: all policies hold another target. Give one that holds the target of the file."
+    )
 
 
 def test_a_policy_alone_is_what_you_do_now() -> None:
@@ -252,6 +273,8 @@ def test_a_policy_alone_is_what_you_do_now() -> None:
     said = compare(desk, only=["threshold", "never"], draws=500).verdict
     assert said.heads == ("a year", "threshold (now)")
     assert "It is the only candidate" in said.gain
+    unnamed = compare(replace(desk, policy=None), only=["threshold"], draws=100).verdict
+    assert unnamed.heading.endswith("You named no policy of today.")
 
 
 def test_no_sentence_of_a_verdict_is_long(more: Comparison, few: Comparison) -> None:

@@ -230,7 +230,7 @@ def test_a_market_at_rest_is_not_traded(name: str, lag: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_WEALTH])
-def test_every_rule_is_played_by_the_same_compiled_code_also_after_a_pickle(name: str) -> None:
+def test_every_rule_of_bands_is_played_by_the_same_compiled_code_also_after_a_pickle(name: str) -> None:
     """Arrays of another kind would compile the loop anew, in each worker that gets its rule by pickle."""
 
     def kinds(rule: Rule, market: Market, n: int) -> list[object]:

@@ -21,7 +21,7 @@ from backtests.inference.pairs import METHODS as PAIRED
 from backtests.inference.pairs import any_loses_less
 from backtests.inference.risk_inference import predicted_cvar, predicted_drawdown, risk_difference, risk_with_error
 from research.accounting import Costs
-from research.allocation import FixedWeights
+from research.allocation import EqualWeights, FixedWeights
 from research.market import Market, load_market
 from research.risk import cvar, max_drawdown, nav_path
 from research.risk.simulation.models import GBM, Garch
@@ -236,12 +236,16 @@ def test_the_sentence_names_the_pair_its_days_and_both_limits(paired: PairedBack
 def test_the_loss_of_another_target_has_an_interval_in_tests_of_three_years(
     market: Market, start: str, shown: bool
 ) -> None:
-    rules = {"band": Threshold(HALVES, band=0.02), "other": Threshold(FixedWeights((0.6, 0.4)), band=0.02)}
+    targets = {"band": HALVES, "equal": EqualWeights(), "other": FixedWeights((0.6, 0.4))}
+    rules = {name: Threshold(target, band=0.02) for name, target in targets.items()}
     found = compare({name: play(market, rule, start=start) for name, rule in rules.items()}, draws=DRAWS)
-    assert isinstance(found.intervals["loss"]["band"], Estimate)
+    assert found.other_targets == ("other",)
+    assert isinstance(found.intervals["loss"]["equal"], Estimate)
     other = found.intervals["loss"]["other"]
     assert isinstance(other, Estimate) == shown
-    assert shown or "it holds another target: in tests of less than 3 years" in why_not(other)
+    assert why_not(other).startswith(
+        "" if shown else "it holds another target, whose loss varies between tests of less"
+    )
 
 
 def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: PairedBacktests) -> None:

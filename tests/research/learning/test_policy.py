@@ -1,10 +1,12 @@
 """A learned rule at play: when it answers, what it answers, and what it refuses."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from learned import made_up
+from numba import typeof
 
 from backtests.engine import backtest
 from foundation.errors import PolicyError
@@ -110,6 +112,13 @@ def test_a_line_that_cannot_trade_triggers_nothing(market, policy):
     weights = (0.6, 0.3, 0.1 + 0.1)
     assert isinstance(policy.decide(view(market, friday, weights)), Trade)
     assert isinstance(policy.decide(view(replace(market, tradable=halted), friday, weights)), Hold)
+
+
+def test_it_is_played_by_the_same_compiled_code_after_a_pickle(market, policy):
+    """Workers get it so: for arrays of another kind they would compile the loop anew."""
+    targets = target_path(WEIGHTS, market)
+    one, other = (each.no_trade_bands(market, targets).options for each in (policy, pickle.loads(pickle.dumps(policy))))
+    assert typeof(one) == typeof(other)
 
 
 def test_the_future_changes_no_decision(market, policy):

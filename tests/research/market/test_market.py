@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from foundation.errors import ConfigError, DataError
 from research.market import Market, Note, Past, instruments_table
 from research.market.facts import FIXED
-from research.market.instruments import INSTRUMENT_COLUMNS
+from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments
 
 ARRAYS = ("returns", "tradable", "prices", "volumes", "dividends", "splits", "cash")
 DERIVED = ("listed", "listings", "exits", "index", "price_index", "income", "open_index", "open_price_index")
@@ -398,15 +398,18 @@ def test_empty_delistings_are_kept_as_columns() -> None:
     assert table[EXIT].isna().all(axis=None)
 
 
-def test_instruments_that_were_changed_in_place_are_checked_anew(small: Market) -> None:
-    """A table that is the last one is not checked again: a market of each path of a simulation has it."""
-    same = replace(small)
-    pd.testing.assert_frame_equal(same.instruments, small.instruments)
-    same.instruments.loc["OLD", "lot"] = -1.0
-    assert small.instruments.loc["OLD", "lot"] > 0.0
-    with pytest.raises(DataError, match=r"lot of OLD in market 'small': found -1\.0"):
-        replace(same)
-    assert replace(small).instruments.equals(small.instruments)
+@pytest.mark.parametrize("by", ["loc", "array"])
+def test_instruments_that_were_changed_after_they_were_checked_are_checked_anew(by: str) -> None:
+    """A table that is the last one is not checked again."""
+    table = instruments_table(["OLD", "NEW"], lot=[1.0, 2.0])
+    pd.testing.assert_frame_equal(checked_instruments(table, "a table"), table)
+    if by == "loc":
+        table.loc["OLD", "lot"] = -1.0
+    else:
+        table["lot"].array[0] = -1.0
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"lot of OLD in a table: found -1\.0"):
+            checked_instruments(table, "a table")
 
 
 def test_unknown_column_of_the_instruments_is_refused() -> None:

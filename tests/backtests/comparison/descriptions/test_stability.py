@@ -183,7 +183,7 @@ def test_cases_of_another_answer_are_named_where_they_are_few_and_counted_else()
     assert two.words == "a 4, b 2 (without 2012 and without 2013)"
     most = Change("each year left out", {**years, **dict.fromkeys(list(years)[:5], "b")}, "a")
     said = Stability("a", (), (most, half), ()).sentence
-    assert said.endswith("Of 8 other years and halves it stays in 2. It turns in: years 5 of 6, halves 1 of 2.")
+    assert said.endswith("Of 8 other years and halves it stays in 2. It turns in: years 5 of 6 (b), halves 1 of 2 (c).")
 
 
 def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:

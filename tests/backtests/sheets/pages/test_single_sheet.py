@@ -140,6 +140,12 @@ def test_the_first_words_say_the_rule_and_what_came_of_it(run) -> None:
 # in a notebook
 
 
+def test_a_figure_without_an_interval_says_why(played) -> None:
+    idle = backtest(played.market, Never(played.policy.allocation), played.costs, start=played.dates[0])
+    words = re.sub(r"<[^>]*>", " ", idle.sheet()._repr_html_())
+    assert "it never traded: its weights drift away, and no interval covers" in words
+
+
 def test_a_backtest_shows_and_writes_the_same_sheet(sheet, tmp_path) -> None:
     place = sheet.write(tmp_path / "made" / "here")
     assert place == tmp_path / "made" / "here" / PAGE

@@ -18,6 +18,7 @@ from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.fitting.candidates import Fitted, backtest_candidate
 from backtests.evaluation.backtest_figures import FOLDED, metric_groups
 from backtests.evaluation.scores import score
+from backtests.inference.estimates import NotAvailable
 from backtests.runs.folder import Run
 from backtests.sheets.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from desk.commands.report import trades_of
@@ -259,6 +260,9 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
         assert numbers["trailing_returns"][name]["whole_test"] == pytest.approx(comparison.scores[name]["growth"])
         assert numbers["trailing_returns"][name]["year_to_date"] == pytest.approx(numbers["years"][name]["2022"])
     assert numbers["settings"]["draws"] == 100
+    without = {row["policy"] for row in numbers["evidence"] if row["metric"] == "loss" and row["lower"] is None}
+    assert without == {name for name, one in comparison.intervals["loss"].items() if isinstance(one, NotAvailable)}
+    assert "never" in without
     trades = trades_of(comparison)
     assert [order["units"] for order in numbers["trades"]["orders"]] == trades.orders["units"].tolist()
 
@@ -418,6 +422,14 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
     for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
         assert words in text
+
+
+def test_the_conventions_say_the_rule_of_the_recommendation_with_its_margin(page, comparison) -> None:
+    said = page.partition('id="term-recommendation"')[2].partition("<dt")[0]
+    desk = comparison.portfolio
+    assert f"by more than the margin, {desk.materiality:g} bp of NAV a year" in said
+    assert "better with a probability of 0.8" in said
+    assert "the fewest days of trading is recommended, then the fewest orders, then the simplest class" in said
 
 
 def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:

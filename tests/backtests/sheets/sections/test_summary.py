@@ -90,7 +90,10 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     for warning in numbers["warnings"]:
         assert warning in text_of(page)
     assert numbers["trades"]["headline"] in text_of(page)
-    five, *_, policies = tables(page)
+    decision, five, *_, policies = tables(page)
+    said = numbers["recommendation"]["verdict"]
+    assert said["heading"] in text_of(page)
+    assert [row for row in decision if row] == [said["heads"], *said["rows"]]
     assert len([row for row in five if row]) == 6
     assert [row[0] for row in policies[1:] if row] == list(dict.fromkeys(
         [numbers["recommendation"]["policy"], numbers["reference"], *numbers["figures"]]
@@ -102,7 +105,7 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
 def test_orders_of_the_day_are_in_a_table(comparison, page) -> None:
     listed = trades_of(comparison)
     assert len(listed.orders), "this test needs orders"
-    found = tables(page)[1]
+    found = tables(page)[2]
     assert [row[0] for row in found[1:] if row] == listed.orders["asset"].tolist()
     assert [float(row[4].replace(",", "")) for row in found[1:] if row] == pytest.approx(
         listed.orders["notional"], abs=0.005
