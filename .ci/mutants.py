@@ -29,7 +29,7 @@ ROOMS = {  # code: the tests of its room, the quickest first
         "comparison/descriptions/test_stability.py",
         "comparison/test_comparison.py",
     ),
-    "backtests/inference/long_run.py": ("inference/test_long_run.py",),
+    "backtests/inference/long_run.py": ("inference/test_long_run.py", "comparison/test_simulated_tests.py"),
     "backtests/evaluation/limits_in_force.py": ("evaluation/test_limits_in_force.py",),
     "research/accounting/costs.py": ("../research/accounting/test_costs.py", "../research/accounting/test_kernel.py"),
 }

@@ -15,6 +15,7 @@ from backtests.comparison.descriptions.stability import (
     Turn,
     _scales_of_work,
     _turn,
+    _without,
     stability,
 )
 from research.portfolio import load_portfolio
@@ -159,6 +160,17 @@ def test_without_the_asset_that_grew_most_it_is_not_held(found: Stability) -> No
     )
     assert change(more, "the asset that grew most").answers == {"without BTC": alone.recommendation.policy}
     assert alone.recommendation.policy in ("quarterly", "threshold")
+
+
+def test_without_an_asset_the_others_share_its_weight_and_keep_the_widths_of_their_ranges() -> None:
+    desk = load_portfolio(FILES / "global_multi_asset.yaml")
+    gone = desk.market.assets.index("BTC")
+    other = _without(desk, {"threshold": desk.policies["threshold"]}, gone)
+    shares = desk.target / (desk.target.sum() - desk.target[gone]) * desk.target.sum()
+    shares[gone] = 0.0
+    assert other.target == pytest.approx(shares, abs=1e-12)
+    for end, before in ((other.lower, desk.lower), (other.upper, desk.upper)):
+        assert end - other.target == pytest.approx(before - desk.target, abs=1e-12)
 
 
 def test_the_table_counts_what_flips(found: Stability) -> None:
