@@ -240,9 +240,20 @@ def recommend_with_target(
     if axes is None or chosen is None or chosen.target == STRATEGIC or not on:  # none: all were tuned for the strategic
         terms = DailyTerms.of(backtests, played.benchmark)
         asked, broken = question(portfolio, played.scores, terms, tests, backtests)
-        return recommend(asked, broken), asked
+        return recommend(asked, broken, stays=_stays(axes)), asked
     own = {name: backtests[name] for name in on}
     terms = DailyTerms.of(own, replace(played.benchmark, strategic=next(iter(own.values())).targets))
     asked, broken = question(portfolio, on, terms, None, own, axes.grid.targets[chosen.target])
     others = {name: (OTHER_TARGET,) for name in played.scores if name not in on}
-    return recommend(asked, others | broken, f"{chosen.sentence} {NO_LIMITS}"), asked
+    return recommend(asked, others | broken, target=f"{chosen.sentence} {NO_LIMITS}"), asked
+
+
+def _stays(axes: TwoAxes | None) -> str:
+    """The reason why the target stays the strategic one, where it may change; "" where it may not."""
+    if axes is None:
+        return ""
+    if axes.chosen is None:
+        return f"The target stays: {axes.why_not}"
+    if axes.chosen.target != STRATEGIC:
+        return f"The target stays: no rule of the file can be moved onto {axes.chosen.target}."
+    return f"The target stays: no other has a significantly higher certainty equivalent under {axes.chosen.rule}."

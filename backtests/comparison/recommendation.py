@@ -90,6 +90,7 @@ class Recommendation:
     broken     : for each policy that is no candidate, the limits that it breached, or another reason (`OTHER_TARGET`,
                  `TOO_SHORT`).
     target     : the reason why another target than the strategic one is held, where the file lets it change; else "".
+    stays      : the reason why the strategic one is held, where the file lets it change; else "".
     """
 
     policy: str | None
@@ -101,6 +102,7 @@ class Recommendation:
     volatility: float
     broken: Mapping[str, tuple[str, ...]]
     target: str = ""
+    stays: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -255,15 +257,18 @@ def question(
     )
 
 
-def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], target: str = "") -> Recommendation:
+def recommend(
+    asked: Question | None, broken: Mapping[str, tuple[str, ...]], *, target: str = "", stays: str = ""
+) -> Recommendation:
     """The recommendation that follows.
 
     asked  : all that it follows from; None without a candidate.
     broken : for each that is no candidate, why.
     target : the reason why another target than the strategic one is held, or "".
+    stays  : the reason why the strategic one is held though it may change, or "".
     """
     if asked is None:
-        return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target)
+        return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target, stays)
     losses, base, names = asked.losses(), asked.base, asked.terms.names
     policy = asked.answer(losses)
     candidates = {
@@ -281,6 +286,7 @@ def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], tar
         volatility=math.sqrt(asked.terms.variance),
         broken=broken,
         target=target,
+        stays=stays,
     )
 
 

@@ -137,7 +137,7 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
             said = "all policies hold another target. Give one that holds the target of the file"
         else:
             said = f"none is within the limits ({reasons})"
-        return Verdict(heading, f"No policy is recommended: {said}.")
+        return Verdict(heading, f"No policy is recommended: {said}.", left=made.stays)
     rule = told.played.fitted[made.policy].policy
     does = f"{rule_words(rule, told.portfolio)}{_widths(told.backtests[made.policy])}."
     if made.target:  # the target was chosen before the rule
@@ -450,10 +450,11 @@ def _others(told: Told) -> str:
         said.append(f"Within your margin of {best}, the best: {listed(near)}.")
     if made.prices:
         name, price = next(iter(made.prices.items()))
+        now = f" (now {told.money(told.portfolio.day_cost)})" if told.portfolio.day_cost else ""
         if made.candidates[told.policy].loss - made.candidates[name].loss >= NOTHING_OF_MARGIN * made.margin:
             said.append(
                 f"{name} is expected to lose less while a trading day costs you below {told.money(price)} "
-                f"{told.portfolio.basis}."
+                f"{told.portfolio.basis}{now}."
             )
     return " ".join(said)
 
@@ -467,7 +468,8 @@ def _left(told: Told) -> str:
     parts = [f"{listed(limits)} (limits)"] if limits else []
     parts += [f"{listed(short)} ({TOO_SHORT})"] if short else []
     parts += [f"{listed(target)} (another target)"] if target else []
-    said = [f"Not candidates: {'; '.join(parts)}."] if parts else []
+    said = [made.stays] if made.stays else []
+    said += [f"Not candidates: {'; '.join(parts)}."] if parts else []
     grew = [
         name
         for name in limits

@@ -178,7 +178,7 @@ def stability(
     )
     return Stability(
         made.policy,
-        turns(asked, made.policy),
+        turns(asked, made.policy, portfolio.basis),
         tuple(one for one in changes if one.answers),
         tuple(name for name in names if name not in quick),
     )
@@ -202,10 +202,15 @@ class _Scale:
     tried: Mapping[bool, list[float]]
 
 
-def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
-    """The nearest prices, costs and volatilities at which another policy is recommended."""
+def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
+    """The nearest prices, costs and volatilities at which another policy is recommended.
+
+    asked    : the question.
+    policy   : the recommended policy.
+    currency : currency of prices.
+    """
     found = []
-    for one in (*_scales(asked), *_scales_of_work(asked)):
+    for one in (*_scales(asked), *_scales_of_work(asked, currency)):
         for below, multiples in one.tried.items():
             if (turn := _turn(one.answer, policy, multiples)) is not None:
                 at, to, back = turn
@@ -230,7 +235,7 @@ def _scales(asked: Question) -> Iterator[_Scale]:
         yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))
 
 
-def _scales_of_work(asked: Question) -> Iterator[_Scale]:
+def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
     """The prices of a day and of an order; from nothing on where they have none."""
     losses = asked.losses()
     for what, price, counts in (
@@ -245,10 +250,10 @@ def _scales_of_work(asked: Question) -> Iterator[_Scale]:
             return asked.terms.names[asked.answer(losses + (k * unit - price) * counts)]
 
         def words(k: float, unit: float = unit) -> str:
-            return f"{k * unit:,.3g}"
+            return f"{k * unit:,.3g} {currency}"
 
         rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
-        yield _Scale(what, answer, words, words(1.0) if price else "0", _both(MULTIPLES) if price else {False: rising})
+        yield _Scale(what, answer, words, words(1.0 if price else 0.0), _both(MULTIPLES) if price else {False: rising})
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:

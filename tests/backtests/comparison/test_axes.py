@@ -310,4 +310,12 @@ def test_without_leave_the_recommendation_stays_on_the_strategic_target() -> Non
     made = falling("strategic").recommendation
     assert made.policy in ("quarterly", "threshold")
     assert made.broken["hrp_threshold"] == ("it holds another target, or was tuned for one",)
-    assert made.target == ""
+    assert made.target == made.stays == ""
+
+
+def test_a_target_that_may_change_and_stays_is_said_to_stay() -> None:
+    found = compare(load_portfolio(FILE.parents[1] / "examples" / "target_may_change.yaml"), draws=100)
+    rule = found.axes.chosen.rule
+    stays = f"The target stays: no other has a significantly higher certainty equivalent under {rule}."
+    assert found.recommendation.stays == stays
+    assert found.verdict.left.startswith(stays)

@@ -249,6 +249,14 @@ def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work
     )
 
 
+def test_the_price_of_a_day_below_which_another_pays_stands_beside_the_desks_own(more: Comparison) -> None:
+    name, price = next(iter(more.recommendation.prices.items()))
+    said = f"{name} is expected to lose less while a trading day costs you below {price:,.0f} USD"
+    assert more.verdict.others.endswith(f"{said}.")
+    desk = replace(more, portfolio=replace(more.portfolio, day_cost=20.0))
+    assert verdict_of(Told(desk, more.recommendation, more.evidence)).others.endswith(f"{said} (now 20).")
+
+
 def test_a_forced_change_says_what_it_gives_up_for_less_work(more: Comparison) -> None:
     made = more.recommendation
     forced = replace(made, candidates={name: one for name, one in made.candidates.items() if name != made.now})

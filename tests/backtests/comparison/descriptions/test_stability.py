@@ -71,7 +71,7 @@ def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
 
 def test_without_a_price_of_a_day_all_are_tried_from_nothing_on(turned: Comparison) -> None:
     priced = replace(turned.asked, day_cost=2.0)
-    unpriced, own = (next(iter(_scales_of_work(one))).tried for one in (turned.asked, priced))
+    unpriced, own = (next(iter(_scales_of_work(one, "USD"))).tried for one in (turned.asked, priced))
     assert unpriced == {False: [0.0, *(pytest.approx(2.0 ** (k / 2)) for k in range(-6, 7))]}
     assert own == {True: [1.0, *(1.0 / MULTIPLES)], False: [1.0, *MULTIPLES]}
 
@@ -92,12 +92,12 @@ def test_where_the_price_of_a_day_turns_the_answer_a_recommendation_on_either_si
     first = compare(desk, only=["quarterly", "threshold", "tuned"], draws=300)
     turn = next(one for one in first.stability.turns if one.what == "a trading day")
     assert turn.to == "tuned"
-    price = float(turn.at)
+    price = float(turn.at.removesuffix(" USD"))
     assert turn.below
     for factor, policy in ((0.9, "tuned"), (1.1, first.recommendation.policy)):
         asked = replace(first.asked, day_cost=factor * price)
         assert asked.terms.names[asked.answer(asked.losses())] == policy
-    assert f"a trading day below {turn.at} (now 500; then tuned)" in first.stability.sentence
+    assert f"a trading day below {turn.at} (now 500 USD; then tuned)" in first.stability.sentence
 
 
 def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two(turned: Comparison) -> None:
