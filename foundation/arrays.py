@@ -28,17 +28,8 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 def frozen_record(record: Record) -> Record:
-    """A named tuple with its arrays, and those of the named tuples in it, read-only.
-
-    Kernels are compiled for read-only arrays and for others apart, and a pickle brings back none that are read-only.
-    """
-    return type(record)(*map(_frozen_value, record))
-
-
-def _frozen_value(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return frozen(value)
-    return frozen_record(value) if hasattr(value, "_fields") else value
+    """A named tuple with its arrays read-only; kernels are compiled for read-only arrays and for others apart."""
+    return type(record)(*(frozen(value) if isinstance(value, np.ndarray) else value for value in record))
 
 
 def freeze_fields(record: object, *names: str, dtype: type | None = float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, shown
-from foundation.arrays import Array, Floats, Mask, Rows, frozen
+from foundation.arrays import Array, Floats, MadeAnew, Mask, Rows, frozen, frozen_record
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Hold, Trade, View, Why
@@ -42,7 +42,7 @@ POLICY_FIX = "Restore the folder as it was saved, or train the policy again."
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPolicy(FittedRule, CompiledRule):
+class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
     """A policy network that decides at the last session of every period; `train` makes it.
 
     allocation : allocation that gives the target.
@@ -66,6 +66,11 @@ class LearnedPolicy(FittedRule, CompiledRule):
     card: Mapping[str, Any]
     action: Action = "bands"
     family: ClassVar[str] = "learned"  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("scales", "standard", "net"):
+            object.__setattr__(self, name, frozen_record(getattr(self, name)))
 
     @property
     def fitted_until(self) -> pd.Timestamp:  # type: ignore[override]

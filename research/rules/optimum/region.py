@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, freeze_fields, frozen
+from foundation.arrays import Array, MadeAnew, freeze_fields, frozen
 from foundation.compiled import inlined, linked
 from foundation.tolerances import DESTINATION, TRIGGER
 
@@ -50,7 +50,7 @@ class Surfaces(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class Region(MadeAnew):
     """An optimal policy in d gaps, one or two, and the problem that it solves.
 
     target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last line is.
