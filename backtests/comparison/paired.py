@@ -69,6 +69,17 @@ class PairedBacktests:
         """Figures with intervals by metric and policy, in the unit of the record, or the reason why there is none."""
         return intervals(self.backtests, self.benchmark, self.evidence, self._drawdowns)
 
+    @property
+    def evidence_table(self) -> pd.DataFrame:
+        """As `Evidence.summary`, a row for each metric and policy; NaN for a figure or interval that is not shown."""
+        table = self.evidence.summary()
+        for metric, name in table.index:
+            if isinstance(self.intervals[metric][name], NotAvailable):
+                table.loc[(metric, name), ["lower", "upper"]] = np.nan
+            if metric in self.scores[name].undefined:
+                table.loc[(metric, name), ["estimate", "lower", "upper"]] = np.nan
+        return table
+
     @cached_property
     def pairs(self) -> Mapping[str, Pair]:
         """The pair of each other policy with the reference, by policy."""

@@ -3,13 +3,10 @@
 The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
 """
 
-from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
-
-import numpy as np
 
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
@@ -21,7 +18,7 @@ from backtests.evaluation.backtest_figures import (
     metric_groups,
     not_available,
 )
-from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.estimates import NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
@@ -158,7 +155,7 @@ def sheet_numbers(
         "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
         "trailing_returns": trailing_numbers(comparison),
         "intervals": interval_records(shown, comparison.intervals, evidence),
-        "evidence": _evidence_numbers(comparison),
+        "evidence": comparison.evidence_table.reset_index().to_dict("records"),
         "pairs": [pair.record() for pair in comparison.pairs.values()],
         "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
@@ -172,16 +169,6 @@ def sheet_numbers(
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
-
-
-def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
-    """A row for each metric and policy, of figures and differences; NaN for a figure or interval that is not there."""
-    table = comparison.evidence.summary()
-    shown = [isinstance(comparison.intervals[metric][name], Estimate) for metric, name in table.index]
-    table.loc[~np.array(shown), ["lower", "upper"]] = float("nan")
-    missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
-    table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")
-    return table.reset_index().to_dict("records")
 
 
 def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:

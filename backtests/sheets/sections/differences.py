@@ -37,7 +37,7 @@ def paired_parts(paired: PairedBacktests, looks: Looks) -> list[Part]:
         *found,
         Filled("differences.html.j2", _differences(paired, looks)),
         *below,
-        differences_picture(paired.evidence, looks.styles),
+        differences_picture(paired, looks.styles),
         _pairs(paired, looks),
         *missing,
     ]

@@ -13,7 +13,7 @@ from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import metric_groups
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.inference.block_draws import Resampling, drawn_means
-from backtests.inference.estimates import Estimate, NotAvailable, why_not
+from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.inference.evidence import Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import DRIFTING, METHODS, interval_records
 from backtests.inference.pair_words import detectable, superior, without_interval
@@ -240,12 +240,15 @@ def test_the_loss_of_another_target_has_an_interval_in_tests_of_three_years(
     rules = {name: Threshold(target, band=0.02) for name, target in targets.items()}
     found = compare({name: play(market, rule, start=start) for name, rule in rules.items()}, draws=DRAWS)
     assert found.other_targets == ("other",)
-    assert isinstance(found.intervals["loss"]["equal"], Estimate)
-    other = found.intervals["loss"]["other"]
-    assert isinstance(other, Estimate) == shown
-    assert why_not(other).startswith(
-        "" if shown else "it holds another target, whose loss varies between tests of less"
+    intervals, figures = found.intervals["loss"], found.evidence.figures("loss")
+    assert (intervals["band"], intervals["equal"]) == (figures["band"], figures["equal"])
+    missing = NotAvailable(
+        "it holds another target, whose loss varies between tests of less than 3 years more than one test can show; "
+        "the interval of the long run is wide enough"
     )
+    assert intervals["other"] == (figures["other"] if shown else missing)
+    ends = [figures["other"].lower, figures["other"].upper] if shown else [math.nan] * 2
+    assert found.evidence_table.loc[("loss", "other"), ["lower", "upper"]].tolist() == pytest.approx(ends, nan_ok=True)
 
 
 def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: PairedBacktests) -> None:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from backtests.comparison import PairedBacktests
 from backtests.evaluation.metrics import METRICS, Column
-from backtests.inference.evidence import Difference, Evidence
+from backtests.inference.evidence import Difference
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
@@ -18,10 +19,10 @@ EVIDENCE_METRICS = {key: METRICS[key].difference for key in ("loss", "growth", "
 GAP = 26.0  # px between panels
 
 
-def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> Picture:
+def differences_picture(paired: PairedBacktests, styles: Mapping[str, LineStyle]) -> Picture:
     """Differences to the reference with their intervals; a filled marker is significant, an open one is not."""
+    evidence, table = paired.evidence, paired.evidence_table.reset_index()
     found = {metric: evidence.differences(metric) for metric in EVIDENCE_METRICS}
-    table = evidence.summary().reset_index()
     table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
 
     def draw(f: Format) -> Canvas:

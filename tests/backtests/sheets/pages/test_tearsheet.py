@@ -216,6 +216,7 @@ def test_the_numbers_behind_differences_are_the_evidence(folder, comparison) -> 
     data = csv(folder, "differences").set_index(["metric", "policy"])
     expected = comparison.evidence.summary()
     assert data.index.tolist() == expected.index.tolist()
+    assert data["lower"].isna().tolist() == comparison.evidence_table["lower"].isna().tolist()
     for column in ("estimate", "difference", "difference_lower", "difference_upper", "p_holm"):
         assert data[column].to_numpy() == pytest.approx(expected[column].to_numpy(), rel=1e-10, abs=1e-12)
     assert data["verdict"].tolist() == expected["verdict"].tolist()
