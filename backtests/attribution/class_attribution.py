@@ -179,7 +179,7 @@ def _others(parts: Contributions, other: Contributions) -> Array:
 
 def _of_target(backtest: Backtest, parts: Contributions, target: TargetPath) -> Contributions:
     """The contributions of a target that is rebalanced at every close at no cost; returns are those of `parts`."""
-    rows = target.rows[target.row[backtest.first : -1]]
+    rows = target.since(backtest.first)[:-1]
     nothing = np.zeros_like(parts.execution)
     return Contributions(
         weights=np.column_stack([rows, 1.0 - rows.sum(axis=1)]),

@@ -299,11 +299,12 @@ def _said(told: Told) -> str:
 def _forced(told: Told) -> str:
     """The reason why a policy is taken in place of one that is no candidate."""
     made, best = told.made, told.made.best
+    assert best is not None
     if len(made.candidates) == 1:
         return "It is the only candidate."
     if best == told.policy:
         return f"Of the candidates {best} is expected to lose least."
-    more = made.candidates[told.policy].loss - made.candidates[str(best)].loss
+    more = made.candidates[told.policy].loss - made.candidates[best].loss
     return (
         f"{told.policy} asks for the least work of those within your margin of {best}, the best: it is expected to "
         f"lose {told.money(more)} {told.portfolio.basis} a year more."

@@ -123,7 +123,7 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
     Trials are made before they are counted: where the book cannot be written, a warning says so (`NotCounted`), and
     what was computed stays.
     """
-    waiting = _taken()
+    waiting = take_waiting()
     wanted: dict[Path, list[Batch]] = {book_folder(): []}
     for folder, *_ in waiting:
         wanted.setdefault(folder, [])
@@ -172,17 +172,12 @@ def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
         count_trials([])
 
 
-def forget_waiting() -> None:
-    """Count no backtest that waits: of tests, which are nobody's search."""
-    _taken()
-
-
 def _write_waiting() -> None:
     if _waiting:
         count_trials([])
 
 
-def _taken() -> dict[tuple[Path, *Terms], list[Mapping[str, Any]]]:
+def take_waiting() -> dict[tuple[Path, *Terms], list[Mapping[str, Any]]]:
     """The backtests that wait, which then wait no more."""
     with _lock:
         taken = dict(_waiting)

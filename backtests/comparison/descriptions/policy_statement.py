@@ -53,7 +53,7 @@ def policy_statement(backtest: Backtest, benchmark: Benchmark) -> PolicyStatemen
     """
     measured, market, dates = Measured(backtest, benchmark), backtest.market, backtest.dates[1:]
     outside, weights = measured.outside, measured.weights
-    target = benchmark.strategic.rows[benchmark.strategic.row[backtest.first + 1 :]]
+    target = benchmark.strategic.since(backtest.first + 1)
     gaps = np.where(market.listed[backtest.first + 1 :], weights - target, 0.0)
     classes = np.array([str(name) for name in market.instruments["asset_class"]], dtype=object)
     lines = _gaps(dates, gaps, market.listed[backtest.first + 1 :])

@@ -290,7 +290,7 @@ def _widths(target: Array, covariance: Array, cost: Array, tracking_penalty: flo
 
 def _long_run_volatility(path: TargetPath, market: Market, first: int) -> float:
     """Standard deviation a session of the strategic portfolio, which holds the target in force on each day."""
-    target = path.rows[path.row[first - 1 : -1]]
+    target = path.since(first - 1)[:-1]
     cash = (1.0 - target.sum(axis=1)) * market.cash[first:]
     return float((np.einsum("ti,ti->t", target, market.returns[first:]) + cash).std(ddof=1))
 

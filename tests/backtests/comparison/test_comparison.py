@@ -215,7 +215,8 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
     priced = compare(desk, only=FEW, draws=100)
     assert f"{title}, days at 20 and orders at 1.5 USD included" in " ".join(str(priced).split("\n"))
     lost = next(row for row in priced.verdict.rows if row[0] == "loss at your prices, USD")
-    for name, cell in zip(("quarterly", "threshold"), lost[1:], strict=False):
+    assert [head.partition(" (")[0] for head in priced.verdict.heads[1:3]] == ["quarterly", "threshold"]
+    for name, cell in zip(("quarterly", "threshold"), lost[1:3], strict=True):
         work = priced.recommendation.candidates[name].work
         own = priced.scores[name]["loss"] / 1e4 * desk.nav + 20.0 * work.days + 1.5 * work.orders
         assert float(cell.replace(",", "")) == pytest.approx(own, abs=0.51)
@@ -227,10 +228,10 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
 
 def test_a_policy_that_grew_more_past_a_range_and_another_limit_says_which_of_them_to_change(more: Comparison) -> None:
     both = ("tracking error 2.00% exceeds the limit of 1.50%", "an asset outside its range on 6.0% of days")
-    grew = "never" if more.scores["never"]["growth"] > more.scores["threshold"]["growth"] else "quarterly"
-    told = Told(more, replace(more.recommendation, broken={grew: both}), more.evidence)
-    assert f"More growth outside your ranges: {grew}." in verdict_of(told).left
-    told = Told(more, replace(more.recommendation, broken={grew: both[:1]}), more.evidence)
+    assert more.scores["never"]["growth"] > more.scores["threshold"]["growth"]
+    told = Told(more, replace(more.recommendation, broken={"never": both}), more.evidence)
+    assert "More growth outside your ranges: never." in verdict_of(told).left
+    told = Told(more, replace(more.recommendation, broken={"never": both[:1]}), more.evidence)
     assert "More growth" not in verdict_of(told).left
 
 

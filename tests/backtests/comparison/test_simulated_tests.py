@@ -111,7 +111,10 @@ def test_a_line_without_a_target_may_be_listed_late(market: Market) -> None:
     held = FixedWeights((0.6, 0.4, 0.0))
     given = {"start": market.dates[300], "lag": 1}
     real = backtest(replace(three, tradable=late), Threshold(held, band=0.02), Costs.bps(3, commission=10), **given)
-    assert simulated_tests({"band": real}, Benchmark.of(real, 5.0)) is not None
+    found = simulated_tests({"band": real}, Benchmark.of(real, 5.0))
+    assert found is not None
+    usual = 252 * np.var(market.returns[300:] @ [0.6, 0.4], ddof=1)
+    assert np.sqrt(found.variance.mean()) == pytest.approx(np.sqrt(usual), rel=0.1)
 
 
 def test_an_elasticity_that_no_theory_gives_errs_by_what_bands_are_apart_from_calendars(market: Market) -> None:
