@@ -1,0 +1,113 @@
+"""What a source of market data is: what to ask it, at which pace, and how its answers become rows.
+
+An adapter is pure: it makes requests and reads bytes, and opens no connection. `desk.feeds.fetching` fetches.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from foundation.errors import DataError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The bars of an asset that are wanted from a source, both days included.
+
+    asset_id : id of the rows that come.
+    symbol   : name of the asset at this source.
+    first    : first day, None for all that the source has.
+    last     : last day; a bar of a session that is not over is left out.
+    currency : currency of its quotes where the source does not say it.
+    """
+
+    asset_id: str
+    symbol: str
+    first: date | None
+    last: date
+    currency: str = "USD"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A GET request. `key` is the secret that it holds in a header or parameter: messages show `***` in its place."""
+
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a source answered: status, headers with lower-case names, and content."""
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The pace that a source allows: requests in so many seconds, and a day (None: no limit a day)."""
+
+    requests: int
+    seconds: float
+    a_day: int | None = None
+
+
+class FeedError(DataError):
+    """What a source did not give, in a sentence without its key.
+
+    kind : "asset" where this asset alone has no data; "later" where the same request may succeed later (a limit, a
+           server that is down, a cut or slow answer), after `wait` seconds where the source says so; "source" where no
+           request to it can succeed (no key, a key that is refused, a plan that does not allow it).
+    """
+
+    def __init__(
+        self, sentence: str, kind: Literal["asset", "later", "source"] = "asset", wait: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+        self.wait = wait
+
+
+class Adapter(Protocol):
+    """A source: its limits, its key, its requests, and rows from its answers."""
+
+    name: str  # of the source and of its store
+    limits: Limits
+    key_variable: str  # environment variable of its key, "" where it needs none
+    key_from: str  # where a user gets a key, "" likewise
+    browser: bool  # true where it answers browsers alone, by their TLS
+
+    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+        """The requests that together give the bars wanted, with their splits and dividends."""
+        ...
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        """The request of the next page, after these answers; None where they are whole."""
+        ...
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        """Rows of `research.market.rows.price_rows`, quotes as traded, within the days wanted, finished bars alone.
+
+        Raises : FeedError in a sentence with the source, the symbol, what was found and what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price of the moment: currency per unit, with the moment at which it was true and its source."""
+
+    asset_id: str
+    price: float
+    at: np.datetime64
+    currency: str
+    source: str
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,365 @@
+"""The store of prices: rows as they came, never changed, each with the moment at which it was known.
+
+A store is a folder of Parquet files, its parts, each written whole and named by its moment and content. What is known
+is the set of all rows, whichever parts hold them: so two writers need no lock, a row that stands in two parts counts
+once, and a part may be replaced by one that holds its rows and others'. Of several rows of one asset and session the
+latest known is in force; the earlier ones are its history.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from foundation.arguments import cut, did_you_mean
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.files import ROOT, locked, sync_names, write_whole
+from foundation.names import check_name
+from research.market.calendars import Days
+from research.market.rows import NUMBERS, ROUNDING, ROW_COLUMNS, checked_rows
+
+PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
+ABOUT = "store.json"
+ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
+PARTS = 64  # small ones, past which they are joined
+SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
+DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
+SCHEMA = pa.schema(
+    [
+        ("asset_id", pa.dictionary(pa.int32(), pa.string())),
+        ("session", pa.date32()),
+        *((name, pa.float64()) for name in NUMBERS),
+        ("currency", pa.dictionary(pa.int32(), pa.string())),
+        ("source", pa.dictionary(pa.int32(), pa.string())),
+        ("fetched_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def stores_folder() -> Path:
+    """The folder of all stores: as the environment says, or `data/prices` of the workbench."""
+    return Path(os.environ.get(PLACE) or ROOT / "data" / "prices")
+
+
+def store_names() -> list[str]:
+    """The names of the stores that are there."""
+    folder = stores_folder()
+    return sorted(found.name for found in folder.iterdir() if (found / ABOUT).is_file()) if folder.is_dir() else []
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a store knew at a moment of some assets, in order of asset and session.
+
+    assets   : n ids.
+    asset    : (R,) index into `assets`.
+    days     : (R,) sessions.
+    numbers  : {column: (R,)}.
+    known_on : the last moment at which a row could be known, None for now.
+    """
+
+    assets: tuple[str, ...]
+    asset: NDArray[np.int64]
+    days: Days
+    numbers: Mapping[str, Array]
+    known_on: np.datetime64 | None = None
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """(n + 1,) where the rows of each asset begin, and where those of the last end."""
+        return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256, in hex, over the ids, sessions and numbers."""
+        digest = hashlib.sha256("\0".join(self.assets).encode())
+        for values in (self.asset, self.days.astype("int64"), *(self.numbers[name] for name in sorted(self.numbers))):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PriceStore:
+    """A store in a folder: `about` says what it holds, `add` adds rows, `read` and `rows` give them."""
+
+    folder: Path
+    name: str = field(default="")
+
+    @property
+    def parts(self) -> list[Path]:
+        """Its files of rows, by moment."""
+        return sorted(self.folder.glob("*.parquet"))
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `store.json` says, such as `adjustment` of its quotes. Raises DataError where that cannot be read."""
+        path = self.folder / ABOUT
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise DataError(f"{path} is no JSON: {error}. Restore it, or fetch or import the store anew.") from error
+        return found
+
+    def describe(self, **facts: Any) -> None:
+        """Write facts into `store.json`, beside those that are there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / ".about.lock", wait=True):
+            write_whole(self.folder / ABOUT, json.dumps(self.about | facts, indent=1, sort_keys=True) + "\n")
+
+    def add(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Keep the rows that are new or differ from those in force by more than `ROUNDING`, and give those kept.
+
+        rows   : (R, ·) table of `price_rows`, one row an asset and session.
+        Raises : DataError as `checked_rows` does; OSError where the store cannot be written.
+        """
+        rows = checked_rows(rows, self.name)
+        known = self.rows(rows["asset_id"].unique().tolist(), first=rows["session"].min(), last=rows["session"].max())
+        beside = rows[["asset_id", "session"]].merge(known, how="left", on=["asset_id", "session"], sort=False)
+        same = beside["fetched_at"].notna().to_numpy()
+        for name in NUMBERS:
+            ours, theirs = rows[name].to_numpy(), beside[name].to_numpy()
+            with np.errstate(invalid="ignore"):
+                near = np.abs(ours - theirs) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
+            same = same & (near | (np.isnan(ours) & np.isnan(theirs)))
+        same = same & (rows["currency"] == beside["currency"]).to_numpy()
+        kept = rows[~same].reset_index(drop=True)
+        if len(kept):
+            self._write([kept])
+            if sum(path.name.endswith(SMALL) for path in self.parts) > PARTS:
+                self.compact()
+        elif not (self.folder / ABOUT).is_file():
+            self.describe()
+        return kept
+
+    def read(
+        self, assets: Sequence[str], columns: Sequence[str] = NUMBERS, known_on: np.datetime64 | None = None
+    ) -> Known:
+        """What is known of assets, their bars in order; a session whose row in force has no close is left out.
+
+        assets   : n ids.  columns : of the numbers that are wanted; "close" is always among them.
+        known_on : a moment in UTC: rows that were known later do not count.
+        Raises   : DataError for a damaged part, an asset without rows, and a moment before the first row was known.
+        """
+        names = tuple(dict.fromkeys(("close", *columns)))
+        table = self._table(assets, names)
+        asset, days, keep = self._in_force(table, assets, known_on)
+        numbers = {name: table[name].to_numpy()[keep] for name in names}
+        bar = ~np.isnan(numbers["close"])
+        found = Known(
+            tuple(assets), asset[bar], days[bar], {name: values[bar] for name, values in numbers.items()}, known_on
+        )
+        if (empty := np.flatnonzero(np.diff(found.bounds) == 0)).size:
+            self._refuse_absent(assets[int(empty[0])], known_on)
+        return found
+
+    def rows(
+        self,
+        assets: Sequence[str] | None = None,
+        *,
+        first: Any = None,
+        last: Any = None,
+        known_on: np.datetime64 | None = None,
+        history: bool = False,
+    ) -> pd.DataFrame:
+        """The rows in force as a table with `ROW_COLUMNS`, those without a close among them.
+
+        assets      : ids, all by default; one that is not there has no rows.
+        first, last : sessions, both included.
+        known_on    : as in `read`.
+        history     : give all rows that were ever in force too, in order of the moments at which they were known.
+        """
+        ids = list(self.assets()) if assets is None else list(assets)
+        table = self._table(ids, ROW_COLUMNS[2:])
+        if history:
+            frame = table.to_pandas().drop_duplicates()
+        else:
+            _, _, keep = self._in_force(table, ids, known_on)
+            frame = table.take(pa.array(keep)).to_pandas()
+        frame["asset_id"] = np.array([*ids, ""], dtype=object)[frame["asset"]]
+        frame = frame.astype({"currency": object, "source": object})
+        frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
+        frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
+        inside = np.ones(len(frame), bool)
+        inside &= True if first is None else (frame["session"] >= pd.Timestamp(first)).to_numpy()
+        inside &= True if last is None else (frame["session"] <= pd.Timestamp(last)).to_numpy()
+        by = ["asset_id", "session", "fetched_at"]
+        found: pd.DataFrame = frame.loc[inside, list(ROW_COLUMNS)].sort_values(by, kind="stable", ignore_index=True)
+        return found
+
+    def revisions(self, assets: Sequence[str] | None = None) -> pd.DataFrame:
+        """Each number of the past that a later answer changed, both kept.
+
+        Returns : table with asset_id, session, column, before, after, known_before and known_after.
+        """
+        rows = self.rows(assets, history=True)
+        again = rows.duplicated(["asset_id", "session"], keep="first").to_numpy()
+        found = []
+        for name in NUMBERS:
+            before, after = rows[name].shift().to_numpy(), rows[name].to_numpy()
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(after - before) > ROUNDING * np.maximum(np.abs(after), np.abs(before))
+            changed = np.flatnonzero(again & (apart | (np.isnan(after) != np.isnan(before))))
+            found.append(
+                pd.DataFrame(
+                    {
+                        "asset_id": rows["asset_id"].to_numpy()[changed],
+                        "session": rows["session"].to_numpy()[changed],
+                        "column": name,
+                        "before": before[changed],
+                        "after": after[changed],
+                        "known_before": rows["fetched_at"].to_numpy()[changed - 1],
+                        "known_after": rows["fetched_at"].to_numpy()[changed],
+                    }
+                )
+            )
+        return pd.concat(found).sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
+
+    def assets(self) -> list[str]:
+        """The ids that it has rows of, sorted."""
+        found: set[str] = set()
+        for path in self.parts:
+            with _opened(path) as part:
+                for group in range(part.num_row_groups):
+                    least, most = _asset_bounds(part, group)
+                    if least == most:
+                        found.add(least)
+                    else:
+                        found.update(part.read_row_group(group, columns=["asset_id"])["asset_id"].unique().to_pylist())
+        return sorted(found)
+
+    def compact(self) -> None:
+        """Join all parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
+
+        A killed one leaves rows in two parts, where they count once; one that is under way elsewhere is left alone.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / ".compact.lock", wait=False) as ours:
+            if not ours:
+                return
+            old, ids = self.parts, self.assets()
+            new = []
+            for start in range(0, len(ids), ASSETS_A_PART):
+                rows = self.rows(ids[start : start + ASSETS_A_PART], history=True)
+                new.append(self._write([group for _, group in rows.groupby("asset_id", sort=True)], JOINED))
+            for path in old:
+                if path not in new:
+                    path.unlink(missing_ok=True)
+            sync_names(self.folder)
+
+    def _write(self, groups: Sequence[pd.DataFrame], kind: str = SMALL) -> Path:
+        """Write a part whole, a group of rows for each table."""
+        buffer = io.BytesIO()
+        with pq.ParquetWriter(buffer, SCHEMA, compression="zstd", write_page_checksum=True) as part:
+            for group in groups:
+                stamped = group.assign(fetched_at=group["fetched_at"].dt.tz_localize("UTC"))
+                table = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False)
+                part.write_table(table, row_group_size=max(len(group), 1))
+        content = buffer.getvalue()
+        moment = np.datetime_as_string(max(group["fetched_at"].max().to_datetime64() for group in groups), unit="s")
+        name = f"{moment.replace('-', '').replace(':', '')}-{hashlib.sha256(content).hexdigest()[:16]}{kind}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / ABOUT).is_file():
+            self.describe()
+        return write_whole(self.folder / name, content)
+
+    def _table(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """All rows of these ids, in no order: `asset` (index into `ids`), `session`, `fetched_at` and the columns."""
+        while True:
+            try:
+                return self._gathered({name: i for i, name in enumerate(ids)}, columns)
+            except FileNotFoundError as error:  # joined meanwhile by another process
+                if Path(str(error.filename or "")).exists():
+                    raise
+
+    def _gathered(self, index: Mapping[str, int], columns: Sequence[str]) -> pa.Table:
+        wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))
+        found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
+        for path in self.parts:
+            with _opened(path) as part:
+                whole, mixed = [], []
+                for group in range(part.num_row_groups):
+                    least, most = _asset_bounds(part, group)
+                    if least != most:
+                        mixed.append(group)
+                    elif least in index:
+                        whole.append((group, index[least], part.metadata.row_group(group).num_rows))
+                if whole:
+                    groups, codes, lengths = zip(*whole, strict=True)
+                    table = part.read_row_groups(groups, columns=wanted)
+                    found.append(table.append_column("asset", pa.array(np.repeat(codes, lengths).astype("int64"))))
+                if mixed:
+                    table = part.read_row_groups(mixed, columns=list(dict.fromkeys(("asset_id", *wanted))))
+                    names = table["asset_id"].combine_chunks()
+                    of_name = np.array([index.get(name, -1) for name in names.dictionary.to_pylist()], dtype="int64")
+                    codes = of_name[names.indices.to_numpy()]
+                    table = table.select(wanted).append_column("asset", pa.array(codes))
+                    found.append(table.filter(pa.array(codes >= 0)))
+        return pa.concat_tables(found, promote_options="default")
+
+    def _in_force(
+        self, table: pa.Table, ids: Sequence[str], known_on: np.datetime64 | None
+    ) -> tuple[NDArray[np.int64], Days, NDArray[np.int64]]:
+        """Of each asset and session the row that was known last: index of the asset, session, and row of `table`."""
+        asset, days = table["asset"].to_numpy(), table["session"].to_numpy().astype("datetime64[D]")
+        moment = table["fetched_at"].to_numpy()
+        rows = np.arange(len(asset)) if known_on is None else np.flatnonzero(moment <= known_on)
+        key = asset[rows] * DAYS_A_KEY + days[rows].astype("int64")
+        order = np.argsort(key, kind="stable")
+        rows, key = rows[order], key[order]
+        again = key[1:] == key[:-1]
+        if again.any():
+            several = np.append(again, False) | np.append(False, again)
+            among = rows[several]
+            rows[several] = among[np.lexsort((moment[among], key[several]))]
+        rows = rows[np.append(~again, True)[: len(rows)]]
+        return asset[rows], days[rows], rows
+
+    def _refuse_absent(self, asset: str, known_on: np.datetime64 | None) -> None:
+        first = self.rows([asset], history=True)["fetched_at"].min()
+        if known_on is not None and pd.notna(first):
+            raise DataError(
+                f"nothing was known of {asset} in store {self.name!r} on {known_on}: its first rows are known since "
+                f"{first:%Y-%m-%d %H:%M} UTC. Choose a later moment."
+            )
+        raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
+
+
+def named_store(name: str) -> PriceStore:
+    """The store of a name, which need not be there yet. Raises ConfigError for what is no name."""
+    check_name("the name of a store is", name)
+    return PriceStore(stores_folder() / name, name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A part; DataError in place of what pyarrow raises for a damaged one."""
+    try:
+        with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
+            yield part
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DataError(
+            f"{path} is damaged: {cut(str(error))}. Restore it, or delete it and fetch or import its rows anew."
+        ) from error
+
+
+def _asset_bounds(part: pq.ParquetFile, group: int) -> tuple[str, str]:
+    """The least and the greatest id among the rows of a group."""
+    statistics = part.metadata.row_group(group).column(0).statistics
+    return statistics.min, statistics.max
