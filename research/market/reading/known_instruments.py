@@ -1,0 +1,251 @@
+"""The instruments that are known by symbol: a table that ships, and rows of the user's own in the same columns.
+
+An asset has one id; its symbol differs from source to source and from year to year. The shipped table is
+`data/instruments.csv`; `instruments.csv` in the folder of stores adds rows to it, and replaces those of the same id.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from difflib import get_close_matches
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from foundation.arguments import LARGEST_NUMBER, did_you_mean
+from foundation.errors import DataError, all_mistakes
+from foundation.names import NAME_FIX, name_fault
+from foundation.table_files import cell_text, fault, iso_day, plain_number, quoted, read_text
+from research.market.instruments import OFFER, SMALLEST_LOT
+from research.market.reading.tables import DATA
+from research.market.store import stores_folder
+
+FILE = "instruments.csv"
+KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
+BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
+    ("yahoo", "coin"): "{}-USD".format,
+    ("yahoo", "fx"): "{}=X".format,
+    ("tiingo", "coin"): lambda asset: f"{asset.lower()}usd",
+    ("tiingo", "fx"): str.lower,
+    ("stooq", "etf"): lambda asset: f"{asset.lower()}.us",
+    ("stooq", "stock"): lambda asset: f"{asset.lower()}.us",
+    ("stooq", "coin"): lambda asset: f"{asset.lower()}usd",
+    ("stooq", "fx"): str.lower,
+}  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An asset by its id; of a field that is empty nothing is known.
+
+    asset_id    : its name in stores and portfolio files.
+    name        : name in words.
+    kind        : one of `KINDS`; a fund is a mutual fund, which has one NAV a day, known after the close, and is dealt
+                  in amounts; a series is an economic one and cannot be held, nor can an index.
+    asset_class : its class, such as us_equity.
+    sector      : GICS sector in lower case.
+    currency    : code of the currency in which it is quoted.
+    lot         : least number of units in a trade.
+    calendar    : exchange calendar of its sessions, such as XNYS, 24/7 or 24/5.
+    isin, figi  : identifiers.
+    listed      : first day on which it traded, or None.
+    delisted    : first day on which it no longer did, or None.
+    delisting_return : return from the last price to what holders were paid, a fraction, None while it is listed.
+    former      : symbols that it had before.
+    symbols     : source -> its symbol there, where it differs from the id and from the rule of that source.
+    """
+
+    asset_id: str
+    name: str = ""
+    kind: str = ""
+    asset_class: str = ""
+    sector: str = ""
+    currency: str = ""
+    lot: float = 1.0
+    calendar: str = ""
+    isin: str = ""
+    figi: str = ""
+    listed: date | None = None
+    delisted: date | None = None
+    delisting_return: float | None = None
+    former: tuple[str, ...] = ()
+    symbols: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Instruments:
+    """The instruments by id, and by every way to write one of their symbols."""
+
+    by_id: Mapping[str, Instrument]
+
+    def find(self, symbol: str) -> Instrument | None:
+        """The instrument with this id, or with this symbol at a source or in former years; None for no known one.
+
+        Upper and lower case, and the signs between a stock and its class of shares, are one: BRK-B, BRK.B, brk/b.
+        """
+        return self._by_spelling.get(_spelling(symbol))
+
+    def nearest(self, symbol: str) -> str:
+        """A sentence with the instruments whose ids are written most alike, "" where none is."""
+        near = get_close_matches(symbol.upper(), self.by_id, n=3)
+        named = [f"{asset} ({self.by_id[asset].name})" for asset in near]
+        return f"Did you mean {' or '.join(named)}? " if near else ""
+
+    def symbol_at(self, instrument: Instrument, source: str) -> str:
+        """The symbol of an instrument at a source.
+
+        >>> known = known_instruments()
+        >>> [known.symbol_at(known.find("BTC"), source) for source in ("yahoo", "stooq", "a broker")]
+        ['BTC-USD', 'btcusd', 'BTC']
+        """
+        by_rule = BY_RULE.get((source, instrument.kind), str)
+        return instrument.symbols.get(source) or by_rule(instrument.asset_id)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, Instrument]:
+        """The instruments by spelling: an id goes before a symbol, and a symbol before a former one."""
+        found: dict[str, Instrument] = {}
+        every = self.by_id.values()
+        for one in every:
+            found.setdefault(_spelling(one.asset_id), one)
+        for one in every:
+            for source in {*one.symbols, *(source for source, kind in BY_RULE if kind == one.kind)}:
+                found.setdefault(_spelling(self.symbol_at(one, source)), one)
+        for one in every:
+            for symbol in one.former:
+                found.setdefault(_spelling(symbol), one)
+        return found
+
+
+def known_instruments() -> Instruments:
+    """The instruments of the shipped table, with the user's own rows in `stores_folder()`.
+
+    Raises : DataError for what is wrong in a table: file, row, column, value and fix of each mistake.
+
+    >>> known_instruments().find("brk/b").name, known_instruments().find("FB").asset_id
+    ('Berkshire Hathaway Inc. Class B', 'META')
+    """
+    own = stores_folder() / FILE
+    return Instruments(_shipped() | (read_instruments(own) if own.exists() else {}))
+
+
+@cache
+def _shipped() -> dict[str, Instrument]:
+    return read_instruments(DATA / FILE)
+
+
+def _spelling(symbol: str) -> str:
+    return re.sub(r"[\s./-]+", "-", symbol.strip().upper())
+
+
+# -- from a file -----------------------------------------------------------------------------------------------------
+
+
+def read_instruments(path: Path) -> dict[str, Instrument]:
+    """The instruments of a CSV file by id. Its columns are fields of `Instrument`, of which it must have asset_id.
+
+    Former symbols are separated by blanks; symbols are written yahoo=BTC-USD, and separated by blanks, too.
+    Raises : DataError for a file that cannot be read, and for all mistakes in it.
+    """
+    text = read_text(path)
+    rows = ((line, [cell_text(cell) for cell in cells]) for line, cells in text.rows())
+    header, columns = next(((line, cells) for line, cells in rows if any(cells)), (1, []))
+    known = [f.name for f in fields(Instrument)]
+    for column in columns:
+        if column not in known:
+            raise DataError(fault(text.name, header, column, "no such column", column, did_you_mean(column, known)))
+    if len(set(columns)) < len(columns) or "asset_id" not in columns:
+        raise DataError(fault(text.name, header, "", "one column asset_id, and none twice", columns, "Correct them."))
+    found: dict[str, Instrument] = {}
+    mistakes: list[str] = []
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        if len(cells) > len(columns):
+            what, fix = "more cells than the header has", "Put text with commas into quotes."
+            mistakes.append(fault(text.name, line, "", what, cells, fix))
+            continue
+        stated = {column: cell for column, cell in zip(columns, cells, strict=False) if cell}
+        row_faults = list(_row_faults(stated, found))
+        mistakes += [fault(text.name, line, column, *told) for column, *told in row_faults]
+        if not row_faults:
+            found[stated["asset_id"]] = _instrument(stated)
+    if mistakes:
+        raise DataError(all_mistakes(text.name, mistakes))
+    return found
+
+
+def _instrument(stated: Mapping[str, str]) -> Instrument:
+    """The instrument of a row without mistakes."""
+    return Instrument(**{column: READERS.get(column, str)(cell) for column, cell in stated.items()})
+
+
+def _row_faults(stated: Mapping[str, str], before: Mapping[str, Instrument]) -> Iterator[tuple[str, str, str, str]]:
+    """Column, fault, value and fix of each mistake of a row.
+
+    stated : the cells that are not empty, by column.
+    before : instruments of the rows above.
+    """
+    asset = stated.get("asset_id", "")
+    if name_fault(asset):
+        yield "asset_id", f"it {name_fault(asset)}", asset, NAME_FIX
+    if asset in before:
+        yield "asset_id", "a second row of this id", asset, "Merge the two."
+    for column, (is_right, fix) in CHECKS.items():
+        if column in stated and not is_right(stated[column]):
+            yield column, f"no {column} of {quoted(asset)}", stated[column], fix
+    if ("delisted" in stated) != ("delisting_return" in stated):
+        missing = "delisting_return" if "delisted" in stated else "delisted"
+        yield missing, f"none for {quoted(asset)}", "", f"Give delisted and delisting_return, or neither. {OFFER}"
+
+
+def is_isin(text: str) -> bool:
+    """True if a text is an ISIN: ISO 6166, with the check digit by Luhn over the letters as numbers.
+
+    >>> is_isin("US0378331005"), is_isin("US0378331006")
+    (True, False)
+    """
+    if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", text):
+        return False
+    digits = [int(digit) for digit in "".join(str(int(sign, 36)) for sign in text)][::-1]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in text.split())
+
+
+def _day(text: str) -> date | None:
+    stated = iso_day(text)
+    return None if stated is None else stated.astype(date)
+
+
+def _lies(low: float, high: float) -> Callable[[str], bool]:
+    return lambda text: (number := plain_number(text)) is not None and low <= number <= high
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "lot": float,
+    "listed": _day,
+    "delisted": _day,
+    "delisting_return": float,
+    "former": lambda text: tuple(text.split()),
+    "symbols": _pairs,
+}
+DAY_CHECK = (lambda text: iso_day(text) is not None, "Write it as YYYY-MM-DD.")
+CHECKS: Mapping[str, tuple[Callable[[str], bool], str]] = {
+    "kind": (lambda text: text in KINDS, f"Use one of {', '.join(KINDS)}."),
+    "currency": (lambda text: re.fullmatch("[A-Z]{3}", text) is not None, "Write its code, such as EUR."),
+    "lot": (_lies(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
+    "isin": (is_isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
+    "figi": (lambda text: re.fullmatch("[A-Z0-9]{12}", text) is not None, "It has twelve letters and digits."),
+    "listed": DAY_CHECK,
+    "delisted": DAY_CHECK,
+    "delisting_return": (_lies(-1.0, LARGEST_NUMBER), "Write a fraction, -1 or above: -30 % is -0.3."),
+    "symbols": (
+        lambda text: all(re.fullmatch("[^=]+=.+", pair) for pair in text.split()),
+        "Write source=symbol, separated by blanks, such as yahoo=BTC-USD.",
+    ),
+}

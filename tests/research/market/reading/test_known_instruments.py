@@ -1,0 +1,177 @@
+"""The table of instruments: facts held to the embedded markets, spellings, symbols at sources, a user's own rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.errors import DataError
+from research.market.calendars import sessions
+from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
+from research.market.reading.known_instruments import KINDS, Instrument, is_isin, known_instruments
+from research.market.reading.tables import DATA
+from research.portfolio.holdings.broker_tables import CURRENCIES
+
+KNOWN = known_instruments()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a user's own table."""
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    return tmp_path / "instruments.csv"
+
+
+# -- the table that ships --------------------------------------------------------------------------------------------
+
+
+def test_classes_are_those_of_the_embedded_markets() -> None:
+    embedded = {**US_ETF_CLASSES, **MULTI_ASSET_CLASSES}
+    assert {a: KNOWN.by_id[a].asset_class for a in embedded if a != "COM"} == {
+        a: word for a, word in embedded.items() if a != "COM"
+    }
+
+
+def test_sectors_are_those_of_the_embedded_markets() -> None:
+    embedded = {**EXIT_SECTORS, **SP500_SECTORS}
+    gone = {"BABA", "SHLD", "UAA"}  # which the table does not have
+    assert {a: KNOWN.by_id[a].sector for a in embedded if a not in gone} == {
+        a: sector for a, sector in embedded.items() if a not in gone
+    }
+
+
+def test_funds_were_listed_on_the_day_of_their_first_embedded_bar() -> None:
+    bars = pd.read_parquet(DATA / "us_etf_ohlcv" / "daily.parquet", columns=["ticker", "date"])
+    first = bars.groupby("ticker")["date"].min()
+    stated = {a: KNOWN.by_id[a].listed for a in first.index if KNOWN.by_id[a].listed is not None}
+    assert len(stated) >= 4
+    assert stated == {a: pd.Timestamp(first[a]).date() for a in stated}
+
+
+def test_each_kind_has_a_currency_and_a_calendar_that_exists() -> None:
+    for one in KNOWN.by_id.values():
+        assert one.kind in KINDS
+        assert one.currency in CURRENCIES or one.kind in ("series", "index"), one
+    for calendar in {one.calendar for one in KNOWN.by_id.values()} - {""}:
+        assert len(sessions(np.datetime64("2022-12-01"), np.datetime64("2022-12-31"), calendar)) > 20
+
+
+def test_no_two_instruments_have_one_spelling() -> None:
+    assert all(KNOWN.find(asset) is one for asset, one in KNOWN.by_id.items())
+    for one in KNOWN.by_id.values():
+        for former in one.former:
+            assert KNOWN.find(former) is one
+        for source in ("yahoo", "stooq", "tiingo"):
+            assert KNOWN.find(KNOWN.symbol_at(one, source)) is one
+
+
+# -- symbols ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["BRK-B", "BRK.B", "BRK/B", "brk.b", "BRK B", " brk/b ", "BRKB", "brk-b.us"])
+def test_a_class_of_shares_is_found_however_it_is_written(written: str) -> None:
+    found = KNOWN.find(written)
+    assert found is not None
+    assert found.asset_id == "BRK-B"
+
+
+@pytest.mark.parametrize(
+    ("written", "asset"),
+    [("FB", "META"), ("QQQQ", "QQQ"), ("BTC-USD", "BTC"), ("btcusd", "BTC"), ("EURUSD=X", "EURUSD"), ("^GSPC", "SPX")],
+)
+def test_former_symbols_and_those_of_sources_are_found(written: str, asset: str) -> None:
+    assert KNOWN.find(written) is KNOWN.by_id[asset]
+
+
+@pytest.mark.parametrize(
+    ("asset", "source", "symbol"),
+    [
+        ("SPY", "yahoo", "SPY"),
+        ("SPY", "stooq", "spy.us"),
+        ("BRK-B", "stooq", "brk-b.us"),
+        ("BTC", "yahoo", "BTC-USD"),
+        ("UNI", "yahoo", "UNI7083-USD"),
+        ("EURUSD", "yahoo", "EURUSD=X"),
+        ("EURUSD", "stooq", "eurusd"),
+        ("SPX", "yahoo", "^GSPC"),
+        ("DTB3", "fred", "DTB3"),
+    ],
+)
+def test_a_source_has_its_own_symbol(asset: str, source: str, symbol: str) -> None:
+    assert KNOWN.symbol_at(KNOWN.by_id[asset], source) == symbol
+
+
+def test_an_unknown_symbol_is_not_found_and_has_near_ones() -> None:
+    assert KNOWN.find("SPZ") is None
+    assert "SPY (SPDR S&P 500 ETF Trust)" in KNOWN.nearest("SPZ")
+    assert KNOWN.nearest("0123456789") == ""
+
+
+# -- a user's own rows -----------------------------------------------------------------------------------------------
+
+
+def test_a_users_rows_are_added_and_replace_those_of_the_same_id(own: Path) -> None:
+    own.write_text("asset_id,asset_class,currency,symbols\nVWCE,global_equity,EUR,yahoo=VWCE.DE\nSLV,gold,,\n")
+    known = known_instruments()
+    assert known.find("vwce.de") == Instrument("VWCE", "", "", "global_equity", "", "EUR", symbols={"yahoo": "VWCE.DE"})
+    assert known.by_id["SLV"] == Instrument("SLV", asset_class="gold")
+    assert known.by_id["SPY"] == KNOWN.by_id["SPY"]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "said"),
+    [
+        ("SPY,etf,USD,1,US78462F1031,,,", "isin", "check digit"),
+        ("SPY,fonds,USD,1,,,,", "kind", "Use one of etf, stock, fund"),
+        ("SPY,etf,dollar,1,,,,", "currency", "Write its code"),
+        ("SPY,etf,USD,0,,,,", "lot", "above zero"),
+        ("SPY,etf,USD,one,,,,", "lot", "above zero"),
+        ("SPY,etf,USD,1,,29.01.1993,,", "listed", "YYYY-MM-DD"),
+        ("SPY,etf,USD,1,,,2022-10-28,", "delisting_return", "Give delisted and delisting_return, or neither"),
+        ("SPY,etf,USD,1,,,2022-10-28,-30", "delisting_return", "-30 % is -0.3"),
+        ("../SPY,etf,USD,1,,,,", "asset_id", "has a slash"),
+        (",etf,USD,1,,,,", "asset_id", "is empty"),
+    ],
+)
+def test_a_mistake_is_told_with_row_column_value_and_fix(own: Path, row: str, column: str, said: str) -> None:
+    own.write_text(f"asset_id,kind,currency,lot,isin,listed,delisted,delisting_return\n{row}\n")
+    with pytest.raises(DataError, match=rf"^instruments.csv, row 2, column '{column}': .*{said}"):
+        known_instruments()
+
+
+def test_all_mistakes_are_told_at_once(own: Path) -> None:
+    own.write_text("asset_id,currency,symbols\nA,euro,\nB,EUR,VWCE.DE\nB,EUR,\nC,EUR,,\nC,EUR,\n")
+    with pytest.raises(DataError, match="has 3 mistakes:") as told:
+        known_instruments()
+    for part in ("row 2, column 'currency'", "row 3, column 'symbols'", "row 5: more cells than the header has"):
+        assert part in str(told.value)
+
+
+def test_a_second_row_of_an_id_is_refused(own: Path) -> None:
+    own.write_text("asset_id\nA\nA\n")
+    with pytest.raises(DataError, match=r"row 3, column 'asset_id': a second row .* found 'A'\. Merge the two\."):
+        known_instruments()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("asset_id,clas", "no such column: found 'clas'"), ("kind,kind,asset_id", "none twice"), ("kind", "asset_id")],
+)
+def test_a_header_that_is_wrong_is_refused(own: Path, header: str, said: str) -> None:
+    own.write_text(f"{header}\nA,B\n")
+    with pytest.raises(DataError, match=said):
+        known_instruments()
+
+
+# -- ISIN ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(sorted(one.isin for one in KNOWN.by_id.values() if one.isin)), st.data())
+def test_one_wrong_digit_of_an_isin_is_noticed(isin: str, data: st.DataObject) -> None:
+    assert is_isin(isin)
+    at = data.draw(st.integers(2, 11).filter(lambda k: isin[k].isdigit()))
+    other = data.draw(st.sampled_from([d for d in "0123456789" if d != isin[at]]))
+    assert not is_isin(isin[:at] + other + isin[at + 1 :])
