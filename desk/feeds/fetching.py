@@ -7,12 +7,12 @@ keyring, and is in requests alone: each sentence shows `***` in its place, and n
 
 import os
 import random
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
@@ -88,13 +88,13 @@ class Fetcher:
         Raises : FeedError where there is none, and for a redirection, 429 (too many requests) and 500 or above.
         """
         self.pace.turn()
-        address = request.url
+        url = urlsplit(request.url)
         if self._mirror:
-            parts = urlsplit(address)
-            address = f"{self._mirror}/{self.adapter.name}{parts.path}{parts.query and '?' + parts.query}"
-        place = f"{self.adapter.name} ({masked(address.partition('?')[0], request.key)})"
-        if request.params:
-            address += ("&" if "?" in address else "?") + urlencode(request.params)
+            url = urlsplit(f"{self._mirror}/{self.adapter.name}{url.path}")._replace(query=url.query)
+        query = "&".join(filter(None, (url.query, urlencode(request.params))))
+        public = url._replace(query="", netloc=url.netloc.rpartition("@")[2]).geturl()
+        place = f"{self.adapter.name} ({masked(public, request.key)})"
+        address = url._replace(query=query).geturl()
         reply = self._transport.get(address, request.headers)
         if isinstance(reply, Fault):
             raise FeedError(f"{place} {reply.sentence}", reply.kind)
@@ -180,9 +180,7 @@ def source_key(adapter: Adapter) -> str:
 
 def _from_keyring(variable: str) -> str:
     with suppress(Exception):  # no such package, no keyring on this system, or one that stays locked
-        import keyring
-
-        return str(keyring.get_password(KEYRING, variable) or "").strip()
+        return str(import_module("keyring").get_password(KEYRING, variable) or "").strip()
     return ""
 
 

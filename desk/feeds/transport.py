@@ -6,7 +6,7 @@ Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy t
 import logging
 import time
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
@@ -40,27 +40,14 @@ class Transport(Protocol):
         ...
 
 
-def untrusted() -> Fault:
-    """The fault of a certificate."""
-    return Fault(
-        "has a certificate that is not valid: nothing was sent. Behind a proxy that signs anew, name its certificate in "
-        "SSL_CERT_FILE; else wait until the source has mended it.", "source",
-    )  # fmt: skip
-
-
-def slow() -> Fault:
-    """The fault of an answer that is not whole in time."""
-    return Fault(f"gave no whole answer in {CONNECT + ANSWER:g} s. Try again later.", "later")
-
-
-def broken() -> Fault:
-    """The fault of a connection."""
-    return Fault("cannot be reached, or broke off before its answer was whole. Try again later.", "later")
-
-
-def large() -> Fault:
-    """The fault of an answer without end."""
-    return Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
+UNTRUSTED = Fault(
+    "has a certificate that is not valid: nothing was sent. Behind a proxy that signs anew, name its certificate in "
+    "SSL_CERT_FILE; else wait until the source has a valid one.",
+    "source",
+)
+SLOW = Fault(f"gave no whole answer in {CONNECT + ANSWER:g} s. Try again later.", "later")
+BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try again later.", "later")
+LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
 
 
 class Plain:
@@ -78,14 +65,14 @@ class Plain:
                 for chunk in answer.iter_bytes():
                     content += chunk
                     if len(content) > LARGEST_ANSWER:
-                        return large()
+                        return LARGE
                     if time.monotonic() > until:  # a byte now and then keeps each read in time
-                        return slow()
+                        return SLOW
                 return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
         except httpx.TimeoutException:
-            return slow()
+            return SLOW
         except httpx.HTTPError as error:
-            return untrusted() if "CERTIFICATE_VERIFY_FAILED" in str(error) else broken()
+            return UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(error) else BROKEN
 
     def close(self) -> None:
         """As `Transport.close`."""
@@ -99,7 +86,7 @@ class Browser:
         from curl_cffi import requests
 
         self.errors = requests.exceptions
-        self.session = requests.Session(impersonate="chrome", timeout=(CONNECT, ANSWER), allow_redirects=False)
+        self.session: Any = requests.Session(impersonate="chrome", timeout=(CONNECT, ANSWER), allow_redirects=False)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""
@@ -112,11 +99,11 @@ class Browser:
         try:
             answer = self.session.get(url, headers=dict(headers), content_callback=take)
         except self.errors.SSLError:
-            return untrusted()
+            return UNTRUSTED
         except self.errors.Timeout:
-            return slow()
+            return SLOW
         except self.errors.RequestException:
-            return large() if len(content) > LARGEST_ANSWER else broken()
+            return LARGE if len(content) > LARGEST_ANSWER else BROKEN
         return Reply(answer.status_code, bytes(content), {k.lower(): v or "" for k, v in answer.headers.items()})
 
     def close(self) -> None:
