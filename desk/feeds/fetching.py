@@ -153,14 +153,14 @@ def masked(text: str, key: str) -> str:
 
 def mirror() -> str:
     """The address of the server that stands in for all sources, "" for none. Raises ConfigError for no address."""
-    address = os.environ.get(MIRROR, "").rstrip("/")
+    address = os.environ.get(MIRROR, "")
     if address and not (urlsplit(address).scheme in ("http", "https") and urlsplit(address).hostname):
         refuse(f"the environment variable {MIRROR} is", address, "give an address as http://host:port, or none.")
-    return address
+    return address.rstrip("/")
 
 
 def source_key(adapter: Adapter) -> str:
-    """The key of a source, from its environment variable or the keyring; "" where it needs none.
+    """The key of a source, from its environment variable or the keyring; "" where it has none and needs none.
 
     Raises : FeedError of kind "source", without the key, where there is none, or one that is no plain text.
     """
@@ -168,7 +168,7 @@ def source_key(adapter: Adapter) -> str:
     if not variable:
         return ""
     key = os.environ.get(variable, "").strip() or _from_keyring(variable)
-    if not key:
+    if not key and not adapter.key_optional:
         raise FeedError(
             f"{adapter.name} needs a key, and the environment variable {variable} has none: get one at "
             f"{adapter.key_from}, and set the variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
