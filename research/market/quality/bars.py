@@ -8,11 +8,11 @@ from scipy.special import pdtrc
 
 from foundation.arrays import Array, Mask
 from research.market.calendars import Days, sessions
+from research.market.plausible import NORMAL
 from research.market.quality.findings import Finding, finding, span
 from research.market.rows import ROUNDING
 
 BLOCK = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
-TO_SIGMA = 1.4826  # the standard deviation of normal values over their median absolute deviation
 CALM_PART = 0.5  # of the scale of the whole history: no quarter's is below it
 TICKS = (1.0, 0.5, 0.25, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.02, 0.01, 0.005, 0.001, 0.0001)  # currency
 SINGLE_PRECISION = 1e-6  # relative: quotes that a source sends as 32-bit numbers are multiples of a tick to this
@@ -63,11 +63,11 @@ def local_scale(growth: Array) -> Array:
     """
     size = min(BLOCK, len(growth))
     tail = np.abs(growth[len(growth) % size :]).reshape(-1, size)
-    block = TO_SIGMA * np.median(tail, axis=1)
+    block = NORMAL * np.median(tail, axis=1)
     padded = np.pad(block, 1)
     widest = np.maximum(np.maximum(padded[:-2], padded[2:]), block)
     each = np.pad(np.repeat(widest, size), (len(growth) % size, 0), mode="edge")
-    return np.asarray(np.maximum(each, CALM_PART * TO_SIGMA * np.median(np.abs(growth))))
+    return np.asarray(np.maximum(each, CALM_PART * NORMAL * np.median(np.abs(growth))))
 
 
 def own_findings(bars: Bars) -> list[Finding]:
@@ -198,9 +198,12 @@ def _still(bars: Bars) -> list[Finding]:
 def _tick(close: Array) -> Array:
     """(R,) the largest of `TICKS` of which all closes of a quarter of a year are multiples; else that of 32 bits."""
     starts = np.arange(0, len(close), BLOCK)
-    sizes = np.diff(np.append(starts, len(close)))
-    found = np.zeros(len(starts))
+    finest = SINGLE_PRECISION * np.abs(close)
+    found, open_blocks = np.zeros(len(starts)), np.ones(len(starts), bool)
     for tick in TICKS:
-        off = np.abs(close - tick * np.rint(close / tick)) > np.minimum(SINGLE_PRECISION * np.abs(close), tick / 50.0)
-        found = np.where((found == 0.0) & ~np.logical_or.reduceat(off, starts), tick, found)
-    return np.maximum(np.repeat(found, sizes), SINGLE_PRECISION * np.abs(close))
+        some = open_blocks & (np.abs(close[starts] / tick - np.rint(close[starts] / tick)) < 0.02)
+        if some.any():
+            off = np.abs(close - tick * np.rint(close / tick)) > np.minimum(finest, tick / 50.0)
+            fits = some & ~np.logical_or.reduceat(off, starts)
+            found[fits], open_blocks = tick, open_blocks & ~fits
+    return np.asarray(np.maximum(np.repeat(found, np.diff(np.append(starts, len(close)))), finest))

@@ -108,23 +108,19 @@ class Quality:
 
     def text(self) -> str:
         """The scores, and the findings that cost most, for a terminal."""
-        table = self.table()
-        cells = [
+        table = self.table().reset_index()
+        words = [
             [
-                str(asset),
-                f"{row['score']:.0f}",
-                f"{row['bars']:,}",
-                f"{row['first']:%Y-%m-%d}",
-                f"{row['last']:%Y-%m-%d}",
+                row["asset"], f"{row['score']:.0f}", f"{row['bars']:,}", f"{row['first']:%Y-%m-%d}",
+                f"{row['last']:%Y-%m-%d}", f"{row['still']:,}", row["lost for"],
             ]
-            for asset, row in table.iterrows()
-        ]
-        words = [[*row, lost] for row, lost in zip(cells, table["lost for"], strict=True)]
+            for row in table.to_dict("records")
+        ]  # fmt: skip
         ordered = sorted(self.findings, key=lambda each: -each.points)
         more = len(ordered) - TEXT_FINDINGS
         parts = [
             self.line(),
-            text_table([[table.index.name, *table.columns], *words], left=1, last_left=True),
+            text_table([list(table.columns), *words], left=1, last_left=True),
             "\n".join(wrapped(each.sentence) for each in ordered[:TEXT_FINDINGS]),
             f"And {more:,} findings more." if more > 0 else "",
             "\n".join(map(wrapped, self.unchecked)),
@@ -217,9 +213,9 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
     """
     found = []
     for asset in (asset for asset in one.assets if asset in other.assets):
-        days, closes = zip(*(_closes(known, asset) for known in (one, other)), strict=True)
-        both, here, there = np.intersect1d(*days, assume_unique=True, return_indices=True)
-        ratio = closes[0][here] / closes[1][there] - 1.0
+        (days, close), (other_days, other_close) = _closes(one, asset), _closes(other, asset)
+        both, here, there = np.intersect1d(days, other_days, assume_unique=True, return_indices=True)
+        ratio = close[here] / other_close[there] - 1.0
         apart = np.abs(ratio) > AGREEMENT
         if apart.any():
             worst = int(np.argmax(np.abs(ratio)))
