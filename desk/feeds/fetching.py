@@ -7,6 +7,7 @@ keyring, and is in requests alone: each sentence shows `***` in its place, and n
 
 import os
 import random
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import Browser, Fault, Plain, Transport
 from foundation.arguments import cut, refuse, shown
@@ -69,6 +71,17 @@ class Fetcher:
                 self.pace.pause(wait)
             self.pace.wait_until(self.clock.steady() + wait)
         raise error
+
+    def quotes(self, symbols: Mapping[str, str]) -> Sequence[Quote]:
+        """Quotes of the moment, as the adapter's `quotes` gives them.  symbols : by asset id.  Raises FeedError."""
+        adapter: Any = self.adapter
+        try:
+            replies = [self.reply(request) for request in adapter.quote_requests(symbols, self._key)]
+            moment = np.datetime64(self.clock.now().replace(tzinfo=None), "us")
+            found: Sequence[Quote] = adapter.quotes(symbols, replies, moment)
+        except FeedError as error:
+            raise FeedError(masked(str(error), self._key), error.kind, error.wait) from None
+        return found
 
     def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
         """The rows, or why there are none; `replies` holds those before a request that failed, and is empty else."""

@@ -13,7 +13,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, fo
 PARTS = 64  # small ones, past which they are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
 REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
+NEVER = np.datetime64("NaT", "us")
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
 SCHEMA = pa.schema(
     [
@@ -69,7 +70,6 @@ class Known:
     assets   : n ids.
     asset    : (R,) index into `assets`.
     days     : (R,) sessions.
-    bounds   : (n + 1,) where the rows of each asset begin, and where those of the last end.
     numbers  : {column: (R,)}.
     currency : (n,) code of the currency of each asset's last bar, "" for a series of rates.
     moment   : moment, in UTC, at which the last of these rows was known: who reads as of it finds the same.
@@ -78,10 +78,14 @@ class Known:
     assets: tuple[str, ...]
     asset: NDArray[np.int64]
     days: Days
-    bounds: NDArray[np.int64]
     numbers: Mapping[str, Array]
-    currency: tuple[str, ...]
-    moment: np.datetime64
+    currency: tuple[str, ...] = ()
+    moment: np.datetime64 = NEVER
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """(n + 1,) where the rows of each asset begin, and where those of the last end."""
+        return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,6 +107,11 @@ class PriceStore:
     def parts(self) -> list[Path]:
         """Its files of rows, by moment."""
         return sorted(self.folder.glob("*.parquet"))
+
+    @property
+    def size(self) -> int:
+        """The number of rows in its parts."""
+        return sum(group.rows for path in self.parts for group in _groups(path))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -162,13 +171,12 @@ class PriceStore:
         numbers = {name: table[name].to_numpy()[keep] for name in names}
         moment = table["fetched_at"].to_numpy()[keep].max(initial=np.datetime64(0, "us"))
         bar = ~np.isnan(numbers["close"])
-        asset, days, keep = asset[bar], days[bar], keep[bar]
-        bounds = np.searchsorted(asset, np.arange(len(assets) + 1))
-        if (empty := np.flatnonzero(np.diff(bounds) == 0)).size:
-            self._refuse_absent(assets[int(empty[0])], known_on)
-        currency = tuple(table["currency"].take(pa.array(keep[bounds[1:] - 1])).to_pylist())
+        keep = keep[bar]
         numbers = {name: values[bar] for name, values in numbers.items()}
-        return Known(tuple(assets), asset, days, bounds, numbers, currency, moment)
+        found = Known(tuple(assets), asset[bar], days[bar], numbers, moment=moment)
+        if (empty := np.flatnonzero(np.diff(found.bounds) == 0)).size:
+            self._refuse_absent(assets[int(empty[0])], known_on)
+        return replace(found, currency=tuple(table["currency"].take(pa.array(keep[found.bounds[1:] - 1])).to_pylist()))
 
     def rows(
         self,

@@ -1,7 +1,7 @@
 """The check of a set of assets: findings of each and of the set, a score for each asset, and what they say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -248,7 +248,7 @@ def _one_row_a_session(known: Known) -> tuple[list[Finding], Known]:
         text = f"{known.assets[i]} has several rows of one session on {len(days):,} days, {span(days)}."
         found.append(finding("duplicate", known.assets[i], days, len(days), text))
     numbers = {name: values[~again] for name, values in known.numbers.items()}
-    return found, Known(known.assets, known.asset[~again], known.days[~again], numbers, known.known_on)
+    return found, replace(known, asset=known.asset[~again], days=known.days[~again], numbers=numbers)
 
 
 def _of_the_set(
