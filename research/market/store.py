@@ -202,7 +202,7 @@ class PriceStore:
             _, _, keep = self._in_force(table, ids, known_on)
             frame = table.take(pa.array(keep)).to_pandas()
         frame["asset_id"] = np.array([*ids, ""], dtype=object)[frame["asset"]]
-        frame = frame.astype({"currency": object, "source": object})
+        frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), object))
         frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
         frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
         inside = np.ones(len(frame), bool)
@@ -357,13 +357,15 @@ def named_store(name: str) -> PriceStore:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A part; DataError in place of what pyarrow raises for a damaged one."""
+    """A part; DataError in place of what pyarrow raises for a damaged one, whose pages have checksums."""
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
+            if not part.schema_arrow.equals(SCHEMA):
+                raise DataError(f"its columns are {', '.join(part.schema_arrow.names)}")
             yield part
     except FileNotFoundError as error:
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except Exception as error:  # of a broken file pyarrow raises what it meets
         raise DataError(
             f"{path} is damaged: {cut(str(error))}. Restore it, or delete it and fetch or import its rows anew."
         ) from error
@@ -402,5 +404,7 @@ def _groups(path: Path) -> tuple[_Group, ...]:
             group = part.metadata.row_group(number)
             names, days = group.column(0).statistics, group.column(1).statistics
             bounds = np.datetime64(days.min, "D"), np.datetime64(days.max, "D")
+            if not isinstance(names.min, str):
+                raise DataError(f"group {number} does not say of which assets it is")
             found.append(_Group(number, names.min, names.max, group.num_rows, *bounds))
     return tuple(found)
