@@ -328,14 +328,10 @@ def _check_events(asked: Asked, days: Days, close: Array, split: Array, dividend
     positive = np.where(total > 0, total, 1.0)
     extra = np.zeros(len(days))
     extra[1:] = positive[1:] / positive[:-1] / moved[1:] - 1.0
-    yields = dividend / np.where(close > 0, close, 1.0)
-    lacks = known & (dividend == 0.0) & (np.abs(extra) > UNEXPLAINED + TOTAL_DECIMALS / positive)
-    other = (
-        known
-        & (dividend > 0.0)
-        & (extra > UNEXPLAINED)
-        & ~((yields < OTHER_DIVIDEND * extra) & (extra < OTHER_DIVIDEND * yields))
-    )
+    yields, paid = dividend / np.where(close > 0, close, 1.0), dividend > 0.0
+    near = (yields < OTHER_DIVIDEND * extra) & (extra < OTHER_DIVIDEND * yields)
+    lacks = known & ~paid & (np.abs(extra) > UNEXPLAINED + TOTAL_DECIMALS / positive)
+    other = known & paid & (extra > UNEXPLAINED) & ~near
     if (lacks | other).any():
         row = int(np.argmax(lacks | other))
         asked.refuse(

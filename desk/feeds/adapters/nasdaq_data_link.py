@@ -19,7 +19,7 @@ from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, later_split
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
 
-PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTION_TABLE"
+PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTIONS"
 PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"
 ACTION_COLUMNS = "date,action,ticker,value"
 TABLE_ROWS = 10_000  # rows
