@@ -174,7 +174,7 @@ def _of_tables(asked: Asked, wanted: Wanted, contents: Sequence[Any]) -> Bars:
         table[name] *= later
     table["volume"] /= later
     table = table[over(sessions, asked.moment, *NEW_YORK)]
-    return Bars(table, splits, asked.events("dividend", listed("dividend")), False, wanted.currency)
+    return Bars(table, splits, asked.dividends(listed("dividend")), False, wanted.currency)
 
 
 def _of_series(asked: Asked, wanted: Wanted, content: Any) -> Bars:
@@ -196,6 +196,4 @@ def _of_series(asked: Asked, wanted: Wanted, content: Any) -> Bars:
         return [] if place is None else [(day, line[place]) for day, line in zip(sessions.tolist(), lines, strict=True)]
 
     table = bar_table(sessions, column)[over(sessions, asked.moment, *NEW_YORK)]
-    return Bars(
-        table, asked.splits(listed("split")), asked.events("dividend", listed("dividend")), False, wanted.currency
-    )
+    return Bars(table, asked.splits(listed("split")), asked.dividends(listed("dividend")), False, wanted.currency)
