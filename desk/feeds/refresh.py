@@ -148,7 +148,7 @@ def extend_bill(*, clock: Clock | None = None, dry_run: bool = False) -> Fetched
     """
     clock = clock or Clock()
     wanted = Wanted(BILL, BILL, None, clock.now().date())
-    return fetch(named_store("fred"), Fred(), [wanted], clock=clock, dry_run=dry_run)
+    return fetch(named_store("fred"), None, [wanted], clock=clock, dry_run=dry_run)
 
 
 @dataclass(frozen=True)
@@ -296,15 +296,20 @@ class _Call:
         batch, self.batch, self.wrote = self.batch, {}, self.clock.steady()
         if not batch:
             return
+        self._note([asset for asset in batch if not len(self.gaps[asset].days)])  # which says nothing without rows
         kept = self.store.add(pd.concat(batch.values(), ignore_index=True))
+        self._note(list(batch))
         self.rows += len(kept)
         for asset, day in kept.groupby("asset_id")["session"].min().items():
             known = self.gaps[str(asset)].days
             if len(known) and day <= pd.Timestamp(known[-1]):
                 self.changed.add(str(asset))
+
+    def _note(self, assets: Sequence[str]) -> None:
+        """Note the first day that was asked for. What two processes note at once is lost for one: it asks for all anew."""
         asked = self.store.about.get(ASKED, {})
-        since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in batch}
-        if not since.items() <= asked.items():  # where two processes note at once, one asset may be asked for anew
+        since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
+        if not since.items() <= asked.items():
             self.store.describe(**{ASKED: asked | since})
 
     def fetched(self, planned: Plan) -> Fetched:

@@ -4,6 +4,7 @@ Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy t
 """
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
@@ -86,7 +87,12 @@ class Browser:
         from curl_cffi import requests
 
         self.errors = requests.exceptions
-        self.session: Any = requests.Session(impersonate="chrome", timeout=(CONNECT, ANSWER), allow_redirects=False)
+        self.session: Any = requests.Session(
+            impersonate="chrome",
+            timeout=(CONNECT, ANSWER),
+            allow_redirects=False,
+            verify=os.environ.get("SSL_CERT_FILE") or True,  # as httpx does; it would read others first
+        )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""
