@@ -9,8 +9,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
-import httpx
-
 from desk.feeds.adapter import Reply
 
 CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of an answer
@@ -18,8 +16,6 @@ LARGEST_ANSWER = 64 * 2**20  # bytes
 TOGETHER = 8  # requests in flight
 AGENT = "rebalance-workbench"
 WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
-
-logging.getLogger("httpx").addFilter(lambda _: False)  # it logs each URL, and some hold a key
 
 
 class Fault(NamedTuple):
@@ -51,10 +47,18 @@ BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try
 LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
 
 
+def _silent(_: logging.LogRecord) -> bool:
+    return False
+
+
 class Plain:
     """A transport of httpx."""
 
     def __init__(self) -> None:
+        import httpx
+
+        logging.getLogger("httpx").addFilter(_silent)  # it logs each URL, and some hold a key
+        self.faults = httpx.TimeoutException, httpx.HTTPError
         limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
         self.client = httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None), limits=limits)
 
@@ -70,9 +74,9 @@ class Plain:
                     if time.monotonic() > until:  # a byte now and then keeps each read in time
                         return SLOW
                 return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
-        except httpx.TimeoutException:
+        except self.faults[0]:
             return SLOW
-        except httpx.HTTPError as error:
+        except self.faults[1] as error:
             return UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(error) else BROKEN
 
     def close(self) -> None:
