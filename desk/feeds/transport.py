@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from desk.feeds.adapter import Reply
 
@@ -95,7 +95,7 @@ class Browser:
             impersonate="chrome",
             timeout=(CONNECT, ANSWER),
             allow_redirects=False,
-            verify=os.environ.get("SSL_CERT_FILE") or True,  # as httpx does; it would read others first
+            verify=cast(bool, os.environ.get("SSL_CERT_FILE") or True),  # as httpx; it would read others first
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
