@@ -26,18 +26,19 @@ from foundation.errors import DataError
 from foundation.table_files import DAY, PLAIN
 from research.market.calendars import Days
 from research.market.checks import SPLIT
-from research.market.rows import BARS, as_traded, growth, price_rows
+from research.market.rows import BARS, HUNDREDTHS, as_traded, growth, price_rows
 
 NEW_YORK = "America/New_York", time(16)  # time zone, and the end of its sessions
 QUOTED_LETTERS = 120  # characters of an answer in a sentence
 KEY_LIKE = re.compile(r"(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{10,}")  # which looks like a key
-CURRENCY_CODE = re.compile("[A-Za-z]{3}")
+CURRENCY_CODE = re.compile(f"[A-Z]{{3}}|{'|'.join(HUNDREDTHS)}")
 EMPTY_CELLS = ("", ".", "null", "None", "NaN", "nan")  # where a source has no number
 UNEXPLAINED = 1e-3  # relative: an adjusted close that moves by more than its close has an event of its own
 TOTAL_DECIMALS = 1e-3  # currency: what rounding of adjusted closes to three decimals may move a ratio by
 OTHER_DIVIDEND = 3.0  # a dividend so many times another is not the same one, rounded otherwise
 SPLIT_MOVE = 0.5  # of a split's logarithm: no price moves by more on the day of a split
 LEAST_SPLIT = 0.2  # logarithm: smaller splits, such as 11 for 10, do not stand out from prices' moves
+PLAIN_TYPES = {float, int, type(None)}  # of cells that need no reading
 Kind = Literal["asset", "later", "source"]
 
 
@@ -134,9 +135,9 @@ class Asked:
         rows: list[list[str]] = []
         with suppress(UnicodeDecodeError, csv.Error):
             text = reply.content.decode("utf-8-sig")
-            rows = [] if text.lstrip()[:1] in ("<", "{", "[") else list(csv.reader(text.splitlines(), strict=True))
+            rows = list(csv.reader(text.splitlines(), strict=True)) if text.endswith("\n") else []
         widths = {len(row) for row in rows if row}
-        if len(widths) != 1 or widths == {1}:
+        if len(widths) != 1 or widths == {1} or reply.content.lstrip()[:1] in (b"<", b"{", b"["):
             self.refuse(f"the answer is {_kind(reply.content)} in place of a table. Ask again later.", "later")
         return [row for row in rows if row]
 
@@ -172,6 +173,11 @@ class Asked:
         given = list(values)
         if len(given) != len(places):
             self.refuse(f"the answer has {len(given):,} {name} for {len(places):,} days. Ask again later.", "later")
+        if {type(value) for value in given} <= PLAIN_TYPES:  # nearly always
+            with suppress(OverflowError):
+                found = np.array(given, float)
+                if not np.any(np.abs(found) > LARGEST_NUMBER):
+                    return found
         return np.array([self.number(name, value, place) for value, place in zip(given, places, strict=True)], float)
 
     def day(self, value: object) -> date:
@@ -185,23 +191,28 @@ class Asked:
         """(R,) days."""
         return np.array([self.day(value) for value in values], dtype="datetime64[D]")
 
-    def events(self, name: str, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
-        """Numbers by day, one for each day. Raises FeedError for a day with two different ones, or none."""
+    def by_day(self, name: str, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
+        """Numbers, zero or above, by day. Raises FeedError for another one, and a day with two different ones."""
         found: dict[date, float] = {}
         for day, value in pairs:
             amount = self.number(name, value, day)
             if not (amount >= 0.0 and found.get(day, amount) == amount):
-                self.refuse(f"{name} of {day} is {quoted(value)} and {found.get(day)}. Ask again later.", "later")
+                two = f" and {found[day]:g}" if day in found else ""
+                self.refuse(f"{name} of {day} is {quoted(value)}{two}, no single amount. Ask again later.", "later")
             found[day] = amount
         return found
 
+    def dividends(self, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
+        """Dividends by day, without those of zero."""
+        return {day: amount for day, amount in self.by_day("dividend", pairs).items() if amount != 0.0}
+
     def splits(self, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
-        """Splits by day, units after for one before. Raises FeedError for what is no ratio."""
-        found = self.events("split", pairs)
+        """Splits by day, units after for one before, without those of one. Raises FeedError for what is no ratio."""
+        found = self.by_day("split", pairs)
         for day, ratio in found.items():
             if not 1 / SPLIT <= ratio <= SPLIT:
-                self.refuse(f"split of {day} is {ratio}, no ratio of units. Ask again later.", "later")
-        return found
+                self.refuse(f"split of {day} is {ratio:g}, no ratio of units. Ask again later.", "later")
+        return {day: ratio for day, ratio in found.items() if ratio != 1.0}
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -216,7 +227,7 @@ def _kind(content: bytes) -> str:
     start = content.lstrip()[:1]
     if not start:
         return "empty"
-    return "a page (HTML)" if start == b"<" else "cut off" if start in b"{[" else "a text or another kind"
+    return "a page (HTML)" if start == b"<" else "cut off" if start in b"{[" else "a text, or cut off,"
 
 
 # -- bars with their events ------------------------------------------------------------------------------------------
@@ -302,14 +313,15 @@ def later_splits(days: Days, splits: Mapping[date, float]) -> Array:
 
 def _dividends_of(days: Days, later: Array, bars: Bars) -> Array:
     """(R,) dividends of the bars, per unit after that day's split."""
+    when = np.array(list(bars.dividends), dtype="datetime64[D]")
+    amounts = np.array(list(bars.dividends.values()), float)
+    row = np.searchsorted(days, when)
+    inside = (row < len(days)) & (when >= (days[0] if len(days) else when))
+    if not bars.adjusted:
+        amounts = amounts / later_splits(when, bars.splits)
     paid = np.zeros(len(days))
-    for day, amount in bars.dividends.items():
-        when = np.datetime64(day, "D")
-        row = int(np.searchsorted(days, when))
-        if row < len(days) and when >= days[0]:
-            after = 1.0 if bars.adjusted else later_splits(np.array([when]), bars.splits)[0]
-            paid[row] += amount / after * later[row]
-    return paid
+    np.add.at(paid, row[inside], amounts[inside])
+    return paid * later
 
 
 def _check_events(asked: Asked, days: Days, close: Array, split: Array, dividend: Array, total: Array) -> None:
@@ -328,14 +340,10 @@ def _check_events(asked: Asked, days: Days, close: Array, split: Array, dividend
     positive = np.where(total > 0, total, 1.0)
     extra = np.zeros(len(days))
     extra[1:] = positive[1:] / positive[:-1] / moved[1:] - 1.0
-    yields = dividend / np.where(close > 0, close, 1.0)
-    lacks = known & (dividend == 0.0) & (np.abs(extra) > UNEXPLAINED + TOTAL_DECIMALS / positive)
-    other = (
-        known
-        & (dividend > 0.0)
-        & (extra > UNEXPLAINED)
-        & ~((yields < OTHER_DIVIDEND * extra) & (extra < OTHER_DIVIDEND * yields))
-    )
+    yields, paid = dividend / np.where(close > 0, close, 1.0), dividend > 0.0
+    near = (yields < OTHER_DIVIDEND * extra) & (extra < OTHER_DIVIDEND * yields)
+    lacks = known & ~paid & (np.abs(extra) > UNEXPLAINED + TOTAL_DECIMALS / positive)
+    other = known & paid & (extra > UNEXPLAINED) & ~near
     if (lacks | other).any():
         row = int(np.argmax(lacks | other))
         asked.refuse(

@@ -10,5 +10,6 @@ from desk.feeds.adapters.stooq import Stooq
 from desk.feeds.adapters.tiingo import Tiingo
 from desk.feeds.adapters.yahoo import Yahoo
 
-SOURCES: tuple[Adapter, ...] = (Yahoo(), Tiingo(), Stooq(), AlphaVantage(), Fred(), NasdaqDataLink())
-ADAPTERS: Mapping[str, Adapter] = {source.name: source for source in SOURCES}
+ADAPTERS: Mapping[str, Adapter] = {
+    source.name: source for source in (Yahoo(), Tiingo(), Stooq(), AlphaVantage(), Fred(), NasdaqDataLink())
+}

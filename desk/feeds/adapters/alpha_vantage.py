@@ -100,7 +100,7 @@ class AlphaVantage:
         bars = Bars(
             table,
             asked.splits((asked.day(each.get("effective_date")), each.get("split_factor")) for each in splits),
-            asked.events("dividend", ((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends)),
+            asked.dividends((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends),
             adjusted=False,
             currency=next((s for n, s in series.symbols.items() if n in ("To Symbol", "Market Code")), wanted.currency),
         )

@@ -19,7 +19,7 @@ from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, later_split
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
 
-PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTION_TABLE"
+PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTIONS"
 PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"
 ACTION_COLUMNS = "date,action,ticker,value"
 TABLE_ROWS = 10_000  # rows
@@ -174,7 +174,7 @@ def _of_tables(asked: Asked, wanted: Wanted, contents: Sequence[Any]) -> Bars:
         table[name] *= later
     table["volume"] /= later
     table = table[over(sessions, asked.moment, *NEW_YORK)]
-    return Bars(table, splits, asked.events("dividend", listed("dividend")), False, wanted.currency)
+    return Bars(table, splits, asked.dividends(listed("dividend")), False, wanted.currency)
 
 
 def _of_series(asked: Asked, wanted: Wanted, content: Any) -> Bars:
@@ -196,6 +196,4 @@ def _of_series(asked: Asked, wanted: Wanted, content: Any) -> Bars:
         return [] if place is None else [(day, line[place]) for day, line in zip(sessions.tolist(), lines, strict=True)]
 
     table = bar_table(sessions, column)[over(sessions, asked.moment, *NEW_YORK)]
-    return Bars(
-        table, asked.splits(listed("split")), asked.events("dividend", listed("dividend")), False, wanted.currency
-    )
+    return Bars(table, asked.splits(listed("split")), asked.dividends(listed("dividend")), False, wanted.currency)

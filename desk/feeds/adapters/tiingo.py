@@ -60,7 +60,7 @@ class Tiingo:
         bars = Bars(
             table[over(sessions, fetched_at, *NEW_YORK)],
             asked.splits((day, each["splitFactor"]) for day, each in zip(days, found, strict=True)),
-            asked.events("divCash", ((day, each["divCash"]) for day, each in zip(days, found, strict=True))),
+            asked.dividends(((day, each["divCash"]) for day, each in zip(days, found, strict=True))),
             adjusted=False,
             currency=wanted.currency,
         )

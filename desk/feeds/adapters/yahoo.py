@@ -23,8 +23,9 @@ from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
 
 FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
+EVENTS = ("dividends", "capitalGains", "splits")
 NO_SESSIONS = np.zeros(0, dtype="datetime64[D]")
-FURTHEST = 1e11  # seconds from 1970 of any moment that is read
+FURTHEST = 7.2e9  # seconds from 1970 of any moment that is read
 YAHOO_LIMITS = Limits(60, 60.0)
 
 
@@ -170,20 +171,24 @@ def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.D
 
 
 def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInfo, table: pd.DataFrame) -> Bars:
+    events = result.get("events", {})
+    if not isinstance(events, dict) or not events.keys() <= set(EVENTS):
+        asked.shape(f"events of {', '.join(EVENTS)}", events)
+
     def listed(name: str) -> list[tuple[date, dict[str, Any]]]:
-        found = at(result, "events", name)
-        if not isinstance(found, dict | None):
+        found = events.get(name, {})
+        if not isinstance(found, dict):
             asked.shape(f"table of {name}", found)
-        events = asked.records(name, list((found or {}).values()))
-        return [(datetime.fromtimestamp(_seconds(asked, each.get("date")), zone).date(), each) for each in events]
+        records = asked.records(name, list(found.values()))
+        return [(datetime.fromtimestamp(_seconds(asked, each.get("date")), zone).date(), each) for each in records]
 
     def ratio(each: Mapping[str, Any]) -> float:
         new, old = (asked.number("split", each.get(part)) for part in ("numerator", "denominator"))
         return new / old if old > 0 else np.nan
 
     paid: dict[date, float] = {}
-    for name in ("dividends", "capitalGains"):
-        for day, amount in asked.events(name, [(day, each.get("amount")) for day, each in listed(name)]).items():
+    for name in EVENTS[:2]:
+        for day, amount in asked.dividends((day, each.get("amount")) for day, each in listed(name)).items():
             paid[day] = paid.get(day, 0.0) + amount
     splits = asked.splits((day, ratio(each)) for day, each in listed("splits"))
     return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted))
