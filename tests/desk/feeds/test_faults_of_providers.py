@@ -24,13 +24,13 @@ SENTENCES = {
     "500": "answers 500 (Internal Server Error). Try again later.",
     "slow": "gave no whole answer in",
     "cut": "cannot be reached, or broke off before its answer was whole.",
-    "type": "the answer is",
-    "HTML": "the answer is",
+    "type": "the answer",
+    "HTML": "the answer",
     "notice": "",  # in the words of each
     "symbol": "another symbol",
     "certificate": "has a certificate that is not valid",
 }
-NO_SYMBOL = {"tiingo", "stooq"}  # whose answers do not say what they are of
+NO_SYMBOL = {"tiingo", "stooq", "fred"}  # whose answers do not say what they are of
 
 
 def symbols(name: str) -> tuple[str, str]:
