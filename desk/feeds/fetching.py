@@ -10,8 +10,6 @@ import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
+from desk.feeds.answers import retry_after
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import Browser, Fault, Plain, Transport
 from foundation.arguments import cut, refuse, shown
@@ -91,9 +90,12 @@ class Fetcher:
             while (following := self.adapter.more(wanted, replies, self._key)) is not None:
                 replies.append(self.reply(following))
             complete, replies[:] = tuple(replies), ()
-            return self.adapter.rows(wanted, complete, np.datetime64(self.clock.now().replace(tzinfo=None), "us"))
+            return self.adapter.rows(wanted, complete, self._now())
         except FeedError as error:  # a new one: that of an adapter may show what the source repeats of the key
             return FeedError(masked(str(error), self._key), error.kind, error.wait)
+
+    def _now(self) -> np.datetime64:
+        return np.datetime64(self.clock.now().replace(tzinfo=None), "us")
 
     def reply(self, request: Request) -> Reply:
         """The answer to one request, in its turn.
@@ -120,7 +122,7 @@ class Fetcher:
 
     def _later(self, reply: Reply, place: str, key: str) -> FeedError:
         """The error of a source that answers nobody now."""
-        wait = retry_after(reply.headers.get("retry-after", ""), self.clock.now())
+        wait = retry_after(reply, self._now())
         if wait is None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = self.adapter.limits.seconds
         page = reply.content.lstrip()[:1] == b"<"
@@ -133,24 +135,6 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self._transport.close()
-
-
-def retry_after(text: str, now: datetime) -> float | None:
-    """Seconds to wait by the header Retry-After, which holds seconds or a date; None for anything else.
-
-    Source : RFC 9110, 10.2.3.
-
-    >>> retry_after("30", datetime(2022, 12, 30, tzinfo=UTC))
-    30.0
-    >>> retry_after("Fri, 30 Dec 2022 00:01:00 GMT", datetime(2022, 12, 30, tzinfo=UTC))
-    60.0
-    """
-    if text.strip().isdecimal():
-        return float(text)
-    with suppress(ValueError, TypeError):
-        moment = parsedate_to_datetime(text)
-        return max((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds(), 0.0)
-    return None
 
 
 def masked(text: str, key: str) -> str:
