@@ -83,6 +83,7 @@ class Adapter(Protocol):
     limits: Limits
     key_variable: str  # environment variable of its key, "" where it needs none
     key_from: str  # where a user gets a key, "" likewise
+    key_optional: bool  # true where it also answers without its key, and gives less: the key is then ""
     browser: bool  # true where it answers browsers alone, by their TLS
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:

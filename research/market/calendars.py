@@ -17,11 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from math import log
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -94,6 +95,27 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
     """Scheduled sessions from `first` to `last`, both included. Raises ConfigError beyond the calendar's reach."""
     schedule = _schedule(calendar, np.array([first, last], dtype="datetime64[D]"))
     return schedule.sessions[(schedule.sessions >= first) & (schedule.sessions <= last)]
+
+
+def closes(days: Days, calendar: str) -> NDArray[np.datetime64]:
+    """(T,) moments, in UTC, at which sessions close. Raises ConfigError for a day that is none.
+
+    >>> str(closes(np.array(["2022-11-25"], dtype="datetime64[D]"), "XNYS")[0])  # an early close
+    '2022-11-25T18:00'
+    """
+    schedule = _schedule(calendar, days)
+    known, moments = _closes(calendar, *schedule.asked)
+    if not np.isin(days, known).all():
+        odd = days[int(np.argmin(np.isin(days, known)))]
+        raise ConfigError(f"{odd} is no session of the exchange calendar {calendar!r}. Give sessions of it.")
+    return moments[np.searchsorted(known, days)]
+
+
+@cache
+def _closes(calendar: str, first_year: int, last_year: int) -> tuple[Days, NDArray[np.datetime64]]:
+    """The sessions of some years, both included, and the moments at which they close."""
+    ends = _calendar(calendar, first_year, last_year)[0].closes
+    return ends.index.to_numpy().astype("datetime64[D]"), ends.dt.tz_convert(None).to_numpy().astype("datetime64[m]")
 
 
 def day_at(instant: datetime, calendar: str) -> np.datetime64:
@@ -365,6 +387,16 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
         zone, days = kept
         return _Schedule((first_year, last_year), zone, days[0], days[1], days[2:])
 
+    known, start, end = _calendar(calendar, first_year, last_year)
+    days = known.sessions.to_numpy().astype("datetime64[D]")
+    days.flags.writeable = False
+    first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
+    keep_sessions(place, str(known.tz), first, last, days)
+    return _Schedule((first_year, last_year), str(known.tz), first, last, days)
+
+
+def _calendar(calendar: str, first_year: int, last_year: int) -> tuple[Any, Any, Any]:
+    """The calendar of exchange_calendars for some years, both included, and its first and last day among them."""
     import exchange_calendars as xcals
     import pandas as pd
 
@@ -383,11 +415,7 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
             f"exchange calendar {calendar!r} cannot give the sessions of the years {first_year} to {last_year}. Choose "
             "other dates, or a calendar that reaches them, such as 24/7."
         ) from error
-    days = known.sessions.to_numpy().astype("datetime64[D]")
-    days.flags.writeable = False
-    first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
-    keep_sessions(place, str(known.tz), first, last, days)
-    return _Schedule((first_year, last_year), str(known.tz), first, last, days)
+    return known, start, end
 
 
 def _out_of_reach(calendar: str, schedule: _Schedule, day: np.datetime64, offset: int) -> ConfigError:

@@ -14,6 +14,7 @@ from research.market.reading.tables import DATA
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
 BILL_DAYS, BANK_YEAR = 91, 360
+LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
 DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
@@ -43,11 +44,56 @@ class BillRates:
 
     days : (R,) increasing.  percent : (R,).
     basis : (R,) "daily", "carried_forward", or "monthly_average", which knows the later days of its month.
+    required : true if a session that they do not reach is refused; else cash earns nothing on it, with a warning.
     """
 
     days: Days
     percent: NDArray[np.float64]
     basis: NDArray[np.str_]
+    required: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class YearlyRates:
+    """Yearly rates of cash, percent, each known at the end of its day: simple interest over calendar days of 365.
+
+    days : (R,) increasing.  percent : (R,).  name : in messages.
+    """
+
+    days: Days
+    percent: NDArray[np.float64]
+    name: str
+
+
+def yearly_rate(rate: float) -> YearlyRates:
+    """A rate that is the same at all times.  rate : fraction a year."""
+    return YearlyRates(np.array(["1800-01-01"], dtype="datetime64[D]"), np.array([100.0 * rate]), f"{rate:.4%} a year")
+
+
+def rate_cash(days: Days, rates: YearlyRates) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
+    """The return of cash on each session at a yearly rate, and notes about it.
+
+    days : (T,) sessions.
+    Returns : (T,) rate/100 × calendar days / 365 at the last rate known at the close before, rounded to twelve
+              decimals; zero on the first session.
+    Raises : DataError for a session whose last rate is missing, or more than `LONGEST_CARRIED` days old.
+    """
+    start = days[:-1]
+    at = np.searchsorted(rates.days, start, side="right") - 1
+    held = np.diff(days).astype("int64")
+    if (at < 0).any():
+        raise DataError(
+            f"the rates of cash, {rates.name}, begin on {rates.days[0]}, and are needed from {start[0]} on."
+        )
+    age = (start - rates.days[at]).astype("int64")
+    if len(rates.days) > 1 and (age > LONGEST_CARRIED).any():
+        day = start[int(np.argmax(age > LONGEST_CARRIED))]
+        raise DataError(
+            f"the rates of cash, {rates.name}, have none from {rates.days[at[int(np.argmax(age > LONGEST_CARRIED))]]} "
+            f"to {day}. Give later ones, or state a yearly rate, such as `cash: 0.03`."
+        )
+    earned = np.append(0.0, np.round(rates.percent[at] / 100.0 * held / 365.0, DECIMALS))
+    return earned, (Note(f"Cash earns {rates.name}, simple interest over calendar days of 365."),)
 
 
 @cache
@@ -62,6 +108,13 @@ def embedded_rates() -> BillRates:
     table = pd.read_csv(path, float_precision="round_trip", parse_dates=["date"])
     days = table["date"].to_numpy().astype("datetime64[D]")
     return BillRates(days, table["DTB3"].to_numpy(), table["basis"].to_numpy(dtype=str))
+
+
+def continued(rates: BillRates, days: Days, percent: NDArray[np.float64]) -> BillRates:
+    """The rates, and from the first of `days` on these later ones (percent a year on a bank-discount basis)."""
+    before = rates.days < days[0]
+    basis = np.append(rates.basis[before], np.full(len(days), "daily"))
+    return BillRates(np.append(rates.days[before], days), np.append(rates.percent[before], percent), basis)
 
 
 def bill_cash(
@@ -80,6 +133,12 @@ def bill_cash(
     start = days[:-1]  # the closes at which interest begins to run
     at = np.searchsorted(rates.days, start, side="right") - 1
     early, late = at < 0, _stale(rates.days, at, start, calendar)
+    if rates.required and late.any():
+        raise DataError(
+            f"the bill's last rate, of {rates.days[-1]}, serves {CARRIED} sessions, and cash needs one on "
+            f"{start[int(np.argmax(late))]}. Run `rebalance data update`, which continues them from FRED, or state a "
+            "yearly rate, such as `cash: 0.03`."
+        )
     earned = np.zeros(len(days))
     known = ~early & ~late
     held = np.diff(days).astype("int64")

@@ -1,7 +1,7 @@
 """The data of a market: its arrays and tables by name, and the days on which each of its lines is listed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,7 @@ class MarketData:
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
     name        : name of this market in a report.
     notes       : notes on the data; a plain sentence becomes a `Note` about the whole market.
+    origin      : of rows of a store, their fingerprint (`rows`) and the moment of the last of them (`known_on`).
     """
 
     dates: pd.DatetimeIndex
@@ -55,6 +56,7 @@ class MarketData:
     calendar: str = "XNYS"
     name: str = ""
     notes: tuple[Note, ...] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:

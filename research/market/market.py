@@ -172,7 +172,8 @@ class Market(MarketData):
     def fingerprint(self) -> str:
         """sha256, in hex, over every name, date and value: it changes when any of them does, and with nothing else.
 
-        Not in it: the market's own name and notes, an array's memory layout, the bits of a NaN, the sign of a zero.
+        Not in it: the market's own name, notes and origin, an array's memory layout, the bits of a NaN, the sign of a
+        zero.
         """
         digest = hashlib.sha256()
 

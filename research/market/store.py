@@ -10,12 +10,13 @@ import hashlib
 import io
 import json
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,7 @@ ABOUT = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
 PARTS = 64  # small ones, past which they are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
+REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
 SCHEMA = pa.schema(
     [
@@ -67,20 +69,19 @@ class Known:
     assets   : n ids.
     asset    : (R,) index into `assets`.
     days     : (R,) sessions.
+    bounds   : (n + 1,) where the rows of each asset begin, and where those of the last end.
     numbers  : {column: (R,)}.
-    known_on : the last moment at which a row could be known, None for now.
+    currency : (n,) code of the currency of each asset's last bar, "" for a series of rates.
+    moment   : moment, in UTC, at which the last of these rows was known: who reads as of it finds the same.
     """
 
     assets: tuple[str, ...]
     asset: NDArray[np.int64]
     days: Days
+    bounds: NDArray[np.int64]
     numbers: Mapping[str, Array]
-    known_on: np.datetime64 | None = None
-
-    @cached_property
-    def bounds(self) -> NDArray[np.int64]:
-        """(n + 1,) where the rows of each asset begin, and where those of the last end."""
-        return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
+    currency: tuple[str, ...]
+    moment: np.datetime64
 
     @cached_property
     def fingerprint(self) -> str:
@@ -156,16 +157,18 @@ class PriceStore:
         Raises   : DataError for a damaged part, an asset without rows, and a moment before the first row was known.
         """
         names = tuple(dict.fromkeys(("close", *columns)))
-        table = self._table(assets, names)
+        table = self._table(assets, (*names, "currency"))
         asset, days, keep = self._in_force(table, assets, known_on)
         numbers = {name: table[name].to_numpy()[keep] for name in names}
+        moment = table["fetched_at"].to_numpy()[keep].max(initial=np.datetime64(0, "us"))
         bar = ~np.isnan(numbers["close"])
-        found = Known(
-            tuple(assets), asset[bar], days[bar], {name: values[bar] for name, values in numbers.items()}, known_on
-        )
-        if (empty := np.flatnonzero(np.diff(found.bounds) == 0)).size:
+        asset, days, keep = asset[bar], days[bar], keep[bar]
+        bounds = np.searchsorted(asset, np.arange(len(assets) + 1))
+        if (empty := np.flatnonzero(np.diff(bounds) == 0)).size:
             self._refuse_absent(assets[int(empty[0])], known_on)
-        return found
+        currency = tuple(table["currency"].take(pa.array(keep[bounds[1:] - 1])).to_pylist())
+        numbers = {name: values[bar] for name, values in numbers.items()}
+        return Known(tuple(assets), asset, days, bounds, numbers, currency, moment)
 
     def rows(
         self,
@@ -233,14 +236,19 @@ class PriceStore:
         """The ids that it has rows of, sorted."""
         found: set[str] = set()
         for path in self.parts:
-            with _opened(path) as part:
-                for group in range(part.num_row_groups):
-                    least, most = _asset_bounds(part, group)
-                    if least == most:
-                        found.add(least)
-                    else:
-                        found.update(part.read_row_group(group, columns=["asset_id"])["asset_id"].unique().to_pylist())
+            groups = _groups(path)
+            found.update(group.least for group in groups if group.of_one)
+            if mixed := [group.number for group in groups if not group.of_one]:
+                with _opened(path) as part:
+                    found.update(part.read_row_groups(mixed, columns=["asset_id"])["asset_id"].unique().to_pylist())
         return sorted(found)
+
+    def span(self, assets: Sequence[str]) -> tuple[np.datetime64, np.datetime64] | None:
+        """Days between which all rows of these assets lie, None without rows; the days themselves may have none."""
+        ids = sorted(assets)
+        groups = [group for path in self.parts for group in _groups(path)]
+        among = [group for group in groups if bisect_left(ids, group.least) < bisect_right(ids, group.most)]
+        return (min(group.first for group in among), max(group.last for group in among)) if among else None
 
     def compact(self) -> None:
         """Join all parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
@@ -264,7 +272,9 @@ class PriceStore:
     def _write(self, groups: Sequence[pd.DataFrame], kind: str = SMALL) -> Path:
         """Write a part whole, a group of rows for each table."""
         buffer = io.BytesIO()
-        with pq.ParquetWriter(buffer, SCHEMA, compression="zstd", write_page_checksum=True) as part:
+        with pq.ParquetWriter(
+            buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
+        ) as part:
             for group in groups:
                 stamped = group.assign(fetched_at=group["fetched_at"].dt.tz_localize("UTC"))
                 table = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False)
@@ -290,25 +300,16 @@ class PriceStore:
         wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))
         found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
         for path in self.parts:
-            with _opened(path) as part:
-                whole, mixed = [], []
-                for group in range(part.num_row_groups):
-                    least, most = _asset_bounds(part, group)
-                    if least != most:
-                        mixed.append(group)
-                    elif least in index:
-                        whole.append((group, index[least], part.metadata.row_group(group).num_rows))
-                if whole:
-                    groups, codes, lengths = zip(*whole, strict=True)
-                    table = part.read_row_groups(groups, columns=wanted)
-                    found.append(table.append_column("asset", pa.array(np.repeat(codes, lengths).astype("int64"))))
-                if mixed:
-                    table = part.read_row_groups(mixed, columns=list(dict.fromkeys(("asset_id", *wanted))))
-                    names = table["asset_id"].combine_chunks()
-                    of_name = np.array([index.get(name, -1) for name in names.dictionary.to_pylist()], dtype="int64")
-                    codes = of_name[names.indices.to_numpy()]
-                    table = table.select(wanted).append_column("asset", pa.array(codes))
-                    found.append(table.filter(pa.array(codes >= 0)))
+            whole = [group for group in _groups(path) if group.of_one and group.least in index]
+            mixed = [group.number for group in _groups(path) if not group.of_one]
+            if whole or mixed:
+                with _opened(path) as part:
+                    if whole:
+                        codes = np.repeat([index[group.least] for group in whole], [group.rows for group in whole])
+                        table = part.read_row_groups([group.number for group in whole], columns=wanted)
+                        found.append(table.append_column("asset", pa.array(codes.astype("int64"))))
+                    if mixed:
+                        found.append(_of_assets(part.read_row_groups(mixed, columns=["asset_id", *wanted]), index))
         return pa.concat_tables(found, promote_options="default")
 
     def _in_force(
@@ -319,8 +320,9 @@ class PriceStore:
         moment = table["fetched_at"].to_numpy()
         rows = np.arange(len(asset)) if known_on is None else np.flatnonzero(moment <= known_on)
         key = asset[rows] * DAYS_A_KEY + days[rows].astype("int64")
-        order = np.argsort(key, kind="stable")
-        rows, key = rows[order], key[order]
+        if not (key[1:] > key[:-1]).all():
+            order = np.argsort(key, kind="stable")
+            rows, key = rows[order], key[order]
         again = key[1:] == key[:-1]
         if again.any():
             several = np.append(again, False) | np.append(False, again)
@@ -359,7 +361,38 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
-def _asset_bounds(part: pq.ParquetFile, group: int) -> tuple[str, str]:
-    """The least and the greatest id among the rows of a group."""
-    statistics = part.metadata.row_group(group).column(0).statistics
-    return statistics.min, statistics.max
+def _of_assets(table: pa.Table, index: Mapping[str, int]) -> pa.Table:
+    """The rows of some assets, with `asset`, the index of each, in place of `asset_id`."""
+    names = table["asset_id"].combine_chunks()
+    of_name = np.array([index.get(name, -1) for name in names.dictionary.to_pylist()], dtype="int64")
+    codes = of_name[names.indices.to_numpy()]
+    return table.drop_columns("asset_id").append_column("asset", pa.array(codes)).filter(pa.array(codes >= 0))
+
+
+class _Group(NamedTuple):
+    """A group of rows of a part: its number, its least and greatest id, its rows, its first and last session."""
+
+    number: int
+    least: str
+    most: str
+    rows: int
+    first: np.datetime64
+    last: np.datetime64
+
+    @property
+    def of_one(self) -> bool:
+        """True if all its rows are of one asset."""
+        return self.least == self.most
+
+
+@lru_cache(maxsize=4096)
+def _groups(path: Path) -> tuple[_Group, ...]:
+    """The groups of a part, which never changes."""
+    found = []
+    with _opened(path) as part:
+        for number in range(part.num_row_groups):
+            group = part.metadata.row_group(number)
+            names, days = group.column(0).statistics, group.column(1).statistics
+            bounds = np.datetime64(days.min, "D"), np.datetime64(days.max, "D")
+            found.append(_Group(number, names.min, names.max, group.num_rows, *bounds))
+    return tuple(found)

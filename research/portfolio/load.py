@@ -40,6 +40,7 @@ from research.portfolio.portfolio import Portfolio
 
 LOOKBACK, YEARS = 252, 5  # rows that a covariance is estimated from, at most, and years where rows are rare
 LEAST_NAV = 1e-6  # currency
+ESTIMATED = 1 / 3  # part of the data before the test, from which allocations estimate, where a file states none
 
 
 def load_portfolio(
@@ -164,18 +165,20 @@ def _found(path: str | Path) -> str:
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
-def _last_trade(document: Document, day: pd.Timestamp, market: Market) -> pd.Timestamp:
-    """The day of the last trade, not after the last close."""
+def _last_trade(document: Document, day: pd.Timestamp | None, market: Market) -> pd.Timestamp:
+    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet."""
     last = market.dates[-1]
-    if day > last:
+    if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
-    return day
+    return market.dates[0] if day is None else day
 
 
-def _test_start(document: Document, day: pd.Timestamp, market: Market) -> pd.Timestamp:
-    """The first day of the test, within the data."""
+def _test_start(document: Document, day: pd.Timestamp | None, market: Market) -> pd.Timestamp:
+    """The first day of the test, within the data; by default that after the first `ESTIMATED` of it."""
     first, last = market.dates[0], market.dates[-1]
+    if day is None:
+        return market.dates[max(int(ESTIMATED * len(market.dates)), 1)]
     if not first < day <= last:
         fix = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
         document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", fix)

@@ -14,7 +14,7 @@ from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import Days, row_name, rows_a_year, sessions
-from research.market.cash import bill_cash
+from research.market.cash import BillRates, YearlyRates, bill_cash, rate_cash
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
@@ -22,7 +22,7 @@ from research.market.notes import Note, counted
 from research.market.reading.tables import Table, read_table, table_of
 
 Missing = Literal["error", "halt"]
-CashSource = Literal["bill"] | pd.Series | NDArray[np.float64] | None
+CashSource = Literal["bill"] | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
 EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
 AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
 
@@ -55,8 +55,8 @@ def market_from_frame(
     splits : (T, n) units after for one unit before, on the day from which quotes are per unit after; empty where none.
              Quotes that are adjusted for splits come without them, and with dividends adjusted alike. A return that
              differs from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
-    cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
-           dates or (T,); None for zero, which is noted as a warning.
+    cash : "bill" for the embedded three-month US bill; rates of the bill or yearly ones; simple returns since the
+           previous session, as a Series on these dates or (T,); None for zero, which is noted as a warning.
     instruments : table by asset, any of the columns of `Market.instruments`; a missing one gets its neutral value. One
                   with `delisted` and `delisting_return` leaves on that date, and has no price from it on.
     calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
@@ -152,13 +152,15 @@ def assemble(
     name: str = "",
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
+    origin: Mapping[str, str] | None = None,
 ) -> Market:
-    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and three more.
+    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and these.
 
     instruments : (n, ·) table by asset, or None.
     currency    : currency of the lines, where the instruments do not say another.
     notes       : notes about the data, before those found here.
     scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
+    origin      : where the rows of a store came from, see `MarketData`.
     Raises      : as `market_from_frame`.
     """
     if volumes is not None:
@@ -202,13 +204,14 @@ def assemble(
         cash=earned,
         instruments=lines,
         prices=_own(_beside(prices, quotes)),
-        volumes=None if volumes is None else _beside(prices, volumes),
-        dividends=None if dividends is None else np.nan_to_num(_beside(prices, dividends), nan=0.0),
-        splits=None if splits is None else np.nan_to_num(_beside(prices, splits), nan=1.0),
-        bars={bar: _beside(prices, values) for bar, values in bars.items()} if bars else None,
+        volumes=None if volumes is None else _own(_beside(prices, volumes)),
+        dividends=None if dividends is None else _own(np.nan_to_num(_beside(prices, dividends), copy=False, nan=0.0)),
+        splits=None if splits is None else _own(np.nan_to_num(_beside(prices, splits), copy=False, nan=1.0)),
+        bars={bar: _own(_beside(prices, values)) for bar, values in bars.items()} if bars else None,
         calendar=calendar,
         name=name,
         notes=notes,
+        origin=origin or {},
     )
     return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
 
@@ -308,6 +311,10 @@ def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Not
     if cash is None:
         text = "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
         return np.zeros(len(days)), (Note(text, warning=True),)
+    if isinstance(cash, YearlyRates):
+        return rate_cash(days, cash)
+    if isinstance(cash, BillRates):
+        return bill_cash(days, calendar, cash)
     if isinstance(cash, str):
         if cash != "bill":
             raise ConfigError(

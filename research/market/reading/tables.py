@@ -73,6 +73,8 @@ class Table:
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(T, n) the columns of these `names`, in the table's unit; NaN for a name that the table does not have."""
+        if tuple(names) == self.names:
+            return np.array(self.cells)
         columns = [self.cells[:, self.names.index(n)] if n in self.names else np.nan for n in names]
         return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
 

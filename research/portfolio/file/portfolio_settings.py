@@ -21,7 +21,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
     given, limits = document.tree, portfolio.limits
     made = {
         "name": portfolio.name,
-        "market": given["market"],
+        "market": given["market"] | dict(portfolio.market.origin) if portfolio.market.origin else given["market"],
         "basis": portfolio.basis,
         **_held_settings(portfolio),
         **{key: given.get(key) for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")},
@@ -70,8 +70,8 @@ def _stated(**settings: Any) -> dict[str, Any]:
 
 
 def _as_given(line: dict[str, Any]) -> dict[str, Any]:
-    """The facts and the tax lots of a line, as its file writes them."""
-    return {key: line[key] for key in ("facts", "tax_lots") if key in line}
+    """The symbol, the facts and the tax lots of a line, as its file writes them."""
+    return {key: line[key] for key in ("symbol", "facts", "tax_lots") if key in line}
 
 
 def _held_settings(portfolio: Portfolio) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class LineKeys(CostKeys):
 
     asset_class: Text | None = None
     sector: Text | None = None
+    symbol: Text | None = None
     target: Fraction
     range: Range
     shares: Amount | None = None

@@ -69,7 +69,7 @@ class PortfolioKeys:
     basis: Text
     cash: Cash | None = None
     target_cash: Fraction = 0.0
-    last_trade: Day
+    last_trade: Day | None = None
     lines: Annotated[Mapping[Name, LineKeys], Field(min_length=1)]
     costs: Annotated[Mapping[Text, CostKeys], Field(min_length=1)]
     holding: HoldingKeys | None = None
@@ -85,7 +85,7 @@ class PortfolioKeys:
     materiality_bps: Bps = MATERIALITY
     day_cost: Work = 0.0
     order_cost: Work = 0.0
-    test_start: Day
+    test_start: Day | None = None
     policies: Annotated[Mapping[Name, Any], Field(min_length=1)]
     policy: Text | None = None
     reference: Text | None = None

@@ -1,0 +1,191 @@
+"""The rows of assets from one source: its requests are sent at its pace, and again where they may succeed later.
+
+The address of a server in the environment variable `REBALANCE_FEEDS` stands in for all sources, such as a firm's
+mirror: the request for source NAME goes to `<address>/NAME<path>`. A key comes from the environment or the system's
+keyring, and is in requests alone: each sentence shows `***` in its place, and no exception holds a request.
+"""
+
+import os
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Adapter, FeedError, Reply, Request, Wanted
+from desk.feeds.pace import Clock, Pace
+from desk.feeds.transport import Browser, Fault, Plain, Transport
+from foundation.arguments import cut, refuse, shown
+
+MIRROR = "REBALANCE_FEEDS"  # environment variable: address of a server that stands in for all sources
+KEYRING = "rebalance"  # service under which the system's keyring has keys, each by the name of its variable
+HIDDEN = "***"
+WAITS = (1.0, 3.0, 9.0)  # seconds before each repetition, at least
+JITTER = 0.5  # of a wait: the most that chance adds to it
+PATIENCE = 120.0  # seconds: a source that asks for a longer wait ends the call
+
+
+@dataclass
+class Fetcher:
+    """A connection to one source, for several threads. Use it in a `with` block.
+
+    folder : folder of the source's store, in which the requests of a day are counted.
+    chance : generator of the jitter of repetitions.
+    Raises : FeedError of kind "source" where the key is missing; ConfigError for an address that is none.
+    """
+
+    adapter: Adapter
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    chance: random.Random = field(default_factory=random.Random, repr=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
+        self._key, self._mirror = source_key(self.adapter), mirror()
+        self._transport: Transport = Browser() if self.adapter.browser else Plain()
+
+    def rows(self, wanted: Wanted) -> pd.DataFrame:
+        """Rows of an asset as `Adapter.rows` gives them. A fault that may pass is waited out, and asked again.
+
+        Raises : FeedError without the key, the last one where repetitions do not help.
+        """
+        replies: list[Reply] = []
+        for least in (*WAITS, None):
+            rows = self._attempt(wanted, replies)
+            if not isinstance(rows, FeedError):
+                return rows
+            error, wait = rows, rows.wait or 0.0
+            if error.kind != "later" or least is None or wait > PATIENCE:
+                break
+            wait = max(wait, least) * (1.0 + JITTER * self.chance.random())
+            if error.wait is not None:  # it is the source that asks for it, so for all requests
+                self.pace.pause(wait)
+            self.pace.wait_until(self.clock.steady() + wait)
+        raise error
+
+    def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
+        """The rows, or why there are none; `replies` holds those before a request that failed, and is empty else."""
+        try:
+            for request in self.adapter.requests(wanted, self._key)[len(replies) :]:
+                replies.append(self.reply(request))
+            while (following := self.adapter.more(wanted, replies, self._key)) is not None:
+                replies.append(self.reply(following))
+            complete, replies[:] = tuple(replies), ()
+            return self.adapter.rows(wanted, complete, np.datetime64(self.clock.now().replace(tzinfo=None), "us"))
+        except FeedError as error:  # a new one: that of an adapter may show what the source repeats of the key
+            return FeedError(masked(str(error), self._key), error.kind, error.wait)
+
+    def reply(self, request: Request) -> Reply:
+        """The answer to one request, in its turn.
+
+        Raises : FeedError where there is none, and for a redirection, 429 (too many requests) and 500 or above.
+        """
+        self.pace.turn()
+        url = urlsplit(request.url)
+        if self._mirror:
+            url = urlsplit(f"{self._mirror}/{self.adapter.name}{url.path}")._replace(query=url.query)
+        query = "&".join(filter(None, (url.query, urlencode(request.params))))
+        public = url._replace(query="", netloc=url.netloc.rpartition("@")[2]).geturl()
+        place = f"{self.adapter.name} ({masked(public, request.key)})"
+        address = url._replace(query=query).geturl()
+        reply = self._transport.get(address, request.headers)
+        if isinstance(reply, Fault):
+            raise FeedError(f"{place} {reply.sentence}", reply.kind)
+        if 300 <= reply.status < 400:
+            host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
+            raise FeedError(f"{place} redirects to {shown(host)}, where nothing is sent: it may have moved.", "source")
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise self._later(reply, place, request.key)
+        return reply
+
+    def _later(self, reply: Reply, place: str, key: str) -> FeedError:
+        """The error of a source that answers nobody now."""
+        wait = retry_after(reply.headers.get("retry-after", ""), self.clock.now())
+        if wait is None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = self.adapter.limits.seconds
+        page = reply.content.lstrip()[:1] == b"<"
+        text = "" if page else masked(cut(reply.content[:400].decode(errors="replace")), key)
+        again = "Try again later." if wait is None else f"It can be asked again in {wait:,.0f} s."
+        return FeedError(f"{place} answers {_status(reply.status)}{text and f', {text!r}'}. {again}", "later", wait)
+
+    def __enter__(self) -> "Fetcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
+
+
+def retry_after(text: str, now: datetime) -> float | None:
+    """Seconds to wait by the header Retry-After, which holds seconds or a date; None for anything else.
+
+    Source : RFC 9110, 10.2.3.
+
+    >>> retry_after("30", datetime(2022, 12, 30, tzinfo=UTC))
+    30.0
+    >>> retry_after("Fri, 30 Dec 2022 00:01:00 GMT", datetime(2022, 12, 30, tzinfo=UTC))
+    60.0
+    """
+    if text.strip().isdecimal():
+        return float(text)
+    with suppress(ValueError, TypeError):
+        moment = parsedate_to_datetime(text)
+        return max((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds(), 0.0)
+    return None
+
+
+def masked(text: str, key: str) -> str:
+    """The text without the key, plain or as in a URL.
+
+    >>> masked("your API key as K1 is over its limit", "K1")
+    'your API key as *** is over its limit'
+    """
+    for form in dict.fromkeys((key, quote(key), quote_plus(key))) if key else ():
+        text = text.replace(form, HIDDEN)
+    return text
+
+
+def mirror() -> str:
+    """The address of the server that stands in for all sources, "" for none. Raises ConfigError for no address."""
+    address = os.environ.get(MIRROR, "")
+    if address and not (urlsplit(address).scheme in ("http", "https") and urlsplit(address).hostname):
+        refuse(f"the environment variable {MIRROR} is", address, "give an address as http://host:port, or none.")
+    return address.rstrip("/")
+
+
+def source_key(adapter: Adapter) -> str:
+    """The key of a source, from its environment variable or the keyring; "" where it has none and needs none.
+
+    Raises : FeedError of kind "source", without the key, where there is none, or one that is no plain text.
+    """
+    variable = adapter.key_variable
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "").strip() or _from_keyring(variable)
+    if not key and not adapter.key_optional:
+        raise FeedError(
+            f"{adapter.name} needs a key, and the environment variable {variable} has none: get one at "
+            f"{adapter.key_from}, and set the variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
+        )  # fmt: skip
+    if not (key.isascii() and key.isprintable()):
+        raise FeedError(f"the key in {variable} has characters that no key has: copy it anew.", "source")
+    return key
+
+
+def _from_keyring(variable: str) -> str:
+    with suppress(Exception):  # no such package, no keyring on this system, or one that stays locked
+        return str(import_module("keyring").get_password(KEYRING, variable) or "").strip()
+    return ""
+
+
+def _status(status: int) -> str:
+    """A status with its name."""
+    with suppress(ValueError):
+        return f"{status} ({HTTPStatus(status).phrase})"
+    return str(status)

@@ -1,0 +1,341 @@
+"""Stores of prices brought up to date: what is asked of a source, and what came, changed, failed and is left.
+
+Rows are added a batch of assets at a time: a call that is killed loses at most the batch that it had not written, and
+the next call asks for what is missing then, first for the assets that the store knows least of.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
+from math import ceil
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Adapter, FeedError, Wanted
+from desk.feeds.fetching import PATIENCE, Fetcher
+from desk.feeds.pace import Clock, Pace
+from desk.feeds.transport import TOGETHER
+from foundation.arguments import refuse
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.progress import bar, say
+from research.market.calendars import Days
+from research.market.rows import ROUNDING, sessions_of
+from research.market.store import PriceStore, named_store
+
+AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
+BATCH = 50  # assets a write
+BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
+GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
+LISTED = 20  # symbols, and revisions, that a text shows
+ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
+ALL, NEVER = date.min.isoformat(), date.max.isoformat()  # such days: all that the source has, and none
+EVENTS = {"split": 1.0, "dividend": 0.0}  # and what they are where there is none
+BILL = "DTB3"  # series of FRED: yield of the three-month Treasury bill, percent a year on discount
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a source, before it is asked.
+
+    asks     : bars to ask for, of the asset that the store knows least of first.
+    current  : number of assets of which the store has the last day wanted.
+    requests : at least so many; answers of several pages need more.
+    seconds  : seconds that they take at the pace of the source, days apart.
+    days     : days that they take by the requests that it allows a day, those made today among them.
+    """
+
+    source: str
+    asks: tuple[Wanted, ...]
+    current: int
+    requests: int
+    seconds: float
+    days: int
+    a_day: int | None
+
+    def text(self) -> str:
+        """The plan in a sentence."""
+        current = f" ({self.current:,} more have the last day already)" if self.current else ""
+        if not self.asks:
+            return f"{self.source}: nothing to ask{current}."
+        asked = f"{self.source}: {_count(len(self.asks), 'symbol')}{current}, {_count(self.requests, 'request')}"
+        if self.a_day is not None and self.days > 1:
+            return f"{asked} at {self.a_day:,} a day: {self.days:,} days. Call once a day; each call goes on."
+        return f"{asked}: {_duration(self.seconds)}."
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a call fetched.
+
+    rows      : number of rows of sessions that the store did not know.
+    revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them.
+    failed    : {symbol: sentence}.
+    left      : symbols not asked, or not answered when the list ended, and `why` it ended.
+    requests  : number of requests made.
+    """
+
+    plan: Plan
+    rows: int = 0
+    revisions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    why: str = ""
+    requests: int = 0
+
+    def text(self) -> str:
+        """What came, changed, failed and is left, in lines for a terminal."""
+        whole = len(self.plan.asks) - len(self.failed) - len(self.left)
+        lines = [
+            f"{self.plan.source}: {_count(self.rows, 'new row')} of {_count(whole, 'symbol')}, with "
+            f"{_count(self.requests, 'request')}; {_count(len(self.revisions), 'number')} of the past changed."
+        ]
+        for row in self.revisions.head(LISTED).itertuples():
+            lines.append(f"- {row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}")
+        lines += _beyond(len(self.revisions))
+        if self.failed:
+            lines.append(f"{_count(len(self.failed), 'symbol')} failed:")
+            lines += [f"- {symbol}: {sentence}" for symbol, sentence in list(self.failed.items())[:LISTED]]
+            lines += _beyond(len(self.failed))
+        if self.left:
+            lines.append(f"{_count(len(self.left), 'symbol')} left for the next call: {self.why}")
+        return "\n".join(lines)
+
+
+def plan(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None) -> Plan:
+    """What to ask a source for the bars wanted, given what the store has. It sends nothing, and needs no key.
+
+    wanted : bars of different assets.
+    clock  : that of the system by default.
+    Raises : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read.
+    """
+    return _plan(store, adapter, _gaps(store, wanted), clock or Clock())
+
+
+def fetch(
+    store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None, dry_run: bool = False
+) -> Fetched:
+    """Ask a source for the bars wanted that the store does not have, and add them to it.
+
+    Of an asset that the store knows it asks for what follows, and for the last `AGAIN` sessions again; where their
+    splits and dividends are not those known, for everything again: the source may have changed the past with them.
+
+    wanted  : bars of different assets; `last` should be the last session that is over.
+    clock   : that of the system by default.
+    dry_run : true to only plan.
+    Raises  : as `plan`; FeedError where the source cannot be asked at all, such as without its key; OSError where the
+              store cannot be written. What one asset lacks raises nothing, and is in `Fetched.failed`.
+    """
+    clock, gaps = clock or Clock(), _gaps(store, wanted)
+    planned = _plan(store, adapter, gaps, clock)
+    if dry_run or not planned.asks:
+        return Fetched(planned)
+    with Fetcher(adapter, store.folder, clock) as fetcher:
+        say(planned.text())
+        call = _Call(store, fetcher, gaps)
+        call.run(planned.asks)
+        return call.fetched(planned)
+
+
+def extend_bill(*, clock: Clock | None = None, dry_run: bool = False) -> Fetched:
+    """Bring the yields of the three-month Treasury bill up to date: series DTB3 of FRED, in store "fred".
+
+    Raises : as `fetch`.
+    """
+    clock = clock or Clock()
+    wanted = Wanted(BILL, BILL, None, clock.now().date())
+    return fetch(named_store("fred"), Fred(), [wanted], clock=clock, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """What a store lacks of an asset.
+
+    whole  : all bars that were ever wanted.
+    ask    : bars to ask for; None where the store has the last day.
+    days   : (R,) sessions of which the store has a close.
+    events : {name of `EVENTS`: (R,)}.
+    """
+
+    whole: Wanted
+    ask: Wanted | None
+    days: Days
+    events: Mapping[str, Array]
+
+    def has_other_events(self, rows: pd.DataFrame) -> bool:
+        """True where rows have splits or dividends that the store does not have, or lack some that it has."""
+        days = sessions_of(rows)
+        place = np.minimum(np.searchsorted(self.days, days), len(self.days) - 1)
+        there = self.days[place] == days
+        for name, neutral in EVENTS.items():
+            theirs, ours = rows[name].to_numpy(), np.where(there, self.events[name][place], neutral)
+            if np.any(np.abs(theirs - ours) > ROUNDING * np.maximum(theirs, ours)):
+                return True
+        return False
+
+
+def _gaps(store: PriceStore, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
+    """What the store lacks of each asset wanted."""
+    if twice := [asset for asset, count in Counter(each.asset_id for each in wanted).items() if count > 1]:
+        refuse("bars are wanted twice of", twice[0], "give each asset once.")
+    there, asked = set(store.assets()), store.about.get(ASKED, {})
+    ids = [each.asset_id for each in wanted if each.asset_id in there]
+    known = store.read(ids, tuple(EVENTS))
+    spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
+    gaps = {}
+    for each in wanted:
+        days = known.days[spans.get(each.asset_id, slice(0))]
+        events = {name: known.numbers[name][spans.get(each.asset_id, slice(0))] for name in EVENTS}
+        since = asked.get(each.asset_id, NEVER)
+        whole = each
+        ask: Wanted | None = each
+        if len(days) and since <= (each.first or date.min).isoformat():
+            whole = replace(each, first=None if since == ALL else date.fromisoformat(since))
+            ask = replace(each, first=days[-AGAIN:][0].item()) if days[-1] < np.datetime64(each.last) else None
+        gaps[each.asset_id] = _Gap(whole, ask, days, events)
+    return gaps
+
+
+def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
+    known_least_first = sorted(gaps.values(), key=lambda gap: gap.days[-1].item() if len(gap.days) else date.min)
+    asks = tuple(gap.ask for gap in known_least_first if gap.ask is not None)
+    requests, limits = sum(_request_count(adapter, ask) for ask in asks), adapter.limits
+    used = Pace(adapter.name, limits, store.folder, clock).used()
+    seconds = max(requests - 1, 0) // limits.requests * limits.seconds
+    days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
+    return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day)
+
+
+def _request_count(adapter: Adapter, ask: Wanted) -> int:
+    """The number of requests for an asset, without further pages; 0 where the adapter refuses to make any."""
+    try:
+        return len(adapter.requests(ask, ""))
+    except FeedError:
+        return 0
+
+
+class _Call:
+    """One call to a source: its answers are written as they come, and what goes wrong is kept."""
+
+    def __init__(self, store: PriceStore, fetcher: Fetcher, gaps: Mapping[str, _Gap]) -> None:
+        self.store, self.fetcher, self.gaps, self.clock = store, fetcher, gaps, fetcher.clock
+        self.began, self.wrote = self.clock.now(), self.clock.steady()
+        self.batch: dict[str, pd.DataFrame] = {}
+        self.changed: set[str] = set()  # assets whose past may have been revised
+        self.failed: dict[str, str] = {}
+        self.left: list[str] = []
+        self.why, self.rows, self.in_a_row = "", 0, 0
+
+    def run(self, asks: Sequence[Wanted]) -> None:
+        """Fetch and write them all, or as many as the source gives."""
+        doing = f"fetching from {self.fetcher.adapter.name}"
+        with bar(len(asks), doing, "assets") as told, ThreadPoolExecutor(TOGETHER) as pool:
+            try:
+                for ask, answer in self._answers(pool, asks):
+                    self._take(ask, answer)
+                    told.update()
+                    if len(self.batch) >= BATCH or self.clock.steady() - self.wrote > BATCH_SECONDS:
+                        self._write()
+            finally:  # an interrupt keeps what came
+                self.fetcher.pace.ended.set()
+                self._write()
+
+    def _answers(
+        self, pool: ThreadPoolExecutor, asks: Sequence[Wanted]
+    ) -> Iterator[tuple[Wanted, "Future[pd.DataFrame]"]]:
+        """Each answer when it is there; once the list has ended, what was not asked is left."""
+        rest = iter(asks)
+        waiting: dict[Future[pd.DataFrame], Wanted] = {}
+        while True:
+            for ask in islice(rest, 0 if self.why else 2 * TOGETHER - len(waiting)):  # few answers wait in memory
+                waiting[pool.submit(self._rows, ask)] = ask
+            if not waiting:
+                break
+            for answer in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(answer), answer
+        self.left += [ask.symbol for ask in rest]
+
+    def _rows(self, ask: Wanted) -> pd.DataFrame:
+        """The rows to keep of an asset, in a thread of the pool."""
+        gap, rows = self.gaps[ask.asset_id], self.fetcher.rows(ask)
+        if ask.first != gap.whole.first and gap.has_other_events(rows):
+            rows = self.fetcher.rows(gap.whole)
+        if not len(gap.days) and rows["close"].isna().all():
+            raise FeedError(f"{self.fetcher.adapter.name} has no price of {ask.symbol} in the days wanted.")
+        return rows
+
+    def _take(self, ask: Wanted, answer: "Future[pd.DataFrame]") -> None:
+        """Keep the rows of an answer, or its error, which may end the list."""
+        try:
+            self.batch[ask.asset_id] = answer.result()
+            self.in_a_row = 0
+            return
+        except DataError as raised:
+            error = raised if isinstance(raised, FeedError) else FeedError(str(raised))
+        if error.kind == "source" or (error.wait or 0.0) > PATIENCE:
+            self._end(str(error))
+        if self.why and error.kind != "asset":
+            self.left.append(ask.symbol)
+            return
+        self.failed[ask.symbol] = str(error)
+        self.in_a_row = self.in_a_row + 1 if error.kind == "later" else 0
+        if self.in_a_row == GIVE_UP:
+            self._end(f"{self.fetcher.adapter.name} failed for {GIVE_UP} symbols in a row. Try again later.")
+
+    def _end(self, why: str) -> None:
+        """Ask nothing more, for the first reason given."""
+        self.why = self.why or why
+        self.fetcher.pace.ended.set()
+
+    def _write(self) -> None:
+        """Add the rows that came to the store, then note from which day on they are there."""
+        batch, self.batch, self.wrote = self.batch, {}, self.clock.steady()
+        if not batch:
+            return
+        kept = self.store.add(pd.concat(batch.values(), ignore_index=True))
+        self.rows += len(kept)
+        for asset, day in kept.groupby("asset_id")["session"].min().items():
+            known = self.gaps[str(asset)].days
+            if len(known) and day <= pd.Timestamp(known[-1]):
+                self.changed.add(str(asset))
+        asked = self.store.about.get(ASKED, {})
+        since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in batch}
+        if not since.items() <= asked.items():  # where two processes note at once, one asset may be asked for anew
+            self.store.describe(**{ASKED: asked | since})
+
+    def fetched(self, planned: Plan) -> Fetched:
+        """What came of it."""
+        revisions = self.store.revisions(sorted(self.changed))
+        revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)].reset_index(drop=True)
+        revised = len(revisions.drop_duplicates(["asset_id", "session", "known_after"]))
+        return Fetched(
+            planned, self.rows - revised, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> _count(1, "symbol"), _count(2500, "row")
+    ('1 symbol', '2,500 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    """A time in words, never less than it takes.
+
+    >>> _duration(0.0), _duration(300.0), _duration(36_000.0)
+    ('about 1 second', 'about 5 minutes', 'about 10 hours')
+    """
+    unit, length = next(((u, n) for u, n in (("hour", 3600), ("minute", 60)) if seconds > 2 * n), ("second", 1))
+    return f"about {_count(max(ceil(seconds / length), 1), unit)}"
+
+
+def _beyond(count: int) -> list[str]:
+    """The line for those that a list does not show."""
+    return [f"- and {count - LISTED:,} more"] if count > LISTED else []

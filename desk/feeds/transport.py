@@ -1,0 +1,111 @@
+"""One GET request over TLS that is verified: a `Reply`, or a `Fault`, since an exception could hold the key of a URL.
+
+Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy that signs anew, HTTPS_PROXY the proxy.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+import httpx
+
+from desk.feeds.adapter import Reply
+
+CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of an answer
+LARGEST_ANSWER = 64 * 2**20  # bytes
+TOGETHER = 8  # requests in flight
+AGENT = "rebalance-workbench"
+WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
+
+logging.getLogger("httpx").addFilter(lambda _: False)  # it logs each URL, and some hold a key
+
+
+class Fault(NamedTuple):
+    """Why there is no answer: the end of a sentence that begins with the source, and the kind of a `FeedError`."""
+
+    sentence: str
+    kind: Literal["asset", "later", "source"]
+
+
+class Transport(Protocol):
+    """What sends requests, for several threads."""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
+        """The answer, of any status, or why there is none."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+UNTRUSTED = Fault(
+    "has a certificate that is not valid: nothing was sent. Behind a proxy that signs anew, name its certificate in "
+    "SSL_CERT_FILE; else wait until the source has a valid one.",
+    "source",
+)
+SLOW = Fault(f"gave no whole answer in {CONNECT + ANSWER:g} s. Try again later.", "later")
+BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try again later.", "later")
+LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
+
+
+class Plain:
+    """A transport of httpx."""
+
+    def __init__(self) -> None:
+        limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
+        self.client = httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None), limits=limits)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
+        """As `Transport.get`."""
+        content, until = bytearray(), time.monotonic() + CONNECT + ANSWER
+        try:
+            with self.client.stream("GET", url, headers={"User-Agent": AGENT, **headers}) as answer:
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER:
+                        return LARGE
+                    if time.monotonic() > until:  # a byte now and then keeps each read in time
+                        return SLOW
+                return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
+        except httpx.TimeoutException:
+            return SLOW
+        except httpx.HTTPError as error:
+            return UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(error) else BROKEN
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self.client.close()
+
+
+class Browser:
+    """A transport of curl_cffi, whose TLS is that of a browser: some sources answer nobody else."""
+
+    def __init__(self) -> None:
+        from curl_cffi import requests
+
+        self.errors = requests.exceptions
+        self.session: Any = requests.Session(impersonate="chrome", timeout=(CONNECT, ANSWER), allow_redirects=False)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
+        """As `Transport.get`."""
+        content = bytearray()
+
+        def take(chunk: bytes) -> int:
+            content.extend(chunk)
+            return len(chunk) if len(content) <= LARGEST_ANSWER else WRITE_ERROR
+
+        try:
+            answer = self.session.get(url, headers=dict(headers), content_callback=take)
+        except self.errors.SSLError:
+            return UNTRUSTED
+        except self.errors.Timeout:
+            return SLOW
+        except self.errors.RequestException:
+            return LARGE if len(content) > LARGEST_ANSWER else BROKEN
+        return Reply(answer.status_code, bytes(content), {k.lower(): v or "" for k, v in answer.headers.items()})
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self.session.close()

@@ -1,0 +1,10 @@
+"""The quality of market data: what looks wrong in the rows of some assets, and what each loses for it.
+
+bars : an asset's bars by themselves.  peers : growth net of the median peer.  moves : what peers do not explain.
+findings : a finding, and the points that each kind costs.  report : the check of a set of assets, and its result.
+"""
+
+from research.market.quality.findings import KINDS, Finding
+from research.market.quality.report import Quality, check, check_market, differences, known_of, known_of_rows
+
+__all__ = ["KINDS", "Finding", "Quality", "check", "check_market", "differences", "known_of", "known_of_rows"]

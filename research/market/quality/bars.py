@@ -1,0 +1,209 @@
+"""Defects of the bars of one asset by themselves: gaps, repeated and still bars, bars out of order, no volume."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import pdtrc
+
+from foundation.arrays import Array, Mask
+from research.market.calendars import Days, sessions
+from research.market.plausible import NORMAL
+from research.market.quality.findings import Finding, finding, span
+from research.market.rows import ROUNDING
+
+BLOCK = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
+CALM_PART = 0.5  # of the scale of the whole history: no quarter's is below it
+TICKS = (1.0, 0.5, 0.25, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.02, 0.01, 0.005, 0.001, 0.0001)  # currency
+SINGLE_PRECISION = 1e-6  # relative: quotes that a source sends as 32-bit numbers are multiples of a tick to this
+STILL_CHANCE = 1e-3  # probability of so many still days by rounding to the tick, below which they are a finding
+PEAKED = 2.0  # density of returns at zero over a normal one's of the same scale, at most: it is 1.0 to 2.0 on funds
+STUCK_CHANCE = 1e-4  # expected number of runs so long, below which a run is a finding
+YEAR = 252  # bars, round each, in which still days are counted
+DAILY = 200.0  # rows a year from which each session should have one
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """The bars of one asset, in order.
+
+    asset : its id.  calendar : name of its exchange calendar.
+    days  : (R,) sessions, one a bar.
+    net   : (R,) log total growth since the bar before, net of peers, 0 for the first.
+    scale : (R,) its standard deviation round each bar, robust (`local_scale`).
+    numbers : {column: (R,)} of the rows; "close" is among them.
+    """
+
+    asset: str
+    calendar: str
+    days: Days
+    net: Array
+    scale: Array
+    numbers: Mapping[str, Array]
+
+    @property
+    def close(self) -> Array:
+        """(R,) closes, currency per unit."""
+        return self.numbers["close"]
+
+    @property
+    def split(self) -> Array:
+        """(R,) units after for one before."""
+        return self.numbers.get("split", np.ones(len(self.days)))
+
+
+def local_scale(growth: Array) -> Array:
+    """(R,) robust standard deviation round each bar: 1.4826 × the median of |growth| in its quarter of a year.
+
+    The largest of its quarter and of the two beside it, so that a crisis is held against its own volatility; never
+    below half of that of the whole history. The modified z-score of Iglewicz and Hoaglin (1993, How to Detect and
+    Handle Outliers, section 3.3.2) has the same scale.
+
+    growth : (R,) log growth net of peers.
+    """
+    size = min(BLOCK, len(growth))
+    tail = np.abs(growth[len(growth) % size :]).reshape(-1, size)
+    block = NORMAL * np.median(tail, axis=1)
+    padded = np.pad(block, 1)
+    widest = np.maximum(np.maximum(padded[:-2], padded[2:]), block)
+    each = np.pad(np.repeat(widest, size), (len(growth) % size, 0), mode="edge")
+    return np.asarray(np.maximum(each, CALM_PART * NORMAL * np.median(np.abs(growth))))
+
+
+def own_findings(bars: Bars) -> list[Finding]:
+    """All defects that the bars of an asset show by themselves."""
+    return [
+        *_calendar(bars),
+        *_nonpositive(bars),
+        *_repeated(bars),
+        *_out_of_order(bars),
+        *_volume(bars),
+        *_still(bars),
+    ]
+
+
+def _calendar(bars: Bars) -> list[Finding]:
+    """Sessions without a bar from the first to the last, and bars without a session; nothing of rarer rows."""
+    if not is_daily(bars.days):
+        return []
+    due = sessions(bars.days[0], bars.days[-1], bars.calendar)
+    at = np.searchsorted(due, bars.days)
+    held = np.append(due, bars.days[-1:])[at] == bars.days
+    absent = np.ones(len(due), bool)
+    absent[at[held]] = False
+    found = []
+    if absent.any():
+        days = due[absent]
+        text = f"{bars.asset} has no bar in {len(days):,} of {len(due):,} sessions of {bars.calendar}, {span(days)}."
+        found.append(finding("gap", bars.asset, days, len(days), text))
+    if not held.all():
+        days = bars.days[~held]
+        text = f"{bars.asset} has {len(days):,} bars on days that are no sessions of {bars.calendar}, {span(days)}."
+        found.append(finding("closed", bars.asset, days, len(days), text))
+    return found
+
+
+def is_daily(days: Days) -> bool:
+    """True if the days (R,) are as frequent as sessions, so that each session should have a row."""
+    length = int((days[-1] - days[0]).astype("int64"))
+    return len(days) > 1 and (len(days) - 1) * 365.25 >= DAILY * length
+
+
+def _nonpositive(bars: Bars) -> list[Finding]:
+    """Closes at or below zero, which no unit has."""
+    return _days_of("nonpositive", bars, bars.close <= 0.0, "has a close at or below zero")
+
+
+def _repeated(bars: Bars) -> list[Finding]:
+    """Bars that repeat the one before in all numbers, volume among them."""
+    volume = bars.numbers.get("volume")
+    if volume is None:
+        return []
+    same = volume[1:] > 0.0
+    for name in ("open", "high", "low", "close", "volume"):
+        values = bars.numbers.get(name, volume)
+        same &= values[1:] == values[:-1]
+    return _days_of("duplicate", bars, np.append(False, same), "repeats the bar of the day before, volume and all,")
+
+
+def _out_of_order(bars: Bars) -> list[Finding]:
+    """Bars whose low is above another of their prices, or whose high is below one, by more than rounding."""
+    close, nothing = bars.close, np.full(len(bars.days), np.nan)
+    opened, high, low = (bars.numbers.get(name, nothing) for name in ("open", "high", "low"))
+    slack = ROUNDING * np.abs(close)
+    wrong = (low > np.fmin(np.fmin(opened, close), high) + slack) | (high < np.fmax(opened, close) - slack)
+    return _days_of("order", bars, wrong, "has a low above, or a high below, another price of the bar")
+
+
+def _volume(bars: Bars) -> list[Finding]:
+    """Days of volume zero, of an asset whose source has volumes."""
+    volume = bars.numbers.get("volume")
+    if volume is None or not np.nanmax(volume, initial=0.0) > 0.0:
+        return []
+    return _days_of("volume", bars, volume == 0.0, "has a close and no volume")
+
+
+def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
+    """One finding for all days of a mask (R,)."""
+    if not where.any():
+        return []
+    days = bars.days[where]
+    text = f"{bars.asset} {what} on {len(days):,} of {len(where):,} days, {span(days)}."
+    return [finding(kind, bars.asset, days, len(days), text)]
+
+
+# -- still prices ----------------------------------------------------------------------------------------------------
+
+
+def _still(bars: Bars) -> list[Finding]:
+    """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes.
+
+    A close rounded to a tick repeats the one before with probability tick / (close × deviation × √(2π)), the tick times
+    the density of a normal return at zero. A run of k is stuck where fewer than `STUCK_CHANCE` runs of k are expected,
+    of days that are still as often as rounding or as those of the year round them.
+    """
+    still = np.append(False, (bars.close[1:] == bars.close[:-1]) & (bars.split[1:] == 1.0))
+    if not still.any():
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves = np.append(0.0, np.nan_to_num(np.log(bars.close[1:] * bars.split[1:] / bars.close[:-1])))
+        deviation = local_scale(moves) * np.abs(bars.close)
+        tick = _tick(bars.close)
+        chance = np.minimum(tick / (deviation * np.sqrt(2.0 * np.pi)), 1.0)
+    found, single = [], still.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype("int8"))).reshape(-1, 2)
+    edges = edges[np.diff(edges)[:, 0] > 2]
+    sums = np.cumsum(np.append(0.0, still))
+    at = np.arange(len(still))
+    low, high = np.maximum(at - YEAR // 2, 0), np.minimum(at + YEAR // 2, len(still))
+    often = np.maximum(chance, (sums[high] - sums[low]) / (high - low)) if len(edges) else chance
+    for start, stop in edges:
+        expected = float(np.sum(often ** (stop - start)))
+        if expected < STUCK_CHANCE or bool((often[start:stop] >= 0.9).all()):
+            single[start:stop] = False
+            days = bars.days[start:stop]
+            text = f"{bars.asset} keeps the close {bars.close[start]:g} for {len(days) + 1:,} sessions, {span(days)}."
+            found.append(finding("stuck", bars.asset, days, len(days), text, expected=expected))
+    count, expected = int(single.sum()), float(chance[1:][~still[1:] | single[1:]].sum())
+    if count and pdtrc(count - 1, PEAKED * expected) < STILL_CHANCE:
+        days = bars.days[single]
+        text = (
+            f"{bars.asset} has a close equal to the one before on {count:,} days, {span(days)}, where rounding to the "
+            f"steps that it shows explains {expected:.1f}; steps of quotes do not show in adjusted closes."
+        )
+        found.append(finding("still", bars.asset, days, count, text, expected=expected))
+    return found
+
+
+def _tick(close: Array) -> Array:
+    """(R,) the largest of `TICKS` of which all closes of a quarter of a year are multiples; else that of 32 bits."""
+    starts = np.arange(0, len(close), BLOCK)
+    finest = SINGLE_PRECISION * np.abs(close)
+    found, open_blocks = np.zeros(len(starts)), np.ones(len(starts), bool)
+    for tick in TICKS:
+        some = open_blocks & (np.abs(close[starts] / tick - np.rint(close[starts] / tick)) < 0.02)
+        if some.any():
+            off = np.abs(close - tick * np.rint(close / tick)) > np.minimum(finest, tick / 50.0)
+            fits = some & ~np.logical_or.reduceat(off, starts)
+            found[fits], open_blocks = tick, open_blocks & ~fits
+    return np.asarray(np.maximum(np.repeat(found, np.diff(np.append(starts, len(close)))), finest))

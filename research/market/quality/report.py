@@ -1,0 +1,290 @@
+"""The check of a set of assets: findings of each and of the set, a score for each asset, and what they say."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from foundation.arguments import cut
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.text_tables import text_table, wrapped
+from research.market.calendars import Days
+from research.market.market import Market
+from research.market.quality.bars import Bars, is_daily, local_scale, own_findings
+from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
+from research.market.quality.moves import dividend_findings, move_findings
+from research.market.quality.peers import log_growth, net_of_peers
+from research.market.rows import NUMBERS, sessions_of
+from research.market.store import Known
+
+LATE_DAYS = 7  # by which a series may end before the last of all
+SET, SPAN = 5, 5 * 365  # assets and days, from which a set without an exit is one of survivors
+AGREEMENT = 1e-3  # relative: closes of two sources that differ by less are of one market
+ROUND_THE_CLOCK, COINS = "24/7", "crypto"  # calendar; asset class that trades by it
+NAMES = {"open": "bars", "volume": "volumes", "dividend": "dividends", "split": "splits"}
+TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most first
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What a check found.
+
+    findings : all, by asset, those of the set last.
+    known    : the rows that were checked.
+    unchecked : what could not be checked, in sentences.
+    """
+
+    findings: tuple[Finding, ...]
+    known: Known = field(repr=False)
+    unchecked: tuple[str, ...] = ()
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Points of each asset, from 0 to 100."""
+        return {asset: score(found) for asset, found in self._by_asset.items()}
+
+    @cached_property
+    def _by_asset(self) -> dict[str, list[Finding]]:
+        found: dict[str, list[Finding]] = {asset: [] for asset in self.known.assets}
+        for each in self.findings:
+            found.setdefault(each.asset, []).append(each)
+        found.pop("", None)
+        return found
+
+    @property
+    def must_be_looked_at(self) -> bool:
+        """True if some asset has less than `LOOK` points: the exit status of a command is 1 then."""
+        return min(self.scores.values()) < LOOK
+
+    def table(self) -> pd.DataFrame:
+        """By asset: score, number of bars, first and last day, closes equal to the one before, and what it lost for."""
+        bounds, days, close = self.known.bounds, self.known.days, self.known.numbers["close"]
+        equal = np.append(0, np.cumsum(close[1:] == close[:-1]))
+        return pd.DataFrame(
+            {
+                "score": self.scores,
+                "bars": dict(zip(self.known.assets, np.diff(bounds).tolist(), strict=True)),
+                "first": dict(zip(self.known.assets, days[bounds[:-1]].astype("datetime64[s]"), strict=True)),
+                "last": dict(zip(self.known.assets, days[bounds[1:] - 1].astype("datetime64[s]"), strict=True)),
+                "still": dict(
+                    zip(self.known.assets, (equal[bounds[1:] - 1] - equal[bounds[:-1]]).tolist(), strict=True)
+                ),
+                "lost for": {asset: self._lost_for(asset) for asset in self.known.assets},
+            }
+        ).rename_axis("asset")
+
+    def findings_table(self) -> pd.DataFrame:
+        """A row a finding: kind, asset, first, last, events, value, expected, points and sentence."""
+        columns = ("kind", "asset", "first", "last", "events", "value", "expected", "points", "sentence")
+        rows = [[getattr(each, name) for name in columns] for each in self.findings]
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def around(self, found: Finding, rows: int = 2) -> pd.DataFrame:
+        """The bars from `rows` before each suspicious day of a finding to as many after it, by day, those marked.
+
+        A day without a bar has no row; its neighbours have. Raises ValueError for a finding of the set.
+        """
+        i = self.known.assets.index(found.asset)
+        first, last = self.known.bounds[i], self.known.bounds[i + 1]
+        days = self.known.days[first:last]
+        at = np.searchsorted(days, found.days)[:, None] + np.arange(-rows, rows + 1)
+        shown = first + np.unique(at[(at >= 0) & (at < len(days))])
+        table = pd.DataFrame({name: values[shown] for name, values in self.known.numbers.items()})
+        table.index = pd.DatetimeIndex(self.known.days[shown].astype("datetime64[s]"), name="session")
+        return table.assign(suspicious=np.isin(self.known.days[shown], found.days))
+
+    def line(self) -> str:
+        """One sentence for a sheet."""
+        assets, count = len(self.known.assets), len(self.findings)
+        text = f"Data: {assets:,} {'asset' if assets == 1 else 'assets'}"
+        if not count:
+            return f"{text}, no findings."
+        worst = min(self.scores, key=lambda asset: self.scores[asset])
+        least = f", least score {worst} {self.scores[worst]:.0f} ({self._lost_for(worst)})"
+        return f"{text}, {count:,} {'finding' if count == 1 else 'findings'}{least * (self.scores[worst] < 100.0)}."
+
+    def text(self) -> str:
+        """The scores, and the findings that cost most, for a terminal."""
+        table = self.table().reset_index()
+        words = [
+            [
+                row["asset"], f"{row['score']:.0f}", f"{row['bars']:,}", f"{row['first']:%Y-%m-%d}",
+                f"{row['last']:%Y-%m-%d}", f"{row['still']:,}", row["lost for"],
+            ]
+            for row in table.to_dict("records")
+        ]  # fmt: skip
+        ordered = sorted(self.findings, key=lambda each: -each.points)
+        more = len(ordered) - TEXT_FINDINGS
+        parts = [
+            self.line(),
+            text_table([list(table.columns), *words], left=1, last_left=True),
+            "\n".join(wrapped(each.sentence) for each in ordered[:TEXT_FINDINGS]),
+            f"And {more:,} findings more." if more > 0 else "",
+            "\n".join(map(wrapped, self.unchecked)),
+            f"An asset below {LOOK:.0f} of 100 must be looked at." if self.must_be_looked_at else "",
+        ]
+        return "\n\n".join(filter(None, parts))
+
+    def _lost_for(self, asset: str) -> str:
+        kinds = dict.fromkeys(each.kind for each in self._by_asset[asset] if each.points)
+        events = {kind: sum(each.events for each in self._by_asset[asset] if each.kind == kind) for kind in kinds}
+        ordered = sorted(kinds, key=lambda kind: -min(KINDS[kind].points * events[kind], KINDS[kind].most))
+        return ", ".join(KINDS[kind].counted(events[kind]) for kind in ordered)
+
+
+def check(
+    known: Known,
+    calendars: str | Mapping[str, str] = "XNYS",
+    classes: Mapping[str, str] | None = None,
+    delisted: Collection[str] = (),
+) -> Quality:
+    """Check rows of assets.
+
+    known     : rows, as `PriceStore.read` or `known_of` gives them. What they have no column of is not checked.
+    calendars : name of the exchange calendar of all assets, or of each.
+    classes   : class of each asset, for its peers; all assets are peers where there is none.
+    delisted  : assets that are known to have left the market.
+    Raises    : ConfigError for a day that a calendar does not reach; DataError where there is no asset, or one
+                without rows.
+    """
+    if not len(known.assets) or (np.diff(known.bounds) == 0).any():
+        absent = known.assets[int(np.argmin(np.diff(known.bounds)))] if known.assets else "assets"
+        raise DataError(f"no rows of {absent} to check. Fetch or import its prices first.")
+    of_each = dict.fromkeys(known.assets, calendars) if isinstance(calendars, str) else calendars
+    classes = classes or {}
+    found, known = _one_row_a_session(known)
+    growth = log_growth(known)
+    net = net_of_peers(known, growth, classes)
+    for i, asset in enumerate(known.assets):
+        part = slice(known.bounds[i], known.bounds[i + 1])
+        numbers = {name: values[part] for name, values in known.numbers.items()}
+        bars = Bars(asset, of_each[asset], known.days[part], net[part], local_scale(net[part]), numbers)
+        found += [*own_findings(bars), *move_findings(bars), *dividend_findings(bars)]
+    found += _of_the_set(known, of_each, classes, delisted)
+    return Quality(tuple(found), known, _unchecked(known))
+
+
+def check_market(market: Market) -> Quality:
+    """Check a market: `check` of its rows (`known_of`), with its calendar, asset classes and delistings."""
+    classes = dict(zip(market.assets, market.asset_class, strict=True))
+    delisted = market.instruments.index[market.instruments["delisted"].notna()]
+    return check(known_of(market), market.calendar, classes, tuple(delisted))
+
+
+def known_of(market: Market) -> Known:
+    """The rows of a market on the days on which each asset trades; an asset that never does is left out.
+
+    A close is the quote, and without one the total-return index, continued from the last quote. Growth is that of the
+    market's returns. Volumes, bars, dividends and splits are there where the market has them for any asset.
+    """
+    kept = np.flatnonzero(market.tradable.any(axis=0))
+    where = market.tradable[:, kept].T
+    quotes = pd.DataFrame(market.prices).ffill().to_numpy()
+    base = pd.DataFrame(np.where(np.isnan(market.prices), np.nan, market.index)).ffill().to_numpy()
+    unquoted = np.where(np.isnan(quotes), market.index, quotes * market.index / base)
+    panels = {
+        "close": np.where(np.isnan(market.prices), unquoted, market.prices),
+        "growth": 1.0 + market.returns,
+        "volume": market.volumes,
+        "dividend": market.dividends,
+        "split": market.splits,
+        **(market.bars or {}),
+    }
+    asset, row = np.nonzero(where)
+    numbers = {name: values[:, kept].T[where] for name, values in panels.items() if values is not None}
+    return Known(tuple(market.assets[i] for i in kept), asset, market.days[row], numbers)
+
+
+def known_of_rows(rows: pd.DataFrame) -> Known:
+    """Rows of a table with `ROW_COLUMNS`, those with a close, in order of asset and session; repeated ones stay."""
+    rows = rows[rows["close"].notna()].sort_values(["asset_id", "session", "fetched_at"], kind="stable")
+    asset, names = pd.factorize(rows["asset_id"])
+    numbers = {name: rows[name].to_numpy(float) for name in NUMBERS}
+    return Known(tuple(map(str, names)), asset.astype("int64"), sessions_of(rows), numbers)
+
+
+def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Finding, ...]:
+    """Closes of two sources that differ by more than `AGREEMENT`, a finding an asset; only days that both have count.
+
+    names : of the two sources.
+    """
+    found = []
+    for asset in (asset for asset in one.assets if asset in other.assets):
+        (days, close), (other_days, other_close) = _closes(one, asset), _closes(other, asset)
+        both, here, there = np.intersect1d(days, other_days, assume_unique=True, return_indices=True)
+        ratio = close[here] / other_close[there] - 1.0
+        apart = np.abs(ratio) > AGREEMENT
+        if apart.any():
+            worst = int(np.argmax(np.abs(ratio)))
+            text = (
+                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.1%} on "
+                f"{int(apart.sum()):,} of {len(both):,} days, {span(both[apart])}, most on {both[worst]}, by "
+                f"{ratio[worst]:+.2%}."
+            )
+            found.append(finding("source", asset, both[apart], int(apart.sum()), text))
+    return tuple(found)
+
+
+def _closes(known: Known, asset: str) -> tuple[Days, Array]:
+    """Days and closes of an asset, the last of each session."""
+    i = known.assets.index(asset)
+    part = slice(known.bounds[i], known.bounds[i + 1])
+    days = known.days[part]
+    last = np.append(days[1:] != days[:-1], True)
+    return days[last], known.numbers["close"][part][last]
+
+
+def _one_row_a_session(known: Known) -> tuple[list[Finding], Known]:
+    """Sessions with several rows, and the rows without them: the last of each session counts."""
+    again = np.append((known.asset[1:] == known.asset[:-1]) & (known.days[1:] == known.days[:-1]), False)
+    if not again.any():
+        return [], known
+    found = []
+    for i in np.unique(known.asset[again]):
+        days = np.unique(known.days[again & (known.asset == i)])
+        text = f"{known.assets[i]} has several rows of one session on {len(days):,} days, {span(days)}."
+        found.append(finding("duplicate", known.assets[i], days, len(days), text))
+    numbers = {name: values[~again] for name, values in known.numbers.items()}
+    return found, Known(known.assets, known.asset[~again], known.days[~again], numbers, known.known_on)
+
+
+def _of_the_set(
+    known: Known, calendars: Mapping[str, str], classes: Mapping[str, str], delisted: Collection[str]
+) -> list[Finding]:
+    """Series that end before the others, closes of another hour than most, and a set in which nothing ever ended."""
+    last, end = known.days[known.bounds[1:] - 1], known.days.max()
+    late = np.timedelta64(LATE_DAYS, "D")
+    found = []
+    for asset, day in zip(known.assets, last, strict=True):
+        if end - day > late and asset not in delisted:
+            text = (
+                f"{asset} ends on {day}, {(end - day).astype(int):,} days before the last of all, and no delisting is "
+                "stated."
+            )
+            found.append(finding("end", asset, np.array([day]), (end - day).astype(int), text))
+    hours = {asset: ROUND_THE_CLOCK if classes.get(asset) == COINS else calendars[asset] for asset in known.assets}
+    usual = max(dict.fromkeys(hours.values()), key=list(hours.values()).count)
+    for asset in (asset for asset in known.assets if hours[asset] != usual):
+        text = f"{asset} trades by {hours[asset]}, most others by {usual}: closes of one date are hours apart."
+        found.append(finding("hours", asset, known.days[known.bounds[known.assets.index(asset)] :][:1], 1, text))
+    lived = int((end - known.days.min()).astype(int))
+    if len(known.assets) >= SET and lived >= SPAN and not delisted and not any(each.kind == "end" for each in found):
+        text = (
+            f"All {len(known.assets):,} assets are alive at the end: those that left are missing, chosen by hindsight."
+        )
+        found.append(finding("survivors", "", np.array([end]), len(known.assets), text))
+    return found
+
+
+def _unchecked(known: Known) -> tuple[str, ...]:
+    """What the rows have no numbers for."""
+    absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
+    parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
+    bounds = zip(known.bounds[:-1], known.bounds[1:], strict=True)
+    rare = [asset for asset, (a, b) in zip(known.assets, bounds, strict=True) if not is_daily(known.days[a:b])]
+    if rare:
+        parts.append(f"Gaps are not checked where rows are rarer than sessions: {cut(', '.join(rare))}.")
+    return tuple(parts)

@@ -1,0 +1,215 @@
+"""A market from the store of prices, on the sessions of one calendar."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.wording import listed
+from research.market.calendars import Days, closes, sessions
+from research.market.instruments import instruments_table
+from research.market.market import Market
+from research.market.notes import Note
+from research.market.reading.sources import CashSource, Missing, assemble
+from research.market.reading.tables import Table
+from research.market.rows import NUMBERS, growth
+from research.market.store import PriceStore
+
+LATE = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
+AT_ONCE = 100  # lines whose rows are read together
+QUOTES = {
+    "raw": "as traded",
+    "split": "adjusted for splits",
+    "total": "total-return closes",
+}  # by adjustment of a store
+UNSTATED = (
+    "What the prices of {0} are adjusted for is not stated: they are taken for total-return closes that also serve as "
+    "quotes. State it by `rebalance data import FILE --as {0} --adjustment raw`, `split` or `total`."
+)
+
+
+@dataclass(frozen=True)
+class StoredLine:
+    """A line of a market in a store: the id of its rows, and the calendar of its own sessions."""
+
+    asset_id: str
+    calendar: str
+
+
+def market_from_store(
+    store: PriceStore,
+    lines: Mapping[str, StoredLine],
+    *,
+    calendar: str = "XNYS",
+    first: np.datetime64 | None = None,
+    known_on: np.datetime64 | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    missing: Missing = "halt",
+) -> Market:
+    """A market of lines whose rows a store has, up to the last session of which all have a bar.
+
+    A line stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
+    dividends and splits are taken together. A session without a new bar is a halt. A line whose last bar is more than
+    `LATE` sessions older than the newest one does not end the market: it stays halted.
+
+    lines    : by the name of the line.
+    calendar : exchange calendar whose sessions are the dates.
+    first    : first session wanted, by default that of the first bar.
+    known_on : a moment in UTC: the market as it was known then.
+    cash, missing : as in `market_from_frame`.
+    instruments   : (n, ·) table by line; its currencies give way to those of the rows.
+    Raises   : DataError for a line without rows, for fewer than two sessions, and as `market_from_frame` does.
+    """
+    days = _sessions(store, lines, calendar, first)
+    names, of_lines, ends = tuple(lines), list(lines.values()), np.full(len(lines), -1)
+    panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
+    currency, moments, digest = [""] * len(lines), [], hashlib.sha256()
+    order = sorted(range(len(lines)), key=lambda i: of_lines[i].asset_id)  # as they lie in the store
+    for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
+        known = store.read([of_lines[i].asset_id for i in among], known_on=known_on)
+        block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
+        for row, i in enumerate(among):
+            bars = {name: values[known.bounds[row] : known.bounds[row + 1]] for name, values in known.numbers.items()}
+            bar_days = known.days[known.bounds[row] : known.bounds[row + 1]]
+            at, values = _on_sessions(bars, _places(bar_days, days, of_lines[i].calendar, calendar))
+            for name, of_bars in values.items():
+                block[name][row, at] = of_bars
+            currency[i], ends[i] = known.currency[row], at[-1] if len(at) else -1
+        for name, cells in block.items():
+            panels[name][:, among] = cells.T
+        digest.update(known.fingerprint.encode())
+        moments.append(known.moment)
+    start, stop, notes = _span(ends, panels["index"], names, days)
+    days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
+    tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
+    has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
+    adjustment = store.about.get("adjustment", "")
+    quoted = f"returns: splits and dividends; quotes: {QUOTES.get(adjustment, QUOTES['total'])}"
+    table = instruments_table(names) if instruments is None else instruments
+    own = [code or stated for code, stated in zip(currency, table["currency"], strict=True)]
+    return assemble(
+        tables["index"],
+        quotes=tables["close"],
+        volumes=tables["volume"] if has["volume"] else None,
+        bars={bar: tables[bar] for bar in ("open", "high", "low") if has[bar]} or None,
+        dividends=tables["dividend"] if np.nansum(panels["dividend"]) else None,
+        splits=tables["split"] if (np.nan_to_num(panels["split"], nan=1.0) != 1.0).any() else None,
+        cash=cash,
+        instruments=table.assign(adjustment=quoted, currency=own),
+        calendar=calendar,
+        missing=missing,
+        name=store.name,
+        notes=(
+            *((Note(UNSTATED.format(store.name), warning=True),) if not adjustment else ()),
+            *_clock_notes(lines, calendar, days),
+            *notes,
+        ),
+        scheduled=True,
+        origin={"rows": digest.hexdigest()[:16], "known_on": f"{max(moments)}Z"},
+    )
+
+
+def _places(bar_days: Days, days: Days, own: str, calendar: str) -> NDArray[np.int64]:
+    """(T,) the last bar that ended by the close of each session, -1 before the first.
+
+    own, calendar : calendars of the bars and of the sessions.
+    """
+    if own == calendar:
+        return np.searchsorted(bar_days, days, side="right") - 1
+    return np.searchsorted(_ends(bar_days, own), closes(days, calendar), side="right") - 1
+
+
+def _ends(bar_days: Days, calendar: str) -> NDArray[np.datetime64]:
+    """The moments, in UTC, at which bars end: the close of their session, or the end of a day that is none."""
+    own = sessions(bar_days[0], bar_days[-1], calendar)
+    ends = (bar_days + 1).astype("datetime64[m]")
+    is_session = np.isin(bar_days, own)
+    ends[is_session] = closes(bar_days[is_session], calendar)
+    return np.maximum.accumulate(ends)
+
+
+def _on_sessions(numbers: Mapping[str, Array], place: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, Array]]:
+    """The sessions on which a line has a new bar, and its values there; `index` is the worth of a unit that reinvests.
+
+    Of several bars since the session before, volumes and dividends are summed and splits multiplied, in units of the
+    last bar; the opens are those of the first, highs and lows those of all.
+
+    numbers : {column: (R,)} of its bars, in order.
+    place   : (T,) the last bar that ended by the close of each session, -1 before the first.
+    """
+    at = np.flatnonzero(place > np.append(-1, place[:-1]))
+    if not len(at):
+        return at, {}
+    last = place[at]
+    first = np.append(last[:1], last[:-1] + 1)  # of the first session with a bar, that bar alone
+    grown = np.cumprod(growth(numbers["close"], numbers["split"], numbers["dividend"]))
+    found = {name: values[last] for name, values in numbers.items()}
+    if (first != last).any():
+        units, inner, part = np.cumprod(numbers["split"]), slice(first[0], last[-1] + 1), first - first[0]
+        found["volume"] = np.add.reduceat((numbers["volume"] / units)[inner], part) * units[last]
+        found["dividend"] = np.add.reduceat((numbers["dividend"] * units)[inner], part) / units[last]
+        found["split"] = np.multiply.reduceat(numbers["split"][inner], part)
+        found["open"] = numbers["open"][first]
+        found["high"] = np.maximum.reduceat(numbers["high"][inner], part)
+        found["low"] = np.minimum.reduceat(numbers["low"][inner], part)
+    found["split"][0], found["dividend"][0] = 1.0, 0.0  # nobody held it before its first bar
+    return at, found | {"index": numbers["close"][last[0]] * grown[last] / grown[last[0]]}
+
+
+def _sessions(store: PriceStore, lines: Mapping[str, StoredLine], calendar: str, first: np.datetime64 | None) -> Days:
+    """The sessions on which rows of these lines may lie. Raises DataError for fewer than two."""
+    span = store.span([line.asset_id for line in lines.values()])
+    if span is None:
+        raise DataError(f"store {store.name!r} has no prices of {listed(list(lines), most=5)}. Fetch or import them.")
+    begin = span[0] if first is None else max(first, span[0])
+    days = sessions(begin, max(span[1], begin), calendar)
+    if len(days) < 2:
+        raise DataError(
+            f"store {store.name!r} has rows of {listed(list(lines), most=5)} on {len(days)} sessions of {calendar!r} "
+            f"from {begin} to {span[1]}: two at least are needed. Fetch or import more of the past."
+        )
+    return days
+
+
+def _span(ends: NDArray[np.int64], index: Array, names: Sequence[str], days: Days) -> tuple[int, int, tuple[Note, ...]]:
+    """The first session with a bar, the one after the last of which every line that is not halted has a bar, and notes.
+
+    ends : (n,) last session with a new bar of each line, -1 without.
+    """
+    if (ends < 0).any():
+        raise DataError(
+            f"{names[int(np.argmax(ends < 0))]} has no bar on the {len(days)} sessions from {days[0]} to {days[-1]}. "
+            "Begin earlier, or fetch or import its prices."
+        )
+    start = int(np.argmax(~np.isnan(index).all(axis=1)))
+    live = ends >= ends.max() - LATE
+    stop = int(ends[live].min()) + 1
+    if stop == ends.max() + 1:
+        return start, stop, ()
+    behind = [names[i] for i in np.flatnonzero(live & (ends + 1 == stop)).tolist()]
+    text = (
+        f"The market ends on {days[stop - 1]}, the last session of {listed(behind, most=5)}; other lines have bars to "
+        f"{days[ends.max()]}."
+    )
+    return start, stop, (Note(text, first=days[stop - 1], warning=True),)
+
+
+def _clock_notes(lines: Mapping[str, StoredLine], calendar: str, days: Days) -> tuple[Note, ...]:
+    """A note for each other calendar: the hours from the close of its bars to that of the sessions."""
+    notes = []
+    for own in sorted({line.calendar for line in lines.values()} - {calendar}):
+        whose = [name for name, line in lines.items() if line.calendar == own]
+        close, bars = closes(days, calendar), closes(sessions(days[0] - 7, days[-1], own), own)
+        hours = (close - bars[np.searchsorted(bars, close, side="right") - 1]) / np.timedelta64(1, "h")
+        text = (
+            f"Prices of {listed(whose, most=5)} are those of the last bar of calendar {own!r} that ended by the close "
+            f"of {calendar!r}, {np.median(hours):.3g} hours before it in the median: leads and lags mean nothing."
+        )
+        notes.append(Note(text, whose))
+    return tuple(notes)
