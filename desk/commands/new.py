@@ -14,7 +14,7 @@ from textwrap import wrap
 
 import yaml
 
-from desk.commands.new_settings import CALENDARS, USUAL, Settings, read_seed, settings_of_profile
+from desk.commands.new_settings import CALENDARS, USUAL, Settings, estimation_key, read_seed, settings_of_profile
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, shown
 from foundation.errors import ConfigError
 from foundation.files import write_whole
@@ -23,7 +23,6 @@ from foundation.table_files import plain_number
 from research.market.reading.known_instruments import Instrument, Instruments, known_instruments
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
-from research.portfolio.keys.allocations import ALLOCATIONS
 
 COSTS = {
     "us_equity": "1",
@@ -387,12 +386,10 @@ def _policies(draft: _Draft) -> str:
         "tuned": "rule: tuned",
         "closed_form": "rule: no_trade_region",
     }
-    window = "" if s.window is None else f", window: {s.window}"
     if s.allocation:
-        estimated = getattr(ALLOCATIONS[s.allocation], "__dataclass_fields__", {})
-        if "window" not in estimated:
-            window = f", forecast: {{kind: estimated{window}}}" if window and "forecast" in estimated else ""
-        policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{kind: {s.allocation}{window}}}"
+        key, window = estimation_key(s.allocation), "" if s.window is None else f", window: {s.window}"
+        estimated = {"window": window, "forecast": window and f", forecast: {{kind: estimated{window}}}"}.get(key, "")
+        policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{kind: {s.allocation}{estimated}}}"
     if s.volatility is not None:
         lookback = "" if s.window is None else f", lookback: {s.window}"
         scaled = f"{{kind: volatility_target, volatility: {s.volatility:g}{lookback}}}"

@@ -34,7 +34,7 @@ STYLES = {
     "market_on_close": "market_on_close",
     "close": "market_on_close",
 }
-NEEDS_MORE = ("market_cap",)  # allocations that need what no new file has, such as a fact
+NEEDS_MORE = ("market_cap", "benchmark_tracking")  # allocations that need a fact or weights that no new file has
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,17 @@ def settings_of_profile(profile: str) -> tuple[Settings, str]:
     if profile not in PROFILES:
         raise ConfigError(f"--profile: unknown profile: found {profile!r}. {did_you_mean(profile, PROFILES)}")
     found = PROFILES[profile]
+    width, error, drawdown = (f"{100.0 * part:g} %" for part in (found.width, found.tracking_error, found.max_drawdown))
     return found, (
-        f"Profile {profile}: tracking_penalty {found.penalty:g}; ranges of half a target, at most {100 * found.width:g} % of "
-        f"NAV to either side; limits of {100 * found.tracking_error:g} % tracking error a year and {100 * found.max_drawdown:g} % "
-        "drawdown."
+        f"Profile {profile}: tracking_penalty {found.penalty:g}; ranges of half a target, at most {width} of NAV, to "
+        f"either side; limits of {error} tracking error a year and {drawdown} drawdown."
     )
+
+
+def estimation_key(allocation: str) -> str:
+    """The key of an allocation that says from what it estimates, window or forecast; "" where it estimates nothing."""
+    names = {f.name for f in fields(ALLOCATIONS[allocation])}
+    return next((key for key in ("window", "forecast") if key in names), "")
 
 
 # -- the configuration of another module -----------------------------------------------------------------------------
@@ -145,7 +151,7 @@ def _strategy(key: _Key, _: Settings) -> Change:
 def _lookback(key: _Key, settings: Settings) -> Change | str:
     if not (is_whole(key.value) and 2 <= key.value <= 5_000):
         key.refuse("no number of sessions from 2 to 5,000", "Write a whole number, such as 252.")
-    if settings.volatility is None and not settings.allocation:
+    if settings.volatility is None and not (settings.allocation and estimation_key(settings.allocation)):
         return "nothing is estimated: neither the strategy nor a volatility target needs a window"
     return {"window": int(key.value)}
 
