@@ -41,6 +41,7 @@ COSTS = {
 NOT_HELD = {"index": "an index", "series": "an economic series", "fx": "an exchange rate"}  # kinds that nobody holds
 ROUND_THE_CLOCK = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
+RATES_BEGIN = {"yahoo": "2004-01-02"}  # of exchange rates at a source, where they begin later than prices do
 ONE, HUNDRED = Decimal(1), Decimal(100)
 WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal("1e-4")  # fractions of NAV
 
@@ -307,6 +308,9 @@ def _head(draft: _Draft) -> str:
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
     exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in ROUND_THE_CLOCK]
     cash = "cash: bill, " if basis == "USD" else ""
+    foreign = any(one.currency not in ("", basis) for one in draft.assets.values())
+    begins = RATES_BEGIN.get(asked.source, "") if foreign and not asked.store else ""
+    first = f", first: {begins}" if begins else ""
     known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
     target_cash = [f"target_cash: {_plain(draft.target_cash)}"] if draft.target_cash else []
     return "\n".join([
@@ -315,7 +319,7 @@ def _head(draft: _Draft) -> str:
         "",
         f"name: {_word(asked.file.stem)}",
         *known_cash,
-        f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}}}",
+        f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}{first}}}",
         f"basis: {basis}",
         draft.holdings,
         *target_cash,
