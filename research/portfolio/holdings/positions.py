@@ -377,10 +377,11 @@ class _Reader:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def is_position(self, table: BrokerTable, cells: list[str]) -> bool:
-        """True if a row has a symbol with units, and is neither cash nor around the positions."""
+        """True if a row has a symbol with units, not zero, and is neither cash nor around the positions."""
         symbol = _symbol(table, cells)
-        has_units = self._amount(table.cell(cells, "units")) is not None
-        return bool(symbol) and has_units and not self._aside(table, cells) and not self._is_cash(symbol)
+        if not symbol or not self._amount(table.cell(cells, "units")):
+            return False
+        return not self._aside(table, cells) and not self._is_cash(symbol)
 
     def _is_cash(self, symbol: str) -> bool:
         named = symbol == CASH_WORD or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
