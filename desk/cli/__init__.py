@@ -1,8 +1,8 @@
-"""The command line: `rebalance report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`new FILE`, `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies |
-train`, `cluster | compile`.
+"""The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
+`data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
+`diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
-Each imports what is heavy when it runs. `trades` has a module of its own.
+Each imports what is heavy when it runs. `new`, `data` and `trades` have modules of their own.
 """
 
 from importlib.metadata import version
@@ -15,6 +15,8 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
+from desk.cli.data import app as data
+from desk.cli.new import new
 from desk.cli.options import (
     Cluster,
     File,
@@ -28,7 +30,6 @@ from desk.cli.options import (
     run_in,
     starting,
 )
-from desk.cli.data import app as data
 from desk.cli.trades import trades
 from desk.commands.terminal import print_text, run_app, tell
 from foundation.errors import ConfigError
@@ -154,6 +155,7 @@ def backtest(
     print_text(make_backtest(file, policy, reports, retrain, sheet, trust_code).text)
 
 
+app.command()(new)
 app.command()(trades)
 app.add_typer(data, name="data")
 

@@ -29,7 +29,7 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
 
 @app.command()
 def update(file: File, dry_run: DryRun = False) -> None:
-    """Fetch what is new for FILE, and the last sessions again; say what the source changed. Exit status as of `fetch`."""
+    """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
     with starting():
         from desk.commands.data import fetch_data
 
@@ -79,7 +79,7 @@ def list_() -> None:
 
 @app.command()
 def revisions(named: Named) -> None:
-    """Print the numbers of the past that a source changed, and what they change in J and NAV of the policy of a file."""
+    """Print the numbers that a source changed, and what they change in J and NAV of the policy of a file."""
     with starting():
         from desk.commands.data import revisions_text
 

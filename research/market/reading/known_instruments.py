@@ -80,7 +80,7 @@ class Instruments:
     by_id: Mapping[str, Instrument]
 
     def find(self, symbol: str) -> Instrument | None:
-        """The instrument with this id, or with this symbol at a source or in former years; None for no known one.
+        """The instrument with this id, symbol at a source, former symbol, ISIN, FIGI or name; None for no known one.
 
         Upper and lower case, and the signs between a stock and its class of shares, are one: BRK-B, BRK.B, brk/b.
         """
@@ -104,7 +104,7 @@ class Instruments:
 
     @cached_property
     def _by_spelling(self) -> dict[str, Instrument]:
-        """The instruments by spelling: an id goes before a symbol, and a symbol before a former one."""
+        """The instruments by spelling: ids go before symbols, those before former ones, and all before names."""
         found: dict[str, Instrument] = {}
         every = self.by_id.values()
         for one in every:
@@ -115,6 +115,9 @@ class Instruments:
         for one in every:
             for symbol in one.former:
                 found.setdefault(_spelling(symbol), one)
+        for one in every:  # brokers' exports have rows without symbols
+            for text in filter(None, (one.isin, one.figi, one.name)):
+                found.setdefault(_spelling(text), one)
         return found
 
 

@@ -161,6 +161,17 @@ def read_positions(
     return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
 
 
+def held_symbols(path: Path) -> tuple[str, ...]:
+    """The broker's symbols of the rows with units in a file of positions, without cash, totals and text around them.
+
+    Raises : DataError for a file that cannot be read or is not one of positions.
+    """
+    found = read_broker_file(path, REQUIRED, OPTIONAL)
+    reader = _Reader(found, {}, "", {}, "")
+    rows = [(table, cells) for table in found.tables for _, cells in table.rows if reader.is_position(table, cells)]
+    return tuple(dict.fromkeys(_symbol(table, cells) for table, cells in rows))
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row that may be a holding or cash, with its numbers read."""
@@ -364,6 +375,13 @@ class _Reader:
                 self.notes.append(f"{source}, row {line}: {told}.")
 
     # -- questions ---------------------------------------------------------------------------------------------------
+
+    def is_position(self, table: BrokerTable, cells: list[str]) -> bool:
+        """True if a row has a symbol with units, not zero, and is neither cash nor around the positions."""
+        symbol = _symbol(table, cells)
+        if not symbol or not self._amount(table.cell(cells, "units")):
+            return False
+        return not self._aside(table, cells) and not self._is_cash(symbol)
 
     def _is_cash(self, symbol: str) -> bool:
         named = symbol == CASH_WORD or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)

@@ -104,6 +104,11 @@ def test_a_source_has_its_own_symbol(asset: str, source: str, symbol: str) -> No
     assert KNOWN.symbol_at(KNOWN.by_id[asset], source) == symbol
 
 
+@pytest.mark.parametrize("written", ["US78462F1030", "SPDR S&P 500 ETF Trust", "spdr s&p 500 etf trust"])
+def test_an_isin_and_a_name_are_found(written: str) -> None:
+    assert KNOWN.find(written) is KNOWN.by_id["SPY"]
+
+
 def test_an_unknown_symbol_is_not_found_and_has_near_ones() -> None:
     assert KNOWN.find("SPZ") is None
     assert "SPY (SPDR S&P 500 ETF Trust)" in KNOWN.nearest("SPZ")

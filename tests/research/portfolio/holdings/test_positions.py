@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
-from research.portfolio.holdings.positions import Positions, odd_lots, read_positions
+from research.portfolio.holdings.positions import Positions, held_symbols, odd_lots, read_positions
 
 ASSETS = ("SPY", "AGG", "BRK.B")
 SCHWAB = """\
@@ -104,6 +104,24 @@ def refused(folder: Path, text: str | bytes, **given: Any) -> str:
 
 
 # -- four brokers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        (SCHWAB, ("SPY", "AGG")),
+        (SCHWAB_ALL, ("SPY",)),
+        (FIDELITY, ("SPY",)),
+        (VANGUARD, ("AGG",)),
+        (INTERACTIVE, ("BRK B", "SPY")),
+        (FLEX, ("SPY", "AGG")),
+    ],
+)
+def test_the_symbols_that_are_held_are_known_before_the_lines_are(
+    tmp_path: Path, text: str, symbols: tuple[str, ...]
+) -> None:
+    (tmp_path / "positions.csv").write_text(text)
+    assert held_symbols(tmp_path / "positions.csv") == symbols
 
 
 def test_schwab(tmp_path: Path) -> None:

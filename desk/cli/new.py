@@ -1,0 +1,74 @@
+"""`rebalance new`: a portfolio file from weights or a broker's positions; what is not known is asked for."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from desk.cli.options import starting
+from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
+
+if TYPE_CHECKING:
+    from desk.commands.new import NewFile
+
+
+def new(
+    file: Annotated[Path, typer.Argument(help="The file to write, such as my.yaml; one that is there is kept.")],
+    weights: Annotated[
+        list[str] | None,
+        typer.Argument(help="Targets, such as SPY=60 AGG=30 GLD=10, in percent or as fractions; cash takes the rest."),
+    ] = None,
+    nav: Annotated[
+        float | None, typer.Option(help="Cash to begin with, where nothing is held yet.", show_default=False)
+    ] = None,
+    positions: Annotated[
+        Path | None, typer.Option(help="A broker's CSV of positions; without weights, targets are those that it holds.")
+    ] = None,
+    seed: Annotated[
+        Path | None,
+        typer.Option("--from", help="The YAML configuration of another module: what it says is taken or named."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="conservative, moderate or aggressive: ranges, limits and the price of tracking error.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="Source of the prices. [default: yahoo]", show_default=False)] = "",
+    store: Annotated[str, typer.Option(help="Store of imported prices, in place of a source.")] = "",
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may repeat."
+        ),
+    ] = None,
+) -> None:
+    """Write a portfolio file with asset classes, costs, ranges, limits and policies that suit."""
+    with starting():
+        from desk.commands.new import NewFile, write_new
+
+    if source and store:
+        raise ConfigError("--source and --store exclude each other: give one of them.")
+    stated = dict(_pair(word) for word in classes or ())
+    asked = NewFile(file, weights or (), nav, positions, seed, profile, source or "yahoo", store, stated)
+    print_text(write_new(_described(asked) if sys.stdin.isatty() else asked))
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """Symbol and class of a word such as XYZ=us_equity. Raises ConfigError for another word."""
+    symbol, _, stated = word.rpartition("=")
+    if not symbol or not stated:
+        raise ConfigError(f"--class is {word!r}: write symbol=class, such as XYZ=us_equity.")
+    return symbol, stated
+
+
+def _described(asked: "NewFile") -> "NewFile":
+    """What was asked for, with class and currency of unknown symbols as answered on the terminal."""
+    from desk.commands.new import COSTS, unknown_symbols
+
+    found = dict(asked.classes)
+    for symbol, hint in unknown_symbols(asked).items():
+        print_text(f"{symbol} is not in the table of instruments. {hint}")
+        asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(COSTS)})")
+        found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD')}"
+    return replace(asked, classes=found)

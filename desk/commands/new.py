@@ -1,0 +1,426 @@
+"""The text of a new portfolio file: from weights or a broker's positions, with classes from the table of instruments.
+
+The text depends on the arguments and the files that they name, and on no clock: the same ones give the same bytes.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from pathlib import Path
+from textwrap import wrap
+
+import yaml
+
+from desk.commands.new_settings import CALENDARS, USUAL, Settings, estimation_key, read_seed, settings_of_profile
+from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, shown
+from foundation.errors import ConfigError
+from foundation.files import write_whole
+from foundation.names import check_name
+from foundation.table_files import plain_number
+from research.market.reading.known_instruments import Instrument, Instruments, known_instruments
+from research.portfolio.file.kinds import CODE
+from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
+
+COSTS = {
+    "us_equity": "1",
+    "bonds": "1",
+    "fx": "1",
+    "developed_equity": "1.5",
+    "global_equity": "1.5",
+    "gold": "1.5",
+    "emerging_equity": "2",
+    "real_estate": "2",
+    "commodities": "2",
+    "mixed": "2",
+    "other": "5",
+    "crypto": "10",
+}  # by asset class, commission and half-spread, bp of notional a side: those of the example portfolios
+NOT_HELD = {"index": "an index", "series": "an economic series", "fx": "an exchange rate"}  # kinds that nobody holds
+ROUND_THE_CLOCK = ("24/7", "24/5")  # calendars of no exchange
+US_SESSIONS = "XNYS"
+RATES_BEGIN = {"yahoo": "2004-01-02"}  # of exchange rates at a source, where they begin later than prices do
+ONE, HUNDRED = Decimal(1), Decimal(100)
+WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal("1e-4")  # fractions of NAV
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """What was asked for.
+
+    file      : path of the file.
+    weights   : words such as SPY=60, in percent or as fractions.
+    nav       : cash to begin with, where nothing is held yet, or None.
+    positions : a broker's file, or None.
+    seed      : the configuration of another module, or None.
+    profile   : name of a profile, "" for that of the seed or the usual one.
+    source, store : source of the prices, and name of a store of imported ones, "" for none; one of the two.
+    classes   : class, or class and currency (us_equity,EUR), by symbol, of assets that the table does not have.
+    """
+
+    file: Path
+    weights: Sequence[str] = ()
+    nav: float | None = None
+    positions: Path | None = None
+    seed: Path | None = None
+    profile: str = ""
+    source: str = "yahoo"
+    store: str = ""
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What goes into the file.
+
+    settings    : those of the profile and the seed.
+    assets      : instruments by id, in the order of the lines.
+    targets     : by id, fraction of NAV; with target_cash they are 1.
+    holdings    : the keys that state what is held.
+    notes       : sentences on what was set and assumed, which the file repeats.
+    on_reading  : sentences on the rows of the positions, which are those of this day.
+    """
+
+    asked: NewFile
+    settings: Settings
+    assets: Mapping[str, Instrument]
+    targets: Mapping[str, Decimal]
+    target_cash: Decimal
+    holdings: str
+    notes: tuple[str, ...]
+    on_reading: tuple[str, ...]
+
+
+def write_new(asked: NewFile) -> str:
+    """Write the file, and give what is to be said of it. Raises ConfigError for a file that is there, as `new_text`."""
+    if asked.file.exists():
+        raise ConfigError(f"{asked.file} is there already, and is not overwritten. Give another name, or remove it.")
+    text, notes = new_text(asked)
+    write_whole(asked.file, text)
+    after = [f"Written to {asked.file}.", *([f"Next: rebalance data fetch {asked.file}"] if not asked.store else [])]
+    return "\n".join([*notes, *after])
+
+
+def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:
+    """The text of the file, and sentences on what was set and assumed.
+
+    Raises : ConfigError for what is wrong in the arguments or in the seed, and for assets that nobody holds or knows;
+             DataError for what is wrong in the positions or in the table of instruments.
+    """
+    draft = _draft(asked)
+    blocks = [_head(draft), _lines(draft), _costs(draft), _judging(draft), _policies(draft)]
+    return "\n\n".join(blocks) + "\n", (*draft.on_reading, *draft.notes)
+
+
+def unknown_symbols(asked: NewFile) -> dict[str, str]:
+    """The symbols whose class neither the table of instruments nor `classes` says, each with a hint at near ones."""
+    known = known_instruments()
+    return {s: known.nearest(s) for s in _symbols(asked) if s not in asked.classes and known.find(s) is None}
+
+
+# -- what was asked for ----------------------------------------------------------------------------------------------
+
+
+def _symbols(asked: NewFile) -> list[str]:
+    """The symbols of weights and positions as they are written."""
+    held = held_symbols(asked.positions) if asked.positions else ()
+    return list(dict.fromkeys([*_weights(asked.weights), *held]))
+
+
+def _weights(words: Iterable[str]) -> dict[str, Decimal]:
+    """Fractions by symbol, from SPY=60 or SPY=0.6. Raises ConfigError for other words, and for a sum above 1."""
+    found: dict[str, Decimal] = {}
+    for word in words:
+        symbol, _, number = word.rpartition("=")
+        value = plain_number(number.removesuffix("%"))
+        if not symbol or value is None or not 0.0 <= value <= HUNDRED:
+            raise ConfigError(f"{shown(word)} is no weight: write symbol=weight, 0 to 100 percent, such as SPY=60.")
+        if symbol in found:
+            raise ConfigError(f"{symbol} has two weights: found {shown(word)} after the first. Give their sum.")
+        found[symbol] = Decimal(number.removesuffix("%"))
+    total = sum(found.values(), Decimal(0))
+    fractions = max(found.values(), default=ONE) <= ONE and not any(word.endswith("%") for word in words)
+    whole = ONE if fractions else HUNDRED
+    if total > whole:
+        fix = f"Lower them by {total - whole:f} in all; cash takes what they leave."
+        raise ConfigError(f"the weights add up to {total:f}, more than {whole}: found {' '.join(words)}. {fix}")
+    return {symbol: weight / whole for symbol, weight in found.items()}
+
+
+def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
+    """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
+    if unknown := unknown_symbols(asked):
+        raise ConfigError("\n".join(
+            f"{symbol} is not in the table of instruments. {hint}Say what it is, `--class {symbol}=us_equity` (or "
+            f"another class, and its currency: us_equity,EUR), or add it to {_own_table()}."
+            for symbol, hint in unknown.items()
+        ))  # fmt: skip
+    found: dict[str, Instrument] = {}
+    for symbol in _symbols(asked):
+        one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
+        check_name("symbol is", one.asset_id)
+        if symbol in asked.classes:
+            one = _classed(one, asked.classes[symbol])
+        if one.kind in NOT_HELD:
+            raise ConfigError(f"{symbol} is {NOT_HELD[one.kind]}, {one.name}, and cannot be held: name a fund of it.")
+        if one.delisted:
+            raise ConfigError(f"{symbol} ({one.name}) was delisted on {one.delisted} and cannot be held: leave it out.")
+        found[symbol] = one
+    for symbol in asked.classes:
+        if symbol not in found:
+            raise ConfigError(f"--class {symbol}: no such asset is asked for. {did_you_mean(symbol, found)}")
+    return found
+
+
+def _classed(one: Instrument, stated: str) -> Instrument:
+    """The instrument with the class, or class and currency, that the command line states."""
+    asset_class, _, currency = stated.partition(",")
+    if asset_class not in COSTS:
+        raise ConfigError(
+            f"--class {one.asset_id}: unknown asset class: found {shown(asset_class)}. "
+            f"{did_you_mean(asset_class, COSTS)} A class of your own stands in {_own_table()}."
+        )
+    if currency and not CODE.fullmatch(currency):
+        raise ConfigError(f"--class {one.asset_id}: no currency: found {shown(currency)}. Write its code, such as EUR.")
+    return replace(one, asset_class=asset_class, currency=currency or one.currency)
+
+
+def _own_table() -> str:
+    return "instruments.csv beside the stores of prices (docs/data.md)"
+
+
+def _draft(asked: NewFile) -> _Draft:
+    """What goes into the file, all of it checked."""
+    check_name("the name of the file is", asked.file.stem)
+    check_name("--store" if asked.store else "--source", asked.store or asked.source)
+    if (asked.nav is None) == (asked.positions is None):
+        raise ConfigError("the holdings are not clear: give --nav, cash to begin with, or --positions: one of the two.")
+    if asked.nav is not None and not (is_number(asked.nav) and 0.0 < asked.nav <= LARGEST_NUMBER):
+        raise ConfigError(f"--nav is {asked.nav!r}: give an amount above zero.")
+    if not asked.weights and asked.positions is None:
+        raise ConfigError("no assets are named: give each with its weight, such as SPY=60 AGG=40, or --positions.")
+    if asked.seed:
+        settings, notes = read_seed(asked.seed, asked.profile)
+    else:
+        settings, told = settings_of_profile(asked.profile or USUAL)
+        notes = (told,)
+    of_symbol = _instruments(asked, known_instruments())
+    assets = {one.asset_id: one for one in of_symbol.values()}
+    weights: dict[str, Decimal] = {}
+    for symbol, weight in _weights(asked.weights).items():
+        asset = of_symbol[symbol].asset_id
+        if asset in weights:
+            raise ConfigError(f"{symbol} is {asset}, which has a weight already: give it once.")
+        weights[asset] = weight
+    on_reading: tuple[str, ...] = ()
+    if asked.positions:
+        holdings, values, on_reading = _held(asked, of_symbol, settings.basis)
+        weights = weights or _by_value(asked.positions, values)
+    else:
+        holdings = f"cash: {_plain(Decimal(str(asked.nav)))}    # nothing is held yet: the first trade list buys"
+    targets, rest, more = _targets({asset: weights.get(asset, Decimal(0)) for asset in assets}, settings)
+    if sold := [asset for asset, target in targets.items() if not target]:
+        notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
+    if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
+        notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
+    return _Draft(asked, settings, assets, targets, rest, holdings, (*notes, *more), on_reading)
+
+
+# -- holdings and targets --------------------------------------------------------------------------------------------
+
+
+def _held(
+    asked: NewFile, of_symbol: Mapping[str, Instrument], basis: str
+) -> tuple[str, dict[str, Decimal | None], tuple[str, ...]]:
+    """The keys that state the holdings, the value of each line and of cash in the basis, and notes.
+
+    A value is None where the file does not say it in the basis.
+    """
+    assert asked.positions is not None
+    ids = {symbol: one.asset_id for symbol, one in of_symbol.items() if symbol != one.asset_id}
+    currencies = {one.asset_id: one.currency or basis for one in of_symbol.values()}
+    path = asked.positions
+    renamed = {symbol: asset for symbol, asset in ids.items() if symbol in held_symbols(path)}
+    found = read_positions(path, list(currencies), basis, currencies=currencies, symbols=renamed)
+    where = min(os.path.relpath(path, asked.file.parent), os.path.abspath(path), key=len)
+    keys = [f"file: {_word(Path(where).as_posix())}"]
+    if renamed:
+        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(a)}' for s, a in renamed.items())}}}")
+    if lacking := [asset for asset in currencies if asset not in found.units]:
+        keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
+    text = f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export"
+    if found.balances is None:
+        text += "\ncash: 0    # the export has no row of cash"
+    return text, _values(found, currencies, basis), found.notes
+
+
+def _values(found: Positions, currencies: Mapping[str, str], basis: str) -> dict[str, Decimal | None]:
+    """The value in the basis of each line that is held, and of cash as ""; None where the file does not say it."""
+    values: dict[str, Decimal | None] = {}
+    for row in found.held:
+        value = row.value if row.value is not None else None if row.price is None else row.units * row.price
+        before = values.get(row.asset, Decimal(0))
+        known = value is not None and before is not None and (currencies[row.asset] == basis or not row.units)
+        values[row.asset] = before + Decimal(str(value)) if known and before is not None else None
+    foreign = any(amount for currency, amount in (found.balances or {}).items() if currency != basis)
+    return values | {"": None if foreign else Decimal(str((found.balances or {}).get(basis, 0.0)))}
+
+
+def _by_value(path: Path, values: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
+    """The present weights as targets, to a hundredth of a percent. Raises ConfigError where a value is not known."""
+    known = {asset: value for asset, value in values.items() if value is not None}
+    nav = sum(known.values(), Decimal(0))
+    if lacking := [asset or "cash" for asset in values if asset not in known]:
+        what = f"{path.name} does not say the value of {', '.join(lacking)} in the currency of the portfolio"
+        raise ConfigError(f"{what}, so that present weights are not known. Give the targets, such as SPY=60 AGG=40.")
+    if nav <= 0.0 or min(known.values()) < 0.0:
+        raise ConfigError(f"{path.name} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
+    weights = {asset: (value / nav).quantize(VALUE_STEP) for asset, value in known.items() if asset}
+    largest = max(weights, key=lambda asset: weights[asset])
+    spare = sum(weights.values()) - ONE  # rounding: what is above 1, and without cash what is below
+    if spare > 0 or not known[""]:
+        weights[largest] -= spare
+    return weights
+
+
+def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[str, Decimal], Decimal, tuple[str, ...]]:
+    """Targets by asset, that of cash, and a sentence on it. Together they are 1."""
+    total = sum(weights.values(), Decimal(0))
+    if total == 0:
+        raise ConfigError("all weights are zero: give one of them a weight, such as SPY=60.")
+    targets, told = dict(weights), ""
+    if settings.target_cash is not None and total != ONE - (aim := Decimal(str(settings.target_cash))):
+        targets = {asset: (w / total * (ONE - aim)).quantize(WEIGHT_STEP, ROUND_FLOOR) for asset, w in weights.items()}
+        told = f"The weights are scaled by {(ONE - aim) / total:.6g}, so that cash has its target of {_percent(aim)}."
+    rest = ONE - sum(targets.values(), Decimal(0))
+    if rest and not told:
+        told = f"The weights add up to {_percent(total)}: cash has the rest, {_percent(rest)}, as its target."
+    return targets, rest, (told,) if told else ()
+
+
+# -- the text --------------------------------------------------------------------------------------------------------
+
+
+def _head(draft: _Draft) -> str:
+    asked, basis = draft.asked, draft.settings.basis
+    origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
+    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in ROUND_THE_CLOCK]
+    cash = "cash: bill, " if basis == "USD" else ""
+    foreign = any(one.currency not in ("", basis) for one in draft.assets.values())
+    begins = RATES_BEGIN.get(asked.source, "") if foreign and not asked.store else ""
+    first = f", first: {begins}" if begins else ""
+    known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
+    target_cash = [f"target_cash: {_plain(draft.target_cash)}"] if draft.target_cash else []
+    return "\n".join([
+        "# Made by `rebalance new`. Every number may be changed; docs/portfolios.md explains each key.",
+        *(line for note in draft.notes for line in wrap(note, 118, initial_indent="# ", subsequent_indent="#   ")),
+        "",
+        f"name: {_word(asked.file.stem)}",
+        *known_cash,
+        f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}{first}}}",
+        f"basis: {basis}",
+        draft.holdings,
+        *target_cash,
+        "# last_trade: 2026-01-02    # the day of your last trade: calendars count from it",
+    ])  # fmt: skip
+
+
+def _lines(draft: _Draft) -> str:
+    """The lines, one below the other in columns."""
+    known, rows = known_instruments(), []
+    for asset, one in draft.assets.items():
+        target = draft.targets[asset]
+        width = min(Decimal(str(draft.settings.width)), target / 2)
+        lower = (target - width).quantize(RANGE_STEP, ROUND_FLOOR)
+        upper = min((target + width).quantize(RANGE_STEP, ROUND_CEILING), ONE)
+        symbol = asset if draft.asked.store else known.symbol_at(one, draft.asked.source)
+        stated = {
+            "symbol": "" if symbol == asset else _word(symbol),
+            "shares": "" if draft.asked.positions else "0",
+            "fractional": "true" if one.lot < 1.0 else "",
+            "currency": "" if one.currency in ("", draft.settings.basis) else one.currency,
+        } | (dict.fromkeys(("commission_bps", "half_spread_bps"), "0") if one.kind == "fund" else {})
+        more = "".join(f", {key}: {value}" for key, value in stated.items() if value)
+        end = f"target: {_plain(target)}, range: [{_plain(lower)}, {_plain(upper)}]{more}}}"
+        rows.append((f"{_word(asset)}:", f"{{asset_class: {_word(one.asset_class)},", end))
+    widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
+    return "\n".join(["lines:", *(f"  {a:<{widths[0]}} {b:<{widths[1]}} {c}" for a, b, c in rows)])
+
+
+def _costs(draft: _Draft) -> str:
+    classes = dict.fromkeys(one.asset_class for one in draft.assets.values())
+    width = max(len(_word(name)) for name in classes) + 1
+    costs = {name: COSTS.get(name, COSTS["other"]) for name in classes}
+    return "\n".join([
+        "# Assumed: basis points of notional a side. State what your broker charges.",
+        "costs:",
+        *(f"  {f'{_word(c)}:':<{width}} {{commission_bps: {bps}, half_spread_bps: {bps}}}" for c, bps in costs.items()),
+    ])  # fmt: skip
+
+
+def _judging(draft: _Draft) -> str:
+    """Limits, the terms of orders, and by what policies are compared."""
+    s = draft.settings
+    collar = "" if s.collar_bps is None else f", collar_bps: {s.collar_bps:g}"
+    return "\n".join([
+        "limits:",
+        f"  minimum_trade: {s.minimum_trade:g}    # currency: no smaller order is sent",
+        f"  tracking_error: {s.tracking_error:g}    # a year, to the targets",
+        f"  max_drawdown: {s.max_drawdown:g}    # futures of a year count how often it is reached",
+        *([f"ticket: {{order_type: {s.order_type}{collar}}}"] if s.order_type else []),
+        f"tracking_penalty: {s.penalty:g}    # twice the bp a year that avoiding a tracking error of 1 % is worth",
+        "# test_start: 2015-01-02    # the first day of the test; by default a third of the data come before it",
+    ])  # fmt: skip
+
+
+def _policies(draft: _Draft) -> str:
+    """The policies that are compared, and the one in force."""
+    s = draft.settings
+    calendar, asked = s.schedule or "quarter", f", schedule: {s.schedule}" if s.schedule else ""
+    schedules = [*dict.fromkeys(("month", "quarter", calendar))]
+    half = f"kind: relative, band: 0.25, cap: {s.width / 2:g}"  # half of the ranges
+    band = half if s.band is None else f"band: {s.band:g}"
+    policies = {
+        "never": "rule: never",
+        **{CALENDARS[schedule]: f"rule: calendar, schedule: {schedule}" for schedule in schedules},
+        "threshold": f"rule: threshold, {band}, to: target{asked}",
+        "threshold_edge": f"rule: threshold, {band}, to: edge{asked}",
+        "tuned": "rule: tuned",
+        "closed_form": "rule: no_trade_region",
+    }
+    if s.allocation:
+        key, window = estimation_key(s.allocation), "" if s.window is None else f", window: {s.window}"
+        estimated = {"window": window, "forecast": window and f", forecast: {{kind: estimated{window}}}"}.get(key, "")
+        policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{kind: {s.allocation}{estimated}}}"
+    if s.volatility is not None:
+        lookback = "" if s.window is None else f", lookback: {s.window}"
+        scaled = f"{{kind: volatility_target, volatility: {s.volatility:g}{lookback}}}"
+        policies["volatility_target"] = f"rule: calendar, schedule: {calendar}, allocation: {scaled}"
+    width = max(map(len, policies)) + 1
+    reference = CALENDARS[calendar]
+    return "\n".join([
+        "# The candidates. Another than the policy in force is recommended where its gain is material and likely.",
+        "policies:",
+        *(f"  {f'{name}:':<{width}} {{{rule}}}" for name, rule in policies.items()),
+        f"policy: {s.policy or reference}",
+        f"reference: {reference}    # the base of the tables of differences",
+    ])  # fmt: skip
+
+
+def _percent(fraction: Decimal) -> str:
+    return f"{_plain(HUNDRED * fraction)} %"
+
+
+def _plain(number: Decimal) -> str:
+    """A number without an exponent and without zeros at its end."""
+    return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
+
+
+def _word(text: str) -> str:
+    """A text as YAML, in quotes where it would be read as something else."""
+    with suppress(yaml.YAMLError):
+        if yaml.safe_load(f"[{text}]") == [text]:
+            return text
+    return json.dumps(text, ensure_ascii=False)

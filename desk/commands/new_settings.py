@@ -1,0 +1,253 @@
+"""The settings of a new portfolio file: those of a profile, and what the configuration of another module makes of them.
+
+Such a configuration says how to rebalance and names no assets. Each of its keys sets something here, or is named with
+the reason why it cannot.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from foundation.arguments import did_you_mean, is_number, is_whole
+from foundation.errors import ConfigError
+from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.kinds import CODE
+from research.portfolio.file.strict_yaml import dotted
+from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
+
+CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
+PERIODS = {name: schedule for schedule, name in CALENDARS.items()} | {"annual": "year", "annually": "year"}
+CALENDAR = "calendar"  # strategy of trading at the end of each period
+STRATEGIES = {
+    **dict.fromkeys((CALENDAR, "periodic", "constant_mix"), CALENDAR),
+    **dict.fromkeys(("buy_and_hold", "never"), "never"),
+    **dict.fromkeys(("threshold", "tolerance_band"), "threshold"),
+    "threshold_edge": "threshold_edge",
+    "tuned": "tuned",
+    "no_trade_region": "closed_form",
+}  # by the name of a strategy, that of a policy; allocations have names of their own
+STYLES = {
+    "market": MARKET_ORDER,
+    "limit": LIMIT_ORDER,
+    "market_on_close": "market_on_close",
+    "close": "market_on_close",
+}
+NEEDS_MORE = ("market_cap", "benchmark_tracking")  # allocations that need a fact or weights that no new file has
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a new portfolio file that are not its assets.
+
+    penalty        : tracking penalty g.
+    width          : most that a range extends to either side of its target, fraction of NAV.
+    tracking_error : limit, fraction a year.
+    max_drawdown   : limit, fraction of NAV.
+    minimum_trade  : limit, currency.
+    basis          : currency of the portfolio.
+    target_cash    : target of cash, fraction of NAV, or None for what the weights leave.
+    schedule       : period at whose end the policy in force is asked, "" for its usual one.
+    policy         : policy in force, "" for the calendar of `schedule`.
+    allocation     : kind of the allocation of the policy in force, "" for the targets of the file.
+    window         : sessions from which allocations estimate, None for their usual ones.
+    band           : absolute band of thresholds, fraction of NAV, or None for half of each range.
+    volatility     : volatility, fraction a year, to which a further policy scales the targets, or None.
+    order_type, collar_bps : terms of orders, "" and None for the usual ones.
+    """
+
+    penalty: float
+    width: float
+    tracking_error: float
+    max_drawdown: float
+    minimum_trade: float = 100.0
+    basis: str = "USD"
+    target_cash: float | None = None
+    schedule: str = ""
+    policy: str = ""
+    allocation: str = ""
+    window: int | None = None
+    band: float | None = None
+    volatility: float | None = None
+    order_type: str = ""
+    collar_bps: float | None = None
+
+
+PROFILES = {
+    "conservative": Settings(penalty=10.0, width=0.03, tracking_error=0.01, max_drawdown=0.15),
+    "moderate": Settings(penalty=5.0, width=0.05, tracking_error=0.015, max_drawdown=0.25),
+    "aggressive": Settings(penalty=2.0, width=0.1, tracking_error=0.03, max_drawdown=0.4),
+}
+USUAL = "moderate"
+
+
+def settings_of_profile(profile: str) -> tuple[Settings, str]:
+    """The settings of a profile, and a sentence that says them. Raises ConfigError for an unknown one."""
+    if profile not in PROFILES:
+        raise ConfigError(f"--profile: unknown profile: found {profile!r}. {did_you_mean(profile, PROFILES)}")
+    found = PROFILES[profile]
+    width, error, drawdown = (f"{100.0 * part:g} %" for part in (found.width, found.tracking_error, found.max_drawdown))
+    return found, (
+        f"Profile {profile}: tracking_penalty {found.penalty:g}; ranges of half a target, at most {width} of NAV, to "
+        f"either side; limits of {error} tracking error a year and {drawdown} drawdown."
+    )
+
+
+def estimation_key(allocation: str) -> str:
+    """The key of an allocation that says from what it estimates, window or forecast; "" where it estimates nothing."""
+    names = {f.name for f in fields(ALLOCATIONS[allocation])}
+    return next((key for key in ("window", "forecast") if key in names), "")
+
+
+# -- the configuration of another module -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key of the configuration, with its value; `refuse` raises ConfigError about it."""
+
+    document: Document
+    path: tuple[str, ...]
+    value: Any
+
+    def refuse(self, what: str, fix: str) -> NoReturn:
+        self.document.refuse(self.path, what, self.value, fix)
+
+    def between(self, low: float, high: float) -> float:
+        """The value as a fraction, both bounds excluded but for zero. Raises ConfigError for another value."""
+        if not (is_number(self.value) and low <= self.value < high):
+            self.refuse(f"no fraction from {low:g} to below {high:g}", "Write a fraction: 5 % is 0.05.")
+        return float(self.value)
+
+    def word(self, known: Mapping[str, Any]) -> str:
+        """The value as one of the known words. Raises ConfigError for another value."""
+        found = str(self.value).lower().replace("-", "_").replace(" ", "_")
+        if found not in known:
+            self.refuse("unknown", did_you_mean(found, known))
+        return found
+
+
+Change = dict[str, Any]  # fields of `Settings`
+Taking = Callable[[_Key, Settings], Change | str]
+
+
+def _schedule(key: _Key, _: Settings) -> Change:
+    return {"schedule": PERIODS[key.word(PERIODS)]}
+
+
+def _strategy(key: _Key, _: Settings) -> Change:
+    allocations = [
+        kind
+        for kind, made in ALLOCATIONS.items()
+        if kind not in NEEDS_MORE and all((f.default, f.default_factory) != (MISSING, MISSING) for f in fields(made))
+    ]
+    name = key.word(STRATEGIES | dict.fromkeys(allocations))
+    if name in STRATEGIES:
+        return {"policy": "" if STRATEGIES[name] == CALENDAR else STRATEGIES[name]}
+    return {"policy": name, "allocation": name}
+
+
+def _lookback(key: _Key, settings: Settings) -> Change | str:
+    if not (is_whole(key.value) and 2 <= key.value <= 5_000):
+        key.refuse("no number of sessions from 2 to 5,000", "Write a whole number, such as 252.")
+    if settings.volatility is None and not (settings.allocation and estimation_key(settings.allocation)):
+        return "nothing is estimated: neither the strategy nor a volatility target needs a window"
+    return {"window": int(key.value)}
+
+
+def _slippage(key: _Key, settings: Settings) -> Change | str:
+    collar = key.between(0.0, 0.5) * 1e4
+    if settings.order_type not in ("", LIMIT_ORDER):
+        return f"an order type of {settings.order_type} has no limit price"
+    return {"order_type": LIMIT_ORDER, "collar_bps": round(collar, 6)}
+
+
+def _style(key: _Key, _: Settings) -> Change | str:
+    style = str(key.value).lower().replace("-", "_")
+    if style not in STYLES:
+        return f"a trade list is sent at once, as one of {', '.join(dict.fromkeys(STYLES.values()))}"
+    limit = {"collar_bps": 50.0} if STYLES[style] == LIMIT_ORDER else {}
+    return {"order_type": STYLES[style], **limit}
+
+
+def _basis(key: _Key, _: Settings) -> Change:
+    if not (isinstance(key.value, str) and CODE.fullmatch(key.value)):
+        key.refuse("no currency", "Write its code of three capital letters, such as EUR.")
+    return {"basis": key.value}
+
+
+def _minimum(key: _Key, _: Settings) -> Change:
+    if not (is_number(key.value) and key.value >= 0.0):
+        key.refuse("no amount of money", "Write it in the currency of the portfolio, 0 or more.")
+    return {"minimum_trade": float(key.value)}
+
+
+TAKEN: Mapping[str, Taking] = {
+    "stablecoin_fraction": lambda key, _: {"target_cash": key.between(0.0, 1.0)},
+    "rebalancing_frequency": _schedule,
+    "volatility_target": lambda key, _: {"volatility": key.between(0.001, 1.0)},
+    "max_drawdown_limit": lambda key, _: {"max_drawdown": key.between(0.001, 1.0)},
+    "strategy.name": _strategy,
+    "strategy.lookback_period": _lookback,
+    "strategy.rebalancing_threshold": lambda key, _: {"band": key.between(0.0001, 0.5)},
+    "trading.execution_style": _style,
+    "trading.max_slippage": _slippage,
+    "trading.min_trade_value": _minimum,
+    "trading.base_currency": _basis,
+}  # in the order in which they are read: some ask what earlier ones set
+PROFILE_KEY = "risk_profile"
+WITHOUT: Mapping[str, str] = {
+    "portfolio_type": "the lines and their targets say what the portfolio is",
+    "correlation_threshold": "no rule leaves assets out by correlation; an allocation such as hrp weights by it",
+}
+
+
+def read_seed(path: Path, profile: str = "") -> tuple[Settings, tuple[str, ...]]:
+    """The settings of another module's configuration, and a sentence for each of its keys.
+
+    path    : YAML file.
+    profile : profile that goes before that of the file, "" for none.
+    Raises  : ConfigError for what is no YAML, and for a value that its key cannot have.
+    """
+    document = read_document(path)
+    stated = {dotted(key.path): key for key in _keys(document)}
+    named = stated.pop(PROFILE_KEY, None)
+    settings, told = settings_of_profile(profile or (named.word(PROFILES) if named else USUAL))
+    notes = [told]
+    if named and profile:
+        notes.append(f"{PROFILE_KEY} {named.value}: --profile {profile} goes before it.")
+    for name, take in TAKEN.items():
+        if (key := stated.pop(name, None)) is not None:
+            change = take(key, settings)
+            if isinstance(change, str):
+                notes.append(f"{name} {key.value} has no counterpart: {change}.")
+            else:
+                settings = replace(settings, **change)
+                notes.append(f"{name} {key.value} sets {_listed(change)}.")
+    for name, key in stated.items():
+        why = WITHOUT.get(name) or f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}".rstrip(".")
+        notes.append(f"{name} {key.value} has no counterpart: {why}.")
+    return settings, tuple(notes)
+
+
+def _keys(document: Document) -> list[_Key]:
+    """The keys of the configuration, those of `strategy` and `trading` one by one."""
+    found = []
+    for name, value in document.tree.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        found += [_Key(document, (name, key) if key else (name,), one) for key, one in inner]
+    return found
+
+
+def _listed(change: Change) -> str:
+    """The fields that change, with their values, in words."""
+    words = {
+        "window": "the window of allocations",
+        "policy": "the policy in force",
+        "target_cash": "the target of cash",
+    }
+    named = {words.get(name, name): value for name, value in change.items() if name != "allocation"}
+    return ", ".join(
+        f"{name} to {f'{value:g}' if is_number(value) else value or CALENDAR}" for name, value in named.items()
+    )

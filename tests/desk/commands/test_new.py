@@ -1,0 +1,458 @@
+"""`rebalance new`: the file that it writes loads on a real store of prices, and what is wrong ends in a sentence."""
+
+import io
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from commanded import rebalance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from desk.commands.new import COSTS, NewFile, new_text, write_new
+from desk.commands.new_settings import PROFILES, STRATEGIES, TAKEN, WITHOUT
+from foundation.errors import ConfigError, DataError
+from foundation.files import ROOT
+from research.market.calendars import sessions
+from research.market.reading.embedded import MULTI_ASSET_CLASSES
+from research.market.reading.known_instruments import known_instruments
+from research.market.rows import price_rows
+from research.market.store import PriceStore
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.strict_yaml import read_yaml
+from research.portfolio.keys.allocations import ALLOCATIONS
+from research.rules import Calendar, Threshold
+
+CLOSES = {
+    "SPY": 383.44, "AGG": 97.45, "GLD": 168.85, "VEA": 42.38, "VWO": 39.46, "QQQ": 266.44, "VNQ": 83.08,
+    "BTC": 16_642.34, "ETH": 1_201.6, "MSFT": 241.01, "BRK-B": 309.91, "VFIAX": 355.4, "ON": 63.0, "XYZ": 50.0,
+    "GBPUSD": 1.2,
+}  # fmt: skip  # the last ones, on 2022-12-29 or made up
+POUND = {
+    "2019-12-20": 1.30, "2020-03-09": 1.31, "2020-03-19": 1.15, "2020-06-10": 1.27, "2020-12-31": 1.36,
+    "2022-01-03": 1.35, "2022-09-28": 1.07, "2022-12-29": 1.2,
+}  # fmt: skip  # about: dollars a pound
+WORDS = ("SPY=60", "AGG=30", "GLD=10")
+BROKER = ROOT / "data" / "portfolios" / "desk_positions.csv"
+Loaded = Callable[..., Portfolio]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store `yahoo` with three years of made-up prices."""
+    folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
+    first, last = np.datetime64("2020-01-02"), np.datetime64("2022-12-29")
+    table = []
+    for asset, close in CLOSES.items():
+        known = known_instruments().find(asset)
+        days = sessions(first - (14 if asset == "GBPUSD" else 0), last, known.calendar if known else "XNYS")
+        walk = np.cumsum(draws.normal(0.0, 0.01, len(days)))
+        currency = "GBP" if asset == "XYZ" else "USD"
+        prices = close * np.exp(walk - walk[-1])
+        if asset == "GBPUSD":  # rates are held against those of the European Central Bank
+            prices = np.interp(days.astype(float), np.array([*POUND], "datetime64[D]").astype(float), [*POUND.values()])
+        at = np.datetime64("2022-12-30T12:00", "us")
+        table.append(price_rows(asset, days, prices, currency=currency, source="yahoo", fetched_at=at))
+    PriceStore(folder / "yahoo", "yahoo").add(pd.concat(table))
+    return folder
+
+
+@pytest.fixture
+def loaded(stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """What loads the file that some arguments make, in a folder of its own."""
+    monkeypatch.setenv("REBALANCE_DATA", str(stores))
+
+    def load(weights: tuple[str, ...] = WORDS, nav: float | None = 1e5, seed: str = "", **asked: object) -> Portfolio:
+        file = tmp_path / f"made_{len(list(tmp_path.iterdir()))}.yaml"
+        if seed:
+            (tmp_path / "seed.yaml").write_text(seed)
+            asked["seed"] = tmp_path / "seed.yaml"
+        write_new(NewFile(file, weights, nav, **asked))
+        return load_portfolio(file)
+
+    return load
+
+
+def text_of(*weights: str, **asked: object) -> str:
+    return new_text(NewFile(Path("my.yaml"), weights, **({"nav": 1e5} | asked)))[0]
+
+
+# -- from weights ----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_from_weights_loads_with_nothing_held_and_all_cash(loaded: Loaded) -> None:
+    found = loaded()
+    assert found.market.assets == ("SPY", "AGG", "GLD")
+    assert found.strategic.weights == (0.6, 0.3, 0.1)
+    assert (found.nav, found.cash, found.shares.tolist()) == (1e5, 1e5, [0.0, 0.0, 0.0])
+    assert list(found.market.asset_class) == ["us_equity", "bonds", "gold"]
+    assert found.market.calendar == "XNYS"
+    assert found.policy == found.reference == "quarterly"
+    assert np.allclose(found.costs.commission, [1e-4, 1e-4, 1.5e-4])
+
+
+def test_the_first_trade_list_buys_the_targets(loaded: Loaded, tmp_path: Path) -> None:
+    loaded()
+    done = rebalance("trades", tmp_path / "made_0.yaml", "--as-of", "2022-12-29", "--out", tmp_path / "list.csv")
+    assert done.status == 0, done.err
+    orders = pd.read_csv(tmp_path / "list.csv", comment="#").set_index("asset")
+    bought = {asset: orders.loc[asset, "quantity"] * CLOSES[asset] / 1e5 for asset in ("SPY", "AGG", "GLD")}
+    assert bought == pytest.approx({"SPY": 0.6, "AGG": 0.3, "GLD": 0.1}, abs=0.01)  # some cash stays for worse fills
+    assert set(orders["side"].str.lower()) == {"buy"}
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_new(NewFile(tmp_path / name / "my.yaml", WORDS, 1e5))
+    assert (tmp_path / "a" / "my.yaml").read_bytes() == (tmp_path / "b" / "my.yaml").read_bytes()
+
+
+def test_percent_and_fractions_are_one() -> None:
+    assert text_of(*WORDS) == text_of("SPY=0.6", "AGG=0.3", "GLD=.1") == text_of("SPY=60%", "AGG=30%", "GLD=10%")
+
+
+def test_cash_takes_what_the_weights_leave_and_says_so(loaded: Loaded) -> None:
+    assert "# The weights add up to 90 %: cash has the rest, 10 %, as its target." in text_of("SPY=60", "AGG=30")
+    assert loaded(("SPY=60", "AGG=30")).strategic.weights == (0.6, 0.3)
+
+
+def test_other_spellings_give_the_id_and_symbols_of_the_source_stand_beside_it(loaded: Loaded) -> None:
+    found = loaded(("brk/b=50", "btc-usd=30", "vfiax=15", "ON=5"))
+    assert found.market.assets == ("BRK-B", "BTC", "VFIAX", "ON")
+    assert found.limits.lots.tolist() == [1.0, 1e-8, 0.001, 1.0]
+    assert found.costs.commission.tolist() == pytest.approx([1e-4, 1e-3, 0.0, 1e-4])
+    lines = yaml.safe_load(text_of("BTC=50", "ON=50"))["lines"]  # by YAML 1.1, which reads a bare ON as true
+    assert {asset: line.get("symbol") for asset, line in lines.items()} == {"BTC": "BTC-USD", "ON": None}
+
+
+def test_coins_alone_trade_round_the_clock(loaded: Loaded) -> None:
+    assert loaded(("BTC=70", "ETH=30")).market.calendar == "24/7"
+
+
+def test_an_unknown_asset_has_the_class_and_currency_that_are_stated(loaded: Loaded) -> None:
+    found = loaded(("SPY=50", "xyz=50"), classes={"xyz": "developed_equity,GBP"})
+    assert found.market.assets == ("SPY", "XYZ")
+    assert list(found.market.asset_class) == ["us_equity", "developed_equity"]
+    assert found.currencies is not None
+    assert found.currencies.lines == ("USD", "GBP")
+    assert found.currencies.converted
+
+
+def test_a_store_of_imported_prices_has_no_symbols(loaded: Loaded) -> None:
+    assert "market: {store: yahoo, cash: bill, calendar: 24/7}" in text_of("BTC=1", store="yahoo")
+    assert "symbol" not in text_of("BTC=1", store="yahoo")
+    assert loaded(("BTC=1",), store="yahoo").nav == 1e5
+
+
+def test_without_prices_the_file_is_refused_with_the_command_that_fetches_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "none"))
+    write_new(NewFile(tmp_path / "my.yaml", WORDS, 1e5))
+    with pytest.raises(ConfigError, match=r"rebalance data fetch .*my\.yaml"):
+        load_portfolio(tmp_path / "my.yaml")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=8), st.integers(0, 10**6), st.integers(0, 6))
+def test_weights_come_back_as_targets_that_are_one_with_cash(parts: list[int], cash: int, digits: int) -> None:
+    assets = list(known_instruments().by_id)[: len(parts)]
+    unit = Decimal(10) ** -digits
+    weights = [(Decimal(100 * part) / (sum(parts) + cash)).quantize(unit, "ROUND_FLOOR") for part in parts]
+    if not any(weights):
+        return
+    words = [f"{asset}={weight}%" for asset, weight in zip(assets, weights, strict=True)]
+    tree = yaml.load(text_of(*words), yaml.BaseLoader)
+    targets = {asset: Decimal(line["target"]) for asset, line in tree["lines"].items()}
+    assert targets == {asset: weight / 100 for asset, weight in zip(assets, weights, strict=True)}
+    assert sum(targets.values()) + Decimal(tree.get("target_cash", "0")) == 1
+    for asset, line in tree["lines"].items():
+        lower, upper = map(Decimal, line["range"])
+        assert 0 <= lower <= targets[asset] <= upper <= 1
+        assert upper - lower <= Decimal("0.1002")
+
+
+# -- profiles --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_sets_penalty_ranges_and_limits_and_says_so(loaded: Loaded, profile: str) -> None:
+    found, stated = loaded(profile=profile), PROFILES[profile]
+    assert (found.tracking_penalty, found.limits.tracking_error) == (stated.penalty, stated.tracking_error)
+    assert found.limits.max_drawdown == stated.max_drawdown
+    assert found.upper - found.lower == pytest.approx(np.minimum([0.6, 0.3, 0.1], 2 * stated.width))
+    assert f"# Profile {profile}: tracking_penalty {stated.penalty:g}; " in text_of(*WORDS, profile=profile)
+
+
+def test_without_a_profile_it_is_the_moderate_one() -> None:
+    assert text_of(*WORDS) == text_of(*WORDS, profile="moderate")
+
+
+# -- the configuration of another module -----------------------------------------------------------------------------
+
+
+def _policy(found: Portfolio) -> object:
+    return found.policies[found.policy or ""]
+
+
+SEEDS = {
+    "risk_profile: aggressive": lambda p: p.tracking_penalty == 2.0,
+    "stablecoin_fraction: 0.1": lambda p: p.strategic.weights == pytest.approx((0.54, 0.27, 0.09), abs=1e-9),
+    "rebalancing_frequency: weekly": lambda p: _policy(p).schedule == "week",
+    "rebalancing_frequency: Monthly": lambda p: (p.policy, _policy(p).schedule) == ("monthly", "month"),
+    "volatility_target: 0.12": lambda p: p.policies["volatility_target"].allocation.volatility == 0.12,
+    "max_drawdown_limit: 0.2": lambda p: p.limits.max_drawdown == 0.2,
+    "strategy: {name: threshold}": lambda p: isinstance(_policy(p), Threshold),
+    "strategy: {name: hrp, lookback_period: 90}": lambda p: _policy(p).allocation.window == 90,
+    "strategy: {name: risk_parity, lookback_period: 90}": lambda p: _policy(p).allocation.forecast.window == 90,
+    "strategy: {lookback_period: 90}\nvolatility_target: 0.1": (
+        lambda p: p.policies["volatility_target"].allocation.lookback == 90
+    ),
+    "strategy: {rebalancing_threshold: 0.04}": lambda p: p.policies["threshold"].band == 0.04,
+    "strategy: {name: threshold}\nrebalancing_frequency: monthly": lambda p: _policy(p).schedule == "month",
+    "trading: {execution_style: market_on_close}": lambda p: p.ticket.order_type == "market_on_close",
+    "trading: {execution_style: limit}": lambda p: p.ticket.order_type == "limit",
+    "trading: {max_slippage: 0.005}": lambda p: (p.ticket.order_type, p.ticket.collar_bps) == ("limit", 50.0),
+    "trading: {min_trade_value: 250}": lambda p: p.limits.minimum_trade == 250.0,
+    "trading: {base_currency: USD}": lambda p: p.basis == "USD",
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_key_of_another_module_sets_its_counterpart(loaded: Loaded, seed: str) -> None:
+    assert SEEDS[seed](loaded(seed=seed)), seed
+
+
+def test_each_key_that_is_taken_is_tested_above() -> None:
+    stated = [yaml.safe_load(seed) for seed in SEEDS]
+    names = {f"{k}.{inner}" if isinstance(v, dict) else k for tree in stated for k, v in tree.items()
+             for inner in (v if isinstance(v, dict) else [""])}  # fmt: skip
+    assert names == {"risk_profile", *TAKEN}
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        ("portfolio_type: balanced", "portfolio_type balanced has no counterpart: the lines and their targets say"),
+        ("correlation_threshold: 0.8", "correlation_threshold 0.8 has no counterpart: no rule leaves assets out"),
+        ("strategy: {lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is estimated"),
+        ("strategy: {name: equal, lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is"),
+        ("trading: {execution_style: twap}", "trading.execution_style twap has no counterpart: a trade list is sent"),
+        (
+            "trading: {execution_style: market, max_slippage: 0.01}",
+            "trading.max_slippage 0.01 has no counterpart: an order type of market has no limit price",
+        ),
+        ("risk_profil: moderate", "risk_profil moderate has no counterpart: no such key is known. Did you mean"),
+    ],
+)
+def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on_the_terminal(
+    tmp_path: Path, seed: str, said: str
+) -> None:
+    (tmp_path / "seed.yaml").write_text(seed)
+    text, notes = new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))
+    assert any(note.startswith(said) for note in notes)
+    assert f"# {said[:60]}" in text
+
+
+def test_the_keys_of_the_issue_are_all_known() -> None:
+    assert {*TAKEN, *WITHOUT, "risk_profile"} == {
+        "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
+        "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
+        "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
+        "trading.base_currency",
+    }  # fmt: skip
+
+
+def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded) -> None:
+    needed = {"market_cap", "benchmark_tracking"} | {
+        kind for kind, made in ALLOCATIONS.items() if any(f.name in ("allocation", "allocations") for f in fields(made))
+    }
+    for name in [*STRATEGIES, *(kind for kind in ALLOCATIONS if kind not in needed | {"strategic"})]:
+        found = loaded(seed=f"strategy: {{name: {name}, lookback_period: 126}}")
+        assert found.policy == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
+        assert name in STRATEGIES or isinstance(_policy(found), Calendar)
+
+
+def test_a_profile_of_the_command_line_goes_before_that_of_the_seed(loaded: Loaded) -> None:
+    assert loaded(seed="risk_profile: aggressive", profile="conservative").tracking_penalty == 10.0
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        ("risk_profile: daring", "risk_profile: unknown (.*seed.yaml, line 1): found 'daring'. Use conservative"),
+        ("rebalancing_frequency: hourly", "Use daily, weekly"),
+        ("stablecoin_fraction: 20", "stablecoin_fraction: no fraction .* found 20. Write a fraction: 5 % is 0.05."),
+        ("volatility_target: high", "Write a fraction"),
+        ("strategy: {name: magic}", "strategy.name: unknown .*found 'magic'"),
+        ("strategy: {name: hrp, lookback_period: 1}", "whole number"),
+        ("trading: {base_currency: dollar}", "trading.base_currency: no currency"),
+        ("trading: {min_trade_value: -1}", "0 or more"),
+        ("- 1", "holds no keys"),
+    ],
+)
+def test_a_value_that_a_key_cannot_have_is_refused(tmp_path: Path, seed: str, said: str) -> None:
+    (tmp_path / "seed.yaml").write_text(seed)
+    with pytest.raises(ConfigError, match=said.replace("(", r"\(").replace("line 1)", r"line 1\)")):
+        new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))
+
+
+# -- a broker's positions --------------------------------------------------------------------------------------------
+
+
+def test_positions_without_weights_keep_the_present_weights(loaded: Loaded, tmp_path: Path) -> None:
+    shutil.copy(BROKER, tmp_path)
+    found = loaded((), None, positions=tmp_path / BROKER.name)
+    assert found.shares[found.market.assets.index("SPY")] == 18_040
+    assert found.cash == pytest.approx(84_905.12 + 30_000 + 2_500)
+    weights = dict(zip(found.market.assets, found.strategic.weights, strict=True))
+    assert list(weights) == ["SPY", "AGG", "VEA", "VWO", "QQQ", "VNQ", "GLD", "BTC", "MSFT"]
+    assert list(weights.values()) == pytest.approx(found.holdings / found.nav, abs=1e-4)
+
+
+def test_weights_beside_positions_are_the_targets_and_other_holdings_are_sold(loaded: Loaded, tmp_path: Path) -> None:
+    shutil.copy(BROKER, tmp_path)
+    found = loaded(("SPY=60", "ETH=40"), None, positions=tmp_path / BROKER.name)
+    weights = dict(zip(found.market.assets, found.strategic.weights, strict=True))
+    assert (weights["SPY"], weights["ETH"], weights["AGG"]) == (0.6, 0.4, 0.0)
+    assert found.shares[found.market.assets.index("ETH")] == 0.0
+
+
+def test_an_export_without_values_needs_weights(loaded: Loaded, tmp_path: Path) -> None:
+    (tmp_path / "held.csv").write_text("Symbol,Quantity\nBRK/B,10\nCash,500\nTotal,\n")
+    with pytest.raises(ConfigError, match=r"held\.csv does not say the value of BRK-B .* Give the targets"):
+        loaded((), None, positions=tmp_path / "held.csv")
+    found = loaded(("SPY=50", "BRK.B=50"), None, positions=tmp_path / "held.csv")
+    assert found.shares.tolist() == [0.0, 10.0]
+    assert found.cash == 500.0
+
+
+def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None:
+    (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nAGG,30,97.45\nGLD,7,168.85\n")
+    found = loaded((), None, positions=tmp_path / "held.csv")
+    assert found.cash == 0.0
+    assert sum(found.strategic.weights) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
+    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments\. .*--class QZX=us_equity"):
+        new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv"))
+
+
+def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
+    text, notes = new_text(NewFile(Path("my.yaml"), positions=BROKER))
+    assert any("Z10000001" in note for note in notes)
+    assert "Z10000001" not in text
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"weights": ("SPY=60", "AGG=50")}, r"add up to 110, more than 100: .*Lower them by 10 in all"),
+        ({"weights": ("SPY=1", "AGG=0.5")}, r"add up to 1\.5, more than 1: "),
+        ({"weights": ("SPY",)}, r"'SPY' is no weight: write symbol=weight"),
+        ({"weights": ("SPY=sixty",)}, r"'SPY=sixty' is no weight"),
+        ({"weights": ("SPY=33,3",)}, r"'SPY=33,3' is no weight"),
+        ({"weights": ("SPY=-5", "AGG=50")}, r"'SPY=-5' is no weight"),
+        ({"weights": ("SPY=0",)}, r"all weights are zero"),
+        ({"weights": ("SPY=50", "SPY=50")}, r"SPY has two weights"),
+        ({"weights": ("BRK.B=50", "brk/b=50")}, r"brk/b is BRK-B, which has a weight already"),
+        ({"weights": ("SPZ=50", "QQX=50")}, r"SPZ is not in .*Did you mean SPY \(SPDR.*--class SPZ=.*\nQQX is not in"),
+        ({"weights": ("SPX=100",)}, r"SPX is an index, S&P 500 price index, and cannot be held: name a fund of it"),
+        ({"weights": ("TWTR=100",)}, r"TWTR \(Twitter, Inc\.\) was delisted on 2022-10-28"),
+        ({"weights": ()}, r"no assets are named"),
+        ({"nav": None}, r"give --nav, .*or --positions"),
+        ({"positions": BROKER}, r"give --nav, .*or --positions"),
+        ({"nav": 0.0}, r"--nav is 0\.0: give an amount above zero"),
+        ({"nav": float("nan")}, r"--nav is nan: give an amount"),
+        ({"profile": "modest"}, r"--profile: unknown profile: found 'modest'\. Did you mean 'moderate'\?"),
+        ({"source": "../x"}, r"--source '\.\./x': it has a slash"),
+        ({"file": Path(".yaml")}, r"the name of the file is"),
+        ({"classes": {"SPY": "us_equty"}}, r"--class SPY: unknown asset class: found 'us_equty'\. Did you mean 'us_eq"),
+        ({"classes": {"SPY": "us_equity,euro"}}, r"no currency: found 'euro'"),
+        ({"classes": {"QQQ": "us_equity"}}, r"--class QQQ: no such asset is asked for"),
+        ({"seed": Path("none.yaml")}, r"no file none\.yaml"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_the_fix(asked: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        new_text(NewFile(**({"file": Path("my.yaml"), "weights": WORDS, "nav": 1e5} | asked)))
+
+
+def test_positions_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv cannot be read"):
+        new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "none.csv"))
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text("mine")
+    done = rebalance("new", file, *WORDS, "--nav", "1e5")
+    assert (done.status, file.read_text()) == (2, "mine")
+    assert "is there already, and is not overwritten" in done.said
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Answers that are typed at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_command_writes_the_file_and_names_the_next_command(tmp_path: Path) -> None:
+    done = rebalance("new", tmp_path / "my.yaml", *WORDS, "--nav", "100000", "--profile", "conservative")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[-1] == f"Next: rebalance data fetch {tmp_path / 'my.yaml'}"
+    tree, _ = read_yaml(str(tmp_path / "my.yaml"))
+    assert tree["market"] == {"source": "yahoo", "cash": "bill", "calendar": "XNYS"}
+
+
+def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n"))
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    assert done.status == 0, done.err
+    assert "VWCE.DE is not in the table of instruments." in done.out
+    line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["VWCE.DE"]
+    assert (line["asset_class"], line["currency"]) == ("developed_equity", "EUR")
+
+
+def test_elsewhere_it_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("developed_equity\nEUR\n"))
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    assert (done.status, list(tmp_path.iterdir())) == (2, [])
+    assert "--class VWCE.DE=us_equity" in done.said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--source", "yahoo", "--store", "mine"), "--source and --store exclude each other"),
+        (("--class", "XYZ"), "--class is 'XYZ': write symbol=class"),
+    ],
+)
+def test_options_that_contradict_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = rebalance("new", tmp_path / "my.yaml", *WORDS, "--nav", "1e5", *words)
+    assert done.status == 2
+    assert said in done.said
+
+
+def test_costs_are_known_of_each_class_of_the_table() -> None:
+    classes = {one.asset_class for one in known_instruments().by_id.values()}
+    assert classes | set(MULTI_ASSET_CLASSES.values()) <= set(COSTS)
