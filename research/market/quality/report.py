@@ -22,7 +22,7 @@ from research.market.store import Known
 
 LATE_DAYS = 7  # by which a series may end before the last of all
 SET, SPAN = 5, 5 * 365  # assets and days, from which a set without an exit is one of survivors
-AGREEMENT = 1e-3  # relative: closes of two sources that differ by less are of one market
+AGREEMENT = 1e-4  # relative: closes of two sources that differ by less are one close
 ROUND_THE_CLOCK, COINS = "24/7", "crypto"  # calendar; asset class that trades by it
 NAMES = {"open": "bars", "volume": "volumes", "dividend": "dividends", "split": "splits"}
 TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most first
@@ -50,8 +50,8 @@ class Quality:
     def _by_asset(self) -> dict[str, list[Finding]]:
         found: dict[str, list[Finding]] = {asset: [] for asset in self.known.assets}
         for each in self.findings:
-            found.setdefault(each.asset, []).append(each)
-        found.pop("", None)
+            if each.asset:
+                found[each.asset].append(each)
         return found
 
     @property
@@ -85,8 +85,12 @@ class Quality:
     def around(self, found: Finding, rows: int = 2) -> pd.DataFrame:
         """The bars from `rows` before each suspicious day of a finding to as many after it, by day, those marked.
 
-        A day without a bar has no row; its neighbours have. Raises ValueError for a finding of the set.
+        A day without a bar has no row; its neighbours have. Raises DataError for a finding of the set.
         """
+        if not found.asset:
+            raise DataError(
+                f"no bars belong to this finding of the whole set: {found.sentence} Choose one of an asset."
+            )
         i = self.known.assets.index(found.asset)
         first, last = self.known.bounds[i], self.known.bounds[i + 1]
         days = self.known.days[first:last]
@@ -209,7 +213,8 @@ def known_of_rows(rows: pd.DataFrame) -> Known:
 def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Finding, ...]:
     """Closes of two sources that differ by more than `AGREEMENT`, a finding an asset; only days that both have count.
 
-    names : of the two sources.
+    one, other : rows of the two sources; their splits and dividends play no part.
+    names      : of the two sources.
     """
     found = []
     for asset in (asset for asset in one.assets if asset in other.assets):
@@ -220,7 +225,7 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
         if apart.any():
             worst = int(np.argmax(np.abs(ratio)))
             text = (
-                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.1%} on "
+                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.2%} on "
                 f"{int(apart.sum()):,} of {len(both):,} days, {span(both[apart])}, most on {both[worst]}, by "
                 f"{ratio[worst]:+.2%}."
             )
