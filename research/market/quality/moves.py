@@ -27,7 +27,7 @@ IRREGULAR = 0.15  # of the median interval: median distance from it, past which 
 LATE = 1.6  # median intervals without a dividend
 AROUND, DAY_OFF = 0.25, 0.05  # of the usual interval: a dividend is due so near a day, and usually off it by so much
 FALL = 0.7  # of a dividend: mean fall of a close on its ex-date, at least (Elton and Gruber 1970 have 0.78)
-NO_FALL = 5.0  # standard errors below it
+NO_FALL = 3.0  # standard errors below it
 
 
 def move_findings(bars: Bars) -> list[Finding]:
@@ -135,7 +135,7 @@ def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
             f"{bars.asset} falls by {mean:.2f} ± {error:.2f} of its dividend net of peers over {len(rows):,} ex-dates, "
             f"{days[0]} to {days[-1]}: its closes may be adjusted for dividends already."
         )
-        yield finding("no_drop", bars.asset, days, mean, text, expected=1.0, events=3)
+        yield finding("no_drop", bars.asset, days, mean, text, expected=1.0)
 
 
 def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
