@@ -82,23 +82,24 @@ class Quality:
         rows = [[getattr(each, name) for name in columns] for each in self.findings]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def around(self, found: Finding, rows: int = 2) -> pd.DataFrame:
-        """The bars from `rows` before each suspicious day of a finding to as many after it, by day, those marked.
+    def around(self, asset: str, days: Days | None = None, rows: int = 2) -> pd.DataFrame:
+        """The bars of an asset from `rows` before each suspicious day to as many after it, by session, those marked.
 
-        A day without a bar has no row; its neighbours have. Raises DataError for a finding of the set.
+        asset : id.
+        days  : of one finding, increasing; by default those of all its findings.
+        rows  : bars on each side. A day without a bar has no row; its neighbours have.
         """
-        if not found.asset:
-            raise DataError(
-                f"no bars belong to this finding of the whole set: {found.sentence} Choose one of an asset."
-            )
-        i = self.known.assets.index(found.asset)
-        first, last = self.known.bounds[i], self.known.bounds[i + 1]
-        days = self.known.days[first:last]
-        at = np.searchsorted(days, found.days)[:, None] + np.arange(-rows, rows + 1)
-        shown = first + np.unique(at[(at >= 0) & (at < len(days))])
-        table = pd.DataFrame({name: values[shown] for name, values in self.known.numbers.items()})
-        table.index = pd.DatetimeIndex(self.known.days[shown].astype("datetime64[s]"), name="session")
-        return table.assign(suspicious=np.isin(self.known.days[shown], found.days))
+        if days is None:
+            found = [each.days for each in self._by_asset[asset]]
+            days = np.unique(np.concatenate(found)) if found else self.known.days[:0]
+        i = self.known.assets.index(asset)
+        part = slice(self.known.bounds[i], self.known.bounds[i + 1])
+        own = self.known.days[part]
+        at = np.searchsorted(own, days)[:, None] + np.arange(-rows, rows + 1)
+        shown = np.unique(at[(at >= 0) & (at < len(own))])
+        table = pd.DataFrame({name: values[part][shown] for name, values in self.known.numbers.items()})
+        table.index = pd.DatetimeIndex(own[shown].astype("datetime64[s]"), name="session")
+        return table.assign(suspicious=np.isin(own[shown], days))
 
     def line(self) -> str:
         """One sentence for a sheet."""

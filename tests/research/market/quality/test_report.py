@@ -67,19 +67,17 @@ def test_the_text_has_scores_findings_and_what_could_not_be_checked() -> None:
     assert text.endswith("An asset below 80 of 100 must be looked at.")
 
 
-def test_a_suspicious_day_is_shown_with_two_bars_on_each_side() -> None:
-    quality = check(few([10.0, 11.0, -1.0, 10.0, 11.0]))
-    around = quality.around(quality.findings[0])
-    assert around["close"].tolist() == [10.0, 11.0, -1.0, 10.0, 11.0]
-    assert around.index[around["suspicious"]].strftime("%A").tolist() == ["Wednesday"]
-
-
-def test_a_finding_of_the_set_has_no_bars() -> None:
-    quality = check(known_of_rows(clean_rows(6)))
-    (found,) = quality.findings
-    assert found.kind == "survivors"
-    with pytest.raises(DataError, match="no bars belong"):
-        quality.around(found)
+def test_suspicious_days_are_shown_with_two_bars_on_each_side() -> None:
+    rows = clean_rows(6)
+    own = rows.index[rows["asset_id"] == "A2"]
+    rows.loc[own[[100, 200]], "volume"] = 0.0
+    quality = check(known_of_rows(rows))
+    around = quality.around("A2")
+    assert around["close"].tolist() == rows.loc[own[[*range(98, 103), *range(198, 203)]], "close"].tolist()
+    assert np.flatnonzero(around["suspicious"]).tolist() == [2, 7]
+    (found,) = (each for each in quality.findings if each.asset)
+    assert len(quality.around("A2", found.days[:1])) == 5
+    assert quality.around("A1").empty
 
 
 def test_nothing_to_check_is_said() -> None:
