@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from foundation.arrays import Array, Rows
-from research.market.quality.bars import BLOCK, Bars
+from research.market.quality.bars import BARS_A_QUARTER, Bars
 from research.market.quality.findings import Finding, finding
 
 FACTORS = np.array([2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0])  # of splits, and of pence and mils
@@ -33,7 +33,7 @@ NO_FALL = 3.0  # standard errors below it
 def move_findings(bars: Bars) -> list[Finding]:
     """The moves that peers do not explain, each as the defect that it looks like."""
     net = bars.net
-    if len(net) < BLOCK:
+    if len(net) < BARS_A_QUARTER:
         return []
     away = np.append(0, np.diff(bars.days).astype("int64"))
     bars_away = np.maximum((away - WEEKEND) / np.median(away[1:]), 1.0)
@@ -61,12 +61,11 @@ def _reused(bars: Bars, z: Array, away: Array) -> Iterator[Finding]:
 
 
 def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Finding], set[int]]:
-    """What the move of row t looks like, and the rows that this explains; nothing where it may be a plain move."""
+    """The defect that the move of row t looks like, if any, and the rows that it explains."""
     net, day = bars.net, bars.days[t : t + 1]
     if factor := _factor(net[t], bars.scale[t]):
         return _by_factor(bars, t, factor, candidates)
-    dividend = bars.numbers.get("dividend")
-    paid = 0.0 if dividend is None else float(np.log1p(dividend[t] / bars.close[t]))
+    paid = float(bars.paid[t])
     if paid > FAR * bars.scale[t] and abs(net[t] - paid) < paid / 2.0:
         text = f"{bars.asset} on {day[0]} pays {np.expm1(paid):.1%} of its close, which does not fall for it."
         return [finding("no_drop", bars.asset, day, net[t] - paid, text, expected=-paid)], {t}
@@ -82,7 +81,7 @@ def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Fi
 def _by_factor(bars: Bars, t: int, factor: float, candidates: list[int]) -> tuple[list[Finding], set[int]]:
     """A move by a factor, up to the day on which it is taken back: splits within a quarter, units at any time."""
     kind = "scale" if max(factor, 1.0 / factor) >= UNITS else "split"
-    reach = len(bars.net) if kind == "scale" else t + BLOCK
+    reach = len(bars.net) if kind == "scale" else t + BARS_A_QUARTER
     later = (u for u in candidates if t < u < reach)
     back = next((u for u in later if _factor(bars.net[u], bars.scale[u]) == 1.0 / factor), None)
     split = bars.split[t]
@@ -113,17 +112,15 @@ def _factor(growth: float, scale: float) -> float:
 
 def dividend_findings(bars: Bars) -> list[Finding]:
     """Dividends for which closes do not fall in the mean, and intervals in which a regular dividend is missing."""
-    dividend = bars.numbers.get("dividend")
-    rows = np.flatnonzero(dividend > 0.0) if dividend is not None else np.array([], int)
-    rows = rows[rows > 0]
-    if len(rows) < PAYMENTS or len(bars.net) < BLOCK or dividend is None:
+    paid = bars.paid
+    rows = np.flatnonzero(paid[1:]) + 1
+    if len(rows) < PAYMENTS or len(bars.net) < BARS_A_QUARTER:
         return []
-    paid = np.log1p(dividend[rows] / bars.close[rows])
-    return [*_no_fall(bars, rows, paid), *_missing(bars, rows, paid)]
+    return [*_no_fall(bars, rows, paid[rows]), *_missing(bars, rows, paid[rows])]
 
 
 def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
-    """Does the close fall for dividends? Regression of the fall net of peers on the dividend, by weighted squares."""
+    """Closes that do not fall for dividends: the fall net of peers regressed on the dividend, by weighted squares."""
     bound = 3.0 * bars.scale[rows]
     fall = paid - np.clip(bars.net[rows], -bound, bound)  # the growth without the dividend is net - paid
     weight = 1.0 / np.maximum(bars.scale[rows], LEAST_SCALE) ** 2

@@ -30,7 +30,7 @@ TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most 
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """What a check found.
+    """The result of a check.
 
     findings : all, by asset, those of the set last.
     known    : the rows that were checked.
@@ -286,7 +286,7 @@ def _of_the_set(
 
 
 def _unchecked(known: Known) -> tuple[str, ...]:
-    """What the rows have no numbers for."""
+    """Sentences on the numbers that the rows lack."""
     absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
     parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
     bounds = zip(known.bounds[:-1], known.bounds[1:], strict=True)
