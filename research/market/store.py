@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from foundation.arguments import cut, did_you_mean
+from foundation.arguments import FIRST_DAY, LAST_DAY, cut, did_you_mean
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
@@ -138,8 +139,10 @@ class PriceStore:
         Raises : DataError as `checked_rows` does; OSError where the store cannot be written.
         """
         rows = checked_rows(rows, self.name)
-        known = self.rows(rows["asset_id"].unique().tolist(), first=rows["session"].min(), last=rows["session"].max())
-        beside = rows[["asset_id", "session"]].merge(known, how="left", on=["asset_id", "session"], sort=False)
+        span = {"first": rows["session"].min(), "last": rows["session"].max()}
+        known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
+        in_force = known.drop_duplicates(["asset_id", "session"], keep="last")
+        beside = rows[["asset_id", "session"]].merge(in_force, how="left", on=["asset_id", "session"], sort=False)
         same = beside["fetched_at"].notna().to_numpy()
         for name in NUMBERS:
             ours, theirs = rows[name].to_numpy(), beside[name].to_numpy()
@@ -147,7 +150,9 @@ class PriceStore:
                 near = np.abs(ours - theirs) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
             same = same & (near | (np.isnan(ours) & np.isnan(theirs)))
         same = same & (rows["currency"] == beside["currency"]).to_numpy()
-        kept = rows[~same].reset_index(drop=True)
+        key = ["asset_id", "session", "fetched_at"]
+        again = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(known[key]))
+        kept = rows[~same & ~again].reset_index(drop=True)
         if len(kept):
             self._write([kept])
             if sum(path.name.endswith(SMALL) for path in self.parts) > PARTS:
@@ -195,7 +200,7 @@ class PriceStore:
         history     : give all rows that were ever in force too, in order of the moments at which they were known.
         """
         ids = list(self.assets()) if assets is None else list(assets)
-        table = self._table(ids, ROW_COLUMNS[2:])
+        table = self._table(ids, ROW_COLUMNS[2:], first, last)
         if history:
             frame = table.to_pandas().drop_duplicates()
         else:
@@ -205,11 +210,8 @@ class PriceStore:
         frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), object))
         frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
         frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
-        inside = np.ones(len(frame), bool)
-        inside &= True if first is None else (frame["session"] >= pd.Timestamp(first)).to_numpy()
-        inside &= True if last is None else (frame["session"] <= pd.Timestamp(last)).to_numpy()
         by = ["asset_id", "session", "fetched_at"]
-        found: pd.DataFrame = frame.loc[inside, list(ROW_COLUMNS)].sort_values(by, kind="stable", ignore_index=True)
+        found: pd.DataFrame = frame[list(ROW_COLUMNS)].sort_values(by, kind="stable", ignore_index=True)
         return found
 
     def revisions(self, assets: Sequence[str] | None = None) -> pd.DataFrame:
@@ -295,11 +297,19 @@ class PriceStore:
             self.describe()
         return write_whole(self.folder / name, content)
 
-    def _table(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """All rows of these ids, in no order: `asset` (index into `ids`), `session`, `fetched_at` and the columns."""
+    def _table(self, ids: Sequence[str], columns: Sequence[str], first: Any = None, last: Any = None) -> pa.Table:
+        """All rows of these ids, in no order: `asset` (index into `ids`), `session`, `fetched_at` and the columns.
+
+        first, last : sessions, both included.
+        """
+        bounds = [pd.Timestamp(day).date() for day in (first or FIRST_DAY, last or LAST_DAY)]
         while True:
             try:
-                return self._gathered({name: i for i, name in enumerate(ids)}, columns)
+                table = self._gathered({name: i for i, name in enumerate(ids)}, columns)
+                if first is None and last is None:
+                    return table
+                day = pc.field("session")
+                return table.filter((day >= pa.scalar(bounds[0])) & (day <= pa.scalar(bounds[1])))
             except FileNotFoundError as error:  # joined meanwhile by another process
                 if Path(str(error.filename or "")).exists():
                     raise

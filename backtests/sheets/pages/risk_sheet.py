@@ -23,6 +23,7 @@ from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, class_words, counted, listed, number, percent
 from research.market.notes import warnings_in
+from research.market.quality import check_market
 
 SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
 SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
@@ -86,6 +87,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         "Holdings": f"closes of {portfolio.date:%Y-%m-%d}, last traded {portfolio.last_trade:%Y-%m-%d}",
         "Ex ante": f"covariance of the last {risk.window:,} returns",
         "Losses": f"{_sample(risk)}, with returns of all lines",
+        "Data": check_market(portfolio.market).line(),
     }
     reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
     return {

@@ -51,6 +51,7 @@ from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 from research.market.calendars import row_count, row_name
+from research.market.quality import check_market
 from research.portfolio import Portfolio
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
@@ -226,6 +227,7 @@ class SingleSheet:
             "Costs and execution": f"{listed([*traded, *held] or ['no costs'])}; {execution_words(played.lag)}",
             "Benchmark": self.paired.benchmark.compared_with,
             "Accounting": self.paired.accounting,
+            "Data": check_market(market).line(),
         }
         return facts_blocks(facts)
 

@@ -11,6 +11,7 @@ from backtests.sheets.tables import Block, Shown, records_table
 from foundation.paper.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
+from research.market.quality import check_market
 from research.risk.measures import BPS
 from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import long_name, traits
@@ -150,6 +151,7 @@ def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Costs and execution": f"{rates} bp of notional a side{besides}; {execution_words(portfolio.lag)}",
         "Accounting": comparison.accounting,
         "Look-ahead audit": comparison.look_ahead,
+        "Data": check_market(portfolio.market).line(),
         **run,
     }
     return facts_blocks(facts)

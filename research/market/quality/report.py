@@ -104,7 +104,7 @@ class Quality:
     def line(self) -> str:
         """One sentence for a sheet."""
         assets, count = len(self.known.assets), len(self.findings)
-        text = f"Data: {assets:,} {'asset' if assets == 1 else 'assets'}"
+        text = f"{assets:,} {'asset' if assets == 1 else 'assets'}"
         if not count:
             return f"{text}, no findings."
         worst = min(self.scores, key=lambda asset: self.scores[asset])
@@ -124,7 +124,7 @@ class Quality:
         ordered = sorted(self.findings, key=lambda each: -each.points)
         more = len(ordered) - TEXT_FINDINGS
         parts = [
-            self.line(),
+            f"Data: {self.line()}",
             text_table([list(table.columns), *words], left=1, last_left=True),
             "\n".join(wrapped(each.sentence) for each in ordered[:TEXT_FINDINGS]),
             f"And {more:,} findings more." if more > 0 else "",
