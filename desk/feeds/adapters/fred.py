@@ -110,19 +110,21 @@ def _table(asked: Asked, days: list[object], values: list[object], known: np.dat
 
 def _vintages(asked: Asked, replies: Sequence[Reply]) -> pd.DataFrame:
     """The observations of all answers. A period before the series began has none: FRED then says that it is unknown."""
-    known = [reply for reply in replies if reply.status == HTTPStatus.OK]
-    tables = []
-    for reply in known or replies[:1]:
+    tables, unknown = [], None
+    for reply in replies:
         content = asked.json(reply)
-        if reply.status == HTTPStatus.BAD_REQUEST:
-            message = at(content, "error_message") or at(content, "message")
-            if "api_key" in str(message):
-                asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
-            asked.refuse(f"the source says {quoted(message)}. Correct the `symbol:` of the asset.")
+        message = str(at(content, "error_message") or at(content, "message"))
+        if reply.status == HTTPStatus.BAD_REQUEST and "does not exist" in message:
+            unknown = message
+            continue
+        if reply.status == HTTPStatus.BAD_REQUEST and "api_key" in message:
+            asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
         asked.check_status(reply)
         found = asked.records("observations", at(content, "observations"))
-        cells = [[each.get(name) for each in found] for name in ("date", "value", "realtime_start")]
-        tables.append(_table(asked, cells[0], cells[1], asked.days(cells[2])))
+        days, values, known = ([each.get(name) for each in found] for name in ("date", "value", "realtime_start"))
+        tables.append(_table(asked, days, values, asked.days(known)))
+    if not tables:
+        asked.refuse(f"the source says {quoted(unknown)}. Correct the `symbol:` of the asset.")
     return pd.concat(tables, ignore_index=True)
 
 
