@@ -23,6 +23,7 @@ MONEY_CODES = frozenset(QUOTED)
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
 NOTICES = ("Error Message", "Information", "Note")
+LIMIT_WORDS = ("rate limit", "call frequency", "per day", "per minute", "per second")
 DAY_LIMIT, MINUTE_LIMIT = 86_400.0, 60.0  # seconds
 
 
@@ -134,11 +135,12 @@ def _content(asked: Asked, reply: Reply, part: str) -> dict[str, Any]:
     else:
         asked.check_status(reply)
         texts = reply.content[:1000].decode(errors="replace").casefold()
-    if "premium" in texts and "rate limit" not in texts:
-        asked.refuse("the plan of the key does not include this series. Take another source.", "source")
-    if any(word in texts for word in ("rate limit", "call frequency", "per day", "per second", "per minute")):
+    # a notice of the limit mentions the key and premium plans, too
+    if any(word in texts for word in LIMIT_WORDS):
         wait = MINUTE_LIMIT if "per second" in texts or "per minute" in texts else DAY_LIMIT
         asked.refuse("the key's limit of requests is reached. The next call goes on.", "later", wait)
+    if "premium" in texts:
+        asked.refuse("the plan of the key does not include this series. Take another source.", "source")
     if "apikey" in texts or "api key" in texts:
         asked.refuse("the source does not accept the key. Copy it anew.", "source")
     if "invalid api call" in texts or texts == "":
