@@ -49,17 +49,16 @@ class Fred:
     def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
         """The next page of the first period that has one."""
         asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
-        reached: dict[object, tuple[float, float]] = {}  # by period: observations so far, and of all
+        counts: dict[tuple[str, str], list[float]] = {}  # of observations, by period, one for each page that came
         for reply in replies if key else ():
             if reply.status == HTTPStatus.OK:
                 content = asked.json(reply)
-                offset, count = (asked.number(name, at(content, name)) for name in ("offset", "count"))
-                period = at(content, "realtime_start"), at(content, "realtime_end")
-                reached[period] = max(reached.get(period, (0.0, 0.0)), (offset + OBSERVATIONS, count))
+                period = str(at(content, "realtime_start")), str(at(content, "realtime_end"))
+                counts.setdefault(period, []).append(asked.number("count", at(content, "count")))
         for period in _periods(wanted) if key else ():
-            done, count = reached.get(period, (0.0, 0.0))
-            if done < count:
-                return self._observations(wanted, period, int(done), key)
+            done = len(counts.get(period, ())) * OBSERVATIONS
+            if done and done < counts[period][-1]:
+                return self._observations(wanted, period, done, key)
         return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:

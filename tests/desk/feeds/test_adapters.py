@@ -232,6 +232,13 @@ def test_a_bar_of_a_session_that_is_not_over_is_left_out(name: str) -> None:
     same(fetched(name, {SYMBOLS[name]: of}, wish(name), np.datetime64("2022-12-29T20:30:00", "us")), of[:-1], BARS)
 
 
+def test_a_stamp_at_the_usual_time_is_an_open_where_the_trading_period_begins_at_another() -> None:
+    of = bars(20)
+    content = chart(of)
+    content["chart"]["result"][0]["meta"]["currentTradingPeriod"]["regular"]["start"] -= 3600
+    same(yahoo_rows(content), of)
+
+
 def test_null_cells_give_no_bar() -> None:
     of = bars(20)
     content = chart(of)

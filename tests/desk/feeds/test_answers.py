@@ -285,6 +285,16 @@ def test_a_table_that_ends_within_a_number_is_refused() -> None:
             ADAPTERS[name].rows(wish(name), [Reply(200, answer.content[:-3])], NOW)
 
 
+def test_pages_without_end_are_refused() -> None:
+    whole = replies("nasdaq_data_link")
+    page = changed("nasdaq_data_link", lambda content: content["meta"].update(next_cursor_id="again"))[0]
+    following = ADAPTERS["nasdaq_data_link"].more(wish("nasdaq_data_link"), [*whole[1:], page], KEY)
+    assert following is not None
+    assert following.params["qopts.cursor_id"] == "again"
+    with pytest.raises(FeedError, match="names itself"):
+        ADAPTERS["nasdaq_data_link"].more(wish("nasdaq_data_link"), [*whole[1:], page, page], KEY)
+
+
 def test_quotes_without_a_price_are_refused() -> None:
     yahoo: Any = ADAPTERS["yahoo"]
     with pytest.raises(FeedError, match="yahoo, SPY: the answer has no price"):
@@ -379,6 +389,7 @@ WHOLE = [replies(name, symbol, of, key) for name, symbol, of, key in MANGLED]
 
 def outcome(name: str, symbol: str, answers: Sequence[Reply]) -> pd.DataFrame | DataError:
     try:
+        ADAPTERS[name].more(wish(name, symbol), answers, KEY)
         return ADAPTERS[name].rows(wish(name, symbol), answers, NOW)
     except DataError as error:
         return error
