@@ -246,13 +246,13 @@ def _kind(content: bytes) -> str:
 class Bars:
     """The bars of an answer, with the splits and dividends that it lists.
 
-    table    : (R,) with columns session, open, high, low, close, volume as the answer has them, and `total` where it
-               has a close adjusted for splits and dividends; any order.
-    splits   : units after for one before, by day.
-    dividends : currency per unit by day.
-    adjusted : true where quotes, volumes and dividends are adjusted for the splits of later days.
-    currency : of the quotes.
-    source   : of the rows, where it is not the adapter's name.
+    table     : (R, ·) session, open, high, low, close and volume as the answer has them, in any order, and `total`, the
+                close adjusted for splits and dividends, NaN where the answer has none.
+    splits    : units after for one before, by day.
+    dividends : currency per unit, by day.
+    adjusted  : true where quotes, volumes and dividends are adjusted for the splits of later days.
+    currency  : currency of the quotes, or its hundredths (GBp).
+    source    : source of the rows, where it is not the adapter's name.
     """
 
     table: pd.DataFrame
@@ -296,10 +296,10 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     within = (days >= first) & (days <= np.datetime64(wanted.last, "D"))
     close = numbers.pop("close")[within]
     others = {name: values[within] for name, values in (numbers | {"split": split, "dividend": dividend}).items()}
-    return stamped_rows(asked, wanted, bars, days[within], close, others)
+    return _stamped(asked, wanted, bars, days[within], close, others)
 
 
-def stamped_rows(
+def _stamped(
     asked: Asked, wanted: Wanted, bars: Bars, days: Days, close: Array, others: Mapping[str, Array]
 ) -> pd.DataFrame:
     """`price_rows`, whose errors name the symbol, too."""

@@ -264,6 +264,15 @@ def test_a_coin_has_its_own_function(symbol: str) -> None:
     same(fetched("alpha_vantage", {"BTCUSD": of}, wish("alpha_vantage", symbol=symbol)), of)
 
 
+def test_a_gap_before_the_last_hundred_sessions_is_refused() -> None:
+    """Its dividends would be lost."""
+    of = bars(150)
+    with pytest.raises(FeedError, match=rf"the last 100 sessions, from {of[-100].session} on"):
+        fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage", of[10].session))
+    same(fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage", of[-90].session)), of[-90:])
+    same(fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage")), of[-100:])
+
+
 def test_a_value_is_known_from_its_vintage_on() -> None:
     of = bars(400)
     rows = fetched("fred", {"DTB3": of}, wish("fred"))
