@@ -25,19 +25,9 @@ from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
 COSTS = {
-    "us_equity": "1",
-    "bonds": "1",
-    "fx": "1",
-    "developed_equity": "1.5",
-    "global_equity": "1.5",
-    "gold": "1.5",
-    "emerging_equity": "2",
-    "real_estate": "2",
-    "commodities": "2",
-    "mixed": "2",
-    "other": "5",
-    "crypto": "10",
-}  # by asset class, commission and half-spread, bp of notional a side: those of the example portfolios
+    "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
+    "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
+}  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
 NOT_HELD = {"index": "an index", "series": "an economic series", "fx": "an exchange rate"}  # kinds that nobody holds
 ROUND_THE_CLOCK = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
@@ -216,8 +206,8 @@ def _draft(asked: NewFile) -> _Draft:
         weights[asset] = weight
     on_reading: tuple[str, ...] = ()
     if asked.positions:
-        holdings, values, on_reading = _held(asked, of_symbol, settings.basis)
-        weights = weights or _by_value(asked.positions, values)
+        holdings, found = _held(asked.positions, asked.file, of_symbol, settings.basis)
+        weights, on_reading = weights or _present_weights(found, assets, settings.basis), found.notes
     else:
         holdings = f"cash: {_plain(Decimal(str(asked.nav)))}    # nothing is held yet: the first trade list buys"
     targets, rest, more = _targets({asset: weights.get(asset, Decimal(0)) for asset in assets}, settings)
@@ -231,57 +221,39 @@ def _draft(asked: NewFile) -> _Draft:
 # -- holdings and targets --------------------------------------------------------------------------------------------
 
 
-def _held(
-    asked: NewFile, of_symbol: Mapping[str, Instrument], basis: str
-) -> tuple[str, dict[str, Decimal | None], tuple[str, ...]]:
-    """The keys that state the holdings, the value of each line and of cash in the basis, and notes.
-
-    A value is None where the file does not say it in the basis.
-    """
-    assert asked.positions is not None
-    ids = {symbol: one.asset_id for symbol, one in of_symbol.items() if symbol != one.asset_id}
+def _held(path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: str) -> tuple[str, Positions]:
+    """The keys that state the holdings, and the positions."""
     currencies = {one.asset_id: one.currency or basis for one in of_symbol.values()}
-    path = asked.positions
-    renamed = {symbol: asset for symbol, asset in ids.items() if symbol in held_symbols(path)}
+    symbols = held_symbols(path)
+    renamed = {s: one.asset_id for s, one in of_symbol.items() if s in symbols and s != one.asset_id}
     found = read_positions(path, list(currencies), basis, currencies=currencies, symbols=renamed)
-    where = min(os.path.relpath(path, asked.file.parent), os.path.abspath(path), key=len)
+    where = min(os.path.relpath(path, file.parent), os.path.abspath(path), key=len)
     keys = [f"file: {_word(Path(where).as_posix())}"]
     if renamed:
-        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(a)}' for s, a in renamed.items())}}}")
+        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(asset)}' for s, asset in renamed.items())}}}")
     if lacking := [asset for asset in currencies if asset not in found.units]:
         keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
-    text = f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export"
-    if found.balances is None:
-        text += "\ncash: 0    # the export has no row of cash"
-    return text, _values(found, currencies, basis), found.notes
+    cash = "" if found.balances else "\ncash: 0    # the export has no row of cash"
+    return f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export{cash}", found
 
 
-def _values(found: Positions, currencies: Mapping[str, str], basis: str) -> dict[str, Decimal | None]:
-    """The value in the basis of each line that is held, and of cash as ""; None where the file does not say it."""
-    values: dict[str, Decimal | None] = {}
-    for row in found.held:
-        value = row.value if row.value is not None else None if row.price is None else row.units * row.price
-        before = values.get(row.asset, Decimal(0))
-        known = value is not None and before is not None and (currencies[row.asset] == basis or not row.units)
-        values[row.asset] = before + Decimal(str(value)) if known and before is not None else None
-    foreign = any(amount for currency, amount in (found.balances or {}).items() if currency != basis)
-    return values | {"": None if foreign else Decimal(str((found.balances or {}).get(basis, 0.0)))}
+def _present_weights(found: Positions, assets: Mapping[str, Instrument], basis: str) -> dict[str, Decimal]:
+    """The present weights by asset, to a hundredth of a percent; with cash they are 1.
 
-
-def _by_value(path: Path, values: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
-    """The present weights as targets, to a hundredth of a percent. Raises ConfigError where a value is not known."""
-    known = {asset: value for asset, value in values.items() if value is not None}
-    nav = sum(known.values(), Decimal(0))
-    if lacking := [asset or "cash" for asset in values if asset not in known]:
-        what = f"{path.name} does not say the value of {', '.join(lacking)} in the currency of the portfolio"
+    Raises : ConfigError where a value in the basis is not known, and where nothing is held.
+    """
+    cash = found.balances or {}
+    lacking = [asset for asset in found.units if asset not in found.values or assets[asset].currency not in ("", basis)]
+    if lacking := [*lacking, *(f"cash in {currency}" for currency in cash if cash[currency] and currency != basis)]:
+        what = f"{found.file} does not say the value of {', '.join(lacking)} in {basis}"
         raise ConfigError(f"{what}, so that present weights are not known. Give the targets, such as SPY=60 AGG=40.")
-    if nav <= 0.0 or min(known.values()) < 0.0:
-        raise ConfigError(f"{path.name} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
-    weights = {asset: (value / nav).quantize(VALUE_STEP) for asset, value in known.items() if asset}
-    largest = max(weights, key=lambda asset: weights[asset])
-    spare = sum(weights.values()) - ONE  # rounding: what is above 1, and without cash what is below
-    if spare > 0 or not known[""]:
-        weights[largest] -= spare
+    nav = sum(found.values.values()) + cash.get(basis, 0.0)
+    if nav <= 0.0 or min(cash.get(basis, 0.0), *found.values.values(), 0.0) < 0.0:
+        raise ConfigError(f"{found.file} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
+    weights = {asset: Decimal(value / nav).quantize(VALUE_STEP) for asset, value in found.values.items()}
+    spare = sum(weights.values()) - ONE  # by rounding: what is above 1, and without cash what is below
+    if spare > 0 or not cash.get(basis):
+        weights[max(weights, key=lambda asset: weights[asset])] -= spare
     return weights
 
 

@@ -336,7 +336,7 @@ def test_an_export_without_values_needs_weights(loaded: Loaded, tmp_path: Path) 
 
 
 def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None:
-    (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nAGG,30,97.45\nGLD,7,168.85\n")
+    (tmp_path / "held.csv").write_text("Symbol,Quantity,Value\nSPY,10,3834.40\nAGG,30,2923.50\nGLD,7,1181.95\n")
     found = loaded((), None, positions=tmp_path / "held.csv")
     assert found.cash == 0.0
     assert sum(found.strategic.weights) == pytest.approx(1.0, abs=1e-12)
