@@ -14,7 +14,14 @@ from textwrap import wrap
 
 import yaml
 
-from desk.commands.new_settings import CALENDARS, USUAL, Settings, estimation_key, read_seed, settings_of_profile
+from desk.commands.new_settings import (
+    CALENDARS,
+    USUAL_PROFILE,
+    Settings,
+    estimation_key,
+    read_seed,
+    settings_of_profile,
+)
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, shown
 from foundation.errors import ConfigError
 from foundation.files import write_whole
@@ -24,13 +31,19 @@ from research.market.reading.known_instruments import Instrument, Instruments, k
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
-COSTS = {
+CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
     "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
 }  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
-NOT_HELD = {"index": "an index", "series": "an economic series", "fx": "an exchange rate"}  # kinds that nobody holds
-ROUND_THE_CLOCK = ("24/7", "24/5")  # calendars of no exchange
+NOBODY_HOLDS = {
+    "index": "an index",
+    "series": "an economic series",
+    "fx": "an exchange rate",
+}  # kinds that nobody holds
+NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
+NO_CLASS = "is not in the table of instruments, or has no class there."
+OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 RATES_BEGIN = {"yahoo": "2004-01-02"}  # of exchange rates at a source, where they begin later than prices do
 ONE, HUNDRED = Decimal(1), Decimal(100)
 WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal("1e-4")  # fractions of NAV
@@ -107,7 +120,8 @@ def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:
 def unknown_symbols(asked: NewFile) -> dict[str, str]:
     """The symbols whose class neither the table of instruments nor `classes` says, each with a hint at near ones."""
     known = known_instruments()
-    return {s: known.nearest(s) for s in _symbols(asked) if s not in asked.classes and known.find(s) is None}
+    open_ones = [s for s in _symbols(asked) if s not in asked.classes]
+    return {s: known.nearest(s) for s in open_ones if not ((one := known.find(s)) and one.asset_class)}
 
 
 # -- what was asked for ----------------------------------------------------------------------------------------------
@@ -142,9 +156,9 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
 def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
     """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
     if unknown := unknown_symbols(asked):
+        fix = "(or another class, and its currency: us_equity,EUR), or add it to " + OWN_TABLE
         raise ConfigError("\n".join(
-            f"{symbol} is not in the table of instruments. {hint}Say what it is, `--class {symbol}=us_equity` (or "
-            f"another class, and its currency: us_equity,EUR), or add it to {_own_table()}."
+            f"{symbol} {NO_CLASS} {hint}Say what it is, `--class {symbol}=us_equity` {fix}."
             for symbol, hint in unknown.items()
         ))  # fmt: skip
     found: dict[str, Instrument] = {}
@@ -153,8 +167,10 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
         check_name("symbol is", one.asset_id)
         if symbol in asked.classes:
             one = _classed(one, asked.classes[symbol])
-        if one.kind in NOT_HELD:
-            raise ConfigError(f"{symbol} is {NOT_HELD[one.kind]}, {one.name}, and cannot be held: name a fund of it.")
+        if one.kind in NOBODY_HOLDS:
+            raise ConfigError(
+                f"{symbol} is {NOBODY_HOLDS[one.kind]}, {one.name}, and cannot be held: name a fund of it."
+            )
         if one.delisted:
             raise ConfigError(f"{symbol} ({one.name}) was delisted on {one.delisted} and cannot be held: leave it out.")
         found[symbol] = one
@@ -167,18 +183,14 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
 def _classed(one: Instrument, stated: str) -> Instrument:
     """The instrument with the class, or class and currency, that the command line states."""
     asset_class, _, currency = stated.partition(",")
-    if asset_class not in COSTS:
+    if asset_class not in CLASS_COSTS:
         raise ConfigError(
             f"--class {one.asset_id}: unknown asset class: found {shown(asset_class)}. "
-            f"{did_you_mean(asset_class, COSTS)} A class of your own stands in {_own_table()}."
+            f"{did_you_mean(asset_class, CLASS_COSTS)} A class of your own stands in {OWN_TABLE}."
         )
     if currency and not CODE.fullmatch(currency):
         raise ConfigError(f"--class {one.asset_id}: no currency: found {shown(currency)}. Write its code, such as EUR.")
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
-
-
-def _own_table() -> str:
-    return "instruments.csv beside the stores of prices (docs/data.md)"
 
 
 def _draft(asked: NewFile) -> _Draft:
@@ -194,7 +206,7 @@ def _draft(asked: NewFile) -> _Draft:
     if asked.seed:
         settings, notes = read_seed(asked.seed, asked.profile)
     else:
-        settings, told = settings_of_profile(asked.profile or USUAL)
+        settings, told = settings_of_profile(asked.profile or USUAL_PROFILE)
         notes = (told,)
     of_symbol = _instruments(asked, known_instruments())
     assets = {one.asset_id: one for one in of_symbol.values()}
@@ -266,7 +278,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
     if settings.target_cash is not None and total != ONE - (aim := Decimal(str(settings.target_cash))):
         targets = {asset: (w / total * (ONE - aim)).quantize(WEIGHT_STEP, ROUND_FLOOR) for asset, w in weights.items()}
         told = f"The weights are scaled by {(ONE - aim) / total:.6g}, so that cash has its target of {_percent(aim)}."
-    rest = ONE - sum(targets.values(), Decimal(0))
+    rest = (ONE - sum(targets.values(), Decimal(0))).quantize(WEIGHT_STEP)
     if rest and not told:
         told = f"The weights add up to {_percent(total)}: cash has the rest, {_percent(rest)}, as its target."
     return targets, rest, (told,) if told else ()
@@ -278,7 +290,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
 def _head(draft: _Draft) -> str:
     asked, basis = draft.asked, draft.settings.basis
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
-    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in ROUND_THE_CLOCK]
+    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in NO_EXCHANGE]
     cash = "cash: bill, " if basis == "USD" else ""
     foreign = any(one.currency not in ("", basis) for one in draft.assets.values())
     begins = RATES_BEGIN.get(asked.source, "") if foreign and not asked.store else ""
@@ -324,7 +336,7 @@ def _lines(draft: _Draft) -> str:
 def _costs(draft: _Draft) -> str:
     classes = dict.fromkeys(one.asset_class for one in draft.assets.values())
     width = max(len(_word(name)) for name in classes) + 1
-    costs = {name: COSTS.get(name, COSTS["other"]) for name in classes}
+    costs = {name: CLASS_COSTS.get(name, CLASS_COSTS["other"]) for name in classes}
     return "\n".join([
         "# Assumed: basis points of notional a side. State what your broker charges.",
         "costs:",

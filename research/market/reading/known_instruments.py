@@ -22,7 +22,7 @@ from research.market.reading.tables import DATA
 from research.market.store import stores_folder
 
 FILE = "instruments.csv"
-KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
+INSTRUMENT_KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
 BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("yahoo", "coin"): "{}-USD".format,
     ("yahoo", "fx"): "{}=X".format,
@@ -41,8 +41,8 @@ class Instrument:
 
     asset_id    : its name in stores and portfolio files.
     name        : name in words.
-    kind        : one of `KINDS`; a fund is a mutual fund, which has one NAV a day, known after the close, and is dealt
-                  in amounts; a series is an economic one and cannot be held, nor can an index.
+    kind        : one of `INSTRUMENT_KINDS`; a fund is a mutual fund, which has one NAV a day, known after the close,
+                  and is dealt in amounts; a series is an economic one and cannot be held, nor can an index.
     asset_class : its class, such as us_equity.
     sector      : GICS sector in lower case.
     currency    : code of the currency in which it is quoted.
@@ -237,15 +237,15 @@ def _between(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
-DAY = (date.fromisoformat, "Write it as YYYY-MM-DD.")
+DAY_CELL = (date.fromisoformat, "Write it as YYYY-MM-DD.")
 CELLS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "kind": (_matching("|".join(KINDS)), f"Use one of {', '.join(KINDS)}."),
+    "kind": (_matching("|".join(INSTRUMENT_KINDS)), f"Use one of {', '.join(INSTRUMENT_KINDS)}."),
     "currency": (_matching("[A-Z]{3}"), "Write its code, such as EUR."),
     "lot": (_between(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
     "isin": (isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
     "figi": (_matching("[A-Z0-9]{12}"), "It has twelve letters and digits."),
-    "listed": DAY,
-    "delisted": DAY,
+    "listed": DAY_CELL,
+    "delisted": DAY_CELL,
     "delisting_return": (_between(-1.0, LARGEST_NUMBER), "Write a fraction, -1 or above: -30 % is -0.3."),
     "former": (lambda text: tuple(text.split()), ""),
     "symbols": (

@@ -16,8 +16,8 @@ from commanded import rebalance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.commands.new import COSTS, NewFile, new_text, write_new
-from desk.commands.new_settings import PROFILES, STRATEGIES, TAKEN, WITHOUT
+from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
+from desk.commands.new_settings import NO_COUNTERPART, PROFILES, STRATEGIES, TAKEN
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.market.calendars import sessions
@@ -263,7 +263,7 @@ def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:
-    assert {*TAKEN, *WITHOUT, "risk_profile"} == {
+    assert {*TAKEN, *NO_COUNTERPART, "risk_profile"} == {
         "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
         "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
         "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
@@ -344,7 +344,7 @@ def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None
 
 def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
-    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments\. .*--class QZX=us_equity"):
+    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--class QZX=us_equity"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv"))
 
 
@@ -396,6 +396,14 @@ def test_positions_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "none.csv"))
 
 
+def test_a_row_of_a_users_table_without_a_class_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    (tmp_path / "instruments.csv").write_text("asset_id,asset_class\nBARE,\nOWN,private_credit\n")
+    with pytest.raises(ConfigError, match=r"^BARE is not in .*, or has no class there\."):
+        text_of("BARE=50", "OWN=50")
+    assert "private_credit: {commission_bps: 5, half_spread_bps: 5}" in text_of("OWN=100")
+
+
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_text("mine")
@@ -428,9 +436,18 @@ def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n"))
     done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
     assert done.status == 0, done.err
-    assert "VWCE.DE is not in the table of instruments." in done.out
+    assert "VWCE.DE is not in the table of instruments" in done.out
     line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["VWCE.DE"]
     assert (line["asset_class"], line["currency"]) == ("developed_equity", "EUR")
+
+
+def test_a_terminal_that_answers_nothing_ends_the_command_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    assert (done.status, list(tmp_path.iterdir())) == (130, [])
+    assert done.said.endswith("Interrupted; nothing unfinished was kept.\n")
 
 
 def test_elsewhere_it_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,4 +472,4 @@ def test_options_that_contradict_are_refused(tmp_path: Path, words: tuple[str, .
 
 def test_costs_are_known_of_each_class_of_the_table() -> None:
     classes = {one.asset_class for one in known_instruments().by_id.values()}
-    assert classes | set(MULTI_ASSET_CLASSES.values()) <= set(COSTS)
+    assert classes | set(MULTI_ASSET_CLASSES.values()) <= set(CLASS_COSTS)

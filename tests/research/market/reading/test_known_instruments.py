@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foundation.errors import DataError
 from research.market.calendars import sessions
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
-from research.market.reading.known_instruments import KINDS, Instrument, isin, known_instruments
+from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, isin, known_instruments
 from research.market.reading.tables import DATA
 from research.portfolio.holdings.broker_tables import CURRENCIES
 
@@ -53,7 +53,7 @@ def test_funds_were_listed_on_the_day_of_their_first_embedded_bar() -> None:
 
 def test_each_kind_has_a_currency_and_a_calendar_that_exists() -> None:
     for one in KNOWN.by_id.values():
-        assert one.kind in KINDS
+        assert one.kind in INSTRUMENT_KINDS
         assert one.currency in CURRENCIES or one.kind in ("series", "index"), one
     for calendar in {one.calendar for one in KNOWN.by_id.values()} - {""}:
         assert len(sessions(np.datetime64("2022-12-01"), np.datetime64("2022-12-31"), calendar)) > 20
