@@ -27,6 +27,7 @@ HTML = b"<!DOCTYPE html><html><body>Will be right back</body></html>"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 OTHER = "OTHER"  # symbol in whose name a wrong answer comes
 RETRY_AFTER = 7  # seconds
+NONE = Limits(1, 0.0)  # no limit
 NOTICES: dict[str, Callable[[str], Answer]] = {  # of a limit that is used up; some repeat the key
     "yahoo": lambda _: (429, "text/plain", b"Too Many Requests\r\n"),
     "alpha_vantage": lambda key: _notice(
@@ -100,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         parts = urlsplit(self.path)
         provider, _, path = parts.path[1:].partition("/")
         asked = Asked(provider, f"/{path}", dict(parse_qsl(parts.query)), dict(self.headers.items()))
@@ -159,7 +160,7 @@ def serving(
     times: int = 1_000_000,
     certificate: Path | None = None,
 ) -> Iterator[Server]:
-    """A server of these bars while the block lasts, over TLS with a certificate that nobody trusts where one is given."""
+    """A server of these bars while the block lasts, over TLS where it is given a certificate."""
     served = Server(bars, faults or {}, times)
     listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
     if certificate is not None:
@@ -185,14 +186,19 @@ def own_certificate(path: Path) -> Path:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
 
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]),
+    )
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=2))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -226,7 +232,7 @@ class Time:
 class Source:
     """A source with the format of Tiingo, any limits, and its key in the URL, as worse providers have it."""
 
-    limits: Limits = Limits(1, 0.0)
+    limits: Limits = NONE
     key_variable: str = "SOURCE_API_KEY"
     browser: bool = False
     name: str = "tiingo"
@@ -243,13 +249,13 @@ class Source:
         return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        if replies[0].status == 404:
+            raise FeedError(f"{self.name} does not know {wanted.symbol}.")
         try:
             answer = pd.DataFrame(json.loads(replies[0].content))
         except ValueError:
             text = replies[0].content[:60].decode(errors="replace")
             raise FeedError(f"{self.name} sends no table of {wanted.symbol}: {text!r}.", "later") from None
-        if "detail" in answer or replies[0].status != 200:
-            raise FeedError(f"{self.name} does not know {wanted.symbol}.")
         if answer.empty:
             raise FeedError(f"{self.name} has nothing of {wanted.symbol} in these days.")
         numbers = {name: answer[name].to_numpy() for name in ("open", "high", "low", "volume")}

@@ -1,8 +1,8 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`batch FILES`, `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies |
-train`, `cluster | compile`.
+`data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
+`diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
-Each imports what is heavy when it runs. `new` and `trades` have modules of their own.
+Each imports what is heavy when it runs. `new`, `data` and `trades` have modules of their own.
 """
 
 from importlib.metadata import version
@@ -15,8 +15,21 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
+from desk.cli.data import app as data
 from desk.cli.new import new
-from desk.cli.options import Cluster, File, FinishedRun, PastDay, Reports, Retrain, TrustCode, kept, run_in, starting
+from desk.cli.options import (
+    Cluster,
+    File,
+    FinishedRun,
+    KnownOn,
+    PastDay,
+    Reports,
+    Retrain,
+    TrustCode,
+    kept,
+    run_in,
+    starting,
+)
 from desk.cli.trades import trades
 from desk.commands.terminal import print_text, run_app, tell
 from foundation.errors import ConfigError
@@ -64,6 +77,7 @@ def report(
     ] = None,
     retrain: Retrain = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
+    as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
@@ -130,6 +144,7 @@ def backtest(
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
     sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
     retrain: Retrain = False,
+    as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
@@ -142,6 +157,7 @@ def backtest(
 
 app.command()(new)
 app.command()(trades)
+app.add_typer(data, name="data")
 
 
 @app.command()
@@ -150,6 +166,7 @@ def risk(
     paths: Annotated[
         int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
     ] = PATHS,
+    as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:

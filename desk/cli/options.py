@@ -1,6 +1,7 @@
 """The arguments and options that commands share, and their start and stop."""
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,24 @@ TrustCode = Annotated[
 PastDay = Annotated[
     str | None,
     typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
+]
+
+
+def _known_on(given: str | None) -> str | None:
+    """The moment as of which stores are read, for this process and those that it starts."""
+    if given is not None:
+        os.environ["REBALANCE_KNOWN_ON"] = given
+    return given
+
+
+KnownOn = Annotated[
+    str | None,
+    typer.Option(
+        "--as-known-on",
+        help="Read stores as they were known on this day, YYYY-MM-DD, or moment in UTC. [default: now]",
+        callback=_known_on,
+        show_default=False,
+    ),
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.cli.options import Reports, TrustCode, starting
+from desk.cli.options import KnownOn, Reports, TrustCode, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -30,6 +30,14 @@ def trades(
     prices: Annotated[
         Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
     ] = None,
+    quotes: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Quotes of the moment from a source such as yahoo, in place of the last closes.",
+            show_default=False,
+        ),
+    ] = "",
     prices_ok: Annotated[
         str,
         typer.Option(
@@ -83,6 +91,7 @@ def trades(
     workers: Annotated[
         int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
     ] = None,
+    as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
@@ -95,7 +104,7 @@ def trades(
     """
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
                 "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
-    files = {"FILE": file, "--positions": positions, "--prices": prices, "--prices-ok": prices_ok,
+    files = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
              "--not-held": not_held}  # fmt: skip
     of_one = files | one_list
     if accounts is not None:
@@ -126,10 +135,16 @@ def trades(
 
     if review and out:
         raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
+    if quotes and prices:
+        raise ConfigError("--quotes and --prices both give prices: leave one of the two out.")
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports)
+    if quotes:
+        from desk.commands.data import fetch_quotes
+
+        prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(
             file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code

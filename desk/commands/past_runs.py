@@ -2,8 +2,10 @@
 
 import json
 import operator
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from foundation.files import ROOT, locked, work_folder, write_whole
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed, number
 from research.portfolio import load_portfolio
+from research.portfolio.keys.market import KNOWN_ON
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
 KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
@@ -317,8 +320,8 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_cod
         raise DataError(f"{found!r} Only an unchanged run can be compared.")
     manifest = found.manifest
     file = file or _file_of(run, manifest)
-    _refuse_other_settings(run, manifest, file, trust_code)
-    with work_folder() as place:
+    with work_folder() as place, _known_as(manifest):
+        _refuse_other_settings(run, manifest, file, trust_code)
         made = _made_again(run, manifest, file, place, retrain, trust_code)
         differences = run_differences(run, made.folder)
     same, text = not differences.files, differences_text(differences)
@@ -353,6 +356,20 @@ def _made_again(
     if (given := _given_benchmark(manifest, file, trust_code)) is not None:
         parameters.append(f"benchmark={given}")
     return make_report(file, parameters, reports, retrain, trust_code)
+
+
+@contextmanager
+def _known_as(manifest: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block stores are read as they were known for a run."""
+    market = manifest["settings"].get("portfolio", {}).get("market")
+    before = os.environ.get(KNOWN_ON)
+    if isinstance(market, dict) and "known_on" in market:
+        os.environ[KNOWN_ON] = market["known_on"]
+    try:
+        yield
+    finally:
+        os.environ.pop(KNOWN_ON, None)
+        os.environ.update({} if before is None else {KNOWN_ON: before})
 
 
 def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:

@@ -79,12 +79,35 @@ class FeedError(DataError):
 class Adapter(Protocol):
     """A source: its limits, its key, its requests, and rows from its answers."""
 
-    name: str  # of the source and of its store
-    limits: Limits
-    key_variable: str  # environment variable of its key, "" where it needs none
-    key_from: str  # where a user gets a key, "" likewise
-    key_optional: bool  # true where it also answers without its key, and gives less: the key is then ""
-    browser: bool  # true where it answers browsers alone, by their TLS
+    @property
+    def name(self) -> str:
+        """Name of the source and of its store."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The pace that it allows."""
+        ...
+
+    @property
+    def key_variable(self) -> str:
+        """Environment variable of its key, "" where it needs none."""
+        ...
+
+    @property
+    def key_from(self) -> str:
+        """Where a user gets a key, "" where it needs none."""
+        ...
+
+    @property
+    def key_optional(self) -> bool:
+        """True where it also answers without its key, and gives less: the key is then ""."""
+        ...
+
+    @property
+    def browser(self) -> bool:
+        """True where it answers browsers alone, by their TLS."""
+        ...
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The requests that together give the bars wanted, with their splits and dividends."""

@@ -7,19 +7,20 @@ keyring, and is in requests alone: each sentence shows `***` in its place, and n
 
 import os
 import random
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
+from desk.feeds.answers import retry_after
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import Browser, Fault, Plain, Transport
 from foundation.arguments import cut, refuse, shown
@@ -70,6 +71,17 @@ class Fetcher:
             self.pace.wait_until(self.clock.steady() + wait)
         raise error
 
+    def quotes(self, symbols: Mapping[str, str]) -> Sequence[Quote]:
+        """Quotes of the moment, as the adapter's `quotes` gives them.  symbols : by asset id.  Raises FeedError."""
+        adapter: Any = self.adapter
+        try:
+            replies = [self.reply(request) for request in adapter.quote_requests(symbols, self._key)]
+            moment = np.datetime64(self.clock.now().replace(tzinfo=None), "us")
+            found: Sequence[Quote] = adapter.quotes(symbols, replies, moment)
+        except FeedError as error:
+            raise FeedError(masked(str(error), self._key), error.kind, error.wait) from None
+        return found
+
     def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
         """The rows, or why there are none; `replies` holds those before a request that failed, and is empty else."""
         try:
@@ -78,9 +90,12 @@ class Fetcher:
             while (following := self.adapter.more(wanted, replies, self._key)) is not None:
                 replies.append(self.reply(following))
             complete, replies[:] = tuple(replies), ()
-            return self.adapter.rows(wanted, complete, np.datetime64(self.clock.now().replace(tzinfo=None), "us"))
+            return self.adapter.rows(wanted, complete, self._now())
         except FeedError as error:  # a new one: that of an adapter may show what the source repeats of the key
             return FeedError(masked(str(error), self._key), error.kind, error.wait)
+
+    def _now(self) -> np.datetime64:
+        return np.datetime64(self.clock.now().replace(tzinfo=None), "us")
 
     def reply(self, request: Request) -> Reply:
         """The answer to one request, in its turn.
@@ -107,7 +122,7 @@ class Fetcher:
 
     def _later(self, reply: Reply, place: str, key: str) -> FeedError:
         """The error of a source that answers nobody now."""
-        wait = retry_after(reply.headers.get("retry-after", ""), self.clock.now())
+        wait = retry_after(reply, self._now())
         if wait is None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = self.adapter.limits.seconds
         page = reply.content.lstrip()[:1] == b"<"
@@ -120,24 +135,6 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self._transport.close()
-
-
-def retry_after(text: str, now: datetime) -> float | None:
-    """Seconds to wait by the header Retry-After, which holds seconds or a date; None for anything else.
-
-    Source : RFC 9110, 10.2.3.
-
-    >>> retry_after("30", datetime(2022, 12, 30, tzinfo=UTC))
-    30.0
-    >>> retry_after("Fri, 30 Dec 2022 00:01:00 GMT", datetime(2022, 12, 30, tzinfo=UTC))
-    60.0
-    """
-    if text.strip().isdecimal():
-        return float(text)
-    with suppress(ValueError, TypeError):
-        moment = parsedate_to_datetime(text)
-        return max((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds(), 0.0)
-    return None
 
 
 def masked(text: str, key: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Wanted
+from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import PATIENCE, Fetcher
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
@@ -35,7 +36,7 @@ LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
 ALL, NEVER = date.min.isoformat(), date.max.isoformat()  # such days: all that the source has, and none
 EVENTS = {"split": 1.0, "dividend": 0.0}  # and what they are where there is none
-BILL = "DTB3"  # series of FRED: yield of the three-month Treasury bill, percent a year on discount
+FRED, BILL = Fred(), "DTB3"  # series of FRED: yield of the three-month Treasury bill, percent a year on discount
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Plan:
 class Fetched:
     """What a call fetched.
 
-    rows      : number of rows of sessions that the store did not know.
+    rows      : number of sessions that the store did not know, of all assets.
     revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them.
     failed    : {symbol: sentence}.
     left      : symbols not asked, or not answered when the list ended, and `why` it ended.
@@ -142,13 +143,13 @@ def fetch(
 
 
 def extend_bill(*, clock: Clock | None = None, dry_run: bool = False) -> Fetched:
-    """Bring the yields of the three-month Treasury bill up to date: series DTB3 of FRED, in store "fred".
+    """Bring the yields of the three-month Treasury bill up to date: series DTB3 of FRED, in the store of that name.
 
     Raises : as `fetch`.
     """
     clock = clock or Clock()
     wanted = Wanted(BILL, BILL, None, clock.now().date())
-    return fetch(named_store("fred"), Fred(), [wanted], clock=clock, dry_run=dry_run)
+    return fetch(named_store(FRED.name), FRED, [wanted], clock=clock, dry_run=dry_run)
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class _Call:
         self.store, self.fetcher, self.gaps, self.clock = store, fetcher, gaps, fetcher.clock
         self.began, self.wrote = self.clock.now(), self.clock.steady()
         self.batch: dict[str, pd.DataFrame] = {}
-        self.changed: set[str] = set()  # assets whose past may have been revised
+        self.changed: list[str] = []  # assets whose past may have been revised
         self.failed: dict[str, str] = {}
         self.left: list[str] = []
         self.why, self.rows, self.in_a_row = "", 0, 0
@@ -296,25 +297,27 @@ class _Call:
         batch, self.batch, self.wrote = self.batch, {}, self.clock.steady()
         if not batch:
             return
+        self._note([asset for asset in batch if not len(self.gaps[asset].days)])  # which says nothing without rows
         kept = self.store.add(pd.concat(batch.values(), ignore_index=True))
-        self.rows += len(kept)
-        for asset, day in kept.groupby("asset_id")["session"].min().items():
-            known = self.gaps[str(asset)].days
-            if len(known) and day <= pd.Timestamp(known[-1]):
-                self.changed.add(str(asset))
+        self._note(list(batch))
+        for asset, rows in kept.groupby("asset_id"):
+            new = ~np.isin(np.unique(sessions_of(rows)), self.gaps[str(asset)].days)
+            self.rows += int(new.sum())
+            if not new.all():
+                self.changed.append(str(asset))
+
+    def _note(self, assets: Sequence[str]) -> None:
+        """Note the first day that was asked for. Of two processes at once one may lose its note, and asks anew."""
         asked = self.store.about.get(ASKED, {})
-        since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in batch}
-        if not since.items() <= asked.items():  # where two processes note at once, one asset may be asked for anew
+        since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
+        if not since.items() <= asked.items():
             self.store.describe(**{ASKED: asked | since})
 
     def fetched(self, planned: Plan) -> Fetched:
         """What came of it."""
-        revisions = self.store.revisions(sorted(self.changed))
+        revisions = self.store.revisions(self.changed)
         revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)].reset_index(drop=True)
-        revised = len(revisions.drop_duplicates(["asset_id", "session", "known_after"]))
-        return Fetched(
-            planned, self.rows - revised, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made
-        )
+        return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
 
 
 def _count(number: int, noun: str) -> str:

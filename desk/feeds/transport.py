@@ -4,11 +4,10 @@ Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy t
 """
 
 import logging
+import os
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
-
-import httpx
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from desk.feeds.adapter import Reply
 
@@ -17,8 +16,6 @@ LARGEST_ANSWER = 64 * 2**20  # bytes
 TOGETHER = 8  # requests in flight
 AGENT = "rebalance-workbench"
 WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
-
-logging.getLogger("httpx").addFilter(lambda _: False)  # it logs each URL, and some hold a key
 
 
 class Fault(NamedTuple):
@@ -50,10 +47,18 @@ BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try
 LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
 
 
+def _silent(_: logging.LogRecord) -> bool:
+    return False
+
+
 class Plain:
     """A transport of httpx."""
 
     def __init__(self) -> None:
+        import httpx
+
+        logging.getLogger("httpx").addFilter(_silent)  # it logs each URL, and some hold a key
+        self.faults = httpx.TimeoutException, httpx.HTTPError
         limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
         self.client = httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None), limits=limits)
 
@@ -69,9 +74,9 @@ class Plain:
                     if time.monotonic() > until:  # a byte now and then keeps each read in time
                         return SLOW
                 return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
-        except httpx.TimeoutException:
+        except self.faults[0]:
             return SLOW
-        except httpx.HTTPError as error:
+        except self.faults[1] as error:
             return UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(error) else BROKEN
 
     def close(self) -> None:
@@ -86,7 +91,12 @@ class Browser:
         from curl_cffi import requests
 
         self.errors = requests.exceptions
-        self.session: Any = requests.Session(impersonate="chrome", timeout=(CONNECT, ANSWER), allow_redirects=False)
+        self.session: Any = requests.Session(
+            impersonate="chrome",
+            timeout=(CONNECT, ANSWER),
+            allow_redirects=False,
+            verify=cast(bool, os.environ.get("SSL_CERT_FILE") or True),  # as httpx; it would read others first
+        )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""

@@ -21,7 +21,7 @@ ROWS = 5
 OUT, CALM = 10.0, 3.0  # deviations that one move may have, while its class has fewer than so many
 LEAST_DEVIATION = 0.02  # no move of one row is far below it, however still the asset was before
 WINDOW, FEWEST_RETURNS = 250, 20  # returns of which the deviation is that, at most and at least
-NORMAL = 1.4826  # the deviation of normal values over their median distance from the median
+MAD_TO_DEVIATION = 1.4826  # the deviation of normal values over their median distance from the median
 OFF = 0.1  # from the central bank's rate of the same day, which is fixed hours before an exchange closes
 DRIFT = 2.0  # times the newest rate of the central bank, or a part of it, for a later day
 UNCLEAR = 0.015  # from one, below which a rate and its inverse cannot be told apart: a logarithm
@@ -78,7 +78,7 @@ def _deviations(past: Array) -> Array:
     sizes = np.abs(past[-WINDOW:])
     known = (~np.isnan(sizes)).sum(axis=0) >= FEWEST_RETURNS
     found = np.full(past.shape[1], np.nan)
-    found[known] = NORMAL * np.nanmedian(sizes[:, known], axis=0)
+    found[known] = MAD_TO_DEVIATION * np.nanmedian(sizes[:, known], axis=0)
     still = known & (found == 0.0)
     found[still] = np.nanstd(sizes[:, still], axis=0)
     return np.where(found > 0.0, found, np.nan)

@@ -16,7 +16,7 @@ from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.notes import Note, counted
-from research.market.plausible import NORMAL
+from research.market.plausible import MAD_TO_DEVIATION
 from research.market.rows import ROW_COLUMNS, checked_rows, sessions_of
 
 How = Literal["forward_fill", "second_source", "drop"]
@@ -147,7 +147,7 @@ def _source(each: Repair) -> str:
 
 
 def _note(each: Repair, old: pd.DataFrame, new: pd.DataFrame) -> Note:
-    """What a repair changed, with the closes before and after."""
+    """The warning about a repair, with the closes before and after."""
     before, after = (", ".join(f"{close:g}" for close in rows["close"]) or "none" for rows in (old, new))
     text = f"Repaired by name, {each}: closes {cut(before)} became {cut(after)}."
     return Note(text, [each.asset], first=each.first, last=each.last, warning=True)
@@ -168,5 +168,5 @@ def winsorised(returns: Array, deviations: float = 5.0) -> Array:
     if not deviations > 0.0:
         refuse("deviations is", deviations, "give a number above 0.")
     middle = np.nanmedian(returns, axis=0)
-    reach = deviations * NORMAL * np.nanmedian(np.abs(returns - middle), axis=0)
+    reach = deviations * MAD_TO_DEVIATION * np.nanmedian(np.abs(returns - middle), axis=0)
     return np.asarray(np.clip(returns, middle - reach, middle + reach))

@@ -58,7 +58,7 @@ def price_rows(
         asset_id=asset_id, session=days.astype("datetime64[s]"), currency=HUNDREDTHS.get(currency, currency),
         source=source, fetched_at=fetched_at.astype("datetime64[us]"),
     )  # fmt: skip
-    return checked_rows(stamped[list(ROW_COLUMNS)], source)
+    return checked_rows(stamped[list(ROW_COLUMNS)].astype(dict.fromkeys(("asset_id", *TEXTS), object)), source)
 
 
 def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         if np.any(bad):
             row = rows.iloc[int(np.argmax(bad))]
             place = f"{shown(row['asset_id'])[1:-1]} on {str(row['session'])[:10]}"
-            raise DataError(f"{column} of {place} from {where}: found {shown(row[column])}. {fix}")
+            raise DataError(f"{column} of {place} from {where}: found {_cell(row[column])}. {fix}")
 
     for column in ("asset_id", *TEXTS):
         texts = {text: not isinstance(text, str) or has_unseen(text) for text in rows[column].unique().tolist()}
@@ -96,9 +96,13 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         row = rows.iloc[int(np.argmax(double))]
         raise DataError(
             f"two rows of {row['asset_id']} on {row['session']:%Y-%m-%d} from {where}: found closes "
-            f"{rows['close'].iloc[int(np.argmax(double)) - 1]!r} and {row['close']!r}. Keep one row a session."
+            f"{rows['close'].iloc[int(np.argmax(double)) - 1]:g} and {row['close']:g}. Keep one row a session."
         )
     return rows
+
+
+def _cell(found: object) -> str:
+    return repr(float(found)) if isinstance(found, float) else shown(str(found))
 
 
 def as_traded(split: Array) -> Array:

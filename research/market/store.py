@@ -13,7 +13,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, fo
 PARTS = 64  # small ones, past which they are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
 REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
+NEVER = np.datetime64("NaT", "us")
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
 SCHEMA = pa.schema(
     [
@@ -69,7 +70,6 @@ class Known:
     assets   : n ids.
     asset    : (R,) index into `assets`.
     days     : (R,) sessions.
-    bounds   : (n + 1,) where the rows of each asset begin, and where those of the last end.
     numbers  : {column: (R,)}.
     currency : (n,) code of the currency of each asset's last bar, "" for a series of rates.
     moment   : moment, in UTC, at which the last of these rows was known: who reads as of it finds the same.
@@ -78,10 +78,14 @@ class Known:
     assets: tuple[str, ...]
     asset: NDArray[np.int64]
     days: Days
-    bounds: NDArray[np.int64]
     numbers: Mapping[str, Array]
-    currency: tuple[str, ...]
-    moment: np.datetime64
+    currency: tuple[str, ...] = ()
+    moment: np.datetime64 = NEVER
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """(n + 1,) where the rows of each asset begin, and where those of the last end."""
+        return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,6 +107,11 @@ class PriceStore:
     def parts(self) -> list[Path]:
         """Its files of rows, by moment."""
         return sorted(self.folder.glob("*.parquet"))
+
+    @property
+    def size(self) -> int:
+        """The number of rows in its parts."""
+        return sum(group.rows for path in self.parts for group in _groups(path))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -162,13 +171,12 @@ class PriceStore:
         numbers = {name: table[name].to_numpy()[keep] for name in names}
         moment = table["fetched_at"].to_numpy()[keep].max(initial=np.datetime64(0, "us"))
         bar = ~np.isnan(numbers["close"])
-        asset, days, keep = asset[bar], days[bar], keep[bar]
-        bounds = np.searchsorted(asset, np.arange(len(assets) + 1))
-        if (empty := np.flatnonzero(np.diff(bounds) == 0)).size:
-            self._refuse_absent(assets[int(empty[0])], known_on)
-        currency = tuple(table["currency"].take(pa.array(keep[bounds[1:] - 1])).to_pylist())
+        keep = keep[bar]
         numbers = {name: values[bar] for name, values in numbers.items()}
-        return Known(tuple(assets), asset, days, bounds, numbers, currency, moment)
+        found = Known(tuple(assets), asset[bar], days[bar], numbers, moment=moment)
+        if (empty := np.flatnonzero(np.diff(found.bounds) == 0)).size:
+            self._refuse_absent(assets[int(empty[0])], known_on)
+        return replace(found, currency=tuple(table["currency"].take(pa.array(keep[found.bounds[1:] - 1])).to_pylist()))
 
     def rows(
         self,
@@ -194,7 +202,7 @@ class PriceStore:
             _, _, keep = self._in_force(table, ids, known_on)
             frame = table.take(pa.array(keep)).to_pandas()
         frame["asset_id"] = np.array([*ids, ""], dtype=object)[frame["asset"]]
-        frame = frame.astype({"currency": object, "source": object})
+        frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), object))
         frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
         frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
         inside = np.ones(len(frame), bool)
@@ -349,13 +357,15 @@ def named_store(name: str) -> PriceStore:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A part; DataError in place of what pyarrow raises for a damaged one."""
+    """A part; DataError in place of what pyarrow raises for a damaged one, whose pages have checksums."""
     try:
         with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
+            if not part.schema_arrow.equals(SCHEMA):
+                raise DataError(f"its columns are {', '.join(part.schema_arrow.names)}")
             yield part
     except FileNotFoundError as error:
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except Exception as error:  # of a broken file pyarrow raises what it meets
         raise DataError(
             f"{path} is damaged: {cut(str(error))}. Restore it, or delete it and fetch or import its rows anew."
         ) from error
@@ -394,5 +404,7 @@ def _groups(path: Path) -> tuple[_Group, ...]:
             group = part.metadata.row_group(number)
             names, days = group.column(0).statistics, group.column(1).statistics
             bounds = np.datetime64(days.min, "D"), np.datetime64(days.max, "D")
+            if not isinstance(names.min, str):
+                raise DataError(f"group {number} does not say of which assets it is")
             found.append(_Group(number, names.min, names.max, group.num_rows, *bounds))
     return tuple(found)

@@ -13,8 +13,10 @@ from foundation.paper.wording import counted, listed
 from research.market.quality import Quality
 
 ASSETS_SHOWN = 30  # those of the lowest scores
-NARROWEST_MONTH = 2.0  # px: of a column; with less, columns are quarters or years
+NARROWEST_MONTH = 4.0  # px: of a column; with less, columns are quarters or years
+LAST_LABEL = 6  # columns from the right end without the text of a year
 COLOUR_STEPS = 17
+ONE_DAY = 0.3  # strength of the colour of one suspicious day
 FULL_MONTH = 21.0  # suspicious days of a month from which its colour is the strongest
 
 
@@ -28,12 +30,11 @@ def quality_picture(quality: Quality) -> Picture:
     def draw(f: Format) -> Canvas:
         length = next((k for k in (1, 3) if len(months.columns) / k * NARROWEST_MONTH <= f.width - 90.0), 12)
         starts = [k for k, month in enumerate(months.columns) if k == 0 or int(month[5:]) % length == 1 % length]
-        ends = [*starts[1:], len(months.columns)]
-        counts = np.column_stack(
-            [months.iloc[:, a:b].sum(axis=1).to_numpy(float) for a, b in zip(starts, ends, strict=True)]
-        )
+        counts = np.add.reduceat(months.to_numpy(float), starts, axis=1)
         years = [months.columns[k][:4] for k in starts]
-        marked = [k for k, (a, b) in enumerate(pairwise(["", *years])) if a != b]
+        marked = [
+            k for k, (a, b) in enumerate(pairwise(["", *years])) if a != b and k < len(years) - LAST_LABEL * (k > 0)
+        ]
         shades = np.where(counts > 0.0, _strength(counts), np.nan)
         name = {1: "month", 3: "quarter", 12: "year"}[length]
         shown = HeatMap(
@@ -42,8 +43,12 @@ def quality_picture(quality: Quality) -> Picture:
             marked=marked, top=SMALL + 8.0,
         )  # fmt: skip
         canvas = Canvas(f.width, shown.height + SMALL + 28.0, f"data_quality-{f.css}")
+        for row, (first, last) in enumerate(_listed(quality, months)):
+            x = shown.left + shown.cell * np.searchsorted(starts, [first, last], side="right") - [shown.cell, 0.0]
+            y = shown.top + (row + 0.5) * shown.high
+            canvas.line(x, [y, y], colour="wash", width=shown.high - 1.0, behind=True)
         heat_map(canvas, shown)
-        steps = np.linspace(0.0, 1.0, COLOUR_STEPS)
+        steps = _strength(np.geomspace(1.0, FULL_MONTH, COLOUR_STEPS))
         colour_scale(canvas, shown, steps, ("1 day", f"{FULL_MONTH:.0f} or more"), ["orange"] * COLOUR_STEPS)
         return canvas
 
@@ -69,8 +74,16 @@ def defect_months(quality: Quality) -> pd.DataFrame:
 
 
 def _strength(counts: Array) -> Array:
-    """Strength of a colour, 0 for one day and 1 for a full month: by the logarithm, so that single days are seen."""
-    return np.asarray(np.minimum(np.log(np.maximum(counts, 1.0)) / np.log(FULL_MONTH), 1.0) * 0.7 + 0.3)
+    """Strength of a colour, from `ONE_DAY` to 1 of a full month: by the logarithm, so that single days are seen."""
+    share = np.minimum(np.log(np.maximum(counts, 1.0)) / np.log(FULL_MONTH), 1.0)
+    return np.asarray(ONE_DAY + (1.0 - ONE_DAY) * share)
+
+
+def _listed(quality: Quality, months: pd.DataFrame) -> list[tuple[int, int]]:
+    """The columns of `months` in which each asset has its first and its last bar."""
+    table = quality.table().loc[months.index]
+    ends = (months.columns.get_indexer(table[name].dt.strftime("%Y-%m")).tolist() for name in ("first", "last"))
+    return list(zip(*ends, strict=True))
 
 
 def _caption(quality: Quality, months: pd.DataFrame) -> str:
@@ -80,7 +93,7 @@ def _caption(quality: Quality, months: pd.DataFrame) -> str:
     most = f"Suspicious days: {listed(parts, most=5)}. " if parts else "No suspicious days. "
     left_out = len(quality.known.assets) - len(months)
     others = f"The {counted(len(months), 'asset')} of the lowest scores are shown. " if left_out else ""
-    return f"{most}{others}A day of several findings counts once; findings of the whole set are not shown."
+    return f"{most}{others}Grey runs from the first bar to the last; a day of several findings counts once."
 
 
 def _alt(months: pd.DataFrame) -> str:

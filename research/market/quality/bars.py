@@ -8,11 +8,11 @@ from scipy.special import pdtrc
 
 from foundation.arrays import Array, Mask
 from research.market.calendars import Days, sessions
-from research.market.plausible import NORMAL
+from research.market.plausible import MAD_TO_DEVIATION
 from research.market.quality.findings import Finding, finding, span
 from research.market.rows import ROUNDING
 
-BLOCK = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
+BARS_A_QUARTER = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
 CALM_PART = 0.5  # of the scale of the whole history: no quarter's is below it
 TICKS = (1.0, 0.5, 0.25, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.02, 0.01, 0.005, 0.001, 0.0001)  # currency
 SINGLE_PRECISION = 1e-6  # relative: quotes that a source sends as 32-bit numbers are multiples of a tick to this
@@ -51,6 +51,13 @@ class Bars:
         """(R,) units after for one before."""
         return self.numbers.get("split", np.ones(len(self.days)))
 
+    @property
+    def paid(self) -> Array:
+        """(R,) log growth that the dividend of each day adds, 0 without one and for a close that is not positive."""
+        dividend = self.numbers.get("dividend", np.zeros(len(self.days)))
+        known = (dividend > 0.0) & (self.close > 0.0)
+        return np.asarray(np.log1p(np.divide(dividend, self.close, out=np.zeros(len(self.days)), where=known)))
+
 
 def local_scale(growth: Array) -> Array:
     """(R,) robust standard deviation round each bar: 1.4826 × the median of |growth| in its quarter of a year.
@@ -61,13 +68,13 @@ def local_scale(growth: Array) -> Array:
 
     growth : (R,) log growth net of peers.
     """
-    size = min(BLOCK, len(growth))
+    size = min(BARS_A_QUARTER, len(growth))
     tail = np.abs(growth[len(growth) % size :]).reshape(-1, size)
-    block = NORMAL * np.median(tail, axis=1)
+    block = MAD_TO_DEVIATION * np.median(tail, axis=1)
     padded = np.pad(block, 1)
     widest = np.maximum(np.maximum(padded[:-2], padded[2:]), block)
     each = np.pad(np.repeat(widest, size), (len(growth) % size, 0), mode="edge")
-    return np.asarray(np.maximum(each, CALM_PART * NORMAL * np.median(np.abs(growth))))
+    return np.asarray(np.maximum(each, CALM_PART * MAD_TO_DEVIATION * np.median(np.abs(growth))))
 
 
 def own_findings(bars: Bars) -> list[Finding]:
@@ -166,10 +173,10 @@ def _still(bars: Bars) -> list[Finding]:
     if not still.any():
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
-        moves = np.append(0.0, np.nan_to_num(np.log(bars.close[1:] * bars.split[1:] / bars.close[:-1])))
-        deviation = local_scale(moves) * np.abs(bars.close)
-        tick = _tick(bars.close)
-        chance = np.minimum(tick / (deviation * np.sqrt(2.0 * np.pi)), 1.0)
+        moves = np.log(bars.close[1:] * bars.split[1:] / bars.close[:-1])
+        deviation = local_scale(np.append(0.0, np.nan_to_num(moves, posinf=0.0, neginf=0.0))) * np.abs(bars.close)
+        chance = np.minimum(_tick(bars.close) / (deviation * np.sqrt(2.0 * np.pi)), 1.0)
+    chance = np.nan_to_num(chance, nan=1.0)
     found, single = [], still.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype("int8"))).reshape(-1, 2)
     edges = edges[np.diff(edges)[:, 0] > 2]
@@ -197,7 +204,7 @@ def _still(bars: Bars) -> list[Finding]:
 
 def _tick(close: Array) -> Array:
     """(R,) the largest of `TICKS` of which all closes of a quarter of a year are multiples; else that of 32 bits."""
-    starts = np.arange(0, len(close), BLOCK)
+    starts = np.arange(0, len(close), BARS_A_QUARTER)
     finest = SINGLE_PRECISION * np.abs(close)
     found, open_blocks = np.zeros(len(starts)), np.ones(len(starts), bool)
     for tick in TICKS:

@@ -1,4 +1,4 @@
-"""What a check of market data finds: a defect of an asset on some days, with the points that it costs.
+"""Findings of a check of market data: a defect of an asset on some days, with the points that it costs.
 
 An asset starts at 100 points. Each kind of defect costs `Kind.points` for each of its days or events, at most
 `Kind.most` for an asset. Below `LOOK` points an asset must be looked at; one event of the kinds that make returns

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from foundation.arrays import Array, Rows
-from research.market.quality.bars import BLOCK, Bars
+from research.market.quality.bars import BARS_A_QUARTER, Bars
 from research.market.quality.findings import Finding, finding
 
 FACTORS = np.array([2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0])  # of splits, and of pence and mils
@@ -27,13 +27,13 @@ IRREGULAR = 0.15  # of the median interval: median distance from it, past which 
 LATE = 1.6  # median intervals without a dividend
 AROUND, DAY_OFF = 0.25, 0.05  # of the usual interval: a dividend is due so near a day, and usually off it by so much
 FALL = 0.7  # of a dividend: mean fall of a close on its ex-date, at least (Elton and Gruber 1970 have 0.78)
-NO_FALL = 5.0  # standard errors below it
+NO_FALL = 3.0  # standard errors below it
 
 
 def move_findings(bars: Bars) -> list[Finding]:
     """The moves that peers do not explain, each as the defect that it looks like."""
     net = bars.net
-    if len(net) < BLOCK:
+    if len(net) < BARS_A_QUARTER:
         return []
     away = np.append(0, np.diff(bars.days).astype("int64"))
     bars_away = np.maximum((away - WEEKEND) / np.median(away[1:]), 1.0)
@@ -61,41 +61,42 @@ def _reused(bars: Bars, z: Array, away: Array) -> Iterator[Finding]:
 
 
 def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Finding], set[int]]:
-    """What the move of row t looks like, and the rows that this explains; nothing where it may be a plain move."""
-    net = bars.net
-    factor = _factor(net[t], bars.scale[t])
-    where = f"{bars.asset} on {bars.days[t]}"
-    ratio, size = float(np.exp(net[t])), f"{np.expm1(net[t]):+.1%} net of peers, {abs(z[t]):.0f} deviations"
-    if factor:
-        back = [u for u in candidates if u > t and _factor(net[u], bars.scale[u]) == 1.0 / factor]
-        until = back[0] if back else t + 1
-        kind = "scale" if max(factor, 1.0 / factor) >= UNITS else "split"
-        split = float(bars.split[t])
-        ratio_text = f"{factor:g}" if factor > 1.0 else f"1/{1.0 / factor:g}"
-        cause = (
-            "another unit, such as pence for pounds"
-            if kind == "scale"
-            else f"the split of {split:g} in its row is not in its closes, or is in them twice"
-            if split != 1.0
-            else "a split that its row does not state"
-        )
-        ends = f", back on {bars.days[back[0]]}" if back else ""
-        text = f"{where} is worth {ratio:.4g} times the day before net of peers, near {ratio_text}{ends}: {cause}?"
-        days = bars.days[t:until]
-        return [finding(kind, bars.asset, days, ratio, text, expected=1.0, events=1)], {t, *back[:1]}
-    dividend = bars.numbers.get("dividend")
-    if dividend is not None and dividend[t] > 0.0:
-        paid = float(np.log1p(dividend[t] / bars.close[t]))
-        if paid > FAR * bars.scale[t] and abs(net[t] - paid) < paid / 2.0:
-            text = f"{where} pays {dividend[t]:.4g}, {np.expm1(paid):.1%} of its close, which does not fall for it."
-            return [finding("no_drop", bars.asset, bars.days[t : t + 1], net[t] - paid, text, expected=-paid)], {t}
+    """The defect that the move of row t looks like, if any, and the rows that it explains."""
+    net, day = bars.net, bars.days[t : t + 1]
+    if factor := _factor(net[t], bars.scale[t]):
+        return _by_factor(bars, t, factor, candidates)
+    paid = float(bars.paid[t])
+    if paid > FAR * bars.scale[t] and abs(net[t] - paid) < paid / 2.0:
+        text = f"{bars.asset} on {day[0]} pays {np.expm1(paid):.1%} of its close, which does not fall for it."
+        return [finding("no_drop", bars.asset, day, net[t] - paid, text, expected=-paid)], {t}
+    size = f"{bars.asset} on {day[0]} moves by {np.expm1(net[t]):+.1%} net of peers, {abs(z[t]):.0f} deviations"
     if t + 1 < len(net) and abs(z[t]) > REVERSING and abs(net[t] + net[t + 1]) < REVERSED * abs(net[t]):
-        text = f"{where} moves by {size}, and back on the next bar."
-        return [finding("spike", bars.asset, bars.days[t : t + 1], ratio - 1.0, text)], {t, t + 1}
+        return [finding("spike", bars.asset, day, np.expm1(net[t]), f"{size}, and back on the next bar.")], {t, t + 1}
     if abs(z[t]) > LONE:
-        text = f"{where} moves by {size}, which no split or dividend of its row explains."
-        return [finding("move", bars.asset, bars.days[t : t + 1], ratio - 1.0, text)], {t}
+        text = f"{size}, which no split or dividend of its row explains."
+        return [finding("move", bars.asset, day, np.expm1(net[t]), text)], {t}
     return [], set()
+
+
+def _by_factor(bars: Bars, t: int, factor: float, candidates: list[int]) -> tuple[list[Finding], set[int]]:
+    """A move by a factor, up to the day on which it is taken back: splits within a quarter, units at any time."""
+    kind = "scale" if max(factor, 1.0 / factor) >= UNITS else "split"
+    reach = len(bars.net) if kind == "scale" else t + BARS_A_QUARTER
+    later = (u for u in candidates if t < u < reach)
+    back = next((u for u in later if _factor(bars.net[u], bars.scale[u]) == 1.0 / factor), None)
+    split = bars.split[t]
+    cause = "a split that its row does not state"
+    if kind == "scale":
+        cause = "another unit, such as pence for pounds"
+    elif split != 1.0:
+        cause = f"the split of {split:g} in its row is not in its closes, or is in them already"
+    text = (
+        f"{bars.asset} on {bars.days[t]} is worth {np.exp(bars.net[t]):.4g} times the day before net of peers, near "
+        f"{f'{factor:g}' if factor > 1.0 else f'1/{1.0 / factor:g}'}"
+        f"{f', until {bars.days[back]}' if back else ''}: {cause}?"
+    )
+    days = bars.days[t : back or t + 1]
+    return [finding(kind, bars.asset, days, np.exp(bars.net[t]), text, expected=1.0, events=1)], {t, back or t}
 
 
 def _factor(growth: float, scale: float) -> float:
@@ -111,17 +112,15 @@ def _factor(growth: float, scale: float) -> float:
 
 def dividend_findings(bars: Bars) -> list[Finding]:
     """Dividends for which closes do not fall in the mean, and intervals in which a regular dividend is missing."""
-    dividend = bars.numbers.get("dividend")
-    rows = np.flatnonzero(dividend > 0.0) if dividend is not None else np.array([], int)
-    rows = rows[rows > 0]
-    if len(rows) < PAYMENTS or len(bars.net) < BLOCK or dividend is None:
+    paid = bars.paid
+    rows = np.flatnonzero(paid[1:]) + 1
+    if len(rows) < PAYMENTS or len(bars.net) < BARS_A_QUARTER:
         return []
-    paid = np.log1p(dividend[rows] / bars.close[rows])
-    return [*_no_fall(bars, rows, paid), *_missing(bars, rows, paid)]
+    return [*_no_fall(bars, rows, paid[rows]), *_missing(bars, rows, paid[rows])]
 
 
 def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
-    """Does the close fall for dividends? Regression of the fall net of peers on the dividend, by weighted squares."""
+    """Closes that do not fall for dividends: the fall net of peers regressed on the dividend, by weighted squares."""
     bound = 3.0 * bars.scale[rows]
     fall = paid - np.clip(bars.net[rows], -bound, bound)  # the growth without the dividend is net - paid
     weight = 1.0 / np.maximum(bars.scale[rows], LEAST_SCALE) ** 2
@@ -133,7 +132,7 @@ def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
             f"{bars.asset} falls by {mean:.2f} ± {error:.2f} of its dividend net of peers over {len(rows):,} ex-dates, "
             f"{days[0]} to {days[-1]}: its closes may be adjusted for dividends already."
         )
-        yield finding("no_drop", bars.asset, days, mean, text, expected=1.0, events=3)
+        yield finding("no_drop", bars.asset, days, mean, text, expected=1.0)
 
 
 def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:

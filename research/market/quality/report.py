@@ -1,7 +1,7 @@
 """The check of a set of assets: findings of each and of the set, a score for each asset, and what they say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,7 @@ from research.market.store import Known
 
 LATE_DAYS = 7  # by which a series may end before the last of all
 SET, SPAN = 5, 5 * 365  # assets and days, from which a set without an exit is one of survivors
-AGREEMENT = 1e-3  # relative: closes of two sources that differ by less are of one market
+AGREEMENT = 1e-4  # relative: closes of two sources that differ by less are one close
 ROUND_THE_CLOCK, COINS = "24/7", "crypto"  # calendar; asset class that trades by it
 NAMES = {"open": "bars", "volume": "volumes", "dividend": "dividends", "split": "splits"}
 TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most first
@@ -30,7 +30,7 @@ TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most 
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """What a check found.
+    """The result of a check.
 
     findings : all, by asset, those of the set last.
     known    : the rows that were checked.
@@ -50,8 +50,8 @@ class Quality:
     def _by_asset(self) -> dict[str, list[Finding]]:
         found: dict[str, list[Finding]] = {asset: [] for asset in self.known.assets}
         for each in self.findings:
-            found.setdefault(each.asset, []).append(each)
-        found.pop("", None)
+            if each.asset:
+                found[each.asset].append(each)
         return found
 
     @property
@@ -82,19 +82,24 @@ class Quality:
         rows = [[getattr(each, name) for name in columns] for each in self.findings]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def around(self, found: Finding, rows: int = 2) -> pd.DataFrame:
-        """The bars from `rows` before each suspicious day of a finding to as many after it, by day, those marked.
+    def around(self, asset: str, days: Days | None = None, rows: int = 2) -> pd.DataFrame:
+        """The bars of an asset from `rows` before each suspicious day to as many after it, by session, those marked.
 
-        A day without a bar has no row; its neighbours have. Raises ValueError for a finding of the set.
+        asset : id.
+        days  : of one finding, increasing; by default those of all its findings.
+        rows  : bars on each side. A day without a bar has no row; its neighbours have.
         """
-        i = self.known.assets.index(found.asset)
-        first, last = self.known.bounds[i], self.known.bounds[i + 1]
-        days = self.known.days[first:last]
-        at = np.searchsorted(days, found.days)[:, None] + np.arange(-rows, rows + 1)
-        shown = first + np.unique(at[(at >= 0) & (at < len(days))])
-        table = pd.DataFrame({name: values[shown] for name, values in self.known.numbers.items()})
-        table.index = pd.DatetimeIndex(self.known.days[shown].astype("datetime64[s]"), name="session")
-        return table.assign(suspicious=np.isin(self.known.days[shown], found.days))
+        if days is None:
+            found = [each.days for each in self._by_asset[asset]]
+            days = np.unique(np.concatenate(found)) if found else self.known.days[:0]
+        i = self.known.assets.index(asset)
+        part = slice(self.known.bounds[i], self.known.bounds[i + 1])
+        own = self.known.days[part]
+        at = np.searchsorted(own, days)[:, None] + np.arange(-rows, rows + 1)
+        shown = np.unique(at[(at >= 0) & (at < len(own))])
+        table = pd.DataFrame({name: values[part][shown] for name, values in self.known.numbers.items()})
+        table.index = pd.DatetimeIndex(own[shown].astype("datetime64[s]"), name="session")
+        return table.assign(suspicious=np.isin(own[shown], days))
 
     def line(self) -> str:
         """One sentence for a sheet."""
@@ -209,7 +214,8 @@ def known_of_rows(rows: pd.DataFrame) -> Known:
 def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Finding, ...]:
     """Closes of two sources that differ by more than `AGREEMENT`, a finding an asset; only days that both have count.
 
-    names : of the two sources.
+    one, other : rows of the two sources; their splits and dividends play no part.
+    names      : of the two sources.
     """
     found = []
     for asset in (asset for asset in one.assets if asset in other.assets):
@@ -220,7 +226,7 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
         if apart.any():
             worst = int(np.argmax(np.abs(ratio)))
             text = (
-                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.1%} on "
+                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.2%} on "
                 f"{int(apart.sum()):,} of {len(both):,} days, {span(both[apart])}, most on {both[worst]}, by "
                 f"{ratio[worst]:+.2%}."
             )
@@ -248,7 +254,7 @@ def _one_row_a_session(known: Known) -> tuple[list[Finding], Known]:
         text = f"{known.assets[i]} has several rows of one session on {len(days):,} days, {span(days)}."
         found.append(finding("duplicate", known.assets[i], days, len(days), text))
     numbers = {name: values[~again] for name, values in known.numbers.items()}
-    return found, Known(known.assets, known.asset[~again], known.days[~again], numbers, known.known_on)
+    return found, replace(known, asset=known.asset[~again], days=known.days[~again], numbers=numbers)
 
 
 def _of_the_set(
@@ -280,7 +286,7 @@ def _of_the_set(
 
 
 def _unchecked(known: Known) -> tuple[str, ...]:
-    """What the rows have no numbers for."""
+    """Sentences on the numbers that the rows lack."""
     absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
     parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
     bounds = zip(known.bounds[:-1], known.bounds[1:], strict=True)

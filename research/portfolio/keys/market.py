@@ -1,5 +1,6 @@
 """The key `market` of a portfolio file, and the lines of the file that it must have."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from research.portfolio.file.kinds import Day, Name, Text, Told, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
 
+KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 FRED, BILL = "fred", "DTB3"  # the store and the series that continue the bill
 FETCH = "Run `rebalance data fetch {0}` first."
 Rate = Annotated[float, Field(ge=-0.2, le=1.0, description="A fraction a year: 3 % is 0.03.")]
@@ -166,15 +168,15 @@ def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
 
 
 def _moment(document: Document, written: str | None) -> np.datetime64 | None:
-    """A moment in UTC; a day is its end."""
-    if written is None:
+    """A moment in UTC, as the file or else the environment says; a day is its end."""
+    written = written or os.environ.get(KNOWN_ON) or ""
+    if not written:
         return None
     try:
         moment = np.datetime64(written.removesuffix("Z"), "us")
     except ValueError:
-        document.refuse(
-            ("market", "known_on"), "no day and no moment", written, "Write YYYY-MM-DD, or a moment in UTC."
-        )
+        fix = "Write YYYY-MM-DD, or a moment in UTC."
+        document.refuse(("market", "known_on"), "no day and no moment", written, fix)
     return moment + np.timedelta64(86_400_000_000 - 1, "us") if len(written) == len("2026-11-25") else moment
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provider_server import RETRY_AFTER, Server, Source, Time, made_bars, own_certificate, serving
+from provider_server import NONE, RETRY_AFTER, Server, Source, Time, made_bars, own_certificate, serving
 
 from desk.feeds import transport
 from desk.feeds.adapter import FeedError, Limits, Wanted
@@ -44,7 +44,7 @@ def attempt(served: Server, monkeypatch: pytest.MonkeyPatch, folder: Path, sourc
 def tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """Rows or the error of a source whose first requests have a fault, seconds waited, and requests made."""
 
-    def run(fault: str, times: int = 1_000_000, browser: bool = False, limits: Limits = Limits(1, 0.0)) -> Any:
+    def run(fault: str, times: int = 1_000_000, browser: bool = False, limits: Limits = NONE) -> Any:
         with serving(BARS, {"SPY": fault}, times=times) as served:
             time = Time()
             began = time.seconds
@@ -131,11 +131,14 @@ def test_a_certificate_that_is_not_valid_ends_it(
     assert "has a certificate that is not valid: nothing was sent" in str(error)
 
 
-def test_a_certificate_that_the_user_names_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_a_certificate_that_the_user_names_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: bool
+) -> None:
     certificate = own_certificate(tmp_path / "own.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # curl_cffi reads it when it is imported
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(BARS, certificate=certificate) as served:
-        assert len(attempt(served, monkeypatch, tmp_path, Source(), Time())) == 3
+        assert len(attempt(served, monkeypatch, tmp_path, Source(browser=browser), Time())) == 3
 
 
 @BOTH

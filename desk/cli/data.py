@@ -1,0 +1,95 @@
+"""`rebalance data`: prices fetched, imported, checked and listed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import File, starting
+from desk.commands.terminal import print_text, tell
+from foundation.arguments import day
+
+app = typer.Typer(no_args_is_help=True, help="Fetch, import and check the prices that portfolio files use.")
+Since = Annotated[
+    str | None, typer.Option(help="First day wanted, YYYY-MM-DD. [default: all that there is]", show_default=False)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
+Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
+
+
+@app.command()
+def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
+    """Fetch what FILE needs from its source, up to the last session that is over. Exit status 1 if something failed."""
+    with starting():
+        from desk.commands.data import fetch_data
+
+    text, whole = fetch_data(file, None if since is None else day("--since is", since).date(), dry_run=dry_run)
+    tell(text, not whole)
+
+
+@app.command()
+def update(file: File, dry_run: DryRun = False) -> None:
+    """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
+    with starting():
+        from desk.commands.data import fetch_data
+
+    text, whole = fetch_data(file, dry_run=dry_run)
+    tell(text, not whole)
+
+
+@app.command("import")
+def import_(
+    table: Annotated[Path, typer.Argument(help="A table of prices: CSV, TSV, Excel, Parquet or Feather.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the store: `market: {store: NAME}`.")],
+    adjustment: Annotated[
+        str | None,
+        typer.Option(help="raw, split (for splits) or total (for splits and dividends).", show_default=False),
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Of the prices, such as EUR.", show_default=False)] = None,
+    dates: Annotated[str | None, typer.Option(help="dmy or mdy, where days read two ways.", show_default=False)] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="The decimal sign, where numbers read two ways.", show_default=False)
+    ] = None,
+) -> None:
+    """Import TABLE into a store, once: print what was understood, with the first and the last rows."""
+    with starting():
+        from desk.commands.data import import_table
+
+    print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
+
+
+@app.command()
+def check(named: Named) -> None:
+    """Print what looks wrong in the prices of a file or a store. Exit status 1 if something must be looked at."""
+    with starting():
+        from desk.commands.data import check_data
+
+    found = check_data(named)
+    tell(found.text(), found.must_be_looked_at)
+
+
+@app.command("list")
+def list_() -> None:
+    """Print what the stores hold."""
+    with starting():
+        from desk.commands.data import stores_text
+
+    print_text(stores_text())
+
+
+@app.command()
+def revisions(named: Named) -> None:
+    """Print the numbers that a source changed, and what they change in J and NAV of the policy of a file."""
+    with starting():
+        from desk.commands.data import revisions_text
+
+    print_text(revisions_text(named))
+
+
+@app.command()
+def sources() -> None:
+    """Print the sources, their limits, and the environment variables of their keys."""
+    with starting():
+        from desk.commands.data import sources_text
+
+    print_text(sources_text())

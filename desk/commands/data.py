@@ -1,0 +1,255 @@
+"""The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from os import environ
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from research.market.reading.price_import import understand
+
+from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit
+from backtests.evaluation.scores import score
+from desk.feeds.adapter import Wanted
+from desk.feeds.adapters import ADAPTERS
+from desk.feeds.fetching import Fetcher
+from desk.feeds.pace import Clock
+from desk.feeds.refresh import fetch
+from foundation.arguments import did_you_mean
+from foundation.errors import ConfigError
+from foundation.files import write_whole
+from foundation.paper.text_tables import text_table
+from foundation.paper.wording import listed
+from research.market.calendars import closes, day_at, sessions
+from research.market.quality import Quality, check, check_market
+from research.market.reading.known_instruments import Instrument, known_instruments
+from research.market.store import named_store, store_names
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.settings import names_of, read
+from research.portfolio.keys.market import BILL, FETCH, FRED, MarketKeys, SeriesOfCash, wanted_lines
+from research.portfolio.keys.portfolio_keys import PortfolioKeys
+
+RECENT = 14  # days that hold a session of every calendar
+PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
+LISTED = 30  # rows of a table on a terminal
+FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day is out
+QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a file needs from sources: by adapter, the bars wanted."""
+
+    document: Document
+    keys: MarketKeys
+    wanted: Mapping[str, Sequence[Wanted]]
+
+
+def need_of(file: Path, now: datetime, since: date | None = None) -> Need:
+    """What a portfolio file needs up to the last session that is over.
+
+    since  : first day, None for all that the source has.
+    Raises : ConfigError for a file whose market is no source, and for a source that is not known.
+    """
+    document = read_document(file, None, names_of(PortfolioKeys))
+    stated = document.value("market")
+    keys = read(document, ("market",), MarketKeys) if isinstance(stated, dict) else None
+    if keys is None or keys.source is None:
+        document.refuse(("market",), "is fetched from no source", stated, QUOTE_TEXT)
+    if keys.source not in ADAPTERS:
+        document.refuse(("market", "source"), "no source", keys.source, did_you_mean(keys.source, ADAPTERS))
+    known, calendar = known_instruments(), keys.calendar or "XNYS"
+    wanted: dict[str, list[Wanted]] = {keys.source: []}
+    for instrument in wanted_lines(document, keys).values():
+        wanted[keys.source].append(
+            Wanted(
+                asset_id=instrument.asset_id,
+                symbol=known.symbol_at(instrument, keys.source),
+                first=since,
+                last=_last_over(instrument, calendar, now),
+                currency=instrument.currency or "USD",
+            )
+        )
+    series = BILL if keys.cash == "bill" else None
+    if isinstance(keys.cash, SeriesOfCash) and keys.cash.store == FRED:
+        series = keys.cash.series
+    if series:
+        wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
+    return Need(document, keys, wanted)
+
+
+def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:
+    """The last session whose bar sources have."""
+    own = instrument.calendar or calendar
+    day = np.datetime64(now.date(), "D")
+    held = sessions(day - RECENT, day, own)
+    late = FUND_DELAY if instrument.kind == "fund" else PUBLISHED
+    over = held[closes(held, own) <= np.datetime64((now - late).replace(tzinfo=None), "m")]
+    return date.fromisoformat(str(over[-1]))
+
+
+def fetch_data(
+    file: Path, since: date | None = None, *, dry_run: bool = False, clock: Clock | None = None
+) -> tuple[str, bool]:
+    """Fetch what a portfolio file needs and its stores do not have: text for the terminal, and whether all came.
+
+    Raises : as `need_of` and `desk.feeds.refresh.fetch` do.
+    """
+    clock = clock or Clock()
+    texts, whole = [], True
+    for source, wanted in need_of(file, clock.now(), since).wanted.items():
+        store = named_store(source)
+        found = fetch(store, ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+        texts.append(found.plan.text() if dry_run else found.text())
+        whole = whole and not (found.failed or found.left)
+        if not dry_run:
+            store.describe(adjustment="raw")
+    return "\n".join(texts), whole
+
+
+def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
+    """Quotes of the moment for the lines of a portfolio file, as a file of prices in the source's store.
+
+    Raises : ConfigError for a source that gives none; FeedError where it does not answer.
+    """
+    clock = clock or Clock()
+    giving = [name for name, adapter in ADAPTERS.items() if hasattr(adapter, "quotes")]
+    if source not in giving:
+        raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
+    document = read_document(file, None, names_of(PortfolioKeys))
+    known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
+    named = {name: str(line.get("symbol", name)) for name, line in document.mapping("lines").items()}
+    of = {name: known.find(symbol) or Instrument(symbol) for name, symbol in named.items()}
+    symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with Fetcher(adapter, store.folder, clock) as fetcher:
+        quotes = fetcher.quotes(symbols)
+    rows = [["asset", "price", "date", "currency", "at", "source"]]
+    for quote, instrument in zip(quotes, of.values(), strict=True):
+        moment = datetime.fromisoformat(f"{quote.at}+00:00")
+        own = str(day_at(moment, instrument.calendar or "XNYS"))
+        rows.append([quote.asset_id, repr(quote.price), own, quote.currency, f"{moment:%Y-%m-%dT%H:%M:%SZ}", source])
+    stamp = f"{clock.now():%Y%m%dT%H%M%SZ}"
+    return write_whole(store.folder / f"quotes-{stamp}.csv", "".join(",".join(row) + "\n" for row in rows))
+
+
+def import_table(path: Path, name: str, clock: Clock | None = None, **how: str | None) -> str:
+    """Import a table of any usual shape into the store of a name: what was understood, and what was kept.
+
+    how    : adjustment, currency, dates and decimal, where the table does not say them (`understand`).
+    Raises : DataError for a table that cannot be understood, and for another adjustment than the store's.
+    """
+    if name in ADAPTERS:
+        raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
+    store, understood = named_store(name), understand(path, **how)
+    stated, before = how.get("adjustment") or "", store.about.get("adjustment", "")
+    if store.parts and stated and before and stated != before:
+        raise ConfigError(
+            f"--adjustment is {stated}, and store {name!r} holds prices that are {before}: one series has one "
+            "adjustment. Import the table under another name."
+        )
+    kept = store.add(understood.rows(np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us"), name))
+    store.describe(adjustment=stated or before, imported=path.name)
+    return f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them."
+
+
+def check_data(named: str) -> Quality:
+    """The quality of what a portfolio file or a store has.
+
+    named : path of a portfolio file, or name of a store.
+    """
+    if named in store_names():
+        store, known = named_store(named), known_instruments()
+        ids = store.assets()
+        of = {asset: known.find(asset) or Instrument(asset) for asset in ids}
+    else:
+        document = read_document(named, None, names_of(PortfolioKeys))
+        if not isinstance(document.value("market"), dict) or not read(document, ("market",), MarketKeys).of_store:
+            return check_market(load_portfolio(named).market)
+        keys = read(document, ("market",), MarketKeys)
+        store = named_store(keys.of_store)
+        of = {one.asset_id: one for one in wanted_lines(document, keys).values()}
+        if absent := sorted(set(of) - set(store.assets())):
+            document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
+        ids = list(of)
+    classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
+    gone = [asset for asset, one in of.items() if one.delisted is not None]
+    return check(store.read(ids), {asset: one.calendar or "XNYS" for asset, one in of.items()}, classes, gone)
+
+
+def stores_text() -> str:
+    """A table of all stores: what they hold, how much, and to when."""
+    rows = [["store", "assets", "rows", "first", "last", "quotes"]]
+    for name in store_names():
+        store = named_store(name)
+        span = store.span(store.assets())
+        days = ["", ""] if span is None else [str(span[0]), str(span[1])]
+        rows.append([name, f"{len(store.assets()):,}", f"{store.size:,}", *days, store.about.get("adjustment", "")])
+    if len(rows) == 1:
+        return (
+            "No store yet: `rebalance data fetch FILE` makes one, and so does `rebalance data import TABLE --as NAME`."
+        )
+    return text_table(rows, left=1, last_left=True)
+
+
+def sources_text() -> str:
+    """A table of the sources: their keys, whether one is there, and their limits."""
+    rows = [["source", "pace", "key"]]
+    for name, adapter in ADAPTERS.items():
+        limits = adapter.limits
+        a_day = "" if limits.a_day is None else f", {limits.a_day:,} a day"
+        there = "set" if environ.get(adapter.key_variable) else f"not set; from {adapter.key_from}"
+        key = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
+        rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", key])
+    return text_table(rows, left=1, last_left=True)
+
+
+def revisions_text(named: str) -> str:
+    """The numbers of the past that sources changed, of a portfolio file or a store, and what they change in its policy.
+
+    For a file, its policy is played on the prices known before the last revision and on those known now.
+    """
+    if named in store_names():
+        return _revisions_table(named_store(named).revisions())
+    portfolio = load_portfolio(named)
+    document = read_document(named, None, names_of(PortfolioKeys))
+    keys = read(document, ("market",), MarketKeys) if isinstance(document.value("market"), dict) else None
+    if keys is None or not keys.of_store:
+        document.refuse(
+            ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT
+        )
+    ids = [one.asset_id for one in wanted_lines(document, keys).values()]
+    found = named_store(keys.of_store).revisions(ids)
+    if not len(found):
+        return _revisions_table(found)
+    before = found["known_after"].max() - pd.Timedelta(microseconds=1)
+    earlier = load_portfolio(named, {"market.known_on": before.isoformat()})
+    last = min(portfolio.date, earlier.date)
+    rows = [["", "J, bp a year", "final NAV"]]
+    for words, each in (("as known before", earlier), ("as known now", portfolio)):
+        loss, nav = _played(each, last)
+        rows.append([words, f"{loss:,.3f}", f"{nav:,.2f}"])
+    return f"{_revisions_table(found)}\n\n{portfolio.policy} to {last:%Y-%m-%d}:\n{text_table(rows, left=1)}"
+
+
+def _played(portfolio: Portfolio, last: pd.Timestamp) -> tuple[float, float]:
+    """J, bp a year, and the final NAV of the policy in force, played to a day."""
+    cut = replace(portfolio, market=portfolio.market.until(last))
+    name = portfolio.policy or next(iter(portfolio.policies))
+    played = backtest_candidate(cut, fit(name, cut).policy, name)
+    return score(played, benchmark_of(cut, cut.market))["loss"], float(played.ledger.nav[-1])
+
+
+def _revisions_table(found: pd.DataFrame) -> str:
+    if not len(found):
+        return "No number of the past was changed."
+    rows = [["asset", "session", "column", "before", "after", "known before", "known after"]]
+    for row in found.tail(LISTED).to_dict("records"):
+        known = [f"{row[name]:%Y-%m-%d %H:%M}" for name in ("known_before", "known_after")]
+        numbers = [f"{row['before']:g}", f"{row['after']:g}"]
+        rows.append([row["asset_id"], f"{row['session']:%Y-%m-%d}", row["column"], *numbers, *known])
+    more = f"\n{len(found) - LISTED:,} earlier ones are not shown." if len(found) > LISTED else ""
+    return text_table(rows, left=3) + more

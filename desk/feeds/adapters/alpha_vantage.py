@@ -1,0 +1,177 @@
+"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs, coins, and an overview.
+
+A free key gives a hundred sessions, which update and cross-check a history. Every error comes with status 200, and its
+wording changes: an answer is recognised by its data. A notice repeats the key, so no sentence shows one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
+from foundation.arrays import Array
+from foundation.table_files import PLAIN
+from research.portfolio.holdings.rates import QUOTED
+
+MONEY_CODES = frozenset(QUOTED)
+PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
+NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
+NOTICES = ("Error Message", "Information", "Note")
+DAY_LIMIT, MINUTE_LIMIT = 86_400.0, 60.0  # seconds
+
+
+class Series(NamedTuple):
+    """A daily series: its function, its parameters, the part of the answer that has its bars, and when they are over.
+
+    symbols : names in the answer's Meta Data that end so, with the symbols that they must have.
+    """
+
+    function: str
+    params: dict[str, str]
+    part: str
+    symbols: dict[str, str]
+    zone: str = "UTC"
+    closes: time = time(0)
+
+
+def series_of(symbol: str) -> Series:
+    """The series of a symbol: a pair of currencies (EURUSD, EUR/USD), a coin (BTCUSD, BTC-USD), else a share or fund.
+
+    >>> [series_of(symbol).function for symbol in ("EURUSD", "BTC-USD", "SPY", "BRK-B")]
+    ['FX_DAILY', 'DIGITAL_CURRENCY_DAILY', 'TIME_SERIES_DAILY', 'TIME_SERIES_DAILY']
+    """
+    pair = PAIR_SYMBOL.fullmatch(symbol.upper())
+    unit, money = [part for part in pair.groups() if part] if pair else ("", "")
+    if money not in MONEY_CODES:
+        params, part = {"symbol": symbol}, "Time Series (Daily)"
+        return Series("TIME_SERIES_DAILY", params, part, {"Symbol": symbol}, *NEW_YORK)
+    if unit in MONEY_CODES:
+        names = {"From Symbol": unit, "To Symbol": money}
+        return Series("FX_DAILY", {"from_symbol": unit, "to_symbol": money}, "Time Series FX (Daily)", names)
+    names, part = {"Digital Currency Code": unit, "Market Code": money}, "Time Series (Digital Currency Daily)"
+    return Series("DIGITAL_CURRENCY_DAILY", {"symbol": unit, "market": money}, part, names)
+
+
+ALPHA_VANTAGE_LIMITS = Limits(1, 1.0, a_day=25)
+
+
+@dataclass(frozen=True)
+class AlphaVantage:
+    """Alpha Vantage, by a key in a parameter. Dividends are taken as declared on their day."""
+
+    base: str = "https://www.alphavantage.co"
+    name: str = "alpha_vantage"
+    limits: Limits = ALPHA_VANTAGE_LIMITS
+    key_variable: str = "ALPHAVANTAGE_API_KEY"
+    key_from: str = "https://www.alphavantage.co/support/#api-key"
+    key_optional: bool = False
+    browser: bool = False
+
+    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+        """The bars and, of a share or fund, its dividends and its splits."""
+        series = series_of(wanted.symbol)
+        size = {} if series.function == "DIGITAL_CURRENCY_DAILY" else {"outputsize": "compact"}
+        bars = self._request(series.function, series.params | size, key)
+        if series.function != "TIME_SERIES_DAILY":
+            return [bars]
+        return [bars, *(self._request(function, series.params, key) for function in ("DIVIDENDS", "SPLITS"))]
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        """None: an answer is whole."""
+        return None
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        """Rows as traded of the sessions that the answer has."""
+        asked, series = Asked(self.name, wanted.symbol, fetched_at), series_of(wanted.symbol)
+        content = _content(asked, replies[0], series.part)
+        for name, symbol in series.symbols.items():
+            asked.check_symbol(_meta(content, name), symbol)
+        table = _table(asked, content[series.part], series.params.get("market", ""))
+        table = table[over(table["session"].to_numpy().astype("datetime64[D]"), fetched_at, series.zone, series.closes)]
+        dividends = splits = []
+        if len(series.params) == 1:
+            dividends, splits = (_data(asked, reply) for reply in replies[1:3])
+        bars = Bars(
+            table,
+            asked.splits((asked.day(each.get("effective_date")), each.get("split_factor")) for each in splits),
+            asked.dividends((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends),
+            adjusted=False,
+            currency=next((s for n, s in series.symbols.items() if n in ("To Symbol", "Market Code")), wanted.currency),
+        )
+        return market_rows(asked, wanted, bars)
+
+    def overview_request(self, symbol: str, key: str) -> Request:
+        """The request of facts on a company, for `overview`."""
+        return self._request("OVERVIEW", {"symbol": symbol}, key)
+
+    def overview(self, symbol: str, reply: Reply, fetched_at: np.datetime64) -> dict[str, str | float]:
+        """Facts on a company by Alpha Vantage's names, numbers as such, without those that it lacks."""
+        asked = Asked(self.name, symbol, fetched_at)
+        found = _content(asked, reply, "Symbol")
+        asked.check_symbol(found["Symbol"])
+        texts = {name: text.strip() for name, text in found.items() if isinstance(text, str)}
+        known = {name: text for name, text in texts.items() if text not in ("", "None", "-")}
+        return {name: float(text) if PLAIN.fullmatch(text) else text for name, text in known.items()}
+
+    def _request(self, function: str, params: dict[str, str], key: str) -> Request:
+        return Request(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)
+
+
+def _content(asked: Asked, reply: Reply, part: str) -> dict[str, Any]:
+    """The content of an answer that has a part. Raises FeedError by the wording of an answer that has not."""
+    if reply.content.lstrip()[:1] == b"{":
+        content = asked.json(reply)
+        asked.check_status(reply)
+        if part in content:
+            return dict(content)
+        texts = " ".join(str(content[name]) for name in NOTICES if name in content).casefold()
+    else:
+        asked.check_status(reply)
+        texts = reply.content[:1000].decode(errors="replace").casefold()
+    if "premium" in texts and "rate limit" not in texts:
+        asked.refuse("the plan of the key does not include this series. Take another source.", "source")
+    if any(word in texts for word in ("rate limit", "call frequency", "per day", "per second", "per minute")):
+        wait = MINUTE_LIMIT if "per second" in texts or "per minute" in texts else DAY_LIMIT
+        asked.refuse("the key's limit of requests is reached. The next call goes on.", "later", wait)
+    if "apikey" in texts or "api key" in texts:
+        asked.refuse("the source does not accept the key. Copy it anew.", "source")
+    if "invalid api call" in texts or texts == "":
+        asked.refuse(f"the answer has no {part}, as for an unknown symbol. Correct the `symbol:` of the asset.")
+    asked.refuse(f"the answer has a notice in place of {part}. Ask again later.", "later")
+
+
+def _meta(content: dict[str, Any], name: str) -> object:
+    """The value of Meta Data whose numbered name ends so."""
+    meta = at(content, "Meta Data")
+    return next((v for n, v in meta.items() if n.endswith(f" {name}")), None) if isinstance(meta, dict) else None
+
+
+def _table(asked: Asked, series: object, market: str) -> pd.DataFrame:
+    if not isinstance(series, dict):
+        asked.shape("bars by day", series)
+    records = asked.records("bars", list(series.values()))
+    sessions = asked.days(series)
+    found = []
+    for record in records:
+        named = ((NUMBERED_FIELD.fullmatch(name), value) for name, value in record.items())
+        found.append({field[1]: value for field, value in named if field and field[2] in (None, market)})
+
+    def column(name: str) -> Array | None:
+        if name == "close" and not all(name in each for each in found):
+            asked.shape("close of a bar", records)
+        return asked.numbers(name, (each.get(name) for each in found), sessions)
+
+    return bar_table(sessions, column)
+
+
+def _data(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
+    """The events of an answer of DIVIDENDS or SPLITS."""
+    content = _content(asked, reply, "data")
+    asked.check_symbol(content.get("symbol"))
+    return asked.records("events", content["data"])

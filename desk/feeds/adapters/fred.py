@@ -1,0 +1,135 @@
+"""FRED's series: one value a day, each with the moment at which it was known.
+
+With a key the answer has the vintages of each value, and the `fetched_at` of a row is 00:00 UTC of the day on which its
+value was published: what was known on a day is what FRED showed then. Without a key it has the values of today.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http import HTTPStatus
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.answers import Asked, at, quoted
+from foundation.arguments import FIRST_DAY
+from foundation.errors import DataError
+from research.market.calendars import Days
+from research.market.rows import ROW_COLUMNS, checked_rows
+
+EARLIEST, FOREVER = "1776-07-04", "9999-12-31"  # FRED's own bounds of days
+VINTAGES_FROM = 1997  # year of the first vintages of daily series
+VINTAGE_YEARS = 5  # years of vintages in one request: FRED gives 2,000 vintages at most
+OBSERVATIONS = 100_000  # observations
+FRED_LIMITS = Limits(120, 60.0)
+
+
+@dataclass(frozen=True)
+class Fred:
+    """FRED of the Federal Reserve Bank of St. Louis. A value has no currency."""
+
+    base: str = "https://api.stlouisfed.org"
+    name: str = "fred"
+    limits: Limits = FRED_LIMITS
+    key_variable: str = "FRED_API_KEY"
+    key_from: str = "https://fredaccount.stlouisfed.org/apikeys"
+    key_optional: bool = True
+    browser: bool = False
+
+    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+        """The vintages by periods of some years or, without a key, the values of today as a table."""
+        if key:
+            return [self._observations(wanted, period, 0, key) for period in _periods(wanted)]
+        span = {"cosd": str(wanted.first or FIRST_DAY.date()), "coed": str(wanted.last)}
+        table = self.base.replace("//api.", "//fred.", 1)  # the host of its tables
+        return [Request(f"{table}/graph/fredgraph.csv", {"id": wanted.symbol, **span})]
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        """The next page of the first period that has one."""
+        asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
+        reached: dict[object, tuple[float, float]] = {}  # by period: observations so far, and of all
+        for reply in replies if key else ():
+            if reply.status == HTTPStatus.OK:
+                content = asked.json(reply)
+                offset, count = (asked.number(name, at(content, name)) for name in ("offset", "count"))
+                period = at(content, "realtime_start"), at(content, "realtime_end")
+                reached[period] = max(reached.get(period, (0.0, 0.0)), (offset + OBSERVATIONS, count))
+        for period in _periods(wanted) if key else ():
+            done, count = reached.get(period, (0.0, 0.0))
+            if done < count:
+                return self._observations(wanted, period, int(done), key)
+        return None
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        """Rows whose close is the value; one for each value that a day had, with the moment of its publication."""
+        asked = Asked(self.name, wanted.symbol, fetched_at)
+        page = replies[0].content.lstrip()[:1] == b"{" or len(replies) > 1
+        found = _vintages(asked, replies) if page else _today(asked, replies[0])
+        found = found[found["close"].notna()].drop_duplicates()
+        found = found.sort_values(["session", "fetched_at"], kind="stable", ignore_index=True)
+        same = (found["session"] == found["session"].shift()) & (found["close"] == found["close"].shift())
+        first = pd.Timestamp(wanted.first or FIRST_DAY)
+        found = found[~same & found["session"].between(first, pd.Timestamp(wanted.last))]
+        late = found["fetched_at"] > pd.Timestamp(fetched_at)
+        if late.any():
+            day = found["fetched_at"].max()
+            asked.refuse(f"a value is of the vintage {day:%Y-%m-%d}, later than now. Ask again later.", "later")
+        texts = {"asset_id": wanted.asset_id, "currency": "", "source": self.name}
+        found = found.assign(**texts, split=1.0, dividend=0.0).reindex(columns=list(ROW_COLUMNS), fill_value=np.nan)
+        try:
+            return checked_rows(found, self.name)
+        except DataError as error:
+            asked.refuse(str(error), "later")
+
+    def _observations(self, wanted: Wanted, period: tuple[str, str], offset: int, key: str) -> Request:
+        """The request of a page of the observations of a series that were known in a period."""
+        params = {"series_id": wanted.symbol, "file_type": "json", "limit": str(OBSERVATIONS), "offset": str(offset)}
+        params |= {"observation_start": str(wanted.first or EARLIEST), "observation_end": str(wanted.last)}
+        params |= {"realtime_start": period[0], "realtime_end": period[1], "api_key": key}
+        return Request(f"{self.base}/fred/series/observations", params, {}, key)
+
+
+def _periods(wanted: Wanted) -> list[tuple[str, str]]:
+    """The periods of real time that together have all vintages of the days wanted, in one request each."""
+    begins = [date(year, 1, 1) for year in range(VINTAGES_FROM, wanted.last.year + 1, VINTAGE_YEARS)]
+    first = wanted.first or date.min
+    begins = [day for day in begins if day > first]
+    ends = [(day - timedelta(days=1)).isoformat() for day in begins]
+    starts = [str(wanted.first or EARLIEST), *map(str, begins)]
+    return list(zip(starts, [*ends, FOREVER], strict=True))
+
+
+def _table(asked: Asked, days: list[object], values: list[object], known: np.datetime64 | Days) -> pd.DataFrame:
+    """Sessions, values, and the moments at which they were known."""
+    sessions = asked.days(days)
+    table = {"session": sessions.astype("datetime64[s]"), "close": asked.numbers("value", values, sessions)}
+    return pd.DataFrame(table | {"fetched_at": np.broadcast_to(known, len(sessions)).astype("datetime64[us]")})
+
+
+def _vintages(asked: Asked, replies: Sequence[Reply]) -> pd.DataFrame:
+    """The observations of all answers. A period before the series began has none: FRED then says that it is unknown."""
+    known = [reply for reply in replies if reply.status == HTTPStatus.OK]
+    tables = []
+    for reply in known or replies[:1]:
+        content = asked.json(reply)
+        if reply.status == HTTPStatus.BAD_REQUEST:
+            message = at(content, "error_message") or at(content, "message")
+            if "api_key" in str(message):
+                asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
+            asked.refuse(f"the source says {quoted(message)}. Correct the `symbol:` of the asset.")
+        asked.check_status(reply)
+        found = asked.records("observations", at(content, "observations"))
+        cells = [[each.get(name) for each in found] for name in ("date", "value", "realtime_start")]
+        tables.append(_table(asked, cells[0], cells[1], asked.days(cells[2])))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _today(asked: Asked, reply: Reply) -> pd.DataFrame:
+    """The values of the table without a key, known from the moment of the answer on."""
+    header, *lines = asked.table(reply)
+    if len(header) != 2 or header[0].casefold() not in ("observation_date", "date"):
+        asked.shape("header observation_date and the series", ",".join(header))
+    asked.check_symbol(header[1])
+    return _table(asked, [line[0] for line in lines], [line[1] for line in lines], asked.moment)

@@ -1,0 +1,199 @@
+"""Nasdaq Data Link, formerly Quandl: Sharadar's tables of prices and actions, and the older time series.
+
+A symbol AAPL is a ticker of the table SHARADAR/SEP, SHARADAR/SFP/SPY one of another table, WIKI/AAPL a time series. A
+table has quotes that are adjusted for later splits beside the close as traded, and its dividends and splits come from
+the table of actions, which are taken as of their day: where adjusted closes do not agree with them, a row is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, later_splits, market_rows, over, quoted
+from foundation.arguments import FIRST_DAY
+from foundation.arrays import Array
+
+PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTIONS"
+PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"
+ACTION_COLUMNS = "date,action,ticker,value"
+TABLE_ROWS = 10_000  # rows
+CLOSE_NAMES = ("close", "value", "settle", "last", "rate")  # of a time series, the preferred one first
+SERIES_NAMES = {"total": "adj. close"}
+EVENT_NAMES = {"split": "split ratio", "dividend": "ex-dividend"}
+TABLE_DECIMALS, TABLE_APART = 1e-3, 5e-3  # by how much closes of tables may differ: three decimals, and relative
+NASDAQ_LIMITS = Limits(300, 10.0, a_day=50_000)
+
+
+@dataclass(frozen=True)
+class NasdaqDataLink:
+    """Nasdaq Data Link, by a key in a header. Its currency is that which is wanted: US dollars."""
+
+    base: str = "https://data.nasdaq.com"
+    name: str = "nasdaq_data_link"
+    limits: Limits = NASDAQ_LIMITS
+    key_variable: str = "NASDAQ_DATA_LINK_API_KEY"
+    key_from: str = "https://data.nasdaq.com/account/profile"
+    key_optional: bool = False
+    browser: bool = False
+
+    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+        """The table of prices and that of actions, to the present, or the time series."""
+        table, ticker = _place(wanted.symbol)
+        if not ticker:
+            span = {"order": "asc", "start_date": str(wanted.first or FIRST_DAY.date()), "end_date": str(wanted.last)}
+            return [self._request(f"datasets/{quote(table)}/data", span, key)]
+        return [self._page(wanted, name, "", key) for name in (table, ACTION_TABLE)]
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        """The next page of a table whose last answer has a cursor."""
+        asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
+        table, ticker = _place(wanted.symbol)
+        cursors: dict[str, object] = {}
+        for reply in replies if ticker else ():
+            content = _content(asked, reply)
+            cursors[ACTION_TABLE if "action" in _columns(asked, content) else table] = at(
+                content, "meta", "next_cursor_id"
+            )
+        following = next(((name, cursor) for name, cursor in cursors.items() if cursor), None)
+        return following and self._page(wanted, following[0], str(following[1]), key)
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        """Rows as traded. Raises FeedError where the actions do not agree with adjusted closes."""
+        asked = Asked(self.name, wanted.symbol, fetched_at)
+        contents = [_content(asked, reply) for reply in replies]
+        bars = (
+            _of_tables(asked, wanted, contents) if _place(wanted.symbol)[1] else _of_series(asked, wanted, contents[0])
+        )
+        return market_rows(asked, wanted, bars)
+
+    def _page(self, wanted: Wanted, table: str, cursor: str, key: str) -> Request:
+        columns = ACTION_COLUMNS if table == ACTION_TABLE else PRICE_COLUMNS
+        params = {"ticker": _place(wanted.symbol)[1], "date.gte": str(wanted.first or FIRST_DAY.date())}
+        params |= {"qopts.columns": columns, "qopts.per_page": str(TABLE_ROWS)} | (
+            {"qopts.cursor_id": cursor} if cursor else {}
+        )
+        return self._request(f"datatables/{quote(table)}", params, key)
+
+    def _request(self, path: str, params: dict[str, str], key: str) -> Request:
+        return Request(f"{self.base}/api/v3/{path}", params, {"x-api-token": key}, key)
+
+
+def _place(symbol: str) -> tuple[str, str]:
+    """The table and the ticker of a symbol, the code of a time series and "".
+
+    >>> _place("AAPL"), _place("SHARADAR/SFP/SPY"), _place("WIKI/AAPL")
+    (('SHARADAR/SEP', 'AAPL'), ('SHARADAR/SFP', 'SPY'), ('WIKI/AAPL', ''))
+    """
+    first, *others = symbol.split("/")
+    if not others:
+        return PRICE_TABLE, first
+    return (f"{first}/{others[0]}", others[1]) if len(others) == 2 else (symbol, "")
+
+
+def _content(asked: Asked, reply: Reply) -> Any:
+    """The content of an answer. Raises FeedError by the code of its error; its message is not shown."""
+    content = asked.json(reply)
+    code = at(content, "quandl_error", "code")
+    if isinstance(code, str):
+        family = code[:4]
+        if family == "QELx" and code not in ("QELx06", "QELx07", "QELx08"):
+            asked.refuse(f"the limit of requests is reached ({quoted(code)}). Ask again later.", "later")
+        if family in ("QEAx", "QEPx"):
+            asked.refuse(f"the key or its plan does not give this data ({quoted(code)}). Check both.", "source")
+        if family in ("QECx", "QESx"):
+            asked.refuse(f"the source knows no such data ({quoted(code)}). Correct the `symbol:` of the asset.")
+    asked.check_status(reply)
+    return content
+
+
+def _columns(asked: Asked, content: Any) -> dict[str, int]:
+    """The place of each column of a table, by its name in lower case."""
+    named = at(content, "datatable", "columns")
+    names = (
+        [at(each, "name") for each in named] if isinstance(named, list) else at(content, "dataset_data", "column_names")
+    )
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        asked.shape("names of columns", names)
+    places = {name.casefold(): place for place, name in enumerate(names)}
+    if len(places) != len(names):
+        asked.shape("names of columns that differ", names)
+    return places
+
+
+def _lines(asked: Asked, content: Any, places: dict[str, int]) -> list[list[Any]]:
+    """The rows of a table, each with a cell for each column."""
+    part = "datatable" if at(content, "datatable") is not None else "dataset_data"
+    lines = at(content, part, "data")
+    if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == len(places) for line in lines):
+        asked.shape("rows as wide as its columns", lines)
+    return lines
+
+
+def _of_tables(asked: Asked, wanted: Wanted, contents: Sequence[Any]) -> Bars:
+    prices: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] = []
+    for content in contents:
+        places = _columns(asked, content)
+        needed = ACTION_COLUMNS if "action" in places else PRICE_COLUMNS
+        if missing := set(needed.split(",")) - places.keys():
+            asked.shape(f"column {min(missing)}", sorted(places))
+        records = [dict(zip(places, line, strict=True)) for line in _lines(asked, content, places)]
+        (actions if "action" in places else prices).extend(records)
+    if not prices:
+        asked.refuse("the table has no rows: the ticker is unknown, or the plan of the key does not have the table.")
+    for each in (*prices, *actions):
+        asked.check_symbol(each["ticker"], _place(asked.symbol)[1])
+    sessions = asked.days(each["date"] for each in prices)
+
+    def column(name: str) -> Array:
+        source = {"total": "closeadj"}.get(name, name)
+        return asked.numbers(source, (each[source] for each in prices), sessions)
+
+    def listed(action: str) -> list[tuple[date, Any]]:
+        return [(asked.day(each["date"]), each["value"]) for each in actions if each["action"] == action]
+
+    splits = asked.splits(listed("split"))
+    table, later = bar_table(sessions, column), later_splits(sessions, splits)
+    quoted_then = asked.numbers("closeunadj", (each["closeunadj"] for each in prices), sessions)
+    apart = np.abs(table["close"].to_numpy() * later - quoted_then)
+    wrong = apart > TABLE_DECIMALS * later + TABLE_APART * np.abs(quoted_then)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        asked.refuse(
+            f"the closes of {sessions[row]}, {table['close'].iloc[row]:g} adjusted and {quoted_then[row]:g} as traded, "
+            f"do not agree with later splits by {later[row]:g}. Ask again later.", "later",
+        )  # fmt: skip
+    table["close"] = quoted_then
+    for name in ("open", "high", "low"):
+        table[name] *= later
+    table["volume"] /= later
+    table = table[over(sessions, asked.moment, *NEW_YORK)]
+    return Bars(table, splits, asked.dividends(listed("dividend")), False, wanted.currency)
+
+
+def _of_series(asked: Asked, wanted: Wanted, content: Any) -> Bars:
+    places = _columns(asked, content)
+    lines = _lines(asked, content, places)
+    closing = next((name for name in CLOSE_NAMES if name in places), None)
+    if "date" not in places or closing is None:
+        asked.shape(f"columns Date and one of {', '.join(CLOSE_NAMES)}", sorted(places))
+    sessions = asked.days(line[places["date"]] for line in lines)
+
+    def column(name: str) -> Array | None:
+        source = closing if name == "close" else SERIES_NAMES.get(name, name)
+        if source not in places:
+            return None
+        return asked.numbers(source, (line[places[source]] for line in lines), sessions)
+
+    def listed(name: str) -> list[tuple[date, Any]]:
+        place = places.get(EVENT_NAMES[name])
+        return [] if place is None else [(day, line[place]) for day, line in zip(sessions.tolist(), lines, strict=True)]
+
+    table = bar_table(sessions, column)[over(sessions, asked.moment, *NEW_YORK)]
+    return Bars(table, asked.splits(listed("split")), asked.dividends(listed("dividend")), False, wanted.currency)

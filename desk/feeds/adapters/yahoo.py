@@ -1,0 +1,194 @@
+"""Yahoo's chart format: bars, splits, dividends and capital gains of one symbol, un-adjusted for its own splits.
+
+Yahoo adjusts quotes, volumes and dividends for all later splits. A request always reaches to the present, so that the
+answer has these splits, and rows are quotes as traded: a new split changes no older row. Capital gains of funds count
+as dividends. Adjusted closes are not kept: they only show events that an answer lacks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from desk.feeds.adapter import Limits, Quote, Reply, Request, Wanted
+from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
+from foundation.arguments import FIRST_DAY
+from foundation.arrays import Array
+from research.market.calendars import Days
+from research.market.rows import HUNDREDTHS
+
+FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
+EVENTS = ("dividends", "capitalGains", "splits")
+NO_SESSIONS = np.zeros(0, dtype="datetime64[D]")
+FURTHEST = 7.2e9  # seconds from 1970 of any moment that is read
+YAHOO_LIMITS = Limits(60, 60.0)
+
+
+@dataclass(frozen=True)
+class Yahoo:
+    """Yahoo Finance, which needs no key, and answers browsers alone. Its terms forbid passing its data on."""
+
+    base: str = "https://query2.finance.yahoo.com"
+    name: str = "yahoo"
+    limits: Limits = YAHOO_LIMITS
+    key_variable: str = ""
+    key_from: str = ""
+    key_optional: bool = False
+    browser: bool = True
+
+    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+        """One request, from the day before the first one wanted, in any time zone, to the present."""
+        first = datetime.combine(wanted.first or FIRST_DAY.date(), time(0), UTC) - timedelta(days=1)
+        return [self._chart(wanted.symbol, {"period1": str(int(first.timestamp())), "period2": FAR_PRESENT})]
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        """None: an answer is whole."""
+        return None
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        """Rows as traded, finished sessions alone."""
+        asked = Asked(self.name, wanted.symbol, fetched_at)
+        result = _result(asked, replies[0])
+        meta = result["meta"]
+        zone = _zone(asked, meta)
+        stamps = at(result, "timestamp") or []
+        if not isinstance(stamps, list):
+            asked.shape("list of timestamps", stamps)
+        seconds = [_seconds(asked, stamp) for stamp in stamps]
+        local = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True)).tz_convert(zone)
+        sessions = local.tz_localize(None).to_numpy().astype("datetime64[D]") if seconds else NO_SESSIONS
+        table = _table(asked, result, sessions)
+        table = table[_finished(asked, meta, np.array(seconds, float), local, table["volume"].to_numpy())]
+        return market_rows(asked, wanted, _bars(asked, wanted, result, zone, table))
+
+    def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
+        """The requests of the quotes of the moment, one for each asset, from symbols by asset id."""
+        return [self._chart(symbol, {"range": "1d"}) for symbol in symbols.values()]
+
+    def quotes(
+        self, symbols: Mapping[str, str], replies: Sequence[Reply], fetched_at: np.datetime64
+    ) -> Sequence[Quote]:
+        """The last prices, in the order of the symbols. Raises FeedError for an answer without one."""
+        return [
+            self._quote(asset_id, Asked(self.name, symbol, fetched_at), reply)
+            for (asset_id, symbol), reply in zip(symbols.items(), replies, strict=True)
+        ]
+
+    def _quote(self, asset_id: str, asked: Asked, reply: Reply) -> Quote:
+        meta = _result(asked, reply)["meta"]
+        price = asked.number("regularMarketPrice", meta.get("regularMarketPrice"))
+        moment = np.datetime64(int(_seconds(asked, meta.get("regularMarketTime"))), "s")
+        currency = currency_of(asked, meta.get("currency"), Wanted(asset_id, asked.symbol, None, date.max, ""))
+        if not (price > 0 and currency):
+            asked.refuse(f"the answer has no price of the moment: found {price} {currency}. Ask again later.", "later")
+        part = 0.01 if currency in HUNDREDTHS else 1.0
+        return Quote(asset_id, price * part, moment, HUNDREDTHS.get(currency, currency), self.name)
+
+    def _chart(self, symbol: str, span: Mapping[str, str]) -> Request:
+        params = {**span, "interval": "1d", "includePrePost": "false", "events": "div,splits,capitalGains"}
+        return Request(f"{self.base}/v8/finance/chart/{quote(symbol, safe='')}", params)
+
+
+def _result(asked: Asked, reply: Reply) -> dict[str, Any]:
+    """The result of an answer, with its meta. Raises FeedError where it has none, or is of another symbol."""
+    content = asked.json(reply)
+    if reply.status == 401:
+        asked.refuse("the source refuses a request without its cookie (status 401). Ask again later.", "later")
+    reason = at(content, "chart", "error", "description")
+    if isinstance(reason, str) and reply.status < 429:
+        asked.refuse(f"the source says {quoted(reason)}. Check the `symbol:` of the asset and the days.")
+    asked.check_status(reply)
+    if at(content, "chart") is None and isinstance(content, dict) and "chart" in content:
+        asked.refuse("the answer is empty, as for a symbol that is not known. Correct the `symbol:` of the asset.")
+    result = at(content, "chart", "result", 0)
+    if not isinstance(at(result, "meta"), dict):
+        asked.shape("chart.result[0].meta", result)
+    asked.check_symbol(at(result, "meta", "symbol"))
+    return dict(result)
+
+
+def _zone(asked: Asked, meta: Mapping[str, Any]) -> ZoneInfo:
+    """The time zone of the exchange: its offset of today is that of the other half of the year, too."""
+    name = meta.get("exchangeTimezoneName")
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]
+    except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
+        pass
+    asked.shape("exchangeTimezoneName", name)
+
+
+def _seconds(asked: Asked, stamp: object) -> float:
+    """Seconds since 1970 of a time stamp."""
+    seconds = asked.number("time stamp", stamp)
+    if not abs(seconds) < FURTHEST:
+        asked.refuse(f"a time stamp of the answer is {quoted(stamp)}. Ask again later.", "later")
+    return seconds
+
+
+def _table(asked: Asked, result: Mapping[str, Any], sessions: Days) -> pd.DataFrame:
+    def column(name: str) -> Array | None:
+        path = ("adjclose", 0, "adjclose") if name == "total" else ("quote", 0, name)
+        cells = at(result, "indicators", *path)
+        if cells is None and (name != "close" or not len(sessions)):
+            return None
+        if not isinstance(cells, list):
+            asked.shape(name, cells)
+        return asked.numbers(name, cells, sessions)
+
+    return bar_table(sessions, column)
+
+
+def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.DatetimeIndex, volume: Array) -> Array:
+    """(R,) false for bars of a session that is not over, and for bars that a later one of their session replaces.
+
+    The last bar of a session that is not over is stamped with its last trade in place of the open, or has no volume.
+    One that is stamped at the close or later is over, and another one of its session is of the time before.
+    """
+    keep = np.ones(len(seconds), bool)
+    if not len(seconds):
+        return keep
+    last = int(np.argmax(seconds))
+    opens, over = pd.Series(local.time).mode().iloc[0], False
+    regular = at(meta, "currentTradingPeriod", "regular")
+    if regular is not None:
+        began, ended = (_seconds(asked, at(regular, name)) for name in ("start", "end"))
+        start, end = pd.to_datetime([began, ended], unit="s", utc=True).tz_convert(local.tz)
+        opens = start.time()
+        if asked.moment < np.datetime64(int(ended), "s"):
+            keep &= local.date != start.date()
+        over = bool(keep[last]) and local[last].time() >= end.time()
+    if local[last].time() != opens:
+        keep &= local.date != local[last].date()
+        keep[last] = over
+    elif volume[last] == 0 and np.any(volume > 0):
+        keep[last] = False
+    return keep
+
+
+def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInfo, table: pd.DataFrame) -> Bars:
+    events = result.get("events", {})
+    if not isinstance(events, dict) or not events.keys() <= set(EVENTS):
+        asked.shape(f"events of {', '.join(EVENTS)}", events)
+
+    def listed(name: str) -> list[tuple[date, dict[str, Any]]]:
+        found = events.get(name, {})
+        if not isinstance(found, dict):
+            asked.shape(f"table of {name}", found)
+        records = asked.records(name, list(found.values()))
+        return [(datetime.fromtimestamp(_seconds(asked, each.get("date")), zone).date(), each) for each in records]
+
+    def ratio(each: Mapping[str, Any]) -> float:
+        new, old = (asked.number("split", each.get(part)) for part in ("numerator", "denominator"))
+        return new / old if old > 0 else np.nan
+
+    paid: dict[date, float] = {}
+    for name in EVENTS[:2]:
+        for day, amount in asked.dividends((day, each.get("amount")) for day, each in listed(name)).items():
+            paid[day] = paid.get(day, 0.0) + amount
+    splits = asked.splits((day, ratio(each)) for day, each in listed("splits"))
+    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted))

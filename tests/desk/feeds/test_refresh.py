@@ -1,0 +1,306 @@
+"""Stores brought up to date from a real server: what is asked, kept, revised, failed and left."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from provider_bodies import Bar
+from provider_server import NONE, Server, Source, Time, made_bars, serving
+
+from desk.feeds.adapter import FeedError, Limits, Wanted
+from desk.feeds.fetching import MIRROR
+from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch, plan
+from desk.feeds.transport import TOGETHER
+from foundation.errors import ConfigError
+from research.market.calendars import sessions
+from research.market.store import PriceStore
+
+DAYS = sessions(np.datetime64("2022-10-03"), np.datetime64("2022-12-29"), "XNYS").tolist()
+SYMBOLS = [f"S{i:03d}" for i in range(40)]
+BARS = {symbol: made_bars(DAYS, 50.0 + i, i) for i, symbol in enumerate(SYMBOLS)}
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", "s3cret")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PriceStore:
+    return PriceStore(tmp_path / "store", "store")
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with serving(dict(BARS)) as server:
+        monkeypatch.setenv(MIRROR, server.address)
+        yield server
+
+
+def wanted(symbols: list[str], last: date = DAYS[-1], first: date | None = None) -> list[Wanted]:
+    return [Wanted(symbol, symbol, first, last) for symbol in symbols]
+
+
+def fetched(store: PriceStore, asks: list[Wanted], limits: Limits = NONE, time: Time | None = None) -> Fetched:
+    return fetch(store, Source(limits), asks, clock=(time or Time()).clock)
+
+
+def content(store: PriceStore) -> pd.DataFrame:
+    """The rows in force, without the moment at which they were known."""
+    return store.rows().drop(columns="fetched_at")
+
+
+def first_days(served: Server) -> list[str]:
+    return [asked.params["startDate"] for asked in served.asked]
+
+
+def test_the_store_has_what_the_server_has(store: PriceStore, served: Server) -> None:
+    done = fetched(store, wanted(SYMBOLS))
+    rows = store.rows()
+    assert (done.rows, done.requests, dict(done.failed), done.left) == (40 * len(DAYS), 40, {}, ())
+    for symbol in SYMBOLS:
+        assert rows.loc[rows["asset_id"] == symbol, "close"].tolist() == [bar.close for bar in BARS[symbol]]
+    assert set(rows["fetched_at"]) == {pd.Timestamp("2022-12-30 06:00")}
+    assert (
+        done.text()
+        == f"tiingo: {40 * len(DAYS):,} new rows of 40 symbols, with 40 requests; 0 numbers of the past changed."
+    )
+
+
+def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
+    store: PriceStore, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_API_KEY")
+    done = fetch(store, Source(Limits(1, 1.0, 25)), wanted(SYMBOLS), clock=Time().clock, dry_run=True)
+    assert done.plan.text() == (
+        "tiingo: 40 symbols, 40 requests at 25 a day: 2 days. Call once a day; each call goes on."
+    )
+    assert (served.asked, store.folder.exists()) == ([], False)
+    with pytest.raises(FeedError, match="SOURCE_API_KEY"):
+        fetched(store, wanted(SYMBOLS))
+    assert served.asked == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(1, 1.0, 25), "500 symbols, 500 requests at 25 a day: 20 days. Call once a day; each call goes on."),
+        (Limits(120, 60.0), "500 symbols, 500 requests: about 4 minutes."),
+        (Limits(50, 3600.0), "500 symbols, 500 requests: about 9 hours."),
+        (Limits(1, 0.0), "500 symbols, 500 requests: about 1 second."),
+    ],
+)
+def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: Limits, sentence: str) -> None:
+    asks = wanted([f"A{i}" for i in range(500)])
+    assert plan(store, Source(limits), asks, clock=Time().clock).text() == f"tiingo: {sentence}"
+
+
+def test_nothing_is_asked_again_where_the_last_day_is_there(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(SYMBOLS[:3]))
+    served.asked.clear()
+    done = fetched(store, wanted(SYMBOLS[:4]))
+    assert served.symbols() == ["S003"]
+    assert done.plan.current == 3
+    done = fetched(store, wanted(SYMBOLS[:4]))
+    assert (len(served.asked), done.plan.text()) == (1, "tiingo: nothing to ask (4 more have the last day already).")
+
+
+def test_an_update_asks_for_the_last_sessions_again_and_what_follows(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    done = fetched(store, wanted(["S000"]))
+    assert first_days(served) == ["1900-01-01", str(DAYS[-4 - AGAIN + 1])]
+    assert (done.rows, len(done.revisions)) == (3, 0)
+    assert len(store.rows()) == len(DAYS)
+
+
+def test_an_earlier_first_day_asks_for_all_again(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(["S000"], first=DAYS[-20]))
+    done = fetched(store, wanted(["S000"], first=DAYS[5]))
+    assert first_days(served) == [str(DAYS[-20]), str(DAYS[5])]
+    assert done.rows == len(DAYS) - 25
+    fetched(store, wanted(["S000"], first=DAYS[-10]))
+    assert len(served.asked) == 2  # a later one has nothing new
+
+
+def test_an_asset_that_began_later_than_wanted_is_asked_once_for_all(store: PriceStore, served: Server) -> None:
+    for last in (DAYS[-3], DAYS[-2]):
+        fetched(store, wanted(["S000"], last, first=date(2010, 1, 1)))
+    assert first_days(served) == ["2010-01-01", str(DAYS[-3 - AGAIN + 1])]
+
+
+@pytest.mark.parametrize("event", [{"split": 2.0}, {"dividend": 0.5}])
+def test_a_new_split_or_dividend_asks_for_everything_again(
+    store: PriceStore, served: Server, event: dict[str, float]
+) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    revised = [bar._replace(close=bar.close + 1.0) if bar.session == DAYS[2] else bar for bar in BARS["S000"]]
+    served.bars = {**BARS, "S000": [*revised[:-2], revised[-2]._replace(**event), revised[-1]]}
+    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    assert first_days(served) == ["1900-01-01", str(DAYS[-4 - AGAIN + 1]), "1900-01-01"]
+    assert done.revisions[["session", "column"]].to_numpy().tolist() == [[pd.Timestamp(DAYS[2]), "close"]]
+    assert done.rows == 3
+
+
+def test_a_dividend_that_an_answer_lacks_is_asked_for_once_more(store: PriceStore, served: Server) -> None:
+    paid = [bar._replace(dividend=0.5) if bar.session == DAYS[-6] else bar for bar in BARS["S000"]]
+    served.bars = {**BARS, "S000": paid}
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    served.bars = dict(BARS)
+    fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    assert len(served.asked) == 3
+
+
+def test_a_changed_past_is_kept_and_listed(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    before = BARS["S000"][-5]
+    served.bars = {**BARS, "S000": [bar._replace(close=9.5) if bar is before else bar for bar in BARS["S000"]]}
+    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    revision = done.revisions.iloc[0]
+    assert len(done.revisions) == 1
+    assert (revision["asset_id"], revision["column"], revision["after"]) == ("S000", "close", 9.5)
+    assert (revision["before"], revision["session"]) == (before.close, pd.Timestamp(before.session))
+    assert f"- S000 on {before.session}: close {before.close:g}, now 9.5" in done.text()
+    again = fetched(store, wanted(["S000"], date(2022, 12, 30)), time=Time("2023-01-01T06:00:00"))
+    assert len(again.revisions) == 0
+
+
+def test_what_fails_is_named_and_the_rest_kept(store: PriceStore, served: Server) -> None:
+    served.faults = {"S001": "500", "S003": "HTML"}
+    done = fetched(store, wanted([*SYMBOLS[:5], "GONE"]))
+    assert set(done.failed) == {"S001", "S003", "GONE"}
+    assert store.assets() == ["S000", "S002", "S004"]
+    assert "3 symbols failed:" in done.text()
+    assert "- GONE: tiingo does not know GONE." in done.text()
+    served.faults, served.asked = {}, []
+    fetched(store, wanted(SYMBOLS[:5]))
+    assert sorted(served.symbols()) == ["S001", "S003"]
+
+
+def test_a_source_that_is_down_is_not_asked_to_the_end(store: PriceStore, served: Server) -> None:
+    served.faults = dict.fromkeys(SYMBOLS, "500")
+    done = fetched(store, wanted(SYMBOLS))
+    assert done.why == f"tiingo failed for {GIVE_UP} symbols in a row. Try again later."
+    assert len(done.failed) + len(done.left) == 40
+    assert len(done.left) > 15
+    assert f"{len(done.left)} symbols left for the next call: tiingo failed" in done.text()
+
+
+def test_a_refused_request_ends_the_list_with_its_sentence(store: PriceStore, served: Server) -> None:
+    served.faults = dict.fromkeys(SYMBOLS[3:], "redirect")
+    done = fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
+    assert "redirects to 'elsewhere.invalid'" in done.why
+    assert (dict(done.failed), len(done.left)) == ({}, 37)
+    assert store.assets() == SYMBOLS[:3]
+
+
+def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, served: Server) -> None:
+    calls = []
+    for day in ("2022-12-30", "2022-12-31", "2023-01-01"):
+        calls.append(fetched(store, wanted(SYMBOLS), Limits(1, 1.0, 15), Time(f"{day}T06:00:00")))
+    assert [call.requests for call in calls] == [15, 15, 10]
+    assert [len(call.left) for call in calls] == [25, 10, 0]
+    assert calls[0].why.startswith("tiingo allows 15 requests a day, and those of 2022-12-30 are used up")
+    assert sorted(served.symbols()) == SYMBOLS
+    again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), Limits(1, 1.0, 15), Time("2023-01-01T09:00:00"))
+    assert (again.requests, len(again.left)) == (5, 35)
+
+
+def test_the_oldest_are_updated_first(store: PriceStore, served: Server) -> None:
+    for symbol, last in (("S000", DAYS[-2]), ("S001", DAYS[-9]), ("S002", DAYS[-5])):
+        fetched(store, wanted([symbol], last))
+    order = [ask.symbol for ask in plan(store, Source(), wanted(["S000", "S001", "S002", "S003"])).asks]
+    assert order == ["S003", "S001", "S002", "S000"]
+
+
+def test_the_list_takes_the_time_that_the_rate_allows(store: PriceStore, served: Server) -> None:
+    time = Time()
+    began = time.seconds
+    fetched(store, wanted(SYMBOLS), Limits(5, 10.0), time)
+    assert time.seconds - began == pytest.approx(70.0, rel=0.02)  # 8 windows, of which the last needs no time
+
+
+def test_an_asset_wanted_twice_is_refused(store: PriceStore) -> None:
+    with pytest.raises(ConfigError, match="bars are wanted twice of 'S000'"):
+        plan(store, Source(), wanted(["S000", "S000"]))
+
+
+def test_an_asset_without_any_price_fails(store: PriceStore, served: Server) -> None:
+    nothing = Bar(DAYS[0], *[np.nan] * 5)
+    served.bars = {"S000": [nothing]}
+    done = fetched(store, wanted(["S000"]))
+    assert dict(done.failed) == {"S000": "tiingo has no price of S000 in the days wanted."}
+    assert store.assets() == []
+
+
+SMALL_BATCH = 8  # assets
+
+# -- kills and other processes ---------------------------------------------------------------------------------------
+
+JOB = """
+import sys
+from pathlib import Path
+from datetime import date
+from desk.feeds.adapter import Limits, Wanted
+from desk.feeds import refresh
+from provider_server import Source
+from research.market.store import PriceStore
+folder, last, pace, batch, *symbols = sys.argv[1:]
+refresh.BATCH = int(batch)
+wanted = [Wanted(symbol, symbol, None, date.fromisoformat(last)) for symbol in symbols]
+print(refresh.fetch(PriceStore(Path(folder), "store"), Source(Limits(1, float(pace))), wanted).text())
+"""
+
+
+def job(store: PriceStore, symbols: list[str], pace: float = 0.0) -> "subprocess.Popen[str]":
+    words = [sys.executable, "-c", JOB, str(store.folder), str(DAYS[-1]), str(pace), str(SMALL_BATCH), *symbols]
+    paths = os.pathsep.join([str(Path(__file__).parents[3]), str(Path(__file__).parents[2])])
+    return subprocess.Popen(words, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True)
+
+
+def test_after_a_kill_the_next_call_ends_with_the_rows_of_an_undisturbed_one(
+    store: PriceStore, tmp_path: Path, served: Server
+) -> None:
+    many = SYMBOLS[: 4 * SMALL_BATCH]
+    process = job(store, many, pace=0.03)
+    while process.poll() is None and not store.parts:
+        sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    there, asked = len(store.assets()), len(served.asked)
+    assert 0 < there < len(many)
+    served.asked.clear()
+    fetched(store, wanted(many))
+    assert len(served.asked) == len(many) - there
+    assert asked - there <= SMALL_BATCH + 2 * TOGETHER
+    undisturbed = PriceStore(tmp_path / "undisturbed", "store")
+    fetched(undisturbed, wanted(many))
+    pd.testing.assert_frame_equal(content(store), content(undisturbed))
+
+
+def test_two_processes_at_once_lose_nothing(store: PriceStore, tmp_path: Path, served: Server) -> None:
+    processes = [job(store, SYMBOLS[:20]), job(store, SYMBOLS[10:30])]
+    printed = [process.communicate()[0] for process in processes]
+    assert all("of 20 symbols" in text for text in printed), printed
+    undisturbed = PriceStore(tmp_path / "undisturbed", "store")
+    fetched(undisturbed, wanted(SYMBOLS[:30]))
+    pd.testing.assert_frame_equal(content(store), content(undisturbed))
+    assert len(store.revisions()) == 0
+
+
+def test_no_file_of_the_store_holds_the_key(store: PriceStore, served: Server, capfd: Any) -> None:
+    served.faults = {"S000": "notice", "S001": "429"}
+    done = fetched(store, wanted(SYMBOLS[:4]), Limits(1, 1.0, a_day=1_000))
+    texts = [done.text(), repr(done), *capfd.readouterr()]
+    texts += [path.read_bytes().decode(errors="replace") for path in store.folder.rglob("*") if path.is_file()]
+    assert len(texts) > 6
+    assert not [text for text in texts if "s3cret" in text]

@@ -1,0 +1,95 @@
+"""What a check says: scores, tables, the line of a sheet, the text of a terminal, and the bars round a finding."""
+
+import re
+
+import numpy as np
+import pytest
+from clean_rows import clean_rows
+
+from foundation.errors import DataError
+from research.market.quality import KINDS, check, known_of_rows
+from research.market.quality.findings import finding, score
+from research.market.store import Known
+
+DAYS = np.arange("2020-01-06", "2020-01-11", dtype="datetime64[D]")
+
+
+def few(closes: list[float], **numbers: list[float]) -> Known:
+    """Five sessions of one asset, Monday to Friday."""
+    columns = {name: np.array(values, dtype=float) for name, values in {"close": closes, **numbers}.items()}
+    return Known(("A",), np.zeros(len(closes), int), DAYS[: len(closes)], columns)
+
+
+def test_a_kind_costs_points_for_each_day_up_to_its_most() -> None:
+    gap, volume = finding("gap", "A", DAYS[:3], 3, ""), finding("volume", "A", DAYS[:1], 1, "")
+    assert score([gap, volume]) == 100.0 - 3.0 - 0.25
+    assert score([finding("gap", "A", DAYS, 5, "", events=1000), gap]) == 100.0 - KINDS["gap"].most
+
+
+def test_a_score_is_never_below_zero() -> None:
+    assert score([finding(kind, "A", DAYS, 5, "", events=1000) for kind in KINDS]) == 0.0
+
+
+def test_one_finding_that_makes_returns_wrong_must_be_looked_at() -> None:
+    quality = check(few([10.0, 11.0, -1.0, 10.0, 11.0]))
+    assert [each.kind for each in quality.findings] == ["nonpositive"]
+    assert quality.scores == {"A": 75.0}
+    assert quality.must_be_looked_at
+
+
+def test_a_bar_within_rounding_of_order_is_in_order() -> None:
+    close = [10.0, 11.0, 10.5, 10.0, 11.0]
+    assert check(few(close, low=[value * (1 + 1e-6) for value in close])).findings == ()
+
+
+def test_zero_volumes_of_a_source_without_volumes_are_no_finding() -> None:
+    assert check(few([10.0, 11.0, 10.5, 10.0, 11.0], volume=[0.0] * 5)).findings == ()
+
+
+def test_the_line_names_what_the_worst_asset_lost_points_for() -> None:
+    quality = check(few([10.0, 11.0, 10.5, 10.0, 11.0], volume=[5.0, 0.0, 6.0, 0.0, 7.0]))
+    assert quality.line() == "Data: 1 asset, 1 finding, least score A 100 (2 days without volume)."
+    assert check(few([10.0, 11.0, 10.5, 10.0, 11.0])).line() == "Data: 1 asset, no findings."
+
+
+def test_tables_have_a_row_an_asset_and_a_row_a_finding() -> None:
+    quality = check(few([10.0, 11.0, 10.5, 10.0, 11.0], volume=[5.0, 0.0, 6.0, 0.0, 7.0]))
+    assert quality.table().loc["A", ["score", "bars", "still"]].tolist() == [99.5, 5, 0]
+    (row,) = quality.findings_table().to_dict("records")
+    assert (row["kind"], row["events"], row["points"]) == ("volume", 2, 0.5)
+
+
+def test_the_text_has_scores_findings_and_what_could_not_be_checked() -> None:
+    text = check(few([10.0, 11.0, -1.0, 10.0, 11.0])).text()
+    assert re.search(r"^A +75 +5 +2020-01-06 +2020-01-10 +0 +1 close at or below zero$", text, re.MULTILINE)
+    assert "A has a close at or below zero on 1 of 5 days, on 2020-01-08." in text
+    assert "Not checked, since the rows have none: bars, volumes, dividends, splits." in text
+    assert text.endswith("An asset below 80 of 100 must be looked at.")
+
+
+def test_suspicious_days_are_shown_with_two_bars_on_each_side() -> None:
+    rows = clean_rows(6)
+    own = rows.index[rows["asset_id"] == "A2"]
+    rows.loc[own[[100, 200]], "volume"] = 0.0
+    quality = check(known_of_rows(rows))
+    around = quality.around("A2")
+    assert around["close"].tolist() == rows.loc[own[[*range(98, 103), *range(198, 203)]], "close"].tolist()
+    assert np.flatnonzero(around["suspicious"]).tolist() == [2, 7]
+    (found,) = (each for each in quality.findings if each.asset)
+    assert len(quality.around("A2", found.days[:1])) == 5
+    assert quality.around("A1").empty
+
+
+def test_nothing_to_check_is_said() -> None:
+    with pytest.raises(DataError, match="no rows of assets to check"):
+        check(Known((), np.zeros(0, int), DAYS[:0], {"close": np.zeros(0)}))
+    with pytest.raises(DataError, match="no rows of B to check"):
+        check(Known(("A", "B"), np.zeros(1, int), DAYS[:1], {"close": np.ones(1)}))
+
+
+def test_rows_that_are_rarer_than_sessions_have_no_gaps() -> None:
+    days = np.arange("2015-01", "2020-01", dtype="datetime64[M]").astype("datetime64[D]")
+    close = 100.0 * np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.04, len(days))))
+    quality = check(Known(("A",), np.zeros(len(days), int), days, {"close": close}))
+    assert quality.findings == ()
+    assert "Gaps are not checked where rows are rarer than sessions: A." in quality.unchecked
