@@ -391,6 +391,20 @@ def test_what_is_wrong_is_refused_with_the_fix(asked: dict[str, object], said: s
         new_text(NewFile(**({"file": Path("my.yaml"), "weights": WORDS, "nav": 1e5} | asked)))
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("SPYAGOLDbrk=.%-/0123456789eE +\n\x1b₿", max_size=9), max_size=4), st.data())
+def test_any_words_give_a_file_or_a_sentence(words: list[str], data: st.DataObject) -> None:
+    asked = {"SPY=60", *words} if data.draw(st.booleans()) else words
+    classes = {word.rpartition("=")[0]: "bonds" for word in asked}
+    try:
+        text = text_of(*asked, classes=classes)
+    except ConfigError:
+        return
+    tree = yaml.load(text, yaml.BaseLoader)
+    targets = [Decimal(line["target"]) for line in tree["lines"].values()]
+    assert abs(sum(targets) + Decimal(tree.get("target_cash", "0")) - 1) < Decimal("1e-9")
+
+
 def test_positions_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv cannot be read"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "none.csv"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
@@ -169,6 +169,23 @@ def test_a_header_that_is_wrong_is_refused(own: Path, header: str, said: str) ->
     own.write_text(f"{header}\nA,B\n")
     with pytest.raises(DataError, match=said):
         known_instruments()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_mangled_table_is_read_or_refused_in_a_sentence(own: Path, data: st.DataObject) -> None:
+    rows = (DATA / "instruments.csv").read_bytes().splitlines(keepends=True)
+    text = bytearray(rows[0] + b"".join(data.draw(st.lists(st.sampled_from(rows[1:]), max_size=4))))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    own.write_bytes(text)
+    found, refusal = None, ""
+    try:
+        found = known_instruments()
+    except DataError as error:
+        refusal = str(error)
+    assert "instruments.csv" in refusal if found is None else all(map(found.find, found.by_id))
 
 
 # -- ISIN ------------------------------------------------------------------------------------------------------------
