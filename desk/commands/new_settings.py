@@ -115,7 +115,7 @@ class _Key:
         self.document.refuse(self.path, what, self.value, fix)
 
     def between(self, low: float, high: float) -> float:
-        """The value as a fraction, both bounds excluded but for zero. Raises ConfigError for another value."""
+        """The value as a fraction, from `low` on and below `high`. Raises ConfigError for another value."""
         if not (is_number(self.value) and low <= self.value < high):
             self.refuse(f"no fraction from {low:g} to below {high:g}", "Write a fraction: 5 % is 0.05.")
         return float(self.value)
@@ -196,6 +196,9 @@ TAKEN: Mapping[str, Taking] = {
     "trading.min_trade_value": _minimum,
     "trading.base_currency": _basis,
 }  # in the order in which they are read: some ask what earlier ones set
+IN_WORDS = {"window": "the window of estimates", "policy": "the policy in force", "target_cash": "the target of cash",
+            "schedule": "the schedule of calendars and thresholds", "band": "the band of thresholds",
+            "volatility": "the volatility of a further policy"}  # fmt: skip
 PROFILE_KEY = "risk_profile"
 NO_COUNTERPART: Mapping[str, str] = {
     "portfolio_type": "the lines and their targets say what the portfolio is",
@@ -226,9 +229,8 @@ def read_seed(path: Path, profile: str = "") -> tuple[Settings, tuple[str, ...]]
                 settings = replace(settings, **change)
                 notes.append(f"{name} {cut(str(key.value))} sets {_listed(change)}.")
     for name, key in stated.items():
-        why = NO_COUNTERPART.get(name) or f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}".rstrip(
-            "."
-        )
+        unknown = f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}"
+        why = NO_COUNTERPART.get(name, unknown.removesuffix("."))
         notes.append(f"{name} {cut(str(key.value))} has no counterpart: {why}.")
     return settings, tuple(notes)
 
@@ -244,12 +246,5 @@ def _keys(document: Document) -> list[_Key]:
 
 def _listed(change: Change) -> str:
     """The fields that change, with their values, in words."""
-    words = {
-        "window": "the window of allocations",
-        "policy": "the policy in force",
-        "target_cash": "the target of cash",
-    }
-    named = {words.get(name, name): value for name, value in change.items() if name != "allocation"}
-    return ", ".join(
-        f"{name} to {f'{value:g}' if is_number(value) else value or CALENDAR}" for name, value in named.items()
-    )
+    named = {IN_WORDS.get(name, name): value for name, value in change.items() if name != "allocation"}
+    return ", ".join(f"{name} to {f'{one:g}' if is_number(one) else one or CALENDAR}" for name, one in named.items())

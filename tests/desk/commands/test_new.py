@@ -271,14 +271,20 @@ def test_the_keys_of_the_issue_are_all_known() -> None:
     }  # fmt: skip
 
 
-def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded) -> None:
-    needed = {"market_cap", "benchmark_tracking"} | {
+def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded, tmp_path: Path) -> None:
+    needed = {"market_cap", "benchmark_tracking", "strategic"} | {
         kind for kind, made in ALLOCATIONS.items() if any(f.name in ("allocation", "allocations") for f in fields(made))
     }
-    for name in [*STRATEGIES, *(kind for kind in ALLOCATIONS if kind not in needed | {"strategic"})]:
-        found = loaded(seed=f"strategy: {{name: {name}, lookback_period: 126}}")
-        assert found.policy == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
-        assert name in STRATEGIES or isinstance(_policy(found), Calendar)
+    allocations, policies = sorted({*ALLOCATIONS} - needed), {}
+    for name in [*STRATEGIES, *allocations]:
+        (tmp_path / "seed.yaml").write_text(f"strategy: {{name: {name}, lookback_period: 126}}")
+        tree = yaml.safe_load(text_of(*WORDS, seed=tmp_path / "seed.yaml"))
+        assert tree["policy"] == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
+        policies[name] = tree["policies"][tree["policy"]]
+    loaded()
+    found = load_portfolio(tmp_path / "made_1.yaml", {"policies": policies})
+    assert all(isinstance(found.policies[name], Calendar) for name in allocations)
+    assert {*policies} <= {*found.policies}
 
 
 def test_a_profile_of_the_command_line_goes_before_that_of_the_seed(loaded: Loaded) -> None:
