@@ -64,11 +64,11 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _described(asked: "NewFile") -> "NewFile":
     """What was asked for, with class and currency of unknown symbols as answered on the terminal."""
-    from desk.commands.new import COSTS, unknown_symbols
+    from desk.commands.new import CLASS_COSTS, NO_CLASS, unknown_symbols
 
     found = dict(asked.classes)
     for symbol, hint in unknown_symbols(asked).items():
-        print_text(f"{symbol} is not in the table of instruments. {hint}")
-        asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(COSTS)})")
+        print_text(f"{symbol} {NO_CLASS} {hint}")
+        asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(CLASS_COSTS)})")
         found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD')}"
     return replace(asked, classes=found)

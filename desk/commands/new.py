@@ -14,7 +14,14 @@ from textwrap import wrap
 
 import yaml
 
-from desk.commands.new_settings import CALENDARS, USUAL, Settings, estimation_key, read_seed, settings_of_profile
+from desk.commands.new_settings import (
+    CALENDARS,
+    USUAL_PROFILE,
+    Settings,
+    estimation_key,
+    read_seed,
+    settings_of_profile,
+)
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, shown
 from foundation.errors import ConfigError
 from foundation.files import write_whole
@@ -24,23 +31,19 @@ from research.market.reading.known_instruments import Instrument, Instruments, k
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
-COSTS = {
-    "us_equity": "1",
-    "bonds": "1",
-    "fx": "1",
-    "developed_equity": "1.5",
-    "global_equity": "1.5",
-    "gold": "1.5",
-    "emerging_equity": "2",
-    "real_estate": "2",
-    "commodities": "2",
-    "mixed": "2",
-    "other": "5",
-    "crypto": "10",
-}  # by asset class, commission and half-spread, bp of notional a side: those of the example portfolios
-NOT_HELD = {"index": "an index", "series": "an economic series", "fx": "an exchange rate"}  # kinds that nobody holds
-ROUND_THE_CLOCK = ("24/7", "24/5")  # calendars of no exchange
+CLASS_COSTS = {
+    "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
+    "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
+}  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
+NOBODY_HOLDS = {
+    "index": "an index",
+    "series": "an economic series",
+    "fx": "an exchange rate",
+}  # kinds that nobody holds
+NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
+NO_CLASS = "is not in the table of instruments, or has no class there."
+OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 RATES_BEGIN = {"yahoo": "2004-01-02"}  # of exchange rates at a source, where they begin later than prices do
 ONE, HUNDRED = Decimal(1), Decimal(100)
 WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal("1e-4")  # fractions of NAV
@@ -117,7 +120,8 @@ def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:
 def unknown_symbols(asked: NewFile) -> dict[str, str]:
     """The symbols whose class neither the table of instruments nor `classes` says, each with a hint at near ones."""
     known = known_instruments()
-    return {s: known.nearest(s) for s in _symbols(asked) if s not in asked.classes and known.find(s) is None}
+    open_ones = [s for s in _symbols(asked) if s not in asked.classes]
+    return {s: known.nearest(s) for s in open_ones if not ((one := known.find(s)) and one.asset_class)}
 
 
 # -- what was asked for ----------------------------------------------------------------------------------------------
@@ -152,9 +156,9 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
 def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
     """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
     if unknown := unknown_symbols(asked):
+        fix = "(or another class, and its currency: us_equity,EUR), or add it to " + OWN_TABLE
         raise ConfigError("\n".join(
-            f"{symbol} is not in the table of instruments. {hint}Say what it is, `--class {symbol}=us_equity` (or "
-            f"another class, and its currency: us_equity,EUR), or add it to {_own_table()}."
+            f"{symbol} {NO_CLASS} {hint}Say what it is, `--class {symbol}=us_equity` {fix}."
             for symbol, hint in unknown.items()
         ))  # fmt: skip
     found: dict[str, Instrument] = {}
@@ -163,8 +167,10 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
         check_name("symbol is", one.asset_id)
         if symbol in asked.classes:
             one = _classed(one, asked.classes[symbol])
-        if one.kind in NOT_HELD:
-            raise ConfigError(f"{symbol} is {NOT_HELD[one.kind]}, {one.name}, and cannot be held: name a fund of it.")
+        if one.kind in NOBODY_HOLDS:
+            raise ConfigError(
+                f"{symbol} is {NOBODY_HOLDS[one.kind]}, {one.name}, and cannot be held: name a fund of it."
+            )
         if one.delisted:
             raise ConfigError(f"{symbol} ({one.name}) was delisted on {one.delisted} and cannot be held: leave it out.")
         found[symbol] = one
@@ -177,18 +183,14 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
 def _classed(one: Instrument, stated: str) -> Instrument:
     """The instrument with the class, or class and currency, that the command line states."""
     asset_class, _, currency = stated.partition(",")
-    if asset_class not in COSTS:
+    if asset_class not in CLASS_COSTS:
         raise ConfigError(
             f"--class {one.asset_id}: unknown asset class: found {shown(asset_class)}. "
-            f"{did_you_mean(asset_class, COSTS)} A class of your own stands in {_own_table()}."
+            f"{did_you_mean(asset_class, CLASS_COSTS)} A class of your own stands in {OWN_TABLE}."
         )
     if currency and not CODE.fullmatch(currency):
         raise ConfigError(f"--class {one.asset_id}: no currency: found {shown(currency)}. Write its code, such as EUR.")
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
-
-
-def _own_table() -> str:
-    return "instruments.csv beside the stores of prices (docs/data.md)"
 
 
 def _draft(asked: NewFile) -> _Draft:
@@ -204,7 +206,7 @@ def _draft(asked: NewFile) -> _Draft:
     if asked.seed:
         settings, notes = read_seed(asked.seed, asked.profile)
     else:
-        settings, told = settings_of_profile(asked.profile or USUAL)
+        settings, told = settings_of_profile(asked.profile or USUAL_PROFILE)
         notes = (told,)
     of_symbol = _instruments(asked, known_instruments())
     assets = {one.asset_id: one for one in of_symbol.values()}
@@ -216,8 +218,8 @@ def _draft(asked: NewFile) -> _Draft:
         weights[asset] = weight
     on_reading: tuple[str, ...] = ()
     if asked.positions:
-        holdings, values, on_reading = _held(asked, of_symbol, settings.basis)
-        weights = weights or _by_value(asked.positions, values)
+        holdings, found = _held(asked.positions, asked.file, of_symbol, settings.basis)
+        weights, on_reading = weights or _present_weights(found, assets, settings.basis), found.notes
     else:
         holdings = f"cash: {_plain(Decimal(str(asked.nav)))}    # nothing is held yet: the first trade list buys"
     targets, rest, more = _targets({asset: weights.get(asset, Decimal(0)) for asset in assets}, settings)
@@ -231,57 +233,39 @@ def _draft(asked: NewFile) -> _Draft:
 # -- holdings and targets --------------------------------------------------------------------------------------------
 
 
-def _held(
-    asked: NewFile, of_symbol: Mapping[str, Instrument], basis: str
-) -> tuple[str, dict[str, Decimal | None], tuple[str, ...]]:
-    """The keys that state the holdings, the value of each line and of cash in the basis, and notes.
-
-    A value is None where the file does not say it in the basis.
-    """
-    assert asked.positions is not None
-    ids = {symbol: one.asset_id for symbol, one in of_symbol.items() if symbol != one.asset_id}
+def _held(path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: str) -> tuple[str, Positions]:
+    """The keys that state the holdings, and the positions."""
     currencies = {one.asset_id: one.currency or basis for one in of_symbol.values()}
-    path = asked.positions
-    renamed = {symbol: asset for symbol, asset in ids.items() if symbol in held_symbols(path)}
+    symbols = held_symbols(path)
+    renamed = {s: one.asset_id for s, one in of_symbol.items() if s in symbols and s != one.asset_id}
     found = read_positions(path, list(currencies), basis, currencies=currencies, symbols=renamed)
-    where = min(os.path.relpath(path, asked.file.parent), os.path.abspath(path), key=len)
+    where = min(os.path.relpath(path, file.parent), os.path.abspath(path), key=len)
     keys = [f"file: {_word(Path(where).as_posix())}"]
     if renamed:
-        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(a)}' for s, a in renamed.items())}}}")
+        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(asset)}' for s, asset in renamed.items())}}}")
     if lacking := [asset for asset in currencies if asset not in found.units]:
         keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
-    text = f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export"
-    if found.balances is None:
-        text += "\ncash: 0    # the export has no row of cash"
-    return text, _values(found, currencies, basis), found.notes
+    cash = "" if found.balances else "\ncash: 0    # the export has no row of cash"
+    return f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export{cash}", found
 
 
-def _values(found: Positions, currencies: Mapping[str, str], basis: str) -> dict[str, Decimal | None]:
-    """The value in the basis of each line that is held, and of cash as ""; None where the file does not say it."""
-    values: dict[str, Decimal | None] = {}
-    for row in found.held:
-        value = row.value if row.value is not None else None if row.price is None else row.units * row.price
-        before = values.get(row.asset, Decimal(0))
-        known = value is not None and before is not None and (currencies[row.asset] == basis or not row.units)
-        values[row.asset] = before + Decimal(str(value)) if known and before is not None else None
-    foreign = any(amount for currency, amount in (found.balances or {}).items() if currency != basis)
-    return values | {"": None if foreign else Decimal(str((found.balances or {}).get(basis, 0.0)))}
+def _present_weights(found: Positions, assets: Mapping[str, Instrument], basis: str) -> dict[str, Decimal]:
+    """The present weights by asset, to a hundredth of a percent; with cash they are 1.
 
-
-def _by_value(path: Path, values: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
-    """The present weights as targets, to a hundredth of a percent. Raises ConfigError where a value is not known."""
-    known = {asset: value for asset, value in values.items() if value is not None}
-    nav = sum(known.values(), Decimal(0))
-    if lacking := [asset or "cash" for asset in values if asset not in known]:
-        what = f"{path.name} does not say the value of {', '.join(lacking)} in the currency of the portfolio"
+    Raises : ConfigError where a value in the basis is not known, and where nothing is held.
+    """
+    cash = found.balances or {}
+    lacking = [asset for asset in found.units if asset not in found.values or assets[asset].currency not in ("", basis)]
+    if lacking := [*lacking, *(f"cash in {currency}" for currency in cash if cash[currency] and currency != basis)]:
+        what = f"{found.file} does not say the value of {', '.join(lacking)} in {basis}"
         raise ConfigError(f"{what}, so that present weights are not known. Give the targets, such as SPY=60 AGG=40.")
-    if nav <= 0.0 or min(known.values()) < 0.0:
-        raise ConfigError(f"{path.name} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
-    weights = {asset: (value / nav).quantize(VALUE_STEP) for asset, value in known.items() if asset}
-    largest = max(weights, key=lambda asset: weights[asset])
-    spare = sum(weights.values()) - ONE  # rounding: what is above 1, and without cash what is below
-    if spare > 0 or not known[""]:
-        weights[largest] -= spare
+    nav = sum(found.values.values()) + cash.get(basis, 0.0)
+    if nav <= 0.0 or min(cash.get(basis, 0.0), *found.values.values(), 0.0) < 0.0:
+        raise ConfigError(f"{found.file} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
+    weights = {asset: Decimal(value / nav).quantize(VALUE_STEP) for asset, value in found.values.items()}
+    spare = sum(weights.values()) - ONE  # by rounding: what is above 1, and without cash what is below
+    if spare > 0 or not cash.get(basis):
+        weights[max(weights, key=lambda asset: weights[asset])] -= spare
     return weights
 
 
@@ -294,7 +278,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
     if settings.target_cash is not None and total != ONE - (aim := Decimal(str(settings.target_cash))):
         targets = {asset: (w / total * (ONE - aim)).quantize(WEIGHT_STEP, ROUND_FLOOR) for asset, w in weights.items()}
         told = f"The weights are scaled by {(ONE - aim) / total:.6g}, so that cash has its target of {_percent(aim)}."
-    rest = ONE - sum(targets.values(), Decimal(0))
+    rest = (ONE - sum(targets.values(), Decimal(0))).quantize(WEIGHT_STEP)
     if rest and not told:
         told = f"The weights add up to {_percent(total)}: cash has the rest, {_percent(rest)}, as its target."
     return targets, rest, (told,) if told else ()
@@ -306,7 +290,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
 def _head(draft: _Draft) -> str:
     asked, basis = draft.asked, draft.settings.basis
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
-    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in ROUND_THE_CLOCK]
+    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in NO_EXCHANGE]
     cash = "cash: bill, " if basis == "USD" else ""
     foreign = any(one.currency not in ("", basis) for one in draft.assets.values())
     begins = RATES_BEGIN.get(asked.source, "") if foreign and not asked.store else ""
@@ -352,7 +336,7 @@ def _lines(draft: _Draft) -> str:
 def _costs(draft: _Draft) -> str:
     classes = dict.fromkeys(one.asset_class for one in draft.assets.values())
     width = max(len(_word(name)) for name in classes) + 1
-    costs = {name: COSTS.get(name, COSTS["other"]) for name in classes}
+    costs = {name: CLASS_COSTS.get(name, CLASS_COSTS["other"]) for name in classes}
     return "\n".join([
         "# Assumed: basis points of notional a side. State what your broker charges.",
         "costs:",

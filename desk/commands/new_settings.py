@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from foundation.arguments import did_you_mean, is_number, is_whole
+from foundation.arguments import cut, did_you_mean, is_number, is_whole
 from foundation.errors import ConfigError
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.kinds import CODE
@@ -18,7 +18,7 @@ from research.portfolio.keys.allocations import ALLOCATIONS
 from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
 
 CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
-PERIODS = {name: schedule for schedule, name in CALENDARS.items()} | {"annual": "year", "annually": "year"}
+FREQUENCIES = {name: schedule for schedule, name in CALENDARS.items()} | {"annual": "year", "annually": "year"}
 CALENDAR = "calendar"  # strategy of trading at the end of each period
 STRATEGIES = {
     **dict.fromkeys((CALENDAR, "periodic", "constant_mix"), CALENDAR),
@@ -28,7 +28,7 @@ STRATEGIES = {
     "tuned": "tuned",
     "no_trade_region": "closed_form",
 }  # by the name of a strategy, that of a policy; allocations have names of their own
-STYLES = {
+ORDER_STYLES = {
     "market": MARKET_ORDER,
     "limit": LIMIT_ORDER,
     "market_on_close": "market_on_close",
@@ -79,7 +79,7 @@ PROFILES = {
     "moderate": Settings(penalty=5.0, width=0.05, tracking_error=0.015, max_drawdown=0.25),
     "aggressive": Settings(penalty=2.0, width=0.1, tracking_error=0.03, max_drawdown=0.4),
 }
-USUAL = "moderate"
+USUAL_PROFILE = "moderate"
 
 
 def settings_of_profile(profile: str) -> tuple[Settings, str]:
@@ -115,7 +115,7 @@ class _Key:
         self.document.refuse(self.path, what, self.value, fix)
 
     def between(self, low: float, high: float) -> float:
-        """The value as a fraction, both bounds excluded but for zero. Raises ConfigError for another value."""
+        """The value as a fraction, from `low` on and below `high`. Raises ConfigError for another value."""
         if not (is_number(self.value) and low <= self.value < high):
             self.refuse(f"no fraction from {low:g} to below {high:g}", "Write a fraction: 5 % is 0.05.")
         return float(self.value)
@@ -133,7 +133,7 @@ Taking = Callable[[_Key, Settings], Change | str]
 
 
 def _schedule(key: _Key, _: Settings) -> Change:
-    return {"schedule": PERIODS[key.word(PERIODS)]}
+    return {"schedule": FREQUENCIES[key.word(FREQUENCIES)]}
 
 
 def _strategy(key: _Key, _: Settings) -> Change:
@@ -165,10 +165,10 @@ def _slippage(key: _Key, settings: Settings) -> Change | str:
 
 def _style(key: _Key, _: Settings) -> Change | str:
     style = str(key.value).lower().replace("-", "_")
-    if style not in STYLES:
-        return f"a trade list is sent at once, as one of {', '.join(dict.fromkeys(STYLES.values()))}"
-    limit = {"collar_bps": 50.0} if STYLES[style] == LIMIT_ORDER else {}
-    return {"order_type": STYLES[style], **limit}
+    if style not in ORDER_STYLES:
+        return f"a trade list is sent at once, as one of {', '.join(dict.fromkeys(ORDER_STYLES.values()))}"
+    limit = {"collar_bps": 50.0} if ORDER_STYLES[style] == LIMIT_ORDER else {}
+    return {"order_type": ORDER_STYLES[style], **limit}
 
 
 def _basis(key: _Key, _: Settings) -> Change:
@@ -196,8 +196,11 @@ TAKEN: Mapping[str, Taking] = {
     "trading.min_trade_value": _minimum,
     "trading.base_currency": _basis,
 }  # in the order in which they are read: some ask what earlier ones set
+IN_WORDS = {"window": "the window of estimates", "policy": "the policy in force", "target_cash": "the target of cash",
+            "schedule": "the schedule of calendars and thresholds", "band": "the band of thresholds",
+            "volatility": "the volatility of a further policy"}  # fmt: skip
 PROFILE_KEY = "risk_profile"
-WITHOUT: Mapping[str, str] = {
+NO_COUNTERPART: Mapping[str, str] = {
     "portfolio_type": "the lines and their targets say what the portfolio is",
     "correlation_threshold": "no rule leaves assets out by correlation; an allocation such as hrp weights by it",
 }
@@ -213,7 +216,7 @@ def read_seed(path: Path, profile: str = "") -> tuple[Settings, tuple[str, ...]]
     document = read_document(path)
     stated = {dotted(key.path): key for key in _keys(document)}
     named = stated.pop(PROFILE_KEY, None)
-    settings, told = settings_of_profile(profile or (named.word(PROFILES) if named else USUAL))
+    settings, told = settings_of_profile(profile or (named.word(PROFILES) if named else USUAL_PROFILE))
     notes = [told]
     if named and profile:
         notes.append(f"{PROFILE_KEY} {named.value}: --profile {profile} goes before it.")
@@ -221,13 +224,14 @@ def read_seed(path: Path, profile: str = "") -> tuple[Settings, tuple[str, ...]]
         if (key := stated.pop(name, None)) is not None:
             change = take(key, settings)
             if isinstance(change, str):
-                notes.append(f"{name} {key.value} has no counterpart: {change}.")
+                notes.append(f"{name} {cut(str(key.value))} has no counterpart: {change}.")
             else:
                 settings = replace(settings, **change)
-                notes.append(f"{name} {key.value} sets {_listed(change)}.")
+                notes.append(f"{name} {cut(str(key.value))} sets {_listed(change)}.")
     for name, key in stated.items():
-        why = WITHOUT.get(name) or f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}".rstrip(".")
-        notes.append(f"{name} {key.value} has no counterpart: {why}.")
+        unknown = f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}"
+        why = NO_COUNTERPART.get(name, unknown.removesuffix("."))
+        notes.append(f"{name} {cut(str(key.value))} has no counterpart: {why}.")
     return settings, tuple(notes)
 
 
@@ -242,12 +246,5 @@ def _keys(document: Document) -> list[_Key]:
 
 def _listed(change: Change) -> str:
     """The fields that change, with their values, in words."""
-    words = {
-        "window": "the window of allocations",
-        "policy": "the policy in force",
-        "target_cash": "the target of cash",
-    }
-    named = {words.get(name, name): value for name, value in change.items() if name != "allocation"}
-    return ", ".join(
-        f"{name} to {f'{value:g}' if is_number(value) else value or CALENDAR}" for name, value in named.items()
-    )
+    named = {IN_WORDS.get(name, name): value for name, value in change.items() if name != "allocation"}
+    return ", ".join(f"{name} to {f'{one:g}' if is_number(one) else one or CALENDAR}" for name, one in named.items())

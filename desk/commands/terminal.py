@@ -98,7 +98,7 @@ def run_app(app: typer.Typer) -> NoReturn:
         sys.exit(1)
     except OverflowError as error:
         end(f"A number is too large to be computed with ({error}). {SMALLER}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the second at a question
         end("Interrupted; nothing unfinished was kept.", INTERRUPTED)
     except Exception as error:
         sentence = limit_reached(error) or (of_files(error) if isinstance(error, OSError) else "")

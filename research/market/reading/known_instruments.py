@@ -5,7 +5,7 @@ An asset has one id; its symbol differs from source to source and from year to y
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from difflib import get_close_matches
@@ -16,13 +16,13 @@ from typing import Any
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.names import NAME_FIX, name_fault
-from foundation.table_files import cell_text, fault, iso_day, plain_number, quoted, read_text
+from foundation.table_files import cell_text, fault, plain_number, quoted, read_text
 from research.market.instruments import OFFER, SMALLEST_LOT
 from research.market.reading.tables import DATA
 from research.market.store import stores_folder
 
 FILE = "instruments.csv"
-KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
+INSTRUMENT_KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
 BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("yahoo", "coin"): "{}-USD".format,
     ("yahoo", "fx"): "{}=X".format,
@@ -41,8 +41,8 @@ class Instrument:
 
     asset_id    : its name in stores and portfolio files.
     name        : name in words.
-    kind        : one of `KINDS`; a fund is a mutual fund, which has one NAV a day, known after the close, and is dealt
-                  in amounts; a series is an economic one and cannot be held, nor can an index.
+    kind        : one of `INSTRUMENT_KINDS`; a fund is a mutual fund, which has one NAV a day, known after the close,
+                  and is dealt in amounts; a series is an economic one and cannot be held, nor can an index.
     asset_class : its class, such as us_equity.
     sector      : GICS sector in lower case.
     currency    : code of the currency in which it is quoted.
@@ -163,92 +163,93 @@ def read_instruments(path: Path) -> dict[str, Instrument]:
     found: dict[str, Instrument] = {}
     mistakes: list[str] = []
     for line, cells in rows:
-        if not any(cells):
-            continue
         if len(cells) > len(columns):
             what, fix = "more cells than the header has", "Put text with commas into quotes."
             mistakes.append(fault(text.name, line, "", what, cells, fix))
-            continue
-        stated = {column: cell for column, cell in zip(columns, cells, strict=False) if cell}
-        row_faults = list(_row_faults(stated, found))
-        mistakes += [fault(text.name, line, column, *told) for column, *told in row_faults]
-        if not row_faults:
-            found[stated["asset_id"]] = _instrument(stated)
+        elif any(cells):
+            stated = {column: cell for column, cell in zip(columns, cells, strict=False) if cell}
+            values, faults = _read_row(stated, found)
+            mistakes += [fault(text.name, line, column, *told) for column, *told in faults]
+            if not faults:
+                found[values["asset_id"]] = Instrument(**values)
     if mistakes:
         raise DataError(all_mistakes(text.name, mistakes))
     return found
 
 
-def _instrument(stated: Mapping[str, str]) -> Instrument:
-    """The instrument of a row without mistakes."""
-    return Instrument(**{column: READERS.get(column, str)(cell) for column, cell in stated.items()})
-
-
-def _row_faults(stated: Mapping[str, str], before: Mapping[str, Instrument]) -> Iterator[tuple[str, str, str, str]]:
-    """Column, fault, value and fix of each mistake of a row.
+def _read_row(
+    stated: Mapping[str, str], before: Mapping[str, Instrument]
+) -> tuple[dict[str, Any], list[tuple[str, str, str, str]]]:
+    """The fields of an instrument, and column, fault, value and fix of each mistake of its row.
 
     stated : the cells that are not empty, by column.
     before : instruments of the rows above.
     """
-    asset = stated.get("asset_id", "")
+    asset, values, faults = stated.get("asset_id", ""), dict[str, Any](stated), []
     if name_fault(asset):
-        yield "asset_id", f"it {name_fault(asset)}", asset, NAME_FIX
+        faults.append(("asset_id", f"it {name_fault(asset)}", asset, NAME_FIX))
     if asset in before:
-        yield "asset_id", "a second row of this id", asset, "Merge the two."
-    for column, (is_right, fix) in CHECKS.items():
-        if column in stated and not is_right(stated[column]):
-            yield column, f"no {column} of {quoted(asset)}", stated[column], fix
+        faults.append(("asset_id", "a second row of this id", asset, "Merge the two."))
+    for column, (reader, fix) in CELLS.items():
+        if column in stated:
+            try:
+                values[column] = reader(stated[column])
+            except ValueError:
+                faults.append((column, f"no {column} of {quoted(asset)}", stated[column], fix))
     if ("delisted" in stated) != ("delisting_return" in stated):
         missing = "delisting_return" if "delisted" in stated else "delisted"
-        yield missing, f"none for {quoted(asset)}", "", f"Give delisted and delisting_return, or neither. {OFFER}"
+        fix = f"Give delisted and delisting_return, or neither. {OFFER}"
+        faults.append((missing, f"none for {quoted(asset)}", "", fix))
+    return values, faults
 
 
-def is_isin(text: str) -> bool:
-    """True if a text is an ISIN: ISO 6166, with the check digit by Luhn over the letters as numbers.
+# -- cells: each reader raises ValueError for text that is none ------------------------------------------------------
 
-    >>> is_isin("US0378331005"), is_isin("US0378331006")
-    (True, False)
+
+def isin(text: str) -> str:
+    """An ISIN: ISO 6166, with the check digit by Luhn over the letters as numbers. Raises ValueError for another text.
+
+    >>> isin("US0378331005")
+    'US0378331005'
     """
-    if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", text):
-        return False
     digits = [int(digit) for digit in "".join(str(int(sign, 36)) for sign in text)][::-1]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+    if not re.fullmatch("[A-Z]{2}[A-Z0-9]{9}[0-9]", text) or (sum(digits[::2]) + sum(doubled)) % 10:
+        raise ValueError(text)
+    return text
 
 
-def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in text.split())
+def _matching(pattern: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return read
 
 
-def _day(text: str) -> date | None:
-    stated = iso_day(text)
-    return None if stated is None else stated.astype(date)
+def _between(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        if (number := plain_number(text)) is None or not low <= number <= high:
+            raise ValueError(text)
+        return number
+
+    return read
 
 
-def _lies(low: float, high: float) -> Callable[[str], bool]:
-    return lambda text: (number := plain_number(text)) is not None and low <= number <= high
-
-
-READERS: Mapping[str, Callable[[str], Any]] = {
-    "lot": float,
-    "listed": _day,
-    "delisted": _day,
-    "delisting_return": float,
-    "former": lambda text: tuple(text.split()),
-    "symbols": _pairs,
-}
-DAY_CHECK = (lambda text: iso_day(text) is not None, "Write it as YYYY-MM-DD.")
-CHECKS: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    "kind": (lambda text: text in KINDS, f"Use one of {', '.join(KINDS)}."),
-    "currency": (lambda text: re.fullmatch("[A-Z]{3}", text) is not None, "Write its code, such as EUR."),
-    "lot": (_lies(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
-    "isin": (is_isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
-    "figi": (lambda text: re.fullmatch("[A-Z0-9]{12}", text) is not None, "It has twelve letters and digits."),
-    "listed": DAY_CHECK,
-    "delisted": DAY_CHECK,
-    "delisting_return": (_lies(-1.0, LARGEST_NUMBER), "Write a fraction, -1 or above: -30 % is -0.3."),
+DAY_CELL = (date.fromisoformat, "Write it as YYYY-MM-DD.")
+CELLS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "kind": (_matching("|".join(INSTRUMENT_KINDS)), f"Use one of {', '.join(INSTRUMENT_KINDS)}."),
+    "currency": (_matching("[A-Z]{3}"), "Write its code, such as EUR."),
+    "lot": (_between(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
+    "isin": (isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
+    "figi": (_matching("[A-Z0-9]{12}"), "It has twelve letters and digits."),
+    "listed": DAY_CELL,
+    "delisted": DAY_CELL,
+    "delisting_return": (_between(-1.0, LARGEST_NUMBER), "Write a fraction, -1 or above: -30 % is -0.3."),
+    "former": (lambda text: tuple(text.split()), ""),
     "symbols": (
-        lambda text: all(re.fullmatch("[^=]+=.+", pair) for pair in text.split()),
+        lambda text: dict(pair.split("=", 1) for pair in text.split()),
         "Write source=symbol, separated by blanks, such as yahoo=BTC-USD.",
     ),
 }

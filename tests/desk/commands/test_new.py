@@ -16,8 +16,8 @@ from commanded import rebalance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.commands.new import COSTS, NewFile, new_text, write_new
-from desk.commands.new_settings import PROFILES, STRATEGIES, TAKEN, WITHOUT
+from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
+from desk.commands.new_settings import NO_COUNTERPART, PROFILES, STRATEGIES, TAKEN
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.market.calendars import sessions
@@ -263,7 +263,7 @@ def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:
-    assert {*TAKEN, *WITHOUT, "risk_profile"} == {
+    assert {*TAKEN, *NO_COUNTERPART, "risk_profile"} == {
         "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
         "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
         "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
@@ -271,14 +271,20 @@ def test_the_keys_of_the_issue_are_all_known() -> None:
     }  # fmt: skip
 
 
-def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded) -> None:
-    needed = {"market_cap", "benchmark_tracking"} | {
+def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded, tmp_path: Path) -> None:
+    needed = {"market_cap", "benchmark_tracking", "strategic"} | {
         kind for kind, made in ALLOCATIONS.items() if any(f.name in ("allocation", "allocations") for f in fields(made))
     }
-    for name in [*STRATEGIES, *(kind for kind in ALLOCATIONS if kind not in needed | {"strategic"})]:
-        found = loaded(seed=f"strategy: {{name: {name}, lookback_period: 126}}")
-        assert found.policy == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
-        assert name in STRATEGIES or isinstance(_policy(found), Calendar)
+    allocations, policies = sorted({*ALLOCATIONS} - needed), {}
+    for name in [*STRATEGIES, *allocations]:
+        (tmp_path / "seed.yaml").write_text(f"strategy: {{name: {name}, lookback_period: 126}}")
+        tree = yaml.safe_load(text_of(*WORDS, seed=tmp_path / "seed.yaml"))
+        assert tree["policy"] == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
+        policies[name] = tree["policies"][tree["policy"]]
+    loaded()
+    found = load_portfolio(tmp_path / "made_1.yaml", {"policies": policies})
+    assert all(isinstance(found.policies[name], Calendar) for name in allocations)
+    assert {*policies} <= {*found.policies}
 
 
 def test_a_profile_of_the_command_line_goes_before_that_of_the_seed(loaded: Loaded) -> None:
@@ -336,7 +342,7 @@ def test_an_export_without_values_needs_weights(loaded: Loaded, tmp_path: Path) 
 
 
 def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None:
-    (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nAGG,30,97.45\nGLD,7,168.85\n")
+    (tmp_path / "held.csv").write_text("Symbol,Quantity,Value\nSPY,10,3834.40\nAGG,30,2923.50\nGLD,7,1181.95\n")
     found = loaded((), None, positions=tmp_path / "held.csv")
     assert found.cash == 0.0
     assert sum(found.strategic.weights) == pytest.approx(1.0, abs=1e-12)
@@ -344,7 +350,7 @@ def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None
 
 def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
-    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments\. .*--class QZX=us_equity"):
+    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--class QZX=us_equity"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv"))
 
 
@@ -391,9 +397,31 @@ def test_what_is_wrong_is_refused_with_the_fix(asked: dict[str, object], said: s
         new_text(NewFile(**({"file": Path("my.yaml"), "weights": WORDS, "nav": 1e5} | asked)))
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("SPYAGOLDbrk=.%-/0123456789eE +\n\x1b₿", max_size=9), max_size=4), st.data())
+def test_any_words_give_a_file_or_a_sentence(words: list[str], data: st.DataObject) -> None:
+    asked = {"SPY=60", *words} if data.draw(st.booleans()) else words
+    classes = {word.rpartition("=")[0]: "bonds" for word in asked}
+    try:
+        text = text_of(*asked, classes=classes)
+    except ConfigError:
+        return
+    tree = yaml.load(text, yaml.BaseLoader)
+    targets = [Decimal(line["target"]) for line in tree["lines"].values()]
+    assert abs(sum(targets) + Decimal(tree.get("target_cash", "0")) - 1) < Decimal("1e-9")
+
+
 def test_positions_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv cannot be read"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "none.csv"))
+
+
+def test_a_row_of_a_users_table_without_a_class_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    (tmp_path / "instruments.csv").write_text("asset_id,asset_class\nBARE,\nOWN,private_credit\n")
+    with pytest.raises(ConfigError, match=r"^BARE is not in .*, or has no class there\."):
+        text_of("BARE=50", "OWN=50")
+    assert "private_credit: {commission_bps: 5, half_spread_bps: 5}" in text_of("OWN=100")
 
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
@@ -428,9 +456,18 @@ def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n"))
     done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
     assert done.status == 0, done.err
-    assert "VWCE.DE is not in the table of instruments." in done.out
+    assert "VWCE.DE is not in the table of instruments" in done.out
     line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["VWCE.DE"]
     assert (line["asset_class"], line["currency"]) == ("developed_equity", "EUR")
+
+
+def test_a_terminal_that_answers_nothing_ends_the_command_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    assert (done.status, list(tmp_path.iterdir())) == (130, [])
+    assert done.said.endswith("Interrupted; nothing unfinished was kept.\n")
 
 
 def test_elsewhere_it_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,4 +492,4 @@ def test_options_that_contradict_are_refused(tmp_path: Path, words: tuple[str, .
 
 def test_costs_are_known_of_each_class_of_the_table() -> None:
     classes = {one.asset_class for one in known_instruments().by_id.values()}
-    assert classes | set(MULTI_ASSET_CLASSES.values()) <= set(COSTS)
+    assert classes | set(MULTI_ASSET_CLASSES.values()) <= set(CLASS_COSTS)

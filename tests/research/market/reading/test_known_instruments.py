@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
 from research.market.calendars import sessions
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
-from research.market.reading.known_instruments import KINDS, Instrument, is_isin, known_instruments
+from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, isin, known_instruments
 from research.market.reading.tables import DATA
 from research.portfolio.holdings.broker_tables import CURRENCIES
 
@@ -53,7 +53,7 @@ def test_funds_were_listed_on_the_day_of_their_first_embedded_bar() -> None:
 
 def test_each_kind_has_a_currency_and_a_calendar_that_exists() -> None:
     for one in KNOWN.by_id.values():
-        assert one.kind in KINDS
+        assert one.kind in INSTRUMENT_KINDS
         assert one.currency in CURRENCIES or one.kind in ("series", "index"), one
     for calendar in {one.calendar for one in KNOWN.by_id.values()} - {""}:
         assert len(sessions(np.datetime64("2022-12-01"), np.datetime64("2022-12-31"), calendar)) > 20
@@ -171,12 +171,30 @@ def test_a_header_that_is_wrong_is_refused(own: Path, header: str, said: str) ->
         known_instruments()
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_mangled_table_is_read_or_refused_in_a_sentence(own: Path, data: st.DataObject) -> None:
+    rows = (DATA / "instruments.csv").read_bytes().splitlines(keepends=True)
+    text = bytearray(rows[0] + b"".join(data.draw(st.lists(st.sampled_from(rows[1:]), max_size=4))))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    own.write_bytes(text)
+    found, refusal = None, ""
+    try:
+        found = known_instruments()
+    except DataError as error:
+        refusal = str(error)
+    assert "instruments.csv" in refusal if found is None else all(map(found.find, found.by_id))
+
+
 # -- ISIN ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.sampled_from(sorted(one.isin for one in KNOWN.by_id.values() if one.isin)), st.data())
-def test_one_wrong_digit_of_an_isin_is_noticed(isin: str, data: st.DataObject) -> None:
-    assert is_isin(isin)
-    at = data.draw(st.integers(2, 11).filter(lambda k: isin[k].isdigit()))
-    other = data.draw(st.sampled_from([d for d in "0123456789" if d != isin[at]]))
-    assert not is_isin(isin[:at] + other + isin[at + 1 :])
+def test_one_wrong_digit_of_an_isin_is_noticed(right: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(2, 11).filter(lambda k: right[k].isdigit()))
+    other = data.draw(st.sampled_from([d for d in "0123456789" if d != right[at]]))
+    assert isin(right) == right
+    with pytest.raises(ValueError, match=right[:2]):
+        isin(right[:at] + other + right[at + 1 :])
