@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import cut
+from foundation.arguments import cut, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
@@ -152,13 +152,15 @@ def check(
     calendars : name of the exchange calendar of all assets, or of each.
     classes   : class of each asset, for its peers; all assets are peers where there is none.
     delisted  : assets that are known to have left the market.
-    Raises    : ConfigError for a day that a calendar does not reach; DataError where there is no asset, or one
-                without rows.
+    Raises    : ConfigError for an asset without a calendar, and for a day that one does not reach; DataError where
+                there is no asset, or one without rows.
     """
     if not len(known.assets) or (np.diff(known.bounds) == 0).any():
         absent = known.assets[int(np.argmin(np.diff(known.bounds)))] if known.assets else "assets"
         raise DataError(f"no rows of {absent} to check. Fetch or import its prices first.")
     of_each = dict.fromkeys(known.assets, calendars) if isinstance(calendars, str) else calendars
+    if without := [asset for asset in known.assets if asset not in of_each]:
+        refuse("calendars is", calendars, f"name the exchange calendar of {cut(', '.join(without))}, such as XNYS.")
     classes = classes or {}
     found, known = _one_row_a_session(known)
     growth = log_growth(known)

@@ -60,6 +60,12 @@ def stuck(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def frozen_to_the_end(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), PRICES] = float(rows.loc[of_a3(rows, 199, 199), "close"].iloc[0])
+    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), "dividend"] = 0.0
+    return rows
+
+
 def gap(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~of_a3(rows, 500, 502)]
 
@@ -119,6 +125,7 @@ PLANTED: dict[Change, tuple[str, int, int]] = {
     doubled_split: ("split", 500, 500),
     special_dividend_without_a_fall: ("no_drop", 500, 500),
     stuck: ("stuck", 500, 505),
+    frozen_to_the_end: ("stuck", 200, len(SESSIONS) - 1),
     gap: ("gap", 500, 502),
     doubled_row: ("duplicate", 500, 500),
     repeated_bar: ("duplicate", 500, 500),
