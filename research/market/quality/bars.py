@@ -80,14 +80,7 @@ def local_scale(growth: Array) -> Array:
 
 def own_findings(bars: Bars) -> list[Finding]:
     """All defects that the bars of an asset show by themselves."""
-    return [
-        *_calendar(bars),
-        *_nonpositive(bars),
-        *_repeated(bars),
-        *_out_of_order(bars),
-        *_volume(bars),
-        *_still(bars),
-    ]
+    return [*_calendar(bars), *_nonpositive(bars), *_repeated(bars), *_order(bars), *_volume(bars), *_still(bars)]
 
 
 def _calendar(bars: Bars) -> list[Finding]:
@@ -134,7 +127,7 @@ def _repeated(bars: Bars) -> list[Finding]:
     return _days_of("duplicate", bars, np.append(False, same), "repeats the bar of the day before, volume and all,")
 
 
-def _out_of_order(bars: Bars) -> list[Finding]:
+def _order(bars: Bars) -> list[Finding]:
     """Bars whose low is above another of their prices, or whose high is below one, by more than rounding."""
     close, nothing = bars.close, np.full(len(bars.days), np.nan)
     opened, high, low = (bars.numbers.get(name, nothing) for name in ("open", "high", "low"))
