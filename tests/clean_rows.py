@@ -9,7 +9,7 @@ from research.market.rows import price_rows
 KNOWN = np.datetime64("2024-01-02T00:00:00", "us")
 
 
-def clean_rows(assets: int = 8, last: str = "2015-12-31", seed: int = 0, fat: bool = False) -> pd.DataFrame:
+def clean_rows(assets: int = 8, last: str = "2013-12-31", seed: int = 0, fat: bool = False) -> pd.DataFrame:
     """Rows of assets A0, A1, … on the sessions of New York from 2010; each pays 0.5 % each 63 sessions and falls by it.
 
     fat : true for returns of their own from Student's t with four degrees of freedom, of the same deviation.

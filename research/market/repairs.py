@@ -103,6 +103,8 @@ def repair(
 
 def _filled(each: Repair, own: pd.DataFrame, inside: Mask, calendars: Mapping[str, str]) -> pd.DataFrame:
     """A row for each session of a repair, with the last close before, per unit of that session."""
+    if each.asset not in calendars:
+        refuse("calendars is", dict(calendars), f"name the exchange calendar of {each.asset}, such as XNYS.")
     before = own[(sessions_of(own) < each.first) & own["close"].notna().to_numpy()]
     due = sessions(each.first, each.last, calendars[each.asset])
     if before.empty:

@@ -19,7 +19,8 @@ SINGLE_PRECISION = 1e-6  # relative: quotes that a source sends as 32-bit number
 STILL_CHANCE = 1e-3  # probability of so many still days by rounding to the tick, below which they are a finding
 PEAKED = 2.0  # density of returns at zero over a normal one's of the same scale, at most: it is 1.0 to 2.0 on funds
 STUCK_CHANCE = 1e-4  # expected number of runs so long, below which a run is a finding
-YEAR = 252  # bars, round each, in which still days are counted
+IDLE = 0.5  # share of still days round a run that is taken for the asset's own, at most
+YEAR = 252  # bars before and after a run in which still days are counted
 DAILY = 200.0  # rows a year from which each session should have one
 
 
@@ -79,14 +80,7 @@ def local_scale(growth: Array) -> Array:
 
 def own_findings(bars: Bars) -> list[Finding]:
     """All defects that the bars of an asset show by themselves."""
-    return [
-        *_calendar(bars),
-        *_nonpositive(bars),
-        *_repeated(bars),
-        *_out_of_order(bars),
-        *_volume(bars),
-        *_still(bars),
-    ]
+    return [*_calendar(bars), *_nonpositive(bars), *_repeated(bars), *_order(bars), *_volume(bars), *_still(bars)]
 
 
 def _calendar(bars: Bars) -> list[Finding]:
@@ -133,7 +127,7 @@ def _repeated(bars: Bars) -> list[Finding]:
     return _days_of("duplicate", bars, np.append(False, same), "repeats the bar of the day before, volume and all,")
 
 
-def _out_of_order(bars: Bars) -> list[Finding]:
+def _order(bars: Bars) -> list[Finding]:
     """Bars whose low is above another of their prices, or whose high is below one, by more than rounding."""
     close, nothing = bars.close, np.full(len(bars.days), np.nan)
     opened, high, low = (bars.numbers.get(name, nothing) for name in ("open", "high", "low"))
@@ -163,43 +157,57 @@ def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
 
 
 def _still(bars: Bars) -> list[Finding]:
-    """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes.
-
-    A close rounded to a tick repeats the one before with probability tick / (close × deviation × √(2π)), the tick times
-    the density of a normal return at zero. A run of k is stuck where fewer than `STUCK_CHANCE` runs of k are expected,
-    of days that are still as often as rounding or as those of the year round them.
-    """
+    """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes."""
     still = np.append(False, (bars.close[1:] == bars.close[:-1]) & (bars.split[1:] == 1.0))
     if not still.any():
         return []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moves = np.log(bars.close[1:] * bars.split[1:] / bars.close[:-1])
-        deviation = local_scale(np.append(0.0, np.nan_to_num(moves, posinf=0.0, neginf=0.0))) * np.abs(bars.close)
-        chance = np.minimum(_tick(bars.close) / (deviation * np.sqrt(2.0 * np.pi)), 1.0)
-    chance = np.nan_to_num(chance, nan=1.0)
-    found, single = [], still.copy()
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype("int8"))).reshape(-1, 2)
-    edges = edges[np.diff(edges)[:, 0] > 2]
-    sums = np.cumsum(np.append(0.0, still))
-    at = np.arange(len(still))
-    low, high = np.maximum(at - YEAR // 2, 0), np.minimum(at + YEAR // 2, len(still))
-    often = np.maximum(chance, (sums[high] - sums[low]) / (high - low)) if len(edges) else chance
-    for start, stop in edges:
-        expected = float(np.sum(often ** (stop - start)))
-        if expected < STUCK_CHANCE or bool((often[start:stop] >= 0.9).all()):
-            single[start:stop] = False
-            days = bars.days[start:stop]
-            text = f"{bars.asset} keeps the close {bars.close[start]:g} for {len(days) + 1:,} sessions, {span(days)}."
-            found.append(finding("stuck", bars.asset, days, len(days), text, expected=expected))
-    count, expected = int(single.sum()), float(chance[1:][~still[1:] | single[1:]].sum())
+    chance, found = _chance_of_rounding(bars), []
+    for start, stop, expected in _stuck(still, chance):
+        still[start:stop] = False
+        days = bars.days[start:stop]
+        text = f"{bars.asset} keeps the close {bars.close[start]:g} for {len(days) + 1:,} sessions, {span(days)}."
+        found.append(finding("stuck", bars.asset, days, len(days), text, expected=expected))
+    count, expected = int(still.sum()), float(chance[1:].sum())
     if count and pdtrc(count - 1, PEAKED * expected) < STILL_CHANCE:
-        days = bars.days[single]
+        days = bars.days[still]
         text = (
             f"{bars.asset} has a close equal to the one before on {count:,} days, {span(days)}, where rounding to the "
             f"steps that it shows explains {expected:.1f}; steps of quotes do not show in adjusted closes."
         )
         found.append(finding("still", bars.asset, days, count, text, expected=expected))
     return found
+
+
+def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
+    """Runs of still days: first row, row after the last, and how many runs so long the rows should have.
+
+    Days are taken to be still as often as rounding makes them, or as they are in the year before and the year after the
+    run, half of all at most, whichever is more; a run is stuck where fewer than `STUCK_CHANCE` are expected.
+
+    still  : (R,) whether a close is equal to the one before.
+    chance : (R,) probability of that by rounding.
+    """
+    runs = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype("int8"))).reshape(-1, 2)
+    found = []
+    for start, stop in runs[np.diff(runs)[:, 0] > 1].tolist():
+        around = np.r_[max(start - YEAR, 0) : start, stop : min(stop + YEAR, len(still))]
+        often = max(min(still[around].mean(), IDLE), chance[around].mean()) if len(around) else 0.0
+        expected = float(len(still) * often ** (stop - start))
+        if expected < STUCK_CHANCE:
+            found.append((start, stop, expected))
+    return found
+
+
+def _chance_of_rounding(bars: Bars) -> Array:
+    """(R,) probability that rounding to a tick repeats a close: the tick times the density of a normal return at zero.
+
+    It is tick / (close × deviation × √(2π)), with the deviation of the asset's own moves (`local_scale`).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves = np.append(0.0, np.log(bars.close[1:] * bars.split[1:] / bars.close[:-1]))
+        deviation = local_scale(np.nan_to_num(moves, posinf=0.0, neginf=0.0)) * np.abs(bars.close)
+        chance = _tick(bars.close) / (deviation * np.sqrt(2.0 * np.pi))
+    return np.asarray(np.minimum(np.nan_to_num(chance, nan=1.0, posinf=1.0), 1.0))
 
 
 def _tick(close: Array) -> Array:

@@ -2,6 +2,11 @@
 
 A move is held in robust z: its log growth net of peers, over the robust standard deviation round it (`local_scale`),
 times the root of the days of a gap.
+
+False alarms: on normal returns none; on Student's t with four degrees of freedom 15 moves in a million bars. On the
+464,000 bars of the embedded markets 4 events are findings: a bar of VUG that its next bar takes back, two moves of RRC
+in 1990 between prices that stand still for weeks, and Apple's fall by half of 2000-09-29, which happened. On their 334
+dividends no finding is made; of these, taken out one at a time, it finds 98 of 100 to be missing.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import cut
+from foundation.arguments import cut, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
@@ -61,20 +61,12 @@ class Quality:
 
     def table(self) -> pd.DataFrame:
         """By asset: score, number of bars, first and last day, closes equal to the one before, and what it lost for."""
-        bounds, days, close = self.known.bounds, self.known.days, self.known.numbers["close"]
+        days, close = self.known.days.astype("datetime64[s]"), self.known.numbers["close"]
+        first, last = self.known.bounds[:-1], self.known.bounds[1:] - 1
         equal = np.append(0, np.cumsum(close[1:] == close[:-1]))
-        return pd.DataFrame(
-            {
-                "score": self.scores,
-                "bars": dict(zip(self.known.assets, np.diff(bounds).tolist(), strict=True)),
-                "first": dict(zip(self.known.assets, days[bounds[:-1]].astype("datetime64[s]"), strict=True)),
-                "last": dict(zip(self.known.assets, days[bounds[1:] - 1].astype("datetime64[s]"), strict=True)),
-                "still": dict(
-                    zip(self.known.assets, (equal[bounds[1:] - 1] - equal[bounds[:-1]]).tolist(), strict=True)
-                ),
-                "lost for": {asset: self._lost_for(asset) for asset in self.known.assets},
-            }
-        ).rename_axis("asset")
+        table = pd.DataFrame({"score": self.scores}).rename_axis("asset").assign(bars=1 + last - first)
+        lost_for = [self._lost_for(asset) for asset in self.known.assets]
+        return table.assign(first=days[first], last=days[last], still=equal[last] - equal[first], lost_for=lost_for)
 
     def findings_table(self) -> pd.DataFrame:
         """A row a finding: kind, asset, first, last, events, value, expected, points and sentence."""
@@ -113,19 +105,12 @@ class Quality:
 
     def text(self) -> str:
         """The scores, and the findings that cost most, for a terminal."""
-        table = self.table().reset_index()
-        words = [
-            [
-                row["asset"], f"{row['score']:.0f}", f"{row['bars']:,}", f"{row['first']:%Y-%m-%d}",
-                f"{row['last']:%Y-%m-%d}", f"{row['still']:,}", row["lost for"],
-            ]
-            for row in table.to_dict("records")
-        ]  # fmt: skip
+        table = self.table().round({"score": 0}).astype({"score": int}).astype(str).reset_index()
         ordered = sorted(self.findings, key=lambda each: -each.points)
         more = len(ordered) - TEXT_FINDINGS
         parts = [
             f"Data: {self.line()}",
-            text_table([list(table.columns), *words], left=1, last_left=True),
+            text_table([list(table.columns), *table.to_numpy().tolist()], left=1, last_left=True),
             "\n".join(wrapped(each.sentence) for each in ordered[:TEXT_FINDINGS]),
             f"And {more:,} findings more." if more > 0 else "",
             "\n".join(map(wrapped, self.unchecked)),
@@ -152,13 +137,15 @@ def check(
     calendars : name of the exchange calendar of all assets, or of each.
     classes   : class of each asset, for its peers; all assets are peers where there is none.
     delisted  : assets that are known to have left the market.
-    Raises    : ConfigError for a day that a calendar does not reach; DataError where there is no asset, or one
-                without rows.
+    Raises    : ConfigError for an asset without a calendar, and for a day that one does not reach; DataError where
+                there is no asset, or one without rows.
     """
     if not len(known.assets) or (np.diff(known.bounds) == 0).any():
         absent = known.assets[int(np.argmin(np.diff(known.bounds)))] if known.assets else "assets"
         raise DataError(f"no rows of {absent} to check. Fetch or import its prices first.")
     of_each = dict.fromkeys(known.assets, calendars) if isinstance(calendars, str) else calendars
+    if without := [asset for asset in known.assets if asset not in of_each]:
+        refuse("calendars is", calendars, f"name the exchange calendar of {cut(', '.join(without))}, such as XNYS.")
     classes = classes or {}
     found, known = _one_row_a_session(known)
     growth = log_growth(known)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -126,6 +126,7 @@ def test_a_repair_that_cannot_be_read_is_refused(given: object, message: str) ->
         read_repairs(given)
 
 
+@settings(max_examples=30)
 @given(arrays(float, (40, 2), elements=st.floats(-0.5, 0.5)))
 def test_winsorised_returns_keep_their_median_and_order_and_lie_within_reach(returns: np.ndarray) -> None:
     before = returns.copy()

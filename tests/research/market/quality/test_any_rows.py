@@ -13,7 +13,7 @@ VALUES = (0.0, -1.0, 1e-30, 0.01, 1.0, 99.5, 100.0, 1e15, np.nan)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 150), st.sets(st.sampled_from(["volume", "low", "dividend", "split"])))
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_whatever_the_numbers_are_a_score_is_found(seed: int, rows: int, columns: set[str]) -> None:
     rng = np.random.default_rng(seed)
     days = np.datetime64("2001-01-01") + np.sort(rng.integers(0, 4_000, 3 * rows))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,6 +21,7 @@ def known_of(closes: dict[str, list[float]], start: str = "2020-01-06") -> Known
 numbers = st.one_of(st.just(np.nan), st.integers(-3, 3).map(float))
 
 
+@settings(max_examples=40)
 @given(arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 7)), elements=numbers))
 def test_the_median_of_others_is_that_of_the_row_without_the_value(values: np.ndarray) -> None:
     found = median_of_others(values)

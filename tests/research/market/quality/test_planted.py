@@ -60,6 +60,12 @@ def stuck(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def frozen_to_the_end(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), PRICES] = float(rows.loc[of_a3(rows, 199, 199), "close"].iloc[0])
+    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), "dividend"] = 0.0
+    return rows
+
+
 def gap(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~of_a3(rows, 500, 502)]
 
@@ -119,6 +125,7 @@ PLANTED: dict[Change, tuple[str, int, int]] = {
     doubled_split: ("split", 500, 500),
     special_dividend_without_a_fall: ("no_drop", 500, 500),
     stuck: ("stuck", 500, 505),
+    frozen_to_the_end: ("stuck", 200, len(SESSIONS) - 1),
     gap: ("gap", 500, 502),
     doubled_row: ("duplicate", 500, 500),
     repeated_bar: ("duplicate", 500, 500),
@@ -171,22 +178,22 @@ def test_a_move_that_all_make_is_no_finding() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_clean_rows_score_100(seed: int) -> None:
-    quality = check(known_of_rows(clean_rows(6, "2012-12-31", seed)))
+    quality = check(known_of_rows(clean_rows(4, "2011-12-30", seed)))
     assert set(quality.scores.values()) == {100.0}
     assert not quality.must_be_looked_at
 
 
 def test_false_alarms_on_fat_tails_are_fewer_than_one_in_ten_thousand_bars() -> None:
-    rows = clean_rows(30, "2015-12-31", seed=1, fat=True)
+    rows = clean_rows(20, seed=1, fat=True)
     found = findings(rows)
     assert {each.kind for each in found} <= {"move", "spike"}
     assert sum(each.events for each in found) <= len(rows) / 10_000
 
 
 @given(st.permutations([f"A{i}" for i in range(8)]))
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_the_order_of_assets_changes_nothing(order: list[str]) -> None:
     rows = spike(gap(stuck(CLEAN.copy())))
     known, before = known_of_rows(rows), findings(rows)
@@ -199,7 +206,7 @@ def test_the_order_of_assets_changes_nothing(order: list[str]) -> None:
 
 
 @given(st.sets(st.integers(1, len(SESSIONS) - 2), min_size=1, max_size=4))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_each_missing_session_is_counted(numbers: set[int]) -> None:
     out = CLEAN["session"].isin(pd.DatetimeIndex(SESSIONS[sorted(numbers)])) & (CLEAN["asset_id"] == "A3")
     (found,) = (each for each in findings(CLEAN[~out]) if each.kind == "gap")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from clean_rows import clean_rows
 
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.market.quality import KINDS, check, known_of_rows
 from research.market.quality.findings import finding, score
 from research.market.store import Known
@@ -85,6 +85,11 @@ def test_nothing_to_check_is_said() -> None:
         check(Known((), np.zeros(0, int), DAYS[:0], {"close": np.zeros(0)}))
     with pytest.raises(DataError, match="no rows of B to check"):
         check(Known(("A", "B"), np.zeros(1, int), DAYS[:1], {"close": np.ones(1)}))
+
+
+def test_an_asset_without_a_calendar_is_named() -> None:
+    with pytest.raises(ConfigError, match="name the exchange calendar of A, such as XNYS"):
+        check(few([10.0, 11.0]), {"B": "XNYS"})
 
 
 def test_rows_that_are_rarer_than_sessions_have_no_gaps() -> None:
