@@ -9,9 +9,11 @@ from pydantic import Field
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
+from research.market.indicators import INDICATORS, Indicator
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Name, Text, record
-from research.portfolio.file.settings import plain, read
+from research.portfolio.file.settings import build, named, plain, read
 from research.portfolio.file.strict_yaml import KeyPath
 
 
@@ -26,7 +28,7 @@ class MarketKeys:
     calendar: Text | None = None
     missing: Text | None = None
     currency: Text | None = None
-    facts: Annotated[Mapping[Name, Text], Field(min_length=1)] | None = None
+    facts: Annotated[Mapping[Name, Text | Mapping[str, Any]], Field(min_length=1)] | None = None
 
 
 def read_market(document: Document) -> Market:
@@ -34,12 +36,12 @@ def read_market(document: Document) -> Market:
     folder, source = Path(document.file).parent, document.value("market")
     path: KeyPath = ("market",)
     options: dict[str, Any] = {}
-    facts: dict[str, Path] = {}
+    facts: dict[str, Path | Indicator] = {}
     if isinstance(source, dict):
         keys = read(document, path, MarketKeys)
         path, source, options = ("market", "file"), keys.file, plain(keys, without=("file", "facts"))
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
-        facts = {name: folder / file for name, file in (keys.facts or {}).items()}
+        facts = _facts(document, keys.facts or {}, folder)
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
         document.refuse(path, "unknown market", source, fix)
@@ -47,6 +49,22 @@ def read_market(document: Document) -> Market:
         return with_facts(load_market(source if source in EMBEDDED else folder / source, **options), facts)
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
+
+
+def _facts(document: Document, given: Mapping[str, Any], folder: Path) -> dict[str, Path | Indicator]:
+    """Facts by name: the path of a file in the folder, or an indicator."""
+    found: dict[str, Path | Indicator] = {}
+    faults = Faults()
+    for name, source in given.items():
+        path = ("market", "facts", name)
+        with faults:
+            if isinstance(source, str):
+                found[name] = folder / source
+            else:
+                word = named(document, (*path, "indicator"), INDICATORS)
+                found[name] = build(document, path, INDICATORS[word], {}, ("indicator",))
+    faults.end()
+    return found
 
 
 def read_assets(document: Document, market: Market) -> list[str]:
