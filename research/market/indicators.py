@@ -90,7 +90,7 @@ class RSI:
 
 @dataclass(frozen=True)
 class SMA:
-    """Close over its simple moving average, today's close included; 1 is at the average.
+    """Close over its simple moving average, today's close included, minus 1: a fraction, 0 at the average.
 
     window : number of closes.
     """
@@ -103,12 +103,12 @@ class SMA:
 
     def values(self, closes: Array) -> Array:
         """(T, n) from closes (T, n), NaN where a line is not listed."""
-        return closes / (trailing(closes, self.window) / self.window)
+        return closes / (trailing(closes, self.window) / self.window) - 1.0
 
 
 @dataclass(frozen=True)
 class EMA:
-    """Close over its exponential moving average, in which today's close counts 2 / (window + 1); 1 is at the average.
+    """Close over its exponential moving average, minus 1, where today's close counts 2 / (window + 1) in the average.
 
     window : number of closes whose simple mean it begins with.
     """
@@ -121,7 +121,7 @@ class EMA:
 
     def values(self, closes: Array) -> Array:
         """(T, n) from closes (T, n), NaN where a line is not listed."""
-        return closes / _exponential(closes, self.window)
+        return closes / _exponential(closes, self.window) - 1.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Drawdown:
 class Spread:
     """Difference of two facts by date, such as the yields of ten years and of three months: `of` minus `less`.
 
-    of, less : names of facts that are given before it.
+    of, less : names of facts with numbers. Spreads come after all other facts, in the order in which they are given.
     """
 
     of: str
@@ -209,8 +209,8 @@ class Spread:
             if name not in numbers:
                 known = cut(", ".join(numbers)) or "none"
                 raise DataError(
-                    f"a spread needs the fact {shown(name)}, and facts by date with numbers before it are: {known}. "
-                    "Correct the name, or give that fact first."
+                    f"a spread needs the fact {shown(name)}, and facts by date that are numbers are: {known}. Correct "
+                    "the name, or give that fact too."
                 )
         return np.asarray(facts[self.of] - facts[self.less], dtype=float)
 

@@ -14,7 +14,7 @@ from foundation.errors import DataError
 from foundation.printable import has_unseen
 from foundation.table_files import iso_day, plain_number, quoted
 from research.market.facts import Fact, check_fact_name
-from research.market.indicators import Indicator, indicator_fact
+from research.market.indicators import Indicator, Spread, indicator_fact
 from research.market.market import Market
 from research.market.reading.tables import read_frame
 
@@ -29,7 +29,7 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
     facts  : facts by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a
              .csv, .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns
              date, asset and one more. A value is known from its date on, until the next one; an empty cell states
-             nothing. An indicator is computed from the closes up to each day, or from facts by date given before it.
+             nothing. An indicator is computed from the closes up to each day; a spread, from other facts by date.
     Raises : DataError naming source, row, asset, value and fix: for a name that is taken or none, an asset that the
              market does not have, a date that is none, a value stated twice, numbers and words in one fact.
 
@@ -42,7 +42,7 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
     ([[5.0, nan], [6.0, nan]], ['us', ''])
     """
     table, by_date = market.instruments, dict(market.facts or {})
-    for name, source in facts.items():
+    for name, source in sorted(facts.items(), key=lambda fact: isinstance(fact[1], Spread)):
         check_fact_name(name)
         if name in by_date or name in table:
             raise DataError(f"fact {name!r} of market {market.name!r} is given twice. Give the second another name.")

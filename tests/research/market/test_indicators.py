@@ -109,7 +109,7 @@ def test_rsi_is_that_of_wilders_worksheet() -> None:
 @pytest.mark.parametrize(("indicator", "printed"), [(SMA(10), SIMPLE), (EMA(10), EXPONENTIAL)], ids=["sma", "ema"])
 def test_averages_are_those_of_the_charted_worksheet(indicator: SMA | EMA, printed: str) -> None:
     closes = column(CHARTED)
-    average = closes / indicator.values(closes)
+    average = closes / (1.0 + indicator.values(closes))
     assert np.isnan(average[:9]).all()
     np.testing.assert_allclose(average[9:], column(printed), rtol=0.0, atol=ROUNDING)
 
@@ -134,8 +134,8 @@ def by_pandas(closes: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "momentum": closes.shift(21) / closes.shift(252) - 1,
         "volatility": closes.pct_change().rolling(63).std() * np.sqrt(252),
         "rsi": 100 - 100 / (1 + gain / loss),
-        "sma": closes / closes.rolling(50).mean(),
-        "ema": closes / seeded(closes, 50, 2 / 51),
+        "sma": closes / closes.rolling(50).mean() - 1,
+        "ema": closes / seeded(closes, 50, 2 / 51) - 1,
         "line": line,
         "signal": signal,
         "histogram": line - signal,
@@ -186,7 +186,7 @@ def test_constant_growth_has_the_values_of_its_closed_forms() -> None:
     assert Drawdown().values(closes).max() == 0.0
     assert Volatility(n).values(closes)[-1, 0] == pytest.approx(0.0, abs=1e-7)
     assert Momentum(12, 2).values(closes)[-1, 0] == pytest.approx(g**10 - 1)
-    assert SMA(n).values(closes)[-1, 0] == pytest.approx(n * (1 - 1 / g) / (1 - g**-n))
+    assert SMA(n).values(closes)[-1, 0] == pytest.approx(n * (1 - 1 / g) / (1 - g**-n) - 1)
 
 
 @settings(max_examples=10)
@@ -263,7 +263,7 @@ def test_a_spread_is_the_difference_of_two_facts_and_knows_nothing_where_one_doe
         "ten_years": pd.DataFrame({"OLD": [3.0, 3.5], "NEW": 3.0}, index=gapped.dates[[0, 10]]),
         "bill": pd.DataFrame({"OLD": [1.0]}, index=gapped.dates[[5]]),
     }
-    known = with_facts(gapped, {**yields, "slope": Spread("ten_years", "bill")}).facts["slope"]
+    known = with_facts(gapped, {"slope": Spread("ten_years", "bill"), **yields}).facts["slope"]
     assert np.isnan(known[:5, 0]).all()
     assert np.isnan(known[:, 1:]).all()
     assert known[5:, 0].tolist() == [2.0] * 5 + [2.5] * 190
@@ -296,7 +296,7 @@ def test_settings_without_sense_are_refused(word: str, given: dict, message: str
     ("indicator", "message"),
     [
         (SMA(201), r"fact 'wanted' is not known on any day: SMA\(window=201\) needs more than the 200 sessions"),
-        (Spread("tag", "sma"), r"needs the fact 'tag', and facts by date with numbers before it are: sma\. Correct"),
+        (Spread("tag", "sma"), r"needs the fact 'tag', and facts by date that are numbers are: sma\. Correct"),
         (Spread("sma", "wanted"), r"needs the fact 'wanted'"),
     ],
 )
