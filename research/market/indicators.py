@@ -9,7 +9,7 @@ sessions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -47,11 +47,11 @@ class Volatility:
     """Standard deviation of the last `window` simple returns (ddof 1), times the root of `periods_per_year`.
 
     window           : number of returns, 2 or more.
-    periods_per_year : rows of the market in a year; 1 leaves the deviation that of one session.
+    periods_per_year : rows of the market in a year, 252 where they are sessions; 1 gives the deviation of one row.
     """
 
     window: int
-    periods_per_year: int = 252
+    periods_per_year: int = 1
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a window without a deviation."""
@@ -217,16 +217,8 @@ class Spread:
 
 Indicator = Momentum | Volatility | RSI | SMA | EMA | MACD | Bollinger | Drawdown | Spread
 INDICATORS: dict[str, type[Indicator]] = {
-    "momentum": Momentum,
-    "volatility": Volatility,
-    "rsi": RSI,
-    "sma": SMA,
-    "ema": EMA,
-    "macd": MACD,
-    "bollinger": Bollinger,
-    "drawdown": Drawdown,
-    "spread": Spread,
-}
+    kind.__name__.lower(): kind for kind in get_args(Indicator)
+}  # by name in files
 
 
 def indicator_fact(name: str, indicator: Indicator, market: Market, facts: Mapping[str, Fact]) -> Array:

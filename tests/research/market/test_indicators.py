@@ -148,7 +148,7 @@ def by_pandas(closes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     ("name", "indicator"),
     [
         ("momentum", Momentum(252, 21)),
-        ("volatility", Volatility(63)),
+        ("volatility", Volatility(63, 252)),
         ("rsi", RSI()),
         ("sma", SMA(50)),
         ("ema", EMA(50)),
@@ -167,7 +167,7 @@ def test_each_is_what_pandas_makes_of_its_formula(walk: np.ndarray, name: str, i
 
 def test_momentum_and_volatility_are_the_features_of_forecasts() -> None:
     market = load_market("etf_dividends").until("2014-12-31")
-    known = with_facts(market, {"momentum": Momentum(252, 21), "volatility": Volatility(63, 1)})
+    known = with_facts(market, {"momentum": Momentum(252, 21), "volatility": Volatility(63)})
     rows = np.arange(1000, len(market.dates), 97)
     found = features(market.past(len(market.dates) - 1), rows)
     for fact, feature in (("momentum", "momentum_252_21"), ("volatility", "volatility_63")):
