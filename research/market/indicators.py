@@ -216,9 +216,8 @@ class Spread:
 
 
 Indicator = Momentum | Volatility | RSI | SMA | EMA | MACD | Bollinger | Drawdown | Spread
-INDICATORS: dict[str, type[Indicator]] = {
-    kind.__name__.lower(): kind for kind in get_args(Indicator)
-}  # by name in files
+# By the name that a file has for each
+INDICATORS: dict[str, type[Indicator]] = {kind.__name__.lower(): kind for kind in get_args(Indicator)}
 
 
 def indicator_fact(name: str, indicator: Indicator, market: Market, facts: Mapping[str, Fact]) -> Array:
