@@ -1,5 +1,6 @@
-"""The kinds of arrays that the packages are written in, how they are made read-only, and their running sums."""
+"""The kinds of arrays that the packages are written in, how they are made read-only, and sums over their rows."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ Array = NDArray[np.float64]  # numbers
 Mask = NDArray[np.bool_]  # yes or no
 Rows = NDArray[np.int64]  # row numbers, counts
 Floats = NDArray[np.float32]  # numbers in the precision of networks
+Combine = Callable[[Array, Array], Array]
 Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
@@ -58,4 +60,57 @@ def running_sums(values: Array) -> Array:
     """
     found = np.zeros((len(values) + 1, values.shape[1]))
     np.cumsum(values, axis=0, out=found[1:])
+    return found
+
+
+def lagged(values: Array, rows: int) -> Array:
+    """The values of so many rows before each; NaN where there is none.
+
+    >>> lagged(np.array([1.0, 2.0, 3.0]), 1).tolist()
+    [nan, 1.0, 2.0]
+    """
+    found = np.full(values.shape, np.nan)
+    found[rows:] = values[: max(len(values) - rows, 0)]
+    return found
+
+
+def ratio(above: Array, below: Array) -> Array:
+    """The ratio where the divisor is above 0; else NaN.
+
+    >>> ratio(np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
+    [0.25, nan]
+    """
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0.0)
+
+
+def trailing(values: Array, window: int, combine: Combine = np.add) -> Array:
+    """(T, n) sum, or another combination, of the last `window` rows up to and including each; NaN before so many.
+
+    Doubling combines the same rows in the same order wherever the array begins and ends, which a running sum does not:
+    the bits depend on these rows alone.
+
+    values  : (T, n).
+    window  : rows, at least 1.
+    combine : of two arrays, elementwise and associative, such as np.maximum.
+
+    >>> trailing(np.array([[1.0], [2.0], [3.0], [4.0]]), 3)[:, 0].tolist()
+    [nan, nan, 6.0, 9.0]
+    """
+    power, size = values, 1  # `power` combines the last `size` rows
+    while not window & size:
+        power, size = _after(power, power, size, combine), 2 * size
+    total, taken = power, size  # and `total` the last `taken`
+    while taken < window:
+        power, size = _after(power, power, size, combine), 2 * size
+        if window & size:
+            total, taken = _after(total, power, taken, combine), taken + size
+    found = np.full(values.shape, np.nan)
+    found[window - 1 :] = total[window - 1 :]
+    return found
+
+
+def _after(later: Array, earlier: Array, rows: int, combine: Combine) -> Array:
+    """`later` combined with what `earlier` was so many rows before; the first rows are of no use."""
+    found = later.copy()
+    found[rows:] = combine(later[rows:], earlier[:-rows])
     return found

@@ -29,8 +29,9 @@ from research.market.store import named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of, read
-from research.portfolio.keys.market import BILL, FETCH, FRED, MarketKeys, SeriesOfCash, wanted_lines
+from research.portfolio.keys.market_keys import FRED, MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
+from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, wanted_lines
 
 RECENT = 14  # days that hold a session of every calendar
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
@@ -121,8 +122,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
     document = read_document(file, None, names_of(PortfolioKeys))
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
-    named = {name: str(line.get("symbol", name)) for name, line in document.mapping("lines").items()}
-    of = {name: known.find(symbol) or Instrument(symbol) for name, symbol in named.items()}
+    of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
     store.folder.mkdir(parents=True, exist_ok=True)
     with Fetcher(adapter, store.folder, clock) as fetcher:
@@ -171,8 +171,9 @@ def check_data(named: str) -> Quality:
             return check_market(load_portfolio(named).market)
         keys = read(document, ("market",), MarketKeys)
         store = named_store(keys.of_store)
-        of = {one.asset_id: one for one in wanted_lines(document, keys).values()}
-        if absent := sorted(set(of) - set(store.assets())):
+        kept = store.assets()
+        of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
+        if absent := sorted(set(of) - set(kept)):
             document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
         ids = list(of)
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
@@ -221,8 +222,9 @@ def revisions_text(named: str) -> str:
         document.refuse(
             ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT
         )
-    ids = [one.asset_id for one in wanted_lines(document, keys).values()]
-    found = named_store(keys.of_store).revisions(ids)
+    store = named_store(keys.of_store)
+    ids = [one.asset_id for one in wanted_lines(document, keys, store.assets()).values()]
+    found = store.revisions(ids)
     if not len(found):
         return _revisions_table(found)
     before = found["known_after"].max() - pd.Timedelta(microseconds=1)

@@ -28,7 +28,7 @@ from foundation.files import ROOT, locked, work_folder, write_whole
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed, number
 from research.portfolio import load_portfolio
-from research.portfolio.keys.market import KNOWN_ON
+from research.portfolio.keys.stored_market import KNOWN_ON
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
 KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")

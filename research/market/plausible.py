@@ -24,7 +24,7 @@ WINDOW, FEWEST_RETURNS = 250, 20  # returns of which the deviation is that, at m
 MAD_TO_DEVIATION = 1.4826  # the deviation of normal values over their median distance from the median
 OFF = 0.1  # from the central bank's rate of the same day, which is fixed hours before an exchange closes
 DRIFT = 2.0  # times the newest rate of the central bank, or a part of it, for a later day
-UNCLEAR = 0.015  # from one, below which a rate and its inverse cannot be told apart: a logarithm
+UNCLEAR = 0.02  # from one, below which a rate and its inverse cannot be told apart: a logarithm
 CHINA = {"CNH": "CNY"}  # the renminbi abroad, which the central bank does not quote
 
 
@@ -112,7 +112,8 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
         place = np.searchsorted(reference.index.to_numpy().astype("datetime64[D]"), at, side="right") - 1
         should = np.where(place < 0, np.nan, np.log(reference.to_numpy())[np.maximum(place, 0)])
         reach = np.where((at > last) | np.isnat(days), np.log(DRIFT), np.log1p(OFF))
-        turned = (np.abs(rates - should) > np.abs(rates + should)) & (np.abs(should) > UNCLEAR)
+        apart = np.abs(rates - should)  # of a rate of the day before, a day's move
+        turned = (apart > np.abs(rates + should)) & (apart > 2.0 * UNCLEAR) & (np.abs(should) > UNCLEAR)
         off = (np.abs(rates - should) > reach) | turned
         if off.any():
             t = int(np.argmax(off))

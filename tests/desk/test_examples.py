@@ -23,6 +23,7 @@ from foundation.errors import ConfigError
 from research.accounting import Execution
 from research.accounting.execution import Use
 from research.allocation.constraints import Constraints
+from research.market.indicators import INDICATORS
 from research.market.liquidity import Method
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, load_portfolio
@@ -215,6 +216,13 @@ def test_risk_is_shared_equally_or_as_the_budgets_say() -> None:
     allocation = example("allocation_risk_parity").policies["parity"].allocation
     shares = risk_contributions(path.rows[-1], allocation.forecast.predict(past).covariance)
     np.testing.assert_allclose(shares / shares.sum(), 1.0 / len(shares), atol=1e-4)
+
+
+def test_a_limit_of_an_indicator_is_kept_as_it_is_known_on_the_day() -> None:
+    path, facts = played("market_with_indicators")["limited"].targets, example("market_with_indicators").market.facts
+    risk = (path.rows * facts["year"][path.seen]).sum(axis=1)
+    assert risk.max() == pytest.approx(0.05, abs=1e-6)
+    assert (risk < 0.05 - 1e-4).any()
 
 
 def test_constraints_are_kept() -> None:
@@ -473,6 +481,7 @@ WORDS: dict[str, tuple[Collection[str], Callable[[], set[str]]]] = {
     "use of flows": (get_args(Use), lambda: used_words("flows", "use")),
     "estimate of spreads": (get_args(Method), lambda: kinds("estimate")),
     "objective of lots": (set(get_args(orders.Objective)) - {orders.GAP}, lambda: used_words("orders", "objective")),
+    "indicator": (INDICATORS, lambda: used_words("market", "facts", ANY, "indicator")),
     "target": ({policy_keys.MAY_CHANGE}, lambda: used_words("target")),
 }
 RULE_SETTINGS = {  # of each rule but the budget of a learned one, and what a laboratory alone gives

@@ -6,18 +6,17 @@ that a later past leaves it as it was, to the bit. One that is infinite is an er
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.arrays import Array, Mask, Rows, frozen, lagged, ratio, trailing
 from foundation.errors import DataError
 from research.forecast.predicted import returns_after
 from research.market import Past
 
-Combine = Callable[[Array, Array], Array]
 WEEK, MONTH, QUARTER, HALF, YEAR = 5, 21, 63, 126, 252  # sessions
 REACH = YEAR  # sessions before a day that its numbers depend on: the longest window
 MONTHS = 2.0 * np.pi * np.arange(12) / 12.0
@@ -120,7 +119,7 @@ class _History:
 
     def change(self, window: int, skip: int = 0) -> Array:
         """Return (S, n) from `window` sessions ago to `skip` sessions ago."""
-        return self.where(_before(self.index, skip) / _before(self.index, window) - 1.0, window)
+        return self.where(lagged(self.index, skip) / lagged(self.index, window) - 1.0, window)
 
     def mean(self, values: Array, window: int) -> Array:
         """Mean (S, n) of the values of a window of returns."""
@@ -148,7 +147,7 @@ def _prices(h: _History) -> dict[str, Array]:
         "volatility_21": h.deviation(MONTH),
         "volatility_63": h.deviation(QUARTER),
         "volatility_252": h.deviation(YEAR),
-        "downside_63": np.sqrt(_ratio(h.mean(fall * fall, QUARTER), h.mean(h.returns * h.returns, QUARTER))),
+        "downside_63": np.sqrt(ratio(h.mean(fall * fall, QUARTER), h.mean(h.returns * h.returns, QUARTER))),
         "skewness_252": _skewness(h),
         "maximum_21": h.where(trailing(h.returns, MONTH, np.maximum), MONTH),
         "distance_to_high_252": h.from_high(YEAR),
@@ -161,7 +160,7 @@ def _skewness(h: _History) -> Array:
     mean = h.mean(h.returns, YEAR)
     square, cube = (h.mean(values, YEAR) for values in (h.returns * h.returns, h.returns * h.returns * h.returns))
     variance = np.maximum(square - mean * mean, 0.0)
-    return _ratio(cube - 3.0 * mean * square + 2.0 * mean * mean * mean, variance * np.sqrt(variance))
+    return ratio(cube - 3.0 * mean * square + 2.0 * mean * mean * mean, variance * np.sqrt(variance))
 
 
 def _extras(h: _History) -> dict[str, Array]:
@@ -169,7 +168,7 @@ def _extras(h: _History) -> dict[str, Array]:
     found = {}
     if h.volumes is not None:
         traded = np.where(h.tradable, h.volumes * h.prices, 0.0)
-        found["volume_trend_21_252"] = _ratio(h.mean(traded, MONTH), h.mean(traded, YEAR)) - 1.0
+        found["volume_trend_21_252"] = ratio(h.mean(traded, MONTH), h.mean(traded, YEAR)) - 1.0
     if {"high", "low"} <= set(h.bars):
         high, low = h.bars["high"], h.bars["low"]
         found["range_21"] = h.mean(np.where(h.tradable, 2.0 * (high - low) / (high + low), 0.0), MONTH)
@@ -186,26 +185,13 @@ def _facts(h: _History) -> dict[str, Array]:
 
 def _common(h: _History) -> dict[str, Array]:
     """Features that all lines share on a day: (S,) each."""
-    rate = h.cash_index / _before(h.cash_index, MONTH) - 1.0
+    rate = h.cash_index / lagged(h.cash_index, MONTH) - 1.0
     return {
         "month_sine": SINE[h.months],
         "month_cosine": COSINE[h.months],
         "cash_rate_21": rate,
-        "cash_change_63": rate - _before(rate, QUARTER),
+        "cash_change_63": rate - lagged(rate, QUARTER),
     }
-
-
-def _before(values: Array, rows: int) -> Array:
-    """The values of so many rows before each; NaN where there is none."""
-    found = np.full(values.shape, np.nan)
-    found[rows:] = values[: max(len(values) - rows, 0)]
-    return found
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    """The ratio where the divisor is above 0; else NaN: returns that do not vary have no shape."""
-    known = below > 0.0
-    return np.where(known, above / np.where(known, below, 1.0), np.nan)
 
 
 def _ranks(values: Array) -> Array:
@@ -227,39 +213,6 @@ def _check_finite(names: tuple[str, ...], rows: Rows, values: Array, past: Past)
             f"feature {names[k]} of {past.assets[line]} on {past.days[rows[day]]} is {values[day, line, k]}. Correct "
             "the returns, quotes or volumes up to that day, or leave the line out."
         )
-
-
-def trailing(values: Array, window: int, combine: Combine = np.add) -> Array:
-    """(T, n) sum, or another combination, of the last `window` rows up to and including each; NaN before so many.
-
-    Doubling combines the same rows in the same order wherever the array begins and ends, which a running sum does not:
-    the bits depend on these rows alone.
-
-    values  : (T, n).
-    window  : rows, at least 1.
-    combine : of two arrays, elementwise and associative, such as np.maximum.
-
-    >>> trailing(np.array([[1.0], [2.0], [3.0], [4.0]]), 3)[:, 0].tolist()
-    [nan, nan, 6.0, 9.0]
-    """
-    power, size = values, 1  # `power` combines the last `size` rows
-    while not window & size:
-        power, size = _after(power, power, size, combine), 2 * size
-    total, taken = power, size  # and `total` the last `taken`
-    while taken < window:
-        power, size = _after(power, power, size, combine), 2 * size
-        if window & size:
-            total, taken = _after(total, power, taken, combine), taken + size
-    found = np.full(values.shape, np.nan)
-    found[window - 1 :] = total[window - 1 :]
-    return found
-
-
-def _after(later: Array, earlier: Array, rows: int, combine: Combine) -> Array:
-    """`later` combined with what `earlier` was so many rows before; the first rows are of no use."""
-    found = later.copy()
-    found[rows:] = combine(later[rows:], earlier[:-rows])
-    return found
 
 
 BLOCK = 2 * YEAR  # sessions whose features are found at once, and kept

@@ -1,4 +1,4 @@
-"""Facts of lines from mappings, tables and files: each value with its place, in the order and days of a market."""
+"""Facts of lines from mappings, tables, files and indicators, in the order and days of a market."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,11 +14,12 @@ from foundation.errors import DataError
 from foundation.printable import has_unseen
 from foundation.table_files import iso_day, plain_number, quoted
 from research.market.facts import Fact, check_fact_name
+from research.market.indicators import Indicator, Spread, indicator_fact
 from research.market.market import Market
 from research.market.reading.tables import read_frame
 
 LONG = ["date", "asset"]  # columns that a long table begins with; its third has the values
-Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path
+Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path | Indicator
 
 
 def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
@@ -28,7 +29,7 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
     facts  : facts by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a
              .csv, .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns
              date, asset and one more. A value is known from its date on, until the next one; an empty cell states
-             nothing.
+             nothing. An indicator is computed from the closes up to each day; a spread, from other facts by date.
     Raises : DataError naming source, row, asset, value and fix: for a name that is taken or none, an asset that the
              market does not have, a date that is none, a value stated twice, numbers and words in one fact.
 
@@ -41,12 +42,14 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
     ([[5.0, nan], [6.0, nan]], ['us', ''])
     """
     table, by_date = market.instruments, dict(market.facts or {})
-    for name, source in facts.items():
+    for name, source in sorted(facts.items(), key=lambda fact: isinstance(fact[1], Spread)):
         check_fact_name(name)
         if name in by_date or name in table:
             raise DataError(f"fact {name!r} of market {market.name!r} is given twice. Give the second another name.")
         if isinstance(source, Mapping | pd.Series):
             table = table.assign(**{name: _fixed(name, source, market)})
+        elif isinstance(source, Indicator):
+            by_date[name] = indicator_fact(name, source, market, by_date)
         else:
             by_date[name] = _by_date(_stated(name, source), name, market)
     return replace(market, instruments=table, facts=by_date or None)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,12 @@ from research.market.calendars import Days, closes, sessions
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
+from research.market.quality import known_of_rows
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
+from research.market.repairs import Repair, repair
 from research.market.rows import NUMBERS, growth
-from research.market.store import PriceStore
+from research.market.store import Known, PriceStore
 
 LATE = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
 AT_ONCE = 100  # lines whose rows are read together
@@ -51,6 +53,8 @@ def market_from_store(
     cash: CashSource = None,
     instruments: pd.DataFrame | None = None,
     missing: Missing = "halt",
+    repairs: Sequence[Repair] = (),
+    second: PriceStore | None = None,
 ) -> Market:
     """A market of lines whose rows a store has, up to the last session of which all have a bar.
 
@@ -64,15 +68,20 @@ def market_from_store(
     known_on : a moment in UTC: the market as it was known then.
     cash, missing : as in `market_from_frame`.
     instruments   : (n, ·) table by line; its currencies give way to those of the rows.
-    Raises   : DataError for a line without rows, for fewer than two sessions, and as `market_from_frame` does.
+    repairs  : repairs of rows, by their ids.
+    second   : store of the second source that repairs may take rows from.
+    Raises   : DataError for a line without rows, for fewer than two sessions, and as `repair` and `market_from_frame`.
     """
     days = _sessions(store, lines, calendar, first)
     names, of_lines, ends = tuple(lines), list(lines.values()), np.full(len(lines), -1)
     panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
+    made: list[Note] = []
     currency, moments, digest = [""] * len(lines), [], hashlib.sha256()
     order = sorted(range(len(lines)), key=lambda i: of_lines[i].asset_id)  # as they lie in the store
     for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
-        known = store.read([of_lines[i].asset_id for i in among], known_on=known_on)
+        calendars = {of_lines[i].asset_id: of_lines[i].calendar for i in among}
+        wanted = [each for each in repairs if each.asset in calendars]
+        known, repaired = _repaired(store, calendars, known_on, wanted, second)
         block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
         for row, i in enumerate(among):
             bars = {name: values[known.bounds[row] : known.bounds[row + 1]] for name, values in known.numbers.items()}
@@ -83,6 +92,7 @@ def market_from_store(
             currency[i], ends[i] = known.currency[row], at[-1] if len(at) else -1
         for name, cells in block.items():
             panels[name][:, among] = cells.T
+        made += repaired
         digest.update(known.fingerprint.encode())
         moments.append(known.moment)
     start, stop, notes = _span(ends, panels["index"], names, days)
@@ -108,11 +118,28 @@ def market_from_store(
         notes=(
             *((Note(UNSTATED.format(store.name), warning=True),) if not adjustment else ()),
             *_clock_notes(lines, calendar, days),
+            *made,
             *notes,
         ),
         scheduled=True,
         origin={"rows": digest.hexdigest()[:16], "known_on": f"{max(moments)}Z"},
     )
+
+
+def _repaired(
+    store: PriceStore,
+    calendars: Mapping[str, str],
+    known_on: np.datetime64 | None,
+    repairs: Sequence[Repair],
+    second: PriceStore | None,
+) -> tuple[Known, tuple[Note, ...]]:
+    """What is known of the assets of `calendars`, with repairs, and a note on each."""
+    known = store.read(list(calendars), known_on=known_on)
+    if not repairs:
+        return known, ()
+    others = None if second is None else second.rows(list(calendars), known_on=known_on)
+    rows, notes = repair(store.rows(list(calendars), known_on=known_on), repairs, calendars, others)
+    return replace(known_of_rows(rows), currency=known.currency, moment=known.moment), notes
 
 
 def _places(bar_days: Days, days: Days, own: str, calendar: str) -> NDArray[np.int64]:

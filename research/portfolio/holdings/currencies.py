@@ -104,7 +104,8 @@ def in_line_currencies(document: Document, market: Market, basis: str) -> Market
     own = {asset: line["currency"] for asset, line in document.mapping("lines").items() if "currency" in line}
     for asset, currency in own.items():
         path, known = ("lines", asset, "currency"), market.currency[market.assets.index(asset)]
-        if currency != known and document.value("market") in EMBEDDED:
+        source = document.value("market")
+        if currency != known and (source.get("file") if isinstance(source, dict) else source) in EMBEDDED:
             what = f"{asset} of market {market.name!r} is quoted in {known}"
             document.refuse(path, what, currency, "Leave `currency` out; lines of a market from a file may have one.")
     if not own:

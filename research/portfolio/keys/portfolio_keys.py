@@ -26,7 +26,7 @@ from research.portfolio.keys.factors import FactorKeys
 from research.portfolio.keys.flows import FlowKeys
 from research.portfolio.keys.forecasts import ForecastKeys
 from research.portfolio.keys.limits import LimitKeys
-from research.portfolio.keys.market import MarketKeys
+from research.portfolio.keys.market_keys import MarketKeys
 from research.portfolio.keys.orders import OrderKeys
 from research.portfolio.keys.stress import StressKeys
 from research.portfolio.keys.ticket import TicketTerms

@@ -1,7 +1,7 @@
 """The JSON schema of a portfolio file: for editors, and for programs that write such files.
 
-It is made from what reads the file: the records of its keys, and the tables of rules, allocations, forecasts, models
-and regimes. What one key allows of another, and what a market has, no schema says: `load_portfolio` does.
+It is made from what reads the file: the records of its keys, and the tables of rules, allocations, forecasts, models,
+regimes and indicators. What one key allows of another, and what a market has, no schema says: `load_portfolio` does.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from research.allocation import Allocation
 from research.allocation.estimator_words import LIBRARY
 from research.forecast import Forecast, Model, Regimes
+from research.market.indicators import INDICATORS
 from research.portfolio.file.settings import adapters, nested
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.policies import RULES
@@ -35,6 +36,7 @@ def portfolio_schema() -> Schema:
         ("allocation", "kind", ALLOCATIONS),
         ("model", "kind", MODELS),
         ("regimes", "kind", REGIME_MODELS),
+        ("indicator", "indicator", INDICATORS),
     ):
         shared[name] = {"anyOf": [_of_class(key, word, cls, shared) for word, cls in table.items()]}
     refitted = [_of_class("kind", word, cls, shared, FORECASTS["refitted"]) for word, cls in MODELS.items()]
@@ -44,6 +46,8 @@ def portfolio_schema() -> Schema:
     shared["policy"]["anyOf"].append(_own("rule", {"pattern": ":"}))
     shared["allocation"]["anyOf"].append(_own("kind", OWN))
     whole["properties"]["policies"]["additionalProperties"] = {"$ref": "#/$defs/policy"}
+    facts = shared["MarketKeys"]["properties"]["facts"]["anyOf"][0]
+    facts["additionalProperties"]["anyOf"][-1] = {"$ref": REFERENCE.format(model="indicator")}
     shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
 

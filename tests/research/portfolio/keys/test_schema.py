@@ -30,6 +30,8 @@ SLIPS: list[dict[str, Any]] = [
     {"policies.parity.allocation": {"kind": "hrp", "window": "year"}},
     {"orders": {"objective": "best"}},
     {"forecasts": {"horizon": 0, "models": {"a": {"kind": "estimated"}}}},
+    {"market": {"file": "multi_asset_daily", "facts": {"rsi": {"indicator": "rsj"}}}},
+    {"market": {"file": "multi_asset_daily", "facts": {"rsi": {"indicator": "rsi", "windw": 14}}}},
     {"flows": {"every": "fortnight", "amount": 1}},
 ]
 

@@ -1,0 +1,153 @@
+"""The market of a portfolio file from the store of its source, or from a store of imported tables."""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from foundation.arguments import did_you_mean
+from foundation.errors import ConfigError, DataError
+from research.market import Market, instruments_table
+from research.market.cash import BillRates, YearlyRates, continued, embedded_rates, yearly_rate
+from research.market.reading.from_store import StoredLine, market_from_store
+from research.market.reading.known_instruments import Instrument, known_instruments
+from research.market.reading.sources import CashSource
+from research.market.reading.tables import read_table
+from research.market.repairs import read_repairs
+from research.market.store import named_store, store_names
+from research.portfolio.file.document import Document
+from research.portfolio.keys.market_keys import FRED, MarketKeys
+
+KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
+BILL = "DTB3"  # the series that continues the bill
+FETCH = "Run `rebalance data fetch {0}` first."
+
+
+def stored_market(document: Document, keys: MarketKeys) -> Market:
+    """The market of the file's lines, of rates of exchange between their currencies, and of a benchmark that is a line.
+
+    Raises : ConfigError with the command that fetches what is missing.
+    """
+    store, path = named_store(keys.of_store), ("market", "source" if keys.source else "store")
+    kept = set(store.assets())
+    if not kept:
+        fix = FETCH.format(document.file) if keys.source else f"Stores are {', '.join(store_names()) or 'none'}."
+        document.refuse(path, "has no prices yet", keys.of_store, fix)
+    lines = {}
+    calendar = keys.calendar or "XNYS"
+    wanted = wanted_lines(document, keys, kept)
+    for name, instrument in wanted.items():
+        if instrument.asset_id not in kept:
+            fix = FETCH.format(document.file) if keys.source else did_you_mean(instrument.asset_id, sorted(kept))
+            place = ("lines", name) if name in document.mapping("lines") else path
+            document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
+        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or calendar)
+    try:
+        market = market_from_store(
+            store,
+            lines,
+            calendar=calendar,
+            first=None if keys.first is None else np.datetime64(keys.first, "D"),
+            known_on=_moment(document, keys.known_on),
+            cash=cash_source(document, keys),
+            instruments=_instruments(wanted),
+            missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
+            repairs=read_repairs(keys.repairs or ()),
+            second=None if keys.second is None else named_store(keys.second),
+        )
+    except (DataError, ConfigError) as error:
+        raise ConfigError(f"market ({document.place(path)}): {error}") from error
+    if keys.rows is not None and keys.rows != market.origin["rows"]:
+        what = f"not the rows of store {store.name!r}, whose fingerprint is {market.origin['rows']}"
+        document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")
+    return market
+
+
+def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = ()) -> dict[str, Instrument]:
+    """The instruments of the market by line: of the file's lines, then rates of exchange, then the benchmark.
+
+    A line's name, or its `symbol`, is looked up in the table of instruments; one that is not there is its own id.
+
+    kept : ids of an imported store, which may be written as its table writes them.
+    """
+    known = known_instruments()
+    found = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
+    if keys.store:
+        stated = {name: str(line.get("symbol", name)) for name, line in document.mapping("lines").items()}
+        own = {name: replace(found[name], asset_id=symbol) for name, symbol in stated.items() if symbol in kept}
+        found |= own
+    basis = document.text("basis")
+    currencies = dict.fromkeys(
+        line.get("currency") or found[n].currency for n, line in document.mapping("lines").items()
+    )
+    for currency in currencies:
+        pair = next((p for p in (currency + basis, basis + currency) if known.find(p)), None)
+        if currency not in ("", basis) and pair and not document.has("fx"):
+            found[pair] = known.find(pair)  # type: ignore[assignment]
+    benchmark = document.value("benchmark", default="")
+    of_line = known.find(benchmark) if isinstance(benchmark, str) and keys.source else None
+    return found if of_line is None or benchmark in found else found | {benchmark: of_line}
+
+
+def instrument_of(name: str, line: Mapping[str, object]) -> Instrument:
+    """The instrument of a line of a file, by its `symbol` or its name."""
+    symbol = str(line.get("symbol", name))
+    return known_instruments().find(symbol) or Instrument(asset_id=symbol)
+
+
+def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
+    """The market's table of instruments; their currencies are those of their rows."""
+    of = wanted.values()
+    return instruments_table(
+        list(wanted),
+        asset_class=["fx" if one.kind == "fx" else one.asset_class or "other" for one in of],
+        sector=[one.sector for one in of],
+        lot=[one.lot for one in of],
+    )
+
+
+def _moment(document: Document, written: str | None) -> np.datetime64 | None:
+    """A moment in UTC, as the file or else the environment says; a day is its end."""
+    written = written or os.environ.get(KNOWN_ON) or ""
+    if not written:
+        return None
+    try:
+        moment = np.datetime64(written.removesuffix("Z"), "us")
+    except ValueError:
+        fix = "Write YYYY-MM-DD, or a moment in UTC."
+        document.refuse(("market", "known_on"), "no day and no moment", written, fix)
+    return moment + np.timedelta64(86_400_000_000 - 1, "us") if len(written) == len("2026-11-25") else moment
+
+
+def cash_source(document: Document, keys: MarketKeys) -> CashSource:
+    """The source of cash returns: the bill, a yearly rate, a file or a series of yearly rates in percent, or none."""
+    cash, path = keys.cash, ("market", "cash")
+    if cash is None or (cash == "bill" and not keys.of_store):
+        return cash  # type: ignore[return-value]
+    if isinstance(cash, float):
+        return yearly_rate(cash)
+    try:
+        if cash == "bill":
+            return bill_rates()
+        if isinstance(cash, str):
+            table = read_table(Path(document.file).parent / cash)
+            known = ~np.isnan(table.cells[:, 0])
+            return YearlyRates(table.days[known], table.cells[known, 0], cash)
+        series = named_store(cash.store).read([cash.series])
+        return YearlyRates(series.days, series.numbers["close"], f"{cash.series} of store {cash.store!r}")
+    except DataError as error:
+        found = cash if isinstance(cash, str) else cash.series
+        fix = "Write `bill`, a yearly rate such as 0.03, a file of rates in percent, or `{series: …, store: …}`."
+        document.refuse(path, f"cannot be read: {str(error).rstrip('.')}", found, fix)
+
+
+def bill_rates() -> BillRates:
+    """The embedded rates of the bill, continued by those that were fetched from FRED; a market may not outlast them."""
+    rates, store = embedded_rates(), named_store(FRED)
+    if BILL in store.assets():
+        later = store.read([BILL])
+        rates = continued(rates, later.days, later.numbers["close"])
+    return replace(rates, required=True)
