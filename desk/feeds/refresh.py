@@ -74,7 +74,7 @@ class Fetched:
     """What a call fetched.
 
     rows      : number of sessions that the store did not know, of all assets.
-    revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them.
+    revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them; empty for none.
     failed    : {symbol: sentence}.
     left      : symbols not asked, or not answered when the list ended, and `why` it ended.
     requests  : number of requests made.
@@ -315,8 +315,10 @@ class _Call:
 
     def fetched(self, planned: Plan) -> Fetched:
         """What came of it."""
-        revisions = self.store.revisions(self.changed)
-        revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)].reset_index(drop=True)
+        revisions = pd.DataFrame()
+        if self.changed:
+            revisions = self.store.revisions(self.changed)
+            revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)]
         return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
 
 
