@@ -18,15 +18,17 @@ from provider_server import NONE, Server, Source, Time, made_bars, own_certifica
 from desk.feeds import refresh
 from desk.feeds.adapter import FeedError, Limits, Wanted
 from desk.feeds.fetching import MIRROR
-from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch, plan
+from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, extend_bill, fetch, plan
 from desk.feeds.transport import TOGETHER
 from foundation.errors import ConfigError
+from foundation.progress import bar
 from research.market.calendars import sessions
-from research.market.store import PriceStore
+from research.market.store import PriceStore, named_store
 
 DAYS = sessions(np.datetime64("2022-10-03"), np.datetime64("2022-12-29"), "XNYS").tolist()
 SYMBOLS = [f"S{i:03d}" for i in range(24)]
 BARS = {symbol: made_bars(DAYS, 50.0 + i, i) for i, symbol in enumerate(SYMBOLS)}
+RATES = [3.0 + i / 100 for i in range(len(DAYS))]  # percent a year
 
 
 @pytest.fixture(autouse=True)
@@ -241,6 +243,47 @@ def test_an_asset_without_any_price_fails(store: PriceStore, served: Server) -> 
     done = fetched(store, wanted(["S000"]))
     assert dict(done.failed) == {"S000": "tiingo has no price of S000 in the days wanted."}
     assert store.assets() == []
+
+
+def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def update(told: bar, n: int = 1) -> None:
+        told.n += n
+        if told.n == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bar, "update", update)
+    with pytest.raises(KeyboardInterrupt):
+        fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
+    assert len(store.assets()) == 3
+
+
+# -- the bill --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bill_is_extended_from_fred_without_a_key(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+    done = extend_bill(clock=Time().clock)
+    assert (done.rows, done.requests) == (len(DAYS), 1)
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
+    later = extend_bill(clock=Time("2022-12-31T06:00:00").clock)
+    assert (later.rows, later.requests) == (0, 1)
+    assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
+
+
+def test_a_bill_that_needs_vintages_counts_its_requests(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
+    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+    planned = extend_bill(clock=Time().clock, dry_run=True).plan
+    done = extend_bill(clock=Time().clock)
+    assert done.requests == planned.requests > 1
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
 
 
 SMALL_BATCH = 8  # assets
