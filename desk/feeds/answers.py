@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from itertools import pairwise
 from math import isfinite
 from typing import Any, Literal, NoReturn
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ TOTAL_DECIMALS = 1e-3  # currency: what rounding of adjusted closes to three dec
 OTHER_DIVIDEND = 3.0  # a dividend so many times another is not the same one, rounded otherwise
 SPLIT_MOVE = 0.5  # of a split's logarithm: no price moves by more on the day of a split
 LEAST_SPLIT = 0.2  # logarithm: smaller splits, such as 11 for 10, do not stand out from prices' moves
+SAME_SPLIT = 10  # days: a second split by the same ratio within them is the first one again
 PLAIN_TYPES = {float, int, type(None)}  # of cells that need no reading
 Kind = Literal["asset", "later", "source"]
 
@@ -207,12 +209,19 @@ class Asked:
         return {day: amount for day, amount in self.by_day("dividend", pairs).items() if amount != 0.0}
 
     def splits(self, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
-        """Splits by day, units after for one before, without those of one. Raises FeedError for what is no ratio."""
+        """Splits by day, units after for one before, without those of one.
+
+        Raises : FeedError for what is no ratio, and a split that is listed twice.
+        """
         found = self.by_day("split", pairs)
         for day, ratio in found.items():
             if not 1 / SPLIT <= ratio <= SPLIT:
                 self.refuse(f"split of {day} is {ratio:g}, no ratio of units. Ask again later.", "later")
-        return {day: ratio for day, ratio in found.items() if ratio != 1.0}
+        found = {day: ratio for day, ratio in sorted(found.items()) if ratio != 1.0}
+        for before, day in pairwise(found):
+            if found[before] == found[day] and (day - before).days <= SAME_SPLIT:
+                self.refuse(f"splits of {before} and {day} by {found[day]:g} are one. Ask again later.", "later")
+        return found
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -237,13 +246,13 @@ def _kind(content: bytes) -> str:
 class Bars:
     """The bars of an answer, with the splits and dividends that it lists.
 
-    table    : (R,) with columns session, open, high, low, close, volume as the answer has them, and `total` where it
-               has a close adjusted for splits and dividends; any order.
-    splits   : units after for one before, by day.
-    dividends : currency per unit by day.
-    adjusted : true where quotes, volumes and dividends are adjusted for the splits of later days.
-    currency : of the quotes.
-    source   : of the rows, where it is not the adapter's name.
+    table     : (R, ·) session, open, high, low, close and volume as the answer has them, in any order, and `total`, the
+                close adjusted for splits and dividends, NaN where the answer has none.
+    splits    : units after for one before, by day.
+    dividends : currency per unit, by day.
+    adjusted  : true where quotes, volumes and dividends are adjusted for the splits of later days.
+    currency  : currency of the quotes, or its hundredths (GBp).
+    source    : source of the rows, where it is not the adapter's name.
     """
 
     table: pd.DataFrame
@@ -287,10 +296,10 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     within = (days >= first) & (days <= np.datetime64(wanted.last, "D"))
     close = numbers.pop("close")[within]
     others = {name: values[within] for name, values in (numbers | {"split": split, "dividend": dividend}).items()}
-    return stamped_rows(asked, wanted, bars, days[within], close, others)
+    return _stamped(asked, wanted, bars, days[within], close, others)
 
 
-def stamped_rows(
+def _stamped(
     asked: Asked, wanted: Wanted, bars: Bars, days: Days, close: Array, others: Mapping[str, Array]
 ) -> pd.DataFrame:
     """`price_rows`, whose errors name the symbol, too."""

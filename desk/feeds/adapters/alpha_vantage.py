@@ -23,6 +23,8 @@ MONEY_CODES = frozenset(QUOTED)
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
 NOTICES = ("Error Message", "Information", "Note")
+LIMIT_WORDS = ("rate limit", "call frequency", "per day", "per minute", "per second")
+COMPACT = 100  # sessions in an answer to a free key
 DAY_LIMIT, MINUTE_LIMIT = 86_400.0, 60.0  # seconds
 
 
@@ -94,6 +96,7 @@ class AlphaVantage:
             asked.check_symbol(_meta(content, name), symbol)
         table = _table(asked, content[series.part], series.params.get("market", ""))
         table = table[over(table["session"].to_numpy().astype("datetime64[D]"), fetched_at, series.zone, series.closes)]
+        _check_reach(asked, wanted, table)
         dividends = splits = []
         if len(series.params) == 1:
             dividends, splits = (_data(asked, reply) for reply in replies[1:3])
@@ -134,11 +137,12 @@ def _content(asked: Asked, reply: Reply, part: str) -> dict[str, Any]:
     else:
         asked.check_status(reply)
         texts = reply.content[:1000].decode(errors="replace").casefold()
-    if "premium" in texts and "rate limit" not in texts:
-        asked.refuse("the plan of the key does not include this series. Take another source.", "source")
-    if any(word in texts for word in ("rate limit", "call frequency", "per day", "per second", "per minute")):
+    # a notice of the limit mentions the key and premium plans, too
+    if any(word in texts for word in LIMIT_WORDS):
         wait = MINUTE_LIMIT if "per second" in texts or "per minute" in texts else DAY_LIMIT
         asked.refuse("the key's limit of requests is reached. The next call goes on.", "later", wait)
+    if "premium" in texts:
+        asked.refuse("the plan of the key does not include this series. Take another source.", "source")
     if "apikey" in texts or "api key" in texts:
         asked.refuse("the source does not accept the key. Copy it anew.", "source")
     if "invalid api call" in texts or texts == "":
@@ -168,6 +172,15 @@ def _table(asked: Asked, series: object, market: str) -> pd.DataFrame:
         return asked.numbers(name, (each.get(name) for each in found), sessions)
 
     return bar_table(sessions, column)
+
+
+def _check_reach(asked: Asked, wanted: Wanted, table: pd.DataFrame) -> None:
+    """Raise FeedError where the bars begin so late that dividends between the first day wanted and them are lost."""
+    if wanted.first and len(table) >= COMPACT - 1 and (begins := table["session"].min().date()) > wanted.first:
+        asked.refuse(
+            f"the source gives the last {COMPACT} sessions, from {begins} on, and not those from {wanted.first} on. "
+            "Fetch the history from another source first."
+        )
 
 
 def _data(asked: Asked, reply: Reply) -> list[dict[str, Any]]:

@@ -49,17 +49,16 @@ class Fred:
     def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
         """The next page of the first period that has one."""
         asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
-        reached: dict[object, tuple[float, float]] = {}  # by period: observations so far, and of all
+        counts: dict[tuple[str, str], list[float]] = {}  # of observations, by period, one for each page that came
         for reply in replies if key else ():
             if reply.status == HTTPStatus.OK:
                 content = asked.json(reply)
-                offset, count = (asked.number(name, at(content, name)) for name in ("offset", "count"))
-                period = at(content, "realtime_start"), at(content, "realtime_end")
-                reached[period] = max(reached.get(period, (0.0, 0.0)), (offset + OBSERVATIONS, count))
+                period = str(at(content, "realtime_start")), str(at(content, "realtime_end"))
+                counts.setdefault(period, []).append(asked.number("count", at(content, "count")))
         for period in _periods(wanted) if key else ():
-            done, count = reached.get(period, (0.0, 0.0))
-            if done < count:
-                return self._observations(wanted, period, int(done), key)
+            done = len(counts.get(period, ())) * OBSERVATIONS
+            if done and done < counts[period][-1]:
+                return self._observations(wanted, period, done, key)
         return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
@@ -110,19 +109,21 @@ def _table(asked: Asked, days: list[object], values: list[object], known: np.dat
 
 def _vintages(asked: Asked, replies: Sequence[Reply]) -> pd.DataFrame:
     """The observations of all answers. A period before the series began has none: FRED then says that it is unknown."""
-    known = [reply for reply in replies if reply.status == HTTPStatus.OK]
-    tables = []
-    for reply in known or replies[:1]:
+    tables, unknown = [], None
+    for reply in replies:
         content = asked.json(reply)
-        if reply.status == HTTPStatus.BAD_REQUEST:
-            message = at(content, "error_message") or at(content, "message")
-            if "api_key" in str(message):
-                asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
-            asked.refuse(f"the source says {quoted(message)}. Correct the `symbol:` of the asset.")
+        message = str(at(content, "error_message") or at(content, "message"))
+        if reply.status == HTTPStatus.BAD_REQUEST and "does not exist" in message:
+            unknown = message
+            continue
+        if reply.status == HTTPStatus.BAD_REQUEST and "api_key" in message:
+            asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
         asked.check_status(reply)
         found = asked.records("observations", at(content, "observations"))
-        cells = [[each.get(name) for each in found] for name in ("date", "value", "realtime_start")]
-        tables.append(_table(asked, cells[0], cells[1], asked.days(cells[2])))
+        days, values, known = ([each.get(name) for each in found] for name in ("date", "value", "realtime_start"))
+        tables.append(_table(asked, days, values, asked.days(known)))
+    if not tables:
+        asked.refuse(f"the source says {quoted(unknown)}. Correct the `symbol:` of the asset.")
     return pd.concat(tables, ignore_index=True)
 
 

@@ -54,14 +54,17 @@ class NasdaqDataLink:
         """The next page of a table whose last answer has a cursor."""
         asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
         table, ticker = _place(wanted.symbol)
-        cursors: dict[str, object] = {}
+        cursors: dict[str, list[object]] = {}
         for reply in replies if ticker else ():
             content = _content(asked, reply)
-            cursors[ACTION_TABLE if "action" in _columns(asked, content) else table] = at(
-                content, "meta", "next_cursor_id"
-            )
-        following = next(((name, cursor) for name, cursor in cursors.items() if cursor), None)
-        return following and self._page(wanted, following[0], str(following[1]), key)
+            name = ACTION_TABLE if "action" in _columns(asked, content) else table
+            cursors.setdefault(name, []).append(at(content, "meta", "next_cursor_id"))
+        for name, (*before, cursor) in cursors.items():
+            if cursor in before:
+                asked.refuse("a page of the table names itself as the next one. Ask again later.", "later")
+            if cursor is not None:
+                return self._page(wanted, name, str(cursor), key)
+        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded. Raises FeedError where the actions do not agree with adjusted closes."""

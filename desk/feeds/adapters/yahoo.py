@@ -153,16 +153,16 @@ def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.D
     if not len(seconds):
         return keep
     last = int(np.argmax(seconds))
-    opens, over = pd.Series(local.time).mode().iloc[0], False
+    opens, over = set(pd.Series(local.delete(last).time).mode()), False
     regular = at(meta, "currentTradingPeriod", "regular")
     if regular is not None:
         began, ended = (_seconds(asked, at(regular, name)) for name in ("start", "end"))
         start, end = pd.to_datetime([began, ended], unit="s", utc=True).tz_convert(local.tz)
-        opens = start.time()
+        opens.add(start.time())
         if asked.moment < np.datetime64(int(ended), "s"):
             keep &= local.date != start.date()
         over = bool(keep[last]) and local[last].time() >= end.time()
-    if local[last].time() != opens:
+    if local[last].time() not in opens:
         keep &= local.date != local[last].date()
         keep[last] = over
     elif volume[last] == 0 and np.any(volume > 0):

@@ -232,6 +232,13 @@ def test_a_bar_of_a_session_that_is_not_over_is_left_out(name: str) -> None:
     same(fetched(name, {SYMBOLS[name]: of}, wish(name), np.datetime64("2022-12-29T20:30:00", "us")), of[:-1], BARS)
 
 
+def test_a_stamp_at_the_usual_time_is_an_open_where_the_trading_period_begins_at_another() -> None:
+    of = bars(20)
+    content = chart(of)
+    content["chart"]["result"][0]["meta"]["currentTradingPeriod"]["regular"]["start"] -= 3600
+    same(yahoo_rows(content), of)
+
+
 def test_null_cells_give_no_bar() -> None:
     of = bars(20)
     content = chart(of)
@@ -255,6 +262,15 @@ def test_a_currency_pair_has_its_own_function(symbol: str) -> None:
 def test_a_coin_has_its_own_function(symbol: str) -> None:
     of = bars(20)
     same(fetched("alpha_vantage", {"BTCUSD": of}, wish("alpha_vantage", symbol=symbol)), of)
+
+
+def test_a_gap_before_the_last_hundred_sessions_is_refused() -> None:
+    """Its dividends would be lost."""
+    of = bars(150)
+    with pytest.raises(FeedError, match=rf"the last 100 sessions, from {of[-100].session} on"):
+        fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage", of[10].session))
+    same(fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage", of[-90].session)), of[-90:])
+    same(fetched("alpha_vantage", {"SPY": of}, wish("alpha_vantage")), of[-100:])
 
 
 def test_a_value_is_known_from_its_vintage_on() -> None:
