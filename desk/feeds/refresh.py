@@ -266,7 +266,11 @@ class _Call:
         """The rows to keep of an asset, in a thread of the pool."""
         gap, rows = self.gaps[ask.asset_id], self.fetcher.rows(ask)
         if ask.first != gap.whole.first and gap.has_other_events(rows):
-            rows = self.fetcher.rows(gap.whole)
+            try:
+                rows = self.fetcher.rows(gap.whole)
+            except FeedError as error:  # of kind "asset" where a source gives its last sessions alone: these stand
+                if error.kind != "asset":
+                    raise
         if not len(gap.days) and rows["close"].isna().all():
             raise FeedError(f"{self.fetcher.adapter.name} has no price of {ask.symbol} in the days wanted.")
         return rows

@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import sleep
@@ -16,7 +17,7 @@ from provider_bodies import Bar
 from provider_server import NONE, Server, Source, Time, made_bars, own_certificate, serving
 
 from desk.feeds import refresh
-from desk.feeds.adapter import FeedError, Limits, Wanted
+from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
 from desk.feeds.fetching import MIRROR
 from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, extend_bill, fetch, plan
 from desk.feeds.transport import TOGETHER
@@ -152,6 +153,24 @@ def test_a_new_split_or_dividend_asks_for_everything_again(
     assert first_days(served) == ["1900-01-01", str(DAYS[-4 - AGAIN + 1]), "1900-01-01"]
     assert done.revisions[["session", "column"]].to_numpy().tolist() == [[pd.Timestamp(DAYS[2]), "close"]]
     assert done.rows == 3
+
+
+@dataclass(frozen=True)
+class LastSessions(Source):
+    """A source that has forgotten what is old."""
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        if wanted.first == DAYS[0] and wanted.last == DAYS[-1]:
+            raise FeedError("tiingo gives the last sessions alone.")
+        return super().rows(wanted, replies, fetched_at)
+
+
+def test_a_source_without_the_past_still_gives_what_follows(store: PriceStore, served: Server) -> None:
+    asks = wanted(["S000"], DAYS[-4], DAYS[0])
+    fetch(store, LastSessions(), asks, clock=Time().clock)
+    served.bars = {**BARS, "S000": [*BARS["S000"][:-1], BARS["S000"][-1]._replace(dividend=0.5)]}
+    done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2022-12-31T06:00:00").clock)
+    assert (done.rows, dict(done.failed), len(served.asked)) == (3, {}, 3)
 
 
 def test_a_dividend_that_an_answer_lacks_is_asked_for_once_more(store: PriceStore, served: Server) -> None:
