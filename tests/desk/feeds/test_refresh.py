@@ -293,15 +293,15 @@ def test_the_bill_is_extended_from_fred_without_a_key(
     assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
 
 
-def test_a_bill_that_needs_vintages_counts_its_requests(
+def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
     tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
     served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
-    planned = extend_bill(clock=Time().clock, dry_run=True).plan
     done = extend_bill(clock=Time().clock)
-    assert done.requests == planned.requests > 1
+    assert (done.rows, dict(done.failed)) == (len(DAYS), {})
+    assert done.requests == done.plan.requests > 1
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
 
 
