@@ -24,6 +24,7 @@ from desk.feeds.answers import retry_after
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import Browser, Fault, Plain, Transport
 from foundation.arguments import cut, refuse, shown
+from foundation.errors import DataError
 
 MIRROR = "REBALANCE_FEEDS"  # environment variable: address of a server that stands in for all sources
 KEYRING = "rebalance"  # service under which the system's keyring has keys, each by the name of its variable
@@ -91,8 +92,9 @@ class Fetcher:
                 replies.append(self.reply(following))
             complete, replies[:] = tuple(replies), ()
             return self.adapter.rows(wanted, complete, self._now())
-        except FeedError as error:  # a new one: that of an adapter may show what the source repeats of the key
-            return FeedError(masked(str(error), self._key), error.kind, error.wait)
+        except DataError as error:  # a new one: that of an adapter may show what the source repeats of the key
+            told = error if isinstance(error, FeedError) else FeedError(str(error))
+            return FeedError(masked(str(told), self._key), told.kind, told.wait)
 
     def _now(self) -> np.datetime64:
         return np.datetime64(self.clock.now().replace(tzinfo=None), "us")

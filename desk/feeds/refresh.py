@@ -7,6 +7,7 @@ the next call asks for what is missing then, first for the assets that the store
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -17,12 +18,11 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Wanted
 from desk.feeds.adapters.fred import Fred
-from desk.feeds.fetching import PATIENCE, Fetcher
+from desk.feeds.fetching import PATIENCE, Fetcher, source_key
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
-from foundation.errors import DataError
 from foundation.progress import bar, say
 from research.market.calendars import Days
 from research.market.rows import ROUNDING, sessions_of
@@ -74,7 +74,7 @@ class Fetched:
     """What a call fetched.
 
     rows      : number of sessions that the store did not know, of all assets.
-    revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them.
+    revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them; empty for none.
     failed    : {symbol: sentence}.
     left      : symbols not asked, or not answered when the list ended, and `why` it ended.
     requests  : number of requests made.
@@ -204,19 +204,21 @@ def _gaps(store: PriceStore, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
 def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
     known_least_first = sorted(gaps.values(), key=lambda gap: gap.days[-1].item() if len(gap.days) else date.min)
     asks = tuple(gap.ask for gap in known_least_first if gap.ask is not None)
-    requests, limits = sum(_request_count(adapter, ask) for ask in asks), adapter.limits
+    requests, limits = sum(_request_counts(adapter, asks)), adapter.limits
     used = Pace(adapter.name, limits, store.folder, clock).used()
     seconds = max(requests - 1, 0) // limits.requests * limits.seconds
     days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
     return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day)
 
 
-def _request_count(adapter: Adapter, ask: Wanted) -> int:
-    """The number of requests for an asset, without further pages; 0 where the adapter refuses to make any."""
-    try:
-        return len(adapter.requests(ask, ""))
-    except FeedError:
-        return 0
+def _request_counts(adapter: Adapter, asks: Sequence[Wanted]) -> Iterator[int]:
+    """The number of requests for each asset, without further pages; none where the adapter refuses to make any."""
+    key = ""
+    with suppress(FeedError):  # a plan needs no key
+        key = source_key(adapter)
+    for ask in asks:
+        with suppress(FeedError):
+            yield len(adapter.requests(ask, key))
 
 
 class _Call:
@@ -264,7 +266,11 @@ class _Call:
         """The rows to keep of an asset, in a thread of the pool."""
         gap, rows = self.gaps[ask.asset_id], self.fetcher.rows(ask)
         if ask.first != gap.whole.first and gap.has_other_events(rows):
-            rows = self.fetcher.rows(gap.whole)
+            try:
+                rows = self.fetcher.rows(gap.whole)
+            except FeedError as error:  # of kind "asset" where a source gives its last sessions alone: these stand
+                if error.kind != "asset":
+                    raise
         if not len(gap.days) and rows["close"].isna().all():
             raise FeedError(f"{self.fetcher.adapter.name} has no price of {ask.symbol} in the days wanted.")
         return rows
@@ -274,15 +280,16 @@ class _Call:
         try:
             self.batch[ask.asset_id] = answer.result()
             self.in_a_row = 0
-            return
-        except DataError as raised:
-            error = raised if isinstance(raised, FeedError) else FeedError(str(raised))
+        except FeedError as error:
+            self._fail(ask.symbol, error)
+
+    def _fail(self, symbol: str, error: FeedError) -> None:
         if error.kind == "source" or (error.wait or 0.0) > PATIENCE:
             self._end(str(error))
         if self.why and error.kind != "asset":
-            self.left.append(ask.symbol)
+            self.left.append(symbol)
             return
-        self.failed[ask.symbol] = str(error)
+        self.failed[symbol] = str(error)
         self.in_a_row = self.in_a_row + 1 if error.kind == "later" else 0
         if self.in_a_row == GIVE_UP:
             self._end(f"{self.fetcher.adapter.name} failed for {GIVE_UP} symbols in a row. Try again later.")
@@ -315,8 +322,10 @@ class _Call:
 
     def fetched(self, planned: Plan) -> Fetched:
         """What came of it."""
-        revisions = self.store.revisions(self.changed)
-        revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)].reset_index(drop=True)
+        revisions = pd.DataFrame()
+        if self.changed:
+            revisions = self.store.revisions(self.changed)
+            revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)]
         return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
 
 

@@ -1,87 +1,75 @@
-"""Each provider with each fault: the fault is named, the other asset is kept, and the next call has all rows."""
+"""Each provider with each fault: the fault is named without the key, and once it is over the rows come."""
 
 import logging
+import random
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from provider_bodies import PROVIDERS
 from provider_server import Time, made_bars, own_certificate, serving
 
 from desk.feeds import fetching, transport
-from desk.feeds.adapter import Wanted
+from desk.feeds.adapter import FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
-from desk.feeds.fetching import MIRROR
-from desk.feeds.refresh import Fetched, fetch
-from research.market.store import PriceStore
+from desk.feeds.fetching import MIRROR, Fetcher
 
 KEY = "0123456789abcdef0123456789abcdef"
 DAYS = [date(2022, 12, 27), date(2022, 12, 28), date(2022, 12, 29)]
-SYMBOLS = {"stooq": ("spy.us", "agg.us"), "fred": ("DTB3", "DGS10")}
-SENTENCES = {
-    "429": "answers 429 (Too Many Requests), 'Too Many Requests'. It can be asked again in 7 s.",
-    "500": "answers 500 (Internal Server Error). Try again later.",
-    "slow": "gave no whole answer in",
-    "cut": "cannot be reached, or broke off before its answer was whole.",
-    "type": "the answer",
-    "HTML": "the answer",
-    "notice": "",  # in the words of each
-    "symbol": "another symbol",
-    "certificate": "has a certificate that is not valid",
+SYMBOLS = {"stooq": "spy.us", "fred": "DTB3"}
+FAULTS = {  # sentence, and kind
+    "429": ("answers 429 (Too Many Requests), 'Too Many Requests'. It can be asked again in 7 s.", "later"),
+    "500": ("answers 500 (Internal Server Error). Try again later.", "later"),
+    "slow": ("gave no whole answer in", "later"),
+    "cut": ("cannot be reached, or broke off before its answer was whole.", "later"),
+    "type": ("the answer", "later"),
+    "HTML": ("the answer", "later"),
+    "notice": ("", "later"),  # in words of its own
+    "symbol": ("another symbol", "asset"),
+    "certificate": ("has a certificate that is not valid: nothing was sent.", "source"),
 }
-NO_SYMBOL = {"tiingo", "stooq", "fred"}  # whose answers do not say what they are of
+NAMELESS = {"tiingo", "stooq", "fred"}  # answers that do not say of which symbol they are
 
 
-def symbols(name: str) -> tuple[str, str]:
-    return SYMBOLS.get(name, ("SPY", "AGG"))
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(transport, "CONNECT", 0.5)
+    monkeypatch.setattr(fetching, "WAITS", (1.0,))
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))
+    for adapter in ADAPTERS.values():
+        if adapter.key_variable:
+            monkeypatch.setenv(adapter.key_variable, KEY)
 
 
-def fetched(name: str, store: PriceStore) -> Fetched:
-    return fetch(
-        store, ADAPTERS[name], [Wanted(each, each, DAYS[0], DAYS[-1]) for each in symbols(name)], clock=Time().clock
-    )
-
-
-def content(store: PriceStore) -> pd.DataFrame:
-    return store.rows().drop(columns="fetched_at")
-
-
-@pytest.mark.parametrize("fault", SENTENCES)
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_fault_is_named_and_the_next_call_has_all_rows(
+def test_a_fault_is_named_and_once_it_is_over_the_rows_come(
     name: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if ADAPTERS[name].key_variable:
-        monkeypatch.setenv(ADAPTERS[name].key_variable, KEY)
-    monkeypatch.setattr(transport, "CONNECT", 0.2)
-    monkeypatch.setattr(transport, "ANSWER", 0.1 if fault == "slow" else 5.0)
-    monkeypatch.setattr(fetching, "WAITS", (1.0,))
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    caplog.set_level(logging.DEBUG)
-    bad, good = symbols(name)
-    bars = {bad: made_bars(DAYS, 4.0), good: made_bars(DAYS, 5.0, 1)}
-    store, undisturbed = PriceStore(tmp_path / "store", name), PriceStore(tmp_path / "undisturbed", name)
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
+    symbol = SYMBOLS.get(name, "SPY")
+    bars = {symbol: made_bars(DAYS, 4.0)}
+    wanted = Wanted("asset", symbol, DAYS[0], DAYS[-1])
+    certificate = own_certificate(tmp_path / "another.pem") if fault == "certificate" else None
 
-    certificate = own_certificate(tmp_path / "own.pem") if fault == "certificate" else None
-    with serving(bars, {bad: fault}, certificate=certificate) as served:
+    with serving(bars, {symbol: fault}, certificate=certificate) as served:
         monkeypatch.setenv(MIRROR, served.address)
-        done = fetched(name, store)
-    monkeypatch.setattr(transport, "ANSWER", 5.0)
-    with serving(bars) as served:
-        monkeypatch.setenv(MIRROR, served.address)
-        after, whole = fetched(name, store), fetched(name, undisturbed)
-
-    if fault == "symbol" and name in NO_SYMBOL:
-        assert (dict(done.failed), done.left) == ({}, ())
-    else:
-        assert bad in {*done.failed, *done.left}
-        assert SENTENCES[fault] in done.failed.get(bad, done.why)
-        assert name in done.failed.get(bad, done.why)
-        assert store.assets() == sorted([bad, good])
-    assert fault == "certificate" or bad in done.left or good not in {*done.failed, *done.left}
-    assert (dict(after.failed), after.left, dict(whole.failed)) == ({}, (), {})
-    pd.testing.assert_frame_equal(content(store), content(undisturbed))
-    texts = [done.text(), repr(done), after.text(), caplog.text]
-    texts += [each.read_bytes().decode(errors="replace") for each in store.folder.rglob("*") if each.is_file()]
-    assert not [text for text in texts if KEY in text]
+        with Fetcher(ADAPTERS[name], tmp_path, Time().clock, random.Random(1)) as fetcher:
+            if fault == "symbol" and name in NAMELESS:
+                assert len(fetcher.rows(wanted)) == 3
+            else:
+                with pytest.raises(FeedError) as error:
+                    fetcher.rows(wanted)
+                sentence, kind = FAULTS[fault]
+                assert str(error.value).startswith(name)
+                assert sentence in str(error.value)
+                assert error.value.kind == kind
+                assert KEY not in str(error.value) + caplog.text
+                assert error.value.__cause__ is error.value.__context__ is None
+            served.faults = {}
+            if fault == "certificate":
+                assert served.asked == []
+            else:
+                closes = fetcher.rows(wanted)["close"].to_numpy()
+                assert closes == pytest.approx([bar.close for bar in bars[symbol]], rel=1e-12)

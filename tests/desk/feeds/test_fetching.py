@@ -24,7 +24,8 @@ BOTH = pytest.mark.parametrize("browser", [False, True], ids=["plain", "browser"
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+def _key(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path_factory.mktemp("other") / "other.pem")))
     monkeypatch.setenv("SOURCE_API_KEY", KEY)
     monkeypatch.setattr(transport, "CONNECT", 0.5)
     monkeypatch.setattr(transport, "ANSWER", 0.5)

@@ -2,9 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import sleep
@@ -14,23 +14,27 @@ import numpy as np
 import pandas as pd
 import pytest
 from provider_bodies import Bar
-from provider_server import NONE, Server, Source, Time, made_bars, serving
+from provider_server import NONE, Server, Source, Time, made_bars, own_certificate, serving
 
-from desk.feeds.adapter import FeedError, Limits, Wanted
+from desk.feeds import refresh
+from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
 from desk.feeds.fetching import MIRROR
-from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch, plan
+from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, extend_bill, fetch, plan
 from desk.feeds.transport import TOGETHER
 from foundation.errors import ConfigError
+from foundation.progress import bar
 from research.market.calendars import sessions
-from research.market.store import PriceStore
+from research.market.store import PriceStore, named_store
 
 DAYS = sessions(np.datetime64("2022-10-03"), np.datetime64("2022-12-29"), "XNYS").tolist()
-SYMBOLS = [f"S{i:03d}" for i in range(40)]
+SYMBOLS = [f"S{i:03d}" for i in range(24)]
 BARS = {symbol: made_bars(DAYS, 50.0 + i, i) for i, symbol in enumerate(SYMBOLS)}
+RATES = [3.0 + i / 100 for i in range(len(DAYS))]  # percent a year
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))  # which is quick to read
     monkeypatch.setenv("SOURCE_API_KEY", "s3cret")
     monkeypatch.setenv("TQDM_DISABLE", "1")
 
@@ -67,13 +71,13 @@ def first_days(served: Server) -> list[str]:
 def test_the_store_has_what_the_server_has(store: PriceStore, served: Server) -> None:
     done = fetched(store, wanted(SYMBOLS))
     rows = store.rows()
-    assert (done.rows, done.requests, dict(done.failed), done.left) == (40 * len(DAYS), 40, {}, ())
+    assert (done.rows, done.requests, dict(done.failed), done.left) == (24 * len(DAYS), 24, {}, ())
     for symbol in SYMBOLS:
         assert rows.loc[rows["asset_id"] == symbol, "close"].tolist() == [bar.close for bar in BARS[symbol]]
     assert set(rows["fetched_at"]) == {pd.Timestamp("2022-12-30 06:00")}
     assert (
         done.text()
-        == f"tiingo: {40 * len(DAYS):,} new rows of 40 symbols, with 40 requests; 0 numbers of the past changed."
+        == f"tiingo: {24 * len(DAYS):,} new rows of 24 symbols, with 24 requests; 0 numbers of the past changed."
     )
 
 
@@ -81,9 +85,9 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
     store: PriceStore, served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCE_API_KEY")
-    done = fetch(store, Source(Limits(1, 1.0, 25)), wanted(SYMBOLS), clock=Time().clock, dry_run=True)
+    done = fetch(store, Source(Limits(1, 1.0, 10)), wanted(SYMBOLS), clock=Time().clock, dry_run=True)
     assert done.plan.text() == (
-        "tiingo: 40 symbols, 40 requests at 25 a day: 2 days. Call once a day; each call goes on."
+        "tiingo: 24 symbols, 24 requests at 10 a day: 3 days. Call once a day; each call goes on."
     )
     assert (served.asked, store.folder.exists()) == ([], False)
     with pytest.raises(FeedError, match="SOURCE_API_KEY"):
@@ -151,6 +155,24 @@ def test_a_new_split_or_dividend_asks_for_everything_again(
     assert done.rows == 3
 
 
+@dataclass(frozen=True)
+class LastSessions(Source):
+    """A source that has forgotten what is old."""
+
+    def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+        if wanted.first == DAYS[0] and wanted.last == DAYS[-1]:
+            raise FeedError("tiingo gives the last sessions alone.")
+        return super().rows(wanted, replies, fetched_at)
+
+
+def test_a_source_without_the_past_still_gives_what_follows(store: PriceStore, served: Server) -> None:
+    asks = wanted(["S000"], DAYS[-4], DAYS[0])
+    fetch(store, LastSessions(), asks, clock=Time().clock)
+    served.bars = {**BARS, "S000": [*BARS["S000"][:-1], BARS["S000"][-1]._replace(dividend=0.5)]}
+    done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2022-12-31T06:00:00").clock)
+    assert (done.rows, dict(done.failed), len(served.asked)) == (3, {}, 3)
+
+
 def test_a_dividend_that_an_answer_lacks_is_asked_for_once_more(store: PriceStore, served: Server) -> None:
     paid = [bar._replace(dividend=0.5) if bar.session == DAYS[-6] else bar for bar in BARS["S000"]]
     served.bars = {**BARS, "S000": paid}
@@ -190,8 +212,8 @@ def test_a_source_that_is_down_is_not_asked_to_the_end(store: PriceStore, served
     served.faults = dict.fromkeys(SYMBOLS, "500")
     done = fetched(store, wanted(SYMBOLS))
     assert done.why == f"tiingo failed for {GIVE_UP} symbols in a row. Try again later."
-    assert len(done.failed) + len(done.left) == 40
-    assert len(done.left) > 15
+    assert len(done.failed) + len(done.left) == 24
+    assert len(done.left) > 5
     assert f"{len(done.left)} symbols left for the next call: tiingo failed" in done.text()
 
 
@@ -199,20 +221,20 @@ def test_a_refused_request_ends_the_list_with_its_sentence(store: PriceStore, se
     served.faults = dict.fromkeys(SYMBOLS[3:], "redirect")
     done = fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
     assert "redirects to 'elsewhere.invalid'" in done.why
-    assert (dict(done.failed), len(done.left)) == ({}, 37)
+    assert (dict(done.failed), len(done.left)) == ({}, 21)
     assert store.assets() == SYMBOLS[:3]
 
 
 def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, served: Server) -> None:
     calls = []
     for day in ("2022-12-30", "2022-12-31", "2023-01-01"):
-        calls.append(fetched(store, wanted(SYMBOLS), Limits(1, 1.0, 15), Time(f"{day}T06:00:00")))
-    assert [call.requests for call in calls] == [15, 15, 10]
-    assert [len(call.left) for call in calls] == [25, 10, 0]
-    assert calls[0].why.startswith("tiingo allows 15 requests a day, and those of 2022-12-30 are used up")
+        calls.append(fetched(store, wanted(SYMBOLS), Limits(1, 1.0, 10), Time(f"{day}T06:00:00")))
+    assert [call.requests for call in calls] == [10, 10, 4]
+    assert [len(call.left) for call in calls] == [14, 4, 0]
+    assert calls[0].why.startswith("tiingo allows 10 requests a day, and those of 2022-12-30 are used up")
     assert sorted(served.symbols()) == SYMBOLS
-    again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), Limits(1, 1.0, 15), Time("2023-01-01T09:00:00"))
-    assert (again.requests, len(again.left)) == (5, 35)
+    again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), Limits(1, 1.0, 10), Time("2023-01-01T09:00:00"))
+    assert (again.requests, len(again.left)) == (6, 18)
 
 
 def test_the_oldest_are_updated_first(store: PriceStore, served: Server) -> None:
@@ -226,7 +248,7 @@ def test_the_list_takes_the_time_that_the_rate_allows(store: PriceStore, served:
     time = Time()
     began = time.seconds
     fetched(store, wanted(SYMBOLS), Limits(5, 10.0), time)
-    assert time.seconds - began == pytest.approx(70.0, rel=0.02)  # 8 windows, of which the last needs no time
+    assert time.seconds - began == pytest.approx(40.0, rel=0.02)  # 5 windows, of which the last needs no time
 
 
 def test_an_asset_wanted_twice_is_refused(store: PriceStore) -> None:
@@ -242,40 +264,73 @@ def test_an_asset_without_any_price_fails(store: PriceStore, served: Server) -> 
     assert store.assets() == []
 
 
+def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def update(told: bar, n: int = 1) -> None:
+        told.n += n
+        if told.n == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bar, "update", update)
+    with pytest.raises(KeyboardInterrupt):
+        fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
+    assert len(store.assets()) == 3
+
+
+# -- the bill --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bill_is_extended_from_fred_without_a_key(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+    done = extend_bill(clock=Time().clock)
+    assert (done.rows, done.requests) == (len(DAYS), 1)
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
+    later = extend_bill(clock=Time("2022-12-31T06:00:00").clock)
+    assert (later.rows, later.requests) == (0, 1)
+    assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
+
+
+def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
+    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+    done = extend_bill(clock=Time().clock)
+    assert (done.rows, dict(done.failed)) == (len(DAYS), {})
+    assert done.requests == done.plan.requests > 1
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
+
+
 SMALL_BATCH = 8  # assets
 
 # -- kills and other processes ---------------------------------------------------------------------------------------
 
-JOB = """
-import sys
-from pathlib import Path
-from datetime import date
-from desk.feeds.adapter import Limits, Wanted
-from desk.feeds import refresh
-from provider_server import Source
-from research.market.store import PriceStore
-folder, last, pace, batch, *symbols = sys.argv[1:]
-refresh.BATCH = int(batch)
-wanted = [Wanted(symbol, symbol, None, date.fromisoformat(last)) for symbol in symbols]
-print(refresh.fetch(PriceStore(Path(folder), "store"), Source(Limits(1, float(pace))), wanted).text())
-"""
 
-
-def job(store: PriceStore, symbols: list[str], pace: float = 0.0) -> "subprocess.Popen[str]":
-    words = [sys.executable, "-c", JOB, str(store.folder), str(DAYS[-1]), str(pace), str(SMALL_BATCH), *symbols]
-    paths = os.pathsep.join([str(Path(__file__).parents[3]), str(Path(__file__).parents[2])])
-    return subprocess.Popen(words, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True)
+def job(store: PriceStore, symbols: list[str], pace: float = 0.0) -> int:
+    """Fetch in a process of its own; gives its id."""
+    process = os.fork()
+    if process == 0:
+        with suppress(BaseException):
+            refresh.BATCH = SMALL_BATCH
+            done = fetch(store, Source(Limits(1, pace)), wanted(symbols))
+            os._exit(len(done.failed) + len(done.left))
+        os._exit(255)
+    return process
 
 
 def test_after_a_kill_the_next_call_ends_with_the_rows_of_an_undisturbed_one(
     store: PriceStore, tmp_path: Path, served: Server
 ) -> None:
-    many = SYMBOLS[: 4 * SMALL_BATCH]
+    many = SYMBOLS
     process = job(store, many, pace=0.03)
-    while process.poll() is None and not store.parts:
-        sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    while not store.parts:
+        sleep(0.005)
+    os.kill(process, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     there, asked = len(store.assets()), len(served.asked)
     assert 0 < there < len(many)
     served.asked.clear()
@@ -288,11 +343,10 @@ def test_after_a_kill_the_next_call_ends_with_the_rows_of_an_undisturbed_one(
 
 
 def test_two_processes_at_once_lose_nothing(store: PriceStore, tmp_path: Path, served: Server) -> None:
-    processes = [job(store, SYMBOLS[:20]), job(store, SYMBOLS[10:30])]
-    printed = [process.communicate()[0] for process in processes]
-    assert all("of 20 symbols" in text for text in printed), printed
+    processes = [job(store, SYMBOLS[:16]), job(store, SYMBOLS[8:])]
+    assert [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes] == [0, 0]
     undisturbed = PriceStore(tmp_path / "undisturbed", "store")
-    fetched(undisturbed, wanted(SYMBOLS[:30]))
+    fetched(undisturbed, wanted(SYMBOLS))
     pd.testing.assert_frame_equal(content(store), content(undisturbed))
     assert len(store.revisions()) == 0
 
