@@ -7,7 +7,6 @@ import typer
 
 from desk.cli.options import File, starting
 from desk.commands.terminal import print_text, tell
-from foundation.arguments import day
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, import and check the prices that portfolio files use.")
 Since = Annotated[
@@ -22,6 +21,7 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
     """Fetch what FILE needs from its source, up to the last session that is over. Exit status 1 if something failed."""
     with starting():
         from desk.commands.data import fetch_data
+        from foundation.arguments import day
 
     text, whole = fetch_data(file, None if since is None else day("--since is", since).date(), dry_run=dry_run)
     tell(text, not whole)

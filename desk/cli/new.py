@@ -63,7 +63,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _described(asked: "NewFile") -> "NewFile":
-    """What was asked for, with class and currency of unknown symbols as answered on the terminal."""
+    """The file asked for, with class and currency of unknown symbols as answered on the terminal."""
     from desk.commands.new import CLASS_COSTS, NO_CLASS, unknown_symbols
 
     found = dict(asked.classes)

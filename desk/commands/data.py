@@ -42,7 +42,7 @@ QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: ya
 
 @dataclass(frozen=True)
 class Need:
-    """What a file needs from sources: by adapter, the bars wanted."""
+    """The needs of a file: the bars wanted, by source."""
 
     document: Document
     keys: MarketKeys
@@ -50,7 +50,7 @@ class Need:
 
 
 def need_of(file: Path, now: datetime, since: date | None = None) -> Need:
-    """What a portfolio file needs up to the last session that is over.
+    """The needs of a portfolio file up to the last session that is over.
 
     since  : first day, None for all that the source has.
     Raises : ConfigError for a file whose market is no source, and for a source that is not known.

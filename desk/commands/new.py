@@ -51,7 +51,7 @@ WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal(
 
 @dataclass(frozen=True)
 class NewFile:
-    """What was asked for.
+    """A new file as it was asked for.
 
     file      : path of the file.
     weights   : words such as SPY=60, in percent or as fractions.
@@ -76,7 +76,7 @@ class NewFile:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What goes into the file.
+    """The content of the file.
 
     settings    : those of the profile and the seed.
     assets      : instruments by id, in the order of the lines.
@@ -194,7 +194,7 @@ def _classed(one: Instrument, stated: str) -> Instrument:
 
 
 def _draft(asked: NewFile) -> _Draft:
-    """What goes into the file, all of it checked."""
+    """The content of the file, all of it checked."""
     check_name("the name of the file is", asked.file.stem)
     check_name("--store" if asked.store else "--source", asked.store or asked.source)
     if (asked.nav is None) == (asked.positions is None):

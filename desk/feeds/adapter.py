@@ -1,4 +1,4 @@
-"""What a source of market data is: what to ask it, at which pace, and how its answers become rows.
+"""Sources of market data: what each is asked, at which pace, and how its answers become rows.
 
 An adapter is pure: it makes requests and reads bytes, and opens no connection. `desk.feeds.fetching` fetches.
 """
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a source answered: status, headers with lower-case names, and content."""
+    """An answer of a source: status, headers with lower-case names, and content."""
 
     status: int
     content: bytes
@@ -61,7 +61,7 @@ class Limits:
 
 
 class FeedError(DataError):
-    """What a source did not give, in a sentence without its key.
+    """A failure of a source, in a sentence without its key.
 
     kind : "asset" where this asset alone has no data; "later" where the same request may succeed later (a limit, a
            server that is down, a cut or slow answer), after `wait` seconds where the source says so; "source" where no
@@ -96,7 +96,7 @@ class Adapter(Protocol):
 
     @property
     def key_from(self) -> str:
-        """Where a user gets a key, "" where it needs none."""
+        """The place where a user gets a key, "" where it needs none."""
         ...
 
     @property

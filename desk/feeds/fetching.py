@@ -31,7 +31,7 @@ KEYRING = "rebalance"  # service under which the system's keyring has keys, each
 HIDDEN = "***"
 WAITS = (1.0, 3.0, 9.0)  # seconds before each repetition, at least
 JITTER = 0.5  # of a wait: the most that chance adds to it
-PATIENCE = 120.0  # seconds: a source that asks for a longer wait ends the call
+LONGEST_PAUSE = 120.0  # seconds: a source that asks for a longer wait ends the call
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Fetcher:
             if not isinstance(rows, FeedError):
                 return rows
             error, wait = rows, rows.wait or 0.0
-            if error.kind != "later" or least is None or wait > PATIENCE:
+            if error.kind != "later" or least is None or wait > LONGEST_PAUSE:
                 break
             wait = max(wait, least) * (1.0 + JITTER * self.chance.random())
             if error.wait is not None:  # it is the source that asks for it, so for all requests

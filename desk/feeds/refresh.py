@@ -17,16 +17,15 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Wanted
-from desk.feeds.adapters.fred import Fred
-from desk.feeds.fetching import PATIENCE, Fetcher, source_key
+from desk.feeds.fetching import LONGEST_PAUSE, Fetcher, source_key
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.progress import bar, say
 from research.market.calendars import Days
-from research.market.rows import ROUNDING, sessions_of
-from research.market.store import PriceStore, named_store
+from research.market.rows import SOURCE_ROUNDING, sessions_of
+from research.market.store import PriceStore
 
 AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
 BATCH = 50  # assets a write
@@ -36,12 +35,11 @@ LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
 ALL, NEVER = date.min.isoformat(), date.max.isoformat()  # such days: all that the source has, and none
 EVENTS = {"split": 1.0, "dividend": 0.0}  # and what they are where there is none
-FRED, BILL = Fred(), "DTB3"  # series of FRED: yield of the three-month Treasury bill, percent a year on discount
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of a source, before it is asked.
+    """The requests of a call, before they are sent.
 
     asks     : bars to ask for, of the asset that the store knows least of first.
     current  : number of assets of which the store has the last day wanted.
@@ -71,7 +69,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a call fetched.
+    """The result of a call.
 
     rows      : number of sessions that the store did not know, of all assets.
     revisions : numbers of the past that the source changed, as `PriceStore.revisions` gives them; empty for none.
@@ -89,7 +87,7 @@ class Fetched:
     requests: int = 0
 
     def text(self) -> str:
-        """What came, changed, failed and is left, in lines for a terminal."""
+        """The new, the changed, the failed and the left, in lines for a terminal."""
         whole = len(self.plan.asks) - len(self.failed) - len(self.left)
         lines = [
             f"{self.plan.source}: {_count(self.rows, 'new row')} of {_count(whole, 'symbol')}, with "
@@ -108,7 +106,7 @@ class Fetched:
 
 
 def plan(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None) -> Plan:
-    """What to ask a source for the bars wanted, given what the store has. It sends nothing, and needs no key.
+    """The requests for the bars wanted, given what the store has. It sends nothing, and needs no key.
 
     wanted : bars of different assets.
     clock  : that of the system by default.
@@ -142,19 +140,9 @@ def fetch(
         return call.fetched(planned)
 
 
-def extend_bill(*, clock: Clock | None = None, dry_run: bool = False) -> Fetched:
-    """Bring the yields of the three-month Treasury bill up to date: series DTB3 of FRED, in the store of that name.
-
-    Raises : as `fetch`.
-    """
-    clock = clock or Clock()
-    wanted = Wanted(BILL, BILL, None, clock.now().date())
-    return fetch(named_store(FRED.name), FRED, [wanted], clock=clock, dry_run=dry_run)
-
-
 @dataclass(frozen=True)
 class _Gap:
-    """What a store lacks of an asset.
+    """The bars of an asset that a store lacks.
 
     whole  : all bars that were ever wanted.
     ask    : bars to ask for; None where the store has the last day.
@@ -174,13 +162,13 @@ class _Gap:
         there = self.days[place] == days
         for name, neutral in EVENTS.items():
             theirs, ours = rows[name].to_numpy(), np.where(there, self.events[name][place], neutral)
-            if np.any(np.abs(theirs - ours) > ROUNDING * np.maximum(theirs, ours)):
+            if np.any(np.abs(theirs - ours) > SOURCE_ROUNDING * np.maximum(theirs, ours)):
                 return True
         return False
 
 
 def _gaps(store: PriceStore, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
-    """What the store lacks of each asset wanted."""
+    """The gap of each asset wanted."""
     if twice := [asset for asset, count in Counter(each.asset_id for each in wanted).items() if count > 1]:
         refuse("bars are wanted twice of", twice[0], "give each asset once.")
     there, asked = set(store.assets()), store.about.get(ASKED, {})
@@ -284,7 +272,7 @@ class _Call:
             self._fail(ask.symbol, error)
 
     def _fail(self, symbol: str, error: FeedError) -> None:
-        if error.kind == "source" or (error.wait or 0.0) > PATIENCE:
+        if error.kind == "source" or (error.wait or 0.0) > LONGEST_PAUSE:
             self._end(str(error))
         if self.why and error.kind != "asset":
             self.left.append(symbol)
@@ -321,7 +309,7 @@ class _Call:
             self.store.describe(**{ASKED: asked | since})
 
     def fetched(self, planned: Plan) -> Fetched:
-        """What came of it."""
+        """The result of the call."""
         revisions = pd.DataFrame()
         if self.changed:
             revisions = self.store.revisions(self.changed)

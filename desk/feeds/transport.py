@@ -19,14 +19,14 @@ WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CU
 
 
 class Fault(NamedTuple):
-    """Why there is no answer: the end of a sentence that begins with the source, and the kind of a `FeedError`."""
+    """A reason for no answer: the end of a sentence that begins with the source, and the kind of a `FeedError`."""
 
     sentence: str
     kind: Literal["asset", "later", "source"]
 
 
 class Transport(Protocol):
-    """What sends requests, for several threads."""
+    """A sender of requests, for several threads."""
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """The answer, of any status, or why there is none."""

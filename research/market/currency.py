@@ -11,6 +11,9 @@ from research.market.market import Market
 from research.market.notes import Note
 
 FX = "fx"  # the asset class of an exchange rate
+# Currencies in the order in which markets name their pairs.
+PAIR_ORDER = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
+          "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 Pair = tuple[str, str]  # the currency of which one unit is priced, and the one that it is priced in
 Quoted = Mapping[Pair, tuple[str, Array]]  # by pair, its name and (T,) rates, NaN without
 

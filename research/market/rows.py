@@ -23,7 +23,7 @@ NUMBERS = (*BARS, "split", "dividend")
 TEXTS = ("currency", "source")
 ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXTS, "fetched_at")
 HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}  # quoted in hundredths of these
-ROUNDING = 2e-6  # relative: a source's later answer that differs by less is the same number, rounded otherwise
+SOURCE_ROUNDING = 2e-6  # relative: a source's later answer that differs by less is the same number, rounded otherwise
 
 
 def price_rows(
@@ -50,15 +50,16 @@ def price_rows(
     days = np.asarray(sessions, dtype="datetime64[D]")
     neutral: dict[str, Any] = {**dict.fromkeys(BARS, np.nan), "split": 1.0, "dividend": 0.0}
     given = neutral | numbers | {"close": close}
-    rows = pd.DataFrame({name: np.broadcast_to(np.asarray(v, dtype=float), len(days)) for name, v in given.items()})
-    part = 0.01 if currency in HUNDREDTHS else 1.0
-    for name in ("open", "high", "low", "close", "dividend") if part != 1.0 else ():
-        rows[name] *= part
-    stamped = rows.assign(
-        asset_id=asset_id, session=days.astype("datetime64[s]"), currency=HUNDREDTHS.get(currency, currency),
-        source=source, fetched_at=fetched_at.astype("datetime64[us]"),
-    )  # fmt: skip
-    return checked_rows(stamped[list(ROW_COLUMNS)].astype(dict.fromkeys(("asset_id", *TEXTS), object)), source)
+    count, part = len(days), 0.01 if currency in HUNDREDTHS else 1.0
+    scaled = {name: part for name in ("open", "high", "low", "close", "dividend") if part != 1.0}
+    columns: dict[str, Any] = {
+        name: np.broadcast_to(np.asarray(given[name], dtype=float) * scaled.get(name, 1.0), count) for name in NUMBERS
+    }
+    texts = {"asset_id": asset_id, "currency": HUNDREDTHS.get(currency, currency), "source": source}
+    columns |= {name: np.broadcast_to(np.asarray(text, dtype=object), count) for name, text in texts.items()}
+    columns["session"] = days.astype("datetime64[s]")
+    columns["fetched_at"] = np.full(count, fetched_at.astype("datetime64[us]"))
+    return checked_rows(pd.DataFrame({name: columns[name] for name in ROW_COLUMNS}), source)
 
 
 def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -80,25 +81,41 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
             raise DataError(f"{column} of {place} from {where}: found {_cell(row[column])}. {fix}")
 
     for column in ("asset_id", *TEXTS):
-        texts = {text: not isinstance(text, str) or has_unseen(text) for text in rows[column].unique().tolist()}
-        texts[""] = column == "asset_id"
-        refuse(rows[column].map(texts).to_numpy(bool), column, "Give plain text on one line.")
-    days = rows["session"]
-    refuse(~((days >= FIRST_DAY) & (days <= LAST_DAY)), "session", f"Give days of {FIRST_DAY.year} to {LAST_DAY.year}.")
-    for column in NUMBERS:
-        refuse(rows[column].abs() > LARGEST_NUMBER, column, f"Give a number of at most {LARGEST_NUMBER:g}.")
-    refuse(rows["volume"] < 0.0, "volume", "A volume is zero or above.")
-    refuse(~(rows["dividend"] >= 0.0), "dividend", "A dividend is zero or above.")
-    refuse(~((rows["split"] <= SPLIT) & (rows["split"] >= 1 / SPLIT)), "split", f"It is 1 / {SPLIT:g} to {SPLIT:g}.")
-    rows = rows.sort_values(["asset_id", "session", "fetched_at"], kind="stable", ignore_index=True)
-    double = rows.duplicated(["asset_id", "session", "fetched_at"]).to_numpy()
-    if double.any():
-        row = rows.iloc[int(np.argmax(double))]
+        found = rows[column].unique().tolist()
+        wrong = [text for text in found if not isinstance(text, str) or has_unseen(text)]
+        if wrong or (column == "asset_id" and "" in found):
+            refuse(rows[column].isin([*wrong, ""]), column, "Give plain text on one line.")
+    days, bounds = rows["session"].to_numpy(), (FIRST_DAY.to_datetime64(), LAST_DAY.to_datetime64())
+    fix = f"Give days of {FIRST_DAY.year} to {LAST_DAY.year}."
+    refuse(~((days >= bounds[0]) & (days <= bounds[1])), "session", fix)
+    values = {name: rows[name].to_numpy() for name in NUMBERS}
+    for name, of_rows in values.items():
+        refuse(np.abs(of_rows) > LARGEST_NUMBER, name, f"Give a number of at most {LARGEST_NUMBER:g}.")
+    refuse(values["volume"] < 0.0, "volume", "A volume is zero or above.")
+    refuse(~(values["dividend"] >= 0.0), "dividend", "A dividend is zero or above.")
+    refuse(
+        ~((values["split"] <= SPLIT) & (values["split"] >= 1 / SPLIT)), "split", f"It is {1 / SPLIT:g} to {SPLIT:g}."
+    )
+    rows = _in_order(rows)
+    key = (pd.factorize(rows["asset_id"])[0], rows["session"].to_numpy(), rows["fetched_at"].to_numpy())
+    again = np.append(False, np.logical_and.reduce([part[1:] == part[:-1] for part in key]))
+    if again.any():
+        t = int(np.argmax(again))
+        first, second = rows["close"].iloc[[t - 1, t]]
         raise DataError(
-            f"two rows of {row['asset_id']} on {row['session']:%Y-%m-%d} from {where}: found closes "
-            f"{rows['close'].iloc[int(np.argmax(double)) - 1]:g} and {row['close']:g}. Keep one row a session."
+            f"two rows of {rows['asset_id'].iloc[t]} on {rows['session'].iloc[t]:%Y-%m-%d} from {where}: found closes "
+            f"{first:g} and {second:g}. Keep one row a session."
         )
     return rows
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows by asset, session and moment; themselves where they are in this order."""
+    codes = pd.factorize(rows["asset_id"], sort=True)[0]
+    order = np.lexsort((rows["fetched_at"].to_numpy(), rows["session"].to_numpy(), codes))
+    if (order == np.arange(len(rows))).all():
+        return rows.reset_index(drop=True)
+    return rows.take(order).reset_index(drop=True)
 
 
 def _cell(found: object) -> str:

@@ -31,7 +31,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROUNDING, ROW_COLUMNS, checked_rows
+from research.market.rows import NUMBERS, SOURCE_ROUNDING, ROW_COLUMNS, checked_rows
 
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
@@ -66,7 +66,7 @@ def store_names() -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a store knew at a moment of some assets, in order of asset and session.
+    """The bars that a store knew of some assets at a moment, in order of asset and session.
 
     assets   : n ids.
     asset    : (R,) index into `assets`.
@@ -116,7 +116,7 @@ class PriceStore:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What `store.json` says, such as `adjustment` of its quotes. Raises DataError where that cannot be read."""
+        """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where that cannot be read."""
         path = self.folder / ABOUT
         try:
             found: dict[str, Any] = json.loads(path.read_text())
@@ -133,7 +133,7 @@ class PriceStore:
             write_whole(self.folder / ABOUT, json.dumps(self.about | facts, indent=1, sort_keys=True) + "\n")
 
     def add(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Keep the rows that are new or differ from those in force by more than `ROUNDING`, and give those kept.
+        """Keep the rows that are new or differ from those in force by more than `SOURCE_ROUNDING`, and give those kept.
 
         rows   : (R, ·) table of `price_rows`, one row an asset and session.
         Raises : DataError as `checked_rows` does; OSError where the store cannot be written.
@@ -147,7 +147,7 @@ class PriceStore:
         for name in NUMBERS:
             ours, theirs = rows[name].to_numpy(), beside[name].to_numpy()
             with np.errstate(invalid="ignore"):
-                near = np.abs(ours - theirs) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
+                near = np.abs(ours - theirs) <= SOURCE_ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
             same = same & (near | (np.isnan(ours) & np.isnan(theirs)))
         same = same & (rows["currency"] == beside["currency"]).to_numpy()
         key = ["asset_id", "session", "fetched_at"]
@@ -164,7 +164,7 @@ class PriceStore:
     def read(
         self, assets: Sequence[str], columns: Sequence[str] = NUMBERS, known_on: np.datetime64 | None = None
     ) -> Known:
-        """What is known of assets, their bars in order; a session whose row in force has no close is left out.
+        """The bars known of assets, in order; a session whose row in force has no close is left out.
 
         assets   : n ids.  columns : of the numbers that are wanted; "close" is always among them.
         known_on : a moment in UTC: rows that were known later do not count.
@@ -207,7 +207,7 @@ class PriceStore:
             _, _, keep = self._in_force(table, ids, known_on)
             frame = table.take(pa.array(keep)).to_pandas()
         frame["asset_id"] = np.array([*ids, ""], dtype=object)[frame["asset"]]
-        frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), object))
+        frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), "str"))
         frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
         frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
         by = ["asset_id", "session", "fetched_at"]
@@ -225,7 +225,7 @@ class PriceStore:
         for name in NUMBERS:
             before, after = rows[name].shift().to_numpy(), rows[name].to_numpy()
             with np.errstate(invalid="ignore"):
-                apart = np.abs(after - before) > ROUNDING * np.maximum(np.abs(after), np.abs(before))
+                apart = np.abs(after - before) > SOURCE_ROUNDING * np.maximum(np.abs(after), np.abs(before))
             changed = np.flatnonzero(again & (apart | (np.isnan(after) != np.isnan(before))))
             found.append(
                 pd.DataFrame(

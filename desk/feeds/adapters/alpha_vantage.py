@@ -17,9 +17,9 @@ from desk.feeds.adapter import Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
 from foundation.table_files import PLAIN
-from research.portfolio.holdings.rates import QUOTED
+from research.market.currency import PAIR_ORDER
 
-MONEY_CODES = frozenset(QUOTED)
+MONEY_CODES = frozenset(PAIR_ORDER)
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
 NOTICES = ("Error Message", "Information", "Note")

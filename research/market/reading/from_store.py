@@ -133,7 +133,7 @@ def _repaired(
     repairs: Sequence[Repair],
     second: PriceStore | None,
 ) -> tuple[Known, tuple[Note, ...]]:
-    """What is known of the assets of `calendars`, with repairs, and a note on each."""
+    """The rows known of the assets of `calendars`, with repairs, and a note on each."""
     known = store.read(list(calendars), known_on=known_on)
     if not repairs:
         return known, ()

@@ -22,7 +22,7 @@ from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.errors import ConfigError, DataError
 from research.market import Market
-from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
+from research.market.currency import FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates
 from research.market.plausible import far_rate
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -43,8 +43,6 @@ PairName = Annotated[
     ),
 ]
 RateKeys = Text | Annotated[Mapping[PairName, RateValue], Field(min_length=1)]  # a file, or the rates of today by pair
-QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
-          "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
@@ -129,12 +127,12 @@ def shown_rate(rate: float) -> float:
 
 
 def market_pair(one: str, other: str) -> str:
-    """The pair of two currencies as the market names it: in the order of `QUOTED`, and others after these, by name.
+    """The pair of two currencies as the market names it: in the order of `PAIR_ORDER`, and others after these, by name.
 
     >>> market_pair("JPY", "USD"), market_pair("USD", "EUR"), market_pair("INR", "JPY")
     ('USDJPY', 'EURUSD', 'JPYINR')
     """
-    return "".join(sorted((one, other), key=lambda c: (QUOTED.index(c) if c in QUOTED else len(QUOTED), c)))
+    return "".join(sorted((one, other), key=lambda c: (PAIR_ORDER.index(c) if c in PAIR_ORDER else len(PAIR_ORDER), c)))
 
 
 def smallest(currency: str) -> Decimal:

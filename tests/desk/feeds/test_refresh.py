@@ -18,8 +18,10 @@ from provider_server import NONE, Server, Source, Time, made_bars, own_certifica
 
 from desk.feeds import refresh
 from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
+from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import MIRROR
-from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, extend_bill, fetch, plan
+from desk.feeds.pace import Clock
+from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch, plan
 from desk.feeds.transport import TOGETHER
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -279,16 +281,22 @@ def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeyp
 # -- the bill --------------------------------------------------------------------------------------------------------
 
 
+def extend_bill(clock: Clock) -> Fetched:
+    """What a file with `cash: bill` needs of FRED."""
+    bill = Wanted("DTB3", "DTB3", None, clock.now().date(), currency="")
+    return fetch(named_store("fred"), Fred(), [bill], clock=clock)
+
+
 def test_the_bill_is_extended_from_fred_without_a_key(
     tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     monkeypatch.delenv("FRED_API_KEY", raising=False)
     served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
-    done = extend_bill(clock=Time().clock)
+    done = extend_bill(Time().clock)
     assert (done.rows, done.requests) == (len(DAYS), 1)
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
-    later = extend_bill(clock=Time("2022-12-31T06:00:00").clock)
+    later = extend_bill(Time("2022-12-31T06:00:00").clock)
     assert (later.rows, later.requests) == (0, 1)
     assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
 
@@ -299,7 +307,7 @@ def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
     monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
     served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
-    done = extend_bill(clock=Time().clock)
+    done = extend_bill(Time().clock)
     assert (done.rows, dict(done.failed)) == (len(DAYS), {})
     assert done.requests == done.plan.requests > 1
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES

@@ -45,7 +45,7 @@ EXPONENTIAL = (
     "22.22 22.21 22.24 22.27 22.33 22.52 22.80 22.97 23.13 23.28 23.34 23.43 23.51 23.54 23.47 23.40 23.39 23.26 23.23 "
     "23.08 22.92"
 )
-ROUNDING = 0.01 + 1e-9  # of a table whose closes and averages are rounded to the cent
+SOURCE_ROUNDING = 0.01 + 1e-9  # of a table whose closes and averages are rounded to the cent
 
 SMALL: dict[str, Indicator] = {  # with windows that a market of two hundred rows fills
     "momentum": Momentum(21, 3),
@@ -111,7 +111,7 @@ def test_averages_are_those_of_the_charted_worksheet(indicator: SMA | EMA, print
     closes = column(CHARTED)
     average = closes / (1.0 + indicator.values(closes))
     assert np.isnan(average[:9]).all()
-    np.testing.assert_allclose(average[9:], column(printed), rtol=0.0, atol=ROUNDING)
+    np.testing.assert_allclose(average[9:], column(printed), rtol=0.0, atol=SOURCE_ROUNDING)
 
 
 # -- pandas ----------------------------------------------------------------------------------------------------------

@@ -83,9 +83,9 @@ def test_fingerprint_changes_with_every_date_and_name(small: Market) -> None:
     assert len({small.fingerprint, *(other.fingerprint for other in others)}) == 1 + len(others)
 
 
-def test_every_field_but_the_label_and_the_notes_is_in_the_fingerprint() -> None:  # facts: see test_facts.py
+def test_every_field_but_the_label_the_notes_and_the_origin_is_in_the_fingerprint() -> None:  # facts: see test_facts.py
     seen = {*ARRAYS, "dates", "assets", "instruments", "bars", "facts", "calendar"}
-    assert {f.name for f in fields(Market)} - seen == {"name", "notes"}
+    assert {f.name for f in fields(Market)} - seen == {"name", "notes", "origin"}
 
 
 def test_fingerprint_ignores_label_notes_and_the_memory_of_the_arrays(small: Market) -> None:

@@ -40,7 +40,7 @@ def test_bitcoin_closes_at_another_hour(multi: Quality) -> None:
 
 
 def test_the_default_market_says_one_line(multi: Quality) -> None:
-    assert multi.line() == "Data: 10 assets, 3 findings, least score COM 91 (36 still days)."
+    assert multi.line() == "10 assets, 3 findings, least score COM 91 (36 still days)."
     assert not multi.must_be_looked_at
 
 

@@ -48,8 +48,8 @@ def test_zero_volumes_of_a_source_without_volumes_are_no_finding() -> None:
 
 def test_the_line_names_what_the_worst_asset_lost_points_for() -> None:
     quality = check(few([10.0, 11.0, 10.5, 10.0, 11.0], volume=[5.0, 0.0, 6.0, 0.0, 7.0]))
-    assert quality.line() == "Data: 1 asset, 1 finding, least score A 100 (2 days without volume)."
-    assert check(few([10.0, 11.0, 10.5, 10.0, 11.0])).line() == "Data: 1 asset, no findings."
+    assert quality.line() == "1 asset, 1 finding, least score A 100 (2 days without volume)."
+    assert check(few([10.0, 11.0, 10.5, 10.0, 11.0])).line() == "1 asset, no findings."
 
 
 def test_tables_have_a_row_an_asset_and_a_row_a_finding() -> None:
