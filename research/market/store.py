@@ -31,7 +31,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, SOURCE_ROUNDING, ROW_COLUMNS, checked_rows
+from research.market.rows import NUMBERS, ROW_COLUMNS, SOURCE_ROUNDING, checked_rows
 
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
@@ -116,7 +116,7 @@ class PriceStore:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where that cannot be read."""
+        """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where it cannot be read."""
         path = self.folder / ABOUT
         try:
             found: dict[str, Any] = json.loads(path.read_text())
