@@ -323,8 +323,10 @@ def _rows_of(
         return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, number)
     review = np.zeros(days, dtype=bool) if review is None else review
     which = np.zeros(days, dtype=np.int64) if which is None else which
-    keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
-    return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]
+    kinds = int(which.max()) + 2  # of a covariance, that of -1 too
+    numbers, row = np.unique((2 * targets.row + review) * kinds + which + 1, return_inverse=True)
+    of, kind = np.divmod(numbers, kinds)
+    return row, of // 2, of % 2 > 0, kind - 1
 
 
 @dataclass(frozen=True)
