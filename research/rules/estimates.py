@@ -7,7 +7,6 @@ import numpy as np
 from foundation.arguments import refuse
 from foundation.arrays import Array, Rows, frozen
 from research.allocation import VolatilityTarget
-from research.market.calendars import last_of
 from research.market.market import Market, Past
 from research.risk.decomposition.ex_ante import covariance_of
 from research.rules.protocol import held_by, short_name, traits
@@ -74,6 +73,6 @@ def known_from(market: Market, window: int) -> int:
 
 def _ends(past: Past, window: int) -> Rows:
     """Rows of the months' ends on which at least one line has its whole window."""
-    ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+    ends = np.flatnonzero(past.scheduled("month"))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]
     return ends[(ends >= window) & known.any(axis=1)]

@@ -155,6 +155,12 @@ class StandardRule(CompiledRule):
             return market.scheduled(self.schedule, self.offset)
         return self._asked(market.days, market.calendar)
 
+    def _is_asked(self, past: Past) -> bool:
+        """The same on the last day of a past."""
+        if type(self)._asked is StandardRule._asked:
+            return bool(past.scheduled(self.schedule, self.offset)[-1])
+        return bool(self._asked(past.days[-2:], past.calendar)[-1])
+
     def _today(self, view: View) -> Hold | NoTradeBands:
         """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
@@ -165,8 +171,8 @@ class StandardRule(CompiledRule):
             covariance, then = found[0][None], found[1]
         review = view.reviewed
         if self.review_schedule is not None and not review:
-            review = bool(scheduled(past.days[-2:], self.review_schedule, past.calendar)[-1])
-        if not (view.unfinished or review or self._asked(past.days[-2:], past.calendar)[-1]):
+            review = bool(past.scheduled(self.review_schedule)[-1])
+        if not (view.unfinished or review or self._is_asked(past)):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
