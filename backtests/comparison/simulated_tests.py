@@ -121,10 +121,10 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
     costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
-    lines, unplayable = staying(market.instruments), set[int]()
+    lines, unplayable, targets = staying(market.instruments), set[int](), None
     for test in range(TESTS):
         drawn = _drawn(market, lines, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
-        targets = target_path(held, drawn, start=before)
+        targets = targets or target_path(held, drawn, start=before)  # the same in each, as the lines and dates are
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
         for p, (name, policy) in enumerate(known.items()):

@@ -1,7 +1,7 @@
-"""Cache of what backtests of one market share, computed once and stored as long as the market is.
+"""Cache of what backtests of one market, or of one path of targets, share: computed once, stored as long as it is.
 
-A market is frozen and so are all keys, so no stored value can change: a changed market is another market, and a
-changed rule another rule.
+A market and a path are frozen and so are all keys, so no stored value can change: a changed market is another market,
+and a changed rule another rule.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,23 +14,23 @@ from research.market import Market
 from research.portfolio.keys.allocations import allocation_key
 from research.portfolio.keys.policies import rule_key
 from research.rules.no_trade_bands import NoTradeBands
-from research.rules.protocol import CompiledRule, held_by
+from research.rules.protocol import CompiledRule, held_by, traits
 
 T = TypeVar("T")
 
-MOST_VALUES = 16  # values of a market; the one that was not asked for the longest is dropped
+MOST_VALUES = 16  # values of a market or a path; the one that was not asked for the longest is dropped
 SETTLED = ("never", "calendar", "threshold")  # rules whose bands follow from their settings, targets and dates alone
-_KEPT: WeakKeyDictionary[Market, dict[Hashable, Any]] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[Market | TargetPath, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
-def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
-    """The value of `make` for a market and a key, computed when it is first asked for.
+def kept(of: Market | TargetPath, key: Hashable, make: Callable[[], T]) -> T:
+    """The value of `make` for a market, or a path of targets, and a key, computed when it is first asked for.
 
-    market : market of the value; no value may refer to it, or it would be stored for ever.
-    key    : all that the value depends on beside the market; immutable.
-    make   : function that gives a value that nobody changes.
+    of   : market or path of the value; no value may refer to it, or it would be stored for ever.
+    key  : all that the value depends on beside it; immutable.
+    make : function that gives a value that nobody changes.
     """
-    known = _KEPT.setdefault(market, {})
+    known = _KEPT.setdefault(of, {})
     try:
         value: T = known.pop(key)
     except KeyError:
@@ -59,6 +59,11 @@ def bands_of(rule: CompiledRule, market: Market, targets: TargetPath, first: int
     costs   : costs of n assets.
     """
     if rule.has_plain_bands and not rule.depends_on_costs and not any(market.trading) and is_settled(rule):
-        key = ("bands", rule, targets, first)
-        return kept(market, key, lambda: rule.no_trade_bands(market, targets.opened(first)))
+
+        def make() -> NoTradeBands:
+            return rule.no_trade_bands(market, targets.opened(first))
+
+        if traits(rule).window > 0:  # they follow from returns too
+            return kept(market, ("bands", rule, targets, first), make)
+        return kept(targets, (rule, first, market.calendar, market.days.tobytes()), make)
     return rule.no_trade_bands(market, targets.opened(first), costs)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Floats
+from foundation.arrays import Array, Floats, Rows
 from research.learning.worlds.rollouts import WORLDS, ActionFunction, evaluate_paths
 from research.learning.worlds.training_days import TrainingDays
 
@@ -74,13 +74,19 @@ def _observed(seen: Array) -> Observed:
     """The distribution of one feature from seen (W, decisions), in its own unit."""
     values = np.unique(np.quantile(seen, SHARES, method="inverted_cdf"))
     shares = np.searchsorted(np.sort(seen, axis=None), values, side="right") / seen.size
-    below = np.cumsum(seen[:, :, None] <= values, axis=1)  # (W, decisions, m), counted from the first decision on
-    below = np.concatenate([np.zeros_like(below[:, :1]), below], axis=1)
+    above = np.searchsorted(values, seen)  # (W, decisions) number of values that each observation is above
     farthest = []
     for length in lengths(seen.shape[1]):
-        ends = np.stack([below[:, length], below[:, -1] - below[:, -1 - length]]) / length
+        ends = np.stack([_counts(part, len(values)) for part in (above[:, :length], above[:, -length:])]) / length
         farthest.append(float(np.abs(ends - shares).max()))
     return Observed(values, shares, tuple(farthest))
+
+
+def _counts(above: Rows, values: int) -> Rows:
+    """(W, m) the number of observations of each path at or below each of m values, from `above` (W, D) of them."""
+    paths = np.arange(len(above))[:, None] * (values + 1)
+    found = np.bincount((paths + above).ravel(), minlength=len(above) * (values + 1))
+    return found.reshape(len(above), -1)[:, :-1].cumsum(axis=1)
 
 
 def lengths(decisions: int) -> list[int]:

@@ -314,6 +314,13 @@ class Past:
         """(t + 1,) sessions so far, as numpy days."""
         return self._market.days[: self.t + 1]
 
+    def scheduled(self, every: str | int, offset: int = 0) -> Mask:
+        """(t + 1,) whether each session so far is one of a schedule, as the exchange's calendar knows it in advance.
+
+        every, offset, errors : as of `Market.scheduled`, which finds all days once: a day's answer has no other in it.
+        """
+        return self._market.scheduled(every, offset)[: self.t + 1]
+
     @property
     def returns(self) -> Array:
         """(t + 1, n) total simple returns so far, fraction."""

@@ -170,6 +170,8 @@ def cash_of(target: Array) -> Array:
 def _own_side(target: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
     """(lower, upper) bounds round each target, on its own side of zero."""
     long = target >= 0.0
+    if long.all():
+        return np.maximum(lower, 0.0), upper
     return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
 
 

@@ -1,14 +1,18 @@
 """The covariance that a rule uses: estimated at each month's end from the last returns known on that day."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from foundation.arguments import refuse
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Rows, frozen
 from research.allocation import VolatilityTarget
-from research.market.calendars import last_of
 from research.market.market import Market, Past
 from research.risk.decomposition.ex_ante import covariance_of
 from research.rules.protocol import held_by, short_name, traits
+
+# The last covariances of a market, and the window and periods of which they are: most rules ask for the same.
+_LAST: WeakKeyDictionary[Market, tuple[tuple[int, float], tuple[Array, Rows, Rows]]] = WeakKeyDictionary()
 
 
 def check_year(policy: object, periods_per_year: float) -> None:
@@ -35,12 +39,22 @@ def covariances(market: Market, window: int, periods_per_year: float) -> tuple[A
     market           : T days of n lines.
     window           : number of returns of an estimate.
     periods_per_year : periods a year, by which it is annualised.
-    Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first.
+    Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first; all
+                       read-only.
     """
+    asked, found = _LAST.get(market, (None, None))
+    if found is None or asked != (window, periods_per_year):
+        found = _covariances(market, window, periods_per_year)
+        _LAST[market] = (window, periods_per_year), found
+    return found
+
+
+def _covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
+    """The same, estimated anew."""
     ends = _ends(market.past(len(market.dates) - 1), window)
     found = [covariance_of(market.past(int(t)), window, periods_per_year) for t in ends]
     row = np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
-    return np.array(found).reshape(-1, *[len(market.assets)] * 2), ends, row
+    return frozen(np.array(found).reshape(-1, *[len(market.assets)] * 2)), frozen(ends), frozen(row)
 
 
 def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Array, int] | None:
@@ -59,6 +73,6 @@ def known_from(market: Market, window: int) -> int:
 
 def _ends(past: Past, window: int) -> Rows:
     """Rows of the months' ends on which at least one line has its whole window."""
-    ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+    ends = np.flatnonzero(past.scheduled("month"))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]
     return ends[(ends >= window) & known.any(axis=1)]

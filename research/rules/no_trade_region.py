@@ -20,9 +20,8 @@ def half_widths(target: Array, covariance: Array, cost: Array, tracking_penalty:
     >>> round(float(half_widths(w, s, np.array([0.001]), tracking_penalty=2.0)[0]), 4)
     0.0351
     """
-    return np.cbrt(
-        3.0 * cost * target**2 * relative_variance(target, covariance) / (2.0 * tracking_penalty * np.diag(covariance))
-    )
+    variance = covariance.diagonal()
+    return np.cbrt(3.0 * cost * target**2 * relative_variance(target, covariance) / (2.0 * tracking_penalty * variance))
 
 
 def relative_variance(target: Array, covariance: Array) -> Array:
@@ -32,4 +31,4 @@ def relative_variance(target: Array, covariance: Array) -> Array:
     covariance : (n, n) covariance of returns, in any unit of time; the result has the same.
     """
     to_portfolio = covariance @ target
-    return np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
+    return covariance.diagonal() - 2.0 * to_portfolio + float(target @ to_portfolio)

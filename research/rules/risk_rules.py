@@ -196,7 +196,8 @@ class NoTradeRegion(RiskRule):
         rates      : (n,) cost a side, fraction of the notional.
         held       : (n,) lines with a target and a variance.
         """
-        covariance, target = covariance[np.ix_(held, held)], target[held]
+        lines = np.flatnonzero(held)
+        covariance, target = covariance[lines[:, None], lines], target[lines]
         widths = half_widths(target, covariance, rates[held], self.tracking_penalty)
         if self.narrowed:
             widths -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)

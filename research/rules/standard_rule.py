@@ -155,6 +155,12 @@ class StandardRule(CompiledRule):
             return market.scheduled(self.schedule, self.offset)
         return self._asked(market.days, market.calendar)
 
+    def _is_asked(self, past: Past) -> bool:
+        """The same on the last day of a past."""
+        if type(self)._asked is StandardRule._asked:
+            return bool(past.scheduled(self.schedule, self.offset)[-1])
+        return bool(self._asked(past.days[-2:], past.calendar)[-1])
+
     def _today(self, view: View) -> Hold | NoTradeBands:
         """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
@@ -165,8 +171,8 @@ class StandardRule(CompiledRule):
             covariance, then = found[0][None], found[1]
         review = view.reviewed
         if self.review_schedule is not None and not review:
-            review = bool(scheduled(past.days[-2:], self.review_schedule, past.calendar)[-1])
-        if not (view.unfinished or review or self._asked(past.days[-2:], past.calendar)[-1]):
+            review = bool(past.scheduled(self.review_schedule)[-1])
+        if not (view.unfinished or review or self._is_asked(past)):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
@@ -323,8 +329,10 @@ def _rows_of(
         return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, number)
     review = np.zeros(days, dtype=bool) if review is None else review
     which = np.zeros(days, dtype=np.int64) if which is None else which
-    keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
-    return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]
+    kinds = int(which.max()) + 2  # of a covariance, that of -1 too
+    numbers, row = np.unique((2 * targets.row + review) * kinds + which + 1, return_inverse=True)
+    of, kind = np.divmod(numbers, kinds)
+    return row, of // 2, of % 2 > 0, kind - 1
 
 
 @dataclass(frozen=True)

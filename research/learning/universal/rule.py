@@ -98,14 +98,20 @@ def _seen(
     Returns : (n,) assets that are held and of known risk; (n,) closed-form half-widths, fraction of NAV; (n,) assets
               given to the network; and the portfolio of these, or None.
     """
-    held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
-    known = covariance[np.ix_(held, held)]
+    held, widths = (covariance.diagonal() > 0.0) & (target != 0.0), np.zeros(len(target))
+    known = _among(covariance, held)
     widths[held] = np.maximum(half_widths(target[held], known, cost[held], tracking_penalty), 0.0)  # rounding
     seen = held & (widths > TARGET_TOLERANCE)
     if not seen.any():
         return held, widths, seen, None
-    known = covariance[np.ix_(seen, seen)]
+    known = _among(covariance, seen)
     return held, widths, seen, lines_of(target[seen], widths[seen], known, cost[seen], interval)
+
+
+def _among(covariance: Array, which: Mask) -> Array:
+    """The covariance (n, n) of some assets; `np.ix_` would take most of the time."""
+    lines = np.flatnonzero(which)
+    return covariance[lines[:, None], lines]
 
 
 @dataclass(frozen=True)

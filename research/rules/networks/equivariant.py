@@ -122,14 +122,16 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
         "lines": np.log(np.full((1,), float(n))),
         "drifts together": _log(together / np.maximum(alone, SQUARE), 1e-2, 1e2),
     }
-    standing = np.stack([np.broadcast_to(ratios[name], target.shape) for name in STANDING], axis=-1)
+    standing = np.empty((*target.shape, len(STANDING)))
+    for k, name in enumerate(STANDING):
+        standing[..., k] = ratios[name]
     counter = counter / np.maximum(counter.sum(axis=-1, keepdims=True), SQUARE)
     return Lines(*(np.ascontiguousarray(x) for x in (target, half_width, covariance, counter, standing)))
 
 
 def _log(ratio: Array, least: float, most: float) -> Array:
     """The logarithm of the ratio, clipped to the range of the training."""
-    return np.log(np.clip(ratio, least, most))
+    return np.log(np.minimum(np.maximum(ratio, least), most))  # a fifth of the time of a clip
 
 
 @linked

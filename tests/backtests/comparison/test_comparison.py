@@ -342,7 +342,7 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     assert again.tuned is not None
     assert tuned.policy == again.policy
     assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
-    little = GradientSettings(worlds=32, decisions=26)
+    little = GradientSettings(worlds=32, decisions=26, hidden=8)
     learned = replace(desk.policies["rl"], steps=1_000, seeds=(1,), gradient=little)
     one, two = (fit("rl", d, spec=learned, retrain=True).training for d in (desk, other))
     assert one is not None

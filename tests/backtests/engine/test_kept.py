@@ -76,6 +76,18 @@ def test_a_repeated_call_makes_targets_once(market: Market) -> None:
     assert one.ledger.nav is not other.ledger.nav
 
 
+def test_bands_of_one_path_of_targets_are_made_anew_for_other_dates(make_market: MakeMarket) -> None:
+    """The same rule on the same path of targets: it trades at the months' ends of each market."""
+    returns = np.random.default_rng(3).normal(0.0, 0.02, (150, 3))
+    one, other = make_market(returns), make_market(returns, begin="2018-01-12")
+    rule, costs = Calendar(EqualWeights(), "month"), Costs.bps(3, commission=5)
+    targets = backtest(one, rule, costs).targets
+    for market in (one, other, one):
+        played = backtest(market, rule, costs, targets=targets)
+        ends = np.flatnonzero(np.diff(market.dates.month))
+        assert played.ledger.asked.tolist() == ends[ends > played.first].tolist()
+
+
 @pytest.mark.parametrize("copy", [lambda given: given, lambda given: pickle.loads(pickle.dumps(given))])
 def test_what_is_kept_by_cannot_be_written_to(market: Market, copy: Callable[[Any], Any]) -> None:
     of_market, costs, targets = copy(market), copy(PLAYED["costs"]), copy(backtest(market, **PLAYED).targets)

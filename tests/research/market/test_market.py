@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
-from research.market import Market, Note, Past, instruments_table
+from research.market import Market, Note, Past, instruments_table, load_market
+from research.market.calendars import scheduled
 from research.market.facts import FIXED
 from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments
 
@@ -264,8 +265,10 @@ def test_repr_says_what_the_market_is(small: Market) -> None:
 
 def public(past: Past) -> dict[str, Any]:
     """All that a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "earlier", "fact")]
+    asked = ("complete", "earlier", "fact", "scheduled")
+    names = [name for name in dir(past) if not name.startswith("_") and name not in asked]
     shown = {name: getattr(past, name) for name in names} | {f"complete {w}": past.complete(w) for w in range(4)}
+    shown |= {f"scheduled {every}": past.scheduled(every) for every in ("day", "week", "month", "year", 3)}
     return shown | {f"fact {name}": past.fact(name) for name in (*FIXED, *past.facts)}
 
 
@@ -316,8 +319,8 @@ def test_past_does_not_show_the_instruments_because_a_delisting_lies_ahead(small
     shown = {name for name in dir(Past) if not name.startswith("_")} | {"t"}
     assert shown == {
         *("assets", "asset_class", "bars", "calendar", "cash", "complete", "currency", "date", "dates", "days"),
-        *("dividends", "earlier", "fact", "fact_names", "facts", "listed", "prices", "returns", "sector", "splits"),
-        *("t", "tradable", "trading", "volumes"),
+        *("dividends", "earlier", "fact", "fact_names", "facts", "listed", "prices", "returns", "scheduled", "sector"),
+        *("splits", "t", "tradable", "trading", "volumes"),
     }
 
 
@@ -483,3 +486,12 @@ def test_returns_whose_product_is_no_number_are_refused(small: Market) -> None:
 def test_a_lot_that_divides_to_no_number_is_refused(small: Market, lot: float) -> None:
     with pytest.raises(DataError, match=r"lot of OLD .*A lot is a number of units above zero, 1e-09 to"):
         replace(small, instruments=small.instruments.assign(lot=[lot, 1.0]))
+
+
+@pytest.mark.parametrize(("every", "offset"), [("day", 0), ("week", 0), ("friday", -1), ("month", 1), (7, 2)])
+def test_a_schedule_so_far_is_that_of_the_days_so_far(every: str | int, offset: int) -> None:
+    market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    for t in (0, 1, 17, 42, 59, 300):
+        past = market.past(t)
+        np.testing.assert_array_equal(past.scheduled(every, offset), scheduled(past.days, every, "XNYS", offset))
+        assert past.scheduled(every, offset)[-1] == scheduled(past.days[-2:], every, "XNYS", offset)[-1]

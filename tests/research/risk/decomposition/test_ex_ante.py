@@ -8,7 +8,7 @@ import pytest
 from foundation.errors import DataError
 from research.market import Market, load_market
 from research.risk import beta, cvar, var, volatility
-from research.risk.decomposition.ex_ante import CASH_ROWS, ExAnte
+from research.risk.decomposition.ex_ante import CASH_ROWS, ExAnte, sample_covariance
 
 W, TARGET = np.array([0.7, 0.2]), np.array([0.6, 0.4])
 
@@ -30,6 +30,14 @@ def test_figures_are_those_of_the_return_series_of_the_weights(known: ExAnte, ma
     assert known.beta(W, TARGET) == pytest.approx(beta(year @ W, year @ TARGET, np.zeros(252)), rel=1e-12)
     series = market.returns @ TARGET
     assert known.beta_to_series(W, series) == pytest.approx(known.beta(W, TARGET), rel=1e-12)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 8, 30])
+def test_a_covariance_is_numpys_to_the_bit(lines: int) -> None:
+    returns = np.random.default_rng(lines).normal(1e-3, 0.01, (252, lines))
+    for window in (2, 60, 252):
+        known = np.atleast_2d(np.cov(returns[:window], rowvar=False))
+        np.testing.assert_array_equal(sample_covariance(returns[:window]), known)
 
 
 def test_a_portfolio_is_its_own_benchmark(known: ExAnte) -> None:
