@@ -16,6 +16,7 @@ from benchmarks import (
     limits,
     look_ahead,
     main_job,
+    market_data,
     metrics,
     networks,
     placement,
@@ -52,6 +53,7 @@ if __name__ == "__main__":
     metrics.main()
     sheet.main()
     risk_sheet.main()
+    market_data.main()
     start.main()
     trades.main()
     batch.main()

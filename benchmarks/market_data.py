@@ -1,0 +1,136 @@
+"""The store of prices with 5,000 assets of 30 years: a market of 500 out of it, all of it checked, 500 assets updated.
+
+The peer is what a user writes without a store: pandas' reader of the same Parquet files with a filter by asset, and a
+pivot of the closes, which knows no calendar, no revision and no return.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.timing import keep, machine, show, versions
+from desk.feeds.adapter import Limits, Wanted
+from desk.feeds.adapters import ADAPTERS
+from desk.feeds.fetching import MIRROR
+from desk.feeds.refresh import fetch
+from foundation.files import ROOT
+from research.market.calendars import sessions
+from research.market.quality import check
+from research.market.reading.from_store import StoredLine, market_from_store
+from research.market.rows import price_rows
+from research.market.store import PriceStore
+
+ASSETS, CHOSEN, AT_ONCE = 5_000, 500, 100
+UPDATES = 250  # days, each with a row of the chosen assets
+FIRST, LAST = np.datetime64("1996-11-01"), np.datetime64("2026-10-30")
+MOMENT = np.datetime64("2026-11-01T00:00:00", "us")
+AIMS = {
+    "a market of 500": 2.5,
+    "the same after 250 daily updates": 2.5,
+    "all 5,000 checked": 60.0,
+    "500 updated from a local server": 10.0,
+}
+NONE = Limits(10_000, 0.001)  # a source without limits
+
+
+def made_rows(asset: str, days: np.ndarray, rng: np.random.Generator, moment: np.datetime64 = MOMENT) -> pd.DataFrame:
+    """Bars of an asset with a dividend a quarter and one split."""
+    close = np.round(50.0 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, len(days)))), 4)
+    dividend, split = np.zeros(len(days)), np.ones(len(days))
+    dividend[60::63] = 0.2
+    split[len(days) // 2 :][:1] = 2.0 if len(days) > 1 else 1.0
+    volume = rng.integers(100_000, 10_000_000, len(days)).astype(float)
+    bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "volume": volume}
+    return price_rows(
+        asset, days, close, currency="USD", source="made", fetched_at=moment, split=split, dividend=dividend, **bars
+    )
+
+
+def made_store(folder: Path) -> PriceStore:
+    """The store, its parts joined, the last 250 sessions of the chosen assets not yet in it."""
+    store, rng, days = PriceStore(folder, "made"), np.random.default_rng(1), sessions(FIRST, LAST, "XNYS")
+    names = [f"A{i:04d}" for i in range(ASSETS)]
+    for start in range(0, ASSETS, AT_ONCE):
+        store.add(pd.concat([made_rows(name, days[:-UPDATES], rng) for name in names[start : start + AT_ONCE]]))
+    store.compact()
+    store.describe(adjustment="raw")
+    return store
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the wall and of the processor."""
+    wall, processor = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def pivoted(store: PriceStore, names: list[str]) -> pd.DataFrame:
+    """The closes by pandas alone."""
+    rows = pd.read_parquet(store.folder, columns=["asset_id", "session", "close"], filters=[("asset_id", "in", names)])
+    return rows.pivot_table(index="session", columns="asset_id", values="close", observed=True)
+
+
+def updated(store: PriceStore, names: list[str]) -> None:
+    """A row of each chosen asset a day, 250 times."""
+    days, rng = sessions(FIRST, LAST, "XNYS")[-UPDATES:], np.random.default_rng(2)
+    for number, day in enumerate(days):
+        moment = MOMENT + np.timedelta64(number + 1, "D")
+        store.add(pd.concat([made_rows(name, np.array([day]), rng, moment) for name in names]))
+
+
+def checked(store: PriceStore, names: list[str]) -> None:
+    """All assets, a hundred at once."""
+    for start in range(0, len(names), AT_ONCE):
+        check(store.read(names[start : start + AT_ONCE]))
+
+
+def refreshed(folder: Path) -> tuple[float, float]:
+    """An update of 500 assets from a server of this machine, after a first fetch that is not timed."""
+    sys.path.append(str(ROOT / "tests"))
+    from provider_server import made_bars, serving
+
+    days = [day.item() for day in sessions(np.datetime64("2016-01-04"), np.datetime64("2022-12-29"), "XNYS")]
+    names = [f"A{i:03d}" for i in range(CHOSEN)]
+    bars = {name: made_bars(days, 50.0, seed) for seed, name in enumerate(names)}
+    store, source = PriceStore(folder, "yahoo"), replace(ADAPTERS["yahoo"], limits=NONE)  # type: ignore[type-var]
+    with serving(bars) as server:
+        os.environ[MIRROR] = server.address
+        fetch(store, source, [Wanted(name, name, None, days[-2]) for name in names])
+        return timed(lambda: fetch(store, source, [Wanted(name, name, None, days[-1]) for name in names]))
+
+
+def main() -> None:
+    """Make the store, time each task, and keep the figures."""
+    with tempfile.TemporaryDirectory() as place:
+        store = made_store(Path(place) / "made")
+        names = store.assets()
+        chosen = names[:: ASSETS // CHOSEN]
+        lines = {name: StoredLine(name, "XNYS") for name in chosen}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        market_from_store(store, lines)  # imports and the calendar
+        found = {"a market of 500": timed(lambda: market_from_store(store, lines))}
+        found["pandas: a pivot of their closes"] = timed(lambda: pivoted(store, chosen))
+        updated(store, chosen)
+        found["the same after 250 daily updates"] = timed(lambda: market_from_store(store, lines))
+        found["all 5,000 checked"] = timed(lambda: checked(store, names))
+        found["500 updated from a local server"] = refreshed(Path(place) / "yahoo")
+        size = sum(path.stat().st_size for path in store.parts) / 1e9
+    rows: list[list[str]] = []
+    for name, (wall, processor) in found.items():
+        rows.append([name, f"{wall:.2f}", f"{processor:.2f}", f"{AIMS[name]:g}" if name in AIMS else ""])
+    notes = [f"{size:.2f} GB on disk; peak before the first market {peak / 1e6:.2f} GB. {machine()}"]
+    head = ["task", "seconds", "of processor", "aim"]
+    show("The store of prices, 5,000 assets of 30 years", head, rows, [*notes, versions("pandas", "pyarrow")])
+    keep("market_data", {name: {"seconds": wall, "processor": processor} for name, (wall, processor) in found.items()})
+
+
+if __name__ == "__main__":
+    main()
