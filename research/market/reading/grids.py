@@ -1,0 +1,211 @@
+"""Tables in files of any usual kind, as names above columns of cells."""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from foundation.arguments import cut
+from foundation.errors import DataError
+from foundation.table_files import DELIMITERS, MOST_OF_FRAMES, TableText, fault, quoted, read_bytes, read_text
+from research.market.notes import counted
+from research.market.reading.cell_forms import Cells, reads_as_day
+
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+FRAMES: dict[str, Callable[[Any], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
+WORKBOOKS = (".xlsx", ".xlsm")
+NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
+SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+GridRow = tuple[int, list[Any]]  # the number of a row in its file, and its cells
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A table as its file holds it.
+
+    name      : name of the file.
+    levels    : one or two rows of names, (k,) each.
+    columns   : k columns below them.
+    delimiter : the sign between cells of a text, "" for other files.
+    notes     : notes on the file, in sentences.
+    """
+
+    name: str
+    levels: tuple[tuple[str, ...], ...]
+    columns: tuple[Cells, ...]
+    delimiter: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_grid(path: Path) -> Grid:
+    """The table of a CSV, TSV, Excel, Parquet or Feather file; of a workbook, the first sheet that is not empty.
+
+    Raises : DataError for a file that is missing, empty, broken or of another kind, for a row with another number of
+             cells than the header, and for a table without a header.
+    """
+    kind = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
+    if kind in TEXTS:
+        return _of_text(read_text(path, MOST_OF_FRAMES, guess=True))
+    if kind not in (*FRAMES, *WORKBOOKS):
+        known = ", ".join((*TEXTS[:2], *WORKBOOKS[:1], *FRAMES))
+        raise DataError(f"unknown kind of file {cut(str(path))}: found {quoted(kind)}. Save it as {known}.")
+    content = io.BytesIO(read_bytes(path, MOST_OF_FRAMES))
+    try:
+        if kind in FRAMES:
+            return _of_frame(path.name, FRAMES[kind](content))
+        return _of_workbook(path.name, content)
+    except DataError:
+        raise
+    except Exception as error:  # a broken archive or table: the libraries raise what they meet
+        first = cut((str(error).strip() or type(error).__name__).partition("\n")[0].rstrip("."))
+        raise DataError(f"{path.name} cannot be read as {kind}: found {first}. Save it anew.") from error
+
+
+def _of_frame(name: str, frame: pd.DataFrame) -> Grid:
+    """The grid of a frame; its index is its first columns, unless it only counts rows."""
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    levels = [list(map(_label, frame.columns.get_level_values(k))) for k in range(frame.columns.nlevels)]
+    columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
+    values = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
+    return _named_grid(name, levels, values, range(len(frame)))
+
+
+def _of_workbook(name: str, content: io.BytesIO) -> Grid:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles that a reader of values has no use for
+        sheets = pd.read_excel(content, sheet_name=None, header=None, dtype=object, na_filter=False)
+    filled = {title: rows for title, sheet in sheets.items() if (rows := _sheet_rows(sheet))}
+    if not filled:
+        raise DataError(f"{name} is empty. Give a sheet with prices.")
+    (title, rows), *others = filled.items()
+    head = _head(name, rows)
+    levels = [[_label(cell) for cell in cells] for _, cells in rows[:head]]
+    if len(levels) > 1:  # of a merged cell, the first alone has its text
+        for k in range(2, len(levels[0])):
+            levels[0][k] = levels[0][k] or (levels[0][k - 1] if levels[1][k] else "")
+    left = cut(", ".join(title for title, _ in others))
+    notes = [f"{name}: sheet {title!r} is read, and others are left out: {left}."] if others else []
+    return _grid(name, levels, rows[head:], notes=notes)
+
+
+def _sheet_rows(sheet: pd.DataFrame) -> list[GridRow]:
+    """The rows of a sheet that are not empty, from the header on, with their numbers from 1."""
+    rows = [(line, list(map(_cell, cells))) for line, cells in enumerate(sheet.itertuples(index=False), 1)]
+    return _below_titles([(line, cells) for line, cells in rows if any(cell != "" for cell in cells)])
+
+
+def _of_text(text: TableText) -> Grid:
+    readings, broken = [], None
+    for delimiter in (sign for sign in DELIMITERS if sign in text.text):
+        try:
+            rows = [(line, [cell.strip() for cell in cells]) for line, cells in text.rows(delimiter)]
+        except DataError as error:
+            broken = broken or error
+            continue
+        rows = _below_titles([(line, cells) for line, cells in rows if any(cells)])
+        width = len(_trimmed(rows[0][1])) if rows else 0
+        if width > 1:
+            fits = sum(len(_trimmed(cells)) <= width <= len(cells) for _, cells in rows) / len(rows)
+            readings.append((fits, width, delimiter, rows))
+    if not readings:
+        if broken:
+            raise broken
+        top = text.text.strip().partition("\n")[0]
+        raise DataError(
+            fault(text.name, 1, "", "no table with dates and prices", top, "Give a header and two columns.")
+        )
+    _, width, delimiter, rows = max(readings, key=lambda reading: reading[:2])
+    for line, cells in rows:
+        if not len(_trimmed(cells)) <= width <= len(cells):
+            what, fix = "another number of cells than the header", f"Give {width}."
+            raise DataError(fault(text.name, line, "", what, len(cells), fix))
+    head = _head(text.name, rows)
+    body = [(line, cells[:width]) for line, cells in rows[head:]]
+    return _grid(text.name, [cells[:width] for _, cells in rows[:head]], body, delimiter, text.notes)
+
+
+def _grid(
+    name: str, levels: Sequence[Sequence[str]], rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()
+) -> Grid:
+    """The grid of rows below rows of names."""
+    columns = list(zip(*(cells for _, cells in rows), strict=True)) if rows else [()] * len(levels[0])
+    return _named_grid(name, levels, columns, [line for line, _ in rows], delimiter, notes)
+
+
+def _named_grid(
+    name: str,
+    levels: Sequence[Sequence[str]],
+    columns: Sequence[Any],
+    lines: Sequence[int],
+    delimiter: str = "",
+    notes: Sequence[str] = (),
+) -> Grid:
+    """The grid without rows of names that name the index alone, and without columns that are empty."""
+    names = [list(row) for row in levels if any(row[1:])]
+    if not len(lines) or len(names) not in (1, 2):
+        what = f"{counted(len(names), 'row')} of names above {counted(len(lines), 'row')} with dates and prices"
+        raise DataError(f"{name} has {what}. Give one row of names, and one row with a date and prices at least.")
+    names[-1][0] = next((row[0] for row in reversed(levels) if row[0]), "")  # such as Date, below Price and Ticker
+    kept = [k for k, column in enumerate(columns) if any(row[k] for row in names) or not _is_empty(column)]
+    labels = [" ".join(dict.fromkeys(row[k] for row in names if row[k])) or f"number {k + 1}" for k in kept]
+    cells = [Cells(name, label, lines, columns[k]) for label, k in zip(labels, kept, strict=True)]
+    return Grid(name, tuple(tuple(row[k] for k in kept) for row in names), tuple(cells), delimiter, tuple(notes))
+
+
+def _head(name: str, rows: Sequence[GridRow]) -> int:
+    """The number of rows above the first with a day."""
+    line, first = rows[0] if rows else (1, [])
+    if any(map(reads_as_day, first)) or not first:
+        raise DataError(fault(name, line, "", "no header above the first date", ", ".join(map(str, first)),
+                              "Name the columns in a row of their own."))  # fmt: skip
+    head = 1
+    while head < len(rows) and _is_head(rows[head][1]):
+        head += 1
+    return head
+
+
+def _is_head(cells: Sequence[Any]) -> bool:
+    """True for a row without a day that has no number, or begins as the rows of names of yfinance do."""
+    if any(map(reads_as_day, cells)):
+        return False
+    has_numbers = any(not isinstance(cell, str) or cell.replace(".", "").replace(",", "").isdigit() for cell in cells)
+    return not has_numbers or _label(cells[0]).casefold() in NAMES_OF_LEVELS
+
+
+def _below_titles(rows: list[GridRow]) -> list[GridRow]:
+    """The rows from the first that has a text beside its first cell: those above are titles, or say sep=;."""
+    first = next(
+        (k for k, (_, cells) in enumerate(rows) if any(cell not in ("", None) for cell in cells[1:])), len(rows)
+    )
+    return rows[first:]
+
+
+def _trimmed(cells: Sequence[str]) -> Sequence[str]:
+    """The cells up to the last that is not empty."""
+    end = len(cells)
+    while end and not cells[end - 1]:
+        end -= 1
+    return cells[:end]
+
+
+def _cell(value: object) -> object:
+    """A cell of a workbook or a frame: its text without blanks around it, its number or date, "" for none."""
+    if isinstance(value, str):
+        return value.strip()
+    return (
+        "" if value is None or value is pd.NaT or value is pd.NA or value != value else value
+    )  # NaN alone is not itself
+
+
+def _label(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _is_empty(column: Any) -> bool:
+    return bool(column.isna().all()) if isinstance(column, pd.Series) else not any(cell != "" for cell in column)
