@@ -19,6 +19,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
 from research.market.calendars import Days
+from research.market.currency import SIGNS
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MIDNIGHT = re.compile(
@@ -168,13 +169,14 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
     return decimal_sign(texts, name, delimiter, 'State `decimal`: "." or ","')
 
 
-def numbers_of(cells: Cells, decimal: str) -> tuple[Array, str]:
+def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[Array, str]:
     """(R,) the numbers of a column, NaN where it is empty, and their sign or code of a unit, "" without one.
 
-    Percents become fractions, and 1.2M becomes 1,200,000.
+    Percents become fractions.
 
-    decimal : the sign before decimals, "." or ",".
-    Raises  : DataError for a cell that is no number, for one that reads two ways beside others, and for two units.
+    decimal     : the sign before decimals, "." or ",".
+    are_volumes : true if 1.2M may stand for 1,200,000.
+    Raises      : DataError for a cell that is no number, for one that reads two ways beside others, and for two units.
     """
     values = cells.entries
     if isinstance(values, pd.Series) and values.dtype != object and pd.api.types.is_numeric_dtype(values.dtype):
@@ -187,15 +189,15 @@ def numbers_of(cells: Cells, decimal: str) -> tuple[Array, str]:
     array, units = np.full(len(values), np.nan), dict[str, int]()
     for row, value in enumerate(values):
         try:
-            array[row], unit = _number(value, decimal)
+            array[row], unit = _number(value, decimal, are_volumes)
             if np.isinf(array[row]):
                 raise ValueError(value)
         except ValueError:
             cells.refuse(row, "not a number", f"Write it with {decimal!r} before its decimals, or leave it empty.")
         if not np.isnan(array[row]):
             units.setdefault(unit, row)
-    if len(set(units) - {""}) > 1 or ("%" in units and len(units) > 1):
-        cells.refuse(max(units.values()), "another unit than in rows above", "Give one unit to all of a column.")
+    if len(units) > 1 and (len(units) > 2 or "" not in units or not units.keys() - {""} <= SIGNS.keys()):
+        cells.refuse(max(units.values()), "another unit than in rows above", "Give one unit to all cells of a column.")
     _check_groups(cells, decimal)
     return array, next(iter(set(units) - {""}), "")
 
@@ -211,7 +213,7 @@ def _plain_numbers(values: Sequence[Any], decimal: str) -> Array | None:
     return None if np.isinf(array).any() else array
 
 
-def _number(value: Any, decimal: str) -> tuple[float, str]:
+def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:
     """A number and its unit, NaN where there is none.  Raises ValueError for what is no number."""
     if not isinstance(value, str):
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
@@ -221,7 +223,7 @@ def _number(value: Any, decimal: str) -> tuple[float, str]:
     if text.casefold() in NO_VALUE:
         return np.nan, ""
     scale, unit = 1.0, ""
-    if text[-1:] in MULTIPLES and text[-2:-1].isdigit():
+    if is_volume and text[-1:] in MULTIPLES and text[-2:-1].isdigit():
         text, scale = text[:-1], MULTIPLES[text[-1]]
     elif marked := UNITS_APART.search(text):
         text, unit = UNITS_APART.sub("", text, count=1), "GBp" if marked[1] == "p" else marked[1]

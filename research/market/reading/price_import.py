@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import one_of
+from foundation.arguments import cut, one_of
 from foundation.errors import ConfigError, DataError
 from foundation.names import NAME_FIX, name_fault
 from foundation.paper.text_tables import text_table
@@ -130,7 +130,7 @@ def import_hint(path: Path) -> str:
         understand(path)
     except (DataError, ConfigError):
         return ""
-    return f" {IMPORT_COMMAND.format(path.name)}"
+    return f" {IMPORT_COMMAND.format(cut(str(path)))}"
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def _bars(shape: PriceShape, days: Days, sign: str, currency: str | None) -> pd.
         if column.field == "currency":
             bars["currency"] = _codes(column.cells, currency)
             continue
-        bars[column.field], unit = numbers_of(column.cells, sign)
+        bars[column.field], unit = numbers_of(column.cells, sign, column.field == "volume")
         if column.field in ("close", "total") and not isinstance(bars["currency"], list):
             bars["currency"] = _currency(column, unit, currency) or bars["currency"]
     frames = [pd.DataFrame(bars).assign(asset_id=asset) for asset, bars in by_asset.items()]

@@ -9,6 +9,7 @@ from pydantic import Field
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
+from research.market.reading.price_import import import_hint
 from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Name, Text, record
 from research.portfolio.file.settings import plain, read
@@ -41,7 +42,7 @@ def read_market(document: Document) -> Market:
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
         facts = {name: folder / file for name, file in (keys.facts or {}).items()}
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
+        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file." + import_hint(folder / source)
         document.refuse(path, "unknown market", source, fix)
     try:
         return with_facts(load_market(source if source in EMBEDDED else folder / source, **options), facts)
