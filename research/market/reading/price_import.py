@@ -3,7 +3,7 @@
 Whatever a table leaves open is taken in the usual way and said; contradictions are refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,11 @@ from foundation.table_files import quoted
 from research.market.calendars import Days
 from research.market.currency import SIGNS, is_currency
 from research.market.notes import Note, counted
-from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted, refuse_bar
+from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
 from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
-from research.market.reading.price_shapes import FIELDS, PriceColumn, PriceShape, refuse_table, shape_of
-from research.market.rows import BARS, checked_rows, price_rows
+from research.market.reading.price_shapes import PriceColumn, PriceShape, shape_of
+from research.market.rows import NUMBERS, checked_rows, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
 AT_ENDS = 3  # rows first and last that are shown
@@ -31,54 +31,54 @@ AT_ENDS = 3  # rows first and last that are shown
 class Understood:
     """A table as it was understood.
 
-    name       : name of the file.
-    bars       : (R, ·) asset_id, session, open, high, low, close, volume, split, dividend and currency, by asset and
-                 session; a currency is a code, of hundredths too, or "" where nothing states one.
+    bars       : its bars, one an asset and session, in order, with close, split and dividend; a code of a currency may
+                 be one of hundredths.
     adjustment : "raw", "split" or "total", as stated or as columns say; None where neither does.
     findings   : what was inferred, in words.
     notes      : what a reader of any result must know.
     """
 
-    name: str
-    bars: pd.DataFrame
+    bars: TableBars
     adjustment: str | None
     findings: tuple[str, ...]
     notes: tuple[Note, ...]
 
     def rows(self, fetched_at: np.datetime64, source: str) -> pd.DataFrame:
         """(R, ·) rows of the store, known at a moment in UTC.  Raises DataError as `price_rows` does."""
-        numbers = (*BARS[:3], "volume", "split", "dividend")
-        parts = [
-            price_rows(
-                part["asset_id"].tolist(), part["session"], part["close"], currency=str(currency), source=source,
-                fetched_at=fetched_at, **{name: part[name] for name in numbers},
-            )
-            for currency, part in self.bars.groupby("currency", sort=True)
-        ]  # fmt: skip
+        parts, ids = [], np.array(self.bars.assets, dtype=object)
+        for currency in sorted(set(self.bars.currency.tolist())):
+            bars = self.bars.take(self.bars.currency == currency)
+            numbers = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
+            parts.append(
+                price_rows(
+                    ids[bars.asset].tolist(), bars.days, bars.numbers["close"],
+                    currency=currency, source=source, fetched_at=fetched_at, **numbers,
+                )
+            )  # fmt: skip
         return checked_rows(pd.concat(parts, ignore_index=True), source)
 
     def text(self) -> str:
         """What was inferred, with the first and the last rows, for a terminal."""
-        bars, days = self.bars, self.bars["session"]
-        neutral = {"split": 1.0, "dividend": 0.0}
-        idle = [name for name in bars if (bars[name].isna() | (bars[name] == neutral.get(str(name), ""))).all()]
-        shown = bars.drop(columns=idle).iloc[sorted({*range(len(bars))[:AT_ENDS], *range(len(bars))[-AT_ENDS:]})]
-        cells = shown.assign(session=shown["session"].dt.strftime("%Y-%m-%d")).map(_cell)
+        bars, count = self.bars, len(self.bars.days)
+        says = {name: (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any() for name, v in bars.numbers.items()}
+        columns = [name for name in NUMBERS if says.get(name)]
+        shown = sorted({*range(count)[:AT_ENDS], *range(count)[-AT_ENDS:]})
+        cells = [
+            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{bars.numbers[name][k]:,.10g}" for name in columns),
+             bars.currency[k]]
+            for k in shown
+        ]  # fmt: skip
+        span = f"{bars.days.min()} to {bars.days.max()}"
         return "\n".join(
             [
-                f"{self.name}: {counted(len(bars), 'row')} of {counted(bars['asset_id'].nunique(), 'asset')}, "
-                f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}",
+                f"{bars.file}: {counted(count, 'row')} of {counted(len(bars.assets), 'asset')}, {span}",
                 *(f"- {finding}" for finding in self.findings),
                 "",
                 "First and last rows as understood:",
-                text_table([list(map(str, cells)), *cells.to_numpy().tolist()], left=2),
+                text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
             ]
         )
-
-
-def _cell(value: object) -> str:
-    return f"{value:,.10g}" if isinstance(value, float) else str(value)
 
 
 def understand(
@@ -109,9 +109,9 @@ def understand(
     days, form = days_of(shape.dates, dates)
     numeric = [column.cells for column in shape.columns if column.field != "currency"]
     sign, decimal_note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
-    bars = _one_a_session(grid, _bars(shape, days, sign, currency))
-    bars, adjustment, notes = as_quoted(grid.name, bars, adjustment, shape.from_yahoo)
-    codes = sorted(set(bars["currency"]) - {""})
+    bars = _one_a_session(_bars(grid, shape, days, sign, currency))
+    bars, adjustment, notes = as_quoted(bars, adjustment, shape.from_yahoo)
+    codes = sorted(set(bars.currency.tolist()) - {""})
     findings = (
         shape.text,
         *([f"{SEPARATOR_NAMES[grid.delimiter]} between cells"] if grid.delimiter else []),
@@ -121,7 +121,7 @@ def understand(
         f"closes: {ADJUSTMENTS[adjustment or 'total']}",
     )
     of_file = [Note(text, warning=True) for text in (*grid.notes, decimal_note) if text]
-    return Understood(grid.name, bars, adjustment, findings, (*of_file, *notes))
+    return Understood(bars, adjustment, findings, (*of_file, *notes))
 
 
 def import_hint(path: Path) -> str:
@@ -136,20 +136,28 @@ def import_hint(path: Path) -> str:
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def _bars(shape: PriceShape, days: Days, sign: str, currency: str | None) -> pd.DataFrame:
-    """(·, ·) asset_id, session, line, currency and the fields of the table, for each asset all rows of the file."""
-    by_asset: dict[str, dict[str, object]] = {}
+def _bars(grid: Grid, shape: PriceShape, days: Days, sign: str, currency: str | None) -> TableBars:
+    """The bars of all rows of the file, for each asset."""
+    assets = sorted({column.asset for column in shape.columns})
+    size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
+    codes = np.full(size, currency or "", dtype=object)
+    numbers = {column.field: np.full(size, np.nan) for column in shape.columns if column.field != "currency"}
     for column in shape.columns:
-        bars = by_asset.setdefault(column.asset, {"session": days, "line": list(column.cells.lines), "currency": ""})
+        i = assets.index(column.asset)
         if column.field == "currency":
-            bars["currency"] = _codes(column.cells, currency)
+            codes[i] = _codes(column.cells, currency)
             continue
-        bars[column.field], unit = numbers_of(column.cells, sign, column.field == "volume")
-        if column.field in ("close", "total") and not isinstance(bars["currency"], list):
-            bars["currency"] = _currency(column, unit, currency) or bars["currency"]
-    frames = [pd.DataFrame(bars).assign(asset_id=asset) for asset, bars in by_asset.items()]
-    bars_of_all = pd.concat(frames, ignore_index=True)
-    return bars_of_all if shape.assets is None else bars_of_all.assign(asset_id=_ids(shape.assets))
+        numbers[column.field][i], unit = numbers_of(column.cells, sign, column.field == "volume")
+        if column.field in ("close", "total") and (code := _currency(column, unit, currency)):
+            codes[i] = np.where(codes[i] == "", code, codes[i])
+    asset = np.repeat(np.arange(len(assets)), len(days))
+    if shape.assets is not None:
+        names, asset = np.unique(_ids(shape.assets), return_inverse=True)
+        assets = names.tolist()
+    flat = {name: values.ravel() for name, values in numbers.items()}
+    return TableBars(
+        grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
+    )
 
 
 def _ids(cells: Cells) -> list[str]:
@@ -183,22 +191,28 @@ def _currency(column: PriceColumn, unit: str, stated: str | None) -> str:
     return code
 
 
-def _one_a_session(grid: Grid, bars: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a close, in order of asset and session, each once."""
-    price = "close" if "close" in bars else "total"
-    if "gain" in bars:
-        bars["dividend"] = bars["gain"].fillna(0.0) + (bars["dividend"].fillna(0.0) if "dividend" in bars else 0.0)
-    empty = bars[price].isna()
-    for name, neutral in (("dividend", 0.0), ("split", 1.0)):
-        if name in bars:
-            bars[name] = bars[name].fillna(0.0).replace(0.0, neutral)  # yfinance writes 0 for no split
-            lost = empty & (bars[name] != neutral)
-            refuse_bar(grid.name, bars, lost, name, f"no close beside the {name}", "Give the close of that day.")
-    numbers = [name for name in FIELDS if name in bars]
-    bars = bars[~empty].sort_values(["asset_id", "session", "line"], kind="stable")
-    bars = bars.drop_duplicates(["asset_id", "session", *numbers], ignore_index=True)
-    double = bars.duplicated(["asset_id", "session"])
-    refuse_bar(grid.name, bars, double, price, "a second row, which differs from the first,", "Keep one of the two.")
-    if bars.empty:
-        refuse_table(grid, "no prices", grid.columns[-1].label, "Give one row with a date and a price at least.")
-    return bars
+def _one_a_session(bars: TableBars) -> TableBars:
+    """The bars with a close, in order of asset and session, each once."""
+    numbers = dict(bars.numbers)
+    if "gain" in numbers:
+        numbers["dividend"] = np.nan_to_num(numbers.pop("gain")) + np.nan_to_num(numbers.get("dividend", 0.0))
+    price = "close" if "close" in numbers else "total"
+    empty = np.isnan(numbers[price])
+    for name, neutral in NO_EVENT.items():
+        if name in numbers:
+            values = np.nan_to_num(numbers[name])  # yfinance writes 0 for no split
+            numbers[name] = np.where(values == 0.0, neutral, values)
+    bars = replace(bars, numbers=numbers)
+    for name, neutral in NO_EVENT.items():
+        if name in numbers:
+            bars.refuse(empty & (numbers[name] != neutral), name, f"no close beside a {name}", "Give that day's close.")
+    bars = bars.take(~empty)
+    bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
+    again = np.append(False, (bars.asset[1:] == bars.asset[:-1]) & (bars.days[1:] == bars.days[:-1]))
+    other = bars.currency != np.roll(bars.currency, 1)
+    for values in bars.numbers.values():
+        other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
+    bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")
+    if not len(bars.days):
+        raise DataError(f"{bars.file} has no prices. Give one row with a date and a price at least.")
+    return bars.take(~again)

@@ -42,7 +42,11 @@ def read_market(document: Document) -> Market:
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
         facts = {name: folder / file for name, file in (keys.facts or {}).items()}
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file." + import_hint(folder / source)
+        fix = (
+            did_you_mean(source, EMBEDDED).removesuffix(".")
+            + ", or a path to a .csv or .parquet file."
+            + import_hint(folder / source)
+        )
         document.refuse(path, "unknown market", source, fix)
     try:
         return with_facts(load_market(source if source in EMBEDDED else folder / source, **options), facts)
