@@ -108,11 +108,12 @@ def _of_text(text: TableText) -> Grid:
         except DataError as error:
             broken = broken or error
             continue
-        rows = _below_titles([(line, cells) for line, cells in rows if any(cells)])
+        filled = [(line, cells) for line, cells in rows if any(cells)]
+        rows = _below_titles(filled)
         width = len(_trimmed(rows[0][1])) if rows else 0
         if width > 1:
             fits = sum(len(_trimmed(cells)) <= width <= len(cells) for _, cells in rows) / len(rows)
-            readings.append((fits, width, delimiter, rows))
+            readings.append((fits, len(rows) - len(filled), width, delimiter, rows))
     if not readings:
         if broken:
             raise broken
@@ -120,7 +121,7 @@ def _of_text(text: TableText) -> Grid:
         raise DataError(
             fault(text.name, 1, "", "no table with dates and prices", top, "Give a header and two columns.")
         )
-    _, width, delimiter, rows = max(readings, key=lambda reading: reading[:2])
+    _, _, width, delimiter, rows = max(readings, key=lambda reading: reading[:3])
     for line, cells in rows:
         if not len(_trimmed(cells)) <= width <= len(cells):
             what, fix = "another number of cells than the header", f"Give {width}."
@@ -147,7 +148,7 @@ def _named_grid(
     notes: Sequence[str] = (),
 ) -> Grid:
     """The grid without rows of names that name the index alone, and without columns that are empty."""
-    names = [list(row) for row in levels if any(row[1:])]
+    names = [list(row) for row in dict.fromkeys(map(tuple, levels)) if any(row[1:])]  # a header may stand twice
     if not len(lines) or len(names) not in (1, 2):
         what = f"{counted(len(names), 'row')} of names above {counted(len(lines), 'row')} with dates and prices"
         raise DataError(f"{name} has {what}. Give one row of names, and one row with a date and prices at least.")

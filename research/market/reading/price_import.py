@@ -11,7 +11,7 @@ import pandas as pd
 
 from foundation.arguments import cut, one_of
 from foundation.errors import ConfigError, DataError
-from foundation.names import NAME_FIX, name_fault
+from foundation.names import NAME_FIX
 from foundation.paper.text_tables import text_table
 from foundation.table_files import quoted
 from research.market.calendars import Days
@@ -20,7 +20,7 @@ from research.market.notes import Note, counted
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
 from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
-from research.market.reading.price_shapes import PriceColumn, PriceShape, shape_of
+from research.market.reading.price_shapes import PriceColumn, PriceShape, asset_fault, shape_of
 from research.market.rows import NUMBERS, checked_rows, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
@@ -164,7 +164,7 @@ def _ids(cells: Cells) -> list[str]:
     """(R,) the asset of each row."""
     names = [f"{name:.0f}" if isinstance(name, float) else str(name) for name in cells.entries]
     for name in dict.fromkeys(names):
-        if wrong := name_fault(name):
+        if wrong := asset_fault(name):
             cells.refuse(names.index(name), f"the name of an asset {wrong}", NAME_FIX)
     return names
 

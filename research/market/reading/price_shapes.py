@@ -119,6 +119,9 @@ def _wide(grid: Grid, stated: Sequence[tuple[str, str]], at: int) -> PriceShape:
 
 def _two_levels(grid: Grid, labels: Sequence[tuple[str, ...]], at: int) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
+    if at:
+        refuse_table(grid, "two rows of names, and dates in another column than the first", grid.columns[at].label,
+                     "Give a long table one row of names.")  # fmt: skip
     others = [k for k in range(len(labels)) if k != at]
     fit = [sum(_plain(labels[k][level]) in FIELD_OF for k in others) for level in (0, 1)]
     level = int(fit[1] > fit[0])
@@ -171,7 +174,12 @@ def _unit(label: str) -> tuple[str, str]:
     return label, ""
 
 
+def asset_fault(name: str) -> str:
+    """The fault that keeps a text from being the id of an asset, "" if there is none."""
+    return name_fault(name) or ("has a quote" if '"' in name else "")
+
+
 def _id(grid: Grid, name: str) -> str:
-    if wrong := name_fault(name):
+    if wrong := asset_fault(name):
         refuse_table(grid, f"the name of an asset {wrong}", name, NAME_FIX)
     return name
