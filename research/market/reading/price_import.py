@@ -21,7 +21,7 @@ from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, Table
 from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_shapes import PriceColumn, PriceShape, asset_fault, shape_of
-from research.market.rows import NUMBERS, checked_rows, price_rows
+from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
 AT_ENDS = 3  # rows first and last that are shown
@@ -184,10 +184,10 @@ def _currency(column: PriceColumn, unit: str, stated: str | None) -> str:
     """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
     signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
     code = stated or column.currency or (signs[0] if len(signs) == 1 else "")
-    said = {column.currency, *(code if code in signs else sign for sign in signs[:1])} - {""}
-    if said - {code}:
-        found = f"{column.cells.file}, column {column.cells.label!r}: its name or numbers say"
-        raise DataError(f"{found} {', '.join(sorted(said - {code}))}, and {code} is stated. Correct one of the two.")
+    for said in ((column.currency,), signs):
+        if code and any(said) and code not in said and HUNDREDTHS.get(code, code) not in map(HUNDREDTHS.get, said):
+            place = f"{column.cells.file}, column {column.cells.label!r}"
+            raise DataError(f"{place}: in {' or '.join(said)}, and {code} is stated elsewhere. Correct one of the two.")
     return code
 
 

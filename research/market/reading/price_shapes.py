@@ -11,7 +11,7 @@ from foundation.errors import DataError
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import quoted
 from research.market.currency import CURRENCIES
-from research.market.reading.cell_forms import Cells
+from research.market.reading.cell_forms import Cells, reads_as_day
 from research.market.reading.grids import Grid
 from research.market.rows import HUNDREDTHS
 
@@ -77,7 +77,8 @@ def shape_of(grid: Grid) -> PriceShape:
              above assets without a close.
     """
     labels = list(zip(*grid.levels, strict=True))
-    at = next((k for k, names in enumerate(labels) if any(_plain(name) in DATE_NAMES for name in names)), 0)
+    named = [k for k, names in enumerate(labels) if any(_plain(name) in DATE_NAMES for name in names)]
+    at = 0 if not named or reads_as_day(next(iter(grid.columns[0].entries))) else named[0]
     if len(grid.levels) == 2:
         return _two_levels(grid, labels, at)
     stated = [_unit(names[0]) for names in labels]
@@ -113,7 +114,7 @@ def _wide(grid: Grid, stated: Sequence[tuple[str, str]], at: int) -> PriceShape:
     for k, (name, unit) in enumerate(stated):
         if k != at:
             columns.append(PriceColumn("close", _id(grid, name), grid.columns[k], unit))
-    _refuse_twice(grid, columns)
+    _refuse_twice(grid, [*columns, PriceColumn("close", stated[at][0], grid.columns[at], "")])
     return PriceShape("a wide table, an asset a column", grid.columns[at], tuple(columns))
 
 
