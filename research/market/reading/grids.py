@@ -72,32 +72,24 @@ def _of_frame(name: str, frame: pd.DataFrame) -> Grid:
         frame = frame.reset_index()
     levels = [list(map(_label, frame.columns.get_level_values(k))) for k in range(frame.columns.nlevels)]
     columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
-    values = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
-    return _named_grid(name, levels, values, range(len(frame)))
+    entries = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
+    return _grid(name, levels, entries, range(len(frame)))
 
 
 def _of_workbook(name: str, content: io.BytesIO) -> Grid:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles that a reader of values has no use for
         sheets = pd.read_excel(content, sheet_name=None, header=None, dtype=object, na_filter=False)
-    filled = {title: rows for title, sheet in sheets.items() if (rows := _sheet_rows(sheet))}
+    filled: dict[str, list[GridRow]] = {}
+    for title, sheet in sheets.items():
+        rows = [(line, list(map(_cell, cells))) for line, cells in enumerate(sheet.itertuples(index=False), 1)]
+        if rows := _below_titles([(line, cells) for line, cells in rows if any(cell != "" for cell in cells)]):
+            filled[title] = rows
     if not filled:
         raise DataError(f"{name} is empty. Give a sheet with prices.")
-    (title, rows), *others = filled.items()
-    head = _head(name, rows)
-    levels = [[_label(cell) for cell in cells] for _, cells in rows[:head]]
-    if len(levels) > 1:  # of a merged cell, the first alone has its text
-        for k in range(2, len(levels[0])):
-            levels[0][k] = levels[0][k] or (levels[0][k - 1] if levels[1][k] else "")
-    left = cut(", ".join(title for title, _ in others))
-    notes = [f"{name}: sheet {title!r} is read, and others are left out: {left}."] if others else []
-    return _grid(name, levels, rows[head:], notes=notes)
-
-
-def _sheet_rows(sheet: pd.DataFrame) -> list[GridRow]:
-    """The rows of a sheet that are not empty, from the header on, with their numbers from 1."""
-    rows = [(line, list(map(_cell, cells))) for line, cells in enumerate(sheet.itertuples(index=False), 1)]
-    return _below_titles([(line, cells) for line, cells in rows if any(cell != "" for cell in cells)])
+    title, *others = filled
+    left = f"{name}: sheet {title!r} is read, and others are left out: {cut(', '.join(others))}."
+    return _of_rows(name, filled[title], notes=[left] if others else [])
 
 
 def _of_text(text: TableText) -> Grid:
@@ -117,29 +109,32 @@ def _of_text(text: TableText) -> Grid:
     if not readings:
         if broken:
             raise broken
-        top = text.text.strip().partition("\n")[0]
-        raise DataError(
-            fault(text.name, 1, "", "no table with dates and prices", top, "Give a header and two columns.")
-        )
+        what, top = "no table with dates and prices", text.text.strip().partition("\n")[0]
+        raise DataError(fault(text.name, 1, "", what, top, "Give a header and two columns."))
     _, _, width, delimiter, rows = max(readings, key=lambda reading: reading[:3])
     for line, cells in rows:
         if not len(_trimmed(cells)) <= width <= len(cells):
             what, fix = "another number of cells than the header", f"Give {width}."
             raise DataError(fault(text.name, line, "", what, len(cells), fix))
-    head = _head(text.name, rows)
-    body = [(line, cells[:width]) for line, cells in rows[head:]]
-    return _grid(text.name, [cells[:width] for _, cells in rows[:head]], body, delimiter, text.notes)
+    return _of_rows(text.name, [(line, cells[:width]) for line, cells in rows], delimiter, text.notes)
+
+
+def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> Grid:
+    """The grid of rows of cells, of which those above the first with a day are names."""
+    line, first = rows[0]
+    if any(map(reads_as_day, first)) or all(map(_is_number, filter(None, first))):
+        what, fix = "no header above the first date", "Name the columns in a row of their own."
+        raise DataError(fault(name, line, "", what, ", ".join(map(str, first)), fix))
+    head = next((k for k, (_, cells) in enumerate(rows) if k and not _is_head(cells)), len(rows))
+    levels = [[_label(cell) for cell in cells] for _, cells in rows[:head]]
+    if len(levels) > 1:  # of cells that a workbook merged, the first alone has its text
+        for k in range(2, len(first)):
+            levels[0][k] = levels[0][k] or (levels[0][k - 1] if levels[1][k] and not delimiter else "")
+    columns = list(zip(*(cells for _, cells in rows[head:]), strict=True)) or [()] * len(first)
+    return _grid(name, levels, columns, [line for line, _ in rows[head:]], delimiter, notes)
 
 
 def _grid(
-    name: str, levels: Sequence[Sequence[str]], rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()
-) -> Grid:
-    """The grid of rows below rows of names."""
-    columns = list(zip(*(cells for _, cells in rows), strict=True)) if rows else [()] * len(levels[0])
-    return _named_grid(name, levels, columns, [line for line, _ in rows], delimiter, notes)
-
-
-def _named_grid(
     name: str,
     levels: Sequence[Sequence[str]],
     columns: Sequence[Any],
@@ -159,24 +154,14 @@ def _named_grid(
     return Grid(name, tuple(tuple(row[k] for k in kept) for row in names), tuple(cells), delimiter, tuple(notes))
 
 
-def _head(name: str, rows: Sequence[GridRow]) -> int:
-    """The number of rows above the first with a day."""
-    line, first = rows[0] if rows else (1, [])
-    if any(map(reads_as_day, first)) or not first:
-        raise DataError(fault(name, line, "", "no header above the first date", ", ".join(map(str, first)),
-                              "Name the columns in a row of their own."))  # fmt: skip
-    head = 1
-    while head < len(rows) and _is_head(rows[head][1]):
-        head += 1
-    return head
-
-
 def _is_head(cells: Sequence[Any]) -> bool:
     """True for a row without a day that has no number, or begins as the rows of names of yfinance do."""
-    if any(map(reads_as_day, cells)):
-        return False
-    has_numbers = any(not isinstance(cell, str) or cell.replace(".", "").replace(",", "").isdigit() for cell in cells)
-    return not has_numbers or _label(cells[0]).casefold() in NAMES_OF_LEVELS
+    has_numbers = any(map(_is_number, cells)) and _label(cells[0]).casefold() not in NAMES_OF_LEVELS
+    return not has_numbers and not any(map(reads_as_day, cells))
+
+
+def _is_number(cell: object) -> bool:
+    return not isinstance(cell, str) or cell.replace(".", "").replace(",", "").isdigit()
 
 
 def _below_titles(rows: list[GridRow]) -> list[GridRow]:

@@ -20,7 +20,7 @@ from research.market.notes import Note, counted
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
 from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
-from research.market.reading.price_shapes import PriceColumn, PriceShape, asset_fault, shape_of
+from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
 from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
@@ -148,7 +148,7 @@ def _bars(grid: Grid, shape: PriceShape, days: Days, sign: str, currency: str | 
             codes[i] = _codes(column.cells, currency)
             continue
         numbers[column.field][i], unit = numbers_of(column.cells, sign, column.field == "volume")
-        if column.field in ("close", "total") and (code := _currency(column, unit, currency)):
+        if column.field in PRICES and (code := _currency(column, unit, currency)):
             codes[i] = np.where(codes[i] == "", code, codes[i])
     asset = np.repeat(np.arange(len(assets)), len(days))
     if shape.assets is not None:

@@ -1,7 +1,8 @@
 """The meaning of the columns of a table of prices: wide, long, bars of one asset, or fields above assets."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +32,7 @@ FIELDS = {
 FIELD_OF = {name: (field, rank) for field, names in FIELDS.items() for rank, name in enumerate(names)}
 ASSET_NAMES = ("symbol", "ticker", "asset", "asset id", "isin", "code", "instrument", "name")
 DATE_NAMES = ("date", "datetime", "timestamp", "session", "day", "time", "datum", "observation date")
+PRICES = ("close", "total")
 OHLC = 3  # known names from which a table is one of bars, whatever other columns it has
 YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks its own tables
 STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
@@ -79,81 +81,71 @@ def shape_of(grid: Grid) -> PriceShape:
     labels = list(zip(*grid.levels, strict=True))
     named = [k for k, names in enumerate(labels) if any(_plain(name) in DATE_NAMES for name in names)]
     at = 0 if not named or reads_as_day(next(iter(grid.columns[0].entries))) else named[0]
+    others = {k: names for k, names in enumerate(labels) if k != at}
     if len(grid.levels) == 2:
-        return _two_levels(grid, labels, at)
-    stated = [_unit(names[0]) for names in labels]
-    fields = {k: FIELD_OF[_plain(name)] for k, (name, _) in enumerate(stated) if k != at and _plain(name) in FIELD_OF}
-    prices = [k for k, (field, _) in fields.items() if field in ("close", "total")]
-    names = [k for k, (name, _) in enumerate(stated) if k != at and _plain(name) in ASSET_NAMES]
-    is_bars = bool(prices) and (len(fields) == len(labels) - 1 or len(fields) >= OHLC)
-    if not (prices and names) and not is_bars:
-        return _wide(grid, stated, at)
-    best: dict[str, tuple[int, int]] = {}
-    for k, (field, rank) in fields.items():
-        if field in best and best[field][0] == rank:
-            refuse_table(grid, f"two columns may hold the {field}", grid.columns[k].label, "Rename or remove one.")
-        best[field] = min(best.get(field, (rank, k)), (rank, k))
-    asset = "" if names else _id(grid, Path(grid.name.removesuffix(".gz")).stem)
-    columns = tuple(PriceColumn(field, asset, grid.columns[k], stated[k][1]) for field, (_, k) in best.items())
-    used = {at, *names[:1], *(k for _, k in best.values())}
-    left = [grid.columns[k].label for k in range(len(labels)) if k not in used]
-    shape = (
-        "a long table, an asset and a session a row" if names else f"bars of one asset, named {asset} after the file"
-    )
-    return PriceShape(
-        shape + (f"; columns left out: {cut(', '.join(left))}" if left else ""),
-        grid.columns[at],
-        columns,
-        grid.columns[names[0]] if names else None,
-        any(_plain(name) in YAHOO for name, _ in stated),
-    )
+        return _levels(grid, others, grid.columns[at])
+    stated = {k: _unit(name) for k, (name,) in others.items()}
+    fields = {k: FIELD_OF[_plain(name)] for k, (name, _) in stated.items() if _plain(name) in FIELD_OF}
+    has_price = any(field in PRICES for field, _ in fields.values())
+    assets = next((k for k, (name, _) in stated.items() if _plain(name) in ASSET_NAMES), None)
+    is_bars = len(fields) == len(others) or len(fields) >= OHLC
+    if has_price and (assets is not None or is_bars):
+        return _bars(grid, stated, fields, assets, grid.columns[at])
+    if labels[at][0] in (name for name, _ in stated.values()):
+        refuse_table(grid, "two columns of one name", labels[at][0], "Rename or remove one.")
+    wide = tuple(PriceColumn("close", _id(grid, name), grid.columns[k], code) for k, (name, code) in stated.items())
+    return _checked(grid, PriceShape("a wide table, an asset a column", grid.columns[at], wide))
 
 
-def _wide(grid: Grid, stated: Sequence[tuple[str, str]], at: int) -> PriceShape:
-    columns = []
-    for k, (name, unit) in enumerate(stated):
-        if k != at:
-            columns.append(PriceColumn("close", _id(grid, name), grid.columns[k], unit))
-    _refuse_twice(grid, [*columns, PriceColumn("close", stated[at][0], grid.columns[at], "")])
-    return PriceShape("a wide table, an asset a column", grid.columns[at], tuple(columns))
+def _bars(
+    grid: Grid,
+    stated: Mapping[int, tuple[str, str]],
+    fields: Mapping[int, tuple[str, int]],
+    assets: int | None,
+    dates: Cells,
+) -> PriceShape:
+    """A table with a row for an asset and a session, or for a session where the file is of one asset."""
+    best = {field: min(rank for other, rank in fields.values() if other == field) for field, _ in fields.values()}
+    used = [k for k, (field, rank) in fields.items() if best[field] == rank]
+    asset = "" if assets is not None else _id(grid, Path(grid.name.removesuffix(".gz")).stem)
+    columns = tuple(PriceColumn(fields[k][0], asset, grid.columns[k], stated[k][1]) for k in used)
+    text = f"bars of one asset, named {asset} after the file" if asset else "a long table, an asset and a session a row"
+    left = _left(name for k, (name, _) in stated.items() if k not in used and k != assets)
+    from_yahoo = any(_plain(name) in YAHOO for name, _ in stated.values())
+    rows_of = None if assets is None else grid.columns[assets]
+    return _checked(grid, PriceShape(text + left, dates, columns, rows_of, from_yahoo))
 
 
-def _two_levels(grid: Grid, labels: Sequence[tuple[str, ...]], at: int) -> PriceShape:
+def _levels(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
-    if at:
-        refuse_table(grid, "two rows of names, and dates in another column than the first", grid.columns[at].label,
-                     "Give a long table one row of names.")  # fmt: skip
-    others = [k for k in range(len(labels)) if k != at]
-    fit = [sum(_plain(labels[k][level]) in FIELD_OF for k in others) for level in (0, 1)]
+    fit = [sum(_plain(names[level]) in FIELD_OF for names in labels.values()) for level in (0, 1)]
     level = int(fit[1] > fit[0])
-    columns, left = [], []
-    for k in others:
-        field, _ = FIELD_OF.get(_plain(labels[k][level]), ("", 0))
-        if field:
-            columns.append(PriceColumn(field, _id(grid, labels[k][1 - level]), grid.columns[k], ""))
-        else:
-            left.append(labels[k][level])
-    if not any(column.field in ("close", "total") for column in columns):
-        found = ", ".join(labels[k][level] for k in others)
-        refuse_table(
-            grid, "no column of closes below two rows of names", found, "Name one Close, above or below its asset."
-        )
-    _refuse_twice(grid, columns)
-    text = "fields and assets in two rows of names"
-    return PriceShape(
-        text + (f"; columns left out: {cut(', '.join(dict.fromkeys(left)))}" if left else ""),
-        grid.columns[at],
-        tuple(columns),
-        from_yahoo=True,
+    fields = {k: FIELD_OF.get(_plain(names[level]), ("", 0))[0] for k, names in labels.items()}
+    columns = tuple(
+        PriceColumn(field, _id(grid, labels[k][1 - level]), grid.columns[k], "") for k, field in fields.items() if field
     )
+    if 0 not in labels and any(column.field in PRICES for column in columns):
+        text = "fields and assets in two rows of names" + _left(
+            labels[k][level] for k, field in fields.items() if not field
+        )
+        return _checked(grid, PriceShape(text, dates, columns, from_yahoo=True))
+    found = ", ".join(" ".join(names) for names in labels.values())
+    refuse_table(grid, "no dates and closes below two rows of names", found, "Put dates first, and name one Close.")
 
 
-def _refuse_twice(grid: Grid, columns: Sequence[PriceColumn]) -> None:
-    seen = set[tuple[str, str]]()
-    for column in columns:
-        if (key := (column.asset, column.field)) in seen:
-            refuse_table(grid, "two columns of one name", column.cells.label, "Rename or remove one.")
-        seen.add(key)
+def _left(names: Iterable[str]) -> str:
+    """The columns that are left out, as the end of a sentence."""
+    text = ", ".join(dict.fromkeys(names))
+    return f"; left out: {cut(text)}" if text else ""
+
+
+def _checked(grid: Grid, shape: PriceShape) -> PriceShape:
+    """The shape, of which no two columns mean the same."""
+    seen = Counter((column.asset, column.field) for column in shape.columns)
+    for column in shape.columns:
+        if seen[column.asset, column.field] > 1:
+            refuse_table(grid, "two columns of one name or meaning", column.cells.label, "Rename or remove one.")
+    return shape
 
 
 def refuse_table(grid: Grid, what: str, found: object, fix: str) -> NoReturn:

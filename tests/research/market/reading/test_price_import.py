@@ -213,7 +213,7 @@ BARS = ("Date,Open,High,Low,Close,Adj Close,Volume", "2020-01-02,1,3,1,2,2,7", "
         (["d;A", "2020-01-02;1.25", "2020-01-03;1,25"], {}, "row 3, column 'A': not a number: found '1,25'"),
         (["d,A", "2020-01-02,1", "2020-01-02,2"], {}, "row 3: a second row, .* of A on 2020-01-02: found 2.0"),
         (["d,A", "2020-01-02,"], {}, "has no prices"),
-        (["d,A,A", "2020-01-02,1,2"], {}, "two columns of one name: found 'A'"),
+        (["d,A,A", "2020-01-02,1,2"], {}, "two columns of one name or meaning: found 'A'"),
         (["d,a/b", "2020-01-02,1"], {}, "the name of an asset has a slash: found 'a/b'"),
         (["d,A,", "2020-01-02,1,2"], {}, "row 2: another number of cells than the header: found 3. Give 2"),
         (["2020-01-02,1", "2020-01-03,2"], {}, "row 1: no header above the first date"),
