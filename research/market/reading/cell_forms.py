@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import FIRST_DAY, LAST_DAY
+from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
@@ -178,20 +178,24 @@ def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[A
     are_volumes : true if 1.2M may stand for 1,200,000.
     Raises      : DataError for a cell that is no number, for one that reads two ways beside others, and for two units.
     """
-    values = cells.entries
-    if isinstance(values, pd.Series) and values.dtype != object and pd.api.types.is_numeric_dtype(values.dtype):
-        array = values.to_numpy(dtype=float, na_value=np.nan)
-        if values.dtype == bool or np.isinf(array).any():
-            cells.refuse(int(np.argmax(np.isinf(array))), "not a number", "Write a finite number, or leave it empty.")
-        return array, ""
-    if (plain := _plain_numbers(values, decimal)) is not None:
+    array, unit = _read_numbers(cells, decimal, are_volumes)
+    if (large := np.abs(array) > LARGEST_NUMBER).any():
+        cells.refuse(
+            int(np.argmax(large)), "too large a number", f"Give at most {LARGEST_NUMBER:g}, or leave it empty."
+        )
+    return array, unit
+
+
+def _read_numbers(cells: Cells, decimal: str, are_volumes: bool) -> tuple[Array, str]:
+    entries = cells.entries
+    if isinstance(entries, pd.Series) and entries.dtype.kind in "iuf":
+        return entries.to_numpy(dtype=float, na_value=np.nan), ""
+    if (plain := _plain_numbers(entries, decimal)) is not None:
         return plain, ""
-    array, units = np.full(len(values), np.nan), dict[str, int]()
-    for row, value in enumerate(values):
+    array, units = np.full(len(entries), np.nan), dict[str, int]()
+    for row, entry in enumerate(entries):
         try:
-            array[row], unit = _number(value, decimal, are_volumes)
-            if np.isinf(array[row]):
-                raise ValueError(value)
+            array[row], unit = _number(entry, decimal, are_volumes)
         except ValueError:
             cells.refuse(row, "not a number", f"Write it with {decimal!r} before its decimals, or leave it empty.")
         if not np.isnan(array[row]):
@@ -199,18 +203,17 @@ def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[A
     if len(units) > 1 and (len(units) > 2 or "" not in units or not units.keys() - {""} <= SIGNS.keys()):
         cells.refuse(max(units.values()), "another unit than in rows above", "Give one unit to all cells of a column.")
     _check_groups(cells, decimal)
-    return array, next(iter(set(units) - {""}), "")
+    return array, next(iter(units.keys() - {""}), "")
 
 
-def _plain_numbers(values: Sequence[Any], decimal: str) -> Array | None:
+def _plain_numbers(entries: Sequence[Any], decimal: str) -> Array | None:
     """(R,) the numbers where all cells are empty or without separators and signs of units, else None."""
     try:
-        if not set("".join(values)) <= PLAIN_SIGNS[decimal]:
-            return None
-        array = np.array([float(text.replace(",", ".")) if text else np.nan for text in values])
+        if set("".join(entries)) <= PLAIN_SIGNS[decimal]:
+            return np.array([float(text.replace(",", ".")) if text else np.nan for text in entries])
     except (TypeError, ValueError):
-        return None
-    return None if np.isinf(array).any() else array
+        pass
+    return None
 
 
 def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:

@@ -33,6 +33,7 @@ FIELD_OF = {name: (field, rank) for field, names in FIELDS.items() for rank, nam
 ASSET_NAMES = ("symbol", "ticker", "asset", "asset id", "isin", "code", "instrument", "name")
 DATE_NAMES = ("date", "datetime", "timestamp", "session", "day", "time", "datum", "observation date")
 PRICES = ("close", "total")
+TICKERS_TOO = ("open", "high", "low")  # OPEN, HIGH and LOW are symbols of shares
 OHLC = 3  # known names from which a table is one of bars, whatever other columns it has
 YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks its own tables
 STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
@@ -91,8 +92,10 @@ def shape_of(grid: Grid) -> PriceShape:
     is_bars = len(fields) == len(others) or len(fields) >= OHLC
     if has_price and (assets is not None or is_bars):
         return _bars(grid, stated, fields, assets, grid.columns[at])
-    if labels[at][0] in (name for name, _ in stated.values()):
-        refuse_table(grid, "two columns of one name", labels[at][0], "Rename or remove one.")
+    for k, (name, _) in stated.items():
+        if name == labels[at][0] or (k in fields and fields[k][0] not in TICKERS_TOO):
+            what = "a column of dates or of bars beside columns that name assets"
+            refuse_table(grid, what, name, "Remove it, or give a long table, with the asset in a column.")
     wide = tuple(PriceColumn("close", _id(grid, name), grid.columns[k], code) for k, (name, code) in stated.items())
     return _checked(grid, PriceShape("a wide table, an asset a column", grid.columns[at], wide))
 
