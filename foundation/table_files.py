@@ -244,6 +244,21 @@ def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
     return proved, either
 
 
+def decimal_sign(texts: Iterable[str], file: str, delimiter: str, hint: str) -> tuple[str, str]:
+    """The decimal sign that the numbers of a file prove, and a note where none does; a point where they disagree.
+
+    delimiter : the sign between cells; commas leave the point for decimals.
+    hint      : how to state the sign, the beginning of a sentence.
+    Raises    : DataError where they prove none and could be read with either.
+    """
+    proved, either = decimal_signs(texts)
+    if proved or not either:
+        return (proved.pop() if len(proved) == 1 else "."), ""
+    if delimiter == ",":
+        return ".", f"{file}: numbers such as {either!r} are read with a decimal point. {hint} to say so."
+    raise DataError(f"{file}: numbers may have a decimal point or a decimal comma: found {either!r}. {hint}.")
+
+
 def _parts(text: str) -> tuple[bool, str, str]:
     """The parts of a number: true if it is negative, its unit, and its digits with their separators."""
     found = UNIT.search(text)

@@ -145,14 +145,14 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     if name in ADAPTERS:
         raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
     store, understood = named_store(name), understand(path, **how)
-    stated, before = how.get("adjustment") or "", store.about.get("adjustment", "")
+    stated, before = understood.adjustment or "", store.about.get("adjustment", "")
     if store.parts and stated and before and stated != before:
         raise ConfigError(
-            f"--adjustment is {stated}, and store {name!r} holds prices that are {before}: one series has one "
-            "adjustment. Import the table under another name."
+            f"the closes of {path.name} are {stated}, and those of store {name!r} are {before}: one series has one "
+            "adjustment. Import the table under another name, or correct --adjustment."
         )
     kept = store.add(understood.rows(np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us"), name))
-    store.describe(adjustment=stated or before, imported=path.name)
+    store.describe(adjustment=stated or before, notes=list(understood.notes))
     return f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them."
 
 

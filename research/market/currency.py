@@ -1,5 +1,6 @@
 """Lines in several currencies as lines of one: returns combine the local return and that of the exchange rate."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from research.market.market import Market
 from research.market.notes import Note
+from research.market.rows import HUNDREDTHS
 
 FX = "fx"  # the asset class of an exchange rate
 # Currencies in the order in which markets name their pairs.
@@ -16,6 +18,29 @@ PAIR_ORDER = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DK
           "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 Pair = tuple[str, str]  # the currency of which one unit is priced, and the one that it is priced in
 Quoted = Mapping[Pair, tuple[str, Array]]  # by pair, its name and (T,) rates, NaN without
+
+SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD"),
+    "US$": ("USD",),
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+}  # the currencies that each may stand for
+CURRENCIES = frozenset((  # whose codes are told from other words of three letters
+    "AUD", "BRL", "CAD", "CHF", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW",
+    "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
+))  # fmt: skip
+
+
+def may_be(unit: str, currency: str) -> bool:
+    """True if an amount with this sign or code beside it may be of this currency."""
+    return not unit or currency in SIGNS.get(unit, (unit,))
+
+
+def is_currency(code: str) -> bool:
+    """True for a code of three capital letters, or of hundredths such as GBp."""
+    return code in HUNDREDTHS or re.fullmatch("[A-Z]{3}", code) is not None
 
 
 def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) -> Market:

@@ -17,9 +17,8 @@ from desk.feeds.adapter import Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
 from foundation.table_files import PLAIN
-from research.market.currency import PAIR_ORDER
+from research.market.currency import CURRENCIES
 
-MONEY_CODES = frozenset(PAIR_ORDER)
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
 NOTICES = ("Error Message", "Information", "Note")
@@ -50,10 +49,10 @@ def series_of(symbol: str) -> Series:
     """
     pair = PAIR_SYMBOL.fullmatch(symbol.upper())
     unit, money = [part for part in pair.groups() if part] if pair else ("", "")
-    if money not in MONEY_CODES:
+    if money not in CURRENCIES:
         params, part = {"symbol": symbol}, "Time Series (Daily)"
         return Series("TIME_SERIES_DAILY", params, part, {"Symbol": symbol}, *NEW_YORK)
-    if unit in MONEY_CODES:
+    if unit in CURRENCIES:
         names = {"From Symbol": unit, "To Symbol": money}
         return Series("FX_DAILY", {"from_symbol": unit, "to_symbol": money}, "Time Series FX (Daily)", names)
     names, part = {"Digital Currency Code": unit, "Market Code": money}, "Time Series (Digital Currency Daily)"

@@ -15,6 +15,7 @@ from foundation.errors import ConfigError, DataError
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
+from research.market.reading.price_import import import_hint
 from research.market.reading.sources import Missing, assemble, market_from_file
 from research.market.reading.tables import DATA, Table, read_table, table_of
 
@@ -49,6 +50,7 @@ def load_market(source: str | Path, **of_file: Any) -> Market:
     if Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         raise ConfigError(
             f"unknown market {str(source)!r}. Use {', '.join(EMBEDDED)}, or a path to a .csv or .parquet file."
+            + import_hint(Path(source))
         )
     return market_from_file(source, **of_file)
 

@@ -117,6 +117,7 @@ def market_from_store(
         name=store.name,
         notes=(
             *((Note(UNSTATED.format(store.name), warning=True),) if not adjustment else ()),
+            *(Note(text, warning=True) for text in store.about.get("notes", ())),
             *_clock_notes(lines, calendar, days),
             *made,
             *notes,

@@ -19,6 +19,7 @@ from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
 from research.market.notes import Note, counted
+from research.market.reading.price_import import import_hint
 from research.market.reading.tables import Table, read_table, table_of
 
 Missing = Literal["error", "halt"]
@@ -121,7 +122,7 @@ def market_from_file(
     foreign = currency != "USD" and isinstance(cash, str) and cash == "bill"
     text = f"Cash earns the three-month US bill, although prices are in {currency}: give cash returns of its own."
     return assemble(
-        read_table(path),
+        _read_prices(Path(path)),
         quotes=None if quotes is None else read_table(quotes),
         volumes=None if volumes is None else read_table(volumes),
         dividends=None if dividends is None else read_table(dividends),
@@ -134,6 +135,14 @@ def market_from_file(
         notes=(Note(text, warning=True),) if foreign else (),
         name=Path(path).name.partition(".")[0] if name is None else name,
     )
+
+
+def _read_prices(path: Path) -> Table:
+    """The table of a file; a refusal names the command that reads what this door does not."""
+    try:
+        return read_table(path)
+    except DataError as error:
+        raise DataError(f"{error}{import_hint(path)}") from error
 
 
 def assemble(

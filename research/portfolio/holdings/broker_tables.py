@@ -21,12 +21,13 @@ from foundation.table_files import (
     Number,
     Row,
     cell_text,
-    decimal_signs,
+    decimal_sign,
     fault,
     number,
     quoted,
     read_text,
 )
+from research.market.currency import CURRENCIES, may_be
 
 NAMES = {
     "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
@@ -57,18 +58,6 @@ NEXT = {
 AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
 MONEY = ("value", "price")  # fields whose header may state a currency, as in "Value $", "Wert in EUR", "Price (pence)"
 STATED = re.compile(r"(.+?) (?:in )?\(?([$€£]|[a-z]{3}|pence|base)\)?")
-SIGNS = {
-    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD"),
-    "US$": ("USD",),
-    "€": ("EUR",),
-    "£": ("GBP",),
-    "¥": ("JPY", "CNY"),
-    "₹": ("INR",),
-}  # the currencies that each may stand for
-CURRENCIES = frozenset((
-    "AUD", "BRL", "CAD", "CHF", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW",
-    "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
-))  # fmt: skip
 PENCE = "PENCE"  # hundredths of a pound
 AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
 OF_TRADES = frozenset(
@@ -77,11 +66,6 @@ OF_TRADES = frozenset(
 STATEMENT = "Open Positions", "Long Open Positions"  # sections of a statement of Interactive Brokers
 CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
 TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
-
-
-def may_be(unit: str, currency: str) -> bool:
-    """True if an amount with this sign or code beside it may be of this currency."""
-    return not unit or currency in SIGNS.get(unit, (unit,))
 
 
 class Column(NamedTuple):
@@ -216,13 +200,8 @@ class BrokerFile:
         Raises : DataError where they prove none and could be read with either.
         """
         rows = [(table, cells) for table in self.tables for _, cells in table.rows]
-        proved, either = decimal_signs(table.cell(cells, field) for table, cells in rows for field in fields)
-        source, hint = self.tables[0].source, 'Declare `decimal: "."` or `decimal: ","`'
-        if proved or not either:
-            return (proved.pop() if len(proved) == 1 else "."), ""
-        if self.delimiter == ",":
-            return ".", f"{source}: numbers such as {either!r} are read with a decimal point. {hint} to say so."
-        raise DataError(f"{source}: numbers may have a decimal point or a decimal comma: found {either!r}. {hint}.")
+        texts = (table.cell(cells, field) for table, cells in rows for field in fields)
+        return decimal_sign(texts, self.tables[0].source, self.delimiter, 'Declare `decimal: "."` or `decimal: ","`')
 
 
 def read_broker_file(

@@ -9,14 +9,8 @@ from pathlib import Path
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
-from research.portfolio.holdings.broker_tables import (
-    CURRENCIES,
-    SIGNS,
-    BrokerFile,
-    BrokerTable,
-    may_be,
-    read_broker_file,
-)
+from research.market.currency import CURRENCIES, SIGNS, may_be
+from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
 
 REQUIRED, OPTIONAL = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OPTIONAL[:-1])  # fields whose column can be declared

@@ -15,9 +15,10 @@ from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
 from research.market.calendars import session_after
+from research.market.currency import may_be
 from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
-from research.portfolio.holdings.broker_tables import BrokerTable, may_be, read_broker_file
+from research.portfolio.holdings.broker_tables import BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency")

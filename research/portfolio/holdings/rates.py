@@ -22,12 +22,11 @@ from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.errors import ConfigError, DataError
 from research.market import Market
-from research.market.currency import FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates
+from research.market.currency import CURRENCIES, FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates
 from research.market.plausible import far_rate
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, checked
-from research.portfolio.holdings.broker_tables import CURRENCIES
 from research.portfolio.holdings.prices import OK, right_all_the_same
 from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
 

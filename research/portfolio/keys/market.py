@@ -8,6 +8,7 @@ from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.indicators import INDICATORS, Indicator
+from research.market.reading.price_import import import_hint
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.settings import build, named, plain, read
@@ -30,7 +31,8 @@ def read_market(document: Document) -> Market:
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
         options |= {} if keys.cash is None else {"cash": cash_source(document, keys)}
     if not keys.of_store and source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
+        known = did_you_mean(source, EMBEDDED).removesuffix(".")
+        fix = f"{known}, or a path to a .csv or .parquet file.{import_hint(folder / source)}"
         document.refuse(path, "unknown market", source, fix)
     try:
         if keys.of_store:

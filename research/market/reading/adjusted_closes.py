@@ -1,0 +1,191 @@
+"""Closes as they were quoted, with their splits and dividends, out of closes that are adjusted for some of these."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError, DataError
+from foundation.table_files import fault
+from research.market.calendars import Days
+from research.market.notes import Note, counted
+from research.market.rows import ROUNDING, as_traded, growth
+
+ADJUSTMENTS = {
+    "raw": "as traded",
+    "split": "adjusted for splits, not for dividends",
+    "total": "total-return closes, which serve as quotes too",
+}
+NO_EVENT = {"dividend": 0.0, "split": 1.0}
+UNSTATED_CLOSES = (
+    "What the prices of {} are adjusted for is not stated: they are taken for total-return closes that also serve as "
+    "quotes until `adjustment` says raw, split or total."
+)
+EVENTS_LEFT_OUT = (
+    "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
+    "splits are in them, and are left out."
+)
+AGREES_WITH_TOTAL = 1e-4  # of returns of closes and dividends, and those of adjusted closes
+JUMP = 0.4  # of a close without its adjusted close: a split that no column states
+CLEAR_SPLIT = np.log(1.4)  # a move of a day does not hide it
+MAX_DECIMALS = 6  # of prices that are written rounded
+
+
+@dataclass(frozen=True, eq=False)
+class TableBars:
+    """The bars of a table, R rows of n assets.
+
+    file     : name of the file.
+    assets   : n ids, sorted.
+    asset    : (R,) index into `assets`.
+    days     : (R,) sessions.
+    lines    : (R,) rows of the file.
+    currency : (R,) codes, "" where nothing states one.
+    numbers  : (R,) each; a `close`, an adjusted close `total`, or both, and any of the other numbers of a bar.
+    """
+
+    file: str
+    assets: tuple[str, ...]
+    asset: NDArray[np.int64]
+    days: Days
+    lines: NDArray[np.int64]
+    currency: NDArray[np.object_]
+    numbers: Mapping[str, Array]
+
+    def take(self, rows: NDArray[np.int64] | Mask) -> "TableBars":
+        """These rows alone, in this order."""
+        numbers = {name: values[rows] for name, values in self.numbers.items()}
+        return replace(
+            self,
+            asset=self.asset[rows],
+            days=self.days[rows],
+            lines=self.lines[rows],
+            currency=self.currency[rows],
+            numbers=numbers,
+        )
+
+    def having(self, **numbers: Array) -> "TableBars":
+        """The same bars with these numbers in place of theirs."""
+        return replace(self, numbers={**self.numbers, **numbers})
+
+    def refuse(self, bad: Mask, column: str, what: str, fix: str) -> None:
+        """Raise DataError for the first bar that is wrong, with its row, asset, session and value."""
+        if bad.any():
+            k = int(np.argmax(bad))
+            place = f"{what} of {self.assets[self.asset[k]]} on {self.days[k]}"
+            raise DataError(fault(self.file, int(self.lines[k]), "", place, float(self.numbers[column][k]), fix))
+
+    @property
+    def begins(self) -> NDArray[np.int64]:
+        """The first row of each asset that has one, where the rows are in order."""
+        return np.flatnonzero(np.append(True, self.asset[1:] != self.asset[:-1]))
+
+    def growth_of(self, column: str) -> Array:
+        """(R,) each number over that of the bar before, NaN for the first of an asset."""
+        values = self.numbers[column]
+        grown = np.append(np.nan, values[1:] / values[:-1])
+        grown[self.begins] = np.nan
+        return grown
+
+
+def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str | None, tuple[Note, ...]]:
+    """The bars with quotes, splits and dividends as rows of the store have them, their adjustment, and notes.
+
+    Closes beside adjusted closes are quotes: splits adjust them or not, as they show themselves, and dividends are
+    those of their column, else those that the two imply. Closes alone are total-return closes if nothing says
+    otherwise; so are closes with dividends as yfinance writes them without Adj Close.
+
+    bars       : bars by asset and session; prices with dividends or splits are above zero.
+    stated     : "raw", "split" or "total", None where it is not stated.
+    from_yahoo : true if the table is laid out as those of yfinance.
+    Raises     : ConfigError for another statement than the columns make; DataError for closes of which some are
+                 adjusted and others are not, and for prices below zero beside splits or adjusted closes.
+    """
+    has_close, has_total, has_events = (
+        bool(names & bars.numbers.keys()) for names in ({"close"}, {"total"}, set(NO_EVENT))
+    )
+    if has_total and stated and (stated == "total" or not has_close):
+        beside = "Close beside" if has_close else "only"
+        raise ConfigError(f"adjustment is {stated!r}, and {bars.file} has {beside} Adj Close: leave the option out.")
+    if (has_close and has_total) or stated in ("raw", "split") or (has_events and not from_yahoo and stated is None):
+        bars, stated = _with_splits(bars, stated)
+        bars, notes = _with_dividends(bars)
+        return bars, stated, notes
+    neutral = {name: np.full(len(bars.days), value) for name, value in NO_EVENT.items()}
+    left = any((bars.numbers.get(name, values) != values).any() for name, values in neutral.items())
+    bars = bars.having(close=bars.numbers["close" if has_close else "total"], **neutral)
+    if left:
+        return bars, "total", (Note(EVENTS_LEFT_OUT.format(bars.file)),)
+    adjustment = stated if has_close else "total"
+    return bars, adjustment, () if adjustment else (Note(UNSTATED_CLOSES.format(bars.file), warning=True),)
+
+
+def _with_splits(bars: TableBars, stated: str | None) -> tuple[TableBars, str]:
+    """The bars as traded where splits are given, else as they are, and their adjustment."""
+    split = bars.numbers.get("split", np.ones(len(bars.days)))
+    if (split == 1.0).all():
+        return bars.having(split=split), stated or ("raw" if "split" in bars.numbers else "split")
+    bars.refuse(~(split > 0.0), "split", "no split", "Give units after for one before, 1 for none.")
+    bars.refuse(~(bars.numbers["close"] > 0.0), "close", "a close of zero or below beside splits", "Correct it.")
+    move, size = np.log(bars.growth_of("close")), np.log(split)
+    seen = (split != 1.0) & ~np.isnan(move)
+    jumps, clear = np.abs(move + size) < np.abs(move), seen & (np.abs(size) > CLEAR_SPLIT)
+    votes = jumps[clear if clear.any() else seen]
+    is_raw = stated == "raw" if stated or not len(votes) else bool(np.mean(votes) > 0.5)
+    what = "two adjustments in one series: the close does not move as at other splits or as stated; split"
+    bars.refuse(clear & (jumps != is_raw), "split", what, "Correct it, or state `adjustment`: raw or split.")
+    if is_raw:
+        return bars, "raw"
+    factor = np.concatenate([as_traded(part) for part in np.split(split, bars.begins[1:])])
+    prices = ("open", "high", "low", "close", "dividend")
+    quoted = {name: values * factor for name, values in bars.numbers.items() if name in prices}
+    quoted |= {"volume": bars.numbers["volume"] / factor} if "volume" in bars.numbers else {}
+    return bars.having(**quoted), "raw"
+
+
+def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
+    """The bars with dividends as given, else as closes and adjusted closes imply, and notes on them."""
+    close, total = bars.numbers["close"], bars.numbers.get("total")
+    if total is None:
+        return bars.having(dividend=bars.numbers.get("dividend", np.zeros(len(close)))), ()
+    bars.refuse(~((total > 0.0) & (close > 0.0)), "close", "no Close and Adj Close above zero", "Give both or one.")
+    grown = bars.growth_of("total")
+    if "dividend" in bars.numbers:
+        return bars, tuple(_differing(bars, grown))
+    implied = np.nan_to_num((grown / bars.numbers["split"] / bars.growth_of("close") - 1.0) * close)
+    rounding = close * (ROUNDING + 0.5 * _step(total) / total * (1.0 + np.nan_to_num(grown)))
+    far = (implied > JUMP * close) | (implied < -np.maximum(rounding, AGREES_WITH_TOTAL * close))
+    fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
+    bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)
+    paid = np.where(implied > rounding, implied, 0.0)
+    text = (
+        f"Dividends of {bars.file} are those that Close and Adj Close imply, "
+        f"{counted(int((paid > 0.0).sum()), 'payment')}: what is within the rounding of the prices is none."
+    )
+    return bars.having(dividend=paid), (Note(text),)
+
+
+def _differing(bars: TableBars, grown: Array) -> Iterator[Note]:
+    """A warning for each asset whose closes, splits and dividends grow otherwise than its adjusted closes."""
+    for rows in np.split(np.arange(len(grown)), bars.begins[1:]):
+        apart = np.nan_to_num(
+            np.abs(growth(*(bars.numbers[name][rows] for name in ("close", *reversed(NO_EVENT)))) - grown[rows])
+        )
+        if (count := int((apart > AGREES_WITH_TOTAL).sum())) > 0:
+            asset = bars.assets[bars.asset[rows[0]]]
+            text = (
+                f"{asset} grows otherwise than its adjusted closes on {counted(count, 'session')}, most on "
+                f"{bars.days[rows[np.argmax(apart)]]} ({apart.max():.2%}): look for a dividend that is missing."
+            )
+            yield Note(text, [asset], warning=True)
+
+
+def _step(values: Array) -> float:
+    """The power of ten of which all values are multiples, 0 where they have more than `MAX_DECIMALS` decimals."""
+    for decimals in range(MAX_DECIMALS + 1):
+        scaled = values * 10.0**decimals
+        if (np.abs(scaled - np.round(scaled)) < 1e-4).all():
+            return float(10.0**-decimals)
+    return 0.0

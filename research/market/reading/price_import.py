@@ -1,0 +1,218 @@
+"""Rows of prices from a table of any usual shape: what its columns mean, and what its prices are adjusted for.
+
+Whatever a table leaves open is taken in the usual way and said; contradictions are refused.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from foundation.arguments import cut, one_of
+from foundation.errors import ConfigError, DataError
+from foundation.names import NAME_FIX
+from foundation.paper.text_tables import text_table
+from foundation.table_files import quoted
+from research.market.calendars import Days
+from research.market.currency import SIGNS, is_currency
+from research.market.notes import Note, counted
+from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
+from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
+from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
+from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
+from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
+
+IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
+AT_ENDS = 3  # rows first and last that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class Understood:
+    """A table as it was understood.
+
+    bars       : its bars, one an asset and session, in order, with close, split and dividend; a code of a currency may
+                 be one of hundredths.
+    adjustment : "raw", "split" or "total", as stated or as columns say; None where neither does.
+    findings   : what was inferred, in words.
+    notes      : what a reader of any result must know.
+    """
+
+    bars: TableBars
+    adjustment: str | None
+    findings: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+    def rows(self, fetched_at: np.datetime64, source: str) -> pd.DataFrame:
+        """(R, ·) rows of the store, known at a moment in UTC.  Raises DataError as `price_rows` does."""
+        parts, ids = [], np.array(self.bars.assets, dtype=object)
+        for currency in sorted(set(self.bars.currency.tolist())):
+            bars = self.bars.take(self.bars.currency == currency)
+            numbers = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
+            parts.append(
+                price_rows(
+                    ids[bars.asset].tolist(), bars.days, bars.numbers["close"],
+                    currency=currency, source=source, fetched_at=fetched_at, **numbers,
+                )
+            )  # fmt: skip
+        return checked_rows(pd.concat(parts, ignore_index=True), source)
+
+    def text(self) -> str:
+        """What was inferred, with the first and the last rows, for a terminal."""
+        bars, count = self.bars, len(self.bars.days)
+        says = {name: (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any() for name, v in bars.numbers.items()}
+        columns = [name for name in NUMBERS if says.get(name)]
+        shown = sorted({*range(count)[:AT_ENDS], *range(count)[-AT_ENDS:]})
+        cells = [
+            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{bars.numbers[name][k]:,.10g}" for name in columns),
+             bars.currency[k]]
+            for k in shown
+        ]  # fmt: skip
+        span = f"{bars.days.min()} to {bars.days.max()}"
+        return "\n".join(
+            [
+                f"{bars.file}: {counted(count, 'row')} of {counted(len(bars.assets), 'asset')}, {span}",
+                *(f"- {finding}" for finding in self.findings),
+                "",
+                "First and last rows as understood:",
+                text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
+                *(f"Note: {note}" for note in self.notes),
+            ]
+        )
+
+
+def understand(
+    path: str | Path,
+    *,
+    adjustment: str | None = None,
+    currency: str | None = None,
+    dates: str | None = None,
+    decimal: str | None = None,
+) -> Understood:
+    """A table of prices as rows: CSV, TSV, Excel, Parquet or Feather; wide, long, or as yfinance writes it.
+
+    adjustment : "raw" (as traded), "split" or "total" (for splits and dividends), where the table does not say it.
+    currency   : code of three capital letters, or of hundredths (GBp, GBX, ZAc, ILA), where the table does not say it.
+    dates      : "dmy" or "mdy", for dates that read two ways in every row.
+    decimal    : the sign before decimals, "." or ",", for numbers that read two ways in every cell.
+    Raises     : ConfigError for an unknown option; DataError naming file, row, column, value and fix for a table that
+                 contradicts itself or an option, and for what cannot be read.
+    """
+    options = (("adjustment", adjustment, ADJUSTMENTS), ("dates", dates, ORDERS), ("decimal", decimal, PLAIN_SIGNS))
+    for name, value, known in options:
+        if value is not None:
+            one_of(f"{name} is", value, known)
+    if currency is not None and not is_currency(currency):
+        raise ConfigError(f"currency is {quoted(currency)}: write a code such as USD, or GBp for pence.")
+    grid = read_grid(Path(path))
+    shape = shape_of(grid)
+    days, form = days_of(shape.dates, dates)
+    numeric = [column.cells for column in shape.columns if column.field != "currency"]
+    sign, decimal_note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
+    bars = _one_a_session(_bars(grid, shape, days, sign, currency))
+    bars, adjustment, notes = as_quoted(bars, adjustment, shape.from_yahoo)
+    codes = sorted(set(bars.currency.tolist()) - {""})
+    findings = (
+        shape.text,
+        *([f"{SEPARATOR_NAMES[grid.delimiter]} between cells"] if grid.delimiter else []),
+        f"dates: {form}",
+        f"decimals: after a {'comma' if sign == ',' else 'point'}",
+        f"currency: {', '.join(codes) or 'not stated, that of the portfolio is taken'}",
+        f"closes: {ADJUSTMENTS[adjustment or 'total']}",
+    )
+    of_file = [Note(text, warning=True) for text in (*grid.notes, decimal_note) if text]
+    return Understood(bars, adjustment, findings, (*of_file, *notes))
+
+
+def import_hint(path: Path) -> str:
+    """The command that reads a file, as a further sentence, or "" where it does not."""
+    try:
+        understand(path)
+    except (DataError, ConfigError):
+        return ""
+    return f" {IMPORT_COMMAND.format(cut(str(path)))}"
+
+
+# -- bars ------------------------------------------------------------------------------------------------------------
+
+
+def _bars(grid: Grid, shape: PriceShape, days: Days, sign: str, currency: str | None) -> TableBars:
+    """The bars of all rows of the file, for each asset."""
+    assets = sorted({column.asset for column in shape.columns})
+    size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
+    codes = np.full(size, currency or "", dtype=object)
+    numbers = {column.field: np.full(size, np.nan) for column in shape.columns if column.field != "currency"}
+    for column in shape.columns:
+        i = assets.index(column.asset)
+        if column.field == "currency":
+            codes[i] = _codes(column.cells, currency)
+            continue
+        numbers[column.field][i], unit = numbers_of(column.cells, sign, column.field == "volume")
+        if column.field in PRICES and (code := _currency(column, unit, currency)):
+            codes[i] = np.where(codes[i] == "", code, codes[i])
+    asset = np.repeat(np.arange(len(assets)), len(days))
+    if shape.assets is not None:
+        names, asset = np.unique(_ids(shape.assets), return_inverse=True)
+        assets = names.tolist()
+    flat = {name: values.ravel() for name, values in numbers.items()}
+    return TableBars(
+        grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
+    )
+
+
+def _ids(cells: Cells) -> list[str]:
+    """(R,) the asset of each row."""
+    names = [f"{name:.0f}" if isinstance(name, float) else str(name) for name in cells.entries]
+    for name in dict.fromkeys(names):
+        if wrong := asset_fault(name):
+            cells.refuse(names.index(name), f"the name of an asset {wrong}", NAME_FIX)
+    return names
+
+
+def _codes(cells: Cells, stated: str | None) -> list[str]:
+    """(R,) the currency of each row, as its cell says."""
+    codes = [str(code) or stated or "" for code in cells.entries]
+    for code in dict.fromkeys(codes):
+        if code and not is_currency(code):
+            cells.refuse(codes.index(code), "no code of a currency", "Write one such as USD, or GBp for pence.")
+        if stated and code != stated:
+            cells.refuse(codes.index(code), f"another currency than {stated!r}, as stated", "Correct one of the two.")
+    return codes
+
+
+def _currency(column: PriceColumn, unit: str, stated: str | None) -> str:
+    """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
+    signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
+    code = stated or column.currency or (signs[0] if len(signs) == 1 else "")
+    for said in ((column.currency,), signs):
+        if code and any(said) and code not in said and HUNDREDTHS.get(code, code) not in map(HUNDREDTHS.get, said):
+            place = f"{column.cells.file}, column {column.cells.label!r}"
+            raise DataError(f"{place}: in {' or '.join(said)}, and {code} is stated elsewhere. Correct one of the two.")
+    return code
+
+
+def _one_a_session(bars: TableBars) -> TableBars:
+    """The bars with a close, in order of asset and session, each once."""
+    numbers = dict(bars.numbers)
+    if "gain" in numbers:
+        numbers["dividend"] = np.nan_to_num(numbers.pop("gain")) + np.nan_to_num(numbers.get("dividend", 0.0))
+    price = "close" if "close" in numbers else "total"
+    empty = np.isnan(numbers[price])
+    for name, neutral in NO_EVENT.items():
+        if name in numbers:
+            values = np.nan_to_num(numbers[name])  # yfinance writes 0 for no split
+            numbers[name] = np.where(values == 0.0, neutral, values)
+    bars = replace(bars, numbers=numbers)
+    for name, neutral in NO_EVENT.items():
+        if name in numbers:
+            bars.refuse(empty & (numbers[name] != neutral), name, f"no close beside a {name}", "Give that day's close.")
+    bars = bars.take(~empty)
+    bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
+    again = np.append(False, (bars.asset[1:] == bars.asset[:-1]) & (bars.days[1:] == bars.days[:-1]))
+    other = bars.currency != np.roll(bars.currency, 1)
+    for values in bars.numbers.values():
+        other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
+    bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")
+    if not len(bars.days):
+        raise DataError(f"{bars.file} has no prices. Give one row with a date and a price at least.")
+    return bars.take(~again)
