@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from research.market.reading.price_import import understand
 
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit
 from backtests.evaluation.scores import score
@@ -25,6 +24,7 @@ from foundation.paper.wording import listed
 from research.market.calendars import closes, day_at, sessions
 from research.market.quality import Quality, check, check_market
 from research.market.reading.known_instruments import Instrument, known_instruments
+from research.market.reading.price_import import understand
 from research.market.store import named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
