@@ -10,7 +10,7 @@ from foundation.arrays import Array, Mask
 from research.market.calendars import Days, sessions
 from research.market.plausible import MAD_TO_DEVIATION
 from research.market.quality.findings import Finding, finding, span
-from research.market.rows import ROUNDING
+from research.market.rows import SOURCE_ROUNDING
 
 BARS_A_QUARTER = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
 CALM_PART = 0.5  # of the scale of the whole history: no quarter's is below it
@@ -131,7 +131,7 @@ def _order(bars: Bars) -> list[Finding]:
     """Bars whose low is above another of their prices, or whose high is below one, by more than rounding."""
     close, nothing = bars.close, np.full(len(bars.days), np.nan)
     opened, high, low = (bars.numbers.get(name, nothing) for name in ("open", "high", "low"))
-    slack = ROUNDING * np.abs(close)
+    slack = SOURCE_ROUNDING * np.abs(close)
     wrong = (low > np.fmin(np.fmin(opened, close), high) + slack) | (high < np.fmax(opened, close) - slack)
     return _days_of("order", bars, wrong, "has a low above, or a high below, another price of the bar")
 

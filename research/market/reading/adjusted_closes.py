@@ -11,7 +11,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.table_files import fault
 from research.market.calendars import Days
 from research.market.notes import Note, counted
-from research.market.rows import ROUNDING, as_traded, growth
+from research.market.rows import SOURCE_ROUNDING, as_traded, growth
 
 ADJUSTMENTS = {
     "raw": "as traded",
@@ -155,7 +155,7 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     if "dividend" in bars.numbers:
         return bars, tuple(_differing(bars, grown))
     implied = np.nan_to_num((grown / bars.numbers["split"] / bars.growth_of("close") - 1.0) * close)
-    rounding = close * (ROUNDING + 0.5 * _step(total) / total * (1.0 + np.nan_to_num(grown)))
+    rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + np.nan_to_num(grown)))
     far = (implied > JUMP * close) | (implied < -np.maximum(rounding, AGREES_WITH_TOTAL * close))
     fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
     bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)

@@ -73,36 +73,17 @@ def market_from_store(
     Raises   : DataError for a line without rows, for fewer than two sessions, and as `repair` and `market_from_frame`.
     """
     days = _sessions(store, lines, calendar, first)
-    names, of_lines, ends = tuple(lines), list(lines.values()), np.full(len(lines), -1)
-    panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
-    made: list[Note] = []
-    currency, moments, digest = [""] * len(lines), [], hashlib.sha256()
-    order = sorted(range(len(lines)), key=lambda i: of_lines[i].asset_id)  # as they lie in the store
-    for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
-        calendars = {of_lines[i].asset_id: of_lines[i].calendar for i in among}
-        wanted = [each for each in repairs if each.asset in calendars]
-        known, repaired = _repaired(store, calendars, known_on, wanted, second)
-        block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
-        for row, i in enumerate(among):
-            bars = {name: values[known.bounds[row] : known.bounds[row + 1]] for name, values in known.numbers.items()}
-            bar_days = known.days[known.bounds[row] : known.bounds[row + 1]]
-            at, values = _on_sessions(bars, _places(bar_days, days, of_lines[i].calendar, calendar))
-            for name, of_bars in values.items():
-                block[name][row, at] = of_bars
-            currency[i], ends[i] = known.currency[row], at[-1] if len(at) else -1
-        for name, cells in block.items():
-            panels[name][:, among] = cells.T
-        made += repaired
-        digest.update(known.fingerprint.encode())
-        moments.append(known.moment)
-    start, stop, notes = _span(ends, panels["index"], names, days)
+    names = tuple(lines)
+    stored = _stored(store, list(lines.values()), days, calendar, known_on, (repairs, second))
+    panels = stored.panels
+    start, stop, notes = _span(stored.ends, panels["index"], names, days)
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
     quoted = f"returns: splits and dividends; quotes: {QUOTES.get(adjustment, QUOTES['total'])}"
     table = instruments_table(names) if instruments is None else instruments
-    own = [code or stated for code, stated in zip(currency, table["currency"], strict=True)]
+    own = [code or stated for code, stated in zip(stored.currency, table["currency"], strict=True)]
     return assemble(
         tables["index"],
         quotes=tables["close"],
@@ -119,12 +100,68 @@ def market_from_store(
             *((Note(UNSTATED.format(store.name), warning=True),) if not adjustment else ()),
             *(Note(text, warning=True) for text in store.about.get("notes", ())),
             *_clock_notes(lines, calendar, days),
-            *made,
+            *stored.notes,
             *notes,
         ),
         scheduled=True,
-        origin={"rows": digest.hexdigest()[:16], "known_on": f"{max(moments)}Z"},
+        origin=stored.origin,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """The rows of n lines on T sessions.
+
+    panels   : {column: (T, n)}, and `index`, the worth of a unit that reinvests; NaN on a session without a new bar.
+    ends     : (n,) the last session with a new bar of each line, -1 without.
+    currency : (n,) codes.
+    notes    : notes on repairs.
+    origin   : the rows' fingerprint, and the moment of the last of them.
+    """
+
+    panels: dict[str, Array]
+    ends: NDArray[np.int64]
+    currency: list[str]
+    notes: list[Note]
+    origin: dict[str, str]
+
+
+def _stored(
+    store: PriceStore,
+    lines: Sequence[StoredLine],
+    days: Days,
+    calendar: str,
+    known_on: np.datetime64 | None,
+    mended: tuple[Sequence[Repair], PriceStore | None],
+) -> _Stored:
+    """The rows of lines on the sessions `days` of a calendar, read a hundred lines at once.
+
+    mended : repairs, and the store of the second source.
+    """
+    ends, currency, notes = np.full(len(lines), -1), [""] * len(lines), list[Note]()
+    panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
+    moments, digest = [], hashlib.sha256()
+    order = sorted(range(len(lines)), key=lambda i: lines[i].asset_id)  # as they lie in the store
+    for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
+        calendars = {lines[i].asset_id: lines[i].calendar for i in among}
+        repairs = [each for each in mended[0] if each.asset in calendars]
+        known, repaired = _repaired(store, calendars, known_on, repairs, mended[1])
+        block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
+        for row, i in enumerate(among):
+            k = known.assets.index(lines[i].asset_id)  # two lines may be of one asset
+            bars = {name: values[known.bounds[k] : known.bounds[k + 1]] for name, values in known.numbers.items()}
+            bar_days = known.days[known.bounds[k] : known.bounds[k + 1]]
+            at, values = _on_sessions(bars, _places(bar_days, days, lines[i].calendar, calendar))
+            for name, of_bars in values.items():
+                block[name][row, at] = of_bars
+            currency[i], ends[i] = known.currency[k], at[-1] if len(at) else -1
+        for name, cells in block.items():
+            panels[name][:, among] = cells.T
+        notes += repaired
+        digest.update(known.fingerprint.encode())
+        moments.append(known.moment)
+    origin = {"rows": digest.hexdigest()[:16], "known_on": f"{max(moments)}Z"}
+    return _Stored(panels, ends, currency, notes, origin)
 
 
 def _repaired(
