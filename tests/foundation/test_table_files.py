@@ -168,3 +168,9 @@ def test_the_decimal_sign_is_the_one_that_numbers_prove(
 def test_numbers_that_read_two_ways_are_refused_with_the_first() -> None:
     with pytest.raises(DataError, match=r"t\.csv: .*a decimal point or a decimal comma: found '1,234'\. State it\.$"):
         decimal_sign(["1,234", "5"], "t.csv", ";", "State it")
+
+
+@pytest.mark.parametrize("text", ["1640€01", "1 €234", "12 EUR 50", "1$.5"])
+def test_a_unit_between_digits_is_no_number(text: str) -> None:
+    with pytest.raises(ValueError, match=r"[0-9]"):
+        number(text)
