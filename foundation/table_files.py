@@ -33,6 +33,7 @@ NO_NUMBER = "na"  # the same in place of a number; NA is a ticker, too
 BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
 FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text, as by an apostrophe before it
 UNIT = re.compile(r"US\$|[$€£¥₹]|\b[A-Z]{3}\b")  # beside a number
+WITHIN = re.compile(rf"[0-9.,] ?(?:{UNIT.pattern}) ?[.,]*[0-9]")  # a unit between digits, where none stands
 DIGITS = r"(?:[1-9][0-9]{0,2}(?P<group>[%s '’])[0-9]{3}(?:(?P=group)[0-9]{3})*|[0-9]+)"
 STYLES = {
     ".": re.compile(rf"(?:{DIGITS % ','}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
@@ -261,9 +262,9 @@ def decimal_sign(texts: Iterable[str], file: str, delimiter: str, hint: str) -> 
 
 def _parts(text: str) -> tuple[bool, str, str]:
     """The parts of a number: true if it is negative, its unit, and its digits with their separators."""
-    found = UNIT.search(text)
+    found = None if WITHIN.search(text) else UNIT.search(text)
     unit = found[0] if found else ""
-    rest = UNIT.sub("", text, count=1).replace("−", "-").strip()
+    rest = (UNIT.sub("", text, count=1) if found else text).replace("−", "-").strip()
     negative = False
     if rest.startswith("(") and rest.endswith(")"):
         negative, rest = True, rest[1:-1].strip()

@@ -11,6 +11,7 @@ from foundation.errors import DataError
 from foundation.table_files import (
     QUOTED,
     cell_text,
+    decimal_sign,
     fault,
     is_below,
     iso_day,
@@ -144,3 +145,32 @@ def test_na_is_no_number_and_may_be_a_ticker() -> None:
     assert number("NA") is None
     with pytest.raises(ValueError, match="1e999"):
         number("1e999")
+
+
+@pytest.mark.parametrize(
+    ("texts", "delimiter", "sign", "noted"),
+    [
+        (["1,5", "2,25"], ";", ",", False),
+        (["1,234.50", "1,234"], ";", ".", False),
+        (["1.234.567"], ";", ",", False),
+        (["1.5", "1,5"], ";", ".", False),
+        (["1,234"], ",", ".", True),
+        ([], ";", ".", False),
+    ],
+)
+def test_the_decimal_sign_is_the_one_that_numbers_prove(
+    texts: list[str], delimiter: str, sign: str, noted: bool
+) -> None:
+    found, note = decimal_sign(texts, "t.csv", delimiter, "State it")
+    assert (found, bool(note)) == (sign, noted)
+
+
+def test_numbers_that_read_two_ways_are_refused_with_the_first() -> None:
+    with pytest.raises(DataError, match=r"t\.csv: .*a decimal point or a decimal comma: found '1,234'\. State it\.$"):
+        decimal_sign(["1,234", "5"], "t.csv", ";", "State it")
+
+
+@pytest.mark.parametrize("text", ["1640€01", "1 €234", "12 EUR 50", "1$.5"])
+def test_a_unit_between_digits_is_no_number(text: str) -> None:
+    with pytest.raises(ValueError, match=r"[0-9]"):
+        number(text)

@@ -57,14 +57,8 @@ class TableBars:
     def take(self, rows: NDArray[np.int64] | Mask) -> "TableBars":
         """These rows alone, in this order."""
         numbers = {name: values[rows] for name, values in self.numbers.items()}
-        return replace(
-            self,
-            asset=self.asset[rows],
-            days=self.days[rows],
-            lines=self.lines[rows],
-            currency=self.currency[rows],
-            numbers=numbers,
-        )
+        others = {name: getattr(self, name)[rows] for name in ("asset", "days", "lines", "currency")}
+        return replace(self, numbers=numbers, **others)
 
     def having(self, **numbers: Array) -> "TableBars":
         """The same bars with these numbers in place of theirs."""

@@ -19,7 +19,8 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
 from research.market.calendars import Days
-from research.market.currency import SIGNS
+from research.market.currency import CURRENCIES, SIGNS
+from research.market.rows import HUNDREDTHS
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MIDNIGHT = re.compile(
@@ -96,7 +97,7 @@ def days_of(cells: Cells, order: str | None = None) -> tuple[Days, str]:
         if own == "time":
             cells.refuse(row, "a date carries a time", "Give one row a session, dated without a time.")
         if not own or own != form:
-            cells.refuse(row, f"a date of another form than {form}" if own and form else "no date", DATE_FIX)
+            cells.refuse(row, "a date of another form than the first" if own and form else "no date", DATE_FIX)
     keys = [key for _, key in parts]
     if form.startswith("two ways"):
         keys, form = _ordered(cells, rows, keys, form[-1], order)
@@ -115,18 +116,15 @@ def _ordered(
     cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], sign: str, order: str | None
 ) -> tuple[list[tuple[int, ...]], str]:
     """Year, month and day of each key, two numbers and a year, and the order in words."""
-    proofs = {"dmy": [k for k, key in enumerate(keys) if key[0] > 12]}
-    proofs["mdy"] = [k for k, key in enumerate(keys) if key[1] > 12]
-    if proofs["dmy"] and proofs["mdy"]:
-        other = rows[max(proofs["dmy"][0], proofs["mdy"][0])]
-        cells.refuse(other, "day and month stand in another order than in rows above", DATE_FIX)
+    proofs = {name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(ORDERS)}
+    if all(proofs.values()):
+        what = "day and month stand in another order than in rows above"
+        cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
     proved = order or next((name for name in ORDERS if proofs[name]), None)
-    if proved is None and sign != "." and any(p != q for p, q, _ in keys):
-        cells.refuse(
-            rows[next(k for k, key in enumerate(keys) if key[0] != key[1])],
-            "all dates read two ways, as day and month or as month and day",
-            "State `dates`: dmy or mdy.",
-        )
+    both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
+    if proved is None and sign != "." and both:
+        what = "all dates read two ways, as day and month or as month and day"
+        cells.refuse(both[0], what, "State `dates`: dmy or mdy.")
     order = proved or "dmy"
     return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], ORDERS[order].format(sign)
 
@@ -234,16 +232,16 @@ def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:
         if unit:
             raise ValueError(value)
         return np.nan, ""
-    if unit and read.unit:
+    if read.unit and (unit or read.unit not in {*SIGNS, *CURRENCIES, *HUNDREDTHS}):
         raise ValueError(value)
     return (read.value / 100.0 if unit == "%" else read.value * scale), unit or read.unit
 
 
 def _check_groups(cells: Cells, decimal: str) -> None:
     """Refuse 1,234 beside 1.25 where no number, such as 1,234.50, proves that thousands are separated."""
-    texts = [value if isinstance(value, str) else "" for value in cells.entries]
+    texts = {row: text for row, text in enumerate(cells.entries) if isinstance(text, str)}
     group = "," if decimal == "." else "."
-    grouped = [row for row, text in enumerate(texts) if group in text]
-    if all(may_be_thousands(texts[row], group) for row in grouped) and any(decimal in text for text in texts):
-        for row in grouped[:1]:
-            cells.refuse(row, f"a number with {group!r} beside others with {decimal!r}", "Write it as the others.")
+    grouped = [row for row, text in texts.items() if group in text]
+    has_decimals = any(decimal in text for text in texts.values())
+    if grouped and has_decimals and all(may_be_thousands(texts[row], group) for row in grouped):
+        cells.refuse(grouped[0], f"a number with {group!r} beside others with {decimal!r}", "Write it as the others.")

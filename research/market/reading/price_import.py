@@ -198,14 +198,12 @@ def _one_a_session(bars: TableBars) -> TableBars:
         numbers["dividend"] = np.nan_to_num(numbers.pop("gain")) + np.nan_to_num(numbers.get("dividend", 0.0))
     price = "close" if "close" in numbers else "total"
     empty = np.isnan(numbers[price])
-    for name, neutral in NO_EVENT.items():
-        if name in numbers:
-            values = np.nan_to_num(numbers[name])  # yfinance writes 0 for no split
-            numbers[name] = np.where(values == 0.0, neutral, values)
+    for name in NO_EVENT.keys() & numbers.keys():
+        values = np.nan_to_num(numbers[name])
+        numbers[name] = np.where(values == 0.0, NO_EVENT[name], values)  # yfinance writes 0 for no split
+        lost = empty & (numbers[name] != NO_EVENT[name])
+        bars.having(**numbers).refuse(lost, name, f"no close beside a {name}", "Give the close of that day.")
     bars = replace(bars, numbers=numbers)
-    for name, neutral in NO_EVENT.items():
-        if name in numbers:
-            bars.refuse(empty & (numbers[name] != neutral), name, f"no close beside a {name}", "Give that day's close.")
     bars = bars.take(~empty)
     bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
     again = np.append(False, (bars.asset[1:] == bars.asset[:-1]) & (bars.days[1:] == bars.days[:-1]))

@@ -81,7 +81,8 @@ def shape_of(grid: Grid) -> PriceShape:
     """
     labels = list(zip(*grid.levels, strict=True))
     named = [k for k, names in enumerate(labels) if any(_plain(name) in DATE_NAMES for name in names)]
-    at = 0 if not named or reads_as_day(next(iter(grid.columns[0].entries))) else named[0]
+    is_first = not named or (not any(labels[0]) and reads_as_day(next(iter(grid.columns[0].entries))))
+    at = 0 if is_first else named[0]
     others = {k: names for k, names in enumerate(labels) if k != at}
     if len(grid.levels) == 2:
         return _levels(grid, others, grid.columns[at])
