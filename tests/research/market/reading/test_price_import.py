@@ -319,7 +319,18 @@ def spoil_value(rng: random.Random, sheet: Sheet) -> None:
     )
 
 
-ANY = (m.shift_row, m.double_row, m.blank_row, spoil_value, m.restyle_cell, m.dress, m.other_delimiter)
+SIGNS = ".,;:/|\\'#$€£% _()[]=*&!?<~xXpnKMz\u0663\u00a0"
+
+
+def insert_sign(rng: random.Random, sheet: Sheet) -> None:
+    """A sign that stands in no number, or not there, is in a date or a number."""
+    cells = rng.choice(sheet.rows)
+    k = rng.randrange(int(sheet.header[0] == "Symbol"), len(cells))
+    at = rng.randrange(len(cells[k]) + 1)
+    cells[k] = cells[k][:at] + rng.choice(SIGNS) + cells[k][at:]
+
+
+ANY = (insert_sign, m.shift_row, m.double_row, m.blank_row, spoil_value, m.restyle_cell, m.dress, m.other_delimiter)
 COLUMNS = (m.drop_column, m.double_column, m.swap_columns, m.repeat_header)
 SPOILS = (m.encoded, m.unseen, m.truncated, m.broken_quote, m.flipped)
 
