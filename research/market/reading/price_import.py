@@ -210,8 +210,10 @@ def _one_a_session(bars: TableBars) -> TableBars:
     bars = replace(bars, numbers=numbers)
     bars = bars.take(~empty)
     bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
-    again = np.append(False, (bars.asset[1:] == bars.asset[:-1]) & (bars.days[1:] == bars.days[:-1]))
-    other = bars.currency != np.roll(bars.currency, 1)
+    of_same = np.append(False, bars.asset[1:] == bars.asset[:-1])
+    turned = of_same & (bars.currency != np.roll(bars.currency, 1))
+    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
+    again, other = of_same & (bars.days == np.roll(bars.days, 1)), np.zeros(len(bars.days), bool)
     for values in bars.numbers.values():
         other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
     bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")

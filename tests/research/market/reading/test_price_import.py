@@ -298,6 +298,12 @@ def test_the_strict_door_names_the_command_that_reads_the_file(tmp_path: Path, w
         load_market(path)
 
 
+def test_a_workbook_is_no_market_and_the_command_that_reads_it_is_named(tmp_path: Path) -> None:
+    CLOSES.to_excel(tmp_path / "prices.xlsx")
+    with pytest.raises(ConfigError, match=r"unknown market .*prices\.xlsx --as NAME` reads such a table"):
+        load_market(tmp_path / "prices.xlsx")
+
+
 def test_the_command_is_not_named_where_it_would_not_read_the_file(write: Callable[..., Path]) -> None:
     assert import_hint(write("d,A", "x,1")) == ""
     with pytest.raises(ConfigError, match=r"unknown market 'nowhere\.xlsx'.*parquet file\.$"):
