@@ -17,7 +17,7 @@ from foundation.table_files import quoted
 from research.market.calendars import Days
 from research.market.currency import SIGNS, is_currency
 from research.market.notes import Note, counted
-from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
+from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
 from research.market.reading.cell_forms import DATE_ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
@@ -77,6 +77,7 @@ class Understood:
                 "First and last rows as understood:",
                 text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
+                *([] if self.adjustment else [f"Note: {UNSTATED_CLOSES.format(bars.file)}"]),
             ]
         )
 

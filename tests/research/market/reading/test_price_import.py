@@ -117,9 +117,8 @@ def test_the_five_usual_shapes_give_the_same_rows_without_an_option(
     write(tmp_path / "prices.csv")
     understood = understand(tmp_path / "prices.csv")
     pd.testing.assert_frame_equal(prices(understood), expected, check_exact=True, check_dtype=False)
-    (note,) = understood.notes
-    assert note.warning
-    assert "not stated: they are taken for total-return closes" in note
+    assert understood.adjustment is None
+    assert "Note: What the prices of prices.csv are adjusted for is not stated" in understood.text()
 
 
 @pytest.mark.parametrize("name", OTHERS)
