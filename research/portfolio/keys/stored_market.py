@@ -145,7 +145,14 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
             table = read_table(Path(document.file).parent / cash)
             known = ~np.isnan(table.cells[:, 0])
             return YearlyRates(table.days[known], table.cells[known, 0], cash)
-        series, name = named_store(cash.store).read([cash.series], known_on=known_on), f"{cash.series} of {cash.store}"
+        store = named_store(cash.store)
+        if cash.series not in (kept := store.assets()):
+            fix = (
+                FETCH.format(document.file) if cash.store == FRED else did_you_mean(cash.series, kept or store_names())
+            )
+            document.refuse((*path, "series"), f"no series of store {cash.store!r}", cash.series, fix)
+        series = store.read([cash.series], known_on=known_on)
+        name = f"{cash.series} of store {cash.store!r}"
         return YearlyRates(series.days, series.numbers["close"], name, series.moment)
     except DataError as error:
         found = cash if isinstance(cash, str) else cash.series
