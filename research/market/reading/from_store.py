@@ -1,7 +1,7 @@
 """A market from the store of prices, on the sessions of one calendar."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +57,7 @@ def market_from_store(
     missing: Missing = "halt",
     repairs: Sequence[Repair] = (),
     second: PriceStore | None = None,
+    beside: Collection[str] = (),
 ) -> Market:
     """A market of lines whose rows a store has, up to the last session of which all have a bar.
 
@@ -72,6 +73,7 @@ def market_from_store(
     instruments   : (n, ·) table by line; its currencies give way to those of the rows.
     repairs  : repairs of rows, by their ids.
     second   : store of the second source that repairs may take rows from.
+    beside   : lines that nobody holds, such as rates of exchange: the market does not begin before the others.
     Raises   : DataError for a line without rows, for a repair of no line, for fewer than two sessions, and as `repair`
                and `market_from_frame`.
     """
@@ -85,8 +87,10 @@ def market_from_store(
     panels = stored.panels
     table = instruments_table(names) if instruments is None else instruments
     left = exit_rows(table, days) < len(days)
-    start, stop, notes = _span(stored.ends, left, panels["index"], names, days)
+    held = [i for i, name in enumerate(names) if name not in beside]
+    start, stop, notes = _span(stored.ends, left, panels["index"][:, held], names, days)
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
+    panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held a line before the first day
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
@@ -272,8 +276,9 @@ def _span(
 ) -> tuple[int, int, tuple[Note, ...]]:
     """The first session with a bar, the one after the last of which every line that is not halted has a bar, and notes.
 
-    ends : (n,) last session with a new bar of each line, -1 without.
-    left : (n,) whether the line was delisted on one of these days.
+    ends  : (n,) last session with a new bar of each line, -1 without.
+    index : (T, ·) of the lines with which the market begins.
+    left  : (n,) whether the line was delisted on one of these days.
     """
     if (ends < 0).any():
         raise DataError(

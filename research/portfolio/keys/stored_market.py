@@ -60,6 +60,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
             repairs=read_repairs(keys.repairs or ()),
             second=None if keys.second is None else named_store(keys.second),
+            beside=set(wanted) - set(document.mapping("lines")),
         )
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error

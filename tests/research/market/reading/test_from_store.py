@@ -250,6 +250,24 @@ def test_a_market_begins_with_its_first_line_and_the_others_are_listed_later(sto
     assert column(found, "NEW", "tradable") == [False] * 10 + [True] * 12
 
 
+def test_a_market_does_not_begin_with_a_line_that_nobody_holds(store: PriceStore) -> None:
+    keep(store, "A", MONTH[10:], [10.0] * 12)
+    keep(store, "INDEX", MONTH, [5.0] * 22, dividend=[0.0] * 10 + [1.0] * 12)
+    found = market(store, {"A": "XNYS", "INDEX": "XNYS"}, beside=["INDEX"])
+    assert found.days[0] == np.datetime64(MONTH[10])
+    assert column(found, "INDEX", "dividends") == [0.0] + [1.0] * 11
+    assert column(found, "INDEX", "returns") == pytest.approx([0.0] + [0.2] * 11, abs=1e-15)
+
+
+def test_a_line_that_was_delisted_lately_does_not_end_the_market(store: PriceStore) -> None:
+    keep(store, "A", MONTH, [10.0] * 22)
+    keep(store, "GONE", MONTH[:-2], [5.0] * 20)
+    table = instruments_table(["A", "GONE"], delisted=[None, MONTH[-2]], delisting_return=[NAN, 0.1])
+    found = market(store, {"A": "XNYS", "GONE": "XNYS"}, instruments=table)
+    assert found.days[-1] == np.datetime64(MONTH[-1])
+    assert column(found, "GONE", "returns")[-3:] == [0.0, 0.1, 0.0]
+
+
 # -- known on a day --------------------------------------------------------------------------------------------------
 
 
