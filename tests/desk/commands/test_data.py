@@ -1,4 +1,4 @@
-"""`rebalance data` as a user calls it, against a real server: new, fetch, list, update, and the list of the next day."""
+"""`rebalance data` as a user calls it, against a real server: new, fetch, list, update, and the list of tomorrow."""
 
 import json
 from collections.abc import Iterator
