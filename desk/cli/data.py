@@ -59,12 +59,17 @@ def import_(
 
 
 @app.command()
-def check(named: Named) -> None:
+def check(
+    named: Named,
+    against: Annotated[
+        str | None, typer.Option(help="A store, such as tiingo, whose closes are compared.", show_default=False)
+    ] = None,
+) -> None:
     """Print what looks wrong in the prices of a file or a store. Exit status 1 if something must be looked at."""
     with starting():
         from desk.commands.data import check_data
 
-    found = check_data(named)
+    found = check_data(named, against)
     tell(found.text(), found.must_be_looked_at)
 
 

@@ -22,7 +22,7 @@ from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import listed
 from research.market.calendars import closes, day_at, sessions
-from research.market.quality import Quality, check, check_market
+from research.market.quality import Quality, check, check_market, differences
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.price_import import understand
 from research.market.store import named_store, store_names
@@ -139,32 +139,38 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
 def import_table(path: Path, name: str, clock: Clock | None = None, **how: str | None) -> str:
     """Import a table of any usual shape into the store of a name: what was understood, and what was kept.
 
+    path   : path of the table, or of a folder of tables.
     how    : adjustment, currency, dates and decimal, where the table does not say them (`understand`).
     Raises : DataError for a table that cannot be understood, and for another adjustment than the store's.
     """
     if name in ADAPTERS:
         raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
-    store, understood = named_store(name), understand(path, **how)
-    stated, before = understood.adjustment or "", store.about.get("adjustment", "")
-    if store.parts and stated and before and stated != before:
-        raise ConfigError(
-            f"the closes of {path.name} are {stated}, and those of store {name!r} are {before}: one series has one "
-            "adjustment. Import the table under another name, or correct --adjustment."
-        )
-    kept = store.add(understood.rows(np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us"), name))
-    store.describe(adjustment=stated or before, notes=list(understood.notes))
-    return f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them."
+    store, texts = named_store(name), []
+    moment = np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us")
+    for table in sorted(found for found in path.iterdir() if found.is_file()) if path.is_dir() else [path]:
+        understood = understand(table, **how)
+        stated, before = understood.adjustment or "", store.about.get("adjustment", "")
+        if store.parts and stated and before and stated != before:
+            raise ConfigError(
+                f"the closes of {table.name} are {stated}, and those of store {name!r} are {before}: one series has "
+                "one adjustment. Import the table under another name, or correct --adjustment."
+            )
+        kept = store.add(understood.rows(moment, name))
+        store.describe(adjustment=stated or before, notes=list(understood.notes))
+        texts.append(f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them.")
+    return "\n\n".join(texts)
 
 
-def check_data(named: str) -> Quality:
+def check_data(named: str, against: str | None = None) -> Quality:
     """The quality of what a portfolio file or a store has.
 
-    named : path of a portfolio file, or name of a store.
+    named   : path of a portfolio file, or name of a store.
+    against : name of another store, whose closes of the same assets are compared; None for none.
     """
     if named in store_names():
-        store, known = named_store(named), known_instruments()
+        store = named_store(named)
         ids = store.assets()
-        of = {asset: known.find(asset) or Instrument(asset) for asset in ids}
+        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in ids}
     else:
         document = read_document(named, None, names_of(PortfolioKeys))
         if not isinstance(document.value("market"), dict) or not read(document, ("market",), MarketKeys).of_store:
@@ -178,7 +184,16 @@ def check_data(named: str) -> Quality:
         ids = list(of)
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
     gone = [asset for asset, one in of.items() if one.delisted is not None]
-    return check(store.read(ids), {asset: one.calendar or "XNYS" for asset, one in of.items()}, classes, gone)
+    known = store.read(ids)
+    quality = check(known, {asset: one.calendar or "XNYS" for asset, one in of.items()}, classes, gone)
+    if against is None:
+        return quality
+    other = named_store(against)
+    both = [asset for asset in other.assets() if asset in of]
+    if not both:
+        raise ConfigError(f"--against is {against!r}: that store has none of {listed(ids, most=5)}. Fetch them first.")
+    apart = differences(known, other.read(both), (store.name, against))
+    return replace(quality, findings=(*quality.findings, *apart))
 
 
 def stores_text() -> str:

@@ -186,7 +186,8 @@ def _held(document: Document, path: KeyPath, market: Market, price: float) -> tu
         return np.nan, amount
     if np.isnan(price):
         what = f"{path[-1]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
-        document.refuse((*path, "shares"), what, amount, "Give its value in currency, as `holdings:`.")
+        fix = "Give its value in currency, as `holdings:`, or quotes, `market: {file: prices.csv, quotes: prices.csv}`."
+        document.refuse((*path, "shares"), what, amount, fix)
     return _valued(document, (*path, "shares"), market, path[-1], amount, price)
 
 

@@ -174,7 +174,9 @@ def test_shares_on_a_market_without_quotes_are_refused(own: Any) -> None:
     message = (
         r"lines\.SPY\.shares: SPY has no quote on 2022-12-23, the last day of market 'mine' \(.*desk\.yaml, line 8\)"
     )
-    with pytest.raises(ConfigError, match=message + r": found 100\.0\. Give its value in currency, as `holdings:`\."):
+    with pytest.raises(
+        ConfigError, match=message + r": found 100\.0\. Give its value in currency, as `holdings:`, or quotes"
+    ):
         load_portfolio(own("prices/mine.csv"))
 
 
