@@ -236,7 +236,7 @@ def sources_text() -> str:
         there = "set" if environ.get(adapter.key_variable) else f"not set; from {adapter.key_from}"
         key = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
         rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", key])
-    return text_table(rows, left=1, last_left=True)
+    return text_table(rows, left=1, last_left=True, width=None)  # names are what a file states
 
 
 def revisions_text(named: str) -> str:

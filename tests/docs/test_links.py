@@ -35,13 +35,14 @@ def test_every_link_leads_somewhere(page: str) -> None:
             assert anchor in anchors(place), f"{page} links to {link['target']}, and the page has no such heading"
 
 
-def test_the_picture_of_the_rooms_is_that_of_the_contracts() -> None:
-    spec = importlib.util.spec_from_file_location("rooms", ROOT / ".ci" / "rooms.py")
+@pytest.mark.parametrize("name", ["rooms", "quality_picture"])
+def test_a_picture_of_the_guide_is_what_its_script_draws(name: str) -> None:
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    rooms = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(rooms)
-    assert rooms.PICTURE.read_text() == rooms.svg(), "run `python .ci/rooms.py`"
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PICTURE.read_text(encoding="utf-8") == script.svg(), f"run `python .ci/{name}.py`"
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
