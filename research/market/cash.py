@@ -16,6 +16,7 @@ CARRIED = 5  # sessions for which the last rate serves: bond holidays have no ra
 BILL_DAYS, BANK_YEAR = 91, 360
 LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
 DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
+UNDATED = np.datetime64("NaT", "us")
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
     "basis for a decision"
@@ -45,24 +46,27 @@ class BillRates:
     days : (R,) increasing.  percent : (R,).
     basis : (R,) "daily", "carried_forward", or "monthly_average", which knows the later days of its month.
     required : true if a session that they do not reach is refused; else cash earns nothing on it, with a warning.
+    moment : moment, in UTC, at which the last of them was known; NaT for rates of no store.
     """
 
     days: Days
     percent: NDArray[np.float64]
     basis: NDArray[np.str_]
     required: bool = False
+    moment: np.datetime64 = UNDATED
 
 
 @dataclass(frozen=True, eq=False)
 class YearlyRates:
     """Yearly rates of cash, percent, each known at the end of its day: simple interest over calendar days of 365.
 
-    days : (R,) increasing.  percent : (R,).  name : in messages.
+    days : (R,) increasing.  percent : (R,).  name : in messages.  moment : as of `BillRates`.
     """
 
     days: Days
     percent: NDArray[np.float64]
     name: str
+    moment: np.datetime64 = UNDATED
 
 
 def yearly_rate(rate: float) -> YearlyRates:
@@ -134,9 +138,10 @@ def bill_cash(
     at = np.searchsorted(rates.days, start, side="right") - 1
     early, late = at < 0, _stale(rates.days, at, start, calendar)
     if rates.required and late.any():
+        row = int(np.argmax(late))
         raise DataError(
-            f"the bill's last rate, of {rates.days[-1]}, serves {CARRIED} sessions, and cash needs one on "
-            f"{start[int(np.argmax(late))]}. Run `rebalance data update`, which continues them from FRED, or state a "
+            f"the bill's last rate, of {rates.days[at[row]]}, serves {CARRIED} sessions, and cash needs one on "
+            f"{start[row]}. Run `rebalance data update`, which continues them from FRED, or state a "
             "yearly rate, such as `cash: 0.03`."
         )
     earned = np.zeros(len(days))

@@ -1,20 +1,22 @@
 """A market from the store of prices, on the sessions of one calendar."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arrays import Array
+from foundation.arguments import did_you_mean
+from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from foundation.paper.wording import listed
 from research.market.calendars import Days, closes, sessions
-from research.market.instruments import instruments_table
+from research.market.cash import BillRates, YearlyRates
+from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
-from research.market.notes import Note
+from research.market.notes import Note, counted
 from research.market.quality import known_of_rows
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
@@ -55,6 +57,7 @@ def market_from_store(
     missing: Missing = "halt",
     repairs: Sequence[Repair] = (),
     second: PriceStore | None = None,
+    beside: Collection[str] = (),
 ) -> Market:
     """A market of lines whose rows a store has, up to the last session of which all have a bar.
 
@@ -70,19 +73,28 @@ def market_from_store(
     instruments   : (n, ·) table by line; its currencies give way to those of the rows.
     repairs  : repairs of rows, by their ids.
     second   : store of the second source that repairs may take rows from.
-    Raises   : DataError for a line without rows, for fewer than two sessions, and as `repair` and `market_from_frame`.
+    beside   : lines that nobody holds, such as rates of exchange: the market does not begin before the others.
+    Raises   : DataError for a line without rows, for a repair of no line, for fewer than two sessions, and as `repair`
+               and `market_from_frame`.
     """
-    days = _sessions(store, lines, calendar, first)
+    ids = [line.asset_id for line in lines.values()]
+    for each in repairs:
+        if each.asset not in ids:
+            raise DataError(f"{each}: the market has no {each.asset!r}. {did_you_mean(each.asset, ids)}")
+    earlier, days = _sessions(store, lines, calendar, first)
     names = tuple(lines)
-    stored = _stored(store, list(lines.values()), days, calendar, known_on, (repairs, second))
+    stored = _stored(store, list(lines.values()), (earlier, days), calendar, known_on, (repairs, second))
     panels = stored.panels
-    start, stop, notes = _span(stored.ends, panels["index"], names, days)
+    table = instruments_table(names) if instruments is None else instruments
+    left = exit_rows(table, days) < len(days)
+    held = [i for i, name in enumerate(names) if name not in beside]
+    start, stop, notes = _span(stored.ends, left, panels["index"][:, held], names, days)
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
+    panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held a line before the first day
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
     quoted = f"returns: splits and dividends; quotes: {QUOTES.get(adjustment, QUOTES['total'])}"
-    table = instruments_table(names) if instruments is None else instruments
     own = [code or stated for code, stated in zip(stored.currency, table["currency"], strict=True)]
     return assemble(
         tables["index"],
@@ -104,7 +116,7 @@ def market_from_store(
             *notes,
         ),
         scheduled=True,
-        origin=stored.origin,
+        origin={"rows": stored.fingerprint, "known_on": f"{_last_known(stored.moment, cash)}Z"},
     )
 
 
@@ -116,28 +128,32 @@ class _Stored:
     ends     : (n,) the last session with a new bar of each line, -1 without.
     currency : (n,) codes.
     notes    : notes on repairs.
-    origin   : the rows' fingerprint, and the moment of the last of them.
+    fingerprint, moment : of the rows, and the moment at which the last of them was known.
     """
 
     panels: dict[str, Array]
     ends: NDArray[np.int64]
     currency: list[str]
     notes: list[Note]
-    origin: dict[str, str]
+    fingerprint: str
+    moment: np.datetime64
 
 
 def _stored(
     store: PriceStore,
     lines: Sequence[StoredLine],
-    days: Days,
+    schedule: tuple[Days, Days],
     calendar: str,
     known_on: np.datetime64 | None,
     mended: tuple[Sequence[Repair], PriceStore | None],
 ) -> _Stored:
-    """The rows of lines on the sessions `days` of a calendar, read a hundred lines at once.
+    """The rows of lines on the sessions of a calendar, read a hundred lines at once.
 
-    mended : repairs, and the store of the second source.
+    schedule : sessions before those wanted, and these.
+    mended   : repairs, and the store of the second source.
     """
+    earlier, days = schedule
+    every = np.append(earlier, days)
     ends, currency, notes = np.full(len(lines), -1), [""] * len(lines), list[Note]()
     panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
     moments, digest = [], hashlib.sha256()
@@ -151,7 +167,7 @@ def _stored(
             k = known.assets.index(lines[i].asset_id)  # two lines may be of one asset
             bars = {name: values[known.bounds[k] : known.bounds[k + 1]] for name, values in known.numbers.items()}
             bar_days = known.days[known.bounds[k] : known.bounds[k + 1]]
-            at, values = _on_sessions(bars, _places(bar_days, days, lines[i].calendar, calendar))
+            at, values = _on_sessions(bars, _places(bar_days, every, lines[i].calendar, calendar), len(earlier))
             for name, of_bars in values.items():
                 block[name][row, at] = of_bars
             currency[i], ends[i] = known.currency[k], at[-1] if len(at) else -1
@@ -160,8 +176,12 @@ def _stored(
         notes += repaired
         digest.update(known.fingerprint.encode())
         moments.append(known.moment)
-    origin = {"rows": digest.hexdigest()[:16], "known_on": f"{max(moments)}Z"}
-    return _Stored(panels, ends, currency, notes, origin)
+    return _Stored(panels, ends, currency, notes, digest.hexdigest()[:16], max(moments))
+
+
+def _last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
+    """The later of the moments at which the last row and the last rate of cash were known."""
+    return np.fmax(moment, cash.moment) if isinstance(cash, BillRates | YearlyRates) else moment
 
 
 def _repaired(
@@ -199,19 +219,22 @@ def _ends(bar_days: Days, calendar: str) -> NDArray[np.datetime64]:
     return np.maximum.accumulate(ends)
 
 
-def _on_sessions(numbers: Mapping[str, Array], place: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, Array]]:
+def _on_sessions(
+    numbers: Mapping[str, Array], place: NDArray[np.int64], begin: int
+) -> tuple[NDArray[np.int64], dict[str, Array]]:
     """The sessions on which a line has a new bar, and its values there; `index` is the worth of a unit that reinvests.
 
-    Of several bars since the session before, volumes and dividends are summed and splits multiplied, in units of the
-    last bar; the opens are those of the first, highs and lows those of all.
+    Of several bars since the session before, volumes and dividends are summed and splits multiplied; the opens are
+    those of the first, highs and lows those of all; all are per unit of the last bar.
 
     numbers : {column: (R,)} of its bars, in order.
     place   : (T,) the last bar that ended by the close of each session, -1 before the first.
+    begin   : session from which on they are wanted; the others say which bars are not new.
     """
-    at = np.flatnonzero(place > np.append(-1, place[:-1]))
+    at = np.flatnonzero((place > np.append(-1, place[:-1]))[begin:])
     if not len(at):
         return at, {}
-    last = place[at]
+    last = place[begin:][at]
     first = np.append(last[:1], last[:-1] + 1)  # of the first session with a bar, that bar alone
     grown = np.cumprod(growth(numbers["close"], numbers["split"], numbers["dividend"]))
     found = {name: values[last] for name, values in numbers.items()}
@@ -220,32 +243,42 @@ def _on_sessions(numbers: Mapping[str, Array], place: NDArray[np.int64]) -> tupl
         found["volume"] = np.add.reduceat((numbers["volume"] / units)[inner], part) * units[last]
         found["dividend"] = np.add.reduceat((numbers["dividend"] * units)[inner], part) / units[last]
         found["split"] = np.multiply.reduceat(numbers["split"][inner], part)
-        found["open"] = numbers["open"][first]
-        found["high"] = np.maximum.reduceat(numbers["high"][inner], part)
-        found["low"] = np.minimum.reduceat(numbers["low"][inner], part)
+        found["open"] = numbers["open"][first] * units[first] / units[last]
+        found["high"] = np.maximum.reduceat((numbers["high"] * units)[inner], part) / units[last]
+        found["low"] = np.minimum.reduceat((numbers["low"] * units)[inner], part) / units[last]
     found["split"][0], found["dividend"][0] = 1.0, 0.0  # nobody held it before its first bar
     return at, found | {"index": numbers["close"][last[0]] * grown[last] / grown[last[0]]}
 
 
-def _sessions(store: PriceStore, lines: Mapping[str, StoredLine], calendar: str, first: np.datetime64 | None) -> Days:
-    """The sessions on which rows of these lines may lie. Raises DataError for fewer than two."""
+def _sessions(
+    store: PriceStore, lines: Mapping[str, StoredLine], calendar: str, first: np.datetime64 | None
+) -> tuple[Days, Days]:
+    """The sessions on which rows of these lines may lie: those before the first one wanted, and the others.
+
+    Raises : DataError for fewer than two others.
+    """
     span = store.span([line.asset_id for line in lines.values()])
     if span is None:
         raise DataError(f"store {store.name!r} has no prices of {listed(list(lines), most=5)}. Fetch or import them.")
     begin = span[0] if first is None else max(first, span[0])
-    days = sessions(begin, max(span[1], begin), calendar)
+    every = sessions(span[0], max(span[1], begin), calendar)
+    earlier, days = np.split(every, [np.searchsorted(every, begin)])
     if len(days) < 2:
         raise DataError(
-            f"store {store.name!r} has rows of {listed(list(lines), most=5)} on {len(days)} sessions of {calendar!r} "
-            f"from {begin} to {span[1]}: two at least are needed. Fetch or import more of the past."
+            f"store {store.name!r} has rows of {listed(list(lines), most=5)} on {counted(len(days), 'session')} of "
+            f"{calendar!r} from {begin} to {span[1]}: two at least are needed. Fetch or import more of the past."
         )
-    return days
+    return earlier, days
 
 
-def _span(ends: NDArray[np.int64], index: Array, names: Sequence[str], days: Days) -> tuple[int, int, tuple[Note, ...]]:
+def _span(
+    ends: NDArray[np.int64], left: Mask, index: Array, names: Sequence[str], days: Days
+) -> tuple[int, int, tuple[Note, ...]]:
     """The first session with a bar, the one after the last of which every line that is not halted has a bar, and notes.
 
-    ends : (n,) last session with a new bar of each line, -1 without.
+    ends  : (n,) last session with a new bar of each line, -1 without.
+    index : (T, ·) of the lines with which the market begins.
+    left  : (n,) whether the line was delisted on one of these days.
     """
     if (ends < 0).any():
         raise DataError(
@@ -253,8 +286,8 @@ def _span(ends: NDArray[np.int64], index: Array, names: Sequence[str], days: Day
             "Begin earlier, or fetch or import its prices."
         )
     start = int(np.argmax(~np.isnan(index).all(axis=1)))
-    live = ends >= ends.max() - LATE
-    stop = int(ends[live].min()) + 1
+    live = (ends >= ends.max() - LATE) & ~left
+    stop = int(ends[live].min(initial=ends.max())) + 1
     if stop == ends.max() + 1:
         return start, stop, ()
     behind = [names[i] for i in np.flatnonzero(live & (ends + 1 == stop)).tolist()]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from research.market.reading.known_instruments import Instrument, known_instrume
 from research.market.reading.sources import CashSource
 from research.market.reading.tables import read_table
 from research.market.repairs import read_repairs
+from research.market.rows import sessions_of
 from research.market.store import named_store, store_names
 from research.portfolio.file.document import Document
 from research.portfolio.keys.market_keys import FRED, MarketKeys
 
 KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 BILL = "DTB3"  # the series that continues the bill
+LAST_OF_DAY = np.timedelta64(86_400_000_000 - 1, "us")
 FETCH = "Run `rebalance data fetch {0}` first."
 
 
@@ -57,6 +60,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
             repairs=read_repairs(keys.repairs or ()),
             second=None if keys.second is None else named_store(keys.second),
+            beside=set(wanted) - set(document.mapping("lines")),
         )
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
@@ -106,6 +110,8 @@ def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
         asset_class=["fx" if one.kind == "fx" else one.asset_class or "other" for one in of],
         sector=[one.sector for one in of],
         lot=[one.lot for one in of],
+        delisted=[one.delisted for one in of],
+        delisting_return=[one.delisting_return for one in of],
     )
 
 
@@ -115,39 +121,54 @@ def _moment(document: Document, written: str | None) -> np.datetime64 | None:
     if not written:
         return None
     try:
-        moment = np.datetime64(written.removesuffix("Z"), "us")
+        stated = datetime.fromisoformat(written)
     except ValueError:
         fix = "Write YYYY-MM-DD, or a moment in UTC."
         document.refuse(("market", "known_on"), "no day and no moment", written, fix)
-    return moment + np.timedelta64(86_400_000_000 - 1, "us") if len(written) == len("2026-11-25") else moment
+    moment = np.datetime64(stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated, "us")
+    return moment + LAST_OF_DAY if len(written) == len("2026-11-25") else moment
 
 
 def cash_source(document: Document, keys: MarketKeys) -> CashSource:
-    """The source of cash returns: the bill, a yearly rate, a file or a series of yearly rates in percent, or none."""
-    cash, path = keys.cash, ("market", "cash")
+    """The source of cash returns: the bill, a yearly rate, a file or a series of yearly rates in percent, or none.
+
+    What comes from a store is as it was known at the moment that the file or the environment states.
+    """
+    cash, path, known_on = keys.cash, ("market", "cash"), _moment(document, keys.known_on)
     if cash is None or (cash == "bill" and not keys.of_store):
         return cash  # type: ignore[return-value]
     if isinstance(cash, float):
         return yearly_rate(cash)
     try:
         if cash == "bill":
-            return bill_rates()
+            return bill_rates(known_on)
         if isinstance(cash, str):
             table = read_table(Path(document.file).parent / cash)
             known = ~np.isnan(table.cells[:, 0])
             return YearlyRates(table.days[known], table.cells[known, 0], cash)
-        series = named_store(cash.store).read([cash.series])
-        return YearlyRates(series.days, series.numbers["close"], f"{cash.series} of store {cash.store!r}")
+        store = named_store(cash.store)
+        if cash.series not in (kept := store.assets()):
+            fix = (
+                FETCH.format(document.file) if cash.store == FRED else did_you_mean(cash.series, kept or store_names())
+            )
+            document.refuse((*path, "series"), f"no series of store {cash.store!r}", cash.series, fix)
+        series = store.read([cash.series], known_on=known_on)
+        name = f"{cash.series} of store {cash.store!r}"
+        return YearlyRates(series.days, series.numbers["close"], name, series.moment)
     except DataError as error:
         found = cash if isinstance(cash, str) else cash.series
         fix = "Write `bill`, a yearly rate such as 0.03, a file of rates in percent, or `{series: …, store: …}`."
         document.refuse(path, f"cannot be read: {str(error).rstrip('.')}", found, fix)
 
 
-def bill_rates() -> BillRates:
-    """The embedded rates of the bill, continued by those that were fetched from FRED; a market may not outlast them."""
-    rates, store = embedded_rates(), named_store(FRED)
-    if BILL in store.assets():
-        later = store.read([BILL])
-        rates = continued(rates, later.days, later.numbers["close"])
-    return replace(rates, required=True)
+def bill_rates(known_on: np.datetime64 | None = None) -> BillRates:
+    """The embedded rates of the bill, continued by those that were fetched from FRED; a market may not outlast them.
+
+    known_on : a moment in UTC: rates that were known later do not count.
+    """
+    rates, later = replace(embedded_rates(), required=True), named_store(FRED).rows([BILL], known_on=known_on)
+    later = later[later["close"].notna()]
+    if later.empty:
+        return rates
+    moment = later["fetched_at"].max().to_datetime64()
+    return replace(continued(rates, sessions_of(later), later["close"].to_numpy()), moment=moment)

@@ -1,13 +1,22 @@
-"""The bill as cash: the formula by hand, whose rate it is, how long it serves, and what is said when none does."""
+"""The return of cash: the bill's formula by hand, yearly rates, whose rate it is, how long it serves, what is said."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from research.market.calendars import Days, sessions
-from research.market.cash import BillRates, bill_cash, bill_return, embedded_rates
+from research.market.cash import (
+    BillRates,
+    YearlyRates,
+    bill_cash,
+    bill_return,
+    continued,
+    embedded_rates,
+    rate_cash,
+    yearly_rate,
+)
 
 
 def days_of(*texts: str) -> Days:
@@ -120,3 +129,88 @@ def test_calendar_that_cannot_count_the_age_of_a_rate_is_refused() -> None:
     days = days_of("2023-01-03", "2023-03-01", "2023-03-02")
     with pytest.raises(ConfigError, match="unknown exchange calendar"):
         bill_cash(days, "NOPE")
+
+
+# -- the bill continued ----------------------------------------------------------------------------------------------
+
+
+def test_later_rates_stand_in_place_of_those_from_their_first_day_on() -> None:
+    own = rates_on(days_of("2022-12-28", "2022-12-29", "2022-12-30"), 4.0, 4.1, 4.2)
+    found = continued(own, days_of("2022-12-29", "2023-01-03"), np.array([5.0, 5.5]))
+    assert found.days.astype(str).tolist() == ["2022-12-28", "2022-12-29", "2023-01-03"]
+    assert found.percent.tolist() == [4.0, 5.0, 5.5]
+    assert found.basis.tolist() == ["daily"] * 3
+
+
+def test_embedded_rates_continued_earn_the_bill_after_2022() -> None:
+    days = days_of("2022-12-29", "2022-12-30", "2023-01-03", "2023-01-04", "2023-01-05")
+    earned, notes = bill_cash(days, "XNYS", continued(embedded_rates(), days[1:4], np.array([4.3, 4.4, 4.5])))
+    kept = twelve_digits(float(embedded_rates().percent[-2]), 1)
+    assert earned.tolist() == [0.0, kept, twelve_digits(4.3, 4), twelve_digits(4.4, 1), twelve_digits(4.5, 1)]
+    assert [note for note in notes if note.warning] == []
+
+
+def test_a_market_that_outlasts_rates_that_are_required_is_refused() -> None:
+    days = sessions(np.datetime64("2022-12-30"), np.datetime64("2023-01-13"), "XNYS")
+    rates = BillRates(days[:1], np.array([4.0]), np.array(["daily"]), required=True)
+    assert bill_cash(days[:7], "XNYS", rates)[0][-1] == twelve_digits(4.0, 1)  # at a rate five sessions old
+    with pytest.raises(DataError) as told:
+        bill_cash(days, "XNYS", rates)
+    assert str(told.value) == (
+        "the bill's last rate, of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10. Run `rebalance data "
+        "update`, which continues them from FRED, or state a yearly rate, such as `cash: 0.03`."
+    )
+    gap = BillRates(days[[0, -1]], np.array([4.0, 4.0]), np.array(["daily"] * 2), required=True)
+    with pytest.raises(DataError, match="of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10"):
+        bill_cash(days, "XNYS", gap)
+
+
+# -- yearly rates ----------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(-0.2, 1.0))
+def test_a_year_at_a_yearly_rate_earns_the_rate(rate: float) -> None:
+    days = np.arange(np.datetime64("2023-01-01"), np.datetime64("2024-01-02"))
+    earned, _ = rate_cash(days, yearly_rate(rate))
+    assert earned[0] == 0.0
+    assert earned.sum() == pytest.approx(rate, abs=366e-12)  # simple interest, each day rounded to twelve decimals
+    over, _ = rate_cash(days[[0, -1]], yearly_rate(rate))
+    assert over[1] == pytest.approx(rate, abs=1e-12)
+
+
+def test_interest_at_a_yearly_rate_runs_over_calendar_days() -> None:
+    days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
+    earned, (note,) = rate_cash(days, yearly_rate(0.0365))
+    assert earned.tolist() == [0.0, 1e-4, 1e-4, 4e-4]
+    assert note == "Cash earns 3.6500% a year, simple interest over calendar days of 365."
+    assert not note.warning
+
+
+def test_a_yearly_rate_of_a_day_is_earned_from_its_close_on() -> None:
+    days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
+    rates = YearlyRates(days_of("2022-12-25", "2022-12-29"), np.array([3.65, 7.3]), "a file")
+    earned, _ = rate_cash(days, rates)
+    assert earned.tolist() == [0.0, 1e-4, 2e-4, 8e-4]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (
+            ("2022-12-29", "2023-01-03"),
+            "the rates of cash, a file, begin on 2022-12-29, and are needed from 2022-12-28",
+        ),
+        (("2022-01-03", "2022-02-01"), "the rates of cash, a file, have none from 2022-02-01 to 2022-12-28"),
+        (("2022-09-18", "2023-01-04"), "the rates of cash, a file, have none from 2022-09-18 to 2022-12-28"),
+    ],
+)
+def test_yearly_rates_that_do_not_reach_a_session_are_refused(known: tuple[str, ...], said: str) -> None:
+    days = days_of("2022-12-28", "2022-12-29")
+    with pytest.raises(DataError, match=said):
+        rate_cash(days, YearlyRates(days_of(*known), np.array([3.0, 3.0]), "a file"))
+
+
+def test_a_yearly_rate_serves_a_hundred_days() -> None:
+    days = days_of("2022-12-28", "2022-12-29")
+    rates = YearlyRates(days_of("2022-09-19", "2023-01-04"), np.array([3.65, 3.65]), "a file")
+    assert rate_cash(days, rates)[0].tolist() == [0.0, 1e-4]
