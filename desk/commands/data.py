@@ -58,28 +58,36 @@ def need_of(file: Path, now: datetime, since: date | None = None) -> Need:
     document = read_document(file, None, names_of(PortfolioKeys))
     stated = document.value("market")
     keys = read(document, ("market",), MarketKeys) if isinstance(stated, dict) else None
-    if keys is None or keys.source is None:
+    if keys is None or not (keys.source or _series(keys)):
         document.refuse(("market",), "is fetched from no source", stated, QUOTE_TEXT)
-    if keys.source not in ADAPTERS:
-        document.refuse(("market", "source"), "no source", keys.source, did_you_mean(keys.source, ADAPTERS))
-    known, calendar = known_instruments(), keys.calendar or "XNYS"
-    wanted: dict[str, list[Wanted]] = {keys.source: []}
-    for instrument in wanted_lines(document, keys).values():
-        wanted[keys.source].append(
-            Wanted(
-                asset_id=instrument.asset_id,
-                symbol=known.symbol_at(instrument, keys.source),
-                first=since,
-                last=_last_over(instrument, calendar, now),
-                currency=instrument.currency or "USD",
-            )
-        )
-    series = BILL if keys.cash == "bill" else None
-    if isinstance(keys.cash, SeriesOfCash) and keys.cash.store == FRED:
-        series = keys.cash.series
-    if series:
+    wanted = {} if keys.source is None else {keys.source: _bars(document, keys, keys.source, now, since)}
+    if series := _series(keys):
         wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
     return Need(document, keys, wanted)
+
+
+def _series(keys: MarketKeys) -> str:
+    """The series of FRED that is the cash of a market, "" for none; a market of files takes the embedded bill."""
+    if isinstance(keys.cash, SeriesOfCash):
+        return keys.cash.series if keys.cash.store == FRED else ""
+    return BILL if keys.cash == "bill" and keys.of_store else ""
+
+
+def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, since: date | None) -> list[Wanted]:
+    """The bars of all instruments of a file. Raises ConfigError for a source that is not known."""
+    if source not in ADAPTERS:
+        document.refuse(("market", "source"), "no source", source, did_you_mean(source, ADAPTERS))
+    known, calendar = known_instruments(), keys.calendar or "XNYS"
+    return [
+        Wanted(
+            asset_id=instrument.asset_id,
+            symbol=known.symbol_at(instrument, source),
+            first=since,
+            last=_last_over(instrument, calendar, now),
+            currency=instrument.currency or "USD",
+        )
+        for instrument in wanted_lines(document, keys).values()
+    ]
 
 
 def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:

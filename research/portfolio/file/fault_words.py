@@ -132,12 +132,13 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
         return Fault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
     if first.kind == "missing":
         return Fault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
-    if isinstance(said := first.told.get("error"), Told) and said.key:
-        return Fault((*first.at, said.key), said.what, first.found.get(said.key), said.fix)
+    alike = [one for one in (first, *others) if one.at == first.at]
+    for said in (one.told.get("error") for one in alike):
+        if isinstance(said, Told) and said.key:
+            return Fault((*first.at, said.key), said.what, first.found.get(said.key), said.fix)
     if words and others and first.kind in BESIDE_WORDS:
         what, fix = _words_of(words[0], nodes)
         return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
-    alike = [one for one in (first, *others) if one.at == first.at]
     of_its_kind = [one for one in alike if one.type in OUTSIDE or isinstance(one.told.get("error"), Told)]
     each = dict.fromkeys(_words_of(one, nodes) for one in of_its_kind or alike)
     first_fix, *more = (one.removesuffix(".") for _, one in each)

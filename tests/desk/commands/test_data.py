@@ -1,0 +1,366 @@
+"""`rebalance data` as a user calls it, against a real server: new, fetch, list, update, and the list of tomorrow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commanded import Done, rebalance
+from provider_bodies import Bar
+from provider_server import Server, Time, made_bars, own_certificate, serving
+
+from backtests.comparison.fitting.candidates import backtest_candidate, fit
+from desk.commands.data import (
+    check_data,
+    fetch_data,
+    fetch_quotes,
+    import_table,
+    need_of,
+    revisions_text,
+    sources_text,
+    stores_text,
+)
+from desk.commands.new import NewFile, write_new
+from desk.commands.past_runs import replay
+from desk.commands.report import make_backtest
+from desk.feeds.fetching import MIRROR
+from foundation.errors import ConfigError, DataError
+from research.market.calendars import sessions
+from research.market.store import PLACE, named_store
+from research.portfolio import load_portfolio
+from research.portfolio.keys.stored_market import KNOWN_ON
+
+DAYS = sessions(np.datetime64("2022-06-01"), np.datetime64("2023-01-19"), "XNYS").tolist()
+TODAY, TOMORROW = "2023-01-18", "2023-01-19"  # the last session that is over, and the next one
+BARS = {
+    symbol: made_bars(DAYS, price, seed) for seed, (symbol, price) in enumerate({"SPY": 390.0, "AGG": 98.0}.items())
+}
+RATES = [Bar(day, *(4.0 + i / 1000,) * 4, 0.0) for i, day in enumerate(DAYS)]  # of the bill, percent a year
+
+
+class Desk:
+    """A desk: its file, a server whose days it moves, and its clock."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server, self.folder, self.file = server, folder, folder / "my.yaml"
+        self.time = Time(f"{TOMORROW}T06:00:00")
+        self.serve(TODAY)
+
+    def serve(self, last: str, **changed: Bar) -> None:
+        """Let the source have the bars up to a day, with those of some symbols changed on their day."""
+        for symbol, bars in (BARS | {"DTB3": RATES}).items():
+            of = {bar.session: bar for bar in bars if str(bar.session) <= last}
+            if symbol in changed:
+                of[changed[symbol].session] = changed[symbol]
+            self.server.bars[symbol] = list(of.values())
+
+    def fetch(self, **options: bool) -> tuple[str, bool]:
+        return fetch_data(self.file, clock=self.time.clock, **options)
+
+    def next_day(self, **changed: Bar) -> str:
+        """Update a session later."""
+        self.serve(TOMORROW, **changed)
+        self.time.move(24 * 3600.0)
+        text, whole = self.fetch()
+        assert whole
+        return text
+
+    def trades(self, day: str, *words: object) -> Done:
+        return rebalance("trades", self.file, "--as-of", day, *words)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
+    """A desk with a new file of two funds, before anything is fetched."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))  # which is quick to read
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
+    monkeypatch.setenv(KNOWN_ON, "")
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    with serving({}) as server:
+        monkeypatch.setenv(MIRROR, server.address)
+        made = Desk(server, tmp_path)
+        monkeypatch.setattr("desk.commands.data.Clock", lambda: made.time.clock)
+        write_new(NewFile(made.file, ("SPY=60", "AGG=40"), 1e5))
+        yield made
+
+
+def close(symbol: str, day: str) -> float:
+    return next(bar.close for bar in BARS[symbol] if str(bar.session) == day)
+
+
+def revised(symbol: str, day: str, by: float) -> Bar:
+    bar = next(bar for bar in BARS[symbol] if str(bar.session) == day)
+    return bar._replace(close=bar.close * by, high=bar.high * max(by, 1.0), low=bar.low * min(by, 1.0))
+
+
+# -- the way of a user -----------------------------------------------------------------------------------------------
+
+
+def test_new_fetch_and_trades_give_a_list_and_an_update_that_of_the_next_day(desk: Desk) -> None:
+    before = desk.trades(TOMORROW)
+    assert (before.status, before.out) == (2, "")
+    assert f"Run `rebalance data fetch {desk.file}` first." in before.err
+    fetched = rebalance("data", "fetch", desk.file)
+    assert fetched.status == 0, fetched.err
+    count = len(DAYS) - 1
+    assert f"yahoo: {2 * count:,} new rows of 2 symbols, with 2 requests; 0 numbers of the past changed." in fetched.out
+    assert f"fred: {count} new rows of 1 symbol, with 1 request" in fetched.out
+    first = desk.trades(TOMORROW)
+    assert first.status == 0, first.err
+    for symbol, weight in {"SPY": 0.6, "AGG": 0.4}.items():
+        [row] = [line.split() for line in first.out.splitlines() if line.startswith(f"{symbol} ") and " buy " in line]
+        units, price = float(row[2].replace(",", "")), float(row[3].replace(",", ""))
+        assert price == pytest.approx(close(symbol, TODAY), abs=0.005)
+        assert units * price / 1e5 == pytest.approx(weight, abs=0.01)
+    desk.server.asked.clear()
+    desk.serve(TOMORROW)
+    desk.time.move(24 * 3600.0)
+    updated = rebalance("data", "update", desk.file)
+    assert updated.status == 0, updated.err
+    assert "yahoo: 2 new rows of 2 symbols, with 2 requests; 0 numbers of the past changed." in updated.out
+    assert load_portfolio(desk.file).date == pd.Timestamp(TOMORROW)
+    second = desk.trades("2023-01-20")
+    assert second.status == 0, second.err
+    assert f"{close('SPY', TOMORROW):,.2f}" in second.out
+    assert f"{close('SPY', TODAY):,.2f}" not in second.out
+
+
+def test_a_dry_run_says_what_is_needed_and_sends_nothing(desk: Desk) -> None:
+    done = rebalance("data", "fetch", desk.file, "--dry-run")
+    assert (done.status, desk.server.asked) == (0, [])
+    assert "yahoo: 2 symbols, 2 requests: about 1 second." in done.out
+    assert "fred: 1 symbol, 1 request: about 1 second." in done.out
+
+
+def test_a_symbol_that_the_source_does_not_know_fails_alone_with_exit_status_one(desk: Desk) -> None:
+    del desk.server.bars["AGG"]
+    done = rebalance("data", "fetch", desk.file)
+    assert done.status == 1
+    assert "1 symbol failed:" in done.out + done.err
+    assert named_store("yahoo").assets() == ["SPY"]
+    after = desk.trades(TOMORROW)
+    assert after.status == 2
+    assert f"lines.AGG: no prices of it in store 'yahoo' ({desk.file}, line" in after.err
+
+
+def test_fetching_since_a_day_begins_there(desk: Desk) -> None:
+    done = rebalance("data", "fetch", desk.file, "--since", "2022-12-01")
+    assert done.status == 0, done.err
+    assert str(load_portfolio(desk.file).market.days[0]) == "2022-12-01"
+
+
+def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
+    desk.fetch()
+    desk.serve(TOMORROW)
+    desk.time.move(15 * 3600.0 + 600.0)  # ten minutes after the close of the next day
+    done = desk.trades(TOMORROW, "--quotes", "yahoo")
+    assert done.status == 0, done.err
+    assert f"{close('SPY', TOMORROW):,.2f}" in done.out
+    quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock))
+    assert quotes["asset"].tolist() == ["SPY", "AGG"]
+    assert quotes["price"].tolist() == [close("SPY", TOMORROW), close("AGG", TOMORROW)]
+    assert (quotes["date"].unique().tolist(), quotes["at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
+    with pytest.raises(ConfigError, match=r"--quotes is 'fred': .*yahoo"):
+        fetch_quotes(desk.file, "fred", desk.time.clock)
+
+
+# -- revisions -------------------------------------------------------------------------------------------------------
+
+
+def nav_of(desk: Desk) -> float:
+    portfolio = load_portfolio(desk.file)
+    played = backtest_candidate(portfolio, fit("quarterly", portfolio).policy, "quarterly")
+    return float(played.ledger.nav[-1])
+
+
+def test_a_changed_past_is_a_revision_with_what_it_changes(desk: Desk) -> None:
+    desk.fetch()
+    assert revisions_text(str(desk.file)) == revisions_text("yahoo") == "No number of the past was changed."
+    before = nav_of(desk)
+    desk.serve(TODAY, SPY=revised("SPY", TODAY, 1.02))
+    desk.time.move(24 * 3600.0)
+    desk.serve(TOMORROW, SPY=revised("SPY", TODAY, 1.02))
+    text, _ = desk.fetch()
+    assert "2 numbers of the past changed." in text  # the close, and the high
+    assert f"- SPY on {TODAY}: close {close('SPY', TODAY):g}, now {close('SPY', TODAY) * 1.02:g}" in text
+    told = revisions_text(str(desk.file))
+    rows = {line.split("  ")[0]: line.split() for line in told.splitlines()}
+    assert rows["SPY"][:2] == ["SPY", TODAY]
+    assert f"quarterly to {TODAY}:" in told
+    final = {name: float(row[-1].replace(",", "")) for name, row in rows.items() if name.startswith("as known")}
+    assert final["as known before"] == pytest.approx(before, abs=0.005)
+    grown = final["as known now"] / final["as known before"] - 1.0
+    assert grown == pytest.approx(0.6 * 0.02, abs=0.001)  # of a weight that drifts about its target
+    listed = rebalance("data", "revisions", desk.file)
+    assert (listed.status, listed.out.strip()) == (0, told)
+    assert "close" in revisions_text("yahoo")
+    assert "as known" not in revisions_text("yahoo")
+
+
+def test_a_list_as_known_on_a_day_has_the_same_bytes_after_a_revision(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.fetch()
+    first = desk.trades(TOMORROW)
+    desk.next_day(SPY=revised("SPY", TODAY, 1.02))
+    again = desk.trades(TOMORROW, "--as-known-on", TOMORROW)
+    assert (again.status, again.raw) == (0, first.raw)
+    monkeypatch.setenv(KNOWN_ON, "")
+    early = desk.trades(TOMORROW, "--as-known-on", "2023-01-18")
+    assert (early.status, early.out) == (2, "")
+    assert "nothing was known of AGG in store 'yahoo' on 2023-01-18" in " ".join(early.err.split())
+
+
+def test_a_run_replayed_after_an_update_and_a_revision_has_the_same_bytes(desk: Desk) -> None:
+    desk.fetch()
+    run = make_backtest(desk.file, "quarterly", desk.folder / "reports").folder
+    kept = json.loads((run / "manifest.json").read_text())["settings"]["portfolio"]["market"]
+    assert kept["known_on"].startswith(f"{TOMORROW}T06:0")
+    before = load_portfolio(desk.file).market
+    desk.next_day(
+        SPY=revised("SPY", TODAY, 1.02),
+        DTB3=next(bar for bar in RATES if str(bar.session) == TODAY)._replace(close=9.0),
+    )
+    named_store("yahoo").compact()
+    assert load_portfolio(desk.file).market.until(TODAY).fingerprint != before.fingerprint
+    done = replay(run, desk.file)
+    assert done.same, done.text
+
+
+# -- import ----------------------------------------------------------------------------------------------------------
+
+
+def table_of(desk: Desk, last: str = TODAY) -> Path:
+    days = [day for day in DAYS if str(day) <= last]
+    path = desk.folder / "prices.csv"
+    columns = {symbol: [bar.close for bar in bars[: len(days)]] for symbol, bars in BARS.items()}
+    pd.DataFrame({"Date": days} | columns).to_csv(path, index=False)
+    return path
+
+
+def test_an_imported_table_gives_the_list_of_the_source(desk: Desk) -> None:
+    desk.fetch()
+    fetched = desk.trades(TOMORROW)
+    done = rebalance("data", "import", table_of(desk), "--as", "mine", "--adjustment", "raw")
+    assert done.status == 0, done.err
+    assert f"{2 * (len(DAYS) - 1):,} rows were new or changed; store 'mine' has them." in done.out
+    desk.file.write_text(desk.file.read_text().replace("source: yahoo", "store: mine"))
+    imported = desk.trades(TOMORROW)
+    assert imported.status == 0, imported.err
+
+    def orders(shown: Done) -> list[list[str]]:
+        return [line.split()[:4] for line in shown.out.splitlines() if line.startswith(("SPY ", "AGG "))]
+
+    assert orders(imported) == orders(fetched)
+    assert len(orders(imported)) >= 2
+    again = import_table(table_of(desk, TOMORROW), "mine", desk.time.clock, adjustment="raw")
+    assert "2 rows were new or changed" in again
+
+
+def test_the_bill_of_an_imported_market_is_fetched_too(desk: Desk) -> None:
+    import_table(table_of(desk), "mine", desk.time.clock, adjustment="raw")
+    desk.file.write_text(desk.file.read_text().replace("source: yahoo", "store: mine"))
+    with pytest.raises(ConfigError, match="Run `rebalance data update`"):
+        load_portfolio(desk.file)
+    text, whole = desk.fetch()
+    assert whole
+    assert text.startswith("fred: ")
+    assert load_portfolio(desk.file).market.cash[-1] > 0.0
+    desk.file.write_text(desk.file.read_text().replace("cash: bill", "cash: 0.03"))
+    with pytest.raises(ConfigError, match=r"market: is fetched from no source .*Give a file whose market is a source"):
+        desk.fetch()
+
+
+def test_an_import_that_contradicts_its_store_is_refused(desk: Desk) -> None:
+    table = table_of(desk)
+    with pytest.raises(ConfigError, match="--as yahoo is the store of a source: give the table a name of its own"):
+        import_table(table, "yahoo", desk.time.clock)
+    import_table(table, "mine", desk.time.clock, adjustment="raw")
+    with pytest.raises(
+        ConfigError, match="are total, and those of store 'mine' are raw: one series has one adjustment"
+    ):
+        import_table(table, "mine", desk.time.clock, adjustment="total")
+    (desk.folder / "empty.csv").write_text("")
+    with pytest.raises(DataError, match=r"empty\.csv"):
+        import_table(desk.folder / "empty.csv", "mine", desk.time.clock)
+
+
+# -- list, sources, check --------------------------------------------------------------------------------------------
+
+
+def test_stores_are_listed_with_what_they_hold(desk: Desk) -> None:
+    assert stores_text().startswith("No store yet: `rebalance data fetch FILE` makes one")
+    desk.fetch()
+    done = rebalance("data", "list")
+    assert done.status == 0
+    rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines() if line.split()}
+    assert rows["yahoo"] == ["2", f"{2 * (len(DAYS) - 1)}", "2022-06-01", TODAY, "raw"]
+    assert rows["fred"][:2] == ["1", f"{len(DAYS) - 1}"]
+
+
+def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIINGO_API_KEY", "s3cret-key")
+    text = sources_text()
+    lines = {line.split()[0]: line for line in text.splitlines() if line.split()}
+    assert "60 in 60 s" in lines["yahoo"]
+    assert lines["yahoo"].endswith("none needed")
+    assert "TIINGO_API_KEY (set)" in lines["tiingo"]
+    assert "FRED_API_KEY (not set; from https://fredaccount.stlouisfed.org/apikeys)" in lines["fred"]
+    assert "s3cret" not in text
+    assert rebalance("data", "sources").out.strip() == text.strip()
+
+
+def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: Desk) -> None:
+    early = rebalance("data", "check", desk.file)
+    assert (early.status, early.out) == (2, "")
+    assert "has no prices yet" in early.err
+    desk.fetch()
+    clean = rebalance("data", "check", desk.file)
+    assert clean.status == 0, clean.out
+    assert check_data("yahoo").scores == check_data(str(desk.file)).scores
+    desk.next_day(SPY=revised("SPY", "2023-01-13", 100.0))
+    found = rebalance("data", "check", "yahoo")
+    assert found.status == 1
+    assert "2023-01-13" in found.out + found.err
+    other = import_table(table_of(desk), "mine", desk.time.clock, adjustment="raw")
+    assert "store 'mine' has them" in other
+    apart = [
+        each for each in check_data(str(desk.file), "mine").findings if each not in check_data(str(desk.file)).findings
+    ]
+    assert [each.asset for each in apart] == ["SPY"]
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("market", "said"),
+    [
+        ("multi_asset_daily", r"market: is fetched from no source .*found 'multi_asset_daily'"),
+        ("{file: multi_asset_daily}", r"market: is fetched from no source"),
+        ("{source: yaho}", r"market\.source: no source .*found 'yaho'\. Did you mean 'yahoo'\?"),
+    ],
+)
+def test_a_file_whose_market_is_no_source_is_refused(desk: Desk, market: str, said: str) -> None:
+    text = desk.file.read_text().replace("{source: yahoo, cash: bill, calendar: XNYS}", market)
+    desk.file.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        desk.fetch()
+    assert desk.server.asked == []
+
+
+def test_the_last_session_wanted_is_one_whose_bars_sources_have(desk: Desk) -> None:
+    desk.file.write_text(desk.file.read_text().replace("AGG:", "VFIAX:"))
+    for moment, lasts in {
+        "2023-01-18T21:29:00": ["2023-01-17", "2023-01-17"],  # half an hour after the close, and eight for a fund
+        "2023-01-18T21:30:00": ["2023-01-18", "2023-01-17"],
+        "2023-01-19T05:00:00": ["2023-01-18", "2023-01-18"],
+        "2023-01-16T12:00:00": ["2023-01-13", "2023-01-13"],  # a holiday
+    }.items():
+        wanted = need_of(desk.file, Time(moment).clock.now()).wanted["yahoo"]
+        assert [str(each.last) for each in wanted] == lasts
