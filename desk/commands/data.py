@@ -174,7 +174,9 @@ def check_data(named: str, against: str | None = None) -> Quality:
 
     named   : path of a portfolio file, or name of a store.
     against : name of another store, whose closes of the same assets are compared; None for none.
+    Raises  : ConfigError for what is neither, and for a file whose store lacks an asset.
     """
+    _check_named(named)
     if named in store_names():
         store = named_store(named)
         ids = store.assets()
@@ -202,6 +204,12 @@ def check_data(named: str, against: str | None = None) -> Quality:
         raise ConfigError(f"--against is {against!r}: that store has none of {listed(ids, most=5)}. Fetch them first.")
     apart = differences(known, other.read(both), (store.name, against))
     return replace(quality, findings=(*quality.findings, *apart))
+
+
+def _check_named(named: str) -> None:
+    """Raise ConfigError for what is neither a portfolio file nor a store."""
+    if named not in store_names() and not Path(named).is_file():
+        raise ConfigError(f"{named!r} is neither a portfolio file nor a store: {did_you_mean(named, store_names())}")
 
 
 def stores_text() -> str:
@@ -236,6 +244,7 @@ def revisions_text(named: str) -> str:
 
     For a file, its policy is played on the prices known before the last revision and on those known now.
     """
+    _check_named(named)
     if named in store_names():
         return _revisions_table(named_store(named).revisions())
     portfolio = load_portfolio(named)

@@ -20,8 +20,8 @@ ADJUSTMENTS = {
 }
 NO_EVENT = {"dividend": 0.0, "split": 1.0}
 UNSTATED_CLOSES = (
-    "What the prices of {} are adjusted for is not stated: they are taken for total-return closes that also serve as "
-    "quotes until `adjustment` says raw, split or total."
+    "What the prices of {0} are adjusted for is not stated: they are taken for total-return closes that also serve as "
+    "quotes. State it by `rebalance data import FILE --as NAME --adjustment raw`, `split` or `total`."
 )
 EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
@@ -113,7 +113,7 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     if left:
         return bars, "total", (Note(EVENTS_LEFT_OUT.format(bars.file)),)
     adjustment = stated if has_close else "total"
-    return bars, adjustment, () if adjustment else (Note(UNSTATED_CLOSES.format(bars.file), warning=True),)
+    return bars, adjustment, ()
 
 
 def _with_splits(bars: TableBars, stated: str | None) -> tuple[TableBars, str]:

@@ -36,7 +36,7 @@ FORMS = {
     "days since 1899-12-30": re.compile(r"(?P<serial>[1-9][0-9]{4})(?:\.0+)?"),
 }
 SERIAL_ORIGIN = date(1899, 12, 30).toordinal()  # of the serial days of spreadsheets, from March 1900 on
-ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
+DATE_ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
 NO_VALUE = frozenset(("na", "nan", ".", "#n/a n/a", "#n/a"))  # FRED writes a point, pandas nan
 UNITS_APART = re.compile(r"\s*(GBp|ZAc|(?<=[0-9 ])[p%]$)\s*")  # which other tables of numbers do not have
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
@@ -116,17 +116,19 @@ def _ordered(
     cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], sign: str, order: str | None
 ) -> tuple[list[tuple[int, ...]], str]:
     """Year, month and day of each key, two numbers and a year, and the order in words."""
-    proofs = {name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(ORDERS)}
+    proofs = {
+        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
+    }
     if all(proofs.values()):
         what = "day and month stand in another order than in rows above"
         cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
-    proved = order or next((name for name in ORDERS if proofs[name]), None)
+    proved = order or next((name for name in DATE_ORDERS if proofs[name]), None)
     both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
     if proved is None and sign != "." and both:
         what = "all dates read two ways, as day and month or as month and day"
         cells.refuse(both[0], what, "State `dates`: dmy or mdy.")
     order = proved or "dmy"
-    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], ORDERS[order].format(sign)
+    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
 
 
 def _form(value: object) -> tuple[str, tuple[int, ...]]:

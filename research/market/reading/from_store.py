@@ -18,6 +18,7 @@ from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
 from research.market.notes import Note, counted
 from research.market.quality import known_of_rows
+from research.market.reading.adjusted_closes import ADJUSTMENTS, UNSTATED_CLOSES
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
 from research.market.repairs import Repair, repair
@@ -26,15 +27,6 @@ from research.market.store import Known, PriceStore
 
 LATE = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
 AT_ONCE = 100  # lines whose rows are read together
-QUOTES = {
-    "raw": "as traded",
-    "split": "adjusted for splits",
-    "total": "total-return closes",
-}  # by adjustment of a store
-UNSTATED = (
-    "What the prices of {0} are adjusted for is not stated: they are taken for total-return closes that also serve as "
-    "quotes. State it by `rebalance data import FILE --as {0} --adjustment raw`, `split` or `total`."
-)
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ def market_from_store(
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
-    quoted = f"returns: splits and dividends; quotes: {QUOTES.get(adjustment, QUOTES['total'])}"
+    quoted = f"returns: splits and dividends; quotes: {ADJUSTMENTS[adjustment or 'total']}"
     own = [code or stated for code, stated in zip(stored.currency, table["currency"], strict=True)]
     return assemble(
         tables["index"],
@@ -109,7 +101,7 @@ def market_from_store(
         missing=missing,
         name=store.name,
         notes=(
-            *((Note(UNSTATED.format(store.name), warning=True),) if not adjustment else ()),
+            *((Note(UNSTATED_CLOSES.format(store.name), warning=True),) if not adjustment else ()),
             *(Note(text, warning=True) for text in store.about.get("notes", ())),
             *_clock_notes(lines, calendar, days),
             *stored.notes,

@@ -17,8 +17,8 @@ from foundation.table_files import quoted
 from research.market.calendars import Days
 from research.market.currency import SIGNS, is_currency
 from research.market.notes import Note, counted
-from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, TableBars, as_quoted
-from research.market.reading.cell_forms import ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
+from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
+from research.market.reading.cell_forms import DATE_ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
 from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
@@ -58,7 +58,7 @@ class Understood:
         return checked_rows(pd.concat(parts, ignore_index=True), source)
 
     def text(self) -> str:
-        """What was inferred, with the first and the last rows, for a terminal."""
+        """The inferences, with the first and the last rows, for a terminal."""
         bars, count = self.bars, len(self.bars.days)
         says = {name: (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any() for name, v in bars.numbers.items()}
         columns = [name for name in NUMBERS if says.get(name)]
@@ -77,6 +77,7 @@ class Understood:
                 "First and last rows as understood:",
                 text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
+                *([] if self.adjustment else [f"Note: {UNSTATED_CLOSES.format(bars.file)}"]),
             ]
         )
 
@@ -98,7 +99,11 @@ def understand(
     Raises     : ConfigError for an unknown option; DataError naming file, row, column, value and fix for a table that
                  contradicts itself or an option, and for what cannot be read.
     """
-    options = (("adjustment", adjustment, ADJUSTMENTS), ("dates", dates, ORDERS), ("decimal", decimal, PLAIN_SIGNS))
+    options = (
+        ("adjustment", adjustment, ADJUSTMENTS),
+        ("dates", dates, DATE_ORDERS),
+        ("decimal", decimal, PLAIN_SIGNS),
+    )
     for name, value, known in options:
         if value is not None:
             one_of(f"{name} is", value, known)
@@ -206,8 +211,10 @@ def _one_a_session(bars: TableBars) -> TableBars:
     bars = replace(bars, numbers=numbers)
     bars = bars.take(~empty)
     bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
-    again = np.append(False, (bars.asset[1:] == bars.asset[:-1]) & (bars.days[1:] == bars.days[:-1]))
-    other = bars.currency != np.roll(bars.currency, 1)
+    of_same = np.append(False, bars.asset[1:] == bars.asset[:-1])
+    turned = of_same & (bars.currency != np.roll(bars.currency, 1))
+    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
+    again, other = of_same & (bars.days == np.roll(bars.days, 1)), np.zeros(len(bars.days), bool)
     for values in bars.numbers.values():
         other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
     bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")

@@ -22,8 +22,8 @@ def bars(**numbers: Sequence[float]) -> TableBars:
 
 
 def test_closes_alone_are_total_return_closes_until_something_else_is_stated() -> None:
-    _, adjustment, (note,) = as_quoted(bars(close=[1, 2]), None, from_yahoo=False)
-    assert (adjustment, note.warning) == (None, True)
+    quoted, adjustment, notes = as_quoted(bars(close=[1, 2]), None, from_yahoo=False)
+    assert (quoted.numbers["dividend"].tolist(), adjustment, notes) == ([0, 0], None, ())
     assert as_quoted(bars(close=[1, 2]), "raw", from_yahoo=False)[1:] == ("raw", ())
 
 

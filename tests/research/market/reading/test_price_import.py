@@ -117,9 +117,8 @@ def test_the_five_usual_shapes_give_the_same_rows_without_an_option(
     write(tmp_path / "prices.csv")
     understood = understand(tmp_path / "prices.csv")
     pd.testing.assert_frame_equal(prices(understood), expected, check_exact=True, check_dtype=False)
-    (note,) = understood.notes
-    assert note.warning
-    assert "not stated: they are taken for total-return closes" in note
+    assert understood.adjustment is None
+    assert "Note: What the prices of prices.csv are adjusted for is not stated" in understood.text()
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -298,6 +297,12 @@ def test_the_strict_door_names_the_command_that_reads_the_file(tmp_path: Path, w
         load_market(path)
 
 
+def test_a_workbook_is_no_market_and_the_command_that_reads_it_is_named(tmp_path: Path) -> None:
+    CLOSES.to_excel(tmp_path / "prices.xlsx")
+    with pytest.raises(ConfigError, match=r"unknown market .*prices\.xlsx --as NAME` reads such a table"):
+        load_market(tmp_path / "prices.xlsx")
+
+
 def test_the_command_is_not_named_where_it_would_not_read_the_file(write: Callable[..., Path]) -> None:
     assert import_hint(write("d,A", "x,1")) == ""
     with pytest.raises(ConfigError, match=r"unknown market 'nowhere\.xlsx'.*parquet file\.$"):
@@ -319,7 +324,18 @@ def spoil_value(rng: random.Random, sheet: Sheet) -> None:
     )
 
 
-ANY = (m.shift_row, m.double_row, m.blank_row, spoil_value, m.restyle_cell, m.dress, m.other_delimiter)
+SIGNS = ".,;:/|\\'#$€£% _()[]=*&!?<~xXpnKMz\u0663\u00a0"
+
+
+def insert_sign(rng: random.Random, sheet: Sheet) -> None:
+    """A sign that stands in no number, or not there, is in a date or a number."""
+    cells = rng.choice(sheet.rows)
+    k = rng.randrange(int(sheet.header[0] == "Symbol"), len(cells))
+    at = rng.randrange(len(cells[k]) + 1)
+    cells[k] = cells[k][:at] + rng.choice(SIGNS) + cells[k][at:]
+
+
+ANY = (insert_sign, m.shift_row, m.double_row, m.blank_row, spoil_value, m.restyle_cell, m.dress, m.other_delimiter)
 COLUMNS = (m.drop_column, m.double_column, m.swap_columns, m.repeat_header)
 SPOILS = (m.encoded, m.unseen, m.truncated, m.broken_quote, m.flipped)
 

@@ -54,6 +54,11 @@ def test_a_long_table_may_state_a_currency_in_each_row_and_count_its_rows(write:
     assert (understood.bars.assets, understood.bars.currency.tolist()) == (("SPY", "VOD.L"), ["USD", "GBX"])
 
 
+def test_one_asset_in_two_currencies_is_refused(write: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match=r"row 3: another currency than in the session before of SPY on 2020-01-03"):
+        understand(write("Ticker,Date,Currency,Close", "SPY,2020-01-02,USD,1", "SPY,2020-01-03,EUR,1"))
+
+
 def test_symbols_that_are_words_of_bars_or_dates_or_numbers_are_assets(write: Callable[..., Path]) -> None:
     assert understand(write(",LOW,OPEN,DAY,7203", "2020-01-02,1,2,3,4")).bars.assets == ("7203", "DAY", "LOW", "OPEN")
 
