@@ -369,7 +369,7 @@ def test_prices_whose_adjustment_is_not_stated_are_used_with_a_warning(tmp_path:
     keep(plain, "A", MONTH, [10.0] * 22)
     found = market(plain, {"A": "XNYS"})
     [told] = [note for note in found.notes if "adjusted for" in note]
-    assert "`rebalance data import FILE --as mine --adjustment raw`" in told
+    assert "`rebalance data import FILE --as NAME --adjustment raw`" in told
     assert told.warning
     assert "total-return closes" in found.instruments["adjustment"].iloc[0]
     plain.describe(adjustment="split")
