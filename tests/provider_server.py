@@ -234,6 +234,7 @@ class Source:
 
     limits: Limits = NONE
     key_variable: str = "SOURCE_API_KEY"
+    adjustment: str = "raw"
     browser: bool = False
     name: str = "tiingo"
     key_from: str = "https://source.example/keys"

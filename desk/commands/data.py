@@ -115,7 +115,7 @@ def fetch_data(
         texts.append(found.plan.text() if dry_run else found.text())
         whole = whole and not (found.failed or found.left)
         if not dry_run:
-            store.describe(adjustment="raw")
+            store.describe(adjustment=ADAPTERS[source].adjustment)
     return "\n".join(texts), whole
 
 
@@ -135,7 +135,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     store.folder.mkdir(parents=True, exist_ok=True)
     with Fetcher(adapter, store.folder, clock) as fetcher:
         quotes = fetcher.quotes(symbols)
-    rows = [["asset", "price", "date", "currency", "at", "source"]]
+    rows = [["asset", "price", "date", "currency", "quoted at", "source"]]
     for quote, instrument in zip(quotes, of.values(), strict=True):
         moment = datetime.fromisoformat(f"{quote.at}+00:00")
         own = str(day_at(moment, instrument.calendar or "XNYS"))

@@ -90,6 +90,11 @@ class Adapter(Protocol):
         ...
 
     @property
+    def adjustment(self) -> str:
+        """The adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes."""
+        ...
+
+    @property
     def key_variable(self) -> str:
         """Environment variable of its key, "" where it needs none."""
         ...

@@ -73,6 +73,7 @@ class AlphaVantage:
     key_from: str = "https://www.alphavantage.co/support/#api-key"
     key_optional: bool = False
     browser: bool = False
+    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The bars and, of a share or fund, its dividends and its splits."""

@@ -37,6 +37,7 @@ class Fred:
     key_from: str = "https://fredaccount.stlouisfed.org/apikeys"
     key_optional: bool = True
     browser: bool = False
+    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The vintages by periods of some years or, without a key, the values of today as a table."""

@@ -41,6 +41,7 @@ class NasdaqDataLink:
     key_from: str = "https://data.nasdaq.com/account/profile"
     key_optional: bool = False
     browser: bool = False
+    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The table of prices and that of actions, to the present, or the time series."""

@@ -34,6 +34,7 @@ class Stooq:
     key_from: str = ""
     key_optional: bool = False
     browser: bool = False
+    adjustment: str = "total"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request of the days wanted."""

@@ -31,6 +31,7 @@ class Tiingo:
     key_from: str = "https://www.tiingo.com/account/api/token"
     key_optional: bool = False
     browser: bool = False
+    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request: without a first day Tiingo gives the last bar alone."""

@@ -40,6 +40,7 @@ class Yahoo:
     key_from: str = ""
     key_optional: bool = False
     browser: bool = True
+    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request, from the day before the first one wanted, in any time zone, to the present."""

@@ -9,6 +9,7 @@ from foundation.arrays import Array
 from research.market.store import Known
 
 FEWEST_PEERS = 5  # others of its class that have a bar, below which the peers of an asset are all others
+FEWEST_OTHERS = 3  # whose median one wrong price among them does not move far
 DAYS_AT_ONCE = 256  # of the union of all calendars: memory of a sort
 
 
@@ -73,13 +74,15 @@ def _peers(growth: NDArray[np.float32], groups: Sequence[NDArray[np.int64]]) -> 
 
 
 def median_of_others(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(D, n) the median of each row without the value itself, 0 where no other is known. values : (D, n), NaN without.
+    """(D, n) the median of each row without the value itself, 0 where fewer than `FEWEST_OTHERS` others are known.
+
+    values : (D, n), NaN without.
 
     Of the m others in order, number k is number k of all in order, or the next one where the value itself is not after
     it; so one sort serves all columns.
 
-    >>> median_of_others(np.array([[1.0, 2.0, 9.0, np.nan]])).tolist()
-    [[5.5, 5.0, 1.5, 2.0]]
+    >>> median_of_others(np.array([[1.0, 2.0, 9.0, 3.0, np.nan]])).tolist()
+    [[3.0, 3.0, 2.0, 2.0, 2.5]]
     """
     known = ~np.isnan(values)
     others = known.sum(axis=1, keepdims=True) - known
@@ -90,4 +93,4 @@ def median_of_others(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.where(known & (values <= here), np.take_along_axis(ordered, k + 1, axis=1), here)
 
     half = (numbered(np.maximum(others - 1, 0) // 2) + numbered(others // 2)) / 2.0
-    return np.where(others > 0, half, 0.0).astype(values.dtype)
+    return np.where(others >= FEWEST_OTHERS, half, 0.0).astype(values.dtype)

@@ -43,6 +43,8 @@ NAMES = {
     "currency": ("currency", "currencyprimary", "currency code", "ccy", "base ccy", "währung", "whg."),
     "detail": ("datadiscriminator", "levelofdetail"),
     "date": ("date", "price date", "as of date"),
+    "quoted at": ("quoted at",),
+    "source": ("source",),
 }  # fmt: skip
 NEXT = {
     "asset": ("code", "isin", "wkn"),

@@ -21,7 +21,7 @@ from research.market.plausible import SPLIT_RETURN, far_closes
 from research.portfolio.holdings.broker_tables import BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
-REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency")
+REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
 OK = "prices_ok"  # key of the lines and rates whose numbers are right although they are far from others
 
 
@@ -105,7 +105,8 @@ def with_prices(market: Market, prices: Prices) -> Market:
 def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -> Prices:
     """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
 
-    path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
+    path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD), currencies, and
+             the source and moment (`quoted at`) of a quote.
     market : market of the lines, in the currencies in which they are quoted.
     right  : lines whose prices are right although they are more than `SPLIT_RETURN` from their last closes.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
@@ -118,6 +119,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
     rows: dict[str, int] = {}
     far: list[str] = []
+    quoted: dict[str, str] = {}
     others = 0
     for table, row in ((of, row) for of in found.tables for row in of.rows):
         line, cells = row
@@ -138,11 +140,13 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
             fix = "Look for a split or a wrong price."
             mistakes.append(table.fault(row, "price", f"the price of {asset} is {gap}", fix))
         days[i] = iso_day(table.cell(cells, "date")) or np.datetime64("NaT", "D")
+        quoted |= {source: table.cell(cells, "quoted at")} if (source := table.cell(cells, "source")) else {}
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
         mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
     if mistakes:
         raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
+    notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
     sources = tuple(
         GIVEN if asset in rows else source
         for asset, source in zip(market.assets, last_closes(market).sources, strict=True)

@@ -125,9 +125,11 @@ def test_fingerprint_follows_the_date_and_the_return(halted: Market) -> None:
 
 def seen(past: Past) -> dict[str, Any]:
     """What a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "earlier", "fact")]
+    methods = ("complete", "earlier", "fact", "scheduled")
+    names = [name for name in dir(past) if not name.startswith("_") and name not in methods]
     return (
         {name: np.asarray(getattr(past, name)) for name in names}
+        | {"scheduled week": past.scheduled("week")}
         | {f"complete {w}": past.complete(w) for w in range(4)}
         | {f"fact {name}": past.fact(name) for name in FIXED}
     )
