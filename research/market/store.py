@@ -11,12 +11,12 @@ import io
 import json
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ from foundation.names import check_name
 from research.market.calendars import Days
 from research.market.rows import NUMBERS, ROW_COLUMNS, SOURCE_ROUNDING, checked_rows
 
+Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
@@ -112,7 +113,7 @@ class PriceStore:
     @property
     def size(self) -> int:
         """The number of rows in its parts."""
-        return sum(group.rows for path in self.parts for group in _groups(path))
+        return sum(group.rows for group in self._all_groups())
 
     @property
     def about(self) -> dict[str, Any]:
@@ -135,15 +136,17 @@ class PriceStore:
     def add(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Keep the rows that are new or differ from those in force by more than `SOURCE_ROUNDING`, and give those kept.
 
-        rows   : (R, ·) table of `price_rows`, one row an asset and session.
+        rows   : (R, ·) table of `price_rows`; of one asset and session those of several moments are vintages.
         Raises : DataError as `checked_rows` does; OSError where the store cannot be written.
         """
+        if rows.empty:
+            return rows
         rows = checked_rows(rows, self.name)
         span = {"first": rows["session"].min(), "last": rows["session"].max()}
         known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
         in_force = known.drop_duplicates(["asset_id", "session"], keep="last")
         beside = rows[["asset_id", "session"]].merge(in_force, how="left", on=["asset_id", "session"], sort=False)
-        same = beside["fetched_at"].notna().to_numpy()
+        same = (beside["fetched_at"] <= rows["fetched_at"]).to_numpy()  # what was known earlier is another vintage
         for name in NUMBERS:
             ours, theirs = rows[name].to_numpy(), beside[name].to_numpy()
             with np.errstate(invalid="ignore"):
@@ -244,6 +247,9 @@ class PriceStore:
 
     def assets(self) -> list[str]:
         """The ids that it has rows of, sorted."""
+        return self._steady(self._ids)
+
+    def _ids(self) -> list[str]:
         found: set[str] = set()
         for path in self.parts:
             groups = _groups(path)
@@ -256,8 +262,7 @@ class PriceStore:
     def span(self, assets: Sequence[str]) -> tuple[np.datetime64, np.datetime64] | None:
         """Days between which all rows of these assets lie, None without rows; the days themselves may have none."""
         ids = sorted(assets)
-        groups = [group for path in self.parts for group in _groups(path)]
-        among = [group for group in groups if bisect_left(ids, group.least) < bisect_right(ids, group.most)]
+        among = [group for group in self._all_groups() if bisect_left(ids, group.least) < bisect_right(ids, group.most)]
         return (min(group.first for group in among), max(group.last for group in among)) if among else None
 
     def compact(self) -> None:
@@ -302,17 +307,24 @@ class PriceStore:
 
         first, last : sessions, both included.
         """
-        bounds = [pd.Timestamp(day).date() for day in (first or FIRST_DAY, last or LAST_DAY)]
+        index = {name: i for i, name in enumerate(ids)}
+        table = self._steady(lambda: self._gathered(index, columns))
+        if first is None and last is None:
+            return table
+        day, bounds = pc.field("session"), [pd.Timestamp(at).date() for at in (first or FIRST_DAY, last or LAST_DAY)]
+        return table.filter((day >= pa.scalar(bounds[0])) & (day <= pa.scalar(bounds[1])))
+
+    def _steady(self, read: Callable[[], Found]) -> Found:
+        """The result of a reading of parts, from the start again where another process joins them meanwhile."""
         while True:
             try:
-                table = self._gathered({name: i for i, name in enumerate(ids)}, columns)
-                if first is None and last is None:
-                    return table
-                day = pc.field("session")
-                return table.filter((day >= pa.scalar(bounds[0])) & (day <= pa.scalar(bounds[1])))
-            except FileNotFoundError as error:  # joined meanwhile by another process
+                return read()
+            except FileNotFoundError as error:
                 if Path(str(error.filename or "")).exists():
                     raise
+
+    def _all_groups(self) -> "list[_Group]":
+        return self._steady(lambda: [group for path in self.parts for group in _groups(path)])
 
     def _gathered(self, index: Mapping[str, int], columns: Sequence[str]) -> pa.Table:
         wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))

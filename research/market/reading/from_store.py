@@ -25,16 +25,23 @@ from research.market.repairs import Repair, repair
 from research.market.rows import NUMBERS, growth
 from research.market.store import Known, PriceStore
 
-LATE = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
+HALTED_AFTER = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
+RATE_SESSIONS = 5  # after a bar of a rate of exchange, on which it serves where there is none
 AT_ONCE = 100  # lines whose rows are read together
 
 
 @dataclass(frozen=True)
 class StoredLine:
-    """A line of a market in a store: the id of its rows, and the calendar of its own sessions."""
+    """A line of a market in a store.
+
+    asset_id : id of its rows.
+    calendar : calendar of its own sessions.
+    is_rate  : true for a rate of exchange: the market begins with it, and its last bar serves `RATE_SESSIONS` sessions.
+    """
 
     asset_id: str
     calendar: str
+    is_rate: bool = False
 
 
 def market_from_store(
@@ -55,7 +62,7 @@ def market_from_store(
 
     A line stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
     dividends and splits are taken together. A session without a new bar is a halt. A line whose last bar is more than
-    `LATE` sessions older than the newest one does not end the market: it stays halted.
+    `HALTED_AFTER` sessions older than the newest one does not end the market: it stays halted.
 
     lines    : by the name of the line.
     calendar : exchange calendar whose sessions are the dates.
@@ -81,6 +88,8 @@ def market_from_store(
     left = exit_rows(table, days) < len(days)
     held = [i for i, name in enumerate(names) if name not in beside]
     start, stop, notes = _span(stored.ends, left, panels["index"][:, held], names, days)
+    rates = [i for i, line in enumerate(lines.values()) if line.is_rate]
+    start = max([start, *np.argmax(~np.isnan(panels["index"][:, rates]), axis=0).tolist()])
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
     panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held a line before the first day
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
@@ -162,6 +171,8 @@ def _stored(
             at, values = _on_sessions(bars, _places(bar_days, every, lines[i].calendar, calendar), len(earlier))
             for name, of_bars in values.items():
                 block[name][row, at] = of_bars
+            for name in ("index", "close") if lines[i].is_rate and len(at) else ():
+                block[name][row, : at[-1]] = pd.Series(block[name][row, : at[-1]]).ffill(limit=RATE_SESSIONS)
             currency[i], ends[i] = known.currency[k], at[-1] if len(at) else -1
         for name, cells in block.items():
             panels[name][:, among] = cells.T
@@ -278,7 +289,7 @@ def _span(
             "Begin earlier, or fetch or import its prices."
         )
     start = int(np.argmax(~np.isnan(index).all(axis=1)))
-    live = (ends >= ends.max() - LATE) & ~left
+    live = (ends >= ends.max() - HALTED_AFTER) & ~left
     stop = int(ends[live].min(initial=ends.max())) + 1
     if stop == ends.max() + 1:
         return start, stop, ()

@@ -130,12 +130,13 @@ def known_instruments() -> Instruments:
     ('Berkshire Hathaway Inc. Class B', 'META')
     """
     own = stores_folder() / FILE
-    return Instruments(_shipped() | (read_instruments(own) if own.exists() else {}))
+    return _known(own, own.stat().st_mtime_ns if own.exists() else None)
 
 
 @cache
-def _shipped() -> dict[str, Instrument]:
-    return read_instruments(DATA / FILE)
+def _known(own: Path, changed: int | None) -> Instruments:
+    """The shipped instruments, with those of a file that was last changed then; None where there is none."""
+    return Instruments(read_instruments(DATA / FILE) | ({} if changed is None else read_instruments(own)))
 
 
 def _spelling(symbol: str) -> str:

@@ -47,7 +47,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             fix = FETCH.format(document.file) if keys.source else did_you_mean(instrument.asset_id, sorted(kept))
             place = ("lines", name) if name in document.mapping("lines") else path
             document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
-        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or calendar)
+        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or calendar, instrument.kind == "fx")
     try:
         market = market_from_store(
             store,
@@ -116,8 +116,8 @@ def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
 
 
 def _moment(document: Document, written: str | None) -> np.datetime64 | None:
-    """A moment in UTC, as the file or else the environment says; a day is its end."""
-    written = written or os.environ.get(KNOWN_ON) or ""
+    """A moment in UTC, as the environment or else the file says; a day is its end."""
+    written = os.environ.get(KNOWN_ON) or written or ""
     if not written:
         return None
     try:

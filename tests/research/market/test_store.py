@@ -191,3 +191,14 @@ def test_two_writers_at_once_lose_nothing_and_a_killed_one_loses_only_what_it_ha
     assert np.diff(known.bounds)[0] == 60
     assert np.diff(known.bounds)[1] >= said + 1
     assert set(NUMBERS) == set(known.numbers)
+
+
+def test_a_table_without_rows_adds_nothing(store: PriceStore):
+    assert store.add(rows_of("SPY", np.full(40, 100.0)).iloc[:0]).empty
+    assert store.parts == []
+
+
+def test_a_vintage_that_was_known_before_the_rows_in_force_is_kept(store: PriceStore):
+    store.add(rows_of("DTB3", [3.0], moment=9, days=DAYS[:1]))
+    store.add(pd.concat([rows_of("DTB3", [rate], moment=at, days=DAYS[:1]) for rate, at in ((2.0, 0), (3.0, 5))]))
+    assert [closes(store, "DTB3", moment) for moment in (0, 4, 5, 9)] == [[2.0], [2.0], [3.0], [3.0]]

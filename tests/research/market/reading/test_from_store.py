@@ -10,7 +10,7 @@ import pytest
 from foundation.errors import ConfigError, DataError
 from research.market import Market, instruments_table, load_market
 from research.market.calendars import sessions
-from research.market.reading.from_store import LATE, StoredLine, market_from_store
+from research.market.reading.from_store import HALTED_AFTER, StoredLine, market_from_store
 from research.market.reading.tables import DATA
 from research.market.repairs import read_repairs
 from research.market.rows import price_rows
@@ -224,13 +224,13 @@ def test_a_line_that_is_behind_ends_the_market_and_is_named(store: PriceStore) -
 
 def test_a_line_that_ended_long_ago_stays_halted_and_ends_nothing(store: PriceStore) -> None:
     keep(store, "A", MONTH, [10.0] * 22)
-    keep(store, "GONE", MONTH[: -LATE - 1], [5.0] * (21 - LATE))
+    keep(store, "GONE", MONTH[: -HALTED_AFTER - 1], [5.0] * (21 - HALTED_AFTER))
     found = market(store, {"A": "XNYS", "GONE": "XNYS"})
     assert found.days[-1] == np.datetime64(MONTH[-1])
-    assert column(found, "GONE", "tradable") == [True] * (21 - LATE) + [False] * (LATE + 1)
+    assert column(found, "GONE", "tradable") == [True] * (21 - HALTED_AFTER) + [False] * (HALTED_AFTER + 1)
     assert any("GONE has no price on 11 sessions" in note and "to the end of the data" in note for note in found.notes)
-    keep(store, "LATE", MONTH[:-LATE], [5.0] * (22 - LATE))  # one session later it is behind
-    assert market(store, {"A": "XNYS", "LATE": "XNYS"}).days[-1] == np.datetime64(MONTH[-LATE - 1])
+    keep(store, "HALTED_AFTER", MONTH[:-HALTED_AFTER], [5.0] * (22 - HALTED_AFTER))  # one session later it is behind
+    assert market(store, {"A": "XNYS", "HALTED_AFTER": "XNYS"}).days[-1] == np.datetime64(MONTH[-HALTED_AFTER - 1])
 
 
 def test_a_line_that_was_delisted_leaves_with_its_return(store: PriceStore) -> None:
@@ -413,3 +413,15 @@ def test_an_unknown_calendar_is_refused(store: PriceStore) -> None:
     keep(store, "A", MONTH, [10.0] * 22)
     with pytest.raises(ConfigError, match="XNIS"):
         market(store, {"A": "XNYS"}, calendar="XNIS")
+
+
+def test_the_market_begins_with_its_rates_and_a_missing_bar_of_one_is_carried(store: PriceStore) -> None:
+    days = np.arange("2022-05-02", "2022-05-14", dtype="datetime64[D]")
+    weekdays = days[np.is_busday(days)]
+    rate_days = np.delete(weekdays, 5)
+    for asset, own, close in (("SAP", weekdays, 100.0), ("EURUSD", rate_days, 1.05)):
+        keep(store, asset, own, np.full(len(own), close))
+    lines = {"SAP": StoredLine("SAP", "XNYS"), "EURUSD": StoredLine("EURUSD", "24/5", is_rate=True)}
+    found = market_from_store(store, lines, beside=["EURUSD"])
+    assert found.days[0] == weekdays[1]  # a day of the rate ends after New York's close
+    assert not np.isnan(found.prices[:, 1]).any()

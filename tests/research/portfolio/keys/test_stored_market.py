@@ -282,7 +282,9 @@ def test_a_day_as_of_which_prices_are_known_stands_in_the_file_or_in_the_environ
         monkeypatch.delenv(KNOWN_ON)
     assert load("{source: yahoo, known_on: 2023-01-24}").market.fingerprint == now.fingerprint  # a day is its end
     monkeypatch.setenv(KNOWN_ON, "2023-01-23")
-    assert load("{source: yahoo, known_on: 2023-01-24}").market.fingerprint == now.fingerprint  # the file goes before
+    assert (
+        load("{source: yahoo, known_on: 2023-01-24}").market.fingerprint == before.fingerprint
+    )  # an option goes first
 
 
 def test_the_bill_too_is_as_it_was_known(load: Load) -> None:
