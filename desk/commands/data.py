@@ -282,7 +282,7 @@ def _revisions_table(found: pd.DataFrame) -> str:
         return "No number of the past was changed."
     rows = [["asset", "session", "column", "before", "after", "known before", "known after"]]
     for row in found.tail(LISTED).to_dict("records"):
-        known = [f"{row[name]:%Y-%m-%d %H:%M}" for name in ("known_before", "known_after")]
+        known = [f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("known_before", "known_after")]
         numbers = [f"{row['before']:g}", f"{row['after']:g}"]
         rows.append([row["asset_id"], f"{row['session']:%Y-%m-%d}", row["column"], *numbers, *known])
     more = f"\n{len(found) - LISTED:,} earlier ones are not shown." if len(found) > LISTED else ""

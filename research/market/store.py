@@ -366,7 +366,7 @@ class PriceStore:
         if known_on is not None and pd.notna(first):
             raise DataError(
                 f"nothing was known of {asset} in store {self.name!r} on {known_on}: its first rows are known since "
-                f"{first:%Y-%m-%d %H:%M} UTC. Choose a later moment."
+                f"{first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
             )
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
 

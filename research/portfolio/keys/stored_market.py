@@ -13,6 +13,9 @@ from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import Market, instruments_table
 from research.market.cash import BillRates, YearlyRates, continued, embedded_rates, yearly_rate
+from research.market.notes import Note, counted
+from research.market.quality import check_market
+from research.market.quality.findings import LOOK
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.sources import CashSource
@@ -25,7 +28,6 @@ from research.portfolio.keys.market_keys import FRED, MarketKeys
 
 KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 BILL = "DTB3"  # the series that continues the bill
-LAST_OF_DAY = np.timedelta64(86_400_000_000 - 1, "us")
 FETCH = "Run `rebalance data fetch {0}` first."
 
 
@@ -64,6 +66,14 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
         )
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
+    poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
+    if poor:
+        said = ", ".join(f"{asset} {points:.0f}" for asset, points in sorted(poor.items(), key=lambda one: one[1])[:5])
+        text = (
+            f"The prices of {counted(len(poor), 'line')} must be looked at, the worst by points of 100: {said}. "
+            f"`rebalance data check {document.file}` says why."
+        )
+        market = replace(market, notes=(*market.notes, Note(text, list(poor), warning=True)))
     if keys.rows is not None and keys.rows != market.origin["rows"]:
         what = f"not the rows of store {store.name!r}, whose fingerprint is {market.origin['rows']}"
         document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")
@@ -81,8 +91,10 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
     found = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
     if keys.store:
         stated = {name: str(line.get("symbol", name)) for name, line in document.mapping("lines").items()}
-        own = {name: replace(found[name], asset_id=symbol) for name, symbol in stated.items() if symbol in kept}
-        found |= own
+        found |= {name: replace(found[name], asset_id=symbol) for name, symbol in stated.items() if symbol in kept}
+        there = [name for name, one in found.items() if one.asset_id in kept]
+        known_rows = named_store(keys.store).read([found[name].asset_id for name in there], ())
+        found |= {n: replace(found[n], currency=c) for n, c in zip(there, known_rows.currency, strict=True)}
     basis = document.text("basis")
     currencies = dict.fromkeys(
         line.get("currency") or found[n].currency for n, line in document.mapping("lines").items()
@@ -126,7 +138,9 @@ def _moment(document: Document, written: str | None) -> np.datetime64 | None:
         fix = "Write YYYY-MM-DD, or a moment in UTC."
         document.refuse(("market", "known_on"), "no day and no moment", written, fix)
     moment = np.datetime64(stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated, "us")
-    return moment + LAST_OF_DAY if len(written) == len("2026-11-25") else moment
+    exact = "." in written or (":" not in written and len(written) > len("2026-11-25"))
+    length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]  # a day, a minute and a second are known to their end
+    return moment if exact else moment + np.timedelta64(1_000_000 * length - 1, "us")
 
 
 def cash_source(document: Document, keys: MarketKeys) -> CashSource:
