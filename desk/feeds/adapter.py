@@ -6,7 +6,7 @@ An adapter is pure: it makes requests and reads bytes, and opens no connection. 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -139,4 +139,3 @@ class Quote:
     at: np.datetime64
     currency: str
     source: str
-    facts: Mapping[str, Any] = field(default_factory=dict)

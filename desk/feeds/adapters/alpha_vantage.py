@@ -1,4 +1,4 @@
-"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs, coins, and an overview.
+"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs and coins.
 
 A free key gives a hundred sessions, which update and cross-check a history. Every error comes with status 200, and its
 wording changes: an answer is recognised by its data. A notice repeats the key, so no sentence shows one.
@@ -16,7 +16,6 @@ import pandas as pd
 from desk.feeds.adapter import Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
-from foundation.table_files import PLAIN
 from research.market.currency import CURRENCIES
 
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
@@ -108,19 +107,6 @@ class AlphaVantage:
             currency=next((s for n, s in series.symbols.items() if n in ("To Symbol", "Market Code")), wanted.currency),
         )
         return market_rows(asked, wanted, bars)
-
-    def overview_request(self, symbol: str, key: str) -> Request:
-        """The request of facts on a company, for `overview`."""
-        return self._request("OVERVIEW", {"symbol": symbol}, key)
-
-    def overview(self, symbol: str, reply: Reply, fetched_at: np.datetime64) -> dict[str, str | float]:
-        """Facts on a company by Alpha Vantage's names, numbers as such, without those that it lacks."""
-        asked = Asked(self.name, symbol, fetched_at)
-        found = _content(asked, reply, "Symbol")
-        asked.check_symbol(found["Symbol"])
-        texts = {name: text.strip() for name, text in found.items() if isinstance(text, str)}
-        known = {name: text for name, text in texts.items() if text not in ("", "None", "-")}
-        return {name: float(text) if PLAIN.fullmatch(text) else text for name, text in known.items()}
 
     def _request(self, function: str, params: dict[str, str], key: str) -> Request:
         return Request(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)

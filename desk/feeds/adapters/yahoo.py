@@ -17,11 +17,11 @@ import pandas as pd
 
 from desk.feeds.adapter import Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
-from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
 from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
 
+FAR_PAST = datetime(1900, 1, 1, tzinfo=UTC)  # before any bar; an earlier start is not answered
 FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
 EVENTS = ("dividends", "capitalGains", "splits")
 NO_SESSIONS = np.zeros(0, dtype="datetime64[D]")
@@ -44,8 +44,9 @@ class Yahoo:
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request, from the day before the first one wanted, in any time zone, to the present."""
-        first = datetime.combine(wanted.first or FIRST_DAY.date(), time(0), UTC) - timedelta(days=1)
-        return [self._chart(wanted.symbol, {"period1": str(int(first.timestamp())), "period2": FAR_PRESENT})]
+        first = datetime.combine(wanted.first or FAR_PAST, time(0), UTC) - timedelta(days=1)
+        begin = int(max(first, FAR_PAST).timestamp())
+        return [self._chart(wanted.symbol, {"period1": str(begin), "period2": FAR_PRESENT})]
 
     def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
         """None: an answer is whole."""
