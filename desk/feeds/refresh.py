@@ -176,6 +176,7 @@ class _Gap:
         """The one factor by which all closes of rows differ from those of the store, 1 where there is none."""
         _, theirs, ours = np.intersect1d(sessions_of(rows), self.days, return_indices=True)
         ratio = rows["close"].to_numpy()[theirs] / np.where(self.close[ours] == 0.0, np.nan, self.close[ours])
+        ratio = ratio[np.isfinite(ratio)]
         whole = len(ratio) > 1 and np.ptp(ratio) <= WHOLE_FACTOR * abs(ratio[0]) and abs(ratio[0] - 1.0) > WHOLE_FACTOR
         return float(ratio[0]) if whole else 1.0
 

@@ -99,12 +99,14 @@ class AlphaVantage:
         dividends = splits = []
         if len(series.params) == 1:
             dividends, splits = (_data(asked, reply) for reply in replies[1:3])
+        paid, further = asked.payments((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends)
         bars = Bars(
             table,
             asked.splits((asked.day(each.get("effective_date")), each.get("split_factor")) for each in splits),
-            asked.dividends((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends),
+            paid,
             adjusted=False,
             currency=next((s for n, s in series.symbols.items() if n in ("To Symbol", "Market Code")), wanted.currency),
+            further=further,
         )
         return market_rows(asked, wanted, bars)
 

@@ -2,7 +2,8 @@
 
 Yahoo adjusts quotes, volumes and dividends for all later splits. A request always reaches to the present, so that the
 answer has these splits, and rows are quotes as traded: a new split changes no older row. Capital gains of funds count
-as dividends. Adjusted closes are not kept: they only show events that an answer lacks.
+as dividends. Adjusted closes are not kept: they only show events that an answer lacks, and whether
+a dividend holds the capital gain of its day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -188,9 +189,6 @@ def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInf
         new, old = (asked.number("split", each.get(part)) for part in ("numerator", "denominator"))
         return new / old if old > 0 else np.nan
 
-    paid: dict[date, float] = {}
-    for name in EVENTS[:2]:
-        for day, amount in asked.dividends((day, each.get("amount")) for day, each in listed(name)).items():
-            paid[day] = paid.get(day, 0.0) + amount
+    paid, gains = (asked.dividends((day, each.get("amount")) for day, each in listed(name)) for name in EVENTS[:2])
     splits = asked.splits((day, ratio(each)) for day, each in listed("splits"))
-    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted))
+    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted), further=gains)

@@ -315,6 +315,19 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
     assert rebalance("data", "sources").out.strip() == text.strip()
 
 
+def test_a_key_in_the_keyring_is_listed_as_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIINGO_API_KEY", raising=False)
+    monkeypatch.setattr("desk.feeds.fetching._from_keyring", {"TIINGO_API_KEY": "s3cret-key"}.get)
+    assert "TIINGO_API_KEY (set)" in sources_text()
+
+
+def test_a_coin_is_not_asked_for_at_a_source_of_shares(desk: Desk) -> None:
+    text = desk.file.read_text().replace("source: yahoo", "source: tiingo").replace("AGG:", "BTC:")
+    desk.file.write_text(text)
+    with pytest.raises(DataError, match="BTC is a coin, which tiingo is not asked for"):
+        desk.fetch()
+
+
 def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: Desk) -> None:
     early = rebalance("data", "check", desk.file)
     assert (early.status, early.out) == (2, "")
