@@ -276,7 +276,7 @@ class _Call:
         if not len(gap.days) and rows["close"].isna().all():
             raise FeedError(f"{name} has no price of {ask.symbol} in the days wanted.")
         factor = gap.factor(rows) if ask.currency and self.fetcher.adapter.adjustment != TOTAL else 1.0
-        if factor != 1.0 and not np.isclose(rows["split"].prod() * factor, 1.0, rtol=WHOLE_FACTOR):
+        if factor != 1.0 and not np.isclose(rows["split"].to_numpy().prod() * factor, 1.0, rtol=WHOLE_FACTOR):
             raise FeedError(
                 f"{name} gives all closes of {ask.symbol} that are known by {factor:g} of what they were, and no split "
                 "that says why: it may not have adjusted its quotes for a new one yet. Ask again tomorrow.", "later",

@@ -162,7 +162,7 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
     quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock))
     assert quotes["asset"].tolist() == ["SPY", "AGG"]
     assert quotes["price"].tolist() == [close("SPY", TOMORROW), close("AGG", TOMORROW)]
-    assert (quotes["date"].unique().tolist(), quotes["at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
+    assert (quotes["date"].unique().tolist(), quotes["quoted at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
     with pytest.raises(ConfigError, match=r"--quotes is 'fred': .*yahoo"):
         fetch_quotes(desk.file, "fred", desk.time.clock)
 
@@ -317,7 +317,9 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
 
 def test_a_key_in_the_keyring_is_listed_as_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIINGO_API_KEY", raising=False)
-    monkeypatch.setattr("desk.feeds.fetching._from_keyring", {"TIINGO_API_KEY": "s3cret-key"}.get)
+    monkeypatch.setattr(
+        "desk.feeds.fetching._from_keyring", lambda name: "s3cret-key" if name == "TIINGO_API_KEY" else ""
+    )
     assert "TIINGO_API_KEY (set)" in sources_text()
 
 

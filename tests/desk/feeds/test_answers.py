@@ -378,9 +378,9 @@ def mangled(content: Any, draw: random.Random) -> None:
         kinds = kind_of(place[at]), kind_of(value)
         if kinds[0] != kinds[1] and float not in kinds:  # a number in the place of another is a right answer to look at
             holder[step], place[at] = copy.deepcopy(place[at]), copy.deepcopy(value)
-    elif how == "repeat" and isinstance(holder, list):
+    elif how == "repeat" and isinstance(holder, list) and not (isinstance(value, dict) and "ex_dividend_date" in value):
         holder.insert(draw.randrange(len(holder) + 1), copy.deepcopy(value))
-    elif isinstance(value, list):
+    elif isinstance(value, list):  # a dividend that is listed twice was paid twice, where no adjusted close denies it
         value.insert(draw.randrange(len(value) + 1), copy.deepcopy(draw.choice(JUNK)))
     elif isinstance(value, dict):
         value[draw.choice(("extra", KEY))] = copy.deepcopy(draw.choice(JUNK))
