@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
 from research.market.currency import CURRENCIES
@@ -62,7 +62,7 @@ ALPHA_VANTAGE_LIMITS = Limits(1, 1.0, a_day=25)
 
 
 @dataclass(frozen=True)
-class AlphaVantage:
+class AlphaVantage(Adapter):
     """Alpha Vantage, by a key in a parameter. Dividends are taken as declared on their day."""
 
     base: str = "https://www.alphavantage.co"
@@ -70,9 +70,6 @@ class AlphaVantage:
     limits: Limits = ALPHA_VANTAGE_LIMITS
     key_variable: str = "ALPHAVANTAGE_API_KEY"
     key_from: str = "https://www.alphavantage.co/support/#api-key"
-    key_optional: bool = False
-    browser: bool = False
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The bars and, of a share or fund, its dividends and its splits."""
@@ -82,10 +79,6 @@ class AlphaVantage:
         if series.function != "TIME_SERIES_DAILY":
             return [bars]
         return [bars, *(self._request(function, series.params, key) for function in ("DIVIDENDS", "SPLITS"))]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded of the sessions that the answer has."""

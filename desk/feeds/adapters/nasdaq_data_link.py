@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, later_splits, market_rows, over, quoted
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
@@ -28,7 +28,7 @@ NASDAQ_LIMITS = Limits(300, 10.0, a_day=50_000)
 
 
 @dataclass(frozen=True)
-class NasdaqDataLink:
+class NasdaqDataLink(Adapter):
     """Nasdaq Data Link, by a key in a header. Its currency is that which is wanted: US dollars."""
 
     base: str = "https://data.nasdaq.com"
@@ -36,9 +36,6 @@ class NasdaqDataLink:
     limits: Limits = NASDAQ_LIMITS
     key_variable: str = "NASDAQ_DATA_LINK_API_KEY"
     key_from: str = "https://data.nasdaq.com/account/profile"
-    key_optional: bool = False
-    browser: bool = False
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The table of prices and that of actions, to the present."""

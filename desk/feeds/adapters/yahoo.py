@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Quote, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
 from foundation.arrays import Array
 from research.market.calendars import Days
@@ -31,27 +31,19 @@ YAHOO_LIMITS = Limits(60, 60.0)
 
 
 @dataclass(frozen=True)
-class Yahoo:
+class Yahoo(Adapter):
     """Yahoo Finance, which needs no key, and answers browsers alone. Its terms forbid passing its data on."""
 
     base: str = "https://query2.finance.yahoo.com"
     name: str = "yahoo"
     limits: Limits = YAHOO_LIMITS
-    key_variable: str = ""
-    key_from: str = ""
-    key_optional: bool = False
     browser: bool = True
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request, from the day before the first one wanted, in any time zone, to the present."""
         first = datetime.combine(wanted.first or FAR_PAST, time(0), UTC) - timedelta(days=1)
         begin = int(max(first, FAR_PAST).timestamp())
         return [self._chart(wanted.symbol, {"period1": str(begin), "period2": FAR_PRESENT})]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded, finished sessions alone."""
