@@ -241,7 +241,7 @@ def test_closes_that_all_differ_by_one_factor_are_kept_where_a_split_says_why(
     served.bars = {**BARS, "S000": [*moved[:-1], BARS["S000"][-1]._replace(split=split)]}
     done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
     if split == 1.0:
-        assert "gives all closes of S000 that are known by 10 of what they were" in done.failed["S000"]
+        assert "gives all known closes of S000 at 10 times what they were" in done.failed["S000"]
         pd.testing.assert_frame_equal(content(store), before)
     else:
         assert not done.failed
