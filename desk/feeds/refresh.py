@@ -278,8 +278,8 @@ class _Call:
         factor = gap.factor(rows) if ask.currency and self.fetcher.adapter.adjustment != TOTAL else 1.0
         if factor != 1.0 and not np.isclose(rows["split"].to_numpy().prod() * factor, 1.0, rtol=WHOLE_FACTOR):
             raise FeedError(
-                f"{name} gives all known closes of {ask.symbol} at {factor:g} times what they were, without a split that "
-                "explains it: its quotes may not be adjusted for a new one yet. Ask again tomorrow.", "later",
+                f"{name} gives all known closes of {ask.symbol} at {factor:g} times what they were, without a split "
+                "that explains it: its quotes may not be adjusted for a new one yet. Ask again tomorrow.", "later",
             )  # fmt: skip
         return rows
 
