@@ -306,18 +306,14 @@ def _fred(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
 # -- Nasdaq Data Link ------------------------------------------------------------------------------------------------
 
 TABLE = ("ticker", "date", "open", "high", "low", "close", "volume", "closeadj", "closeunadj", "lastupdated")
-DATASET = ("Date", "Open", "High", "Low", "Close", "Volume", "Ex-Dividend", "Split Ratio")
 PAGE = 10_000  # rows
-UNKNOWN = "You have submitted an incorrect Quandl code. Please check your Quandl codes and try again."
 
 
 def _nasdaq_data_link(path: str, params: Asked, headers: Asked, bars_of: Bars) -> Answer:
-    """Tables SHARADAR/SEP and SHARADAR/ACTIONS by ticker, and data sets such as WIKI/AAPL."""
+    """Tables SHARADAR/SEP and SHARADAR/ACTIONS by ticker."""
     if not headers.get("x-api-token"):
         return _quandl("QEAx01", "We could not recognize your API key.", 400)
     where = path.removeprefix("/api/v3")
-    if where.startswith("/datasets/"):
-        return _dataset(where.removeprefix("/datasets/").removesuffix("/data"), params, bars_of)
     bars = _within(bars_of.get(params.get("ticker", ""), ()), params.get("date.gte"), params.get("date.lte"))
     rows = _actions(params["ticker"], bars) if where.endswith("/ACTIONS") else _table(params["ticker"], bars_of, bars)
     asked = params.get("qopts.columns", "").split(",")
@@ -355,17 +351,6 @@ def _actions(ticker: str, bars: Sequence[Bar]) -> list[dict[str, Any]]:
     paid = [neutral | {"date": str(b.session), "action": "dividend", "value": b.dividend} for b in bars if b.dividend]
     split = [neutral | {"date": str(b.session), "action": "split", "value": b.split} for b in bars if b.split != 1.0]
     return paid + split
-
-
-def _dataset(code: str, params: Asked, bars_of: Bars) -> Answer:
-    if code not in bars_of:
-        return _quandl("QECx02", UNKNOWN, 404)
-    chosen = _within(bars_of[code], params.get("start_date"), params.get("end_date"))
-    rows = [
-        [str(b.session), *map(_cell, (b.open, b.high, b.low, b.close, b.volume, b.dividend, b.split))] for b in chosen
-    ]
-    data = rows if params.get("order") == "asc" else rows[::-1]
-    return _json({"dataset_data": {"limit": None, "column_names": list(DATASET), "frequency": "daily", "data": data}})
 
 
 PROVIDERS: Mapping[str, Callable[[str, Asked, Asked, Bars], Answer]] = {

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from provider_bodies import Answer, Bar, Bars, body
 
-from desk.feeds.adapter import FeedError, Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.pace import Clock
 from research.market.rows import price_rows
 
@@ -229,25 +229,19 @@ class Time:
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Adapter):
     """A source with the format of Tiingo, any limits, and its key in the URL, as worse providers have it."""
 
     limits: Limits = NONE
     key_variable: str = "SOURCE_API_KEY"
-    adjustment: str = "raw"
-    browser: bool = False
     name: str = "tiingo"
     key_from: str = "https://source.example/keys"
-    key_optional: bool = False
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         first = (wanted.first or date(1900, 1, 1)).isoformat()
         params = {"startDate": first, "endDate": wanted.last.isoformat(), "apikey": key}
         url = f"https://api.source.example/tiingo/daily/{wanted.symbol}/prices"
         return [Request(url, params, {"Authorization": f"Token {key or 'none'}"}, key)]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         if replies[0].status == 404:

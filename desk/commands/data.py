@@ -1,9 +1,9 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from os import environ
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit
 from backtests.evaluation.scores import score
-from desk.feeds.adapter import Wanted
+from desk.feeds.adapter import FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
-from desk.feeds.fetching import Fetcher
+from desk.feeds.fetching import Fetcher, source_key
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch
 from foundation.arguments import did_you_mean
@@ -233,9 +233,12 @@ def sources_text() -> str:
     for name, adapter in ADAPTERS.items():
         limits = adapter.limits
         a_day = "" if limits.a_day is None else f", {limits.a_day:,} a day"
-        there = "set" if environ.get(adapter.key_variable) else f"not set; from {adapter.key_from}"
-        key = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
-        rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", key])
+        key = ""
+        with suppress(FeedError):
+            key = source_key(adapter)
+        there = "set" if key else f"not set; from {adapter.key_from}"
+        told = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
+        rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", told])
     return text_table(rows, left=1, last_left=True, width=None)  # names are what a file states
 
 

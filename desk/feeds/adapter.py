@@ -3,10 +3,11 @@
 An adapter is pure: it makes requests and reads bytes, and opens no connection. `desk.feeds.fetching` fetches.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -76,58 +77,41 @@ class FeedError(DataError):
         self.wait = wait
 
 
-class Adapter(Protocol):
-    """A source: its limits, its key, its requests, and rows from its answers."""
+@dataclass(frozen=True)
+class Adapter(ABC):
+    """A source: its limits, its key, its requests, and rows from its answers.
 
-    @property
-    def name(self) -> str:
-        """Name of the source and of its store."""
-        ...
+    limits       : the pace that it allows.
+    name         : name of the source and of its store.
+    key_variable : environment variable of its key, "" where it needs none.
+    key_from     : the place where a user gets a key, "" where it needs none.
+    key_optional : true where it also answers without its key, and gives less: the key is then "".
+    browser      : true where it answers browsers alone, by their TLS.
+    adjustment   : adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes.
+    """
 
-    @property
-    def limits(self) -> Limits:
-        """The pace that it allows."""
-        ...
+    limits: Limits
+    name: str
+    key_variable: str = ""
+    key_from: str = ""
+    key_optional: bool = False
+    browser: bool = False
+    adjustment: str = "raw"
 
-    @property
-    def adjustment(self) -> str:
-        """The adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes."""
-        ...
-
-    @property
-    def key_variable(self) -> str:
-        """Environment variable of its key, "" where it needs none."""
-        ...
-
-    @property
-    def key_from(self) -> str:
-        """The place where a user gets a key, "" where it needs none."""
-        ...
-
-    @property
-    def key_optional(self) -> bool:
-        """True where it also answers without its key, and gives less: the key is then ""."""
-        ...
-
-    @property
-    def browser(self) -> bool:
-        """True where it answers browsers alone, by their TLS."""
-        ...
-
+    @abstractmethod
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The requests that together give the bars wanted, with their splits and dividends."""
-        ...
 
     def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
         """The request of the next page, after these answers; None where they are whole."""
-        ...
+        return None
 
+    @abstractmethod
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows of `research.market.rows.price_rows`, quotes as traded, within the days wanted, finished bars alone.
 
         Raises : FeedError in a sentence with the source, the symbol, what was found and what to do.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -139,4 +123,3 @@ class Quote:
     at: np.datetime64
     currency: str
     source: str
-    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -36,7 +36,7 @@ CURRENCY_CODE = re.compile(f"[A-Z]{{3}}|{'|'.join(HUNDREDTHS)}")
 EMPTY_CELLS = ("", ".", "null", "None", "NaN", "nan")  # where a source has no number
 UNEXPLAINED = 1e-3  # relative: an adjusted close that moves by more than its close has an event of its own
 TOTAL_DECIMALS = 1e-3  # currency: what rounding of adjusted closes to three decimals may move a ratio by
-OTHER_DIVIDEND = 3.0  # a dividend so many times another is not the same one, rounded otherwise
+YIELD_APART = 0.1  # of a yield: by how much that of adjusted closes may differ, computed by another convention
 SPLIT_MOVE = 0.5  # of a split's logarithm: no price moves by more on the day of a split
 LEAST_SPLIT = 0.2  # logarithm: smaller splits, such as 11 for 10, do not stand out from prices' moves
 SAME_SPLIT = 10  # days: a second split by the same ratio within them is the first one again
@@ -208,6 +208,16 @@ class Asked:
         """Dividends by day, without those of zero."""
         return {day: amount for day, amount in self.by_day("dividend", pairs).items() if amount != 0.0}
 
+    def payments(self, pairs: Iterable[tuple[date, object]]) -> tuple[dict[date, float], dict[date, float]]:
+        """The first dividend of each day, and the sum of the further ones, of a list that is not keyed by day."""
+        first: dict[date, float] = {}
+        further: dict[date, float] = {}
+        for pair in pairs:
+            for day, amount in self.dividends([pair]).items():
+                of = further if day in first else first
+                of[day] = of.get(day, 0.0) + amount
+        return first, further
+
     def splits(self, pairs: Iterable[tuple[date, object]]) -> dict[date, float]:
         """Splits by day, units after for one before, without those of one.
 
@@ -253,6 +263,7 @@ class Bars:
     adjusted  : true where quotes, volumes and dividends are adjusted for the splits of later days.
     currency  : currency of the quotes, or its hundredths (GBp).
     source    : source of the rows, where it is not the adapter's name.
+    further   : currency per unit, by day, beside `dividends` or already in them: adjusted closes decide.
     """
 
     table: pd.DataFrame
@@ -261,6 +272,7 @@ class Bars:
     adjusted: bool
     currency: str
     source: str = ""
+    further: Mapping[date, float] = field(default_factory=dict)
 
 
 def bar_table(sessions: Days, column: Callable[[str], Array | None]) -> pd.DataFrame:
@@ -277,7 +289,7 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     A split or dividend of a day without a bar belongs to the next bar, and one before the first bar to none.
 
     Raises : FeedError for two different bars of one session, a split that its quotes do not show, an adjusted close
-             that moves by an event that the answer lacks, and what `research.market.rows.checked_rows` refuses.
+             that moves by other events than the answer has, and what `research.market.rows.checked_rows` refuses.
     """
     table = bars.table[bars.table["close"].notna()].drop_duplicates().sort_values("session", ignore_index=True)
     double = table["session"].duplicated()
@@ -290,8 +302,10 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     split = np.append([bars.splits.get(day, 1.0) for day in days[:1].tolist()], later[:-1] / later[1:])
     quotes, units = (later, 1.0 / later) if bars.adjusted else (np.ones(len(days)), np.ones(len(days)))
     numbers = {name: table[name].to_numpy() * (units if name == "volume" else quotes) for name in BARS}
-    dividend = _dividends_of(days, later, bars)
-    _check_events(asked, days, numbers["close"], split, dividend, table["total"].to_numpy())
+    dividend, further = (_on_bars(each, days, later, bars) for each in (bars.dividends, bars.further))
+    events = _Events(days, numbers["close"], split, table["total"].to_numpy())
+    dividend = np.where(events.apart(dividend + further) > events.apart(dividend), dividend, dividend + further)
+    events.check(asked, dividend)
     first = np.datetime64(wanted.first or date.min, "D")
     within = (days >= first) & (days <= np.datetime64(wanted.last, "D"))
     close = numbers.pop("close")[within]
@@ -320,46 +334,60 @@ def later_splits(days: Days, splits: Mapping[date, float]) -> Array:
     return np.asarray(onwards[np.searchsorted(when, days, side="right")])
 
 
-def _dividends_of(days: Days, later: Array, bars: Bars) -> Array:
+def _on_bars(paid: Mapping[date, float], days: Days, later: Array, bars: Bars) -> Array:
     """(R,) dividends of the bars, per unit after that day's split."""
-    when = np.array(list(bars.dividends), dtype="datetime64[D]")
-    amounts = np.array(list(bars.dividends.values()), float)
+    when = np.array(list(paid), dtype="datetime64[D]")
+    amounts = np.array(list(paid.values()), float)
     row = np.searchsorted(days, when)
     inside = (row < len(days)) & (when >= (days[0] if len(days) else when))
     if not bars.adjusted:
         amounts = amounts / later_splits(when, bars.splits)
-    paid = np.zeros(len(days))
-    np.add.at(paid, row[inside], amounts[inside])
-    return paid * later
+    found = np.zeros(len(days))
+    np.add.at(found, row[inside], amounts[inside])
+    return found * later
 
 
-def _check_events(asked: Asked, days: Days, close: Array, split: Array, dividend: Array, total: Array) -> None:
-    """Raise FeedError for a split that the quotes do not show, and for events that adjusted closes show alone."""
-    plain = np.append(False, (close[1:] > 0) & (close[:-1] > 0)) if len(days) else np.zeros(0, bool)
-    moved = growth(np.where(close > 0, close, 1.0), split, np.zeros(len(days)))
-    move, size = np.log(moved), np.abs(np.log(split))
-    wrong = plain & (size > LEAST_SPLIT) & (np.abs(move) > SPLIT_MOVE * size)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        asked.refuse(
-            f"the split of {days[row]} by {split[row]:g} does not fit its quotes: closes {close[row - 1]:g} and "
-            f"{close[row]:g}. It is listed twice, or the quotes lack it: ask again tomorrow.", "later",
-        )  # fmt: skip
-    known = np.append(False, (total[1:] > 0) & (total[:-1] > 0) & plain[1:]) if len(days) else plain
-    positive = np.where(total > 0, total, 1.0)
-    extra = np.zeros(len(days))
-    extra[1:] = positive[1:] / positive[:-1] / moved[1:] - 1.0
-    yields, paid = dividend / np.where(close > 0, close, 1.0), dividend > 0.0
-    near = (yields < OTHER_DIVIDEND * extra) & (extra < OTHER_DIVIDEND * yields)
-    lacks = known & ~paid & (np.abs(extra) > UNEXPLAINED + TOTAL_DECIMALS / positive)
-    other = known & paid & (extra > UNEXPLAINED) & ~near
-    if (lacks | other).any():
-        row = int(np.argmax(lacks | other))
-        asked.refuse(
-            f"the adjusted close of {days[row]} moves by {extra[row]:.3%} more than the close, and the answer has "
-            f"{f'a dividend of {dividend[row]:g}' if other[row] else 'neither a dividend nor a split'} of that day. "
-            "Ask again later, or take another source.", "later",
-        )  # fmt: skip
+class _Events:
+    """The splits and dividends of bars against their quotes as traded and the closes adjusted for both, all (R,)."""
+
+    def __init__(self, days: Days, close: Array, split: Array, total: Array) -> None:
+        self.days, self.split = days, split
+        self.close, self.total = (np.where(each > 0, each, np.nan) for each in (close, total))
+        none = np.zeros(len(days))
+        self.moved = growth(self.close, split, none)  # without dividends
+        self.shown = growth(self.total, none + 1.0, none) / self.moved - 1.0  # the yield of adjusted closes
+        self.shown[:1] = np.nan
+
+    def apart(self, dividend: Array) -> Array:
+        """(R,) by how much a dividend's yield differs from that of adjusted closes, NaN where there are none.
+
+        They are adjusted by total returns, or by 1 - dividend / close before (CRSP): the nearer one counts.
+        """
+        of_now = dividend / self.close
+        of_before = np.minimum(of_now * self.moved, 1.0 - UNEXPLAINED)
+        found = np.abs(np.stack([of_now, of_before / (1.0 - of_before)]) - self.shown)
+        return np.asarray(found.min(axis=0))
+
+    def check(self, asked: Asked, dividend: Array) -> None:
+        """Raise FeedError for a split that the quotes do not show, and for dividends that adjusted closes deny."""
+        move, size = np.log(self.moved), np.abs(np.log(self.split))
+        wrong = (size > LEAST_SPLIT) & (np.abs(move) > SPLIT_MOVE * size)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            asked.refuse(
+                f"the split of {self.days[row]} by {self.split[row]:g} does not fit its quotes: closes "
+                f"{self.close[row - 1]:g} and {self.close[row]:g}. It is listed twice, or the quotes lack it: ask "
+                "again tomorrow.", "later",
+            )  # fmt: skip
+        allowed = np.maximum(UNEXPLAINED, YIELD_APART * dividend / self.close) + TOTAL_DECIMALS / self.total
+        wrong = self.apart(dividend) > allowed
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            found = f"a dividend of {dividend[row]:g}" if dividend[row] else "neither a dividend nor a split"
+            asked.refuse(
+                f"the adjusted close of {self.days[row]} moves by {self.shown[row]:.3%} more than the close, and the "
+                f"answer has {found} of that day. Ask again later, or take another source.", "later",
+            )  # fmt: skip
 
 
 def over(sessions: Days, moment: np.datetime64, zone: str, closes: time) -> np.ndarray[Any, np.dtype[np.bool_]]:

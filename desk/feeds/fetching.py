@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -88,10 +88,13 @@ class Fetcher:
         try:
             for request in self.adapter.requests(wanted, self._key)[len(replies) :]:
                 replies.append(self.reply(request))
-            while (following := self.adapter.more(wanted, replies, self._key)) is not None:
+            while True:
+                before, replies[:] = tuple(replies), ()  # an answer that cannot be read is asked for again
+                following = self.adapter.more(wanted, before, self._key)
+                if following is None:
+                    return self.adapter.rows(wanted, before, self._now())
+                replies[:] = before
                 replies.append(self.reply(following))
-            complete, replies[:] = tuple(replies), ()
-            return self.adapter.rows(wanted, complete, self._now())
         except DataError as error:  # a new one: that of an adapter may show what the source repeats of the key
             told = error if isinstance(error, FeedError) else FeedError(str(error))
             return FeedError(masked(str(told), self._key), told.kind, told.wait)
@@ -100,7 +103,7 @@ class Fetcher:
         return np.datetime64(self.clock.now().replace(tzinfo=None), "us")
 
     def reply(self, request: Request) -> Reply:
-        """The answer to one request, in its turn.
+        """The answer to one request, in its turn, with `***` in place of the key that a source repeats.
 
         Raises : FeedError where there is none, and for a redirection, 429 (too many requests) and 500 or above.
         """
@@ -115,20 +118,23 @@ class Fetcher:
         reply = self._transport.get(address, request.headers)
         if isinstance(reply, Fault):
             raise FeedError(f"{place} {reply.sentence}", reply.kind)
+        if request.key:  # before any part of it is cut out: of a key that was cut nothing would be recognised
+            text = masked(reply.content.decode("latin-1"), request.key)
+            reply = replace(reply, content=text.encode("latin-1"))
         if 300 <= reply.status < 400:
-            host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
+            host = urlsplit(masked(reply.headers.get("location", ""), request.key)).hostname or "another page"
             raise FeedError(f"{place} redirects to {shown(host)}, where nothing is sent: it may have moved.", "source")
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise self._later(reply, place, request.key)
+            raise self._later(reply, place)
         return reply
 
-    def _later(self, reply: Reply, place: str, key: str) -> FeedError:
+    def _later(self, reply: Reply, place: str) -> FeedError:
         """The error of a source that answers nobody now."""
         wait = retry_after(reply, self._now())
         if wait is None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = self.adapter.limits.seconds
         page = reply.content.lstrip()[:1] == b"<"
-        text = "" if page else masked(cut(reply.content[:400].decode(errors="replace")), key)
+        text = "" if page else cut(reply.content[:400].decode(errors="replace"))
         again = "Try again later." if wait is None else f"It can be asked again in {wait:,.0f} s."
         return FeedError(f"{place} answers {_status(reply.status)}{text and f', {text!r}'}. {again}", "later", wait)
 

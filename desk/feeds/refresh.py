@@ -33,7 +33,9 @@ BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
 LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
-ALL, NEVER = date.min.isoformat(), date.max.isoformat()  # such days: all that the source has, and none
+ALL = date.min.isoformat()  # such a day: all that the source has
+WHOLE_FACTOR = 1e-3  # relative: closes that all differ by one factor do so to this, and by more than this
+TOTAL = "total"  # adjustment of closes that each later dividend changes
 EVENTS = {"split": 1.0, "dividend": 0.0}  # and what they are where there is none
 
 
@@ -112,7 +114,7 @@ def plan(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock
     clock  : that of the system by default.
     Raises : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read.
     """
-    return _plan(store, adapter, _gaps(store, wanted), clock or Clock())
+    return _plan(store, adapter, _gaps(store, adapter, wanted), clock or Clock())
 
 
 def fetch(
@@ -122,6 +124,8 @@ def fetch(
 
     Of an asset that the store knows it asks for what follows, and for the last `AGAIN` sessions again; where their
     splits and dividends are not those known, for everything again: the source may have changed the past with them.
+    Of a source of total-return closes it always asks for everything: each dividend changes all earlier ones. Where no
+    first day is wanted, that of the earlier calls stays.
 
     wanted  : bars of different assets; `last` should be the last session that is over.
     clock   : that of the system by default.
@@ -129,7 +133,7 @@ def fetch(
     Raises  : as `plan`; FeedError where the source cannot be asked at all, such as without its key; OSError where the
               store cannot be written. What one asset lacks raises nothing, and is in `Fetched.failed`.
     """
-    clock, gaps = clock or Clock(), _gaps(store, wanted)
+    clock, gaps = clock or Clock(), _gaps(store, adapter, wanted)
     planned = _plan(store, adapter, gaps, clock)
     if dry_run or not planned.asks:
         return Fetched(planned)
@@ -147,12 +151,14 @@ class _Gap:
     whole  : all bars that were ever wanted.
     ask    : bars to ask for; None where the store has the last day.
     days   : (R,) sessions of which the store has a close.
+    close  : (R,) these closes.
     events : {name of `EVENTS`: (R,)}.
     """
 
     whole: Wanted
     ask: Wanted | None
     days: Days
+    close: Array
     events: Mapping[str, Array]
 
     def has_other_events(self, rows: pd.DataFrame) -> bool:
@@ -166,8 +172,16 @@ class _Gap:
                 return True
         return False
 
+    def factor(self, rows: pd.DataFrame) -> float:
+        """The one factor by which all closes of rows differ from those of the store, 1 where there is none."""
+        _, theirs, ours = np.intersect1d(sessions_of(rows), self.days, return_indices=True)
+        ratio = rows["close"].to_numpy()[theirs] / np.where(self.close[ours] == 0.0, np.nan, self.close[ours])
+        ratio = ratio[np.isfinite(ratio)]
+        whole = len(ratio) > 1 and np.ptp(ratio) <= WHOLE_FACTOR * abs(ratio[0]) and abs(ratio[0] - 1.0) > WHOLE_FACTOR
+        return float(ratio[0]) if whole else 1.0
 
-def _gaps(store: PriceStore, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
+
+def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
     """The gap of each asset wanted."""
     if twice := [asset for asset, count in Counter(each.asset_id for each in wanted).items() if count > 1]:
         refuse("bars are wanted twice of", twice[0], "give each asset once.")
@@ -177,15 +191,15 @@ def _gaps(store: PriceStore, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
     spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
     gaps = {}
     for each in wanted:
-        days = known.days[spans.get(each.asset_id, slice(0))]
-        events = {name: known.numbers[name][spans.get(each.asset_id, slice(0))] for name in EVENTS}
-        since = asked.get(each.asset_id, NEVER)
-        whole = each
+        span = spans.get(each.asset_id, slice(0))
+        days, since, whole = known.days[span], asked.get(each.asset_id), each
         ask: Wanted | None = each
-        if len(days) and since <= (each.first or date.min).isoformat():
+        if len(days) and since and (each.first is None or since <= each.first.isoformat()):
             whole = replace(each, first=None if since == ALL else date.fromisoformat(since))
-            ask = replace(each, first=days[-AGAIN:][0].item()) if days[-1] < np.datetime64(each.last) else None
-        gaps[each.asset_id] = _Gap(whole, ask, days, events)
+            ask = whole if adapter.adjustment == TOTAL else replace(whole, first=days[-AGAIN:][0].item())
+            ask = ask if days[-1] < np.datetime64(each.last) else None
+        events = {name: known.numbers[name][span] for name in EVENTS}
+        gaps[each.asset_id] = _Gap(whole, ask, days, known.numbers["close"][span], events)
     return gaps
 
 
@@ -252,7 +266,7 @@ class _Call:
 
     def _rows(self, ask: Wanted) -> pd.DataFrame:
         """The rows to keep of an asset, in a thread of the pool."""
-        gap, rows = self.gaps[ask.asset_id], self.fetcher.rows(ask)
+        gap, rows, name = self.gaps[ask.asset_id], self.fetcher.rows(ask), self.fetcher.adapter.name
         if ask.first != gap.whole.first and gap.has_other_events(rows):
             try:
                 rows = self.fetcher.rows(gap.whole)
@@ -260,13 +274,21 @@ class _Call:
                 if error.kind != "asset":
                     raise
         if not len(gap.days) and rows["close"].isna().all():
-            raise FeedError(f"{self.fetcher.adapter.name} has no price of {ask.symbol} in the days wanted.")
+            raise FeedError(f"{name} has no price of {ask.symbol} in the days wanted.")
+        factor = gap.factor(rows) if ask.currency and self.fetcher.adapter.adjustment != TOTAL else 1.0
+        if factor != 1.0 and not np.isclose(rows["split"].to_numpy().prod() * factor, 1.0, rtol=WHOLE_FACTOR):
+            raise FeedError(
+                f"{name} gives all known closes of {ask.symbol} at {factor:g} times what they were, without a split "
+                "that explains it: its quotes may not be adjusted for a new one yet. Ask again tomorrow.", "later",
+            )  # fmt: skip
         return rows
 
     def _take(self, ask: Wanted, answer: "Future[pd.DataFrame]") -> None:
         """Keep the rows of an answer, or its error, which may end the list."""
         try:
-            self.batch[ask.asset_id] = answer.result()
+            rows = answer.result()
+            if len(rows):  # of an asset that is known no bar may follow
+                self.batch[ask.asset_id] = rows
             self.in_a_row = 0
         except FeedError as error:
             self._fail(ask.symbol, error)

@@ -5,16 +5,19 @@ Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy t
 
 import logging
 import os
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from desk.feeds.adapter import Reply
+from foundation.arguments import refuse
 
 CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of an answer
 LARGEST_ANSWER = 64 * 2**20  # bytes
 TOGETHER = 8  # requests in flight
 AGENT = "rebalance-workbench"
+CERTIFICATES = "SSL_CERT_FILE"  # environment variable
 WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
 
 
@@ -47,6 +50,17 @@ BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try
 LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
 
 
+def named_certificates() -> str:
+    """The file that the environment variable SSL_CERT_FILE names, "" for none. Raises ConfigError where it has none."""
+    path = os.environ.get(CERTIFICATES, "")
+    try:
+        ssl.create_default_context(cafile=path or None)
+    except OSError as error:
+        fix = f"{error.strerror or error}. Name a file of certificates (PEM), or none."
+        refuse(f"the environment variable {CERTIFICATES} is", path, fix)
+    return path
+
+
 def _silent(_: logging.LogRecord) -> bool:
     return False
 
@@ -58,6 +72,7 @@ class Plain:
         import httpx
 
         logging.getLogger("httpx").addFilter(_silent)  # it logs each URL, and some hold a key
+        named_certificates()  # which httpx reads, too
         self.faults = httpx.TimeoutException, httpx.HTTPError
         limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
         self.client = httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None), limits=limits)
@@ -95,7 +110,7 @@ class Browser:
             impersonate="chrome",
             timeout=(CONNECT, ANSWER),
             allow_redirects=False,
-            verify=cast(bool, os.environ.get("SSL_CERT_FILE") or True),  # as httpx; it would read others first
+            verify=cast(bool, named_certificates() or True),  # as httpx; it would read others first
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:

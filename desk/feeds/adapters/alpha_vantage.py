@@ -1,4 +1,4 @@
-"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs, coins, and an overview.
+"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs and coins.
 
 A free key gives a hundred sessions, which update and cross-check a history. Every error comes with status 200, and its
 wording changes: an answer is recognised by its data. A notice repeats the key, so no sentence shows one.
@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
-from foundation.table_files import PLAIN
 from research.market.currency import CURRENCIES
 
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
@@ -63,7 +62,7 @@ ALPHA_VANTAGE_LIMITS = Limits(1, 1.0, a_day=25)
 
 
 @dataclass(frozen=True)
-class AlphaVantage:
+class AlphaVantage(Adapter):
     """Alpha Vantage, by a key in a parameter. Dividends are taken as declared on their day."""
 
     base: str = "https://www.alphavantage.co"
@@ -71,9 +70,6 @@ class AlphaVantage:
     limits: Limits = ALPHA_VANTAGE_LIMITS
     key_variable: str = "ALPHAVANTAGE_API_KEY"
     key_from: str = "https://www.alphavantage.co/support/#api-key"
-    key_optional: bool = False
-    browser: bool = False
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The bars and, of a share or fund, its dividends and its splits."""
@@ -83,10 +79,6 @@ class AlphaVantage:
         if series.function != "TIME_SERIES_DAILY":
             return [bars]
         return [bars, *(self._request(function, series.params, key) for function in ("DIVIDENDS", "SPLITS"))]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded of the sessions that the answer has."""
@@ -100,27 +92,16 @@ class AlphaVantage:
         dividends = splits = []
         if len(series.params) == 1:
             dividends, splits = (_data(asked, reply) for reply in replies[1:3])
+        paid, further = asked.payments((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends)
         bars = Bars(
             table,
             asked.splits((asked.day(each.get("effective_date")), each.get("split_factor")) for each in splits),
-            asked.dividends((asked.day(e.get("ex_dividend_date")), e.get("amount")) for e in dividends),
+            paid,
             adjusted=False,
             currency=next((s for n, s in series.symbols.items() if n in ("To Symbol", "Market Code")), wanted.currency),
+            further=further,
         )
         return market_rows(asked, wanted, bars)
-
-    def overview_request(self, symbol: str, key: str) -> Request:
-        """The request of facts on a company, for `overview`."""
-        return self._request("OVERVIEW", {"symbol": symbol}, key)
-
-    def overview(self, symbol: str, reply: Reply, fetched_at: np.datetime64) -> dict[str, str | float]:
-        """Facts on a company by Alpha Vantage's names, numbers as such, without those that it lacks."""
-        asked = Asked(self.name, symbol, fetched_at)
-        found = _content(asked, reply, "Symbol")
-        asked.check_symbol(found["Symbol"])
-        texts = {name: text.strip() for name, text in found.items() if isinstance(text, str)}
-        known = {name: text for name, text in texts.items() if text not in ("", "None", "-")}
-        return {name: float(text) if PLAIN.fullmatch(text) else text for name, text in known.items()}
 
     def _request(self, function: str, params: dict[str, str], key: str) -> Request:
         return Request(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)

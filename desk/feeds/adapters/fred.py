@@ -12,7 +12,7 @@ from http import HTTPStatus
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, at, quoted
 from foundation.arguments import FIRST_DAY
 from foundation.errors import DataError
@@ -27,7 +27,7 @@ FRED_LIMITS = Limits(120, 60.0)
 
 
 @dataclass(frozen=True)
-class Fred:
+class Fred(Adapter):
     """FRED of the Federal Reserve Bank of St. Louis. A value has no currency."""
 
     base: str = "https://api.stlouisfed.org"
@@ -36,8 +36,6 @@ class Fred:
     key_variable: str = "FRED_API_KEY"
     key_from: str = "https://fredaccount.stlouisfed.org/apikeys"
     key_optional: bool = True
-    browser: bool = False
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The vintages by periods of some years or, without a key, the values of today as a table."""

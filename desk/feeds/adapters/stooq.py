@@ -12,7 +12,7 @@ from datetime import time
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, over
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
@@ -24,26 +24,18 @@ STOOQ_LIMITS = Limits(30, 60.0, a_day=200)
 
 
 @dataclass(frozen=True)
-class Stooq:
+class Stooq(Adapter):
     """Stooq, without a key. A symbol is spy.us, ^spx or eurusd."""
 
     base: str = "https://stooq.com"
     name: str = "stooq"
     limits: Limits = STOOQ_LIMITS
-    key_variable: str = ""
-    key_from: str = ""
-    key_optional: bool = False
-    browser: bool = False
     adjustment: str = "total"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request of the days wanted."""
         first, last = (f"{day:%Y%m%d}" for day in (wanted.first or FIRST_DAY.date(), wanted.last))
         return [Request(f"{self.base}/q/d/l/", {"s": wanted.symbol, "d1": first, "d2": last, "i": "d"})]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows of adjusted quotes, whose source says so."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Quote, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
@@ -21,7 +21,7 @@ TIINGO_LIMITS = Limits(50, 3600.0, a_day=1000)
 
 
 @dataclass(frozen=True)
-class Tiingo:
+class Tiingo(Adapter):
     """Tiingo, by a key in a header. Its currency is that which is wanted: US dollars."""
 
     base: str = "https://api.tiingo.com"
@@ -29,19 +29,12 @@ class Tiingo:
     limits: Limits = TIINGO_LIMITS
     key_variable: str = "TIINGO_API_KEY"
     key_from: str = "https://www.tiingo.com/account/api/token"
-    key_optional: bool = False
-    browser: bool = False
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request: without a first day Tiingo gives the last bar alone."""
         span = {"startDate": str(wanted.first or FIRST_DAY.date()), "endDate": str(wanted.last)}
         path = f"/tiingo/daily/{quote(wanted.symbol, safe='')}/prices"
         return [self._request(path, span | {"format": "json", "resampleFreq": "daily"}, key)]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as given. An empty answer gives none."""

@@ -2,7 +2,8 @@
 
 Yahoo adjusts quotes, volumes and dividends for all later splits. A request always reaches to the present, so that the
 answer has these splits, and rows are quotes as traded: a new split changes no older row. Capital gains of funds count
-as dividends. Adjusted closes are not kept: they only show events that an answer lacks.
+as dividends. Adjusted closes are not kept: they only show events that an answer lacks, and whether
+a dividend holds the capital gain of its day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Limits, Quote, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
-from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
 from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
 
+FAR_PAST = datetime(1900, 1, 1, tzinfo=UTC)  # before any bar; an earlier start is not answered
 FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
 EVENTS = ("dividends", "capitalGains", "splits")
 NO_SESSIONS = np.zeros(0, dtype="datetime64[D]")
@@ -30,26 +31,19 @@ YAHOO_LIMITS = Limits(60, 60.0)
 
 
 @dataclass(frozen=True)
-class Yahoo:
+class Yahoo(Adapter):
     """Yahoo Finance, which needs no key, and answers browsers alone. Its terms forbid passing its data on."""
 
     base: str = "https://query2.finance.yahoo.com"
     name: str = "yahoo"
     limits: Limits = YAHOO_LIMITS
-    key_variable: str = ""
-    key_from: str = ""
-    key_optional: bool = False
     browser: bool = True
-    adjustment: str = "raw"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """One request, from the day before the first one wanted, in any time zone, to the present."""
-        first = datetime.combine(wanted.first or FIRST_DAY.date(), time(0), UTC) - timedelta(days=1)
-        return [self._chart(wanted.symbol, {"period1": str(int(first.timestamp())), "period2": FAR_PRESENT})]
-
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
-        """None: an answer is whole."""
-        return None
+        first = datetime.combine(wanted.first or FAR_PAST, time(0), UTC) - timedelta(days=1)
+        begin = int(max(first, FAR_PAST).timestamp())
+        return [self._chart(wanted.symbol, {"period1": str(begin), "period2": FAR_PRESENT})]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded, finished sessions alone."""
@@ -187,9 +181,6 @@ def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInf
         new, old = (asked.number("split", each.get(part)) for part in ("numerator", "denominator"))
         return new / old if old > 0 else np.nan
 
-    paid: dict[date, float] = {}
-    for name in EVENTS[:2]:
-        for day, amount in asked.dividends((day, each.get("amount")) for day, each in listed(name)).items():
-            paid[day] = paid.get(day, 0.0) + amount
+    paid, gains = (asked.dividends((day, each.get("amount")) for day, each in listed(name)) for name in EVENTS[:2])
     splits = asked.splits((day, ratio(each)) for day, each in listed("splits"))
-    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted))
+    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted), further=gains)

@@ -26,13 +26,14 @@ INSTRUMENT_KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
 BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("yahoo", "coin"): "{}-USD".format,
     ("yahoo", "fx"): "{}=X".format,
-    ("tiingo", "coin"): lambda asset: f"{asset.lower()}usd",
-    ("tiingo", "fx"): str.lower,
+    ("alpha_vantage", "coin"): "{}-USD".format,
+    ("alpha_vantage", "fx"): str,
     ("stooq", "etf"): lambda asset: f"{asset.lower()}.us",
     ("stooq", "stock"): lambda asset: f"{asset.lower()}.us",
     ("stooq", "coin"): lambda asset: f"{asset.lower()}usd",
     ("stooq", "fx"): str.lower,
-}  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id
+}  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id, save of `NO_TICKERS`
+NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,19 @@ class Instruments:
     def symbol_at(self, instrument: Instrument, source: str) -> str:
         """The symbol of an instrument at a source.
 
+        Raises : DataError for a coin or a pair of currencies at a source whose symbols of them are not known.
+
         >>> known = known_instruments()
-        >>> [known.symbol_at(known.find("BTC"), source) for source in ("yahoo", "stooq", "a broker")]
-        ['BTC-USD', 'btcusd', 'BTC']
+        >>> [known.symbol_at(known.find("BTC"), source) for source in ("yahoo", "stooq", "alpha_vantage")]
+        ['BTC-USD', 'btcusd', 'BTC-USD']
         """
-        by_rule = BY_RULE.get((source, instrument.kind), str)
-        return instrument.symbols.get(source) or by_rule(instrument.asset_id)
+        kind, asset = instrument.kind, instrument.asset_id
+        if symbol := instrument.symbols.get(source):
+            return symbol
+        if kind in NO_TICKERS and (source, kind) not in BY_RULE:
+            giving = ", ".join(name for name, of in BY_RULE if of == kind)
+            raise DataError(f"{asset} is {NO_TICKERS[kind]}, which {source} is not asked for. Take one of {giving}.")
+        return BY_RULE.get((source, kind), str)(asset)
 
     @cached_property
     def _by_spelling(self) -> dict[str, Instrument]:

@@ -162,7 +162,7 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
     quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock))
     assert quotes["asset"].tolist() == ["SPY", "AGG"]
     assert quotes["price"].tolist() == [close("SPY", TOMORROW), close("AGG", TOMORROW)]
-    assert (quotes["date"].unique().tolist(), quotes["at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
+    assert (quotes["date"].unique().tolist(), quotes["quoted at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
     with pytest.raises(ConfigError, match=r"--quotes is 'fred': .*yahoo"):
         fetch_quotes(desk.file, "fred", desk.time.clock)
 
@@ -313,6 +313,21 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
     assert "FRED_API_KEY (not set; from https://fredaccount.stlouisfed.org/apikeys)" in lines["fred"]
     assert "s3cret" not in text
     assert rebalance("data", "sources").out.strip() == text.strip()
+
+
+def test_a_key_in_the_keyring_is_listed_as_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIINGO_API_KEY", raising=False)
+    monkeypatch.setattr(
+        "desk.feeds.fetching._from_keyring", lambda name: "s3cret-key" if name == "TIINGO_API_KEY" else ""
+    )
+    assert "TIINGO_API_KEY (set)" in sources_text()
+
+
+def test_a_coin_is_not_asked_for_at_a_source_of_shares(desk: Desk) -> None:
+    text = desk.file.read_text().replace("source: yahoo", "source: tiingo").replace("AGG:", "BTC:")
+    desk.file.write_text(text)
+    with pytest.raises(DataError, match="BTC is a coin, which tiingo is not asked for"):
+        desk.fetch()
 
 
 def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: Desk) -> None:

@@ -99,11 +99,6 @@ def test_bars_without_events_come_from_every_source(name: str) -> None:
     same(rows, of, ["close"] if name == "fred" else BARS)
 
 
-def test_an_older_time_series_has_its_own_events() -> None:
-    of = bars(60, **EVENTFUL)
-    same(fetched("nasdaq_data_link", {"WIKI/AAPL": of}, wish("nasdaq_data_link", symbol="WIKI/AAPL")), of)
-
-
 def test_a_table_of_more_than_a_page_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("desk.feeds.adapters.nasdaq_data_link.TABLE_ROWS", 7)
     of = bars(60, **EVENTFUL)
@@ -125,6 +120,11 @@ def test_symbols_are_quoted_in_paths(symbol: str, path: str) -> None:
     for name, last in (("yahoo", path), ("tiingo", f"{path}/prices")):
         url = ADAPTERS[name].requests(wish(name, symbol=symbol), KEY)[0].url
         assert url.endswith(f"/{last}")
+
+
+def test_yahoo_is_asked_from_1900_on_at_the_earliest() -> None:
+    asked = [ADAPTERS["yahoo"].requests(wish("yahoo", first), "")[0] for first in (None, date(1800, 1, 1))]
+    assert {request.params["period1"] for request in asked} == {"-2208988800"}
 
 
 @pytest.mark.parametrize("symbol", ["SPY", "VUSA.L", "EURUSD=X", "BTC-USD"])
@@ -324,7 +324,7 @@ def test_rows_of_stooq_say_that_their_closes_are_adjusted() -> None:
     np.testing.assert_allclose(growth(rows["close"].to_numpy(), ones, none), growth(closes, split, paid), rtol=1e-12)
 
 
-# -- quotes of the moment, facts -------------------------------------------------------------------------------------
+# -- quotes of the moment --------------------------------------------------------------------------------------------
 
 
 def test_quotes_of_the_moment() -> None:
@@ -340,11 +340,3 @@ def test_quotes_of_the_moment() -> None:
             assert quote.source == name
             assert str(quote.at)[:10] == "2022-12-29"
     assert found[0].at == np.datetime64("2022-12-29T20:30:00.123456")
-
-
-def test_an_overview_has_numbers_and_text_and_leaves_out_what_is_missing() -> None:
-    adapter: Any = ADAPTERS["alpha_vantage"]
-    content = {"Symbol": "IBM", "Sector": "TECHNOLOGY", "PERatio": "21.5", "Beta": "None", "EPS": "-", "Name": ""}
-    assert adapter.overview("IBM", reply_of(content), NOW) == {"Symbol": "IBM", "Sector": "TECHNOLOGY", "PERatio": 21.5}
-    with pytest.raises(FeedError, match="alpha_vantage, GONE: the answer has no Symbol"):
-        adapter.overview("GONE", reply_of({}), NOW)

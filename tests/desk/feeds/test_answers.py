@@ -272,6 +272,46 @@ def test_a_dividend_in_pence_beside_quotes_in_pounds_is_refused() -> None:
     assert "has a dividend of 150 of that day" in str(refused("yahoo", hundredfold))
 
 
+@pytest.mark.parametrize(
+    ("listed", "shown"), [(5.0, 0.0), (2.9, 1.0), (0.4, 1.0), (1.2, 1.0), (1.0, 1.0), (20.0, 20.0)]
+)
+def test_a_dividend_is_kept_where_the_adjusted_closes_show_it(listed: float, shown: float) -> None:
+    days = pd.bdate_range(end=LAST, periods=4)
+    closes, paid = [100.0, 100.0, 100.0 - shown, 100.0 - shown], [0.0, 0.0, listed, 0.0]
+    records = [
+        {"date": f"{day:%Y-%m-%d}", "close": close, "adjClose": 100.0 - shown, "divCash": cash, "splitFactor": 1.0}
+        for day, close, cash in zip(days, closes, paid, strict=True)
+    ]
+    if listed == shown:
+        rows = ADAPTERS["tiingo"].rows(wish("tiingo"), [reply_of(records)], NOW)
+        assert rows["dividend"].tolist() == paid
+    else:
+        assert f"has a dividend of {listed:g} of that day" in str(fault("tiingo", reply_of(records)))
+
+
+def test_a_capital_gain_that_the_dividend_holds_already_counts_once() -> None:
+    def gain(content: Any) -> None:
+        result(content)["events"]["capitalGains"] = copy.deepcopy(result(content)["events"]["dividends"])
+
+    rows = ADAPTERS["yahoo"].rows(wish("yahoo"), changed("yahoo", gain), NOW)
+    np.testing.assert_allclose(rows["dividend"], [bar.dividend for bar in ALL], rtol=1e-12)
+
+
+@pytest.mark.parametrize("further", [1.5, 0.25])
+def test_two_dividends_of_a_day_add_up_unless_the_adjusted_close_denies_it(further: float) -> None:
+    def twice(content: Any) -> None:
+        paid = next(each for each in content["data"] if each["amount"] == "1.5")
+        content["data"].append(paid | {"amount": str(further)})
+
+    def again(content: Any) -> None:
+        content["datatable"]["data"].append([*content["datatable"]["data"][0][:-1], further])
+
+    rows = ADAPTERS["alpha_vantage"].rows(wish("alpha_vantage"), changed("alpha_vantage", twice, 1), NOW)
+    assert rows["dividend"].tolist()[4] == 1.5 + further
+    rows = ADAPTERS["nasdaq_data_link"].rows(wish("nasdaq_data_link"), changed("nasdaq_data_link", again, 1), NOW)
+    assert rows["dividend"].tolist()[4] == 1.5
+
+
 def test_a_vintage_later_than_now_is_refused() -> None:
     seen = [{"date": "2022-12-28", "value": "4.3", "realtime_start": "2023-01-04"}]
     with pytest.raises(FeedError, match="vintage 2023-01-04, later than now"):
@@ -338,9 +378,9 @@ def mangled(content: Any, draw: random.Random) -> None:
         kinds = kind_of(place[at]), kind_of(value)
         if kinds[0] != kinds[1] and float not in kinds:  # a number in the place of another is a right answer to look at
             holder[step], place[at] = copy.deepcopy(place[at]), copy.deepcopy(value)
-    elif how == "repeat" and isinstance(holder, list):
+    elif how == "repeat" and isinstance(holder, list) and not (isinstance(value, dict) and "ex_dividend_date" in value):
         holder.insert(draw.randrange(len(holder) + 1), copy.deepcopy(value))
-    elif isinstance(value, list):
+    elif isinstance(value, list):  # a dividend that is listed twice was paid twice, where no adjusted close denies it
         value.insert(draw.randrange(len(value) + 1), copy.deepcopy(draw.choice(JUNK)))
     elif isinstance(value, dict):
         value[draw.choice(("extra", KEY))] = copy.deepcopy(draw.choice(JUNK))
@@ -383,7 +423,6 @@ def check_rows(rows: pd.DataFrame, of: Sequence[Bar], name: str) -> None:
 
 MANGLED = [(name, SYMBOLS[name], ALL, KEY) for name in ("yahoo", "tiingo", "alpha_vantage", "nasdaq_data_link")]
 MANGLED += [("fred", "DTB3", PLAIN, KEY), ("fred", "DTB3", PLAIN, ""), ("stooq", "spy.us", PLAIN, "")]
-MANGLED += [("nasdaq_data_link", "WIKI/AAPL", ALL, KEY)]
 WHOLE = [replies(name, symbol, of, key) for name, symbol, of, key in MANGLED]
 
 

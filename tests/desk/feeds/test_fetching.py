@@ -3,7 +3,9 @@
 import logging
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from provider_server import NONE, RETRY_AFTER, Server, Source, Time, made_bars, own_certificate, serving
 
 from desk.feeds import transport
-from desk.feeds.adapter import FeedError, Limits, Wanted
+from desk.feeds.adapter import FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.fetching import JITTER, MIRROR, WAITS, Fetcher, masked, mirror
 from foundation.errors import ConfigError
 
@@ -197,3 +199,59 @@ def test_an_address_of_a_server_that_is_none_is_refused(address: str, monkeypatc
     monkeypatch.setenv(MIRROR, address)
     with pytest.raises(ConfigError, match=f"{MIRROR} is '{address}': give an address"):
         mirror()
+
+
+class Repeating:
+    """A transport whose answers repeat the key after so many letters, or are pages."""
+
+    def __init__(self, *answers: Reply) -> None:
+        self.answers, self.count = answers, 0
+
+    def get(self, url: str, headers: Any) -> Reply:
+        self.count += 1
+        return self.answers[min(self.count, len(self.answers)) - 1]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_key_that_is_cut_in_its_middle_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", "ABCDEFGHIJKLMNOP")
+    with Fetcher(Source(), tmp_path, Time().clock) as fetcher:
+        for letters in range(400):
+            answer = Reply(503, b"x" * letters + b" your API key as ABCDEFGHIJKLMNOP is over")
+            fetcher._transport = Repeating(answer)
+            with pytest.raises(FeedError) as found:
+                fetcher.reply(Request("https://source.example", key="ABCDEFGHIJKLMNOP"))
+            assert "ABCD" not in str(found.value)
+
+
+@dataclass(frozen=True)
+class Paged(Source):
+    """A source whose answer has a second page, named by the first."""
+
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+        if replies[0].content != b"[]":
+            raise FeedError("the answer is a page (HTML) in place of JSON.", "later")
+        return self.requests(wanted, key)[0] if len(replies) < 2 else None
+
+
+def test_an_answer_that_names_no_next_page_is_asked_for_again(tmp_path: Path) -> None:
+    with Fetcher(Paged(), tmp_path, Time().clock, random.Random(1)) as fetcher:
+        sent = fetcher._transport = Repeating(Reply(200, b"<html>"), Reply(200, b"[]"))
+        with suppress(FeedError, KeyError):  # two pages without bars
+            fetcher.rows(SPY)
+    assert sent.count >= 3
+
+
+@BOTH
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_certificates_that_is_none_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: bool, content: str | None
+) -> None:
+    path = tmp_path / "none.pem"
+    if content:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(ConfigError, match=r"SSL_CERT_FILE is '.*none\.pem': .*Name a file of certificates"):
+        Fetcher(Source(browser=browser), tmp_path)

@@ -198,6 +198,55 @@ def test_a_changed_past_is_kept_and_listed(store: PriceStore, served: Server) ->
     assert len(again.revisions) == 0
 
 
+def test_total_return_closes_are_asked_for_whole_so_that_a_dividend_leaves_no_seam(
+    store: PriceStore, served: Server
+) -> None:
+    source = Source(adjustment="total")
+    fetch(store, source, wanted(["S000"], DAYS[-4]), clock=Time().clock)
+    adjusted = [bar._replace(close=bar.close * 0.98) for bar in BARS["S000"][:-2]]
+    served.bars = {**BARS, "S000": [*adjusted, *BARS["S000"][-2:]]}
+    fetch(store, source, wanted(["S000"]), clock=Time("2022-12-31T06:00:00").clock)
+    assert first_days(served) == ["1900-01-01", "1900-01-01"]
+    assert store.rows()["close"].tolist() == [bar.close for bar in served.bars["S000"]]
+
+
+def test_an_update_keeps_the_first_day_that_was_asked_for(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4], first=DAYS[5]))
+    revised = [bar._replace(dividend=0.5) if bar.session == DAYS[-2] else bar for bar in BARS["S000"]]
+    served.bars = {**BARS, "S000": revised}
+    fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    assert first_days(served) == [str(DAYS[5]), str(DAYS[-4 - AGAIN + 1]), str(DAYS[5])]
+
+
+def test_an_answer_without_rows_leaves_the_store_as_it_is(store: PriceStore, served: Server) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    before = content(store)
+
+    class Nothing(Source):
+        def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
+            return super().rows(wanted, replies, fetched_at).iloc[:0]
+
+    done = fetch(store, Nothing(), wanted(["S000"]), clock=Time().clock)
+    assert (done.rows, dict(done.failed)) == (0, {})
+    pd.testing.assert_frame_equal(content(store), before)
+
+
+@pytest.mark.parametrize(("factor", "split"), [(10.0, 1.0), (0.1, 10.0)])
+def test_closes_that_all_differ_by_one_factor_are_kept_where_a_split_says_why(
+    store: PriceStore, served: Server, factor: float, split: float
+) -> None:
+    fetched(store, wanted(["S000"], DAYS[-4]))
+    before = content(store)
+    moved = [bar._replace(close=bar.close * factor) for bar in BARS["S000"]]
+    served.bars = {**BARS, "S000": [*moved[:-1], BARS["S000"][-1]._replace(split=split)]}
+    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    if split == 1.0:
+        assert "gives all known closes of S000 at 10 times what they were" in done.failed["S000"]
+        pd.testing.assert_frame_equal(content(store), before)
+    else:
+        assert not done.failed
+
+
 def test_what_fails_is_named_and_the_rest_kept(store: PriceStore, served: Server) -> None:
     served.faults = {"S001": "500", "S003": "HTML"}
     done = fetched(store, wanted([*SYMBOLS[:5], "GONE"]))

@@ -64,7 +64,7 @@ def test_no_two_instruments_have_one_spelling() -> None:
     for one in KNOWN.by_id.values():
         for former in one.former:
             assert KNOWN.find(former) is one
-        for source in ("yahoo", "stooq", "tiingo"):
+        for source in ("yahoo", "stooq", "alpha_vantage"):
             assert KNOWN.find(KNOWN.symbol_at(one, source)) is one
 
 
@@ -96,12 +96,21 @@ def test_former_symbols_and_those_of_sources_are_found(written: str, asset: str)
         ("UNI", "yahoo", "UNI7083-USD"),
         ("EURUSD", "yahoo", "EURUSD=X"),
         ("EURUSD", "stooq", "eurusd"),
+        ("BTC", "alpha_vantage", "BTC-USD"),
+        ("EURUSD", "alpha_vantage", "EURUSD"),
         ("SPX", "yahoo", "^GSPC"),
         ("DTB3", "fred", "DTB3"),
     ],
 )
 def test_a_source_has_its_own_symbol(asset: str, source: str, symbol: str) -> None:
     assert KNOWN.symbol_at(KNOWN.by_id[asset], source) == symbol
+
+
+@pytest.mark.parametrize("source", ["tiingo", "nasdaq_data_link"])
+@pytest.mark.parametrize(("asset", "words"), [("BTC", "a coin"), ("EURUSD", "a pair of currencies")])
+def test_a_source_is_not_asked_for_an_asset_whose_ticker_is_another_there(source: str, asset: str, words: str) -> None:
+    with pytest.raises(DataError, match=f"{asset} is {words}, which {source} is not asked for. Take one of yahoo, "):
+        KNOWN.symbol_at(KNOWN.by_id[asset], source)
 
 
 @pytest.mark.parametrize("written", ["US78462F1030", "SPDR S&P 500 ETF Trust", "spdr s&p 500 etf trust"])
