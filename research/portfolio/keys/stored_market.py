@@ -25,6 +25,7 @@ from research.portfolio.keys.market_keys import FRED, MarketKeys
 
 KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 BILL = "DTB3"  # the series that continues the bill
+LEAST_PERCENT = 0.2  # a year, below which the rates of a file may be fractions
 LAST_OF_DAY = np.timedelta64(86_400_000_000 - 1, "us")
 FETCH = "Run `rebalance data fetch {0}` first."
 
@@ -54,7 +55,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             lines,
             calendar=calendar,
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
-            known_on=_moment(document, keys.known_on),
+            known_on=known_moment(document, keys.known_on),
             cash=cash_source(document, keys),
             instruments=_instruments(wanted),
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
@@ -115,7 +116,7 @@ def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
     )
 
 
-def _moment(document: Document, written: str | None) -> np.datetime64 | None:
+def known_moment(document: Document, written: str | None) -> np.datetime64 | None:
     """A moment in UTC, as the file or else the environment says; a day is its end."""
     written = written or os.environ.get(KNOWN_ON) or ""
     if not written:
@@ -134,7 +135,7 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
 
     What comes from a store is as it was known at the moment that the file or the environment states.
     """
-    cash, path, known_on = keys.cash, ("market", "cash"), _moment(document, keys.known_on)
+    cash, path, known_on = keys.cash, ("market", "cash"), known_moment(document, keys.known_on)
     if cash is None or (cash == "bill" and not keys.of_store):
         return cash  # type: ignore[return-value]
     if isinstance(cash, float):
@@ -145,6 +146,9 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
         if isinstance(cash, str):
             table = read_table(Path(document.file).parent / cash)
             known = ~np.isnan(table.cells[:, 0])
+            if (np.abs(table.cells[known, 0]) < LEAST_PERCENT).all() and "percent" not in table.names[0].lower():
+                fix = f"Write them in percent, or name the column `percent` in place of {table.names[0]!r}."
+                document.refuse(path, f"rates below {LEAST_PERCENT:g} %, which look like fractions", cash, fix)
             return YearlyRates(table.days[known], table.cells[known, 0], cash)
         store = named_store(cash.store)
         if cash.series not in (kept := store.assets()):

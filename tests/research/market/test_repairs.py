@@ -1,6 +1,7 @@
 """Repairs by name: what each does to rows, what its note says, and what is refused."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,11 +111,11 @@ def test_a_second_source_must_have_each_close() -> None:
         ([np.nan, 100.0, 100.0, np.nan, np.nan], {}, "without a close before or after these days"),
     ],
 )
-def test_a_second_source_of_other_quotes_is_refused(closes: list[float], told: dict[str, object], message: str) -> None:
-    split = [1, 1, 2, 1, 1]
+def test_a_second_source_of_other_quotes_is_refused(closes: list[float], told: dict[str, Any], message: str) -> None:
+    split = [1.0, 1.0, 2.0, 1.0, 1.0]
     second = price_rows(
-        "SPY", SESSIONS, closes, source="other", fetched_at=KNOWN, **{"currency": "USD", "split": split} | told
-    )  # type: ignore[arg-type]
+        "SPY", SESSIONS, closes, source="other", fetched_at=KNOWN, **({"currency": "USD", "split": split} | told)
+    )
     with pytest.raises(DataError, match=re.escape(message)):
         repaired(rows_of("SPY", [100.0, 1.0, 2.0, 100.0, 100.0], split=split), "second_source", second=second)
 
