@@ -1,7 +1,8 @@
 """Moves of one asset that its peers do not explain: wrong scales, splits and dividends, spikes, another asset's price.
 
 A move is held in robust z: its log growth net of peers, over the robust standard deviation round it (`local_scale`),
-times the root of the days of a gap.
+times the root of the days of a gap. A split of 1.5 is no factor here: real moves are as large, and past 20
+deviations it is a large unexplained move.
 
 False alarms: on normal returns none; on Student's t with four degrees of freedom 15 moves in a million bars. On the
 464,000 bars of the embedded markets 4 events are findings: a bar of VUG that its next bar takes back, two moves of RRC
