@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 VALUE_LETTERS = 200  # characters of a value that a sentence has room for
-LISTED = 400  # characters of the known words in a sentence
+WORDS_SHOWN = 400  # characters of the known words in a sentence
 # Of any number that is read, but for zero: no product of a few of them overflows.
 LARGEST_NUMBER, SMALLEST_NUMBER = 1e15, 1e-30
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
@@ -121,7 +121,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The nearest known word, if one is near, and all of them."""
     known = list(known)
     near = get_close_matches(str(word), known, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), LISTED)}."
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), WORDS_SHOWN)}."
 
 
 def day(subject: str, value: object) -> pd.Timestamp:

@@ -17,7 +17,7 @@ from desk.feeds.fetching import Fetcher, source_key
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch
 from foundation.arguments import did_you_mean
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import listed
@@ -25,17 +25,20 @@ from research.market.calendars import closes, day_at, sessions
 from research.market.quality import Quality, check, check_market, differences
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.price_import import understand
-from research.market.store import named_store, store_names
+from research.market.repairs import read_repairs, repair
+from research.market.rows import SOURCE_ROUNDING
+from research.market.store import PriceStore, known_of_rows, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.keys.market_keys import FRED, MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
-from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
 
 RECENT = 14  # days that hold a session of every calendar
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
-LISTED = 30  # rows of a table on a terminal
+NOT_STATED = "not stated"
+ROWS_SHOWN = 30  # rows of a table on a terminal
 FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day is out
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
@@ -149,28 +152,57 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
 
     path   : path of the table, or of a folder of tables.
     how    : adjustment, currency, dates and decimal, where the table does not say them (`understand`).
-    Raises : DataError for a table that cannot be understood, and for another adjustment than the store's.
+    Raises : DataError for a table that cannot be understood, and ConfigError for one whose closes are adjusted
+             otherwise than the store's; then nothing is imported.
     """
     if name in ADAPTERS:
         raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
     store, texts = named_store(name), []
     moment = np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us")
-    for table in sorted(found for found in path.iterdir() if found.is_file()) if path.is_dir() else [path]:
-        understood = understand(table, **how)
-        stated, before = understood.adjustment or "", store.about.get("adjustment", "")
-        if store.parts and stated and before and stated != before:
+    files = sorted(found for found in path.iterdir() if found.is_file()) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path} has no files. Name a table, or a folder of tables.")
+    tables = [(understood := understand(file, **how), understood.rows(moment, name)) for file in files]
+    about = store.about if store.parts else {"adjustment": tables[0][0].adjustment or ""}
+    before = about.get("adjustment", "")
+    for understood, rows in tables:
+        if (stated := understood.adjustment or "") != before:
             raise ConfigError(
-                f"the closes of {table.name} are {stated}, and those of store {name!r} are {before}: one series has "
-                "one adjustment. Import the table under another name, or correct --adjustment."
+                f"the closes of {understood.bars.file} are {stated or NOT_STATED}, and those of store {name!r} are "
+                f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
+                "correct --adjustment."
             )
-        kept = store.add(understood.rows(moment, name))
-        store.describe(adjustment=stated or before, notes=list(understood.notes))
+        if stated != "raw":
+            _refuse_adjusted_since(store, rows, understood.bars.file)
+    for understood, rows in tables:
+        kept = store.add(rows)
         texts.append(f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them.")
+    notes = [*about.get("notes", ()), *(note for understood, _ in tables for note in understood.notes)]
+    store.describe(adjustment=before, notes=list(dict.fromkeys(notes)))
     return "\n\n".join(texts)
 
 
+def _refuse_adjusted_since(store: PriceStore, rows: pd.DataFrame, file: str) -> None:
+    """Raise ConfigError for adjusted closes that differ from the store's where they first meet, and leave some of them.
+
+    A dividend since changes all closes before it by one factor: so only a table of the whole past may have it.
+    """
+    known = store.rows(rows["asset_id"].unique().tolist())
+    both = known.merge(rows, on=["asset_id", "session"], suffixes=("_before", ""))
+    first = both.drop_duplicates("asset_id").set_index("asset_id")
+    apart = (first["close"] / first["close_before"] - 1.0).abs() > SOURCE_ROUNDING
+    part = both["asset_id"].value_counts().lt(known["asset_id"].value_counts())
+    for asset in first.index[apart & part[first.index]]:
+        row = first.loc[asset]
+        raise ConfigError(
+            f"the close of {asset} on {row['session']:%Y-%m-%d} is {row['close']:g} in {file} and "
+            f"{row['close_before']:g} in store {store.name!r}, which has days that the table lacks: adjusted closes "
+            "change with each dividend. Import a table of the whole past, or under another name."
+        )
+
+
 def check_data(named: str, against: str | None = None) -> Quality:
-    """The quality of what a portfolio file or a store has.
+    """The quality of what a portfolio file reads, as of its moment and with its repairs, or of what a store has.
 
     named   : path of a portfolio file, or name of a store.
     against : name of another store, whose closes of the same assets are compared; None for none.
@@ -178,31 +210,34 @@ def check_data(named: str, against: str | None = None) -> Quality:
     """
     _check_named(named)
     if named in store_names():
-        store = named_store(named)
-        ids = store.assets()
+        keys, known_on, ids = MarketKeys(store=named), None, named_store(named).assets()
         of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in ids}
     else:
         document = read_document(named, None, names_of(PortfolioKeys))
         if not isinstance(document.value("market"), dict) or not read(document, ("market",), MarketKeys).of_store:
             return check_market(load_portfolio(named).market)
         keys = read(document, ("market",), MarketKeys)
-        store = named_store(keys.of_store)
-        kept = store.assets()
+        known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
         of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
         if absent := sorted(set(of) - set(kept)):
             document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
         ids = list(of)
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
     gone = [asset for asset, one in of.items() if one.delisted is not None]
-    known = store.read(ids)
-    quality = check(known, {asset: one.calendar or "XNYS" for asset, one in of.items()}, classes, gone)
+    calendars = {asset: one.calendar or keys.calendar or "XNYS" for asset, one in of.items()}
+    store = named_store(keys.of_store)
+    known = store.read(ids, known_on=known_on)
+    if repairs := read_repairs(keys.repairs or ()):
+        second = None if keys.second is None else named_store(keys.second).rows(ids, known_on=known_on)
+        known = known_of_rows(repair(store.rows(ids, known_on=known_on), repairs, calendars, second)[0])
+    quality = check(known, calendars, classes, gone)
     if against is None:
         return quality
     other = named_store(against)
     both = [asset for asset in other.assets() if asset in of]
     if not both:
         raise ConfigError(f"--against is {against!r}: that store has none of {listed(ids, most=5)}. Fetch them first.")
-    apart = differences(known, other.read(both), (store.name, against))
+    apart = differences(known, other.read(both, known_on=known_on), (store.name, against))
     return replace(quality, findings=(*quality.findings, *apart))
 
 
@@ -284,9 +319,9 @@ def _revisions_table(found: pd.DataFrame) -> str:
     if not len(found):
         return "No number of the past was changed."
     rows = [["asset", "session", "column", "before", "after", "known before", "known after"]]
-    for row in found.tail(LISTED).to_dict("records"):
+    for row in found.tail(ROWS_SHOWN).to_dict("records"):
         known = [f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("known_before", "known_after")]
         numbers = [f"{row['before']:g}", f"{row['after']:g}"]
         rows.append([row["asset_id"], f"{row['session']:%Y-%m-%d}", row["column"], *numbers, *known])
-    more = f"\n{len(found) - LISTED:,} earlier ones are not shown." if len(found) > LISTED else ""
+    more = f"\n{len(found) - ROWS_SHOWN:,} earlier ones are not shown." if len(found) > ROWS_SHOWN else ""
     return text_table(rows, left=3) + more

@@ -1,7 +1,7 @@
 """Repairs of rows by name: what a person decided to change, recorded in notes. The store keeps the rows as they came.
 
-A repaired table is derived from the store's rows each time, so that leaving a repair out undoes it. Extreme returns can
-be winsorised for an estimate (`winsorised`); no repair does that to rows, since money moves on them.
+A repaired table is derived from the store's rows each time, so that leaving a repair out undoes it. No repair cuts
+extreme returns: money moves on rows, and an estimate may cut its own copy of the returns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, day, is_whole, one_of, refuse
-from foundation.arrays import Array, Mask
+from foundation.arrays import Mask
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.notes import Note, counted
-from research.market.plausible import MAD_TO_DEVIATION
 from research.market.rows import ROW_COLUMNS, checked_rows, sessions_of
 
 How = Literal["forward_fill", "second_source", "drop"]
+LEVEL = 0.05  # by which closes of two sources of one session differ at most, relative: adjusted closes are further off
 KEYS = ("asset", "days", "how", "most")
 
 
@@ -61,8 +61,8 @@ def _repair(given: object, where: str) -> Repair:
         refuse(f"{where} is", given, "give asset, days, how, and most if need be; no other key.")
     if given["how"] == "winsorise":
         raise ConfigError(
-            f"{where}.how is 'winsorise': money moves on rows, and no return may be cut there. Give the returns of an "
-            "estimate to `winsorised`, or use forward_fill, drop or second_source."
+            f"{where}.how is 'winsorise': money moves on rows, and no return may be cut there. Clip the returns "
+            "of an estimate, or use forward_fill, drop or second_source."
         )
     one_of(f"{where}.how is", given["how"], get_args(How))
     first, _, last = str(given["days"]).partition("..")
@@ -85,7 +85,7 @@ def repair(
     second    : rows of another source, for "second_source".
     Returns   : the repaired table, whose changed rows name the repair as their source, and the notes, as warnings.
     Raises    : DataError for an asset without rows, days without anything to repair or to repair with, more sessions
-                than `most`, and a dropped row that holds a split or dividend.
+                than `most`, a split or dividend that would be lost, and a second source in another currency or level.
     """
     notes = []
     for each in repairs:
@@ -94,7 +94,7 @@ def repair(
             raise DataError(f"{each}: there are no rows of {each.asset!r}. Correct the name, or leave the repair out.")
         days = sessions_of(own)
         inside = (days >= each.first) & (days <= each.last)
-        new = _filled(each, own, inside, calendars) if each.how == "forward_fill" else _new(each, own[inside], second)
+        new = _filled(each, own, inside, calendars) if each.how == "forward_fill" else _new(each, own, inside, second)
         notes.append(_note(each, own[inside], new))
         outside = rows.drop(index=own.index[inside])
         rows = checked_rows(pd.concat([outside, new])[list(ROW_COLUMNS)] if len(new) else outside, "repairs")
@@ -123,25 +123,54 @@ def _filled(each: Repair, own: pd.DataFrame, inside: Mask, calendars: Mapping[st
     return pd.DataFrame(stamped | facts).assign(source=_source(each), fetched_at=past["fetched_at"])
 
 
-def _new(each: Repair, old: pd.DataFrame, second: pd.DataFrame | None) -> pd.DataFrame:
+def _new(each: Repair, own: pd.DataFrame, inside: Mask, second: pd.DataFrame | None) -> pd.DataFrame:
     """The rows in place of the old ones: none, or those of the second source."""
+    old = own[inside]
+    facts = old[(old["split"] != 1.0) | (old["dividend"] > 0.0)]
     if each.how == "drop":
-        facts = old[(old["split"] != 1.0) | (old["dividend"] > 0.0)]
         if len(facts) or old.empty:
             found = f"{facts['session'].iloc[0]:%Y-%m-%d} holds a split or dividend" if len(facts) else "no row"
             raise DataError(f"{each}: found {found}. Choose other days, or fill them forward, which keeps both.")
         return old.iloc[:0]
     if second is None:
         raise DataError(f"{each}: there is no second source. Name one, or choose another repair.")
+    second = second[(second["asset_id"] == each.asset) & second["close"].notna()]
     days = sessions_of(second)
-    new = second[(second["asset_id"] == each.asset) & (days >= each.first) & (days <= each.last)]
-    absent = np.setdiff1d(sessions_of(old), sessions_of(new[new["close"].notna()]))
+    new = second[(days >= each.first) & (days <= each.last)]
+    absent = np.setdiff1d(sessions_of(old), sessions_of(new))
     if len(absent) or new.empty:
         missing = ", ".join(map(str, absent)) or "any of these days"
         raise DataError(
             f"{each}: the second source has no close of {cut(missing)}. Choose other days, or another repair."
         )
+    _refuse_unlike(each, own, inside, facts, second)
     return new.assign(source=_source(each) + " " + new["source"])
+
+
+def _refuse_unlike(each: Repair, own: pd.DataFrame, inside: Mask, facts: pd.DataFrame, second: pd.DataFrame) -> None:
+    """Raise DataError for a second source of another currency or level, and for one that lacks a split or dividend.
+
+    Its level is compared on the last day before the repair and the first day after it on which both have a close.
+    """
+    codes = [set(rows["currency"]) for rows in (own, second)]
+    told = facts.merge(second, on="session", suffixes=("", "_new"))
+    lost = told[(told["split"] != told["split_new"]) | (told["dividend"] > 0.0) & ~(told["dividend_new"] > 0.0)]
+    both = own[~inside & own["close"].notna()].merge(second, on="session", suffixes=("", "_new"))
+    days = sessions_of(both)
+    beside = pd.concat([both[days < each.first].tail(1), both[days > each.last].head(1)])
+    apart = beside[(beside["close_new"] / beside["close"] - 1.0).abs() > LEVEL]
+    if codes[0] != codes[1]:
+        wrong = f"in {' and '.join(sorted(codes[1]))}, not in {' and '.join(sorted(codes[0]))}"
+    elif len(lost):
+        wrong = f"without the split or dividend of {lost['session'].iloc[0]:%Y-%m-%d}"
+    elif len(apart):
+        row = apart.iloc[0]
+        wrong = f"of another level: {row['close_new']:g} on {row['session']:%Y-%m-%d}, beside {row['close']:g}"
+    elif beside.empty:
+        wrong = "without a close before or after these days, which would show their level"
+    else:
+        return
+    raise DataError(f"{each}: the rows of the second source are {wrong}. Choose another source, or another repair.")
 
 
 def _source(each: Repair) -> str:
@@ -153,22 +182,3 @@ def _note(each: Repair, old: pd.DataFrame, new: pd.DataFrame) -> Note:
     before, after = (", ".join(f"{close:g}" for close in rows["close"]) or "none" for rows in (old, new))
     text = f"Repaired by name, {each}: closes {cut(before)} became {cut(after)}."
     return Note(text, [each.asset], first=each.first, last=each.last, warning=True)
-
-
-def winsorised(returns: Array, deviations: float = 5.0) -> Array:
-    """(T, n) returns for an estimate, none further from its asset's median than so many robust deviations.
-
-    A deviation is 1.4826 × the median absolute deviation from the median. What is given stays as it is: wealth moves on
-    returns as they were.
-
-    returns    : (T, n) simple returns, fraction; NaN without.
-    deviations : that a return may be away from the median.
-
-    >>> winsorised(np.array([[0.01], [-0.01], [0.0], [0.5]]), 3.0).round(4).tolist()
-    [[0.01], [-0.01], [0.0], [0.0495]]
-    """
-    if not deviations > 0.0:
-        refuse("deviations is", deviations, "give a number above 0.")
-    middle = np.nanmedian(returns, axis=0)
-    reach = deviations * MAD_TO_DEVIATION * np.nanmedian(np.abs(returns - middle), axis=0)
-    return np.asarray(np.clip(returns, middle - reach, middle + reach))

@@ -31,7 +31,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROW_COLUMNS, SOURCE_ROUNDING, checked_rows
+from research.market.rows import NUMBERS, ROW_COLUMNS, SOURCE_ROUNDING, checked_rows, sessions_of
 
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
@@ -96,6 +96,14 @@ class Known:
         for values in (self.asset, self.days.astype("int64"), *(self.numbers[name] for name in sorted(self.numbers))):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
+
+
+def known_of_rows(rows: pd.DataFrame) -> Known:
+    """Rows of a table with `ROW_COLUMNS`, those with a close, in order of asset and session; repeated ones stay."""
+    rows = rows[rows["close"].notna()].sort_values(["asset_id", "session", "fetched_at"], kind="stable")
+    asset, names = pd.factorize(rows["asset_id"])
+    numbers = {name: rows[name].to_numpy(float) for name in NUMBERS}
+    return Known(tuple(map(str, names)), asset.astype("int64"), sessions_of(rows), numbers)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from research.market.quality.findings import Finding, finding, span
 from research.market.rows import SOURCE_ROUNDING
 
 BARS_A_QUARTER = 63  # bars, a quarter of a year, over which a scale and a tick are taken to be constant
+BARS_OF_A_SCALE = 20  # bars, below which moves are not checked: a median of fewer is no scale
 CALM_PART = 0.5  # of the scale of the whole history: no quarter's is below it
 TICKS = (1.0, 0.5, 0.25, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.02, 0.01, 0.005, 0.001, 0.0001)  # currency
 SINGLE_PRECISION = 1e-6  # relative: quotes that a source sends as 32-bit numbers are multiples of a tick to this

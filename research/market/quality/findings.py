@@ -36,6 +36,7 @@ KINDS = {
     "duplicate": Kind("repeated bar", "repeated bars", 5.0, 25.0),
     "spike": Kind("move that reverses", "moves that reverse", 10.0, 30.0),
     "move": Kind("unexplained move", "unexplained moves", 5.0, 15.0),
+    "jump": Kind("large unexplained move", "large unexplained moves", 25.0, 50.0),
     "no_drop": Kind("dividend without a drop", "dividends without a drop", 10.0, 30.0),
     "no_dividend": Kind("missing dividend", "missing dividends", 5.0, 25.0),
     "stuck": Kind("session of a stuck price", "sessions of a stuck price", 6.0, 30.0),

@@ -1,7 +1,8 @@
 """Moves of one asset that its peers do not explain: wrong scales, splits and dividends, spikes, another asset's price.
 
 A move is held in robust z: its log growth net of peers, over the robust standard deviation round it (`local_scale`),
-times the root of the days of a gap.
+times the root of the days of a gap. A split of 1.5 is no factor here: real moves are as large, and past 20
+deviations it is a large unexplained move.
 
 False alarms: on normal returns none; on Student's t with four degrees of freedom 15 moves in a million bars. On the
 464,000 bars of the embedded markets 4 events are findings: a bar of VUG that its next bar takes back, two moves of RRC
@@ -14,13 +15,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from foundation.arrays import Array, Rows
-from research.market.quality.bars import BARS_A_QUARTER, Bars
+from research.market.quality.bars import BARS_A_QUARTER, BARS_OF_A_SCALE, Bars
 from research.market.quality.findings import Finding, finding
 
-FACTORS = np.array([2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0])  # of splits, and of pence and mils
+FACTORS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100, 1000.0])  # of splits, and of pence and mils
 UNITS = 100.0  # from which a factor is one of units: pence for pounds
 NEAR = 0.05, 0.1  # log distance from a factor, at least and at most: else four deviations of the asset
 FAR, REVERSING, LONE = 8.0, 10.0, 20.0  # robust z of a move near a factor or of a dividend, of a spike, of another
+LARGE_MOVE = np.log(1.4)  # log growth, from which an unexplained move must be looked at: a split of 1.5 may be it
 LEAST_MOVE = 0.02  # log growth, below which no move counts: ticks of cheap units
 REVERSED = 0.3  # of a move, that may remain after the next bar where it reverses
 LONG_GAP, NEW_LEVEL = 180, np.log(1.5)  # days; log growth over it that another asset's price makes
@@ -29,7 +31,7 @@ LEAST_SCALE = 1e-6  # of a price that hardly moves
 WEEKEND = 3  # days without a bar that add nothing to a deviation
 PAYMENTS = 8  # dividends, from which an asset has a rhythm
 IRREGULAR = 0.15  # of the median interval: median distance from it, past which there is no rhythm
-LATE = 1.6  # median intervals without a dividend
+OVERDUE = 1.6  # median intervals without a dividend
 AROUND, DAY_OFF = 0.25, 0.05  # of the usual interval: a dividend is due so near a day, and usually off it by so much
 FALL = 0.7  # of a dividend: mean fall of a close on its ex-date, at least (Elton and Gruber 1970 have 0.78)
 NO_FALL = 3.0  # standard errors below it
@@ -38,7 +40,7 @@ NO_FALL = 3.0  # standard errors below it
 def move_findings(bars: Bars) -> list[Finding]:
     """The moves that peers do not explain, each as the defect that it looks like."""
     net = bars.net
-    if len(net) < BARS_A_QUARTER:
+    if len(net) < BARS_OF_A_SCALE:
         return []
     away = np.append(0, np.diff(bars.days).astype("int64"))
     bars_away = np.maximum((away - WEEKEND) / np.median(away[1:]), 1.0)
@@ -79,7 +81,7 @@ def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Fi
         return [finding("spike", bars.asset, day, np.expm1(net[t]), f"{size}, and back on the next bar.")], {t, t + 1}
     if abs(z[t]) > LONE:
         text = f"{size}, which no split or dividend of its row explains."
-        return [finding("move", bars.asset, day, np.expm1(net[t]), text)], {t}
+        return [finding("jump" if abs(net[t]) > LARGE_MOVE else "move", bars.asset, day, np.expm1(net[t]), text)], {t}
     return [], set()
 
 
@@ -149,7 +151,7 @@ def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
     if float(np.median(np.abs(gaps[:-1] - usual))) > IRREGULAR * usual:
         return
     number = bars.days.astype("int64")
-    for k in np.flatnonzero(gaps > LATE * usual):
+    for k in np.flatnonzero(gaps > OVERDUE * usual):
         size = float(np.median(paid[max(k - 3, 0) : k + 5]))
         far = np.abs(number - times[k] - usual) / usual
         unlike = np.where(far < AROUND, ((net + size) / np.maximum(bars.scale, LEAST_SCALE)) ** 2, np.inf)

@@ -13,11 +13,10 @@ from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from research.market.calendars import Days
 from research.market.market import Market
-from research.market.quality.bars import Bars, is_daily, local_scale, own_findings
+from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings
 from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
 from research.market.quality.moves import dividend_findings, move_findings
 from research.market.quality.peers import log_growth, net_of_peers
-from research.market.rows import NUMBERS, sessions_of
 from research.market.store import Known
 
 LATE_DAYS = 7  # by which a series may end before the last of all
@@ -190,14 +189,6 @@ def known_of(market: Market) -> Known:
     return Known(tuple(market.assets[i] for i in kept), asset, market.days[row], numbers)
 
 
-def known_of_rows(rows: pd.DataFrame) -> Known:
-    """Rows of a table with `ROW_COLUMNS`, those with a close, in order of asset and session; repeated ones stay."""
-    rows = rows[rows["close"].notna()].sort_values(["asset_id", "session", "fetched_at"], kind="stable")
-    asset, names = pd.factorize(rows["asset_id"])
-    numbers = {name: rows[name].to_numpy(float) for name in NUMBERS}
-    return Known(tuple(map(str, names)), asset.astype("int64"), sessions_of(rows), numbers)
-
-
 def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Finding, ...]:
     """Closes of two sources that differ by more than `AGREEMENT`, a finding an asset; only days that both have count.
 
@@ -280,4 +271,7 @@ def _unchecked(known: Known) -> tuple[str, ...]:
     rare = [asset for asset, (a, b) in zip(known.assets, bounds, strict=True) if not is_daily(known.days[a:b])]
     if rare:
         parts.append(f"Gaps are not checked where rows are rarer than sessions: {cut(', '.join(rare))}.")
+    few = [asset for asset, count in zip(known.assets, np.diff(known.bounds), strict=True) if count < BARS_OF_A_SCALE]
+    if few:
+        parts.append(f"Moves are not checked of fewer than {BARS_OF_A_SCALE} bars: {cut(', '.join(few))}.")
     return tuple(parts)

@@ -17,13 +17,12 @@ from research.market.cash import BillRates, YearlyRates
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
 from research.market.notes import Note, counted
-from research.market.quality import known_of_rows
 from research.market.reading.adjusted_closes import ADJUSTMENTS, UNSTATED_CLOSES
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
 from research.market.repairs import Repair, repair
 from research.market.rows import NUMBERS, growth
-from research.market.store import Known, PriceStore
+from research.market.store import Known, PriceStore, known_of_rows
 
 HALTED_AFTER = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
 RATE_SESSIONS = 5  # after a bar of a rate of exchange, on which it serves where there is none

@@ -22,7 +22,7 @@ from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, 
 
 BACKTESTED = ("rate", "lots")  # what backtests take of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
-LATE = "lies after the session that follows the last prices"
+AFTER_PRICES = "lies after the session that follows the last prices"
 SUM = 1e-9  # of the shares: a file gives nine digits
 
 
@@ -149,7 +149,7 @@ class _Lots:
                 keys = read(document, path, LotKeys)
                 if keys.date > self.last:
                     fix = f"Give the day of the purchase, not after {self.last:%Y-%m-%d}."
-                    document.refuse((*path, "date"), LATE, f"{keys.date:%Y-%m-%d}", fix)
+                    document.refuse((*path, "date"), AFTER_PRICES, f"{keys.date:%Y-%m-%d}", fix)
                 found.append(TaxLot(keys.date, keys.units, keys.price, self._account(path, keys.account)))
         if len(faults.found) == known:
             for holder in self.holders:
@@ -216,4 +216,4 @@ def _check_lines(document: Document, keys: TaxKeys, assets: Sequence[str], last:
     for asset, day in (keys.sold_at_loss or {}).items():
         if day > last:
             fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
-            document.refuse(("tax", "sold_at_loss", asset), LATE, f"{day:%Y-%m-%d}", fix)
+            document.refuse(("tax", "sold_at_loss", asset), AFTER_PRICES, f"{day:%Y-%m-%d}", fix)

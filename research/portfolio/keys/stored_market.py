@@ -28,6 +28,7 @@ from research.portfolio.keys.market_keys import FRED, MarketKeys
 
 KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 BILL = "DTB3"  # the series that continues the bill
+LEAST_PERCENT = 0.2  # a year, below which the rates of a file may be fractions
 FETCH = "Run `rebalance data fetch {0}` first."
 
 
@@ -56,7 +57,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             lines,
             calendar=calendar,
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
-            known_on=_moment(document, keys.known_on),
+            known_on=known_moment(document, keys.known_on),
             cash=cash_source(document, keys),
             instruments=_instruments(wanted),
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
@@ -127,8 +128,8 @@ def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
     )
 
 
-def _moment(document: Document, written: str | None) -> np.datetime64 | None:
-    """A moment in UTC, as the environment or else the file says; a day is its end."""
+def known_moment(document: Document, written: str | None) -> np.datetime64 | None:
+    """A moment in UTC, as the environment or else the file says; a day, minute or second is its end."""
     written = os.environ.get(KNOWN_ON) or written or ""
     if not written:
         return None
@@ -139,7 +140,7 @@ def _moment(document: Document, written: str | None) -> np.datetime64 | None:
         document.refuse(("market", "known_on"), "no day and no moment", written, fix)
     moment = np.datetime64(stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated, "us")
     exact = "." in written or (":" not in written and len(written) > len("2026-11-25"))
-    length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]  # a day, a minute and a second are known to their end
+    length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]
     return moment if exact else moment + np.timedelta64(1_000_000 * length - 1, "us")
 
 
@@ -148,7 +149,7 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
 
     What comes from a store is as it was known at the moment that the file or the environment states.
     """
-    cash, path, known_on = keys.cash, ("market", "cash"), _moment(document, keys.known_on)
+    cash, path, known_on = keys.cash, ("market", "cash"), known_moment(document, keys.known_on)
     if cash is None or (cash == "bill" and not keys.of_store):
         return cash  # type: ignore[return-value]
     if isinstance(cash, float):
@@ -159,6 +160,9 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
         if isinstance(cash, str):
             table = read_table(Path(document.file).parent / cash)
             known = ~np.isnan(table.cells[:, 0])
+            if (np.abs(table.cells[known, 0]) < LEAST_PERCENT).all() and "percent" not in table.names[0].lower():
+                fix = f"Write them in percent, or name the column `percent` in place of {table.names[0]!r}."
+                document.refuse(path, f"rates below {LEAST_PERCENT:g} %, which look like fractions", cash, fix)
             return YearlyRates(table.days[known], table.cells[known, 0], cash)
         store = named_store(cash.store)
         if cash.series not in (kept := store.assets()):

@@ -283,9 +283,57 @@ def test_an_import_that_contradicts_its_store_is_refused(desk: Desk) -> None:
         ConfigError, match="are total, and those of store 'mine' are raw: one series has one adjustment"
     ):
         import_table(table, "mine", desk.time.clock, adjustment="total")
+    with pytest.raises(ConfigError, match="are not stated, and those of store 'mine' are raw"):
+        import_table(table, "mine", desk.time.clock)
+    import_table(table, "unstated", desk.time.clock)
+    with pytest.raises(ConfigError, match="are raw, and those of store 'unstated' are not stated"):
+        import_table(table, "unstated", desk.time.clock, adjustment="raw")
     (desk.folder / "empty.csv").write_text("")
     with pytest.raises(DataError, match=r"empty\.csv"):
         import_table(desk.folder / "empty.csv", "mine", desk.time.clock)
+
+
+def test_a_folder_is_imported_whole_or_not_at_all(desk: Desk) -> None:
+    folder = desk.folder / "tables"
+    folder.mkdir()
+    with pytest.raises(DataError, match="tables has no files"):
+        import_table(folder, "mine", desk.time.clock)
+    table_of(desk).rename(folder / "a.csv")
+    (folder / "b.csv").write_text("who,what\nme,this\n")
+    with pytest.raises(DataError, match=r"b\.csv"):
+        import_table(folder, "mine", desk.time.clock)
+    assert not named_store("mine").parts
+
+
+def test_the_notes_of_all_tables_of_a_store_are_kept(desk: Desk) -> None:
+    folder = desk.folder / "tables"
+    folder.mkdir()
+    head, days = "Date,Close,Adj Close,Dividends\n", [day for day in DAYS if str(day) <= "2022-09-01"]
+    for name, before in {"A": 90.0, "B": 100.0}.items():  # the dividend that A's adjusted closes show is not in its row
+        told = [f"{day},100,{before if k < 20 else 100.0},0\n" for k, day in enumerate(days)]
+        (folder / f"{name}.csv").write_text(head + "".join(told))
+    text = import_table(folder, "mine", desk.time.clock)
+    notes = named_store("mine").about["notes"]
+    assert any("A" in note and "grows otherwise" in note for note in notes)
+    assert all(note in text for note in notes)
+
+
+def test_adjusted_closes_of_later_must_be_of_the_whole_past(desk: Desk) -> None:
+    def table(first: int, last: int, close: float) -> Path:
+        path = desk.folder / "total.csv"
+        path.write_text("Date,AAA\n" + "".join(f"{day},{close + k}\n" for k, day in enumerate(DAYS[first:last], first)))
+        return path
+
+    import_table(table(0, 100, 100.0), "total", desk.time.clock, adjustment="total")
+    import_table(table(90, 110, 100.0), "total", desk.time.clock, adjustment="total")
+    for first, last in ((60, 120), (0, 60)):
+        with pytest.raises(
+            ConfigError, match=rf"the close of AAA on {DAYS[first]} is {90 + first} in total\.csv and {100 + first} in"
+        ):
+            import_table(table(first, last, 90.0), "total", desk.time.clock, adjustment="total")
+    desk.time.move(3600.0)
+    import_table(table(0, 120, 90.0), "total", desk.time.clock, adjustment="total")
+    assert named_store("total").read(["AAA"]).numbers["close"].tolist() == [90.0 + k for k in range(120)]
 
 
 # -- list, sources, check --------------------------------------------------------------------------------------------
@@ -348,6 +396,25 @@ def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: De
         each for each in check_data(str(desk.file), "mine").findings if each not in check_data(str(desk.file)).findings
     ]
     assert [each.asset for each in apart] == ["SPY"]
+
+
+def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: Desk) -> None:
+    days = sessions(np.datetime64("2021-06-01"), np.datetime64("2023-01-18"), "XLON")
+    table = pd.DataFrame(
+        {"Date": days} | {n: np.random.default_rng(k).normal(100, 1, len(days)) for k, n in enumerate("AB")}
+    )
+    table["A"] = table["A"].where(table.index != 100, 1e4)
+    table.to_csv(desk.folder / "london.csv", index=False)
+    import_table(desk.folder / "london.csv", "london", desk.time.clock, adjustment="raw", currency="USD")
+    text = desk.file.read_text().replace("source: yahoo", "store: london").replace("XNYS", "XLON")
+    desk.file.write_text(text.replace("SPY:", "A:").replace("AGG:", "B:"))
+    assert [(each.asset, each.kind) for each in check_data(str(desk.file)).findings] == [("A", "scale")]
+    repaired = f"XLON, repairs: [{{asset: A, days: {days[100]}, how: forward_fill}}]"
+    desk.file.write_text(desk.file.read_text().replace("XLON", repaired))
+    assert not check_data(str(desk.file)).must_be_looked_at
+    desk.file.write_text(desk.file.read_text().replace("XLON", "XLON, known_on: 2022-01-01"))
+    with pytest.raises(DataError, match="nothing was known of A"):
+        check_data(str(desk.file))
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------

@@ -1,16 +1,14 @@
 """Repairs by name: what each does to rows, what its note says, and what is refused."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from foundation.errors import ConfigError, DataError
-from research.market.repairs import read_repairs, repair, winsorised
+from research.market.repairs import read_repairs, repair
 from research.market.rows import growth, price_rows
 
 KNOWN = np.datetime64("2020-02-01T12:00:00", "us")
@@ -61,7 +59,7 @@ def test_a_drop_leaves_no_row() -> None:
 
 
 def test_a_second_source_gives_its_rows_and_is_named() -> None:
-    second = rows_of("SPY", [99.0, 101.0, 102.0, 9.0, 9.0]).assign(source="other")
+    second = rows_of("SPY", [99.0, 101.0, 102.0, 103.0, 9.0]).assign(source="other")
     new, _ = repaired(rows_of("SPY", [100.0, 1.0, 2.0, 103.0, 104.0]), "second_source", second=second)
     assert new["close"].tolist() == [100.0, 101.0, 102.0, 103.0, 104.0]
     assert new["source"].tolist()[1:3] == ["repair: second_source other"] * 2
@@ -103,6 +101,25 @@ def test_a_second_source_must_have_each_close() -> None:
         repaired(rows_of("SPY", [1.0] * 5), "second_source", second=second)
 
 
+@pytest.mark.parametrize(
+    ("closes", "told", "message"),
+    [
+        ([100.0] * 5, {"currency": "EUR"}, "in EUR, not in USD"),
+        ([100.0] * 5, {"split": [1, 1, 1, 1, 1]}, "without the split or dividend of 2020-01-06"),
+        ([50.0] * 5, {}, "of another level: 50 on 2020-01-02, beside 100"),
+        ([100.0, 100.0, 100.0, 90.0, 90.0], {}, "of another level: 90 on 2020-01-07, beside 100"),
+        ([np.nan, 100.0, 100.0, np.nan, np.nan], {}, "without a close before or after these days"),
+    ],
+)
+def test_a_second_source_of_other_quotes_is_refused(closes: list[float], told: dict[str, Any], message: str) -> None:
+    split = [1.0, 1.0, 2.0, 1.0, 1.0]
+    second = price_rows(
+        "SPY", SESSIONS, closes, source="other", fetched_at=KNOWN, **({"currency": "USD", "split": split} | told)
+    )
+    with pytest.raises(DataError, match=re.escape(message)):
+        repaired(rows_of("SPY", [100.0, 1.0, 2.0, 100.0, 100.0], split=split), "second_source", second=second)
+
+
 def test_an_asset_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="there are no rows of 'SPY'"):
         repaired(rows_of("AGG", [1.0] * 5), "drop")
@@ -124,16 +141,3 @@ def test_an_asset_without_rows_is_refused() -> None:
 def test_a_repair_that_cannot_be_read_is_refused(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         read_repairs(given)
-
-
-@settings(max_examples=30)
-@given(arrays(float, (40, 2), elements=st.floats(-0.5, 0.5)))
-def test_winsorised_returns_keep_their_median_and_order_and_lie_within_reach(returns: np.ndarray) -> None:
-    before = returns.copy()
-    cut = winsorised(returns, 3.0)
-    assert np.array_equal(returns, before)
-    assert np.median(cut, axis=0) == pytest.approx(np.median(returns, axis=0), abs=1e-12)
-    reach = 3.0 * 1.4826 * np.median(np.abs(returns - np.median(returns, axis=0)), axis=0)
-    assert (np.abs(cut - np.median(returns, axis=0)) <= reach + 1e-12).all()
-    inside = np.abs(returns - np.median(returns, axis=0)) <= reach - 1e-12
-    assert np.array_equal(cut[inside], returns[inside])

@@ -5,7 +5,8 @@ import pytest
 from clean_rows import clean_rows
 
 from backtests.sheets.pictures.data_quality import defect_months, quality_picture
-from research.market.quality import Quality, check, known_of_rows
+from research.market.quality import Quality, check
+from research.market.store import known_of_rows
 
 
 @pytest.fixture(scope="module")

@@ -39,14 +39,13 @@ def test_growth_has_the_split_and_dividend_of_the_later_row() -> None:
 
 
 def test_what_all_assets_do_together_is_nobody_s_move() -> None:
-    known = known_of({name: [100.0, 90.0, 99.0] for name in "ABC"})
-    assert net_of_peers(known, log_growth(known), {}) == pytest.approx(np.zeros(9), abs=1e-6)
+    known = known_of({name: [100.0, 90.0, 99.0] for name in "ABCD"})
+    assert net_of_peers(known, log_growth(known), {}) == pytest.approx(np.zeros(12), abs=1e-6)
 
 
 def test_over_a_gap_the_peers_growth_of_each_day_is_summed() -> None:
-    known = known_of(
-        {"A": [100.0, np.nan, np.nan, 133.1], "B": [50.0, 55.0, 60.5, 66.55], "C": [1.0, 1.1, 1.21, 1.331]}
-    )
+    peers = {name: [50.0, 55.0, 60.5, 66.55] for name in "BCD"}
+    known = known_of({"A": [100.0, np.nan, np.nan, 133.1], **peers})
     assert net_of_peers(known, log_growth(known), {})[:2] == pytest.approx([0.0, 0.0], abs=1e-6)
 
 

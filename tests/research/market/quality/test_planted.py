@@ -9,7 +9,8 @@ from clean_rows import clean_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.market.quality import Finding, check, known_of_rows
+from research.market.quality import Finding, check
+from research.market.store import known_of_rows
 
 CLEAN = clean_rows()
 SESSIONS = CLEAN.loc[CLEAN["asset_id"] == "A0", "session"].to_numpy().astype("datetime64[D]")
@@ -101,7 +102,7 @@ def spike(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def jump(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, len(SESSIONS) - 1), [*PRICES, "dividend"]] *= 1.4
+    rows.loc[of_a3(rows, 500, len(SESSIONS) - 1), [*PRICES, "dividend"]] *= 1.3
     return rows
 
 
@@ -144,6 +145,16 @@ def test_a_planted_defect_is_the_only_finding(plant: Change) -> None:
     found = findings(plant(CLEAN.copy()))
     assert [(each.asset, each.kind) for each in found] == [("A3", kind)]
     assert (found[0].first, found[0].last) == (SESSIONS[first], SESSIONS[last])
+
+
+@pytest.mark.parametrize("split", [1.5, 2.0, 6.0, 7.0, 8.0, 15.0, 25.0, 30.0, 1.0 / 7.0])
+@pytest.mark.parametrize("bars", [50, 600])
+def test_a_missing_split_must_be_looked_at_in_an_asset_alone_too(split: float, bars: int) -> None:
+    rows = CLEAN[CLEAN["asset_id"] == "A3"].iloc[:bars].copy()
+    rows.loc[rows.index[bars // 2 :], [*PRICES, "dividend"]] /= split
+    quality = check(known_of_rows(rows))
+    assert [each.first for each in quality.findings] == [SESSIONS[bars // 2]]
+    assert quality.must_be_looked_at
 
 
 def test_a_missing_dividend_is_the_only_finding_and_near_its_day() -> None:

@@ -7,9 +7,9 @@ import pytest
 from clean_rows import clean_rows
 
 from foundation.errors import ConfigError, DataError
-from research.market.quality import KINDS, check, known_of_rows
+from research.market.quality import KINDS, check
 from research.market.quality.findings import finding, score
-from research.market.store import Known
+from research.market.store import Known, known_of_rows
 
 DAYS = np.arange("2020-01-06", "2020-01-11", dtype="datetime64[D]")
 
@@ -65,6 +65,10 @@ def test_the_text_has_scores_findings_and_what_could_not_be_checked() -> None:
     assert "A has a close at or below zero on 1 of 5 days, on 2020-01-08." in text
     assert "Not checked, since the rows have none: bars, volumes, dividends, splits." in text
     assert text.endswith("An asset below 80 of 100 must be looked at.")
+
+
+def test_histories_too_short_for_a_scale_are_named() -> None:
+    assert "Moves are not checked of fewer than 20 bars: A." in check(few([10.0, 11.0])).unchecked
 
 
 def test_suspicious_days_are_shown_with_two_bars_on_each_side() -> None:

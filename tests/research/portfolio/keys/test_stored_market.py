@@ -238,6 +238,14 @@ def test_a_series_of_a_store_is_earned(load: Load) -> None:
     assert own.cash[1:] == pytest.approx(2e-4 * held, abs=1e-15)
 
 
+def test_rates_that_look_like_fractions_are_refused(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text("date,rate\n2022-01-03,0.03\n2022-07-01,0.04\n")
+    with pytest.raises(ConfigError, match=r"market\.cash: rates below 0\.2 %, which look like fractions.*rates\.csv"):
+        load("{source: yahoo, cash: rates.csv}")
+    (tmp_path / "rates.csv").write_text("date,percent\n2022-10-03,0.03\n2023-01-03,0.04\n")
+    assert 0.0 < load("{source: yahoo, cash: rates.csv}").market.cash[-1] < 1e-5
+
+
 def test_a_market_without_cash_earns_nothing_and_says_so(load: Load) -> None:
     found = load().market
     assert not found.cash.any()
