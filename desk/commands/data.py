@@ -172,6 +172,7 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
                 f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
                 "correct --adjustment."
             )
+        _refuse_other_rows(store, rows, understood.bars.file, moment)
         if stated != "raw":
             _refuse_adjusted_since(store, rows, understood.bars.file)
     for understood, rows in tables:
@@ -180,6 +181,27 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     notes = [*about.get("notes", ()), *(note for understood, _ in tables for note in understood.notes)]
     store.describe(adjustment=before, notes=list(dict.fromkeys(notes)))
     return "\n\n".join(texts)
+
+
+def _refuse_other_rows(store: PriceStore, rows: pd.DataFrame, file: str, moment: np.datetime64) -> None:
+    """Raise DataError for a session that is not over, and for an asset in another currency than in the store."""
+    late = rows[rows["session"].to_numpy() > moment.astype("datetime64[D]")]
+    if len(late):
+        row = late.iloc[0]
+        raise DataError(
+            f"{file} has a price of {row['asset_id']} on {row['session']:%Y-%m-%d}, which lies ahead. Correct the "
+            "dates, or leave such rows out."
+        )
+    known = store.rows(rows["asset_id"].unique().tolist()).drop_duplicates("asset_id", keep="last")
+    both = known.merge(rows.drop_duplicates("asset_id"), on="asset_id", suffixes=("_before", ""))
+    other = both[both["currency"] != both["currency_before"]]
+    if len(other):
+        row = other.iloc[0]
+        raise DataError(
+            f"{row['asset_id']} is in {row['currency'] or 'no currency'} in {file}, and in "
+            f"{row['currency_before'] or 'no currency'} in store {store.name!r}. State --currency, or import the table "
+            "under another name."
+        )
 
 
 def _refuse_adjusted_since(store: PriceStore, rows: pd.DataFrame, file: str) -> None:

@@ -288,6 +288,11 @@ def test_an_import_that_contradicts_its_store_is_refused(desk: Desk) -> None:
     import_table(table, "unstated", desk.time.clock)
     with pytest.raises(ConfigError, match="are raw, and those of store 'unstated' are not stated"):
         import_table(table, "unstated", desk.time.clock, adjustment="raw")
+    with pytest.raises(DataError, match=r"is in EUR in .*, and in USD in store 'mine'|no currency in store 'mine'"):
+        import_table(table, "mine", desk.time.clock, adjustment="raw", currency="EUR")
+    (desk.folder / "ahead.csv").write_text("Date,SPY\n2022-12-28,380.1\n2031-12-29,381.2\n")
+    with pytest.raises(DataError, match="a price of SPY on 2031-12-29, which lies ahead"):
+        import_table(desk.folder / "ahead.csv", "mine", desk.time.clock, adjustment="raw")
     (desk.folder / "empty.csv").write_text("")
     with pytest.raises(DataError, match=r"empty\.csv"):
         import_table(desk.folder / "empty.csv", "mine", desk.time.clock)

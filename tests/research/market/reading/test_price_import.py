@@ -403,3 +403,9 @@ def test_mutated_files_give_the_right_closes_or_a_sentence(tmp_path: Path) -> No
         assert result == "right" or (result != "wrong" and k % 10), f"{called}\n{content[:2_000]!r}\n{truth}"
     assert outcomes["right"] > 700
     assert outcomes["refused"] > 700
+
+
+def test_returns_are_no_prices(tmp_path: Path) -> None:
+    (tmp_path / "returns.csv").write_text("Date,SPY,AGG\n2022-12-28,1.0,0.5\n2022-12-29,0.2,-0.3\n")
+    with pytest.raises(DataError, match=r"returns\.csv, row 3.*AGG.*no price.*found '?-0\.3'?.*returns are none"):
+        understand(tmp_path / "returns.csv")

@@ -305,7 +305,7 @@ def test_the_bill_too_is_as_it_was_known(load: Load) -> None:
     again = load(f"{{source: yahoo, cash: bill, known_on: '{told}'}}").market
     assert (again.fingerprint, again.origin) == (before.fingerprint, before.origin)
     with pytest.raises(ConfigError, match="the bill's last rate, of 2022-12-30"):  # none was fetched then
-        load("{source: yahoo, cash: bill, known_on: '2023-01-21T06:00:00'}")
+        load("{source: yahoo, cash: bill, known_on: '2023-01-21T06:00:00.000000'}")
 
 
 @pytest.mark.parametrize("written", ["yesterday", "now", "today", "2023", "NaT", "2023-13-01", "21.01.2023", "''"])
