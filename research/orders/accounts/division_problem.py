@@ -96,7 +96,8 @@ class DivisionProblem:
         """(n,) signed units of the list that are not sent."""
         lots = self.position.lots
         found = self.orders - parts.sum(axis=0)
-        return np.where(np.abs(found) < LOT * lots, 0.0, found)
+        rounding = len(parts) * np.spacing(np.abs(self.orders))  # of the sum, which passes a part of a small lot
+        return np.where(np.abs(found) <= np.maximum(LOT * lots, rounding), 0.0, found)
 
     def swapped(self, parts: Array) -> Array:
         """(n,) units that one account sells and another buys."""
