@@ -24,7 +24,7 @@ from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.progress import bar, say
 from research.market.calendars import Days
-from research.market.rows import SOURCE_ROUNDING, sessions_of
+from research.market.rows import differs, sessions_of
 from research.market.store import PriceStore
 
 AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
@@ -168,7 +168,7 @@ class _Gap:
         there = self.days[place] == days
         for name, neutral in EVENTS.items():
             theirs, ours = rows[name].to_numpy(), np.where(there, self.events[name][place], neutral)
-            if np.any(np.abs(theirs - ours) > SOURCE_ROUNDING * np.maximum(theirs, ours)):
+            if differs(theirs, ours).any():
                 return True
         return False
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY, shown
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from foundation.printable import has_unseen
 from research.market.calendars import Days
@@ -143,6 +143,13 @@ def growth(close: Array, split: Array, dividend: Array) -> Array:
     grown = np.ones(len(close))
     grown[1:] = split[1:] * (close[1:] + dividend[1:]) / close[:-1]
     return grown
+
+
+def differs(one: Array, other: Array) -> Mask:
+    """(R,) true for numbers that differ by more than `SOURCE_ROUNDING`; NaN differs from any number, not from NaN."""
+    with np.errstate(invalid="ignore"):
+        near = np.abs(one - other) <= SOURCE_ROUNDING * np.maximum(np.abs(one), np.abs(other))
+    return np.asarray(~(near | (np.isnan(one) & np.isnan(other))))
 
 
 def sessions_of(rows: pd.DataFrame) -> Days:

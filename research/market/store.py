@@ -31,7 +31,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROW_COLUMNS, SOURCE_ROUNDING, checked_rows, sessions_of
+from research.market.rows import NUMBERS, ROW_COLUMNS, checked_rows, differs, sessions_of
 
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
@@ -156,10 +156,7 @@ class PriceStore:
         beside = rows[["asset_id", "session"]].merge(in_force, how="left", on=["asset_id", "session"], sort=False)
         same = (beside["fetched_at"] <= rows["fetched_at"]).to_numpy()  # what was known earlier is another vintage
         for name in NUMBERS:
-            ours, theirs = rows[name].to_numpy(), beside[name].to_numpy()
-            with np.errstate(invalid="ignore"):
-                near = np.abs(ours - theirs) <= SOURCE_ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
-            same = same & (near | (np.isnan(ours) & np.isnan(theirs)))
+            same = same & ~differs(rows[name].to_numpy(), beside[name].to_numpy())
         same = same & (rows["currency"] == beside["currency"]).to_numpy()
         key = ["asset_id", "session", "fetched_at"]
         again = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(known[key]))
@@ -235,9 +232,7 @@ class PriceStore:
         found = []
         for name in NUMBERS:
             before, after = rows[name].shift().to_numpy(), rows[name].to_numpy()
-            with np.errstate(invalid="ignore"):
-                apart = np.abs(after - before) > SOURCE_ROUNDING * np.maximum(np.abs(after), np.abs(before))
-            changed = np.flatnonzero(again & (apart | (np.isnan(after) != np.isnan(before))))
+            changed = np.flatnonzero(again & differs(before, after))
             found.append(
                 pd.DataFrame(
                     {
