@@ -158,7 +158,7 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     if name in ADAPTERS:
         raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
     store, texts = named_store(name), []
-    moment = np.datetime64((clock or Clock()).now().replace(tzinfo=None), "us")
+    moment = (clock or Clock()).moment()
     files = sorted(found for found in path.iterdir() if found.is_file()) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path} has no files. Name a table, or a folder of tables.")

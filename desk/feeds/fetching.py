@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
-import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
@@ -77,10 +76,9 @@ class Fetcher:
         adapter: Any = self.adapter
         try:
             replies = [self.reply(request) for request in adapter.quote_requests(symbols, self._key)]
-            moment = np.datetime64(self.clock.now().replace(tzinfo=None), "us")
-            found: Sequence[Quote] = adapter.quotes(symbols, replies, moment)
+            found: Sequence[Quote] = adapter.quotes(symbols, replies, self.clock.moment())
         except FeedError as error:
-            raise FeedError(masked(str(error), self._key), error.kind, error.wait) from None
+            raise self._public(error) from None
         return found
 
     def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
@@ -92,15 +90,16 @@ class Fetcher:
                 before, replies[:] = tuple(replies), ()  # an answer that cannot be read is asked for again
                 following = self.adapter.more(wanted, before, self._key)
                 if following is None:
-                    return self.adapter.rows(wanted, before, self._now())
+                    return self.adapter.rows(wanted, before, self.clock.moment())
                 replies[:] = before
                 replies.append(self.reply(following))
-        except DataError as error:  # a new one: that of an adapter may show what the source repeats of the key
-            told = error if isinstance(error, FeedError) else FeedError(str(error))
-            return FeedError(masked(str(told), self._key), told.kind, told.wait)
+        except DataError as error:
+            return self._public(error)
 
-    def _now(self) -> np.datetime64:
-        return np.datetime64(self.clock.now().replace(tzinfo=None), "us")
+    def _public(self, error: DataError) -> FeedError:
+        """A new error without the key: that of an adapter may show what the source repeats of it."""
+        told = error if isinstance(error, FeedError) else FeedError(str(error))
+        return FeedError(masked(str(told), self._key), told.kind, told.wait)
 
     def reply(self, request: Request) -> Reply:
         """The answer to one request, in its turn, with `***` in place of the key that a source repeats.
@@ -130,7 +129,7 @@ class Fetcher:
 
     def _later(self, reply: Reply, place: str) -> FeedError:
         """The error of a source that answers nobody now."""
-        wait = retry_after(reply, self._now())
+        wait = retry_after(reply, self.clock.moment())
         if wait is None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = self.adapter.limits.seconds
         page = reply.content.lstrip()[:1] == b"<"

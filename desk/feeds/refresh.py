@@ -24,6 +24,7 @@ from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.progress import bar, say
 from research.market.calendars import Days
+from research.market.notes import counted
 from research.market.rows import differs, sessions_of
 from research.market.store import PriceStore
 
@@ -63,7 +64,7 @@ class Plan:
         current = f" ({self.current:,} more have the last day already)" if self.current else ""
         if not self.asks:
             return f"{self.source}: nothing to ask{current}."
-        asked = f"{self.source}: {_count(len(self.asks), 'symbol')}{current}, {_count(self.requests, 'request')}"
+        asked = f"{self.source}: {counted(len(self.asks), 'symbol')}{current}, {counted(self.requests, 'request')}"
         if self.a_day is not None and self.days > 1:
             return f"{asked} at {self.a_day:,} a day: {self.days:,} days. Call once a day; each call goes on."
         return f"{asked}: {_duration(self.seconds)}."
@@ -92,18 +93,18 @@ class Fetched:
         """The new, the changed, the failed and the left, in lines for a terminal."""
         whole = len(self.plan.asks) - len(self.failed) - len(self.left)
         lines = [
-            f"{self.plan.source}: {_count(self.rows, 'new row')} of {_count(whole, 'symbol')}, with "
-            f"{_count(self.requests, 'request')}; {_count(len(self.revisions), 'number')} of the past changed."
+            f"{self.plan.source}: {counted(self.rows, 'new row')} of {counted(whole, 'symbol')}, with "
+            f"{counted(self.requests, 'request')}; {counted(len(self.revisions), 'number')} of the past changed."
         ]
         for row in self.revisions.head(LISTED).itertuples():
             lines.append(f"- {row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}")
         lines += _beyond(len(self.revisions))
         if self.failed:
-            lines.append(f"{_count(len(self.failed), 'symbol')} failed:")
+            lines.append(f"{counted(len(self.failed), 'symbol')} failed:")
             lines += [f"- {symbol}: {sentence}" for symbol, sentence in list(self.failed.items())[:LISTED]]
             lines += _beyond(len(self.failed))
         if self.left:
-            lines.append(f"{_count(len(self.left), 'symbol')} left for the next call: {self.why}")
+            lines.append(f"{counted(len(self.left), 'symbol')} left for the next call: {self.why}")
         return "\n".join(lines)
 
 
@@ -339,15 +340,6 @@ class _Call:
         return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
 
 
-def _count(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> _count(1, "symbol"), _count(2500, "row")
-    ('1 symbol', '2,500 rows')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _duration(seconds: float) -> str:
     """A time in words, never less than it takes.
 
@@ -355,7 +347,7 @@ def _duration(seconds: float) -> str:
     ('about 1 second', 'about 5 minutes', 'about 10 hours')
     """
     unit, length = next(((u, n) for u, n in (("hour", 3600), ("minute", 60)) if seconds > 2 * n), ("second", 1))
-    return f"about {_count(max(ceil(seconds / length), 1), unit)}"
+    return f"about {counted(max(ceil(seconds / length), 1), unit)}"
 
 
 def _beyond(count: int) -> list[str]:
