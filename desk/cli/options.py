@@ -42,7 +42,9 @@ PastDay = Annotated[
 def _known_on(given: str | None) -> str | None:
     """The moment as of which stores are read, for this process and those that it starts."""
     if given is not None:
-        os.environ["REBALANCE_KNOWN_ON"] = given
+        from research.portfolio.keys.stored_market import KNOWN_ON
+
+        os.environ[KNOWN_ON] = given
     return given
 
 

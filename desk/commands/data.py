@@ -1,8 +1,7 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -23,11 +22,12 @@ from foundation.paper.text_tables import text_table
 from foundation.paper.wording import listed
 from research.market.calendars import closes, day_at, sessions
 from research.market.quality import Quality, check, check_market, differences
+from research.market.reading.from_store import repaired
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.price_import import understand
-from research.market.repairs import read_repairs, repair
+from research.market.repairs import read_repairs
 from research.market.rows import SOURCE_ROUNDING
-from research.market.store import PriceStore, known_of_rows, named_store, store_names
+from research.market.store import named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of, read
@@ -43,30 +43,26 @@ FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
 
-@dataclass(frozen=True)
-class Need:
-    """The needs of a file: the bars wanted, by source."""
-
-    document: Document
-    keys: MarketKeys
-    wanted: Mapping[str, Sequence[Wanted]]
-
-
-def need_of(file: Path, now: datetime, since: date | None = None) -> Need:
-    """The needs of a portfolio file up to the last session that is over.
+def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, list[Wanted]]:
+    """The bars that a portfolio file needs by source, up to the last session that is over.
 
     since  : first day, None for all that the source has.
     Raises : ConfigError for a file whose market is no source, and for a source that is not known.
     """
-    document = read_document(file, None, names_of(PortfolioKeys))
-    stated = document.value("market")
-    keys = read(document, ("market",), MarketKeys) if isinstance(stated, dict) else None
+    document, keys = _market_keys(file)
     if keys is None or not (keys.source or _series(keys)):
-        document.refuse(("market",), "is fetched from no source", stated, QUOTE_TEXT)
+        document.refuse(("market",), "is fetched from no source", document.value("market"), QUOTE_TEXT)
     wanted = {} if keys.source is None else {keys.source: _bars(document, keys, keys.source, now, since)}
     if series := _series(keys):
         wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
-    return Need(document, keys, wanted)
+    return wanted
+
+
+def _market_keys(file: str | Path) -> tuple[Document, MarketKeys | None]:
+    """A portfolio file, and the keys of its market; None for an embedded market by name."""
+    document = read_document(file, None, names_of(PortfolioKeys))
+    has_keys = isinstance(document.value("market"), dict)
+    return document, read(document, ("market",), MarketKeys) if has_keys else None
 
 
 def _series(keys: MarketKeys) -> str:
@@ -80,13 +76,13 @@ def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, sinc
     """The bars of all instruments of a file. Raises ConfigError for a source that is not known."""
     if source not in ADAPTERS:
         document.refuse(("market", "source"), "no source", source, did_you_mean(source, ADAPTERS))
-    known, calendar = known_instruments(), keys.calendar or "XNYS"
+    known = known_instruments()
     return [
         Wanted(
             asset_id=instrument.asset_id,
             symbol=known.symbol_at(instrument, source),
             first=since,
-            last=_last_over(instrument, calendar, now),
+            last=_last_over(instrument, keys.sessions, now),
             currency=instrument.currency or "USD",
         )
         for instrument in wanted_lines(document, keys).values()
@@ -108,11 +104,11 @@ def fetch_data(
 ) -> tuple[str, bool]:
     """Fetch what a portfolio file needs and its stores do not have: text for the terminal, and whether all came.
 
-    Raises : as `need_of` and `desk.feeds.refresh.fetch` do.
+    Raises : as `needs_of` and `desk.feeds.refresh.fetch` do.
     """
     clock = clock or Clock()
     texts, whole = [], True
-    for source, wanted in need_of(file, clock.now(), since).wanted.items():
+    for source, wanted in needs_of(file, clock.now(), since).items():
         store = named_store(source)
         found = fetch(store, ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
         texts.append(found.plan.text() if dry_run else found.text())
@@ -131,7 +127,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     giving = [name for name, adapter in ADAPTERS.items() if hasattr(adapter, "quotes")]
     if source not in giving:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
-    document = read_document(file, None, names_of(PortfolioKeys))
+    document, _ = _market_keys(file)
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
     of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
@@ -172,9 +168,10 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
                 f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
                 "correct --adjustment."
             )
-        _refuse_other_rows(store, rows, understood.bars.file, moment)
+        known = store.rows(rows["asset_id"].unique().tolist())
+        _refuse_other_rows(known, rows, understood.bars.file, moment, name)
         if stated != "raw":
-            _refuse_adjusted_since(store, rows, understood.bars.file)
+            _refuse_adjusted_since(known, rows, understood.bars.file, name)
     for understood, rows in tables:
         kept = store.add(rows)
         texts.append(f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them.")
@@ -183,8 +180,11 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     return "\n\n".join(texts)
 
 
-def _refuse_other_rows(store: PriceStore, rows: pd.DataFrame, file: str, moment: np.datetime64) -> None:
-    """Raise DataError for a session that is not over, and for an asset in another currency than in the store."""
+def _refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment: np.datetime64, store: str) -> None:
+    """Raise DataError for a session that is not over, and for an asset in another currency than in the store.
+
+    known : the rows in force of a store of this name.
+    """
     late = rows[rows["session"].to_numpy() > moment.astype("datetime64[D]")]
     if len(late):
         row = late.iloc[0]
@@ -192,24 +192,25 @@ def _refuse_other_rows(store: PriceStore, rows: pd.DataFrame, file: str, moment:
             f"{file} has a price of {row['asset_id']} on {row['session']:%Y-%m-%d}, which lies ahead. Correct the "
             "dates, or leave such rows out."
         )
-    known = store.rows(rows["asset_id"].unique().tolist()).drop_duplicates("asset_id", keep="last")
-    both = known.merge(rows.drop_duplicates("asset_id"), on="asset_id", suffixes=("_before", ""))
+    newest = known.drop_duplicates("asset_id", keep="last")
+    both = newest.merge(rows.drop_duplicates("asset_id"), on="asset_id", suffixes=("_before", ""))
     other = both[both["currency"] != both["currency_before"]]
     if len(other):
         row = other.iloc[0]
         raise DataError(
             f"{row['asset_id']} is in {row['currency'] or 'no currency'} in {file}, and in "
-            f"{row['currency_before'] or 'no currency'} in store {store.name!r}. State --currency, or import the table "
+            f"{row['currency_before'] or 'no currency'} in store {store!r}. State --currency, or import the table "
             "under another name."
         )
 
 
-def _refuse_adjusted_since(store: PriceStore, rows: pd.DataFrame, file: str) -> None:
+def _refuse_adjusted_since(known: pd.DataFrame, rows: pd.DataFrame, file: str, store: str) -> None:
     """Raise ConfigError for adjusted closes that differ from the store's where they first meet, and leave some of them.
 
     A dividend since changes all closes before it by one factor: so only a table of the whole past may have it.
+
+    known : the rows in force of a store of this name.
     """
-    known = store.rows(rows["asset_id"].unique().tolist())
     both = known.merge(rows, on=["asset_id", "session"], suffixes=("_before", ""))
     first = both.drop_duplicates("asset_id").set_index("asset_id")
     apart = (first["close"] / first["close_before"] - 1.0).abs() > SOURCE_ROUNDING
@@ -218,7 +219,7 @@ def _refuse_adjusted_since(store: PriceStore, rows: pd.DataFrame, file: str) -> 
         row = first.loc[asset]
         raise ConfigError(
             f"the close of {asset} on {row['session']:%Y-%m-%d} is {row['close']:g} in {file} and "
-            f"{row['close_before']:g} in store {store.name!r}, which has days that the table lacks: adjusted closes "
+            f"{row['close_before']:g} in store {store!r}, which has days that the table lacks: adjusted closes "
             "change with each dividend. Import a table of the whole past, or under another name."
         )
 
@@ -235,10 +236,10 @@ def check_data(named: str, against: str | None = None) -> Quality:
         keys, known_on, ids = MarketKeys(store=named), None, named_store(named).assets()
         of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in ids}
     else:
-        document = read_document(named, None, names_of(PortfolioKeys))
-        if not isinstance(document.value("market"), dict) or not read(document, ("market",), MarketKeys).of_store:
+        document, stated = _market_keys(named)
+        if stated is None or not stated.of_store:
             return check_market(load_portfolio(named).market)
-        keys = read(document, ("market",), MarketKeys)
+        keys = stated
         known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
         of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
         if absent := sorted(set(of) - set(kept)):
@@ -246,12 +247,9 @@ def check_data(named: str, against: str | None = None) -> Quality:
         ids = list(of)
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
     gone = [asset for asset, one in of.items() if one.delisted is not None]
-    calendars = {asset: one.calendar or keys.calendar or "XNYS" for asset, one in of.items()}
-    store = named_store(keys.of_store)
-    known = store.read(ids, known_on=known_on)
-    if repairs := read_repairs(keys.repairs or ()):
-        second = None if keys.second is None else named_store(keys.second).rows(ids, known_on=known_on)
-        known = known_of_rows(repair(store.rows(ids, known_on=known_on), repairs, calendars, second)[0])
+    calendars = {asset: one.calendar or keys.sessions for asset, one in of.items()}
+    store, second = named_store(keys.of_store), None if keys.second is None else named_store(keys.second)
+    known, _ = repaired(store, calendars, known_on, read_repairs(keys.repairs or ()), second)
     quality = check(known, calendars, classes, gone)
     if against is None:
         return quality
@@ -308,8 +306,7 @@ def revisions_text(named: str) -> str:
     if named in store_names():
         return _revisions_table(named_store(named).revisions())
     portfolio = load_portfolio(named)
-    document = read_document(named, None, names_of(PortfolioKeys))
-    keys = read(document, ("market",), MarketKeys) if isinstance(document.value("market"), dict) else None
+    document, keys = _market_keys(named)
     if keys is None or not keys.of_store:
         document.refuse(
             ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT

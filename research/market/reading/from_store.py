@@ -161,7 +161,7 @@ def _stored(
     for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
         calendars = {lines[i].asset_id: lines[i].calendar for i in among}
         repairs = [each for each in mended[0] if each.asset in calendars]
-        known, repaired = _repaired(store, calendars, known_on, repairs, mended[1])
+        known, mends = repaired(store, calendars, known_on, repairs, mended[1])
         block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
         for row, i in enumerate(among):
             k = known.assets.index(lines[i].asset_id)  # two lines may be of one asset
@@ -175,7 +175,7 @@ def _stored(
             currency[i], ends[i] = known.currency[k], at[-1] if len(at) else -1
         for name, cells in block.items():
             panels[name][:, among] = cells.T
-        notes += repaired
+        notes += mends
         digest.update(known.fingerprint.encode())
         moments.append(known.moment)
     return _Stored(panels, ends, currency, notes, digest.hexdigest()[:16], max(moments))
@@ -186,7 +186,7 @@ def _last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
     return np.fmax(moment, cash.moment) if isinstance(cash, BillRates | YearlyRates) else moment
 
 
-def _repaired(
+def repaired(
     store: PriceStore,
     calendars: Mapping[str, str],
     known_on: np.datetime64 | None,

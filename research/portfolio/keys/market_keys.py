@@ -51,6 +51,11 @@ class MarketKeys:
                 raise Told(f"has no meaning with `{given[0]}`", "Leave it out.", key)
 
     @property
+    def sessions(self) -> str:
+        """The exchange calendar whose sessions are the dates of a market from a store."""
+        return self.calendar or "XNYS"
+
+    @property
     def of_store(self) -> str:
         """The name of the store, "" for a market from files."""
         return self.source or self.store or ""

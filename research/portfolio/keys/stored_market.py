@@ -43,19 +43,18 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
         fix = FETCH.format(document.file) if keys.source else f"Stores are {', '.join(store_names()) or 'none'}."
         document.refuse(path, "has no prices yet", keys.of_store, fix)
     lines = {}
-    calendar = keys.calendar or "XNYS"
     wanted = wanted_lines(document, keys, kept)
     for name, instrument in wanted.items():
         if instrument.asset_id not in kept:
             fix = FETCH.format(document.file) if keys.source else did_you_mean(instrument.asset_id, sorted(kept))
             place = ("lines", name) if name in document.mapping("lines") else path
             document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
-        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or calendar, instrument.kind == "fx")
+        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or keys.sessions, instrument.kind == "fx")
     try:
         market = market_from_store(
             store,
             lines,
-            calendar=calendar,
+            calendar=keys.sessions,
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
             known_on=known_moment(document, keys.known_on),
             cash=cash_source(document, keys),
@@ -91,7 +90,7 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
     known = known_instruments()
     found = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
     if keys.store:
-        stated = {name: str(line.get("symbol", name)) for name, line in document.mapping("lines").items()}
+        stated = {name: _symbol(name, line) for name, line in document.mapping("lines").items()}
         found |= {name: replace(found[name], asset_id=symbol) for name, symbol in stated.items() if symbol in kept}
         there = [name for name, one in found.items() if one.asset_id in kept]
         known_rows = named_store(keys.store).read([found[name].asset_id for name in there], ())
@@ -111,8 +110,12 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
 
 def instrument_of(name: str, line: Mapping[str, object]) -> Instrument:
     """The instrument of a line of a file, by its `symbol` or its name."""
-    symbol = str(line.get("symbol", name))
+    symbol = _symbol(name, line)
     return known_instruments().find(symbol) or Instrument(asset_id=symbol)
+
+
+def _symbol(name: str, line: Mapping[str, object]) -> str:
+    return str(line.get("symbol", name))
 
 
 def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from desk.commands.data import (
     fetch_data,
     fetch_quotes,
     import_table,
-    need_of,
+    needs_of,
     revisions_text,
     sources_text,
     stores_text,
@@ -449,5 +449,5 @@ def test_the_last_session_wanted_is_one_whose_bars_sources_have(desk: Desk) -> N
         "2023-01-19T05:00:00": ["2023-01-18", "2023-01-18"],
         "2023-01-16T12:00:00": ["2023-01-13", "2023-01-13"],  # a holiday
     }.items():
-        wanted = need_of(desk.file, Time(moment).clock.now()).wanted["yahoo"]
+        wanted = needs_of(desk.file, Time(moment).clock.now())["yahoo"]
         assert [str(each.last) for each in wanted] == lasts
