@@ -11,12 +11,12 @@ from foundation.errors import DataError
 from research.market.calendars import Days, sessions
 from research.market.notes import Note, counted
 from research.market.reading.tables import DATA
+from research.market.rows import UNDATED
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
 BILL_DAYS, BANK_YEAR = 91, 360
 LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
 DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
-UNDATED = np.datetime64("NaT", "us")
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
     "basis for a decision"

@@ -23,6 +23,7 @@ NUMBERS = (*BARS, "split", "dividend")
 TEXTS = ("currency", "source")
 ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXTS, "fetched_at")
 HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}  # quoted in hundredths of these
+UNDATED = np.datetime64("NaT", "us")  # of rows that no store has
 SOURCE_ROUNDING = 2e-6  # relative: a source's later answer that differs by less is the same number, rounded otherwise
 
 

@@ -31,7 +31,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROW_COLUMNS, checked_rows, differs, sessions_of
+from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, checked_rows, differs, sessions_of
 
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
@@ -40,7 +40,6 @@ ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, fo
 PARTS = 64  # small ones, past which they are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
 REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
-NEVER = np.datetime64("NaT", "us")
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
 SCHEMA = pa.schema(
     [
@@ -82,7 +81,7 @@ class Known:
     days: Days
     numbers: Mapping[str, Array]
     currency: tuple[str, ...] = ()
-    moment: np.datetime64 = NEVER
+    moment: np.datetime64 = UNDATED
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from foundation.arguments import cut, one_of
 from foundation.errors import ConfigError, DataError
 from foundation.names import NAME_FIX
 from foundation.paper.text_tables import text_table
-from foundation.table_files import fault, quoted
+from foundation.table_files import quoted
 from research.market.calendars import Days
 from research.market.currency import SIGNS, is_currency
 from research.market.notes import Note, counted
@@ -25,6 +25,7 @@ from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
 AT_ENDS = 3  # rows first and last that are shown
+NO_PRICE = "Give prices: returns are none, and rates of cash go into a file of their own, `cash: rates.csv`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def understand(
     sign, decimal_note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
     bars = _one_a_session(_bars(grid, shape, days, sign, currency))
     bars, adjustment, notes = as_quoted(bars, adjustment, shape.from_yahoo)
-    _refuse_no_prices(bars)
+    bars.refuse(bars.numbers["close"] <= 0.0, "close", "no price", NO_PRICE)
     codes = sorted(set(bars.currency.tolist()) - {""})
     findings = (
         shape.text,
@@ -128,16 +129,6 @@ def understand(
     )
     of_file = [Note(text, warning=True) for text in (*grid.notes, decimal_note) if text]
     return Understood(bars, adjustment, findings, (*of_file, *notes))
-
-
-def _refuse_no_prices(bars: TableBars) -> None:
-    """Raise DataError for the first close that is not above zero."""
-    wrong = bars.numbers["close"] <= 0.0
-    if wrong.any():
-        t = int(np.argmax(wrong))
-        fix = "Give prices: returns are none, and rates of cash go into a file of their own, `cash: rates.csv`."
-        found = f"{bars.numbers['close'][t]:g}"
-        raise DataError(fault(bars.file, int(bars.lines[t]), bars.assets[bars.asset[t]], "no price", found, fix))
 
 
 def import_hint(path: Path) -> str:
