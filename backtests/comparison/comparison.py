@@ -53,6 +53,7 @@ from research.allocation import Allocation, TargetPath
 from research.learning import Learned
 from research.market.calendars import row_count
 from research.market.notes import warnings_in
+from research.market.quality import poor_prices
 from research.portfolio import Portfolio
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
@@ -364,7 +365,8 @@ def backtest_warnings(
     fitted, backtests : by policy, one at least, all on the same days.
     """
     first, last = next(iter(backtests.values())).dates[[0, -1]]
-    found = [*warnings_in(portfolio.market.notes, first, last), *fitted_without(portfolio, fitted)]
+    of_data = (*warnings_in(portfolio.market.notes, first, last), *poor_prices(portfolio.market, portfolio.file))
+    found = [*of_data, *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
         found.extend(played.warnings)

@@ -13,6 +13,7 @@ from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
 from research.market.notes import warnings_in
+from research.market.quality import poor_prices
 from research.orders import page
 from research.orders.accounts.household import Divided, accounts_with_flow
 from research.orders.before_after import BeforeAfter
@@ -213,7 +214,8 @@ class TradeList:
         missed = self._rows.reasons(self.sized).missed
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
-        of_data = warnings_in(portfolio.market.notes, portfolio.test_start)
+        market = portfolio.market
+        of_data = (*warnings_in(market.notes, portfolio.test_start), *poor_prices(market, portfolio.file))
         return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
 
     @property

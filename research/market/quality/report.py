@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from research.market.calendars import Days
 from research.market.market import Market
+from research.market.notes import counted
 from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings
 from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
 from research.market.quality.moves import dividend_findings, move_findings
@@ -158,11 +159,29 @@ def check(
     return Quality(tuple(found), known, _unchecked(known))
 
 
+@lru_cache(maxsize=1)  # a report and its trade list ask of one market
 def check_market(market: Market) -> Quality:
     """Check a market: `check` of its rows (`known_of`), with its calendar, asset classes and delistings."""
     classes = dict(zip(market.assets, market.asset_class, strict=True))
     delisted = market.instruments.index[market.instruments["delisted"].notna()]
     return check(known_of(market), market.calendar, classes, tuple(delisted))
+
+
+def poor_prices(market: Market, file: str) -> tuple[str, ...]:
+    """A warning where lines of a market from a store have less than `LOOK` points.
+
+    file : path of the portfolio file that reads it, whose check the warning names.
+    """
+    if not market.origin:
+        return ()
+    poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
+    if not poor:
+        return ()
+    worst = ", ".join(f"{asset} {points:.0f}" for asset, points in sorted(poor.items(), key=lambda one: one[1])[:5])
+    return (
+        f"The prices of {counted(len(poor), 'line')} must be looked at, the worst by points of 100: {worst}. "
+        f"`rebalance data check {file}` says why.",
+    )
 
 
 def known_of(market: Market) -> Known:

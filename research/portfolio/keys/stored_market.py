@@ -13,9 +13,6 @@ from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import Market, instruments_table
 from research.market.cash import BillRates, YearlyRates, continued, embedded_rates, yearly_rate
-from research.market.notes import Note, counted
-from research.market.quality import check_market
-from research.market.quality.findings import LOOK
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.sources import CashSource
@@ -66,14 +63,6 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
         )
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
-    poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
-    if poor:
-        said = ", ".join(f"{asset} {points:.0f}" for asset, points in sorted(poor.items(), key=lambda one: one[1])[:5])
-        text = (
-            f"The prices of {counted(len(poor), 'line')} must be looked at, the worst by points of 100: {said}. "
-            f"`rebalance data check {document.file}` says why."
-        )
-        market = replace(market, notes=(*market.notes, Note(text, list(poor), warning=True)))
     if keys.rows is not None and keys.rows != market.origin["rows"]:
         what = f"not the rows of store {store.name!r}, whose fingerprint is {market.origin['rows']}"
         document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")

@@ -12,8 +12,10 @@ import yaml
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.cash import bill_return, embedded_rates
+from research.market.quality import poor_prices
 from research.market.rows import price_rows
 from research.market.store import PLACE, PriceStore, named_store
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of
@@ -116,6 +118,15 @@ def test_the_test_starts_after_a_third_of_the_data_and_the_first_day_is_that_of_
     found = load("{source: yahoo, first: 2022-11-01}")
     assert found.last_trade == found.market.dates[0] == np.datetime64("2022-11-01")
     assert found.test_start == found.market.dates[len(found.market.dates) // 3]
+
+
+def test_prices_that_must_be_looked_at_are_told_to_whoever_trades_on_them(load: Load) -> None:
+    assert poor_prices(load().market, "desk.yaml") == ()
+    keep("yahoo", "SPY", DAYS[[40]], closes("yahoo", "SPY")[[40]] / 100.0, LATER)
+    found = load()
+    (said,) = (note for note in trade_list(found, found.policies["quarterly"]).notes if "looked at" in note)
+    assert said.startswith("The prices of 1 line must be looked at, the worst by points of 100: SPY ")
+    assert said.endswith(f". `rebalance data check {found.file}` says why.")
 
 
 @pytest.mark.parametrize("symbol", ["BRK/B", "brk.b", "BRK-B"])
