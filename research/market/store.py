@@ -13,8 +13,9 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,6 +39,7 @@ PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
 PARTS = 64  # small ones, past which they are joined
+FOLDS = 4  # by how many times more joined parts there may be than their assets need, before all are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
 REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
@@ -110,12 +112,13 @@ class PriceStore:
     """A store in a folder: `about` says what it holds, `add` adds rows, `read` and `rows` give them."""
 
     folder: Path
-    name: str = field(default="")
+    name: str = ""
+    ending: str = ".parquet"  # of the names of the parts that are read
 
     @property
     def parts(self) -> list[Path]:
         """Its files of rows, by moment."""
-        return sorted(self.folder.glob("*.parquet"))
+        return sorted(self.folder.glob(f"*{self.ending}"))
 
     @property
     def size(self) -> int:
@@ -161,8 +164,8 @@ class PriceStore:
         again = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(known[key]))
         kept = rows[~same & ~again].reset_index(drop=True)
         if len(kept):
-            self._write([kept])
-            if sum(path.name.endswith(SMALL) for path in self.parts) > PARTS:
+            self._write(kept)
+            if len(replace(self, ending=SMALL).parts) > PARTS:
                 self.compact()
         elif not (self.folder / ABOUT).is_file():
             self.describe()
@@ -206,20 +209,22 @@ class PriceStore:
         known_on    : as in `read`.
         history     : give all rows that were ever in force too, in order of the moments at which they were known.
         """
-        ids = list(self.assets()) if assets is None else list(assets)
+        ids = self.assets() if assets is None else sorted(set(assets))
         table = self._table(ids, ROW_COLUMNS[2:], first, last)
         if history:
-            frame = table.to_pandas().drop_duplicates()
+            key = [table[name].to_numpy() for name in ("fetched_at", "session", "asset")]
+            keep = np.lexsort(key)
+            repeated = np.logical_and.reduce([part[keep][1:] == part[keep][:-1] for part in key]).any()
         else:
-            _, _, keep = self._in_force(table, ids, known_on)
-            frame = table.take(pa.array(keep)).to_pandas()
-        frame["asset_id"] = np.array([*ids, ""], dtype=object)[frame["asset"]]
-        frame = frame.astype(dict.fromkeys(("asset_id", "currency", "source"), "str"))
+            (_, _, keep), repeated = self._in_force(table, ids, known_on), False
+        frame: pd.DataFrame = table.take(pa.array(keep)).to_pandas()
+        if repeated:  # of a row that stands in two parts
+            frame = frame.drop_duplicates(ignore_index=True)
+        frame["asset_id"] = pd.array(ids, dtype="str").take(frame["asset"].to_numpy())
+        frame = frame.astype({"currency": "str", "source": "str"})
         frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
         frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
-        by = ["asset_id", "session", "fetched_at"]
-        found: pd.DataFrame = frame[list(ROW_COLUMNS)].sort_values(by, kind="stable", ignore_index=True)
-        return found
+        return frame[list(ROW_COLUMNS)]
 
     def revisions(self, assets: Sequence[str] | None = None) -> pd.DataFrame:
         """Each number of the past that a later answer changed, both kept.
@@ -268,36 +273,39 @@ class PriceStore:
         return (min(group.first for group in among), max(group.last for group in among)) if among else None
 
     def compact(self) -> None:
-        """Join all parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
+        """Join small parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
 
-        A killed one leaves rows in two parts, where they count once; one that is under way elsewhere is left alone.
+        All parts are joined once the joined ones are `FOLDS` times as many as their assets need. One that is killed
+        leaves rows in two parts, where they count once; one that is under way elsewhere is left alone.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".compact.lock", wait=False) as ours:
             if not ours:
                 return
-            old, ids = self.parts, self.assets()
-            new = []
+            joined = replace(self, ending=JOINED).parts
+            whole = len(joined) >= FOLDS * max(len(self.assets()) / ASSETS_A_PART, 1.0)
+            among = self if whole else replace(self, ending=SMALL)
+            old, ids, new = among.parts, among.assets(), []
             for start in range(0, len(ids), ASSETS_A_PART):
-                rows = self.rows(ids[start : start + ASSETS_A_PART], history=True)
-                new.append(self._write([group for _, group in rows.groupby("asset_id", sort=True)], JOINED))
+                new.append(self._write(among.rows(ids[start : start + ASSETS_A_PART], history=True), JOINED))
             for path in old:
                 if path not in new:
                     path.unlink(missing_ok=True)
             sync_names(self.folder)
 
-    def _write(self, groups: Sequence[pd.DataFrame], kind: str = SMALL) -> Path:
-        """Write a part whole, a group of rows for each table."""
+    def _write(self, rows: pd.DataFrame, kind: str = SMALL) -> Path:
+        """Write rows, in order of their assets, as a whole part: a group of rows an asset if joined, else one group."""
+        stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
+        table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
+        begins = np.flatnonzero(np.append(True, asset[1:] != asset[:-1])) if kind == JOINED else [0]
         buffer = io.BytesIO()
         with pq.ParquetWriter(
             buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
         ) as part:
-            for group in groups:
-                stamped = group.assign(fetched_at=group["fetched_at"].dt.tz_localize("UTC"))
-                table = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False)
-                part.write_table(table, row_group_size=max(len(group), 1))
+            for start, stop in pairwise([*begins, len(rows)]):
+                part.write_table(table.slice(start, stop - start), row_group_size=stop - start)
         content = buffer.getvalue()
-        moment = np.datetime_as_string(max(group["fetched_at"].max().to_datetime64() for group in groups), unit="s")
+        moment = np.datetime_as_string(rows["fetched_at"].max().to_datetime64(), unit="s")
         name = f"{moment.replace('-', '').replace(':', '')}-{hashlib.sha256(content).hexdigest()[:16]}{kind}"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / ABOUT).is_file():

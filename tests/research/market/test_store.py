@@ -120,6 +120,16 @@ def test_many_small_parts_are_joined(store: PriceStore, monkeypatch: pytest.Monk
     assert len(store.read(["A", "B"]).days) == 7
 
 
+def test_parts_stay_few_however_many_days_are_added(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store_module, "PARTS", 2)
+    counts = []
+    for day in range(40):
+        store.add(pd.concat([rows_of(asset, [100.0 + day], days=DAYS[day : day + 1]) for asset in "AB"]))
+        counts.append(len(store.parts))
+    assert max(counts) <= store_module.FOLDS + 2
+    assert closes(store, "A") == closes(store, "B") == [100.0 + day for day in range(40)]
+
+
 def test_a_flipped_byte_changes_no_number(store: PriceStore, tmp_path: Path):
     store.add(rows_of("SPY", np.linspace(100, 139, 40)))
     content, truth, refused = store.parts[0].read_bytes(), store.read(["SPY"]).fingerprint, 0
