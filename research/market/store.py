@@ -318,11 +318,12 @@ class PriceStore:
         first, last : sessions, both included.
         """
         index = {name: i for i, name in enumerate(ids)}
-        table = self._steady(lambda: self._gathered(index, columns))
+        begin, end = (np.datetime64(pd.Timestamp(at), "D") for at in (first or FIRST_DAY, last or LAST_DAY))
+        table = self._steady(lambda: self._gathered(index, columns, (begin, end)))
         if first is None and last is None:
             return table
-        day, bounds = pc.field("session"), [pd.Timestamp(at).date() for at in (first or FIRST_DAY, last or LAST_DAY)]
-        return table.filter((day >= pa.scalar(bounds[0])) & (day <= pa.scalar(bounds[1])))
+        day = pc.field("session")
+        return table.filter((day >= pa.scalar(begin.item())) & (day <= pa.scalar(end.item())))
 
     def _steady(self, read: Callable[[], Found]) -> Found:
         """The result of a reading of parts, from the start again where another process joins them meanwhile."""
@@ -336,12 +337,16 @@ class PriceStore:
     def _all_groups(self) -> "list[_Group]":
         return self._steady(lambda: [group for path in self.parts for group in _groups(path)])
 
-    def _gathered(self, index: Mapping[str, int], columns: Sequence[str]) -> pa.Table:
+    def _gathered(
+        self, index: Mapping[str, int], columns: Sequence[str], span: tuple[np.datetime64, np.datetime64]
+    ) -> pa.Table:
+        """The rows of all groups that have some of these ids and of these sessions."""
         wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))
         found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
         for path in self.parts:
-            whole = [group for group in _groups(path) if group.of_one and group.least in index]
-            mixed = [group.number for group in _groups(path) if not group.of_one]
+            among = [group for group in _groups(path) if group.first <= span[1] and group.last >= span[0]]
+            whole = [group for group in among if group.of_one and group.least in index]
+            mixed = [group.number for group in among if not group.of_one]
             if whole or mixed:
                 with _opened(path) as part:
                     if whole:
