@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from provider_bodies import Bar, body
+from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
@@ -20,7 +20,7 @@ from research.market.rows import BARS, growth
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")  # before New York opens
 LAST = date(2022, 12, 29)
-SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"}
+SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"} | COINS
 
 
 def bars(count: int = 40, **events: tuple[float, float]) -> list[Bar]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from provider_bodies import Bar, body
+from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Wanted
 from desk.feeds.adapters import ADAPTERS
@@ -24,7 +24,7 @@ from research.market.rows import BARS
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")
 LAST = date(2022, 12, 29)
-SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"}
+SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"} | COINS
 HTML = b"<!DOCTYPE html><html><body>Will be right back</body></html>"
 
 
