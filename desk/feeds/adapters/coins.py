@@ -75,6 +75,10 @@ class CoinExchange(Adapter):
         sessions = np.array([bar[0] // DAY_MS for bar in bars], dtype="datetime64[D]")
         cells = {name: [bar[i] for bar in bars] for i, name in enumerate(BARS, start=1)}
         table = bar_table(sessions, lambda name: asked.numbers(name, cells[name], sessions) if name in cells else None)
+        lacking = table[list(BARS)].isna().any(axis=1)  # no exchange leaves a cell of a bar empty
+        if lacking.any():
+            day = table["session"][lacking].iloc[0]
+            asked.refuse(f"the bar of {day:%Y-%m-%d} lacks a number. Ask again later.", "later")
         table = table[over(sessions, fetched_at, "UTC", time(0))]
         return market_rows(asked, wanted, Bars(table, {}, {}, False, wanted.symbol.partition("/")[2]))
 
@@ -129,9 +133,7 @@ class CoinExchange(Adapter):
             others = f", but {quoted(' or '.join(near))}" if near else ""
             asked.refuse(f"the exchange has no such pair{others}. Correct the `symbol:` of the asset.")
         self._read_cells(asked, exchange, exchange.markets[wanted.symbol]["id"])
-        since, last = (
-            int(np.datetime64(day, "ms").astype(int)) for day in (wanted.first or self.opened, wanted.last)
-        )
+        since, last = (int(np.datetime64(day, "ms").astype(int)) for day in (wanted.first or self.opened, wanted.last))
         bars: list[list[Any]] = []
         while since <= last:
             days = min(self.page, (last - since) // DAY_MS + 1)
@@ -170,7 +172,7 @@ class CoinExchange(Adapter):
 def _midnight(asked: Asked, stamp: object) -> int:
     """The time of a bar in milliseconds, which is that of a day's begin in UTC."""
     number = asked.number("time of a bar", stamp)
-    if not number % DAY_MS == 0.0:
+    if number % DAY_MS != 0.0:  # nor is no number
         asked.refuse(f"the time of a bar is {quoted(stamp)}, not the begin of a day. Ask again later.", "later")
     return int(number)
 
