@@ -93,7 +93,7 @@ clean:  ## delete caches; .venv, reports and the trial book stay
 ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
-.venv/.ready: requirements.lock requirements-cuda.lock pyproject.toml
+.venv/.ready: requirements.lock requirements-cuda.lock requirements-ccxt.lock pyproject.toml
 	@.ci/setup
 
 # Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.

@@ -27,6 +27,7 @@ from pip._vendor.packaging.utils import parse_sdist_filename, parse_wheel_filena
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / ".cache" / "kept.lock"  # versions that are not to change, for pip
 BEYOND = ("bench", "docs")  # extras with a lock of their own
+ALONE = "ccxt"  # an extra of one package, whose exact pins contradict ours: the lock has what it imports
 CUDA = re.compile(r"nvidia-|cuda-|triton$")  # what torch of the index needs on Linux, and other builds do not
 LINUX = '; platform_system == "Linux"'
 HEADER = "# Written by `make lock` from pyproject.toml: {}. Do not edit.\n"
@@ -144,6 +145,8 @@ def main() -> None:
         resolved = resolve(extras[extra], kept | locked)
         beyond = {name: version for name, version in resolved.items() if name not in locked}
         write(f"requirements-{extra}.lock", beyond, f"what its `{extra}` extra needs beyond requirements.lock", hashes)
+    alone = resolve(["--no-deps", *extras[ALONE]], kept)
+    write(f"requirements-{ALONE}.lock", alone, f"its `{ALONE}` extra, without what that requires", hashes)
 
 
 if __name__ == "__main__":

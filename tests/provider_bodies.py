@@ -353,6 +353,91 @@ def _actions(ticker: str, bars: Sequence[Bar]) -> list[dict[str, Any]]:
     return paid + split
 
 
+# -- exchanges of coins ----------------------------------------------------------------------------------------------
+
+COINS = {"coinbase": "BTC/USD", "kraken": "BTC/USD", "binance": "BTC/EUR"}  # a symbol at each
+KRAKEN_BARS, BINANCE_BARS, COINBASE_BARS = 720, 1000, 350  # in an answer at most
+KRAKEN_NAMES = {"BTC": "XXBT", "ETH": "XETH", "USD": "ZUSD", "EUR": "ZEUR"}
+
+
+def exchange_id(provider: str, symbol: str) -> str:
+    """The name of a pair such as BTC/USD in the requests to an exchange; the symbol itself elsewhere."""
+    coin, _, money = symbol.partition("/")
+    names = {
+        "coinbase": f"{coin}-{money}",
+        "binance": coin + money,
+        "kraken": KRAKEN_NAMES.get(coin, coin) + KRAKEN_NAMES.get(money, money),
+    }
+    return names.get(provider, symbol) if money else symbol
+
+
+def _day_stamp(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * 86_400
+
+
+def _market(provider: str, market_id: str, bars_of: Bars) -> Sequence[Bar] | None:
+    return {exchange_id(provider, symbol): bars for symbol, bars in bars_of.items()}.get(market_id)
+
+
+def _text(value: float) -> str | None:
+    return None if isnan(value) else repr(value)
+
+
+def _coinbase(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
+    """Newest first."""
+    bars = _market("coinbase", path.split("/")[-2], bars_of)
+    if bars is None:
+        return _json({"error": "NOT_FOUND", "error_details": "valid product_id is required", "message": "…"}, 404)
+    first, last = int(params["start"]), int(params["end"])
+    chosen = [bar for bar in bars if first <= _day_stamp(bar.session) <= last]
+    if (last - first) // 86_400 > COINBASE_BARS:
+        return _json({"error": "INVALID_ARGUMENT", "message": "number of candles requested should be fewer"}, 400)
+    names = ("low", "high", "open", "close", "volume")
+    candles = [
+        {"start": str(_day_stamp(bar.session))} | {name: _text(getattr(bar, name)) for name in names} for bar in chosen
+    ]
+    return _json({"candles": candles[::-1]})
+
+
+def _binance(_: str, params: Asked, __: Asked, bars_of: Bars) -> Answer:
+    bars = _market("binance", params["symbol"], bars_of)
+    if bars is None:
+        return _json({"code": -1121, "msg": "Invalid symbol."}, 400)
+    first, most = int(params["startTime"]), min(int(params["limit"]), BINANCE_BARS)
+    chosen = [bar for bar in bars if _day_stamp(bar.session) * 1000 >= first][:most]
+    return _json([_kline(bar) for bar in chosen])
+
+
+def _kline(bar: Bar) -> list[Any]:
+    opens = _day_stamp(bar.session) * 1000
+    cells = [_text(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+    return [opens, *cells, opens + 86_399_999, "1.5", 308, "2.5", "3.5", "0"]
+
+
+def _kraken(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
+    """Every error with status 200. Bars are the last 720, whatever is asked for."""
+    if path.endswith("/AssetPairs"):
+        return _json({"error": [], "result": {exchange_id("kraken", s): _asset_pair(s) for s in bars_of if "/" in s}})
+    bars = _market("kraken", params["pair"], bars_of)
+    if bars is None:
+        return _json({"error": ["EQuery:Unknown asset pair"]})
+    chosen = [bar for bar in bars[-KRAKEN_BARS:] if _day_stamp(bar.session) > int(params.get("since", "0"))]
+    result = {params["pair"]: [_ohlc(bar) for bar in chosen], "last": _day_stamp(bars[-1].session)}
+    return _json({"error": [], "result": result})
+
+
+def _asset_pair(symbol: str) -> dict[str, Any]:
+    coin, _, money = symbol.partition("/")
+    coin_name, money_name = KRAKEN_NAMES.get(coin, coin), KRAKEN_NAMES.get(money, money)
+    return {"altname": coin_name[-3:] + money_name[-3:], "base": coin_name, "quote": money_name, "status": "online",
+            "pair_decimals": 1, "lot_decimals": 8, "fees": [[0, 0.4]], "fees_maker": [[0, 0.25]]}  # fmt: skip
+
+
+def _ohlc(bar: Bar) -> list[Any]:
+    quotes = [_text(value) for value in (bar.open, bar.high, bar.low, bar.close)]
+    return [_day_stamp(bar.session), *quotes, "77.5", _text(bar.volume), 308]
+
+
 PROVIDERS: Mapping[str, Callable[[str, Asked, Asked, Bars], Answer]] = {
     "yahoo": _yahoo,
     "tiingo": _tiingo,
@@ -360,4 +445,7 @@ PROVIDERS: Mapping[str, Callable[[str, Asked, Asked, Bars], Answer]] = {
     "alpha_vantage": _alpha_vantage,
     "fred": _fred,
     "nasdaq_data_link": _nasdaq_data_link,
+    "coinbase": _coinbase,
+    "kraken": _kraken,
+    "binance": _binance,
 }

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
-from provider_bodies import Answer, Bar, Bars, body
+from provider_bodies import Answer, Bar, Bars, body, exchange_id
 
 from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.pace import Clock
@@ -39,6 +39,9 @@ NOTICES: dict[str, Callable[[str], Answer]] = {  # of a limit that is used up; s
         429, {"quandl_error": {"code": "QELx02", "message": f"You have exceeded the daily limit of {key}."}}
     ),
     "stooq": lambda _: (200, "text/plain", b"Exceeded the daily hits limit"),
+    "coinbase": lambda _: _notice(429, {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}),
+    "kraken": lambda _: _notice(200, {"error": ["EGeneral:Too many requests"]}),
+    "binance": lambda _: _notice(429, {"code": -1003, "msg": "Too much request weight used."}),
 }
 
 
@@ -75,22 +78,23 @@ class Server:
 
     def fault_of(self, asked: Asked) -> str:
         """Note a request, and choose its fault."""
-        words = {*unquote(asked.path).split("/"), *asked.params.values()}
         with self.lock:
             self.asked.append(asked)
             fault = self.faults.get(len(self.asked) - 1, "")
             for symbol in self.faults:
-                if symbol in words and sum(symbol in _words(each) for each in self.asked) <= self.times:
+                if _names(asked, symbol) and sum(_names(each, symbol) for each in self.asked) <= self.times:
                     fault = self.faults[symbol]
         return fault
 
     def symbols(self) -> list[str]:
         """The symbol of each request, in their order."""
-        return [next(iter(_words(each) & set(self.bars)), "") for each in self.asked]
+        return [next((symbol for symbol in self.bars if _names(each, symbol)), "") for each in self.asked]
 
 
-def _words(asked: Asked) -> set[str]:
-    return {*unquote(asked.path).split("/"), *asked.params.values()}
+def _names(asked: Asked, symbol: object) -> bool:
+    """True for a request of this symbol."""
+    words = {*unquote(asked.path).split("/"), *asked.params.values()}
+    return isinstance(symbol, str) and exchange_id(asked.provider, symbol) in words
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -137,9 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
             return answers[fault]()
         path, params, bars = asked.path, dict(asked.params), self.served.bars
         if fault == "symbol":
-            for symbol in set(bars) & _words(asked):
-                path = path.replace(symbol, OTHER)
-                params = {name: OTHER if value == symbol else value for name, value in params.items()}
+            for symbol in [each for each in bars if _names(asked, each)]:
+                name = exchange_id(asked.provider, symbol)
+                path = path.replace(name, OTHER)
+                params = {each: OTHER if value == name else value for each, value in params.items()}
                 bars = {OTHER: bars[symbol]}
         return body(asked.provider, path, params, asked.headers, bars)
 

@@ -30,7 +30,8 @@ BY_COMMAND = {"jupyterlab": "/jupyter-lab notebooks", "nbval": "--nbval-lax", "p
 USERS_CALL = ("desk.cli", "research.learning.learners.reinforcement")  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
 BEYOND = ("bench", "docs")  # extras with a lock of their own
-LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", *BEYOND))]
+ALONE = "ccxt"  # an extra of one package that is installed without what it requires, and has a lock of its own
+LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", ALONE, *BEYOND))]
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ def test_environment_is_the_lock() -> None:
     }
     assert differ == {}, "(locked, installed) differ: run `make setup`"
     asked_for = {canonicalize_name(wanted.name) for lines in in_force(found).values() for wanted in lines}
-    beyond = {name for extra in BEYOND for name in locked(f"requirements-{extra}.lock")}
+    beyond = {name for extra in (ALONE, *BEYOND) for name in locked(f"requirements-{extra}.lock")}
     known = {*locked(), *beyond, *asked_for, *INSTALLERS}
     assert set(found) - known == {canonicalize_name(PROJECT["name"])}, (
         "installed by hand? Remove .venv and run `make setup`"
@@ -188,10 +189,21 @@ def test_environment_is_the_lock() -> None:
 def test_environment_lacks_nothing_that_its_packages_require() -> None:
     found = installed()
     for name, lines in in_force(found).items():
-        for wanted in lines:
+        for wanted in lines if name != ALONE else ():
             needed = found.get(canonicalize_name(wanted.name))
             assert needed is not None, f"{name} requires {wanted}: not installed"
             assert wanted.specifier.contains(needed.version, prereleases=True), f"{name} requires {wanted}"
+
+
+def test_what_is_installed_without_its_requirements_imports_locked_packages_alone() -> None:
+    lock = locked() | locked(f"requirements-{ALONE}.lock")
+    assert [wanted.name for wanted in direct(ALONE)][-1] == ALONE
+    code = f"import sys, {ALONE}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    of = packages_distributions()
+    imported = {canonicalize_name(name) for top in printed.split() for name in of.get(top, ())} - INSTALLERS
+    assert imported >= {ALONE, "requests", "cryptography"}
+    assert imported - lock.keys() == set()
 
 
 def test_conda_users_get_the_same_python_and_the_same_lock() -> None:

@@ -32,6 +32,8 @@ BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("stooq", "stock"): lambda asset: f"{asset.lower()}.us",
     ("stooq", "coin"): lambda asset: f"{asset.lower()}usd",
     ("stooq", "fx"): str.lower,
+    ("coinbase", "coin"): "{}/USD".format,
+    ("kraken", "coin"): "{}/USD".format,
 }  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id, save of `NO_TICKERS`
 NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
 

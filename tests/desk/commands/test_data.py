@@ -362,6 +362,7 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
     lines = {line.split()[0]: line for line in text.splitlines() if line.split()}
     assert "60 in 60 s" in lines["yahoo"]
     assert lines["yahoo"].endswith("none needed")
+    assert lines["kraken"].split() == ["kraken", "5", "in", "6", "s", "none", "needed"]
     assert "TIINGO_API_KEY (set)" in lines["tiingo"]
     assert "FRED_API_KEY (not set; from https://fredaccount.stlouisfed.org/apikeys)" in lines["fred"]
     assert "s3cret" not in text

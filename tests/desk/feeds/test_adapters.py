@@ -1,6 +1,8 @@
 """Adapters against the bodies that providers send: the rows are the bars that the bodies were made from."""
 
+import importlib
 import json
+import sys
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from provider_bodies import Bar, body
+from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
@@ -20,7 +22,7 @@ from research.market.rows import BARS, growth
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")  # before New York opens
 LAST = date(2022, 12, 29)
-SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"}
+SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"} | COINS
 
 
 def bars(count: int = 40, **events: tuple[float, float]) -> list[Bar]:
@@ -226,7 +228,7 @@ def test_a_last_bar_stamped_at_the_close_is_over() -> None:
     same(yahoo_rows(content, "2022-12-29T20:59:00"), of[:-1])
 
 
-@pytest.mark.parametrize("name", ["tiingo", "alpha_vantage", "stooq", "nasdaq_data_link"])
+@pytest.mark.parametrize("name", ["tiingo", "alpha_vantage", "stooq", "nasdaq_data_link", *COINS])
 def test_a_bar_of_a_session_that_is_not_over_is_left_out(name: str) -> None:
     of = bars(20)
     same(fetched(name, {SYMBOLS[name]: of}, wish(name), np.datetime64("2022-12-29T20:30:00", "us")), of[:-1], BARS)
@@ -322,6 +324,103 @@ def test_rows_of_stooq_say_that_their_closes_are_adjusted() -> None:
     closes, split, paid = (np.array([getattr(bar, n) for bar in of]) for n in ("close", "split", "dividend"))
     ones, none = np.ones(len(of)), np.zeros(len(of))
     np.testing.assert_allclose(growth(rows["close"].to_numpy(), ones, none), growth(closes, split, paid), rtol=1e-12)
+
+
+# -- exchanges of coins, through ccxt --------------------------------------------------------------------------------
+
+EACH_DAY = [
+    Bar(day.date(), 9.0 + place, 11.0 + place, 8.0 + place, 10.0 + place, 0.5 * place)
+    for place, day in enumerate(pd.date_range(end=LAST, periods=1500))
+]
+
+
+@pytest.mark.parametrize("name", ["coinbase", "binance"])
+def test_the_bars_of_a_coin_come_page_after_page_from_its_first_day_on(name: str) -> None:
+    rows = fetched(name, {COINS[name]: EACH_DAY}, wish(name))
+    same(rows, EACH_DAY)
+    assert set(rows["currency"]) == {COINS[name][-3:]}
+
+
+def test_kraken_gives_its_last_720_bars_alone() -> None:
+    same(fetched("kraken", {"BTC/USD": EACH_DAY}, wish("kraken")), EACH_DAY[-720:])
+
+
+@pytest.mark.parametrize("name", COINS)
+def test_bars_of_a_coin_are_asked_from_the_day_wanted_on(name: str) -> None:
+    of = {COINS[name]: EACH_DAY}
+    same(fetched(name, of, wish(name, EACH_DAY[-10].session)), EACH_DAY[-10:])
+    wanted = Wanted("an_asset", COINS[name], EACH_DAY[-30].session, EACH_DAY[-20].session)
+    same(fetched(name, of, wanted), EACH_DAY[-30:-19])
+
+
+@pytest.mark.parametrize("name", COINS)
+def test_days_on_which_a_coin_was_not_traded_have_no_bar(name: str) -> None:
+    of = [*EACH_DAY[-60:-40], *EACH_DAY[-20:-5]]
+    same(fetched(name, {COINS[name]: of}, wish(name, EACH_DAY[-60].session)), of)
+
+
+@pytest.mark.parametrize("name", COINS)
+def test_the_order_of_bars_does_not_matter_and_a_repeated_one_counts_once(name: str) -> None:
+    of = EACH_DAY[-10:]
+    same(fetched(name, {COINS[name]: [*reversed(of), of[3]]}, wish(name, of[0].session)), of)
+
+
+@pytest.mark.parametrize("name", COINS)
+@pytest.mark.parametrize("column", ["open", "close", "volume"])
+def test_a_bar_of_an_exchange_that_lacks_a_number_is_refused(name: str, column: str) -> None:
+    of = [*EACH_DAY[-10:-4], EACH_DAY[-4]._replace(**{column: float("nan")}), *EACH_DAY[-3:]]
+    with pytest.raises(FeedError, match=f"{name}, {COINS[name]}: the bar of {of[6].session} lacks a number"):
+        fetched(name, {COINS[name]: of}, wish(name, of[0].session))
+
+
+def test_a_bar_that_does_not_begin_with_its_day_is_refused() -> None:
+    wanted = wish("binance", EACH_DAY[-3].session)
+    content = json.loads(answers("binance", ADAPTERS["binance"].requests(wanted, ""), {"BTC/EUR": EACH_DAY})[0].content)
+    content[1][0] += 3_600_000
+    with pytest.raises(FeedError, match=r"time of a bar is \d+, not the begin of a day") as found:
+        ADAPTERS["binance"].rows(wanted, [reply_of(content)], NOW)
+    assert found.value.kind == "later"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "words"), [("BTC/USDT", "its quotes are in USDT"), ("BTC", "no pair"), ("", "no pair")]
+)
+@pytest.mark.parametrize("name", COINS)
+def test_a_coin_is_asked_for_as_a_pair_with_a_currency(name: str, symbol: str, words: str) -> None:
+    with pytest.raises(FeedError, match=words) as found:
+        ADAPTERS[name].requests(Wanted("BTC", symbol, None, LAST), "")
+    assert found.value.kind == "asset"
+    assert "BTC/USD" in str(found.value)
+
+
+def test_a_pair_that_an_exchange_does_not_list_has_near_ones() -> None:
+    with pytest.raises(FeedError, match="has no such pair, but 'BTC/USD or ETH/USD'") as found:
+        fetched("kraken", {"BTC/USD": EACH_DAY, "ETH/USD": EACH_DAY}, wish("kraken", symbol="BTX/USD"))
+    assert found.value.kind == "asset"
+
+
+def test_without_ccxt_the_commands_that_install_it_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ccxt", None)
+    with pytest.raises(FeedError, match=r"not installed. Run `make setup`, or `pip install --no-deps") as found:
+        ADAPTERS["kraken"].requests(wish("kraken"), "")
+    assert found.value.kind == "source"
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "path"),
+    [
+        ("coinbase", ("v3", "public"), "brokerage/market/products/{product_id}/candles"),
+        ("kraken", ("public",), "OHLC"),
+        ("binance", ("public",), "klines"),
+    ],
+)
+def test_the_pace_at_an_exchange_is_no_faster_than_ccxts(name: str, endpoint: Sequence[str], path: str) -> None:
+    exchange = getattr(importlib.import_module("ccxt"), name)()
+    endpoints = exchange.api
+    for step in (*endpoint, "get"):
+        endpoints = endpoints[step]
+    limits = ADAPTERS[name].limits
+    assert limits.seconds / limits.requests >= exchange.rateLimit / 1000.0 * endpoints[path]["cost"]
 
 
 # -- quotes of the moment --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from provider_bodies import Bar, body
+from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Wanted
 from desk.feeds.adapters import ADAPTERS
@@ -24,7 +24,7 @@ from research.market.rows import BARS
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")
 LAST = date(2022, 12, 29)
-SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"}
+SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"} | COINS
 HTML = b"<!DOCTYPE html><html><body>Will be right back</body></html>"
 
 
@@ -43,17 +43,21 @@ PLAIN = [Bar(*bar[:6]) for bar in ALL if bar.session > ALL[8].session]  # withou
 
 
 def wish(name: str, symbol: str = "") -> Wanted:
-    first = ALL[0].session if name == "fred" else None  # so that it has vintages of one period
+    few = name == "fred" or name in COINS  # so that it has vintages of one period, and bars of one page
+    first = ALL[0].session if few else None
     return Wanted("an_asset", symbol or SYMBOLS[name], first, LAST)
 
 
 def replies(name: str, symbol: str = "", of: Sequence[Bar] = ALL, key: str = KEY) -> list[Reply]:
-    symbol = symbol or SYMBOLS[name]
-    found = []
-    for request in ADAPTERS[name].requests(wish(name, symbol), key):
-        headers = {name: value for name, value in request.headers.items()}
-        status, _, content = body(name, urlsplit(request.url).path, request.params, headers, {symbol: of})
-        found.append(Reply(status, content))
+    symbol, adapter = symbol or SYMBOLS[name], ADAPTERS[name]
+    found: list[Reply] = []
+    asked = list(adapter.requests(wish(name, symbol), key))
+    while asked:
+        for request in asked:
+            status, _, content = body(name, urlsplit(request.url).path, request.params, request.headers, {symbol: of})
+            found.append(Reply(status, content))
+        following = adapter.more(wish(name, symbol), found, key)
+        asked = [following] if following else []
     return found
 
 
@@ -123,6 +127,28 @@ RECORDED = [
     ("nasdaq_data_link", reply_of({"quandl_error": {"code": "QELx02", "message": ""}}, 429), "later", "limit"),
     ("nasdaq_data_link", reply_of({"quandl_error": {"code": "QEXx03", "message": ""}}, 503), "later", "down"),
     ("nasdaq_data_link", reply_of(HTML), "later", "HTML"),
+    ("coinbase", reply_of({"error": "NOT_FOUND", "message": "valid product_id is required"}, 404), "asset", "no such"),
+    (
+        "coinbase",
+        reply_of({"errors": [{"id": "rate_limit_exceeded", "message": KEY}]}, 429),
+        "later",
+        "the exchange says",
+    ),
+    ("coinbase", reply_of({"errors": [{"id": "internal_server_error", "message": KEY}]}), "later", "the exchange says"),
+    ("coinbase", reply_of(HTML), "later", "HTML"),
+    ("coinbase", reply_of({}), "later", "no list of bars"),
+    ("kraken", reply_of({"error": ["EQuery:Invalid asset pair"]}), "asset", "no such pair"),
+    ("kraken", reply_of({"error": ["EGeneral:Too many requests"]}), "later", "Too many requests"),
+    ("kraken", reply_of({"error": ["EService:Unavailable"]}), "later", "EService:Unavailable"),
+    ("kraken", reply_of({"error": ["EGeneral:Internal error"]}), "later", "EGeneral:Internal error"),
+    ("kraken", reply_of({"error": None}), "later", "ccxt cannot read the answer"),
+    ("kraken", reply_of(HTML), "later", "HTML"),
+    ("binance", reply_of({"code": -1121, "msg": "Invalid symbol."}, 400), "asset", "no such pair"),
+    ("binance", reply_of({"code": -1100, "msg": "Illegal characters"}, 400), "asset", "does not accept this request"),
+    ("binance", reply_of({"code": -1003, "msg": "Too much request weight used."}, 418), "later", "the exchange says"),
+    ("binance", reply_of({"code": 0, "msg": "Service unavailable"}, 451), "source", "does not serve this place"),
+    ("binance", reply_of({"code": -1000, "msg": f"An error of {KEY}"}), "later", "the exchange says"),
+    ("binance", reply_of(HTML), "later", "HTML"),
 ]
 
 
@@ -423,6 +449,7 @@ def check_rows(rows: pd.DataFrame, of: Sequence[Bar], name: str) -> None:
 
 MANGLED = [(name, SYMBOLS[name], ALL, KEY) for name in ("yahoo", "tiingo", "alpha_vantage", "nasdaq_data_link")]
 MANGLED += [("fred", "DTB3", PLAIN, KEY), ("fred", "DTB3", PLAIN, ""), ("stooq", "spy.us", PLAIN, "")]
+MANGLED += [(name, symbol, PLAIN, "") for name, symbol in COINS.items()]
 WHOLE = [replies(name, symbol, of, key) for name, symbol, of, key in MANGLED]
 
 

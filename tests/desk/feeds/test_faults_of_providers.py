@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from provider_bodies import PROVIDERS
+from provider_bodies import COINS, PROVIDERS
 from provider_server import Time, made_bars, own_certificate, serving
 
 from desk.feeds import fetching, transport
@@ -16,7 +16,7 @@ from desk.feeds.fetching import MIRROR, Fetcher
 
 KEY = "0123456789abcdef0123456789abcdef"
 DAYS = [date(2022, 12, 27), date(2022, 12, 28), date(2022, 12, 29)]
-SYMBOLS = {"stooq": "spy.us", "fred": "DTB3"}
+SYMBOLS = {"stooq": "spy.us", "fred": "DTB3", **COINS}
 FAULTS = {  # sentence, and kind
     "429": ("answers 429 (Too Many Requests), 'Too Many Requests'. It can be asked again in 7 s.", "later"),
     "500": ("answers 500 (Internal Server Error). Try again later.", "later"),
@@ -28,7 +28,7 @@ FAULTS = {  # sentence, and kind
     "symbol": ("another symbol", "asset"),
     "certificate": ("has a certificate that is not valid: nothing was sent.", "source"),
 }
-NAMELESS = {"tiingo", "stooq", "fred"}  # answers that do not say of which symbol they are
+NAMELESS = {"tiingo", "stooq", "fred", "coinbase", "binance"}  # answers that do not say of which symbol they are
 
 
 @pytest.fixture(autouse=True)

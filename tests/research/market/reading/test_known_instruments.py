@@ -80,7 +80,15 @@ def test_a_class_of_shares_is_found_however_it_is_written(written: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "asset"),
-    [("FB", "META"), ("QQQQ", "QQQ"), ("BTC-USD", "BTC"), ("btcusd", "BTC"), ("EURUSD=X", "EURUSD"), ("^GSPC", "SPX")],
+    [
+        ("FB", "META"),
+        ("QQQQ", "QQQ"),
+        ("BTC-USD", "BTC"),
+        ("btcusd", "BTC"),
+        ("BTC/USD", "BTC"),
+        ("EURUSD=X", "EURUSD"),
+        ("^GSPC", "SPX"),
+    ],
 )
 def test_former_symbols_and_those_of_sources_are_found(written: str, asset: str) -> None:
     assert KNOWN.find(written) is KNOWN.by_id[asset]
@@ -100,13 +108,15 @@ def test_former_symbols_and_those_of_sources_are_found(written: str, asset: str)
         ("EURUSD", "alpha_vantage", "EURUSD"),
         ("SPX", "yahoo", "^GSPC"),
         ("DTB3", "fred", "DTB3"),
+        ("BTC", "coinbase", "BTC/USD"),
+        ("ETH", "kraken", "ETH/USD"),
     ],
 )
 def test_a_source_has_its_own_symbol(asset: str, source: str, symbol: str) -> None:
     assert KNOWN.symbol_at(KNOWN.by_id[asset], source) == symbol
 
 
-@pytest.mark.parametrize("source", ["tiingo", "nasdaq_data_link"])
+@pytest.mark.parametrize("source", ["tiingo", "nasdaq_data_link", "binance"])
 @pytest.mark.parametrize(("asset", "words"), [("BTC", "a coin"), ("EURUSD", "a pair of currencies")])
 def test_a_source_is_not_asked_for_an_asset_whose_ticker_is_another_there(source: str, asset: str, words: str) -> None:
     with pytest.raises(DataError, match=f"{asset} is {words}, which {source} is not asked for. Take one of yahoo, "):
