@@ -42,16 +42,16 @@ AIMS = {
 NONE = Limits(10_000, 0.001)  # a source without limits
 
 
-def made_rows(asset: str, days: np.ndarray, rng: np.random.Generator, moment: np.datetime64 = MOMENT) -> pd.DataFrame:
+def made_rows(asset: str, days: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     """Bars of an asset with a dividend a quarter and one split."""
     close = np.round(50.0 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, len(days)))), 4)
     dividend, split = np.zeros(len(days)), np.ones(len(days))
     dividend[60::63] = 0.2
-    split[len(days) // 2 :][:1] = 2.0 if len(days) > 1 else 1.0
+    split[len(days) // 2] = 2.0
     volume = rng.integers(100_000, 10_000_000, len(days)).astype(float)
     bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "volume": volume}
     return price_rows(
-        asset, days, close, currency="USD", source="made", fetched_at=moment, split=split, dividend=dividend, **bars
+        asset, days, close, currency="USD", source="made", fetched_at=MOMENT, split=split, dividend=dividend, **bars
     )
 
 
@@ -81,10 +81,12 @@ def pivoted(store: PriceStore, names: list[str]) -> pd.DataFrame:
 
 def updated(store: PriceStore, names: list[str]) -> None:
     """A row of each chosen asset a day, 250 times."""
-    days, rng = sessions(FIRST, LAST, "XNYS")[-UPDATES:], np.random.default_rng(2)
+    days, rng, count = sessions(FIRST, LAST, "XNYS")[-UPDATES:], np.random.default_rng(2), len(names)
     for number, day in enumerate(days):
-        moment = MOMENT + np.timedelta64(number + 1, "D")
-        store.add(pd.concat([made_rows(name, np.array([day]), rng, moment) for name in names]))
+        moment, close = MOMENT + np.timedelta64(number + 1, "D"), np.round(rng.uniform(40.0, 60.0, count), 4)
+        bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "volume": np.full(count, 1e6)}
+        made = {"currency": "USD", "source": "made", "fetched_at": moment}
+        store.add(price_rows(names, np.full(count, day), close, **made, **bars))
 
 
 def checked(store: PriceStore, names: list[str]) -> None:
