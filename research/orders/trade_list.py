@@ -214,7 +214,14 @@ class TradeList:
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
         of_data = warnings_in(portfolio.market.notes, portfolio.test_start)
-        return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+        return (*found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+
+    @property
+    def _of_store(self) -> tuple[str, ...]:
+        """A note on the rows of a store that the market was made from, as a portfolio file names them."""
+        origin = self.portfolio.market.origin
+        keys = ", ".join(f"{key}: '{value}'" for key, value in origin.items())
+        return (f"Rows of the store: `{keys}` in `market` reads the same again, or is refused.",) if origin else ()
 
     @property
     def _reserve(self) -> tuple[str, ...]:
