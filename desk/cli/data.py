@@ -83,12 +83,18 @@ def list_() -> None:
 
 
 @app.command()
-def revisions(named: Named) -> None:
+def revisions(
+    named: Named,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="A report or backtest of the file: what was changed since, and in its policy alone."),
+    ] = None,
+) -> None:
     """Print the numbers that a source changed, and what they change in J and NAV of the policy of a file."""
     with starting():
         from desk.commands.data import revisions_text
 
-    print_text(revisions_text(named))
+    print_text(revisions_text(named, run))
 
 
 @app.command()

@@ -1,15 +1,20 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit
 from backtests.evaluation.scores import score
+from backtests.runs.folder import found_at
+from backtests.runs.manifest import read_manifest
+from desk.commands.trades import refit
 from desk.feeds.adapter import FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import Fetcher, source_key
@@ -19,7 +24,7 @@ from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
-from foundation.paper.wording import listed
+from foundation.paper.wording import counted, listed
 from research.market.calendars import closes, day_at, sessions
 from research.market.quality import Quality, check, check_market, differences
 from research.market.reading.from_store import repaired
@@ -34,11 +39,13 @@ from research.portfolio.file.settings import names_of, read
 from research.portfolio.keys.market_keys import FRED, MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
+from research.rules import Rule
 
 RECENT = 14  # days that hold a session of every calendar
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
 NOT_STATED = "not stated"
 ROWS_SHOWN = 30  # rows of a table on a terminal
+RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
 FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day is out
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
@@ -47,20 +54,22 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     """The bars that a portfolio file needs by source, up to the last session that is over.
 
     since  : first day, None for all that the source has.
-    Raises : ConfigError for a file whose market is no source, and for a source that is not known.
+    Raises : ConfigError for a file whose market is no source.
     """
     document, keys = _market_keys(file)
     if keys is None or not (keys.source or _series(keys)):
         document.refuse(("market",), "is fetched from no source", document.value("market"), QUOTE_TEXT)
-    wanted = {} if keys.source is None else {keys.source: _bars(document, keys, keys.source, now, since)}
+    wanted = dict[str, list[Wanted]]()
+    if keys.source is not None:
+        wanted[keys.source] = _bars(document, keys, keys.source, now, since)
     if series := _series(keys):
         wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
     return wanted
 
 
-def _market_keys(file: str | Path) -> tuple[Document, MarketKeys | None]:
+def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys | None]:
     """A portfolio file, and the keys of its market; None for an embedded market by name."""
-    document = read_document(file, None, names_of(PortfolioKeys))
+    document = read_document(file, overrides, names_of(PortfolioKeys))
     has_keys = isinstance(document.value("market"), dict)
     return document, read(document, ("market",), MarketKeys) if has_keys else None
 
@@ -73,9 +82,7 @@ def _series(keys: MarketKeys) -> str:
 
 
 def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, since: date | None) -> list[Wanted]:
-    """The bars of all instruments of a file. Raises ConfigError for a source that is not known."""
-    if source not in ADAPTERS:
-        document.refuse(("market", "source"), "no source", source, did_you_mean(source, ADAPTERS))
+    """The bars of all instruments of a file."""
     known = known_instruments()
     return [
         Wanted(
@@ -127,7 +134,8 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     giving = [name for name, adapter in ADAPTERS.items() if hasattr(adapter, "quotes")]
     if source not in giving:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
-    document, _ = _market_keys(file)
+    document, keys = _market_keys(file)
+    calendar = "XNYS" if keys is None else keys.sessions
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
     of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
@@ -137,7 +145,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     rows = [["asset", "price", "date", "currency", "quoted at", "source"]]
     for quote, instrument in zip(quotes, of.values(), strict=True):
         moment = datetime.fromisoformat(f"{quote.at}+00:00")
-        own = str(day_at(moment, instrument.calendar or "XNYS"))
+        own = str(day_at(moment, instrument.calendar or calendar))
         rows.append([quote.asset_id, repr(quote.price), own, quote.currency, f"{moment:%Y-%m-%dT%H:%M:%SZ}", source])
     stamp = f"{clock.now():%Y%m%dT%H%M%SZ}"
     return write_whole(store.folder / f"quotes-{stamp}.csv", "".join(",".join(row) + "\n" for row in rows))
@@ -297,50 +305,106 @@ def sources_text() -> str:
     return text_table(rows, left=1, last_left=True, width=None)  # names are what a file states
 
 
-def revisions_text(named: str) -> str:
-    """The numbers of the past that sources changed, of a portfolio file or a store, and what they change in its policy.
+def revisions_text(named: str, run: Path | None = None) -> str:
+    """The numbers of the past that sources changed, of a portfolio file or a store, and what they change in a policy.
 
-    For a file, its policy is played on the prices known before the last revision and on those known now.
+    Without a run the policy of the file is backtested on the prices known before the last revision and on those known
+    now; with one that of the run, with its settings, on those known at the run, and what was changed since is listed.
+
+    named  : path of a portfolio file, or name of a store.
+    run    : folder or name of a report or backtest of the file, or None.
+    Raises : ConfigError for a file whose market is of no store, for a run of a store or another kind, and for one whose
+             settings the file cannot take; DataError for what is no run.
     """
     _check_named(named)
     if named in store_names():
+        if run is not None:
+            raise ConfigError(f"--run is {str(run)!r}, and {named!r} is a store: name the portfolio file of the run.")
         return _revisions_table(named_store(named).revisions())
-    portfolio = load_portfolio(named)
     document, keys = _market_keys(named)
+    ran, settings = None, dict[str, Any]()
+    if run is not None:
+        ran = _manifest_of(run)
+        settings = _in_place_of(document.tree, ran["settings"]["portfolio"])
+        document, keys = _market_keys(named, settings)
     if keys is None or not keys.of_store:
         document.refuse(
             ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT
         )
     store = named_store(keys.of_store)
-    ids = [one.asset_id for one in wanted_lines(document, keys, store.assets()).values()]
-    found = store.revisions(ids)
+    found = store.revisions([one.asset_id for one in wanted_lines(document, keys, store.assets()).values()])
+    moment = found["known_after"].max() - pd.Timedelta(microseconds=1)
+    if ran is not None:
+        moment = pd.Timestamp(settings["market"]["known_on"]).tz_localize(None)
+        found = found[(found["known_after"] > moment) & (found["session"] <= ran["last_day"])]
     if not len(found):
         return _revisions_table(found)
-    before = found["known_after"].max() - pd.Timedelta(microseconds=1)
-    earlier = load_portfolio(named, {"market.known_on": before.isoformat()})
-    last = min(portfolio.date, earlier.date)
+    market = settings.get("market", {})
+    then = {"market": market | {"known_on": f"{moment:%Y-%m-%dT%H:%M:%S.%f}"}}
+    before = load_portfolio(named, settings | then)
+    today = {"market": market | dict.fromkeys(market and ("known_on", "rows")), "test_start": before.test_start}
+    name, policy = before.policy or next(iter(before.policies)), None
+    if run is not None and ran is not None:
+        name, policy = _policy_of(ran, found_at(run), before)
+    return f"{_revisions_table(found)}\n\n{_effect(before, load_portfolio(named, settings | today), name, policy)}"
+
+
+def _manifest_of(run: Path) -> dict[str, Any]:
+    """The manifest of a run that has J and read a store. Raises ConfigError for another one."""
+    found = read_manifest(found_at(run))
+    if found["kind"] not in ("report", "backtest"):
+        raise ConfigError(f"--run is a {found['kind']}, which has no J: give a report or a backtest.")
+    market = found["settings"]["portfolio"]["market"]
+    if not (isinstance(market, dict) and "known_on" in market):
+        raise ConfigError(f"--run is {found['run']}, which read no store: no source can have changed its prices.")
+    return found
+
+
+def _in_place_of(stated: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as overrides that leave none of those that a file states: None removes a key."""
+    inner = {key: stated[key] for key, value in settings.items() if isinstance(value, dict) and key in stated}
+    return dict.fromkeys(stated) | {
+        key: _in_place_of(inner[key], value) if isinstance(inner.get(key), dict) else value
+        for key, value in settings.items()
+    }
+
+
+def _policy_of(ran: Mapping[str, Any], run: Path, portfolio: Portfolio) -> tuple[str, Rule]:
+    """The name of the policy that a run recommends or backtested, else of the active one, and the policy as fitted."""
+    stated = ran.get("recommendation", {}).get("policy") or ran["settings"].get("policy") or portfolio.policy
+    name: str = stated or next(iter(portfolio.policies))
+    fitted, spec = ran.get("fitted", {}).get(name), portfolio.policies[name]
+    return name, refit(spec, fitted, run / "policies" / name) if fitted else spec
+
+
+def _effect(before: Portfolio, now: Portfolio, name: str, policy: Rule | None) -> str:
+    """J and final NAV of a policy on two markets, from the holdings of the first and to the last day of both.
+
+    policy : the policy, or None to fit that of the name on each market.
+    """
+    last = min(before.date, now.date)
     rows = [["", "J, bp a year", "final NAV"]]
-    for words, each in (("as known before", earlier), ("as known now", portfolio)):
-        loss, nav = _played(each, last)
-        rows.append([words, f"{loss:,.3f}", f"{nav:,.2f}"])
-    return f"{_revisions_table(found)}\n\n{portfolio.policy} to {last:%Y-%m-%d}:\n{text_table(rows, left=1)}"
-
-
-def _played(portfolio: Portfolio, last: pd.Timestamp) -> tuple[float, float]:
-    """J, bp a year, and the final NAV of the policy in force, played to a day."""
-    cut = replace(portfolio, market=portfolio.market.until(last))
-    name = portfolio.policy or next(iter(portfolio.policies))
-    played = backtest_candidate(cut, fit(name, cut).policy, name)
-    return score(played, benchmark_of(cut, cut.market))["loss"], float(played.ledger.nav[-1])
+    for words, each in (("as known before", before), ("as known now", now)):
+        held = replace(each, market=each.market.until(last), holdings=before.holdings, cash=before.cash)
+        played = backtest_candidate(held, policy or fit(name, held).policy, name)
+        loss = score(played, benchmark_of(held, held.market))["loss"]
+        rows.append([words, f"{loss:,.3f}", f"{float(played.ledger.nav[-1]):,.2f}"])
+    return f"{name} to {last:%Y-%m-%d}:\n{text_table(rows, left=1)}"
 
 
 def _revisions_table(found: pd.DataFrame) -> str:
+    """Those that change returns, one by one, and how many others there are."""
     if not len(found):
         return "No number of the past was changed."
+    of_returns = found["column"].isin(RETURN_COLUMNS)
     rows = [["asset", "session", "column", "before", "after", "known before", "known after"]]
-    for row in found.tail(ROWS_SHOWN).to_dict("records"):
+    for row in found[of_returns].tail(ROWS_SHOWN).to_dict("records"):
         known = [f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("known_before", "known_after")]
         numbers = [f"{row['before']:g}", f"{row['after']:g}"]
         rows.append([row["asset_id"], f"{row['session']:%Y-%m-%d}", row["column"], *numbers, *known])
-    more = f"\n{len(found) - ROWS_SHOWN:,} earlier ones are not shown." if len(found) > ROWS_SHOWN else ""
-    return text_table(rows, left=3) + more
+    texts = [text_table(rows, left=3)] if of_returns.any() else []
+    if of_returns.sum() > ROWS_SHOWN:
+        texts.append(f"{of_returns.sum() - ROWS_SHOWN:,} earlier ones are not shown.")
+    if others := [counted(n, str(column)) for column, n in found.loc[~of_returns, "column"].value_counts().items()]:
+        texts.append(f"{'Also changed' if texts else 'Changed'}, without effect on returns: {listed(others)}.")
+    return "\n".join(texts)

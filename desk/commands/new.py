@@ -14,20 +14,13 @@ from textwrap import wrap
 
 import yaml
 
-from desk.commands.new_settings import (
-    CALENDARS,
-    USUAL_PROFILE,
-    Settings,
-    estimation_key,
-    read_seed,
-    settings_of_profile,
-)
-from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, shown
+from desk.commands.new_settings import CALENDARS, Settings, estimation_key, read_settings
+from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
 from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
-from research.market.reading.known_instruments import Instrument, Instruments, known_instruments
+from research.market.reading.known_instruments import SOURCES, Instrument, Instruments, known_instruments
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
@@ -44,9 +37,8 @@ NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
 NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
-RATES_BEGIN = {"yahoo": "2004-01-02"}  # of exchange rates at a source, where they begin later than prices do
 ONE, HUNDRED = Decimal(1), Decimal(100)
-WEIGHT_STEP, RANGE_STEP, VALUE_STEP = Decimal("1e-9"), Decimal("1e-4"), Decimal("1e-4")  # fractions of NAV
+WEIGHT_STEP, RANGE_STEP = Decimal("1e-9"), Decimal("1e-4")  # fractions of NAV
 
 
 @dataclass(frozen=True)
@@ -196,18 +188,17 @@ def _classed(one: Instrument, stated: str) -> Instrument:
 def _draft(asked: NewFile) -> _Draft:
     """The content of the file, all of it checked."""
     check_name("the name of the file is", asked.file.stem)
-    check_name("--store" if asked.store else "--source", asked.store or asked.source)
+    if asked.store:
+        check_name("--store", asked.store)
+    else:
+        one_of("--source is", asked.source, SOURCES)
     if (asked.nav is None) == (asked.positions is None):
         raise ConfigError("the holdings are not clear: give --nav, cash to begin with, or --positions: one of the two.")
     if asked.nav is not None and not (is_number(asked.nav) and 0.0 < asked.nav <= LARGEST_NUMBER):
         raise ConfigError(f"--nav is {asked.nav!r}: give an amount above zero.")
     if not asked.weights and asked.positions is None:
         raise ConfigError("no assets are named: give each with its weight, such as SPY=60 AGG=40, or --positions.")
-    if asked.seed:
-        settings, notes = read_seed(asked.seed, asked.profile)
-    else:
-        settings, told = settings_of_profile(asked.profile or USUAL_PROFILE)
-        notes = (told,)
+    settings, notes = read_settings(asked.seed, asked.profile)
     of_symbol = _instruments(asked, known_instruments())
     assets = {one.asset_id: one for one in of_symbol.values()}
     weights: dict[str, Decimal] = {}
@@ -262,7 +253,7 @@ def _present_weights(found: Positions, assets: Mapping[str, Instrument], basis: 
     nav = sum(found.values.values()) + cash.get(basis, 0.0)
     if nav <= 0.0 or min(cash.get(basis, 0.0), *found.values.values(), 0.0) < 0.0:
         raise ConfigError(f"{found.file} has no value above zero, or negative cash. Give the targets, such as SPY=60.")
-    weights = {asset: Decimal(value / nav).quantize(VALUE_STEP) for asset, value in found.values.items()}
+    weights = {asset: Decimal(value / nav).quantize(RANGE_STEP) for asset, value in found.values.items()}
     spare = sum(weights.values()) - ONE  # by rounding: what is above 1, and without cash what is below
     if spare > 0 or not cash.get(basis):
         weights[max(weights, key=lambda asset: weights[asset])] -= spare
@@ -292,9 +283,6 @@ def _head(draft: _Draft) -> str:
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
     exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in NO_EXCHANGE]
     cash = "cash: bill, " if basis == "USD" else ""
-    foreign = any(one.currency not in ("", basis) for one in draft.assets.values())
-    begins = RATES_BEGIN.get(asked.source, "") if foreign and not asked.store else ""
-    first = f", first: {begins}" if begins else ""
     known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
     target_cash = [f"target_cash: {_plain(draft.target_cash)}"] if draft.target_cash else []
     return "\n".join([
@@ -303,7 +291,7 @@ def _head(draft: _Draft) -> str:
         "",
         f"name: {_word(asked.file.stem)}",
         *known_cash,
-        f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}{first}}}",
+        f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}}}",
         f"basis: {basis}",
         draft.holdings,
         *target_cash,

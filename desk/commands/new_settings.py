@@ -183,55 +183,51 @@ def _minimum(key: _Key, _: Settings) -> Change:
     return {"minimum_trade": float(key.value)}
 
 
-TAKEN: Mapping[str, Taking] = {
-    "stablecoin_fraction": lambda key, _: {"target_cash": key.between(0.0, 1.0)},
-    "rebalancing_frequency": _schedule,
-    "volatility_target": lambda key, _: {"volatility": key.between(0.001, 1.0)},
-    "max_drawdown_limit": lambda key, _: {"max_drawdown": key.between(0.001, 1.0)},
-    "strategy.name": _strategy,
-    "strategy.lookback_period": _lookback,
-    "strategy.rebalancing_threshold": lambda key, _: {"band": key.between(0.0001, 0.5)},
-    "trading.execution_style": _style,
-    "trading.max_slippage": _slippage,
-    "trading.min_trade_value": _minimum,
-    "trading.base_currency": _basis,
-}  # in the order in which they are read: some ask what earlier ones set
-IN_WORDS = {"window": "the window of estimates", "policy": "the policy in force", "target_cash": "the target of cash",
-            "schedule": "the schedule of calendars and thresholds", "band": "the band of thresholds",
-            "volatility": "the volatility of a further policy"}  # fmt: skip
 PROFILE_KEY = "risk_profile"
-NO_COUNTERPART: Mapping[str, str] = {
-    "portfolio_type": "the lines and their targets say what the portfolio is",
-    "correlation_threshold": "no rule leaves assets out by correlation; an allocation such as hrp weights by it",
-}
+KEYS: Mapping[str, tuple[str, Taking | None]] = {
+    PROFILE_KEY: ("tracking penalty, ranges and limits, as `--profile` does", None),
+    "stablecoin_fraction": ("the target of cash", lambda key, _: {"target_cash": key.between(0.0, 1.0)}),
+    "rebalancing_frequency": ("the schedule of calendars and thresholds", _schedule),
+    "volatility_target": ("the volatility of a further policy", lambda key, _: {"volatility": key.between(0.001, 1.0)}),
+    "max_drawdown_limit": ("the limit of drawdown", lambda key, _: {"max_drawdown": key.between(0.001, 1.0)}),
+    "strategy.name": ("the policy in force", _strategy),
+    "strategy.lookback_period": ("the window of estimates", _lookback),
+    "strategy.rebalancing_threshold": ("the band of thresholds", lambda key, _: {"band": key.between(0.0001, 0.5)}),
+    "trading.execution_style": ("the order type, and the collar of limit orders in bp", _style),
+    "trading.max_slippage": ("limit orders, and their collar in bp", _slippage),
+    "trading.min_trade_value": ("the smallest order", _minimum),
+    "trading.base_currency": ("the currency of the portfolio", _basis),
+    "portfolio_type": ("the lines and their targets say what the portfolio is", None),
+    "correlation_threshold": (
+        "no rule leaves assets out by correlation; an allocation such as hrp weights by it", None,
+    ),
+}  # fmt: skip  # what a key sets and how, or why it has no counterpart; some ask what those before them set
 
 
-def read_seed(path: Path, profile: str = "") -> tuple[Settings, tuple[str, ...]]:
-    """The settings of another module's configuration, and a sentence for each of its keys.
+def read_settings(path: Path | None, profile: str = "") -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a profile with those of another module's configuration, and a sentence for it and each key.
 
-    path    : YAML file.
+    path    : YAML file, None for the profile alone.
     profile : profile that goes before that of the file, "" for none.
     Raises  : ConfigError for what is no YAML, and for a value that its key cannot have.
     """
-    document = read_document(path)
-    stated = {dotted(key.path): key for key in _keys(document)}
+    stated = {} if path is None else {dotted(key.path): key for key in _keys(read_document(path))}
     named = stated.pop(PROFILE_KEY, None)
     settings, told = settings_of_profile(profile or (named.word(PROFILES) if named else USUAL_PROFILE))
     notes = [told]
     if named and profile:
         notes.append(f"{PROFILE_KEY} {named.value}: --profile {profile} goes before it.")
-    for name, take in TAKEN.items():
+    for name, (what, take) in KEYS.items():
         if (key := stated.pop(name, None)) is not None:
-            change = take(key, settings)
+            change = what if take is None else take(key, settings)
             if isinstance(change, str):
                 notes.append(f"{name} {cut(str(key.value))} has no counterpart: {change}.")
             else:
                 settings = replace(settings, **change)
-                notes.append(f"{name} {cut(str(key.value))} sets {_listed(change)}.")
+                notes.append(f"{name} {cut(str(key.value))} sets {what}: {_values(change)}.")
     for name, key in stated.items():
-        unknown = f"no such key is known. {did_you_mean(name, [PROFILE_KEY, *TAKEN])}"
-        why = NO_COUNTERPART.get(name, unknown.removesuffix("."))
-        notes.append(f"{name} {cut(str(key.value))} has no counterpart: {why}.")
+        unknown = f"{name} {cut(str(key.value))} has no counterpart: no such key is known."
+        notes.append(f"{unknown} {did_you_mean(name, KEYS)}")
     return settings, tuple(notes)
 
 
@@ -244,7 +240,8 @@ def _keys(document: Document) -> list[_Key]:
     return found
 
 
-def _listed(change: Change) -> str:
-    """The fields that change, with their values, in words."""
-    named = {IN_WORDS.get(name, name): value for name, value in change.items() if name != "allocation"}
-    return ", ".join(f"{name} to {f'{one:g}' if is_number(one) else one or CALENDAR}" for name, one in named.items())
+def _values(change: Change) -> str:
+    """The values that are set, in words."""
+    return ", ".join(
+        f"{one:g}" if is_number(one) else one or CALENDAR for name, one in change.items() if name != "allocation"
+    )

@@ -73,7 +73,7 @@ def trade_list(
     portfolio, target = _in_force(portfolio, policy, name, targets)
     with_money = with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
-    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+    decides = Calendar(portfolio.strategic, "day") if request.to_target or portfolio.unopened else policy
     asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
     answer, orders = asked.answer()
     wanted, limit = asked.wanted(answer)

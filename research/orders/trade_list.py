@@ -216,7 +216,14 @@ class TradeList:
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
         market = portfolio.market
         of_data = (*warnings_in(market.notes, portfolio.test_start), *poor_prices(market, portfolio.file))
-        return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+        return (*found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+
+    @property
+    def _of_store(self) -> tuple[str, ...]:
+        """A note on the rows of a store that the market was made from, as a portfolio file names them."""
+        origin = self.portfolio.market.origin
+        keys = ", ".join(f"{key}: '{value}'" for key, value in origin.items())
+        return (f"Rows of the store: `{keys}` in `market` reads the same again, or is refused.",) if origin else ()
 
     @property
     def _reserve(self) -> tuple[str, ...]:

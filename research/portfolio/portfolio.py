@@ -226,6 +226,11 @@ class Portfolio:
         return np.array(self.strategic.weights, dtype=float)
 
     @property
+    def unopened(self) -> bool:
+        """True if nothing is held and no trade is stated: as a backtest opens, the first list buys the target."""
+        return not self.holdings.any() and self.last_trade == self.market.dates[0]
+
+    @property
     def beside_costs(self) -> tuple[str, ...]:
         """Names of the settings that backtests apply besides costs, and that neither tuning nor training applies."""
         found = {

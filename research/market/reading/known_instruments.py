@@ -11,7 +11,7 @@ from datetime import date
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
@@ -22,6 +22,10 @@ from research.market.reading.tables import DATA
 from research.market.store import stores_folder
 
 FILE = "instruments.csv"
+Source = Literal[
+    "yahoo", "tiingo", "stooq", "alpha_vantage", "fred", "nasdaq_data_link", "coinbase", "kraken", "binance"
+]
+SOURCES: tuple[str, ...] = get_args(Source)  # of market data on the web; `desk/feeds/adapters` has an adapter of each
 INSTRUMENT_KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
 BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("yahoo", "coin"): "{}-USD".format,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from research.market.reading.known_instruments import Source
 from research.portfolio.file.kinds import Day, Name, Text, Told, record
 
 FRED = "fred"  # the store of rates that continue the bill
@@ -24,7 +25,7 @@ class MarketKeys:
     """A market from files (`load_market`), or from a store: that of a source, or of imported tables."""
 
     file: Text | None = None
-    source: Name | None = None
+    source: Source | None = None
     store: Name | None = None
     quotes: Text | None = None
     volumes: Text | None = None

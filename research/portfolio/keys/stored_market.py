@@ -44,16 +44,18 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
     for name, instrument in wanted.items():
         if instrument.asset_id not in kept:
             fix = FETCH.format(document.file) if keys.source else did_you_mean(instrument.asset_id, sorted(kept))
-            place = ("lines", name) if name in document.mapping("lines") else path
+            in_lines, is_benchmark = name in document.mapping("lines"), name == document.value("benchmark", default="")
+            place = ("lines", name) if in_lines else ("benchmark",) if is_benchmark else path
             document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
         lines[name] = StoredLine(instrument.asset_id, instrument.calendar or keys.sessions, instrument.kind == "fx")
+    known_on = known_moment(document, keys.known_on)
     try:
         market = market_from_store(
             store,
             lines,
             calendar=keys.sessions,
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
-            known_on=known_moment(document, keys.known_on),
+            known_on=known_on,
             cash=cash_source(document, keys),
             instruments=_instruments(wanted),
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
@@ -128,8 +130,10 @@ def known_moment(document: Document, written: str | None) -> np.datetime64 | Non
     try:
         stated = datetime.fromisoformat(written)
     except ValueError:
-        fix = "Write YYYY-MM-DD, or a moment in UTC."
-        document.refuse(("market", "known_on"), "no day and no moment", written, fix)
+        what, fix = "no day and no moment", "Write YYYY-MM-DD, or a moment in UTC."
+        if os.environ.get(KNOWN_ON):
+            raise ConfigError(f"--as-known-on, or {KNOWN_ON}, is {what}: found {written!r}. {fix}") from None
+        document.refuse(("market", "known_on"), what, written, fix)
     moment = np.datetime64(stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated, "us")
     exact = "." in written or (":" not in written and len(written) > len("2026-11-25"))
     length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]

@@ -12,7 +12,10 @@ from provider_bodies import Bar
 from provider_server import Server, Time, made_bars, own_certificate, serving
 
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
+from backtests.runs.folder import write_json
+from backtests.runs.manifest import checksum
 from desk.commands.data import (
+    _revisions_table,
     check_data,
     fetch_data,
     fetch_quotes,
@@ -167,6 +170,14 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
         fetch_quotes(desk.file, "fred", desk.time.clock)
 
 
+def test_quotes_of_lines_without_a_calendar_are_of_the_day_of_the_file_s(desk: Desk) -> None:
+    desk.server.bars["OWN"] = desk.server.bars["AGG"]
+    desk.file.write_text(desk.file.read_text().replace("AGG: {", "OWN: {").replace("XNYS", "XTKS"))
+    quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock)).set_index("asset")
+    assert quotes["quoted at"].tolist() == [f"{TODAY}T21:00:00Z"] * 2  # six in the morning in Tokyo
+    assert quotes["date"].to_dict() == {"SPY": TODAY, "OWN": TOMORROW}
+
+
 # -- revisions -------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +199,8 @@ def test_a_changed_past_is_a_revision_with_what_it_changes(desk: Desk) -> None:
     assert f"- SPY on {TODAY}: close {close('SPY', TODAY):g}, now {close('SPY', TODAY) * 1.02:g}" in text
     told = revisions_text(str(desk.file))
     rows = {line.split("  ")[0]: line.split() for line in told.splitlines()}
-    assert rows["SPY"][:2] == ["SPY", TODAY]
+    assert rows["SPY"][:3] == ["SPY", TODAY, "close"]
+    assert "Also changed, without effect on returns: 1 high." in told
     assert f"quarterly to {TODAY}:" in told
     final = {name: float(row[-1].replace(",", "")) for name, row in rows.items() if name.startswith("as known")}
     assert final["as known before"] == pytest.approx(before, abs=0.005)
@@ -228,6 +240,62 @@ def test_a_run_replayed_after_an_update_and_a_revision_has_the_same_bytes(desk: 
     assert load_portfolio(desk.file).market.until(TODAY).fingerprint != before.fingerprint
     done = replay(run, desk.file)
     assert done.same, done.text
+
+
+def test_revisions_of_volumes_are_counted_beside_those_that_change_returns() -> None:
+    moment = pd.Timestamp("2023-01-19 06:00")
+    columns = ["close", *["volume"] * 40, "dividend", "high"]
+    found = pd.DataFrame({
+        "asset_id": "SPY", "session": pd.Timestamp(TODAY), "column": columns, "before": 1.0, "after": 2.0,
+        "known_before": moment, "known_after": moment,
+    })  # fmt: skip
+    _, *rows, last = _revisions_table(found).splitlines()
+    assert [row.split()[2] for row in rows] == ["close", "dividend"]
+    assert last == "Also changed, without effect on returns: 40 volumes and 1 high."
+    alone = _revisions_table(found[found["column"] == "volume"])
+    assert alone == "Changed, without effect on returns: 40 volumes."
+
+
+@pytest.mark.parametrize("policy", ["quarterly", "tuned"])
+def test_revisions_since_a_run_are_told_with_what_they_change_in_its_policy(desk: Desk, policy: str) -> None:
+    desk.fetch()
+    desk.next_day(SPY=revised("SPY", "2023-01-11", 1.02))  # before the run
+    run = make_backtest(desk.file, policy, desk.folder / "reports").folder
+    ran, kept = load_portfolio(desk.file).market, json.loads((run / "summary.json").read_text())
+    final = pd.read_parquet(run / "results.parquet")["nav"].iloc[-1]
+    desk.serve("2023-01-20", AGG=revised("AGG", "2023-01-12", 1.01), SPY=revised("SPY", "2023-01-11", 1.02))
+    desk.time.move(24 * 3600.0)
+    desk.fetch()
+    text = desk.file.read_text().replace("cash: 100000", "cash: 70000")  # it is another day at the desk
+    desk.file.write_text(
+        text.replace("  AGG: {asset_class: bonds,     target: 0.4", "  TLT: {asset_class: bonds, target: 0.4")
+    )
+    done = rebalance("data", "revisions", desk.file, "--run", run)
+    assert done.status == 0, done.err
+    rows = [line.split() for line in done.out.splitlines()]
+    assert [row[:3] for row in rows if row[:1] in (["SPY"], ["AGG"])] == [["AGG", "2023-01-12", "close"]]
+    assert f"{policy} to {ran.days[-1]}:" in done.out
+    [before, now] = [[float(cell.replace(",", "")) for cell in row[3:]] for row in rows if row[:2] == ["as", "known"]]
+    assert before == pytest.approx([kept["loss"], final], abs=0.005)
+    assert now[0] != before[0]
+    assert now[1] == pytest.approx(before[1], rel=0.01)
+
+
+def test_revisions_since_a_run_that_cannot_be_played_are_refused(desk: Desk) -> None:
+    desk.fetch()
+    run = make_backtest(desk.file, "quarterly", desk.folder / "reports").folder
+    assert revisions_text(str(desk.file), run) == "No number of the past was changed."
+    with pytest.raises(ConfigError, match=r"--run is .*'yahoo' is a store: name the portfolio file"):
+        revisions_text("yahoo", run)
+    with pytest.raises(DataError, match="no run is called 'none'"):
+        revisions_text(str(desk.file), Path("none"))
+    manifest = json.loads((run / "manifest.json").read_text())
+    changed = {"kind": {"kind": "risk"}, "market": {"settings": {"portfolio": {"market": "us_etf_ohlcv"}}}}
+    for why, said in {"kind": "--run is a risk, which has no J", "market": "which read no store"}.items():
+        whole = manifest | changed[why]
+        write_json(run / "manifest.json", whole | {"sha256": checksum(whole)})
+        with pytest.raises(ConfigError, match=said):
+            revisions_text(str(desk.file), run)
 
 
 # -- import ----------------------------------------------------------------------------------------------------------
@@ -431,7 +499,7 @@ def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: D
     [
         ("multi_asset_daily", r"market: is fetched from no source .*found 'multi_asset_daily'"),
         ("{file: multi_asset_daily}", r"market: is fetched from no source"),
-        ("{source: yaho}", r"market\.source: no source .*found 'yaho'\. Did you mean 'yahoo'\?"),
+        ("{source: yaho}", r"market\.source: not one of its words .*found 'yaho'\. Did you mean 'yahoo'\?"),
     ],
 )
 def test_a_file_whose_market_is_no_source_is_refused(desk: Desk, market: str, said: str) -> None:

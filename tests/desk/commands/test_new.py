@@ -4,7 +4,7 @@ import io
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
-from desk.commands.new_settings import NO_COUNTERPART, PROFILES, STRATEGIES, TAKEN
+from desk.commands.new_settings import KEYS, PROFILE_KEY, PROFILES, STRATEGIES
+from desk.commands.trades import refit
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.market.calendars import sessions
@@ -25,10 +26,11 @@ from research.market.reading.embedded import MULTI_ASSET_CLASSES
 from research.market.reading.known_instruments import known_instruments
 from research.market.rows import price_rows
 from research.market.store import PriceStore
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.strict_yaml import read_yaml
 from research.portfolio.keys.allocations import ALLOCATIONS
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, Threshold, TunedThreshold
 
 CLOSES = {
     "SPY": 383.44, "AGG": 97.45, "GLD": 168.85, "VEA": 42.38, "VWO": 39.46, "QQQ": 266.44, "VNQ": 83.08,
@@ -106,6 +108,23 @@ def test_the_first_trade_list_buys_the_targets(loaded: Loaded, tmp_path: Path) -
     bought = {asset: orders.loc[asset, "quantity"] * CLOSES[asset] / 1e5 for asset in ("SPY", "AGG", "GLD")}
     assert bought == pytest.approx({"SPY": 0.6, "AGG": 0.3, "GLD": 0.1}, abs=0.01)  # some cash stays for worse fills
     assert set(orders["side"].str.lower()) == {"buy"}
+
+
+@pytest.mark.parametrize("market", [{}, {"first": "2022-10-03"}])
+@pytest.mark.parametrize("day", ["2022-10-04", "2022-11-30", "2022-12-28"])
+def test_the_first_list_buys_the_targets_on_any_day_by_any_policy(
+    loaded: Loaded, tmp_path: Path, market: dict[str, str], day: str
+) -> None:
+    loaded()
+    portfolio = load_portfolio(tmp_path / "made_0.yaml", {"market": market})
+    portfolio = replace(portfolio, market=portfolio.market.until(day))
+    for name, policy in portfolio.policies.items():
+        if isinstance(policy, TunedThreshold):
+            policy = refit(policy, {"band": 0.05, "within": 0.01, "seen": "2021-06-30"}, tmp_path)
+        listed = trade_list(portfolio, policy, name)
+        assert listed.sized.after.weights == pytest.approx([0.6, 0.3, 0.1], abs=0.01), name
+        again = trade_list(listed.after(), policy, name)
+        assert again.empty, f"{name}: {again.headline}"
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
@@ -235,7 +254,7 @@ def test_each_key_that_is_taken_is_tested_above() -> None:
     stated = [yaml.safe_load(seed) for seed in SEEDS]
     names = {f"{k}.{inner}" if isinstance(v, dict) else k for tree in stated for k, v in tree.items()
              for inner in (v if isinstance(v, dict) else [""])}  # fmt: skip
-    assert names == {"risk_profile", *TAKEN}
+    assert names == {PROFILE_KEY, *(name for name, (_, take) in KEYS.items() if take)}
 
 
 @pytest.mark.parametrize(
@@ -263,12 +282,27 @@ def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:
-    assert {*TAKEN, *NO_COUNTERPART, "risk_profile"} == {
+    assert {*KEYS} == {
         "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
         "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
         "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
         "trading.base_currency",
     }  # fmt: skip
+
+
+def test_the_guide_lists_the_keys_and_what_they_set() -> None:
+    rows = [
+        f"| `{name}` | {'sets' if take or name == PROFILE_KEY else 'has no counterpart:'} {what} |"
+        for name, (what, take) in KEYS.items()
+    ]
+    assert "\n".join(rows) in (ROOT / "docs" / "data.md").read_text()
+
+
+def test_what_a_key_sets_is_said_with_its_value(tmp_path: Path) -> None:
+    (tmp_path / "seed.yaml").write_text("rebalancing_frequency: annually\nstrategy: {name: periodic}")
+    notes = new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))[1]
+    assert "rebalancing_frequency annually sets the schedule of calendars and thresholds: year." in notes
+    assert "strategy.name periodic sets the policy in force: calendar." in notes
 
 
 def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded, tmp_path: Path) -> None:
@@ -384,7 +418,8 @@ def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
         ({"nav": 0.0}, r"--nav is 0\.0: give an amount above zero"),
         ({"nav": float("nan")}, r"--nav is nan: give an amount"),
         ({"profile": "modest"}, r"--profile: unknown profile: found 'modest'\. Did you mean 'moderate'\?"),
-        ({"source": "../x"}, r"--source '\.\./x': it has a slash"),
+        ({"source": "yaho"}, r"--source is 'yaho': use one of yahoo, tiingo, "),
+        ({"store": "../x"}, r"--store '\.\./x': it has a slash"),
         ({"file": Path(".yaml")}, r"the name of the file is"),
         ({"classes": {"SPY": "us_equty"}}, r"--class SPY: unknown asset class: found 'us_equty'\. Did you mean 'us_eq"),
         ({"classes": {"SPY": "us_equity,euro"}}, r"no currency: found 'euro'"),

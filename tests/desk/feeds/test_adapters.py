@@ -17,6 +17,7 @@ from provider_bodies import COINS, Bar, body
 from desk.feeds.adapter import FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
 from research.market.reading.embedded import load_market
+from research.market.reading.known_instruments import SOURCES
 from research.market.rows import BARS, growth
 
 KEY = "K3Y0F7HE7ESTER42"
@@ -92,6 +93,10 @@ def test_rows_are_of_the_days_wanted_and_know_later_splits(name: str) -> None:
     last = of[-15].session  # before the last split
     wanted = Wanted("an_asset", SYMBOLS[name], of[-25].session, last)
     same(fetched(name, {SYMBOLS[name]: of}, wanted), of[-25:-14])
+
+
+def test_each_source_that_a_file_may_name_has_an_adapter() -> None:
+    assert tuple(ADAPTERS) == SOURCES
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))

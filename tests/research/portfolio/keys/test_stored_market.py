@@ -194,7 +194,7 @@ def test_a_benchmark_that_is_an_instrument_is_read_and_not_held(load: Load) -> N
     close = closes("yahoo", "QQQ")
     assert found.benchmark.returns is not None
     assert found.benchmark.returns[1:] == pytest.approx(close[1:] / close[:-1] - 1.0, abs=1e-15)
-    with pytest.raises(ConfigError, match=rf"market.*: no prices of it in store 'yahoo'.*VTI.*{FETCH}"):
+    with pytest.raises(ConfigError, match=rf"^benchmark: no prices of it in store 'yahoo'.*line 13.*'VTI'.*{FETCH}"):
         load(**{"policy: quarterly": "policy: quarterly\nbenchmark: VTI"})
 
 
@@ -394,6 +394,35 @@ def test_a_line_without_prices_is_refused_at_its_place(load: Load) -> None:
         load("{store: mine}", **{AGG: "bond: {"})
 
 
+def test_a_benchmark_without_prices_is_refused_as_the_benchmark(load: Load) -> None:
+    named = {"policy: quarterly\n": "policy: quarterly\nbenchmark: TLT\n"}
+    with pytest.raises(
+        ConfigError, match=rf"^benchmark: no prices of it in store 'yahoo' \(.*line 13\).*'TLT'\. {FETCH}"
+    ):
+        load(**named)
+    unknown = {"policy: quarterly\n": "policy: quarterly\nbenchmark: QZXW\n"}
+    with pytest.raises(ConfigError, match=r"^benchmark: no benchmark \(.*line 13\): found 'QZXW'"):
+        load(**unknown)
+
+
+def test_a_moment_of_the_command_line_that_is_none_is_refused_as_its_option(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KNOWN_ON, "tomorrow")
+    with pytest.raises(ConfigError, match=r"^--as-known-on, or REBALANCE_KNOWN_ON, is no day .*'tomorrow'\. Write"):
+        load()
+
+
+def test_a_list_names_its_rows_as_the_key_market_takes_them(load: Load) -> None:
+    found = load()
+    [note] = [n for n in trade_list(found, found.policies["quarterly"]).notes if n.startswith("Rows of the store")]
+    again = load(f"{{source: yahoo, {note.split('`')[1]}}}")
+    assert again.market.fingerprint == found.market.fingerprint
+    keep("yahoo", "SPY", DAYS[-1:], [400.0], LATER)
+    with pytest.raises(ConfigError, match=r"market\.rows: not the rows of store 'yahoo'"):
+        load(f"{{source: yahoo, rows: '{found.market.origin['rows']}'}}")
+
+
 @pytest.mark.parametrize(
     ("market", "said"),
     [
@@ -407,6 +436,7 @@ def test_a_line_without_prices_is_refused_at_its_place(load: Load) -> None:
         ("{source: yahoo, frist: 2010-01-01}", r"market\.frist: unknown key .*Did you mean 'first'\?"),
         ("{source: yahoo, first: soon}", r"market\.first"),
         ("{source: ../yahoo}", r"market\.source"),
+        ("{source: yaho}", r"market\.source: not one of its words .*found 'yaho'\. Did you mean 'yahoo'\?"),
         ("{source: yahoo, missing: fill}", r"market \(.*\): unknown treatment of missing prices: .*missing='fill'"),
         ("{source: yahoo, calendar: XNIS}", r"market \(.*\): .*XNIS"),
         ("{source: yahoo, first: 2023-01-20}", r"market \(.*\): store 'yahoo' has rows of SPY and AGG on 1 session"),
