@@ -165,7 +165,8 @@ def _check_reach(asked: Asked, wanted: Wanted, table: pd.DataFrame) -> None:
 
 
 def _data(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
-    """The events of an answer of DIVIDENDS or SPLITS."""
+    """The events of an answer of DIVIDENDS or SPLITS; a record that stands there again is no second event."""
     content = _content(asked, reply, "data")
     asked.check_symbol(content.get("symbol"))
-    return asked.records("events", content["data"])
+    events = asked.records("events", content["data"])
+    return [event for place, event in enumerate(events) if event not in events[:place]]
