@@ -49,7 +49,10 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     """
     document, keys = _market_keys(file)
     if keys is None or not (keys.source or _series(keys) or _tables_of(file)):
-        document.refuse(("market",), "is fetched from no source", document.value("market"), QUOTE_TEXT)
+        again = (
+            f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
+        )
+        document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = {} if keys.source is None else {keys.source: _bars(document, keys, keys.source, now, since)}
     if series := _series(keys):
         wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]

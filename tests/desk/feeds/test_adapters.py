@@ -221,7 +221,7 @@ def test_an_unfinished_last_bar_is_left_out(fault: str) -> None:
 @pytest.mark.parametrize("shown", ["adjusted", "as before", "no live bar", "no volume", "small"])
 def test_a_split_of_an_unfinished_session_is_taken_where_its_live_bar_shows_it(shown: str) -> None:
     """Four for one, on the first fetch: quotes are adjusted for it already, or not yet."""
-    of = bars(20, d1=(1.05 if shown == "small" else 4.0, 0.0))
+    of = bars(20, d0=(1.05 if shown == "small" else 4.0, 0.0))
     content, now = chart(of), "2022-12-29T20:59:59"
     result = content["chart"]["result"][0]
     quote = result["indicators"]["quote"][0]
