@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -54,13 +54,11 @@ class Origin:
         return files
 
 
-@dataclass(frozen=True, eq=False)
-class ImportedTable:
-    """A table that a store may take: as it was understood, its rows, its file's name and sha256."""
+class ImportedTable(NamedTuple):
+    """A table that a store may take: as it was understood, its rows, and the sha256 of its file."""
 
     understood: Understood
     rows: pd.DataFrame
-    file: str
     digest: str
 
 
@@ -158,52 +156,44 @@ def _read_tables(
 ) -> tuple[list[ImportedTable], dict[str, DataError | ConfigError]]:
     """The tables that the store may take, each known a microsecond after the one before, and why it may not others."""
     tables, failed = list[ImportedTable](), dict[str, DataError | ConfigError]()
-    about = store.about if store.parts else {}
+    before = store.about.get("adjustment", "") if store.parts else None
     for place, file in enumerate(files):
         try:
             if check is not None:
                 check(file)
             digest, understood = _digest(file), understand(file, **options)
             rows = understood.rows(moment + np.timedelta64(place, "us"), store.name)
-            table = ImportedTable(understood, rows, file.name, digest)
             stated = understood.adjustment or ""
-            about = about or {"adjustment": stated}
-            refuse_other_adjustment(stated, about.get("adjustment", ""), file.name, store.name)
-            known = _known(store, table, tables)
+            refuse_other_adjustment(stated, stated if before is None else before, file.name, store.name)
+            known = _known(store, understood.bars.assets, tables)
             refuse_other_rows(known, rows, file.name, moment, store.name)
             if stated != "raw":
                 refuse_adjusted_since(known, rows, file.name, store.name)
         except (DataError, ConfigError) as error:
             failed[file.name] = error
-            continue
-        tables.append(table)
+        else:
+            tables.append(ImportedTable(understood, rows, digest))
+            before = stated
     return tables, failed
 
 
-def _known(store: PriceStore, table: ImportedTable, earlier: Sequence[ImportedTable]) -> pd.DataFrame:
-    """The rows in force of the assets of a table, in the store and in tables before it."""
-    ids = table.understood.bars.assets
-    beside = [
-        one.rows[one.rows["asset_id"].isin(ids)] for one in earlier if not {*ids}.isdisjoint(one.understood.bars.assets)
-    ]
-    known = store.rows(ids)
-    if not beside:
-        return known
+def _known(store: PriceStore, ids: Sequence[str], earlier: Sequence[ImportedTable]) -> pd.DataFrame:
+    """The rows in force of some assets, in the store and in tables before it."""
+    both = [table.rows for table in earlier if not {*ids}.isdisjoint(table.understood.bars.assets)]
+    known = pd.concat([store.rows(ids), *(rows[rows["asset_id"].isin(ids)] for rows in both)])
     key = ["asset_id", "session"]
-    return pd.concat([known, *beside]).drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
+    return known.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True) if both else known
 
 
 def _take(store: PriceStore, origin: Origin, tables: Sequence[ImportedTable]) -> list[pd.DataFrame]:
     """Add the rows of tables to a store, and what it must say of them: the rows that were new or changed, of each."""
     notes = [*store.about.get("notes", ()), *(note for table in tables for note in table.understood.notes)]
-    facts = {"notes": list(dict.fromkeys(notes))} | (
-        {"adjustment": tables[0].understood.adjustment or ""} if tables else {}
-    )
+    adjustment = next((table.understood.adjustment or "" for table in tables), store.about.get("adjustment", ""))
     fact = {"path": str(origin.path), "options": {**origin.options}, "read": {**origin.read}}
-    store.describe(**facts, **{IMPORTED: fact})
+    store.describe(adjustment=adjustment, notes=list(dict.fromkeys(notes)), **{IMPORTED: fact})
     kept = [store.add(table.rows) for table in tables]  # where it is killed, they are read again
-    read = {**origin.read, **{table.file: table.digest for table in tables}}
-    store.describe(**{IMPORTED: fact | {"read": read}})
+    fact["read"] = {**origin.read, **{table.understood.bars.file: table.digest for table in tables}}
+    store.describe(**{IMPORTED: fact})
     return kept
 
 
