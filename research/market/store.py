@@ -149,6 +149,7 @@ class PriceStore:
         """
         if rows.empty:
             return rows
+        rows = rows.reset_index(drop=True)
         span = {"first": rows["session"].min(), "last": rows["session"].max()}
         known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
         in_force = known.drop_duplicates(["asset_id", "session"], keep="last")
