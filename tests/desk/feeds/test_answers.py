@@ -301,7 +301,8 @@ def test_a_capital_gain_that_the_dividend_holds_already_counts_once() -> None:
 def test_two_dividends_of_a_day_add_up_unless_the_adjusted_close_denies_it(further: float) -> None:
     def twice(content: Any) -> None:
         paid = next(each for each in content["data"] if each["amount"] == "1.5")
-        content["data"].append(paid | {"amount": str(further), "declaration_date": "2022-01-03"})
+        paid["declaration_date"] = "2022-12-01"
+        content["data"].append(paid | {"amount": str(further), "declaration_date": "2022-12-02"})
 
     def again(content: Any) -> None:
         content["datatable"]["data"].append([*content["datatable"]["data"][0][:-1], further])
