@@ -21,18 +21,17 @@ from desk.feeds.fetching import Fetcher, source_key
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch
 from foundation.arguments import did_you_mean
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted, listed
 from research.market.calendars import closes, day_at, sessions
 from research.market.quality import Quality, check, check_market, differences
 from research.market.reading.from_store import repaired
+from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
-from research.market.reading.price_import import understand
 from research.market.repairs import read_repairs
-from research.market.rows import SOURCE_ROUNDING
-from research.market.store import named_store, store_names
+from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of, read
@@ -43,7 +42,6 @@ from research.rules import Rule
 
 RECENT = 14  # days that hold a session of every calendar
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
-NOT_STATED = "not stated"
 ROWS_SHOWN = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
 FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day is out
@@ -57,14 +55,25 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     Raises : ConfigError for a file whose market is no source.
     """
     document, keys = _market_keys(file)
-    if keys is None or not (keys.source or _series(keys)):
-        document.refuse(("market",), "is fetched from no source", document.value("market"), QUOTE_TEXT)
+    if keys is None or not (keys.source or _series(keys) or _tables_of(file)):
+        again = (
+            f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
+        )
+        document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = dict[str, list[Wanted]]()
     if keys.source is not None:
         wanted[keys.source] = _bars(document, keys, keys.source, now, since)
     if series := _series(keys):
         wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
     return wanted
+
+
+def _tables_of(file: Path) -> tuple[PriceStore, Origin] | None:
+    """The store of imported tables that a portfolio file reads, and their place; None for none."""
+    keys = _market_keys(file)[1]
+    store = named_store(keys.store) if keys is not None and keys.store else None
+    origin = None if store is None else origin_of(store)
+    return None if store is None or origin is None else (store, origin)
 
 
 def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys | None]:
@@ -111,10 +120,13 @@ def fetch_data(
 ) -> tuple[str, bool]:
     """Fetch what a portfolio file needs and its stores do not have: text for the terminal, and whether all came.
 
-    Raises : as `needs_of` and `desk.feeds.refresh.fetch` do.
+    Raises : as `needs_of`, `update_tables` and `desk.feeds.refresh.fetch` do.
     """
     clock = clock or Clock()
     texts, whole = [], True
+    if tables := _tables_of(file):
+        text, whole = update_tables(*tables, clock.moment(), dry_run=dry_run)
+        texts.append(text)
     for source, wanted in needs_of(file, clock.now(), since).items():
         store = named_store(source)
         found = fetch(store, ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
@@ -156,80 +168,12 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
 
     path   : path of the table, or of a folder of tables.
     how    : adjustment, currency, dates and decimal, where the table does not say them (`understand`).
-    Raises : DataError for a table that cannot be understood, and ConfigError for one whose closes are adjusted
-             otherwise than the store's; then nothing is imported.
+    Raises : as `import_tables`; then nothing is imported.
     """
     if name in ADAPTERS:
         raise ConfigError(f"--as {name} is the store of a source: give the table a name of its own.")
-    store, texts = named_store(name), []
-    moment = (clock or Clock()).moment()
-    files = sorted(found for found in path.iterdir() if found.is_file()) if path.is_dir() else [path]
-    if not files:
-        raise DataError(f"{path} has no files. Name a table, or a folder of tables.")
-    tables = [(understood := understand(file, **how), understood.rows(moment, name)) for file in files]
-    about = store.about if store.parts else {"adjustment": tables[0][0].adjustment or ""}
-    before = about.get("adjustment", "")
-    for understood, rows in tables:
-        if (stated := understood.adjustment or "") != before:
-            raise ConfigError(
-                f"the closes of {understood.bars.file} are {stated or NOT_STATED}, and those of store {name!r} are "
-                f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
-                "correct --adjustment."
-            )
-        known = store.rows(rows["asset_id"].unique().tolist())
-        _refuse_other_rows(known, rows, understood.bars.file, moment, name)
-        if stated != "raw":
-            _refuse_adjusted_since(known, rows, understood.bars.file, name)
-    for understood, rows in tables:
-        kept = store.add(rows)
-        texts.append(f"{understood.text()}\n\n{len(kept):,} rows were new or changed; store {name!r} has them.")
-    notes = [*about.get("notes", ()), *(note for understood, _ in tables for note in understood.notes)]
-    store.describe(adjustment=before, notes=list(dict.fromkeys(notes)))
-    return "\n\n".join(texts)
-
-
-def _refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment: np.datetime64, store: str) -> None:
-    """Raise DataError for a session that is not over, and for an asset in another currency than in the store.
-
-    known : the rows in force of a store of this name.
-    """
-    late = rows[rows["session"].to_numpy() > moment.astype("datetime64[D]")]
-    if len(late):
-        row = late.iloc[0]
-        raise DataError(
-            f"{file} has a price of {row['asset_id']} on {row['session']:%Y-%m-%d}, which lies ahead. Correct the "
-            "dates, or leave such rows out."
-        )
-    newest = known.drop_duplicates("asset_id", keep="last")
-    both = newest.merge(rows.drop_duplicates("asset_id"), on="asset_id", suffixes=("_before", ""))
-    other = both[both["currency"] != both["currency_before"]]
-    if len(other):
-        row = other.iloc[0]
-        raise DataError(
-            f"{row['asset_id']} is in {row['currency'] or 'no currency'} in {file}, and in "
-            f"{row['currency_before'] or 'no currency'} in store {store!r}. State --currency, or import the table "
-            "under another name."
-        )
-
-
-def _refuse_adjusted_since(known: pd.DataFrame, rows: pd.DataFrame, file: str, store: str) -> None:
-    """Raise ConfigError for adjusted closes that differ from the store's where they first meet, and leave some of them.
-
-    A dividend since changes all closes before it by one factor: so only a table of the whole past may have it.
-
-    known : the rows in force of a store of this name.
-    """
-    both = known.merge(rows, on=["asset_id", "session"], suffixes=("_before", ""))
-    first = both.drop_duplicates("asset_id").set_index("asset_id")
-    apart = (first["close"] / first["close_before"] - 1.0).abs() > SOURCE_ROUNDING
-    part = both["asset_id"].value_counts().lt(known["asset_id"].value_counts())
-    for asset in first.index[apart & part[first.index]]:
-        row = first.loc[asset]
-        raise ConfigError(
-            f"the close of {asset} on {row['session']:%Y-%m-%d} is {row['close']:g} in {file} and "
-            f"{row['close_before']:g} in store {store!r}, which has days that the table lacks: adjusted closes "
-            "change with each dividend. Import a table of the whole past, or under another name."
-        )
+    options = {option: value for option, value in how.items() if value is not None}
+    return "\n\n".join(import_tables(named_store(name), path, (clock or Clock()).moment(), options))
 
 
 def check_data(named: str, against: str | None = None) -> Quality:

@@ -27,18 +27,22 @@ from foundation.errors import DataError
 from foundation.table_files import DAY, PLAIN
 from research.market.calendars import Days
 from research.market.checks import SPLIT
-from research.market.rows import BARS, HUNDREDTHS, as_traded, growth, price_rows
+from research.market.corporate_actions import (
+    LEAST_SPLIT,
+    ONE_ASSET,
+    REFUSED,
+    SPLIT_MOVE,
+    TradedCloses,
+    later_splits,
+    unadjusted,
+)
+from research.market.rows import BARS, HUNDREDTHS, price_rows
 
 NEW_YORK = "America/New_York", time(16)  # time zone, and the end of its sessions
 QUOTED_LETTERS = 120  # characters of an answer in a sentence
 KEY_LIKE = re.compile(r"(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{10,}")  # which looks like a key
 CURRENCY_CODE = re.compile(f"[A-Z]{{3}}|{'|'.join(HUNDREDTHS)}")
 EMPTY_CELLS = ("", ".", "null", "None", "NaN", "nan")  # where a source has no number
-UNEXPLAINED = 1e-3  # relative: an adjusted close that moves by more than its close has an event of its own
-TOTAL_DECIMALS = 1e-3  # currency: what rounding of adjusted closes to three decimals may move a ratio by
-YIELD_APART = 0.1  # of a yield: by how much that of adjusted closes may differ, computed by another convention
-SPLIT_MOVE = 0.5  # of a split's logarithm: no price moves by more on the day of a split
-LEAST_SPLIT = 0.2  # logarithm: smaller splits, such as 11 for 10, do not stand out from prices' moves
 SAME_SPLIT = 10  # days: a second split by the same ratio within them is the first one again
 PLAIN_TYPES = {float, int, type(None)}  # of cells that need no reading
 Kind = Literal["asset", "later", "source"]
@@ -264,6 +268,7 @@ class Bars:
     currency  : currency of the quotes, or its hundredths (GBp).
     source    : source of the rows, where it is not the adapter's name.
     further   : currency per unit, by day, beside `dividends` or already in them: adjusted closes decide.
+    latest    : a price of an unfinished session, on the day of the last split or later; NaN without one.
     """
 
     table: pd.DataFrame
@@ -273,6 +278,7 @@ class Bars:
     currency: str
     source: str = ""
     further: Mapping[date, float] = field(default_factory=dict)
+    latest: float = np.nan
 
 
 def bar_table(sessions: Days, column: Callable[[str], Array | None]) -> pd.DataFrame:
@@ -300,38 +306,25 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     days = table["session"].to_numpy().astype("datetime64[D]")
     later = later_splits(days, bars.splits)
     split = np.append([bars.splits.get(day, 1.0) for day in days[:1].tolist()], later[:-1] / later[1:])
-    quotes, units = (later, 1.0 / later) if bars.adjusted else (np.ones(len(days)), np.ones(len(days)))
-    numbers = {name: table[name].to_numpy() * (units if name == "volume" else quotes) for name in BARS}
+    numbers = {name: table[name].to_numpy() for name in BARS}
+    if bars.adjusted:
+        _check_pending_split(asked, bars, table, later)
+        numbers = unadjusted(numbers, later)
     dividend, further = (_on_bars(each, days, later, bars) for each in (bars.dividends, bars.further))
-    events = _Events(days, numbers["close"], split, table["total"].to_numpy())
-    dividend = np.where(events.apart(dividend + further) > events.apart(dividend), dividend, dividend + further)
-    events.check(asked, dividend)
+    close, total = (np.where(each > 0, each, np.nan) for each in (numbers["close"], table["total"].to_numpy()))
+    traded = TradedCloses(close, split, total, ONE_ASSET)
+    dividend = np.where(traded.apart(dividend + further) > traded.apart(dividend), dividend, dividend + further)
+    _check_events(asked, days, traded, dividend)
     first = np.datetime64(wanted.first or date.min, "D")
     within = (days >= first) & (days <= np.datetime64(wanted.last, "D"))
-    close = numbers.pop("close")[within]
     others = {name: values[within] for name, values in (numbers | {"split": split, "dividend": dividend}).items()}
-    return _stamped(asked, wanted, bars, days[within], close, others)
-
-
-def _stamped(
-    asked: Asked, wanted: Wanted, bars: Bars, days: Days, close: Array, others: Mapping[str, Array]
-) -> pd.DataFrame:
-    """`price_rows`, whose errors name the symbol, too."""
     try:
         return price_rows(
-            wanted.asset_id, days, close, currency=bars.currency, source=bars.source or asked.source,
-            fetched_at=asked.moment, **others,
+            wanted.asset_id, days[within], others.pop("close"),
+            currency=bars.currency, source=bars.source or asked.source, fetched_at=asked.moment, **others,
         )  # fmt: skip
     except DataError as error:
         asked.refuse(str(error), "later")
-
-
-def later_splits(days: Days, splits: Mapping[date, float]) -> Array:
-    """(R,) the product of the splits after each day."""
-    listed = sorted(splits)
-    when, ratio = np.array(listed, dtype="datetime64[D]"), np.array([splits[day] for day in listed], float)
-    onwards = np.append(as_traded(ratio) * ratio, 1.0)
-    return np.asarray(onwards[np.searchsorted(when, days, side="right")])
 
 
 def _on_bars(paid: Mapping[date, float], days: Days, later: Array, bars: Bars) -> Array:
@@ -347,47 +340,35 @@ def _on_bars(paid: Mapping[date, float], days: Days, later: Array, bars: Bars) -
     return found * later
 
 
-class _Events:
-    """The splits and dividends of bars against their quotes as traded and the closes adjusted for both, all (R,)."""
+def _check_pending_split(asked: Asked, bars: Bars, table: pd.DataFrame, later: Array) -> None:
+    """Raise FeedError for a split after the last bar, unless a later price shows that the bars are adjusted for it."""
+    if not len(later) or later[-1] == 1.0:
+        return
+    size, close = abs(np.log(later[-1])), table["close"].iloc[-1]
+    if not (size > LEAST_SPLIT and bars.latest > 0 and abs(np.log(bars.latest / close)) <= SPLIT_MOVE * size):
+        asked.refuse(
+            f"the split of {max(bars.splits)} by {later[-1]:g} follows the last finished bar, of "
+            f"{table['session'].iloc[-1]:%Y-%m-%d}: nothing shows that quotes are adjusted for it. Ask again when its "
+            "session is over.", "later",
+        )  # fmt: skip
 
-    def __init__(self, days: Days, close: Array, split: Array, total: Array) -> None:
-        self.days, self.split = days, split
-        self.close, self.total = (np.where(each > 0, each, np.nan) for each in (close, total))
-        none = np.zeros(len(days))
-        self.moved = growth(self.close, split, none)  # without dividends
-        self.shown = growth(self.total, none + 1.0, none) / self.moved - 1.0  # the yield of adjusted closes
-        self.shown[:1] = np.nan
 
-    def apart(self, dividend: Array) -> Array:
-        """(R,) by how much a dividend's yield differs from that of adjusted closes, NaN where there are none.
-
-        They are adjusted by total returns, or by 1 - dividend / close before (CRSP): the nearer one counts.
-        """
-        of_now = dividend / self.close
-        of_before = np.minimum(of_now * self.moved, 1.0 - UNEXPLAINED)
-        found = np.abs(np.stack([of_now, of_before / (1.0 - of_before)]) - self.shown)
-        return np.asarray(found.min(axis=0))
-
-    def check(self, asked: Asked, dividend: Array) -> None:
-        """Raise FeedError for a split that the quotes do not show, and for dividends that adjusted closes deny."""
-        move, size = np.log(self.moved), np.abs(np.log(self.split))
-        wrong = (size > LEAST_SPLIT) & (np.abs(move) > SPLIT_MOVE * size)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            asked.refuse(
-                f"the split of {self.days[row]} by {self.split[row]:g} does not fit its quotes: closes "
-                f"{self.close[row - 1]:g} and {self.close[row]:g}. It is listed twice, or the quotes lack it: ask "
-                "again tomorrow.", "later",
-            )  # fmt: skip
-        allowed = np.maximum(UNEXPLAINED, YIELD_APART * dividend / self.close) + TOTAL_DECIMALS / self.total
-        wrong = self.apart(dividend) > allowed
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            found = f"a dividend of {dividend[row]:g}" if dividend[row] else "neither a dividend nor a split"
-            asked.refuse(
-                f"the adjusted close of {self.days[row]} moves by {self.shown[row]:.3%} more than the close, and the "
-                f"answer has {found} of that day. Ask again later, or take another source.", "later",
-            )  # fmt: skip
+def _check_events(asked: Asked, days: Days, traded: TradedCloses, dividend: Array) -> None:
+    """Raise FeedError for a split that the quotes do not show, and for dividends that adjusted closes deny."""
+    if (wrong := traded.hides_split).any():
+        row = int(np.argmax(wrong))
+        asked.refuse(
+            f"the split of {days[row]} by {traded.split[row]:g} does not fit its quotes: closes "
+            f"{traded.close[row - 1]:g} and {traded.close[row]:g}. It is listed twice, or the quotes lack it: ask "
+            "again tomorrow.", "later",
+        )  # fmt: skip
+    if (wrong := traded.denies(dividend, REFUSED)).any():
+        row = int(np.argmax(wrong))
+        found = f"a dividend of {dividend[row]:g}" if dividend[row] else "neither a dividend nor a split"
+        asked.refuse(
+            f"the adjusted close of {days[row]} moves by {traded.shown[row]:.3%} more than the close, and the answer "
+            f"has {found} of that day. Ask again later, or take another source.", "later",
+        )  # fmt: skip
 
 
 def over(sessions: Days, moment: np.datetime64, zone: str, closes: time) -> np.ndarray[Any, np.dtype[np.bool_]]:

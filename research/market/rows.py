@@ -4,7 +4,6 @@ Quotes are as traded on their day: a later split changes none of them, and is on
 the next is split × (close + dividend) / previous close - 1, with the split and the dividend of the later row.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from research.market.checks import SPLIT
 
 BARS = ("open", "high", "low", "close", "volume")
 NUMBERS = (*BARS, "split", "dividend")
+PER_UNIT = ("open", "high", "low", "close", "dividend")  # numbers in currency per unit
 TEXTS = ("currency", "source")
 ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXTS, "fetched_at")
 HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}  # quoted in hundredths of these
@@ -28,21 +28,22 @@ SOURCE_ROUNDING = 2e-6  # relative: a source's later answer that differs by less
 
 
 def price_rows(
-    asset_id: str | Sequence[str],
+    asset_id: ArrayLike,
     sessions: ArrayLike,
     close: ArrayLike,
     *,
-    currency: str,
+    currency: ArrayLike,
     source: str,
     fetched_at: np.datetime64,
     **numbers: ArrayLike,
 ) -> pd.DataFrame:
-    """A table of rows with all columns, checked (`checked_rows`).
+    """A table of rows with all columns, checked (`checked_rows`): here what others wrote becomes rows.
 
     asset_id : one for all rows, or one for each.
     sessions : (R,) days.
     close    : (R,) currency per unit as traded that day; NaN where the source has no bar of that session.
-    currency : code of three capital letters, or of hundredths (GBp, ZAc, ILA), which become units.
+    currency : code of three capital letters, or of hundredths (GBp, ZAc, ILA), which become units; one for all rows, or
+               one for each.
     fetched_at : the moment, in UTC, at which the rows were known.
     numbers  : open, high, low, volume (units), split (units after for one before, 1 for none) and dividend (currency
                per unit after that day's split, 0 for none), each one for all rows or (R,).
@@ -51,13 +52,13 @@ def price_rows(
     days = np.asarray(sessions, dtype="datetime64[D]")
     neutral: dict[str, Any] = {**dict.fromkeys(BARS, np.nan), "split": 1.0, "dividend": 0.0}
     given = neutral | numbers | {"close": close}
-    count, part = len(days), 0.01 if currency in HUNDREDTHS else 1.0
-    scaled = {name: part for name in ("open", "high", "low", "close", "dividend") if part != 1.0}
-    columns: dict[str, Any] = {
-        name: np.broadcast_to(np.asarray(given[name], dtype=float) * scaled.get(name, 1.0), count) for name in NUMBERS
-    }
-    texts = {"asset_id": asset_id, "currency": HUNDREDTHS.get(currency, currency), "source": source}
+    count, codes = len(days), np.asarray(currency, dtype=object)
+    texts = {"asset_id": asset_id, "currency": codes, "source": source}
+    columns: dict[str, Any] = {name: np.broadcast_to(np.asarray(given[name], dtype=float), count) for name in NUMBERS}
     columns |= {name: np.broadcast_to(np.asarray(text, dtype=object), count) for name, text in texts.items()}
+    if hundredths := set(codes.ravel().tolist()) & HUNDREDTHS.keys():
+        columns |= {name: columns[name] * np.where(np.isin(codes, [*hundredths]), 0.01, 1.0) for name in PER_UNIT}
+        columns["currency"] = [HUNDREDTHS.get(code, code) for code in columns["currency"].tolist()]
     columns["session"] = days.astype("datetime64[s]")
     columns["fetched_at"] = np.full(count, fetched_at.astype("datetime64[us]"))
     return checked_rows(pd.DataFrame({name: columns[name] for name in ROW_COLUMNS}), source)
@@ -121,19 +122,6 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(found: object) -> str:
     return repr(float(found)) if isinstance(found, float) else shown(str(found))
-
-
-def as_traded(split: Array) -> Array:
-    """(R,) factors that turn quotes adjusted for all later splits into quotes as traded, of one asset.
-
-    split : (R,) units after for one before, in order of the sessions.
-    Returns : (R,) the product of the splits of later rows. A volume is divided by it.
-
-    >>> as_traded(np.array([1.0, 4.0, 1.0])).tolist()
-    [4.0, 1.0, 1.0]
-    """
-    later = np.append(np.cumprod(split[::-1])[::-1][1:], 1.0)
-    return np.asarray(later)
 
 
 def growth(close: Array, split: Array, dividend: Array) -> Array:

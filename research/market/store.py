@@ -32,7 +32,7 @@ from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, checked_rows, differs, sessions_of
+from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
 
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
@@ -146,12 +146,13 @@ class PriceStore:
     def add(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Keep the rows that are new or differ from those in force by more than `SOURCE_ROUNDING`, and give those kept.
 
-        rows   : (R, ·) table of `price_rows`; of one asset and session those of several moments are vintages.
-        Raises : DataError as `checked_rows` does; OSError where the store cannot be written.
+        rows   : (R, ·) table of `price_rows` or `checked_rows`, which check it: it is not checked again. Of one asset
+                 and session those of several moments are vintages.
+        Raises : OSError where the store cannot be written.
         """
         if rows.empty:
             return rows
-        rows = checked_rows(rows, self.name)
+        rows = rows.reset_index(drop=True)
         span = {"first": rows["session"].min(), "last": rows["session"].max()}
         known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
         in_force = known.drop_duplicates(["asset_id", "session"], keep="last")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
+from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
 from foundation.arrays import Array
 from research.market.currency import CURRENCIES
 
@@ -22,6 +22,8 @@ PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
 NOTICES = ("Error Message", "Information", "Note")
 LIMIT_WORDS = ("rate limit", "call frequency", "per day", "per minute", "per second")
+EVENT_FIELDS = ("ex_dividend_date", "amount", "effective_date", "split_factor")
+PAYMENT_DATES = ("declaration_date", "record_date", "payment_date")  # by which two dividends of a day differ
 COMPACT = 100  # sessions in an answer to a free key
 DAY_LIMIT, MINUTE_LIMIT = 86_400.0, 60.0  # seconds
 
@@ -165,7 +167,22 @@ def _check_reach(asked: Asked, wanted: Wanted, table: pd.DataFrame) -> None:
 
 
 def _data(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
-    """The events of an answer of DIVIDENDS or SPLITS."""
+    """The events of an answer of DIVIDENDS or SPLITS; a record that stands there again is no second event."""
     content = _content(asked, reply, "data")
     asked.check_symbol(content.get("symbol"))
-    return asked.records("events", content["data"])
+    events = list[dict[str, Any]]()
+    for event in asked.records("events", content["data"]):
+        for name in PAYMENT_DATES:
+            if event.get(name) not in (None, *EMPTY_CELLS):
+                asked.day(event[name])
+        if not any(_repeats(event, other) for other in events):
+            events.append(event)
+    return events
+
+
+def _repeats(event: dict[str, Any], other: dict[str, Any]) -> bool:
+    """True for two records of one day and amount, none of whose further dates differ where both have one."""
+    dates = ((event.get(name), other.get(name)) for name in PAYMENT_DATES)
+    return all(event.get(name) == other.get(name) for name in EVENT_FIELDS) and all(
+        one == two or one in (None, *EMPTY_CELLS) or two in (None, *EMPTY_CELLS) for one, two in dates
+    )

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, later_splits, market_rows, over, quoted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
+from research.market.corporate_actions import later_splits, unadjusted
 
 PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTIONS"
 PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"
@@ -150,10 +151,7 @@ def _bars(asked: Asked, wanted: Wanted, contents: Sequence[Any]) -> Bars:
             f"the closes of {sessions[row]}, {table['close'].iloc[row]:g} adjusted and {quoted_then[row]:g} as traded, "
             f"do not agree with later splits by {later[row]:g}. Ask again later.", "later",
         )  # fmt: skip
-    table["close"] = quoted_then
-    for name in ("open", "high", "low"):
-        table[name] *= later
-    table["volume"] /= later
-    table = table[over(sessions, asked.moment, *NEW_YORK)]
+    quotes = {name: table[name].to_numpy() for name in ("open", "high", "low", "volume")}
+    table = table.assign(**unadjusted(quotes, later), close=quoted_then)[over(sessions, asked.moment, *NEW_YORK)]
     paid, further = asked.payments(listed("dividend"))
     return Bars(table, splits, paid, False, wanted.currency, further=further)

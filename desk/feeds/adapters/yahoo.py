@@ -7,7 +7,7 @@ a dividend holds the capital gain of its day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask
 from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
 
@@ -58,8 +58,10 @@ class Yahoo(Adapter):
         local = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True)).tz_convert(zone)
         sessions = local.tz_localize(None).to_numpy().astype("datetime64[D]") if seconds else NO_SESSIONS
         table = _table(asked, result, sessions)
-        table = table[_finished(asked, meta, np.array(seconds, float), local, table["volume"].to_numpy())]
-        return market_rows(asked, wanted, _bars(asked, wanted, result, zone, table))
+        finished = _finished(asked, meta, np.array(seconds, float), local, table["volume"].to_numpy())
+        bars = _bars(asked, wanted, result, zone, table[finished])
+        live = table[~finished & (table["volume"] > 0) & table["session"].ge(pd.Timestamp(max(bars.splits, default=0)))]
+        return market_rows(asked, wanted, replace(bars, latest=live["close"].iloc[-1] if len(live) else np.nan))
 
     def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
         """The requests of the quotes of the moment, one for each asset, from symbols by asset id."""
@@ -138,7 +140,7 @@ def _table(asked: Asked, result: Mapping[str, Any], sessions: Days) -> pd.DataFr
     return bar_table(sessions, column)
 
 
-def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.DatetimeIndex, volume: Array) -> Array:
+def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.DatetimeIndex, volume: Array) -> Mask:
     """(R,) false for bars of a session that is not over, and for bars that a later one of their session replaces.
 
     The last bar of a session that is not over is stamped with its last trade in place of the open, or has no volume.

@@ -10,8 +10,9 @@ from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.table_files import fault
 from research.market.calendars import Days
+from research.market.corporate_actions import WARNED, TradedCloses, as_traded, unadjusted
 from research.market.notes import Note, counted
-from research.market.rows import SOURCE_ROUNDING, as_traded, growth
+from research.market.rows import SOURCE_ROUNDING
 
 ADJUSTMENTS = {
     "raw": "as traded",
@@ -27,9 +28,7 @@ EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
     "splits are in them, and are left out."
 )
-AGREES_WITH_TOTAL = 1e-4  # of returns of closes and dividends, and those of adjusted closes
 JUMP = 0.4  # of a close without its adjusted close: a split that no column states
-CLEAR_SPLIT = np.log(1.4)  # a move of a day does not hide it
 MAX_DECIMALS = 6  # of prices that are written rounded
 
 
@@ -76,12 +75,13 @@ class TableBars:
         """The first row of each asset that has one, where the rows are in order."""
         return np.flatnonzero(np.append(True, self.asset[1:] != self.asset[:-1]))
 
-    def growth_of(self, column: str) -> Array:
-        """(R,) each number over that of the bar before, NaN for the first of an asset."""
-        values = self.numbers[column]
-        grown = np.append(np.nan, values[1:] / values[:-1])
-        grown[self.begins] = np.nan
-        return grown
+    @property
+    def traded(self) -> TradedCloses:
+        """The closes, as traded, beside their splits and adjusted closes."""
+        close = self.numbers["close"]
+        return TradedCloses(
+            close, self.numbers["split"], self.numbers.get("total", np.full(len(close), np.nan)), self.begins
+        )
 
 
 def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str | None, tuple[Note, ...]]:
@@ -123,20 +123,17 @@ def _with_splits(bars: TableBars, stated: str | None) -> tuple[TableBars, str]:
         return bars.having(split=split), stated or ("raw" if "split" in bars.numbers else "split")
     bars.refuse(~(split > 0.0), "split", "no split", "Give units after for one before, 1 for none.")
     bars.refuse(~(bars.numbers["close"] > 0.0), "close", "a close of zero or below beside splits", "Correct it.")
-    move, size = np.log(bars.growth_of("close")), np.log(split)
-    seen = (split != 1.0) & ~np.isnan(move)
-    jumps, clear = np.abs(move + size) < np.abs(move), seen & (np.abs(size) > CLEAR_SPLIT)
+    factor = np.concatenate([as_traded(part) for part in np.split(split, bars.begins[1:])])
+    as_is = bars.having(split=split)
+    undone = as_is.having(**unadjusted(as_is.numbers, factor))
+    jumps = np.abs(np.log(as_is.traded.moved)) < np.abs(np.log(undone.traded.moved))
+    clear, seen = as_is.traded.is_clear, (split != 1.0) & ~np.isnan(as_is.traded.moved)
     votes = jumps[clear if clear.any() else seen]
     is_raw = stated == "raw" if stated or not len(votes) else bool(np.mean(votes) > 0.5)
+    quoted = as_is if is_raw else undone
     what = "two adjustments in one series: the close does not move as at other splits or as stated; split"
-    bars.refuse(clear & (jumps != is_raw), "split", what, "Correct it, or state `adjustment`: raw or split.")
-    if is_raw:
-        return bars, "raw"
-    factor = np.concatenate([as_traded(part) for part in np.split(split, bars.begins[1:])])
-    prices = ("open", "high", "low", "close", "dividend")
-    quoted = {name: values * factor for name, values in bars.numbers.items() if name in prices}
-    quoted |= {"volume": bars.numbers["volume"] / factor} if "volume" in bars.numbers else {}
-    return bars.having(**quoted), "raw"
+    bars.refuse(quoted.traded.hides_split, "split", what, "Correct it, or state `adjustment`: raw or split.")
+    return quoted, "raw"
 
 
 def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
@@ -145,12 +142,12 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     if total is None:
         return bars.having(dividend=bars.numbers.get("dividend", np.zeros(len(close)))), ()
     bars.refuse(~((total > 0.0) & (close > 0.0)), "close", "no Close and Adj Close above zero", "Give both or one.")
-    grown = bars.growth_of("total")
     if "dividend" in bars.numbers:
-        return bars, tuple(_differing(bars, grown))
-    implied = np.nan_to_num((grown / bars.numbers["split"] / bars.growth_of("close") - 1.0) * close)
-    rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + np.nan_to_num(grown)))
-    far = (implied > JUMP * close) | (implied < -np.maximum(rounding, AGREES_WITH_TOTAL * close))
+        return bars, tuple(_differing(bars))
+    shown = np.nan_to_num(bars.traded.shown)
+    implied, grown = shown * close, (1.0 + shown) * np.nan_to_num(bars.traded.moved)
+    rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + grown))
+    far = (implied > JUMP * close) | (implied < -np.maximum(rounding, WARNED.least * close))
     fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
     bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)
     paid = np.where(implied > rounding, implied, 0.0)
@@ -161,19 +158,19 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     return bars.having(dividend=paid), (Note(text),)
 
 
-def _differing(bars: TableBars, grown: Array) -> Iterator[Note]:
-    """A warning for each asset whose closes, splits and dividends grow otherwise than its adjusted closes."""
-    for rows in np.split(np.arange(len(grown)), bars.begins[1:]):
-        apart = np.nan_to_num(
-            np.abs(growth(*(bars.numbers[name][rows] for name in ("close", *reversed(NO_EVENT)))) - grown[rows])
+def _differing(bars: TableBars) -> Iterator[Note]:
+    """A warning for each asset whose dividends are not those that its adjusted closes show."""
+    dividend = bars.numbers["dividend"]
+    apart = bars.traded.apart(dividend) * bars.traded.moved  # as growth
+    differs = bars.traded.denies(dividend, WARNED)
+    for k in np.unique(bars.asset[differs]).tolist():
+        rows, asset = np.flatnonzero(differs & (bars.asset == k)), bars.assets[k]
+        worst = rows[np.argmax(apart[rows])]
+        text = (
+            f"{asset} grows otherwise than its adjusted closes on {counted(len(rows), 'session')}, most on "
+            f"{bars.days[worst]} ({apart[worst]:.2%}): look for a dividend that is missing."
         )
-        if (count := int((apart > AGREES_WITH_TOTAL).sum())) > 0:
-            asset = bars.assets[bars.asset[rows[0]]]
-            text = (
-                f"{asset} grows otherwise than its adjusted closes on {counted(count, 'session')}, most on "
-                f"{bars.days[rows[np.argmax(apart)]]} ({apart.max():.2%}): look for a dividend that is missing."
-            )
-            yield Note(text, [asset], warning=True)
+        yield Note(text, [asset], warning=True)
 
 
 def _step(values: Array) -> float:

@@ -21,7 +21,7 @@ from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTA
 from research.market.reading.cell_forms import DATE_ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
-from research.market.rows import HUNDREDTHS, NUMBERS, checked_rows, price_rows
+from research.market.rows import HUNDREDTHS, NUMBERS, price_rows
 
 IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
 AT_ENDS = 3  # rows first and last that are shown
@@ -46,17 +46,12 @@ class Understood:
 
     def rows(self, fetched_at: np.datetime64, source: str) -> pd.DataFrame:
         """(R, ·) rows of the store, known at a moment in UTC.  Raises DataError as `price_rows` does."""
-        parts, ids = [], np.array(self.bars.assets, dtype=object)
-        for currency in sorted(set(self.bars.currency.tolist())):
-            bars = self.bars.take(self.bars.currency == currency)
-            numbers = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
-            parts.append(
-                price_rows(
-                    ids[bars.asset].tolist(), bars.days, bars.numbers["close"],
-                    currency=currency, source=source, fetched_at=fetched_at, **numbers,
-                )
-            )  # fmt: skip
-        return checked_rows(pd.concat(parts, ignore_index=True), source)
+        bars, ids = self.bars, np.array(self.bars.assets, dtype=object)
+        others = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
+        return price_rows(
+            ids[bars.asset], bars.days, bars.numbers["close"],
+            currency=bars.currency, source=source, fetched_at=fetched_at, **others,
+        )  # fmt: skip
 
     def text(self) -> str:
         """The inferences, with the first and the last rows, for a terminal."""

@@ -335,10 +335,41 @@ def test_the_bill_of_an_imported_market_is_fetched_too(desk: Desk) -> None:
         load_portfolio(desk.file)
     text, whole = desk.fetch()
     assert whole
-    assert text.startswith("fred: ")
+    assert text.splitlines()[1].startswith("fred: ")
     assert load_portfolio(desk.file).market.cash[-1] > 0.0
-    desk.file.write_text(desk.file.read_text().replace("cash: bill", "cash: 0.03"))
-    with pytest.raises(ConfigError, match=r"market: is fetched from no source .*Give a file whose market is a source"):
+
+
+def test_an_update_imports_again_what_is_new_where_the_tables_lie(desk: Desk) -> None:
+    desk.fetch()
+    folder = desk.folder / "drops"
+    folder.mkdir()
+    table_of(desk).rename(folder / "a.csv")
+    assert rebalance("data", "import", folder, "--as", "mine", "--adjustment", "raw").status == 0
+    desk.file.write_text(desk.file.read_text().replace("source: yahoo", "store: mine"))
+    desk.serve(TOMORROW)
+    desk.time.move(24 * 3600.0)
+    table_of(desk, TOMORROW).rename(folder / "b.csv")
+    (folder / "c.csv").write_text("who,what\nme,this\n")
+    dry = rebalance("data", "update", desk.file, "--dry-run")
+    assert (dry.status, "(1 more as before) would be read.\n- b.csv\n- c.csv" in dry.out) == (0, True)
+    done = rebalance("data", "update", desk.file)
+    assert done.status == 1
+    assert "mine: 2 rows new or changed, from 2 files of" in done.out + done.err
+    assert "refused, and nothing of them taken:\n- c.csv" in done.out + done.err
+    (folder / "c.csv").unlink()
+    assert rebalance("data", "update", desk.file).status == 0
+    assert load_portfolio(desk.file).date == pd.Timestamp(TOMORROW)
+    assert f"{close('SPY', TOMORROW):,.2f}" in desk.trades("2023-01-20").out
+
+
+def test_a_store_that_does_not_say_where_its_tables_lie_is_fetched_from_no_source(desk: Desk) -> None:
+    import_table(table_of(desk), "mine", desk.time.clock, adjustment="raw")
+    named_store("mine").describe(imported=None)
+    text = desk.file.read_text().replace("source: yahoo", "store: mine").replace("cash: bill", "cash: 0.03")
+    desk.file.write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"market: is fetched from no source .*`rebalance data import PATH --as mine`"
+    ):
         desk.fetch()
 
 

@@ -225,6 +225,29 @@ def test_an_unfinished_last_bar_is_left_out(fault: str) -> None:
     same(yahoo_rows(content, now), of[:-1])
 
 
+@pytest.mark.parametrize("shown", ["adjusted", "as before", "no live bar", "no volume", "small"])
+def test_a_split_of_an_unfinished_session_is_taken_where_its_live_bar_shows_it(shown: str) -> None:
+    """Four for one, on the first fetch: quotes are adjusted for it already, or not yet."""
+    of = bars(20, d0=(1.05 if shown == "small" else 4.0, 0.0))
+    content, now = chart(of), "2022-12-29T20:59:59"
+    result = content["chart"]["result"][0]
+    quote = result["indicators"]["quote"][0]
+    if shown == "as before":
+        for name in ("open", "high", "low", "close"):
+            quote[name][:-1] = [cell * 4.0 for cell in quote[name][:-1]]
+    elif shown == "no live bar":
+        quote["close"][-1] = None
+    elif shown == "no volume":
+        quote["volume"][-1] = 0
+    if shown == "adjusted":
+        same(yahoo_rows(content, now), of[:-1])
+    else:
+        with pytest.raises(
+            FeedError, match=rf"split of 2022-12-29 by .* follows the last finished bar, of {of[-2].session}"
+        ):
+            yahoo_rows(content, now)
+
+
 def test_a_last_bar_stamped_at_the_close_is_over() -> None:
     of = bars(20)
     content = chart(of)

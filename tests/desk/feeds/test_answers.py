@@ -327,7 +327,8 @@ def test_a_capital_gain_that_the_dividend_holds_already_counts_once() -> None:
 def test_two_dividends_of_a_day_add_up_unless_the_adjusted_close_denies_it(further: float) -> None:
     def twice(content: Any) -> None:
         paid = next(each for each in content["data"] if each["amount"] == "1.5")
-        content["data"].append(paid | {"amount": str(further)})
+        paid["declaration_date"] = "2022-12-01"
+        content["data"].append(paid | {"amount": str(further), "declaration_date": "2022-12-02"})
 
     def again(content: Any) -> None:
         content["datatable"]["data"].append([*content["datatable"]["data"][0][:-1], further])
@@ -336,6 +337,15 @@ def test_two_dividends_of_a_day_add_up_unless_the_adjusted_close_denies_it(furth
     assert rows["dividend"].tolist()[4] == 1.5 + further
     rows = ADAPTERS["nasdaq_data_link"].rows(wish("nasdaq_data_link"), changed("nasdaq_data_link", again, 1), NOW)
     assert rows["dividend"].tolist()[4] == 1.5
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_an_event_of_alpha_vantage_that_stands_there_twice_counts_once(place: int) -> None:
+    def twice(content: Any) -> None:
+        content["data"] += copy.deepcopy(content["data"])
+
+    rows = ADAPTERS["alpha_vantage"].rows(wish("alpha_vantage"), changed("alpha_vantage", twice, place), NOW)
+    check_rows(rows, ALL, "alpha_vantage")
 
 
 def test_a_vintage_later_than_now_is_refused() -> None:
@@ -404,9 +414,9 @@ def mangled(content: Any, draw: random.Random) -> None:
         kinds = kind_of(place[at]), kind_of(value)
         if kinds[0] != kinds[1] and float not in kinds:  # a number in the place of another is a right answer to look at
             holder[step], place[at] = copy.deepcopy(place[at]), copy.deepcopy(value)
-    elif how == "repeat" and isinstance(holder, list) and not (isinstance(value, dict) and "ex_dividend_date" in value):
+    elif how == "repeat" and isinstance(holder, list):
         holder.insert(draw.randrange(len(holder) + 1), copy.deepcopy(value))
-    elif isinstance(value, list):  # a dividend that is listed twice was paid twice, where no adjusted close denies it
+    elif isinstance(value, list):
         value.insert(draw.randrange(len(value) + 1), copy.deepcopy(draw.choice(JUNK)))
     elif isinstance(value, dict):
         value[draw.choice(("extra", KEY))] = copy.deepcopy(draw.choice(JUNK))

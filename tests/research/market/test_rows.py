@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from foundation.errors import DataError
 from research.market import load_market
-from research.market.rows import as_traded, checked_rows, growth, price_rows
+from research.market.corporate_actions import as_traded
+from research.market.rows import checked_rows, growth, price_rows
 
 MOMENT = np.datetime64("2026-11-25T12:00:00")
 DAYS = np.array(["2020-08-28", "2020-08-31", "2020-09-01"], dtype="datetime64[D]")
@@ -25,12 +26,6 @@ def test_quotes_in_hundredths_become_units():
     assert rows["close"].tolist() == [1.0, 1.01, 1.02]
     assert rows["dividend"].tolist() == [0.05] * 3
     assert set(rows["currency"]) == {"GBP"}
-
-
-def test_adjusted_quotes_of_apple_become_those_of_the_day():
-    # Four for one on 2020-08-31: Yahoo's adjusted close of 2020-08-28 is 124.8075, and 499.23 was traded.
-    factor = as_traded(np.array([1.0, 4.0, 1.0]))
-    assert (np.array([124.8075, 129.04, 134.18]) * factor).tolist() == pytest.approx([499.23, 129.04, 134.18])
 
 
 def test_growth_over_a_split_is_that_of_the_adjusted_quotes():

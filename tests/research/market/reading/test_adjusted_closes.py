@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
+from research.market.corporate_actions import as_traded
 from research.market.reading.adjusted_closes import TableBars, as_quoted
-from research.market.rows import as_traded, growth
+from research.market.rows import growth
 
 
 def bars(**numbers: Sequence[float]) -> TableBars:
