@@ -74,9 +74,6 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             f"`rebalance data check {document.file}` says why."
         )
         market = replace(market, notes=(*market.notes, Note(text, list(poor), warning=True)))
-    if keys.rows is not None and keys.rows != market.origin["rows"]:
-        what = f"not the rows of store {store.name!r}, whose fingerprint is {market.origin['rows']}"
-        document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")
     return market
 
 
