@@ -56,15 +56,16 @@ def with_stored_facts(document: Document, keys: MarketKeys, market: Market, cash
         rows = _rows(document, keys, path, fact)
         facts[name] = _values(document, path, fact, market, rows)
         notes.append(_note(document, name, fact, market, facts[name]))
-        # not of the rows: a value that is published after the last session may be fetched later, and dated before it was
+        # not of the rows: one published on the last day may be fetched later, and is dated before this moment then
         digest.update(name.encode() + np.nan_to_num(facts[name], nan=np.inf).tobytes())
         moment = np.fmax(moment, rows["fetched_at"].max().to_datetime64())
         origin = {"rows": digest.hexdigest()[:16], "known_on": f"{moment.astype('datetime64[us]')}Z"}
     if keys.rows is not None and keys.rows != origin["rows"]:
         stores = dict.fromkeys([keys.of_store, *(fact.store for fact in stated.values())])
-        what = f"not the rows of store {' and '.join(map(repr, filter(None, stores)))}, whose fingerprint is {origin['rows']}"
+        named = " and ".join(repr(store) for store in stores if store)
+        what = f"not the rows of store {named}, whose fingerprint is {origin['rows']}"
         document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")
-    return replace(market, facts=facts or None, notes=tuple(notes), origin=origin)
+    return replace(market, facts=facts, notes=tuple(notes), origin=origin) if stated else market
 
 
 def _ids(document: Document, fact: StoredFact) -> dict[str, str]:
