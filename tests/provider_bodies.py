@@ -243,7 +243,7 @@ def _indicator(params: Asked, bars_of: Bars) -> Answer:
         "4: Interval": params["interval"],
         "7: Time Zone": "US/Eastern",
     }
-    values = {str(bar.session): {function: f"{bar.close:.4f}"} for bar in reversed(bars)}
+    values = {str(bar.session): {function: repr(bar.close)} for bar in reversed(bars)}
     return _json({"Meta Data": meta, f"Technical Analysis: {function}": values})
 
 

@@ -91,7 +91,8 @@ def _rows(document: Document, keys: MarketKeys, path: KeyPath, fact: StoredFact)
         fix = FETCH.format(document.file) if fetched else did_you_mean(absent[0], kept or store_names())
         document.refuse(path, f"no series of store {fact.store!r}", absent[0], fix)
     rows = store.rows(ids, history=True)
-    rows = rows[rows["close"].notna() & ((known_on is None) | (rows["fetched_at"] <= known_on))]
+    rows = rows[rows["close"].notna()]
+    rows = rows if known_on is None else rows[rows["fetched_at"] <= known_on]
     unknown = [asset for asset in ids if asset not in set(rows["asset_id"])]
     if unknown and (fact.series is not None or len(unknown) == len(ids)):
         document.refuse(path, f"was not known on {known_on}", unknown[0], "Choose a later moment.")

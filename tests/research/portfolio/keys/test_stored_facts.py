@@ -58,7 +58,7 @@ def published(seed: float) -> Values:
 
 SERIES = {"DGS10": published(3.0), "DGS2": published(2.0)}
 FIGURES = {
-    f"{asset}:RSI:14": (DAYS[::5], 50.0 + k + 20.0 * np.sin(np.arange(len(DAYS[::5]))), DAYS[1::5])
+    f"{asset}:RSI:14": (DAYS[:-1:5], 50.0 + k + 20.0 * np.sin(np.arange(len(DAYS[:-1:5]))), DAYS[1::5])
     for k, asset in enumerate(("AAPL", "MSFT", "SPY"))
 } | {
     f"{asset}:OVERVIEW:PERatio": (DAYS[[150]], np.array([20.0 + k]), DAYS[[150]])
@@ -150,7 +150,7 @@ def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tm
     rows = "".join(f"{day},{100 + k},{90 + k},{80 + k % 7}\n" for k, day in enumerate(DAYS))
     (tmp_path / "prices.csv").write_text(f"date,AAPL,MSFT,SPY\n{rows}")
     facts = "{two: {store: fred, series: DGS2}, fact: {indicator: spread, of: ten, less: two}, ten: " + TEN + "}"
-    found = load("unused", **{"{source: yahoo, facts: {fact: unused}}": f"{{file: prices.csv, facts: {facts}}}"})
+    found = load("unused", **{"{source: yahoo, facts: {fact: unused}}": f"{{file: prices.csv, quotes: prices.csv, facts: {facts}}}"})
     assert fact_of(found)[3:].tolist() == fact_of(load(TWO))[3:].tolist()
     assert found.market.origin["known_on"] == f"{SERIES['DGS10'][2][-1]}Z"
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(found.settings, sort_keys=False))
@@ -191,10 +191,10 @@ def test_what_becomes_known_later_changes_no_fact_of_before(load: Load, fact: st
     assert not np.array_equal(after[t + 1 :], before[t + 1 :], equal_nan=True)
     moment = DAYS[t].astype("datetime64[us]") - 1
     for store in ("fred", "alpha_vantage"):
-        parts, known = named_store(store).parts, named_store(store).rows(history=True)
-        named_store(store).add(known[known["fetched_at"] <= moment].assign(source="cut"))
-        for part in parts:
+        known = named_store(store).rows(history=True)
+        for part in named_store(store).parts:
             part.unlink()
+        named_store(store).add(known[known["fetched_at"] <= moment])
     np.testing.assert_array_equal(fact_of(load(fact))[: t + 1], before[: t + 1])
 
 
@@ -222,7 +222,7 @@ def test_the_fingerprint_of_rows_is_that_of_facts_too(load: Load) -> None:
     rows = load(TWO).market.origin["rows"]
     stated = {"source: yahoo,": f"source: yahoo, rows: {rows},"}
     assert load(TWO, **stated).market.origin["rows"] == rows
-    keep("fred", "DGS2", DAYS[[40]], np.array([8.0]), DAYS[[42]].astype("datetime64[us]"))
+    keep("fred", "DGS2", DAYS[[40]], np.array([8.0]), DAYS[[43]].astype("datetime64[us]"))
     with pytest.raises(ConfigError, match=rf"market\.rows: not the rows of store 'yahoo' and 'fred'.*found '{rows}'"):
         load(TWO, **stated)
 
