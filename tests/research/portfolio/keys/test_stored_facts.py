@@ -150,7 +150,10 @@ def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tm
     rows = "".join(f"{day},{100 + k},{90 + k},{80 + k % 7}\n" for k, day in enumerate(DAYS))
     (tmp_path / "prices.csv").write_text(f"date,AAPL,MSFT,SPY\n{rows}")
     facts = "{two: {store: fred, series: DGS2}, fact: {indicator: spread, of: ten, less: two}, ten: " + TEN + "}"
-    found = load("unused", **{"{source: yahoo, facts: {fact: unused}}": f"{{file: prices.csv, quotes: prices.csv, facts: {facts}}}"})
+    found = load(
+        "unused",
+        **{"{source: yahoo, facts: {fact: unused}}": f"{{file: prices.csv, quotes: prices.csv, facts: {facts}}}"},
+    )
     assert fact_of(found)[3:].tolist() == fact_of(load(TWO))[3:].tolist()
     assert found.market.origin["known_on"] == f"{SERIES['DGS10'][2][-1]}Z"
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(found.settings, sort_keys=False))
