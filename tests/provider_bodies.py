@@ -219,10 +219,32 @@ def _alpha_vantage(_: str, params: Asked, __: Asked, bars_of: Bars) -> Answer:
     pair = (params.get("from_symbol") or params.get("symbol", "")) + (
         params.get("to_symbol") or params.get("market", "")
     )
+    if function == "OVERVIEW":
+        ours = {name.removeprefix(f"{pair}:OVERVIEW:"): repr(bars[-1].close) for name, bars in bars_of.items()
+                if name.startswith(f"{pair}:OVERVIEW:")}  # fmt: skip
+        return _json({"Symbol": pair, "AssetType": "Common Stock", "Sector": "TECHNOLOGY", **ours} if ours else {})
+    if "series_type" in params:
+        return _indicator(params, bars_of)
     bars = bars_of.get(pair)
     if bars is None or function not in ALPHA_VANTAGE:
         return _json({"Error Message": INVALID.format(function)})
     return _json(ALPHA_VANTAGE[function](params, bars))
+
+
+def _indicator(params: Asked, bars_of: Bars) -> Answer:
+    """The values that bars of `IBM:RSI:14` have as closes, newest first."""
+    function, symbol = params["function"], params["symbol"]
+    bars = bars_of.get(f"{symbol}:{function}:{params['time_period']}")
+    if bars is None:
+        return _json({"Error Message": INVALID.format(function)})
+    meta = {
+        "1: Symbol": symbol,
+        "2: Indicator": function,
+        "4: Interval": params["interval"],
+        "7: Time Zone": "US/Eastern",
+    }
+    values = {str(bar.session): {function: repr(bar.close)} for bar in reversed(bars)}
+    return _json({"Meta Data": meta, f"Technical Analysis: {function}": values})
 
 
 def _alpha_bars(bars: Sequence[Bar], names: Sequence[str]) -> dict[str, dict[str, str]]:

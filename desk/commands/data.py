@@ -35,8 +35,9 @@ from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of, read
-from research.portfolio.keys.market_keys import FRED, MarketKeys, SeriesOfCash
+from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
+from research.portfolio.keys.stored_facts import lines_of, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
 from research.rules import Rule
 
@@ -55,7 +56,8 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     Raises : ConfigError for a file whose market is no source.
     """
     document, keys = _market_keys(file)
-    if keys is None or not (keys.source or _series(keys) or _tables_of(file)):
+    series = {} if keys is None else _series(document, keys)
+    if keys is None or not (keys.source or series or _tables_of(file)):
         again = (
             f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
         )
@@ -63,8 +65,9 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     wanted = dict[str, list[Wanted]]()
     if keys.source is not None:
         wanted[keys.source] = _bars(document, keys, keys.source, now, since)
-    if series := _series(keys):
-        wanted[FRED] = [*wanted.get(FRED, ()), Wanted(series, series, since, now.date(), currency="")]
+    for (source, asset_id), symbol in series.items():
+        if asset_id not in (each.asset_id for each in wanted.setdefault(source, [])):
+            wanted[source].append(Wanted(asset_id, symbol, since, now.date(), currency=""))
     return wanted
 
 
@@ -83,11 +86,20 @@ def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -
     return document, read(document, ("market",), MarketKeys) if has_keys else None
 
 
-def _series(keys: MarketKeys) -> str:
-    """The series of FRED that is the cash of a market, "" for none; a market of files takes the embedded bill."""
-    if isinstance(keys.cash, SeriesOfCash):
-        return keys.cash.series if keys.cash.store == FRED else ""
-    return BILL if keys.cash == "bill" and keys.of_store else ""
+def _series(document: Document, keys: MarketKeys) -> dict[tuple[str, str], str]:
+    """The symbols of the series that are cash or facts of a market, by source and id.
+
+    The bill is continued from FRED; a market of files takes the embedded bill.
+    """
+    bill = SeriesOfCash(series=BILL) if keys.cash == "bill" and keys.of_store else None
+    cash = keys.cash if isinstance(keys.cash, SeriesOfCash) else bill
+    found = {} if cash is None else {(cash.store, cash.series): cash.series}
+    for fact in stored_facts(document, keys).values():
+        found |= {(fact.store, name): name for name in fact.names}
+        for one in lines_of(document, fact).values() if fact.figure else ():
+            symbol = known_instruments().symbol_at(one, fact.store)
+            found[fact.store, f"{one.asset_id}{fact.figure}"] = f"{symbol}{fact.figure}"
+    return {place: symbol for place, symbol in found.items() if place[0] in ADAPTERS}
 
 
 def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, since: date | None) -> list[Wanted]:

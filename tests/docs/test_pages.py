@@ -14,6 +14,7 @@ PAGES = [
     "docs/attribution.md",
     "docs/batches.md",
     "docs/constraints.md",
+    "docs/data.md",
     "docs/examples.md",
     "docs/extending.md",
     "docs/forecasts.md",

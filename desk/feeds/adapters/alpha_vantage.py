@@ -1,4 +1,7 @@
-"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs and coins.
+"""Alpha Vantage: the last hundred bars as traded with splits and dividends, currency pairs and coins; figures.
+
+A figure is an indicator or a number of a company's overview, whose symbol follows that of the asset: `IBM:RSI:14`,
+`IBM:OVERVIEW:PERatio`. An overview is of the moment: its row is of the day on which it was fetched.
 
 A free key gives a hundred sessions, which update and cross-check a history. Every error comes with status 200, and its
 wording changes: an answer is recognised by its data. A notice repeats the key, so no sentence shows one.
@@ -14,12 +17,15 @@ import numpy as np
 import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, at, bar_table, market_rows, over
+from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arrays import Array
+from foundation.table_files import PLAIN
 from research.market.currency import CURRENCIES
 
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
+FIGURE = re.compile(r"(.+):([A-Z]+):(\w+)")  # asset, function, and window or name of a number
+OVERVIEW = "OVERVIEW"
 NOTICES = ("Error Message", "Information", "Note")
 LIMIT_WORDS = ("rate limit", "call frequency", "per day", "per minute", "per second")
 EVENT_FIELDS = ("ex_dividend_date", "amount", "effective_date", "split_factor")
@@ -74,7 +80,11 @@ class AlphaVantage(Adapter):
     key_from: str = "https://www.alphavantage.co/support/#api-key"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
-        """The bars and, of a share or fund, its dividends and its splits."""
+        """The bars and, of a share or fund, its dividends and its splits; or a figure."""
+        if figure := FIGURE.fullmatch(wanted.symbol):
+            symbol, function, window = figure.groups()
+            daily = {"interval": "daily", "time_period": window, "series_type": "close"}
+            return [self._request(function, {"symbol": symbol} | ({} if function == OVERVIEW else daily), key)]
         series = series_of(wanted.symbol)
         size = {} if series.function == "DIGITAL_CURRENCY_DAILY" else {"outputsize": "compact"}
         bars = self._request(series.function, series.params | size, key)
@@ -83,7 +93,16 @@ class AlphaVantage(Adapter):
         return [bars, *(self._request(function, series.params, key) for function in ("DIVIDENDS", "SPLITS"))]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
-        """Rows as traded of the sessions that the answer has."""
+        """Rows as traded of the sessions that the answer has, or rows whose close is a figure."""
+        if figure := FIGURE.fullmatch(wanted.symbol):
+            asked, (symbol, function, name) = Asked(self.name, wanted.symbol, fetched_at), figure.groups()
+            overview = function == OVERVIEW
+            table = (
+                _overview(asked, replies[0], symbol, name)
+                if overview
+                else _indicator(asked, replies[0], symbol, function)
+            )
+            return market_rows(asked, wanted, Bars(table, {}, {}, adjusted=False, currency=""))
         asked, series = Asked(self.name, wanted.symbol, fetched_at), series_of(wanted.symbol)
         content = _content(asked, replies[0], series.part)
         for name, symbol in series.symbols.items():
@@ -107,6 +126,30 @@ class AlphaVantage(Adapter):
 
     def _request(self, function: str, params: dict[str, str], key: str) -> Request:
         return Request(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)
+
+
+def _overview(asked: Asked, reply: Reply, symbol: str, name: str) -> pd.DataFrame:
+    """The bar, of the day on which it was fetched, whose close is a number of a company's overview."""
+    content = _content(asked, reply, "Symbol")
+    asked.check_symbol(content["Symbol"], symbol)
+    if not PLAIN.fullmatch(str(content.get(name))):
+        asked.refuse(f"{name} of the overview is {quoted(content.get(name))}, no number. Name one such as PERatio.")
+    today = asked.moment.astype("datetime64[D]")[None]
+    return bar_table(today, lambda column: asked.numbers(name, [content[name]], today) if column == "close" else None)
+
+
+def _indicator(asked: Asked, reply: Reply, symbol: str, function: str) -> pd.DataFrame:
+    """Bars whose closes are an indicator, of the sessions that are over."""
+    content = _content(asked, reply, part := f"Technical Analysis: {function}")
+    asked.check_symbol(_meta(content, "Symbol"), symbol)
+    if not isinstance(content[part], dict):
+        asked.shape("values by day", content[part])
+    days, records = asked.days(content[part]), asked.records("values by day", list(content[part].values()))
+    if not all(set(each) == {function} for each in records):
+        asked.refuse(f"{function} is not one value a day. Name an indicator that is, such as RSI.")
+    values = asked.numbers(function, [each[function] for each in records], days)
+    table = bar_table(days, lambda column: values if column == "close" else None)
+    return table[over(days, asked.moment, *NEW_YORK)]
 
 
 def _content(asked: Asked, reply: Reply, part: str) -> dict[str, Any]:

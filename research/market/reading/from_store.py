@@ -116,7 +116,7 @@ def market_from_store(
             *notes,
         ),
         scheduled=True,
-        origin={"rows": stored.fingerprint, "known_on": f"{_last_known(stored.moment, cash)}Z"},
+        origin={"rows": stored.fingerprint, "known_on": f"{last_known(stored.moment, cash)}Z"},
     )
 
 
@@ -181,7 +181,7 @@ def _stored(
     return _Stored(panels, ends, currency, notes, digest.hexdigest()[:16], max(moments))
 
 
-def _last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
+def last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
     """The later of the moments at which the last row and the last rate of cash were known."""
     return np.fmax(moment, cash.moment) if isinstance(cash, BillRates | YearlyRates) else moment
 

@@ -1,6 +1,7 @@
 """The key `market` of a portfolio file, and the lines of the file that it must have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.settings import build, named, plain, read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.keys.market_keys import MarketKeys
+from research.portfolio.keys.market_keys import MarketKeys, is_stored
+from research.portfolio.keys.stored_facts import with_stored_facts
 from research.portfolio.keys.stored_market import cash_source, stored_market
 
 
@@ -27,25 +29,34 @@ def read_market(document: Document) -> Market:
     if isinstance(source, dict):
         path, source = ("market", "file"), str(keys.file)
         facts = _facts(document, keys.facts or {}, folder)
-        options = plain(keys, without=("file", "facts", "cash"))
+        options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
         options |= {} if keys.cash is None else {"cash": cash_source(document, keys)}
     if not keys.of_store and source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         known = did_you_mean(source, EMBEDDED).removesuffix(".")
         fix = f"{known}, or a path to a .csv or .parquet file.{import_hint(folder / source)}"
         document.refuse(path, "unknown market", source, fix)
+    if keys.of_store:
+        market = stored_market(document, keys)
+    else:
+        with _placed(document, path):
+            market = load_market(source if source in EMBEDDED else folder / source, **options)
+    market = with_stored_facts(document, keys, market, options.get("cash"))
+    with _placed(document, ("market",) if keys.of_store else path):
+        return with_facts(market, facts)
+
+
+@contextmanager
+def _placed(document: Document, path: KeyPath) -> Iterator[None]:
+    """Within the block an error names the key at whose place the market is stated."""
     try:
-        if keys.of_store:
-            return with_facts(stored_market(document, keys), facts)
-        return with_facts(load_market(source if source in EMBEDDED else folder / source, **options), facts)
+        yield
     except (DataError, ConfigError) as error:
-        if keys.of_store:
-            raise
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
 
 
 def _facts(document: Document, given: Mapping[str, Any], folder: Path) -> dict[str, Path | Indicator]:
-    """Facts by name: the path of a file in the folder, or an indicator."""
+    """Facts by name that are no series of a store: the path of a file in the folder, or an indicator."""
     found: dict[str, Path | Indicator] = {}
     faults = Faults()
     for name, source in given.items():
@@ -53,7 +64,7 @@ def _facts(document: Document, given: Mapping[str, Any], folder: Path) -> dict[s
         with faults:
             if isinstance(source, str):
                 found[name] = folder / source
-            else:
+            elif not is_stored(source):
                 word = named(document, (*path, "indicator"), INDICATORS)
                 found[name] = build(document, path, INDICATORS[word], {}, ("indicator",))
     faults.end()

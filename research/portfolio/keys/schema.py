@@ -16,6 +16,7 @@ from research.forecast import Forecast, Model, Regimes
 from research.market.indicators import INDICATORS
 from research.portfolio.file.settings import adapters, nested
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
+from research.portfolio.keys.market_keys import StoredFact
 from research.portfolio.keys.policies import RULES
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
@@ -47,7 +48,9 @@ def portfolio_schema() -> Schema:
     shared["allocation"]["anyOf"].append(_own("kind", OWN))
     whole["properties"]["policies"]["additionalProperties"] = {"$ref": "#/$defs/policy"}
     facts = shared["MarketKeys"]["properties"]["facts"]["anyOf"][0]
-    facts["additionalProperties"]["anyOf"][-1] = {"$ref": REFERENCE.format(model="indicator")}
+    shared["StoredFact"] = TypeAdapter(StoredFact).json_schema(ref_template=REFERENCE)
+    computed = {"anyOf": [{"$ref": REFERENCE.format(model=name)} for name in ("indicator", "StoredFact")]}
+    facts["additionalProperties"]["anyOf"][-1] = computed
     shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
 

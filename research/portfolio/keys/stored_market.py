@@ -65,9 +65,6 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
         )
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
-    if keys.rows is not None and keys.rows != market.origin["rows"]:
-        what = f"not the rows of store {store.name!r}, whose fingerprint is {market.origin['rows']}"
-        document.refuse(("market", "rows"), what, keys.rows, "Restore the store, or leave `rows` and `known_on` out.")
     return market
 
 

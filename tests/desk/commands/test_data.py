@@ -298,6 +298,66 @@ def test_revisions_since_a_run_that_cannot_be_played_are_refused(desk: Desk) -> 
             revisions_text(str(desk.file), run)
 
 
+# -- facts -----------------------------------------------------------------------------------------------------------
+
+SPREAD = "spread: {store: fred, series: DGS10, minus: DTB3}"
+FIGURES = "rsi: {store: alpha_vantage, indicator: RSI, window: 14}, pe: {store: alpha_vantage, overview: PERatio}"
+AV_KEY = "K3Y0F7HE7ESTER42"
+
+
+def state_facts(desk: Desk, facts: str) -> None:
+    desk.file.write_text(desk.file.read_text().replace("cash: bill,", f"cash: bill, facts: {{{facts}}},"))
+    desk.server.bars["DGS10"] = [bar._replace(close=bar.close - 0.5) for bar in desk.server.bars["DTB3"][:-1]]
+    desk.server.bars |= {f"{symbol}:RSI:14": desk.server.bars[symbol] for symbol in BARS}
+
+
+def test_the_series_that_facts_name_are_fetched_once_each_with_the_bill(desk: Desk) -> None:
+    state_facts(desk, f"{SPREAD}, {FIGURES}")
+    wanted = needs_of(desk.file, desk.time.clock.now())
+    assert [each.asset_id for each in wanted["fred"]] == ["DTB3", "DGS10"]
+    assert [each.symbol for each in wanted["alpha_vantage"]] == ["SPY:RSI:14", "AGG:RSI:14"]  # funds have no overview
+    desk.file.write_text(desk.file.read_text().replace("SPY:", "IBM:"))
+    found = needs_of(desk.file, desk.time.clock.now())["alpha_vantage"]
+    assert [each.symbol for each in found] == ["IBM:RSI:14", "AGG:RSI:14", "IBM:OVERVIEW:PERatio"]
+    desk.file.write_text(desk.file.read_text().replace("{source: yahoo, cash: bill,", "{file: multi_asset_daily,"))
+    assert set(needs_of(desk.file, desk.time.clock.now())) == {"fred", "alpha_vantage"}
+
+
+def test_a_run_on_facts_of_a_store_has_the_same_bytes_after_an_update(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef0123456789abcdef")
+    state_facts(desk, SPREAD)
+    text, whole = desk.fetch()
+    assert whole, text
+    market = load_portfolio(desk.file).market
+    assert market.facts is not None
+    assert market.facts["spread"][2:].round(9).tolist() == [[-0.5, -0.5]] * (len(market.dates) - 2)
+    assert np.isnan(market.facts["spread"][:2]).all()  # the value of a day is published on the next one
+    run = make_backtest(desk.file, "quarterly", desk.folder / "reports").folder
+    desk.server.bars["DGS10"] = [bar._replace(close=9.0) for bar in RATES]  # the first one is dated before the run
+    desk.next_day()
+    done = replay(run, desk.file)
+    assert done.same, done.text
+
+
+def test_a_notice_of_the_limit_of_figures_is_printed_without_the_key(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALPHAVANTAGE_API_KEY", AV_KEY)
+    state_facts(desk, FIGURES)
+    desk.server.faults = {"RSI": "notice"}
+    done = rebalance("data", "fetch", desk.file)
+    assert done.status == 1
+    assert "limit of requests is reached" in done.out + done.err
+    assert AV_KEY not in done.out + done.err
+    desk.server.faults = {}
+    desk.time.move(24 * 3600.0)
+    text, whole = desk.fetch()
+    assert whole, text
+    assert named_store("alpha_vantage").assets() == ["AGG:RSI:14", "SPY:RSI:14"]
+
+
 # -- import ----------------------------------------------------------------------------------------------------------
 
 

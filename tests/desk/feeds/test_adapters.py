@@ -16,6 +16,7 @@ from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
+from research.market.indicators import RSI
 from research.market.reading.embedded import load_market
 from research.market.reading.known_instruments import SOURCES
 from research.market.rows import BARS, growth
@@ -23,6 +24,12 @@ from research.market.rows import BARS, growth
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")  # before New York opens
 LAST = date(2022, 12, 29)
+# The worksheet of Wilder's index over 14 days that is usually printed: closes, and indices from the fifteenth day on.
+WILDER = (
+    "44.3389 44.0902 44.1497 43.6124 44.3278 44.8264 45.0955 45.4245 45.8433 46.0826 45.8931 46.0328 45.6140 46.2820 "
+    "46.2820 46.0028 46.0328 46.4116 46.2222 45.6439"
+)
+INDICES = [70.53, 66.32, 66.55, 69.41, 66.36, 57.97]
 SYMBOLS = {name: "SPY" for name in ADAPTERS} | {"stooq": "spy.us", "fred": "DTB3"} | COINS
 
 
@@ -467,3 +474,61 @@ def test_quotes_of_the_moment() -> None:
             assert quote.source == name
             assert str(quote.at)[:10] == "2022-12-29"
     assert found[0].at == np.datetime64("2022-12-29T20:30:00.123456")
+
+
+# -- figures of Alpha Vantage ----------------------------------------------------------------------------------------
+
+
+def test_the_indicator_of_the_vendor_is_that_of_the_house_on_the_same_closes() -> None:
+    """Wilder's worksheet, as the vendor publishes it, against the own index of its closes."""
+    closes = np.array(WILDER.split(), float)[:, None]
+    days = pd.bdate_range(end=LAST, periods=len(closes)).date[-len(INDICES) :]
+    of = {"IBM:RSI:14": [Bar(day, *(value,) * 4, 0.0) for day, value in zip(days, INDICES, strict=True)]}
+    rows = fetched("alpha_vantage", of, wish("alpha_vantage", symbol="IBM:RSI:14"))
+    assert rows["close"].tolist() == pytest.approx(RSI(14).values(closes)[-len(INDICES) :, 0], abs=0.02)
+    assert rows["session"].dt.date.tolist() == days.tolist()
+    assert set(rows["currency"]) == {""}
+    assert (rows["fetched_at"] == NOW).all()
+
+
+def test_an_indicator_of_a_session_that_is_not_over_is_left_out() -> None:
+    of = {"IBM:RSI:14": bars(5)}
+    opened = np.datetime64("2022-12-29T20:59", "us")
+    same(
+        fetched("alpha_vantage", of, wish("alpha_vantage", symbol="IBM:RSI:14"), opened),
+        of["IBM:RSI:14"][:-1],
+        ["close"],
+    )
+
+
+def test_a_number_of_an_overview_is_of_the_day_on_which_it_was_fetched() -> None:
+    of = {"IBM:OVERVIEW:PERatio": bars(1), "IBM:OVERVIEW:EPS": bars(2)}
+    wanted = Wanted("an_asset", "IBM:OVERVIEW:PERatio", None, date(2022, 12, 30), "")
+    rows = fetched("alpha_vantage", of, wanted)
+    assert rows["close"].tolist() == [of["IBM:OVERVIEW:PERatio"][-1].close]
+    assert [str(day)[:10] for day in rows["session"]] == ["2022-12-30"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "content", "said"),
+    [
+        ("IBM:OVERVIEW:Sector", {"Symbol": "IBM", "Sector": "ENERGY"}, "Sector of the overview is 'ENERGY', no number"),
+        ("IBM:OVERVIEW:PERatio", {"Symbol": "IBM", "PERatio": "None"}, "PERatio of the overview is 'None', no number"),
+        ("IBM:OVERVIEW:PEratio", {"Symbol": "IBM", "PERatio": "9.1"}, "PEratio of the overview is None, no number"),
+        ("IBM:OVERVIEW:PERatio", {"Symbol": "IBN", "PERatio": "9.1"}, "is of 'IBN', another symbol"),
+        ("IBM:OVERVIEW:PERatio", {}, "unknown symbol"),
+        ("IBM:RSI:14", {"Error Message": "Invalid API call."}, "the answer has no Technical Analysis: RSI"),
+        ("IBM:RSI:14", {"Information": f"Your API key {KEY} and our rate limit of 25"}, "limit of requests is reached"),
+        ("IBM:RSI:14", {"Meta Data": {"1: Symbol": "IBN"}, "Technical Analysis: RSI": {}}, "another symbol"),
+        ("IBM:RSI:14", {"Meta Data": {"1: Symbol": "IBM"}, "Technical Analysis: RSI": []}, "no values by day"),
+        (
+            "IBM:BBANDS:20",
+            {"Meta Data": {"1: Symbol": "IBM"}, "Technical Analysis: BBANDS": {"2022-12-29": {"Real Upper Band": "1"}}},
+            "BBANDS is not one value a day",
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_without_the_figure_is_refused_without_the_key(symbol: str, content: Any, said: str) -> None:
+    with pytest.raises(FeedError, match=said) as told:
+        ADAPTERS["alpha_vantage"].rows(wish("alpha_vantage", symbol=symbol), [reply_of(content)], NOW)
+    assert KEY not in str(told.value)
