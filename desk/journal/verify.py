@@ -1,0 +1,181 @@
+"""What is wrong with a journal: each fault at its entry.
+
+An entry fits where its hash is that of its fields and it names the hash of the entry before. One that does not is
+changed, or stands at another place than that at which it was written; its hash tells which.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from desk.journal.chain import START, Head, digest
+from desk.journal.journal import NAMES, Journal
+
+SEARCHES = 200  # for places of displaced entries, each a pass over the journal
+ROWS = f"SELECT {NAMES} FROM entries NOT INDEXED ORDER BY sequence"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault. sequence : number of the entry. text : a sentence."""
+
+    sequence: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The outcome.
+
+    head   : of the entries that are there.
+    behind : number of them that `journal.head` does not count: a process was killed between the two.
+    faults : in the order of their entries.
+    """
+
+    head: Head
+    behind: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def text(self) -> str:
+        """A sentence a fault, or that there is none."""
+        if self.faults:
+            return "\n".join(fault.text for fault in self.faults)
+        late = (
+            f" The last {self.behind:,} are in no head yet: the process that wrote them was killed."
+            if self.behind
+            else ""
+        )
+        return f"{self.head.count:,} entries, none changed, removed or added. Head: {self.head.sha256}.{late}"
+
+
+def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Verified:
+    """Read all entries and check their chain up to the head.
+
+    witnesses : by name, heads that tickets, manifests or sheets state; the journal must have had them.
+    """
+    with journal.snapshot() as stated:
+        journal.rows.text_factory = bytes  # of text that is none, too
+        try:
+            scan = _Scan(journal.rows)
+            scan.run()
+            ends = {"journal.head": stated} | dict(witnesses or {})
+            scan.faults += [fault for name, end in ends.items() for fault in scan.against(name, end)]
+        finally:
+            journal.rows.text_factory = str
+    head = Head(scan.place, scan.sha256.decode("ascii", "replace"))
+    faults = sorted(dict.fromkeys(scan.faults), key=lambda fault: fault.sequence)
+    return Verified(head, 0 if stated is None else max(head.count - stated.count, 0), tuple(faults))
+
+
+@dataclass
+class _Scan:
+    """A pass over the rows, as bytes.
+
+    place, sha256 : of the last row that was read.
+    is_whole      : false where that row is faulty itself; the next one then need not fit it.
+    shift         : places by which rows stand later than they were written, since the last row that did.
+    swapped       : written place of the row that stands at a place, for places that are yet to come.
+    """
+
+    rows: sqlite3.Connection
+    place: int = 0
+    sha256: bytes = START.sha256.encode()
+    is_whole: bool = True
+    shift: int = 0
+    swapped: dict[int, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    searches: int = 0
+
+    def run(self) -> None:
+        """Read all rows that can be read."""
+        try:
+            for sequence, *others, sha256 in self.rows.execute(ROWS):
+                fits = _fits(sequence, others, sha256)
+                if not (fits and sequence == self.place + 1 and others[-2] == self.sha256):
+                    self._look(sequence, others, sha256, fits)
+                else:
+                    self.place, self.is_whole = sequence, True
+                self.sha256 = sha256
+        except sqlite3.DatabaseError as error:
+            self._fault(self.place + 1, f"it and those after it cannot be read ({error})")
+
+    def against(self, name: str, end: Head | None) -> Iterator[Fault]:
+        """The faults by which the rows are not those of a head that was stated."""
+        if end is None:
+            yield Fault(self.place, f"{name} states no head: the end of the journal cannot be checked.")
+        elif end.count > self.place:
+            yield _missing(self.place + 1, end.count, f": {name} states {end.count:,} entries")
+        elif end.count and all(fault.sequence != end.count for fault in self.faults):
+            row = self.rows.execute("SELECT sha256 FROM entries WHERE sequence = ?", [end.count]).fetchone()
+            if row and row[0] != end.sha256.encode():
+                yield Fault(end.count, f"Entry {end.count:,} is another than {name} states: the journal was rewritten.")
+
+    def _look(self, sequence: int, others: list[Any], sha256: Any, fits: bool) -> None:
+        """Say what is wrong with a row that does not fit, or with the rows before it."""
+        expected, was_whole = self.place + 1, self.is_whole
+        self.place, self.is_whole = sequence, fits
+        if fits:
+            self.shift = 0
+            if sequence > expected:
+                self.faults.append(_missing(expected, sequence - 1))
+            elif was_whole:
+                self._fault(expected - 1, f"entry {sequence:,} follows another one: this one was put in its place")
+        elif sequence != expected and _fits(expected, others, sha256):
+            self.place = expected
+            self._fault(expected, f"its number was changed to {sequence:,}")
+        else:
+            if sequence > expected:
+                self.faults.append(_missing(expected, sequence - 1))
+            self._displaced(sequence, others, sha256)
+
+    def _displaced(self, sequence: int, others: list[Any], sha256: Any) -> None:
+        """Say where a row was written that stands at another place, or that it was changed."""
+        written = self._written(sequence, others, sha256)
+        if written is None:
+            self._fault(sequence, "it was changed: its hash is not that of its fields")
+        elif self.swapped.get(sequence) == written:
+            self.shift = 0
+        elif sequence - written != self.shift:
+            self.shift = sequence - written
+            self.swapped[written] = sequence
+            self._fault(min(sequence, written), f"what was written as entry {written:,} stands at {sequence:,}")
+
+    def _written(self, sequence: int, others: list[Any], sha256: Any) -> int | None:
+        """The place at which a row was written, where it is another one that can be found."""
+        guesses = [sequence - self.shift, self.swapped.get(sequence)]
+        found = next((place for place in guesses if place and _fits(place, others, sha256)), None)
+        if found is None and self.searches < SEARCHES:
+            self.searches += 1
+            for query, value, step in (("previous", sha256, -1), ("sha256", others[-2], 1)):
+                with suppress(sqlite3.DatabaseError):
+                    row = self.rows.execute(
+                        f"SELECT sequence FROM entries WHERE {query} = ?", [_text(value)]
+                    ).fetchone()
+                    if row and _fits(row[0] + step, others, sha256):
+                        return int(row[0] + step)
+        return found
+
+    def _fault(self, sequence: int, what: str) -> None:
+        self.faults.append(Fault(sequence, f"Entry {sequence:,}: {what}."))
+
+
+def _missing(first: int, last: int, why: str = "") -> Fault:
+    """The fault of entries that are not there."""
+    what = f"Entries {first:,} to {last:,} are" if last > first else f"Entry {first:,} is"
+    return Fault(first, f"{what} missing{why}.")
+
+
+def _fits(sequence: int, others: list[Any], sha256: Any) -> bool:
+    """True if this is the hash of a row at this place; a value that is no text has none."""
+    try:
+        return digest(sequence, others).encode() == sha256
+    except TypeError:
+        return False
+
+
+def _text(value: Any) -> Any:
+    """A value as a query takes it: text, where it is some."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
