@@ -6,13 +6,15 @@ changed, or stands at another place than that at which it was written; its hash 
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from desk.journal.chain import START, Head, digest
 from desk.journal.journal import NAMES, Journal
+from foundation.errors import DataError
 
+NEAR = 16  # places that are tried before and after
 SEARCHES = 200  # for places of displaced entries, each a pass over the journal
 ROWS = f"SELECT {NAMES} FROM entries NOT INDEXED ORDER BY sequence"
 
@@ -56,18 +58,27 @@ def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Ver
 
     witnesses : by name, heads that tickets, manifests or sheets state; the journal must have had them.
     """
-    with journal.snapshot() as stated:
-        journal.rows.text_factory = bytes  # of text that is none, too
-        try:
-            scan = _Scan(journal.rows)
+    scan = _Scan(journal.rows)
+    try:
+        with journal.snapshot() as stated, _bytes(journal.rows):
             scan.run()
             ends = {"journal.head": stated} | dict(witnesses or {})
             scan.faults += [fault for name, end in ends.items() for fault in scan.against(name, end)]
-        finally:
-            journal.rows.text_factory = str
+    except DataError as error:  # of a file that SQLite does not open
+        return Verified(START, 0, (Fault(1, f"No entry can be read. {error}"),))
     head = Head(scan.place, scan.sha256.decode("ascii", "replace"))
     faults = sorted(dict.fromkeys(scan.faults), key=lambda fault: fault.sequence)
     return Verified(head, 0 if stated is None else max(head.count - stated.count, 0), tuple(faults))
+
+
+@contextmanager
+def _bytes(rows: sqlite3.Connection) -> Iterator[None]:
+    """A block that reads text as bytes: that of a damaged entry may be none."""
+    rows.text_factory = bytes
+    try:
+        yield
+    finally:
+        rows.text_factory = str
 
 
 @dataclass
@@ -77,6 +88,7 @@ class _Scan:
     place, sha256 : of the last row that was read.
     is_whole      : false where that row is faulty itself; the next one then need not fit it.
     shift         : places by which rows stand later than they were written, since the last row that did.
+    broken        : places of faulty rows.
     swapped       : written place of the row that stands at a place, for places that are yet to come.
     """
 
@@ -87,6 +99,7 @@ class _Scan:
     shift: int = 0
     swapped: dict[int, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
     searches: int = 0
 
     def run(self) -> None:
@@ -108,7 +121,7 @@ class _Scan:
             yield Fault(self.place, f"{name} states no head: the end of the journal cannot be checked.")
         elif end.count > self.place:
             yield _missing(self.place + 1, end.count, f": {name} states {end.count:,} entries")
-        elif end.count and all(fault.sequence != end.count for fault in self.faults):
+        elif end.count and end.count not in self.broken:
             row = self.rows.execute("SELECT sha256 FROM entries WHERE sequence = ?", [end.count]).fetchone()
             if row and row[0] != end.sha256.encode():
                 yield Fault(end.count, f"Entry {end.count:,} is another than {name} states: the journal was rewritten.")
@@ -129,6 +142,7 @@ class _Scan:
         else:
             if sequence > expected:
                 self.faults.append(_missing(expected, sequence - 1))
+            self.broken.add(sequence)
             self._displaced(sequence, others, sha256)
 
     def _displaced(self, sequence: int, others: list[Any], sha256: Any) -> None:
@@ -145,10 +159,14 @@ class _Scan:
 
     def _written(self, sequence: int, others: list[Any], sha256: Any) -> int | None:
         """The place at which a row was written, where it is another one that can be found."""
-        guesses = [sequence - self.shift, self.swapped.get(sequence)]
-        found = next((place for place in guesses if place and _fits(place, others, sha256)), None)
+        guesses = [sequence - self.shift, self.swapped.get(sequence, 0)]
+        found = next((place for place in guesses if _fits(place, others, sha256)), None)
         if found is None and self.searches < SEARCHES:
             self.searches += 1
+            near = range(sequence - NEAR, sequence + NEAR + 1)
+            found = next((place for place in near if _fits(place, others, sha256)), None)
+            if found is not None:
+                return found
             for query, value, step in (("previous", sha256, -1), ("sha256", others[-2], 1)):
                 with suppress(sqlite3.DatabaseError):
                     row = self.rows.execute(
@@ -159,6 +177,7 @@ class _Scan:
         return found
 
     def _fault(self, sequence: int, what: str) -> None:
+        self.broken.add(sequence)
         self.faults.append(Fault(sequence, f"Entry {sequence:,}: {what}."))
 
 
