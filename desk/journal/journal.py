@@ -85,18 +85,25 @@ class Journal:
             raise ConfigError(f"there is no journal in {self.folder} yet: a list that is written to a file begins it.")
         if not read_only:
             self.folder.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        self._file = os.open(self.folder / HEAD, flags, 0o666)
-        mode = "ro" if read_only else "rwc"
-        with self._reported():
-            place = f"{(self.folder / JOURNAL).absolute().as_uri()}?mode={mode}"
-            self.rows = sqlite3.connect(place, timeout=WAIT / 1000, isolation_level=None, uri=True)
-            if not read_only:
-                with self._locked():
-                    self.rows.execute("PRAGMA journal_mode = WAL")
-                    self.rows.execute("PRAGMA synchronous = FULL")
-                    self.rows.executescript(TABLE)
-                    self._checked_head()
+        try:
+            self._file = os.open(self.folder / HEAD, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            raise DataError(
+                f"{self.folder / HEAD} is missing: where the journal ends is not stated. {ALTERED}"
+            ) from None
+        place = f"{(self.folder / JOURNAL).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        try:
+            with self._reported():
+                self.rows = sqlite3.connect(place, timeout=WAIT / 1000, isolation_level=None, uri=True)
+                if not read_only:
+                    with self._locked():
+                        self.rows.execute("PRAGMA journal_mode = WAL")
+                        self.rows.execute("PRAGMA synchronous = FULL")
+                        self.rows.executescript(TABLE)
+                        self._checked_head()
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def __enter__(self) -> Self:
         """Itself."""
