@@ -12,14 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.timing import keep, machine, show, versions
-from desk.journal.chain import START, Event, entry_of
-from desk.journal.journal import COLUMNS, HEAD, JOURNAL, NAMES, Journal
+from desk.journal.chain import NAMES, START, Event, entry_of
+from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
 from desk.journal.records import Filled
 from desk.journal.verify import verify
 
@@ -42,11 +41,11 @@ def plain_table(path: Path) -> Callable[[int], None]:
     rows = sqlite3.connect(path, isolation_level=None)
     rows.execute("PRAGMA journal_mode = WAL")
     rows.execute("PRAGMA synchronous = FULL")
-    rows.execute(f"CREATE TABLE entries ({NAMES})")
-    marks = ", ".join("?" * len(COLUMNS))
+    rows.execute(f"CREATE TABLE entries ({COLUMNS})")
+    marks = ", ".join("?" * len(NAMES))
 
     def append(k: int) -> None:
-        made = astuple(entry_of(event(k), START, "2026-11-25T16:03:12.000000Z", "anna"))
+        made = entry_of(event(k), START, "2026-11-25T16:03:12.000000Z", "anna").values
         rows.execute("BEGIN IMMEDIATE")
         rows.execute(f"INSERT INTO entries VALUES ({marks})", made)
         rows.execute("COMMIT")

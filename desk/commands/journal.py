@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from desk.journal.chain import Entry, Head
-from desk.journal.journal import COLUMNS, Journal
+from desk.journal.chain import NAMES, Entry, Head
+from desk.journal.journal import Journal
 from desk.journal.tickets import judge, moment_text
 from desk.journal.verify import Verified, verify
 from desk.journal.why import why
@@ -73,13 +72,13 @@ def export(out: Path) -> str:
 
 def _json_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
     for entry in entries:
-        yield f"{json.dumps(asdict(entry), ensure_ascii=False)}\n".encode()
+        yield f"{json.dumps(vars(entry), ensure_ascii=False)}\n".encode()
 
 
 def _csv_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
-    yield csv_bytes([COLUMNS])
+    yield csv_bytes([NAMES])
     for entry in entries:
-        yield csv_bytes([[cell_text(value) for value in asdict(entry).values()]])
+        yield csv_bytes([[cell_text(value) for value in entry.values]])
 
 
 def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:

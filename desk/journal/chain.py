@@ -6,7 +6,7 @@ No field has a line break: fields that are cut or joined otherwise have another 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -74,6 +74,11 @@ class Entry:
     sha256: str
 
     @property
+    def values(self) -> tuple[int | str, ...]:
+        """The values of its fields."""
+        return tuple(vars(self).values())
+
+    @property
     def record(self) -> Any:
         """The record, of the class of its kind. Raises DataError for content that is none."""
         try:
@@ -81,6 +86,9 @@ class Entry:
         except (KeyError, ValidationError) as error:
             why = first_fault(error) if isinstance(error, ValidationError) else f"{self.kind!r} is no kind"
             raise DataError(f"entry {self.sequence} of the journal: {why}. Run: rebalance journal verify") from None
+
+
+NAMES = tuple(field.name for field in fields(Entry))
 
 
 @cache
@@ -102,9 +110,9 @@ def entry_of(event: Event, head: Head, moment: str, user: str) -> Entry:
     try:
         content = canonical_json(plain(values))
         key = canonical_json(plain({name: (about | values)[name] for name in event.record.identity}))
-        given = about | {"kind": kind, "key": f"{kind} {key}", "content": content, "previous": head.sha256}
-        entry = Entry(sequence=head.count + 1, moment=moment, sha256="", **given)
-        return replace(entry, sha256=digest(entry.sequence, [field.encode() for field in astuple(entry)[1:-1]]))
+        about |= {"kind": kind, "key": f"{kind} {key}", "moment": moment, "previous": head.sha256, "content": content}
+        hashed = [about[name] for name in NAMES[1:-1]]
+        return Entry(head.count + 1, *hashed, digest(head.count + 1, [field.encode() for field in hashed]))
     except ValueError as error:
         refuse(f"the {kind} is", values, f"it cannot be written as JSON in UTF-8 ({error}).")
 

@@ -13,24 +13,22 @@ import pwd
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from desk.journal.chain import START, Entry, Event, Head, entry_of
+from desk.journal.chain import NAMES, START, Entry, Event, Head, entry_of
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 WAIT = 60_000  # milliseconds for another process's transaction
-COLUMNS = tuple(f.name for f in fields(Entry))
-NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+COLUMNS = ", ".join(f'"{name}"' for name in NAMES)
 ALTERED = "Run: rebalance journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
-    {", ".join(f'"{name}" TEXT NOT NULL' for name in COLUMNS[1:])}) STRICT;
+    {", ".join(f'"{name}" TEXT NOT NULL' for name in NAMES[1:])}) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS by_key ON entries (key);
 CREATE INDEX IF NOT EXISTS by_ticket ON entries (ticket);
 CREATE INDEX IF NOT EXISTS by_order ON entries ("order");
@@ -155,8 +153,8 @@ class Journal:
                     "correction, or give it an id of its own."
                 )
             return Kept(earlier[0], is_new=False)
-        places = ", ".join("?" * len(COLUMNS))
-        self.rows.execute(f"INSERT INTO entries ({NAMES}) VALUES ({places})", astuple(entry))
+        places = ", ".join("?" * len(NAMES))
+        self.rows.execute(f"INSERT INTO entries ({COLUMNS}) VALUES ({places})", entry.values)
         return Kept(entry, is_new=True)
 
     def _checked_head(self) -> Head:
@@ -198,7 +196,7 @@ class Journal:
         conditions = ["ticket >= ? AND ticket < ?" if name == "ticket" else f'"{name}" = ?' for name in wanted]
         values = [part for name, value in wanted.items() for part in ([value, f"{value}g"][: 1 + (name == "ticket")])]
         newest = "" if last is None else f"DESC LIMIT {last:d}"
-        query = f"SELECT {NAMES} FROM entries WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY sequence {newest}"
+        query = f"SELECT {COLUMNS} FROM entries WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY sequence {newest}"
         with self._reported():
             rows = self.rows.execute(query, values)
             yield from (Entry(*row) for row in (rows if last is None else reversed(rows.fetchall())))

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from desk.journal.chain import START, Head, digest
-from desk.journal.journal import NAMES, Journal
+from desk.journal.journal import COLUMNS, Journal
 from foundation.errors import DataError
 
 NEAR = 16  # places that are tried before and after
 SEARCHES = 200  # for places of displaced entries, each a pass over the journal
-ROWS = f"SELECT {NAMES} FROM entries NOT INDEXED ORDER BY sequence"
+ROWS = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ PAGES = [
     "docs/forecasts.md",
     "docs/glossary.md",
     "docs/hierarchical.md",
+    "docs/journal.md",
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from journals import IN_MEMORY, fill, order
 
-from desk.journal.chain import START, Entry, Head, digest
-from desk.journal.journal import COLUMNS, HEAD, JOURNAL, NAMES, Journal
+from desk.journal.chain import NAMES, START, Entry, Head, digest
+from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
 from desk.journal.verify import Verified, verify
 from foundation.errors import DataError
 
@@ -47,13 +47,13 @@ def found(folder: Path) -> list[int]:
 def damage(folder: Path, change: Callable[[list[Entry]], list[Entry]]) -> None:
     """Write the entries anew as somebody leaves them who knows SQLite."""
     with sqlite3.connect(folder / JOURNAL) as rows:
-        entries = [Entry(*row) for row in rows.execute(f"SELECT {NAMES} FROM entries ORDER BY sequence")]
+        entries = [Entry(*row) for row in rows.execute(f"SELECT {COLUMNS} FROM entries ORDER BY sequence")]
         for name in ("never_changed", "never_removed"):
             rows.execute(f"DROP TRIGGER {name}")
         rows.execute("DROP INDEX by_key")
         rows.execute("DELETE FROM entries")
-        marks = ", ".join("?" * len(COLUMNS))
-        rows.executemany(f"INSERT INTO entries ({NAMES}) VALUES ({marks})", map(astuple, change(entries)))
+        marks = ", ".join("?" * len(NAMES))
+        rows.executemany(f"INSERT INTO entries ({COLUMNS}) VALUES ({marks})", map(astuple, change(entries)))
     rows.close()
 
 
