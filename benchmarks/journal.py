@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import keep, machine, show, versions
-from desk.journal.chain import NAMES, START, Event, entry_of
+from desk.journal.chain import ENTRY_FIELDS, START, Event, entry_of
 from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
 from desk.journal.records import Filled
 from desk.journal.verify import verify
@@ -42,7 +42,7 @@ def plain_table(path: Path) -> Callable[[int], None]:
     rows.execute("PRAGMA journal_mode = WAL")
     rows.execute("PRAGMA synchronous = FULL")
     rows.execute(f"CREATE TABLE entries ({COLUMNS})")
-    marks = ", ".join("?" * len(NAMES))
+    marks = ", ".join("?" * len(ENTRY_FIELDS))
 
     def append(k: int) -> None:
         made = entry_of(event(k), START, "2026-11-25T16:03:12.000000Z", "anna").values

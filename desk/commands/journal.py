@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from desk.journal.chain import NAMES, Entry, Head
+from desk.journal.chain import ENTRY_FIELDS, Entry, Head
 from desk.journal.journal import Journal
 from desk.journal.tickets import judge, moment_text
 from desk.journal.verify import Verified, verify
@@ -76,7 +76,7 @@ def _json_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
 
 
 def _csv_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
-    yield csv_bytes([NAMES])
+    yield csv_bytes([ENTRY_FIELDS])
     for entry in entries:
         yield csv_bytes([[cell_text(value) for value in entry.values]])
 

@@ -8,17 +8,18 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from desk.journal.records import KINDS, Record
+from desk.journal.records import RECORDS, Record
 from desk.tickets.order_ids import canonical_json, plain
 from foundation.arguments import first_fault, refuse
 from foundation.errors import DataError
 
 
-class Head(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Head:
     """The end of a chain: the number of its entries, and the sha256 of the last."""
 
     count: int
@@ -53,7 +54,7 @@ class Entry:
     moment    : in UTC, as 2026-11-25T16:03:12.000451Z; one for all entries of an append.
     user      : the user of the system who made it.
     portfolio, ticket, run, order : as in `Event`.
-    kind      : one of `KINDS`.
+    kind      : one of `RECORDS`.
     key       : identity of the record; no other entry has it.
     previous  : sha256 of the entry before, zeros in the first.
     content   : the record as canonical JSON.
@@ -88,13 +89,13 @@ class Entry:
             raise DataError(f"entry {self.sequence} of the journal: {why}. Run: rebalance journal verify") from None
 
 
-NAMES = tuple(field.name for field in fields(Entry))
+ENTRY_FIELDS = tuple(field.name for field in fields(Entry))
 
 
 @cache
 def adapter(kind: str) -> TypeAdapter[Any]:
-    """What reads records of a kind."""
-    return TypeAdapter(KINDS[kind])
+    """A reader of records of one kind."""
+    return TypeAdapter(RECORDS[kind])
 
 
 def entry_of(event: Event, head: Head, moment: str, user: str) -> Entry:
@@ -111,8 +112,8 @@ def entry_of(event: Event, head: Head, moment: str, user: str) -> Entry:
         content = canonical_json(plain(values))
         key = canonical_json(plain({name: (about | values)[name] for name in event.record.identity}))
         about |= {"kind": kind, "key": f"{kind} {key}", "moment": moment, "previous": head.sha256, "content": content}
-        hashed = [about[name] for name in NAMES[1:-1]]
-        return Entry(head.count + 1, *hashed, digest(head.count + 1, [field.encode() for field in hashed]))
+        sha256 = digest(head.count + 1, [about[name].encode() for name in ENTRY_FIELDS[1:-1]])
+        return Entry(sequence=head.count + 1, sha256=sha256, **about)
     except ValueError as error:
         refuse(f"the {kind} is", values, f"it cannot be written as JSON in UTF-8 ({error}).")
 

@@ -17,18 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from desk.journal.chain import NAMES, START, Entry, Event, Head, entry_of
+from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 WAIT = 60_000  # milliseconds for another process's transaction
-COLUMNS = ", ".join(f'"{name}"' for name in NAMES)
+COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
 ALTERED = "Run: rebalance journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
-    {", ".join(f'"{name}" TEXT NOT NULL' for name in NAMES[1:])}) STRICT;
+    {", ".join(f'"{name}" TEXT NOT NULL' for name in ENTRY_FIELDS[1:])}) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS by_key ON entries (key);
 CREATE INDEX IF NOT EXISTS by_ticket ON entries (ticket);
 CREATE INDEX IF NOT EXISTS by_order ON entries ("order");
@@ -153,7 +153,7 @@ class Journal:
                     "correction, or give it an id of its own."
                 )
             return Kept(earlier[0], is_new=False)
-        places = ", ".join("?" * len(NAMES))
+        places = ", ".join("?" * len(ENTRY_FIELDS))
         self.rows.execute(f"INSERT INTO entries ({COLUMNS}) VALUES ({places})", entry.values)
         return Kept(entry, is_new=True)
 

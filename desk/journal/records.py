@@ -145,7 +145,7 @@ class OrderSent:
 
     @property
     def text(self) -> str:
-        """What is sent, and where to."""
+        """The order, its venue and the id there."""
         limit = "" if self.limit_price is None else f" at {self.limit_price:,.10g} {self.currency}"
         amount = _of(self.quantity, self.notional, self.currency)
         return f"{self.side} {amount} {self.symbol}, {self.order_type}{limit}, to {self.venue} as {self.venue_id}"
@@ -163,7 +163,7 @@ class Acknowledged:
 
     @property
     def text(self) -> str:
-        """Who took it, and as what."""
+        """The venue, and its own id of the order."""
         return f"taken by {self.venue}{f' as {self.reference}' if self.reference else ''}"
 
 
@@ -196,7 +196,7 @@ class Filled:
 
     @property
     def text(self) -> str:
-        """What was traded, at which price and fee."""
+        """Side, quantity, symbol, price, venue and fee."""
         return (
             f"{self.side} {self.quantity:,.10g} {self.symbol} at {self.price:,.10g} {self.currency} on {self.venue}, "
             f"fee {self.fee:,.10g} {self.fee_currency}"
@@ -242,7 +242,7 @@ class Corrected:
         return f"entry {self.corrects}: {values}: {self.reason}"
 
 
-KINDS: Mapping[str, type[Record]] = {
+RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
     for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Cancelled, Corrected)
 }

@@ -33,7 +33,7 @@ def list_event(document: Mapping[str, Any], files: Sequence[str] = ()) -> Event:
 
 @dataclass(frozen=True)
 class TicketState:
-    """What the journal says of a ticket.
+    """The state of a ticket, as the journal has it.
 
     lists, approvals, refusals, sent : entries of these; refusals are those of persons, `sent` are its orders.
     wanted : persons who must approve it, as its list says.

@@ -1,4 +1,4 @@
-"""What is wrong with a journal: each fault at its entry.
+"""Faults of a journal, each at its entry.
 
 An entry fits where its hash is that of its fields and it names the hash of the entry before. One that does not is
 changed, or stands at another place than that at which it was written; its hash tells which.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from backtests.runs.folder import REPORTS
 from backtests.runs.manifest import read_manifest
@@ -23,10 +24,9 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
     Raises  : ConfigError for an order that no entry names.
     """
     own = list(journal.entries(order=order))
-    ticket = next((entry.ticket for entry in own if entry.ticket), None)
-    made = [
-        e for e in journal.entries(kind=ListMade.kind, **({"ticket": ticket} if ticket else {})) if order in e.content
-    ]
+    wanted: dict[str, Any] = {"kind": ListMade.kind}
+    wanted |= next(({"ticket": entry.ticket} for entry in own if entry.ticket), {})
+    made = [entry for entry in journal.entries(**wanted) if order in entry.content]
     if not own and not made:
         raise ConfigError(
             f"no entry of the journal in {journal.folder} names an order {order!r}: copy the id from a list."

@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_verify_ends_with_status_1_and_names_the_entry(ticket: Path, home: Path,
         journal.append([order(k) for k in range(5)])
         head = journal.head
     stated = tmp_path / "manifest.json"
-    stated.write_text(json.dumps({"journal": head._asdict()}))
+    stated.write_text(json.dumps({"journal": asdict(head)}))
     assert rebalance("journal", "verify", stated).status == 0
     with sqlite3.connect(home / JOURNAL) as rows:
         rows.execute("DROP TRIGGER never_changed")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import IN_MEMORY, approval, fill, order
 
-from desk.journal.chain import START, Event
+from desk.journal.chain import START, Event, Head
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Corrected, Filled
 from foundation.errors import ConfigError, DataError
@@ -54,7 +54,7 @@ def test_entries_are_numbered_and_each_holds_the_hash_of_the_one_before_and_its_
             assert (entry.sequence, entry.previous) == (place, previous)
             assert sha256 == hashlib.sha256("\n".join(map(str, fields)).encode()).hexdigest()
             previous = sha256
-        assert journal.head == (len(found), previous)
+        assert journal.head == Head(len(found), previous)
 
 
 @settings(max_examples=25)
@@ -132,7 +132,7 @@ def test_the_second_file_states_the_head_after_each_append(journal: Journal) -> 
     for k in range(3):
         journal.append([order(k)])
         count, sha256 = (journal.folder / "journal.head").read_text().split()
-        assert (int(count), sha256) == journal.head
+        assert Head(int(count), sha256) == journal.head
 
 
 def test_entries_can_be_neither_changed_nor_removed_by_accident(journal: Journal) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from journals import IN_MEMORY, fill, order
 
-from desk.journal.chain import NAMES, START, Entry, Head, digest
+from desk.journal.chain import ENTRY_FIELDS, START, Entry, Head, digest
 from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
 from desk.journal.verify import Verified, verify
 from foundation.errors import DataError
@@ -52,7 +52,7 @@ def damage(folder: Path, change: Callable[[list[Entry]], list[Entry]]) -> None:
             rows.execute(f"DROP TRIGGER {name}")
         rows.execute("DROP INDEX by_key")
         rows.execute("DELETE FROM entries")
-        marks = ", ".join("?" * len(NAMES))
+        marks = ", ".join("?" * len(ENTRY_FIELDS))
         rows.executemany(f"INSERT INTO entries ({COLUMNS}) VALUES ({marks})", map(astuple, change(entries)))
     rows.close()
 
