@@ -6,6 +6,7 @@ from pathlib import Path
 
 from desk.journal.chain import ENTRY_FIELDS, Entry, Head
 from desk.journal.journal import Journal
+from desk.journal.records import text_of
 from desk.journal.tickets import judge, moment_text
 from desk.journal.verify import Verified, verify
 from desk.journal.why import why
@@ -35,7 +36,7 @@ def show_text(ticket: str = "", order: str = "", last: int | None = None) -> str
 
 def _line(entry: Entry) -> str:
     about = " ".join(filter(None, (entry.portfolio, entry.ticket[:16], entry.order)))
-    return f"{entry.sequence:>8,}  {moment_text(entry)}  {entry.user}  {entry.kind}  {about}: {entry.record.text}"
+    return f"{entry.sequence:>8,}  {moment_text(entry)}  {entry.user}  {entry.kind}  {about}: {text_of(entry.record)}"
 
 
 def verify_journal(files: Sequence[Path] = ()) -> Verified:

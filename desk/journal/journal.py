@@ -203,15 +203,20 @@ class Journal:
 
     @contextmanager
     def snapshot(self) -> Iterator[Head | None]:
-        """A block whose reads see one state of the table; gives the head that the file states in this state."""
+        """A block whose reads see one state of the table, text as bytes: that of a damaged entry may be none.
+
+        Gives the head that the file states in this state.
+        """
         with self._reported():
             with self._locked(fcntl.LOCK_SH):
                 self.rows.execute("BEGIN")
                 self.rows.execute("SELECT 1 FROM entries LIMIT 1").fetchone()
                 stated = read_head(self._file)
+            self.rows.text_factory = bytes
             try:
                 yield stated
             finally:
+                self.rows.text_factory = str
                 self.rows.execute("COMMIT")
 
     # -- turns and errors --------------------------------------------------------------------------------------------

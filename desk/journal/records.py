@@ -1,7 +1,8 @@
 """The records that a journal keeps, a class for each kind: frozen, of plain values, NaN nowhere.
 
 Amounts are in the currency that the record names, quantities in units. `identity` names the fields, of the record or of
-its entry, by which the journal knows a record that it has: each identity is journalled once.
+its entry, by which the journal knows a record that it has: each identity is journalled once. `says` is its sentence,
+with the names of its fields.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,7 @@ class Record(Protocol):
 
     kind: ClassVar[str]
     identity: ClassVar[tuple[str, ...]]
-
-    @property
-    def text(self) -> str:
-        """The record as part of a sentence."""
+    says: ClassVar[str]
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,13 @@ class Quote:
 
 @dataclass(frozen=True)
 class ListedOrder:
-    """An order of a list. quantity : None where it trades in an amount. price : the close that it was sized at,
-    None for an exchange of currencies."""
+    """An order of a list.
 
+    quantity : units, None where it trades in an amount.
+    price    : close that it was sized at; None without a quote, and for an exchange of currencies.
+    """
+
+    says: ClassVar[str] = "{side} {quantity} {symbol} {notional} {currency}"
     order: str
     side: str
     symbol: str
@@ -46,11 +48,6 @@ class ListedOrder:
     price: float | None
     price_date: str | None
     reason: str
-
-    @property
-    def text(self) -> str:
-        """Side, quantity or amount, and symbol."""
-        return f"{self.side} {_of(self.quantity, self.notional, self.currency)} {self.symbol}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,7 @@ class ListMade:
 
     kind: ClassVar[str] = "list"
     identity: ClassVar[tuple[str, ...]] = ("ticket", "files")
+    says: ClassVar[str] = "{headline}"
     file: str
     policy: str
     as_of: str
@@ -81,11 +79,6 @@ class ListMade:
     files: tuple[str, ...] = ()
     quotes: Mapping[str, Quote] = field(default_factory=dict)
 
-    @property
-    def text(self) -> str:
-        """The headline and the files."""
-        return f"{self.headline}{' Written to ' + ', '.join(self.files) + '.' if self.files else ''}"
-
 
 @dataclass(frozen=True)
 class Approved:
@@ -93,12 +86,8 @@ class Approved:
 
     kind: ClassVar[str] = "approval"
     identity: ClassVar[tuple[str, ...]] = ("ticket", "user")
+    says: ClassVar[str] = "approved"
     quotes: Mapping[str, Quote] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """That it is approved."""
-        return "approved"
 
 
 @dataclass(frozen=True)
@@ -107,14 +96,10 @@ class Refused:
 
     kind: ClassVar[str] = "refusal"
     identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id")
+    says: ClassVar[str] = "refused: {reason}, {venue}"
     reason: str
     venue: str = ""
     venue_id: str = ""
-
-    @property
-    def text(self) -> str:
-        """The venue, if it is one that refused, and why."""
-        return f"refused{f' by {self.venue}' if self.venue else ''}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +114,7 @@ class OrderSent:
 
     kind: ClassVar[str] = "order"
     identity: ClassVar[tuple[str, ...]] = ("order", "slice", "attempt")
+    says: ClassVar[str] = "{side} {quantity} {symbol} {notional}, {order_type} {limit_price}, to {venue} as {venue_id}"
     venue: str
     venue_id: str
     side: str
@@ -143,13 +129,6 @@ class OrderSent:
     attempt: int = 0
     quote: Quote | None = None
 
-    @property
-    def text(self) -> str:
-        """The order, its venue and the id there."""
-        limit = "" if self.limit_price is None else f" at {self.limit_price:,.10g} {self.currency}"
-        amount = _of(self.quantity, self.notional, self.currency)
-        return f"{self.side} {amount} {self.symbol}, {self.order_type}{limit}, to {self.venue} as {self.venue_id}"
-
 
 @dataclass(frozen=True)
 class Acknowledged:
@@ -157,14 +136,10 @@ class Acknowledged:
 
     kind: ClassVar[str] = "acknowledgement"
     identity: ClassVar[tuple[str, ...]] = ("order", "venue", "venue_id")
+    says: ClassVar[str] = "taken by {venue} {reference}"
     venue: str
     venue_id: str
     reference: str = ""
-
-    @property
-    def text(self) -> str:
-        """The venue, and its own id of the order."""
-        return f"taken by {self.venue}{f' as {self.reference}' if self.reference else ''}"
 
 
 @dataclass(frozen=True)
@@ -180,6 +155,7 @@ class Filled:
 
     kind: ClassVar[str] = "fill"
     identity: ClassVar[tuple[str, ...]] = ("venue", "order", "fill")
+    says: ClassVar[str] = "{side} {quantity} {symbol} at {price} {currency} on {venue}, fee {fee} {fee_currency}"
     venue: str
     fill: str
     side: str
@@ -194,14 +170,6 @@ class Filled:
     account: str = ""
     quote: Quote | None = None
 
-    @property
-    def text(self) -> str:
-        """Side, quantity, symbol, price, venue and fee."""
-        return (
-            f"{self.side} {self.quantity:,.10g} {self.symbol} at {self.price:,.10g} {self.currency} on {self.venue}, "
-            f"fee {self.fee:,.10g} {self.fee_currency}"
-        )
-
 
 @dataclass(frozen=True)
 class Cancelled:
@@ -209,16 +177,11 @@ class Cancelled:
 
     kind: ClassVar[str] = "cancellation"
     identity: ClassVar[tuple[str, ...]] = ("order", "venue", "venue_id")
+    says: ClassVar[str] = "rest of {quantity} cancelled on {venue}: {reason}"
     venue: str
     venue_id: str
     quantity: float | None
     reason: str
-
-    @property
-    def text(self) -> str:
-        """The rest, and why."""
-        rest = "the rest" if self.quantity is None else f"{self.quantity:,.10g} units"
-        return f"{rest} cancelled on {self.venue}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -231,15 +194,10 @@ class Corrected:
 
     kind: ClassVar[str] = "correction"
     identity: ClassVar[tuple[str, ...]] = ("corrects", "values")
+    says: ClassVar[str] = "entry {corrects}: {values}: {reason}"
     corrects: int
     values: Mapping[str, float | str | None]
     reason: str
-
-    @property
-    def text(self) -> str:
-        """The right values, and why."""
-        values = ", ".join(f"{name} is {value}" for name, value in self.values.items())
-        return f"entry {self.corrects}: {values}: {self.reason}"
 
 
 RECORDS: Mapping[str, type[Record]] = {
@@ -248,6 +206,8 @@ RECORDS: Mapping[str, type[Record]] = {
 }
 
 
-def _of(quantity: float | None, notional: float | None, currency: str) -> str:
-    """Units, or else an amount."""
-    return f"{quantity:,.10g}" if quantity is not None else f"{notional:,.2f} {currency} of"
+def text_of(record: Record | ListedOrder) -> str:
+    """A record as part of a sentence: its `says` with its values, without those that are None or empty."""
+    values = {name: "" if value is None else value for name, value in vars(record).items()}
+    shown = {name: f"{value:,.10g}" if isinstance(value, float) else value for name, value in values.items()}
+    return " ".join(record.says.format(**shown).split()).replace(" ,", ",").replace(" :", ":").rstrip(", ")

@@ -4,9 +4,9 @@ An entry fits where its hash is that of its fields and it names the hash of the 
 changed, or stands at another place than that at which it was written; its hash tells which.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,6 @@ from desk.journal.journal import COLUMNS, Journal
 from foundation.errors import DataError
 
 NEAR = 16  # places that are tried before and after
-SEARCHES = 200  # for places of displaced entries, each a pass over the journal
 ROWS = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"
 
 
@@ -60,25 +59,16 @@ def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Ver
     """
     scan = _Scan(journal.rows)
     try:
-        with journal.snapshot() as stated, _bytes(journal.rows):
+        with journal.snapshot() as stated:
             scan.run()
             ends = {"journal.head": stated} | dict(witnesses or {})
             scan.faults += [fault for name, end in ends.items() for fault in scan.against(name, end)]
+            scan.faults += () if scan.faults else _of_indexes(journal.rows)
     except DataError as error:  # of a file that SQLite does not open
         return Verified(START, 0, (Fault(1, f"No entry can be read. {error}"),))
     head = Head(scan.place, scan.sha256.decode("ascii", "replace"))
     faults = sorted(dict.fromkeys(scan.faults), key=lambda fault: fault.sequence)
     return Verified(head, 0 if stated is None else max(head.count - stated.count, 0), tuple(faults))
-
-
-@contextmanager
-def _bytes(rows: sqlite3.Connection) -> Iterator[None]:
-    """A block that reads text as bytes: that of a damaged entry may be none."""
-    rows.text_factory = bytes
-    try:
-        yield
-    finally:
-        rows.text_factory = str
 
 
 @dataclass
@@ -89,7 +79,6 @@ class _Scan:
     is_whole      : false where that row is faulty itself; the next one then need not fit it.
     shift         : places by which rows stand later than they were written, since the last row that did.
     broken        : places of faulty rows.
-    swapped       : written place of the row that stands at a place, for places that are yet to come.
     """
 
     rows: sqlite3.Connection
@@ -97,10 +86,8 @@ class _Scan:
     sha256: bytes = START.sha256.encode()
     is_whole: bool = True
     shift: int = 0
-    swapped: dict[int, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
-    searches: int = 0
 
     def run(self) -> None:
         """Read all rows that can be read."""
@@ -146,39 +133,26 @@ class _Scan:
             self._displaced(sequence, others, sha256)
 
     def _displaced(self, sequence: int, others: list[Any], sha256: Any) -> None:
-        """Say where a row was written that stands at another place, or that it was changed."""
-        written = self._written(sequence, others, sha256)
+        """Say where a row was written that stands at another place nearby, or that it was changed."""
+        near = (sequence - self.shift, *range(sequence - NEAR, sequence + NEAR + 1))
+        written = next((place for place in near if _fits(place, others, sha256)), None)
         if written is None:
             self._fault(sequence, "it was changed: its hash is not that of its fields")
-        elif self.swapped.get(sequence) == written:
-            self.shift = 0
         elif sequence - written != self.shift:
             self.shift = sequence - written
-            self.swapped[written] = sequence
             self._fault(min(sequence, written), f"what was written as entry {written:,} stands at {sequence:,}")
-
-    def _written(self, sequence: int, others: list[Any], sha256: Any) -> int | None:
-        """The place at which a row was written, where it is another one that can be found."""
-        guesses = [sequence - self.shift, self.swapped.get(sequence, 0)]
-        found = next((place for place in guesses if _fits(place, others, sha256)), None)
-        if found is None and self.searches < SEARCHES:
-            self.searches += 1
-            near = range(sequence - NEAR, sequence + NEAR + 1)
-            found = next((place for place in near if _fits(place, others, sha256)), None)
-            if found is not None:
-                return found
-            for query, value, step in (("previous", sha256, -1), ("sha256", others[-2], 1)):
-                with suppress(sqlite3.DatabaseError):
-                    row = self.rows.execute(
-                        f"SELECT sequence FROM entries WHERE {query} = ?", [_text(value)]
-                    ).fetchone()
-                    if row and _fits(row[0] + step, others, sha256):
-                        return int(row[0] + step)
-        return found
 
     def _fault(self, sequence: int, what: str) -> None:
         self.broken.add(sequence)
         self.faults.append(Fault(sequence, f"Entry {sequence:,}: {what}."))
+
+
+def _of_indexes(rows: sqlite3.Connection) -> Iterator[Fault]:
+    """Faults of the indexes, by which entries are found: the entries themselves fit."""
+    for (text,) in rows.execute("PRAGMA integrity_check"):
+        if text != b"ok":
+            row = re.search(rb"row (\d+)", text)
+            yield Fault(int(row[1]) if row else 0, f"{text.decode('utf-8', 'replace')}: in SQLite, use REINDEX.")
 
 
 def _missing(first: int, last: int, why: str = "") -> Fault:
@@ -193,8 +167,3 @@ def _fits(sequence: int, others: list[Any], sha256: Any) -> bool:
         return digest(sequence, others).encode() == sha256
     except TypeError:
         return False
-
-
-def _text(value: Any) -> Any:
-    """A value as a query takes it: text, where it is some."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""Why an order was made, from its fills back to the data: what journal, ticket and run say, a sentence a line."""
+"""The way of an order from its fills back to the data, as journal, ticket and run have it, a sentence a line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from backtests.runs.folder import REPORTS
 from backtests.runs.manifest import read_manifest
 from desk.journal.chain import Entry
 from desk.journal.journal import Journal
-from desk.journal.records import ListMade
+from desk.journal.records import ListMade, text_of
 from desk.journal.tickets import moment_text, ticket_state
 from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError, DataError
@@ -31,9 +31,7 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
         raise ConfigError(
             f"no entry of the journal in {journal.folder} names an order {order!r}: copy the id from a list."
         )
-    lines = [
-        f"{_capital(entry.record.text)} (entry {entry.sequence:,}, {moment_text(entry)})." for entry in reversed(own)
-    ]
+    lines = [f"{_capital(text_of(e.record))} (entry {e.sequence:,}, {moment_text(e)})." for e in reversed(own)]
     lines = lines or ["It was not sent: the journal has no order, fill or refusal of it."]
     if not made:
         return [*lines, f"{NOT_KNOWN}: which list it comes from. No list of the journal has it."]
@@ -46,8 +44,8 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
     place, row = next((k, row) for k, row in enumerate(record.orders, start=1) if row.order == order)
     price = "without a price" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
     yield (
-        f"It is order {place} of {len(record.orders)} of list {made.ticket[:16]} of {made.portfolio}, {row.text}, "
-        f"{price}: {row.reason}."
+        f"It is order {place} of {len(record.orders)} of list {made.ticket[:16]} of {made.portfolio}, "
+        f"{text_of(row)}, {price}: {row.reason}."
     )
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
     yield ticket_state(journal, made.ticket).text
