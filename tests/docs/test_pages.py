@@ -20,6 +20,7 @@ PAGES = [
     "docs/forecasts.md",
     "docs/glossary.md",
     "docs/hierarchical.md",
+    "docs/journal.md",
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",

@@ -20,6 +20,7 @@ FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")
 ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
 Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
+Approvals = Annotated[int, Field(ge=0, le=9, description="Persons.")]
 Settlement = Annotated[int, Field(ge=0, le=20, description="It counts sessions.")]
 
 
@@ -37,6 +38,7 @@ class TicketTerms:
     exchanges, sec_types : by asset, where they are others than these.
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
+    approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -52,6 +54,7 @@ class TicketTerms:
     settlement_days_by_line: ByLine[Settlement] = field(default_factory=dict)
     exchanges: ByLine[Text] = field(default_factory=dict)
     sec_types: ByLine[SecType] = field(default_factory=dict)
+    approvals: Approvals = 0
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""
