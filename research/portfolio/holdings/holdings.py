@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import ConfigError, DataError, all_mistakes
+from foundation.errors import DataError, all_mistakes
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -86,11 +86,13 @@ def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
 
 def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
     """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
-    found: list[str] = document.value(*path, default=[])
+    found, faults = document.value(*path, default=[]), Faults()
     for name in found:
-        if name not in assets and not (pairs and PAIR.fullmatch(name)):
-            what = "not a line of the portfolio, nor a pair of currencies" if pairs else "not a line of the portfolio"
-            document.refuse(path, what, name, did_you_mean(name, assets))
+        with faults:
+            if name not in assets and not (pairs and PAIR.fullmatch(name)):
+                what = "not a line of the portfolio" + (", nor a pair of currencies" if pairs else "")
+                document.refuse(path, what, name, did_you_mean(name, assets), name)
+    faults.end()
     return tuple(found)
 
 
@@ -98,7 +100,28 @@ def _check_closes(document: Document, quoted: Market, right: Collection[str]) ->
     """Raise ConfigError for last closes that are far from where they should be, all of them at once."""
     if far := {asset: told for asset, told in far_last_closes(quoted).items() if asset not in right}:
         told = all_mistakes("the market", [f"{words}. Look for a split or a wrong price." for words in far.values()])
-        raise ConfigError(f"market ({document.place(('market',))}): {told}\n{right_all_the_same(list(far))}")
+        with document.placing(("market",)):
+            raise DataError(f"{told}\n{right_all_the_same(list(far))}")
+
+
+def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:
+    """The keys of `positions`. Raises ConfigError for names that are no fields and no lines, all of them at once."""
+    keys, faults = read(document, ("positions",), PositionKeys), Faults()
+    for name in keys.columns or ():
+        with faults:
+            if name not in DECLARED:
+                path = ("positions", "columns", name)
+                document.refuse(path, "no field of positions", name, did_you_mean(name, DECLARED))
+    known = (*assets, CASH_WORD, IGNORE_WORD)
+    for symbol, meant in (keys.symbols or {}).items():
+        with faults:
+            if meant not in known:
+                what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
+                document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known), meant)
+    with faults:
+        _names(document, ("positions", NOT_HELD), assets)
+    faults.end()
+    return keys
 
 
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
@@ -113,33 +136,22 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     """
     if not document.has("positions"):
         return None
-    keys = read(document, ("positions",), PositionKeys)
-    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
-    for name in columns:
-        if name not in DECLARED:
-            document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
     assets = quoted.assets
-    known = (*assets, CASH_WORD, IGNORE_WORD)
-    for symbol, meant in symbols.items():
-        if meant not in known:
-            what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
-            document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known))
-    absent = _names(document, ("positions", NOT_HELD), assets)
+    keys = position_keys(document, assets)
+    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
     path = ("positions", "file")
     where = Path(document.file).parent / keys.file
-    try:
-        currencies = dict(zip(assets, quoted.currency, strict=True))
-        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
+    currencies = dict(zip(assets, quoted.currency, strict=True))
+    more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
+    with document.placing(path, "positions"):
         found = read_positions(where, assets, basis, currencies=currencies, **more)
-    except DataError as error:
-        raise ConfigError(f"positions ({document.place(path)}): {error}") from error
-    if lacking := [asset for asset in assets if asset not in found.units and asset not in absent]:
-        named = ", ".join(lacking)
-        raise ConfigError(
-            f"positions ({document.place(path)}): {found.file} has no row of {named}: found {len(found.held)} of "
-            f"{len(assets)} lines. A part of the export may be missing. Where they are not held, say so: `--not-held "
-            f"{','.join(lacking)}`, or `positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
-        )
+        if lacking := [asset for asset in assets if asset not in found.units and asset not in (keys.not_held or ())]:
+            named = ", ".join(lacking)
+            raise DataError(
+                f"{found.file} has no row of {named}: found {len(found.held)} of {len(assets)} lines. A part of the "
+                f"export may be missing. Where they are not held, say so: `--not-held {','.join(lacking)}`, or "
+                f"`positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
+            )
     return found
 
 
@@ -153,10 +165,8 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     if not document.has("prices"):
         return None
     where = Path(document.file).parent / document.value("prices")
-    try:
+    with document.placing(("prices",)):
         return read_prices(where, quoted, right)
-    except DataError as error:
-        raise ConfigError(f"prices ({document.place(('prices',))}): {error}") from error
 
 
 def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
@@ -181,9 +191,8 @@ def _check_worth(
             for held, price in far
         ]
         same = right_all_the_same([held.asset for held, _ in far])
-        raise ConfigError(
-            f"positions ({document.place(('positions', 'file'))}): {all_mistakes(positions.file, told)}\n{same}"
-        )
+        with document.placing(("positions", "file"), "positions"):
+            raise DataError(f"{all_mistakes(positions.file, told)}\n{same}")
 
 
 def held_by(

@@ -91,9 +91,9 @@ def read_tax_lots(
         where = ("lines", with_lots[0], "tax_lots")
         fix = "Add `tax: {rate: ...}`, a fraction of the gain; with a rate of 0, gains are listed without tax."
         document.refuse(where, "lots without a tax rate", document.value(*where), fix)
-    last, keys = trade_day(market, prices), read(document, ("tax",), TaxKeys)
-    _check_lines(document, keys, market.assets, last)
+    keys, last = tax_keys(document, market.assets), trade_day(market, prices)
     lots, faults = [], Faults()
+    _check_sales(document, keys, last, faults)
     for i, (asset, held) in enumerate(zip(market.assets, shares.tolist(), strict=True)):
         holders = tuple(_Holder(a.name, a.taxable, float(a.units[i])) for a in accounts) or (_Holder("", True, held),)
         lots.append(_Lots(document, asset, holders, last).read(faults) if asset in with_lots else ())
@@ -204,16 +204,24 @@ def _rules(keys: TaxKeys) -> TaxRules:
     )
 
 
-def _check_lines(document: Document, keys: TaxKeys, assets: Sequence[str], last: pd.Timestamp) -> None:
-    """Raise ConfigError for a line that is none, an asset in place of itself, and a sale after the last day."""
+def tax_keys(document: Document, assets: Sequence[str]) -> TaxKeys:
+    """The keys of `tax`. Raises ConfigError for lines that are none, and for assets in place of themselves."""
+    keys, faults = read(document, ("tax",), TaxKeys), Faults()
     for key in ("substitutes", "sold_at_loss"):
         for asset in getattr(keys, key) or ():
-            document.check_line(("tax", key, asset), asset, assets)
-    for asset, other in (keys.substitutes or {}).items():
-        if other == asset:
-            path = ("tax", "substitutes", asset)
-            document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
+            with faults:
+                path = ("tax", key, asset)
+                document.check_line(path, asset, assets)
+                if getattr(keys, key)[asset] == asset:
+                    document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
+    faults.end()
+    return keys
+
+
+def _check_sales(document: Document, keys: TaxKeys, last: pd.Timestamp, faults: Faults) -> None:
+    """Find the sales after the last day."""
     for asset, day in (keys.sold_at_loss or {}).items():
-        if day > last:
-            fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
-            document.refuse(("tax", "sold_at_loss", asset), AFTER_PRICES, f"{day:%Y-%m-%d}", fix)
+        with faults:
+            if day > last:
+                fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
+                document.refuse(("tax", "sold_at_loss", asset), AFTER_PRICES, f"{day:%Y-%m-%d}", fix)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from research.market import Market
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
@@ -115,17 +116,20 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
     Raises : ConfigError for a key or value that is wrong, for an order type of limit without a collar and for a collar
              without one, for a symbol of no line, and for two lines with one symbol.
     """
-    terms = read(document, ("ticket",), TicketTerms)
+    terms, faults = read(document, ("ticket",), TicketTerms), Faults()
     for key in ("symbols", "exchanges", "sec_types", "settlement_days_by_line"):
         for asset in getattr(terms, key):
-            document.check_line(("ticket", key, asset), asset, market.assets)
+            with faults:
+                document.check_line(("ticket", key, asset), asset, market.assets)
     owners: dict[str, str] = {}
     for asset in (*terms.symbols, *(asset for asset in market.assets if asset not in terms.symbols)):
         symbol = terms.symbol(asset)
         if symbol in owners:
-            path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
-            document.refuse(path, f"{asset} has the same symbol", symbol, fix)
+            with faults:
+                path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
+                document.refuse(path, f"{asset} has the same symbol", symbol, fix)
         owners[symbol] = asset
+    faults.end()
     return terms
 
 
