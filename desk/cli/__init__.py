@@ -1,5 +1,6 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
+`data fetch | update | import | check | list | revisions | sources`, `book open | show | resolve`,
+`batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
 Each imports what is heavy when it runs. `new`, `data` and `trades` have modules of their own.
@@ -15,6 +16,7 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
+from desk.cli.book import app as book
 from desk.cli.data import app as data
 from desk.cli.new import new
 from desk.cli.options import (
@@ -157,6 +159,7 @@ def backtest(
 
 app.command()(new)
 app.command()(trades)
+app.add_typer(book, name="book")
 app.add_typer(data, name="data")
 
 

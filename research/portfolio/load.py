@@ -18,10 +18,12 @@ from research.portfolio.file.faults import Faults, read_all
 from research.portfolio.file.policy_keys import MAY_CHANGE, check_payers, policy_in_force, policy_names, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
+from research.portfolio.holdings.holdings import given_book
 from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_line, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
-from research.portfolio.holdings.tax_file import read_tax_lots
+from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.allocations import check_names
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.booking import read_dividends, read_execution
@@ -84,10 +86,10 @@ def _policies(
 def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line]]:
     """The portfolio without its settings, and its lines, before they are held against each other."""
     names, market = policy_names(document), read_market(document)
-    assets = read_assets(document, market)
+    assets, book = read_assets(document, market), given_book(document)
     files = read_all(
         {
-            "held": lambda: read_held(document, market, assets, keys.basis),
+            "held": lambda: read_held(document, market, assets, keys.basis, book),
             "nav_history": lambda: read_nav_history(document, market),
         }
     )
@@ -108,7 +110,7 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
     shares = np.array([line.shares for line in lines])
     parts = read_all(
         {
-            "last_trade": lambda: _last_trade(document, keys.last_trade, market),
+            "last_trade": lambda: _last_trade(document, keys.last_trade, market, book),
             "costs": lambda: read_costs(document, market, of_lines),
             "limits": lambda: read_limits(document, lines),
             "dividends": lambda: read_dividends(document, market),
@@ -117,7 +119,11 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
             "factors": lambda: factors_in(document, market, test_start, a_year),
             "stress": lambda: read_stress(document, market),
             "orders": lambda: read_order_limits(document, market, lower, upper, splits),
-            "tax_lots": lambda: read_tax_lots(document, market, held.prices, shares, accounts),
+            "tax_lots": lambda: (
+                read_tax_lots(document, market, held.prices, shares, accounts)
+                if book is None
+                else lots_of_book(document, market, held.prices, book, accounts)
+            ),
             "ticket": lambda: read_ticket(document, market),
             "forecasts": lambda: read_forecasts(document, market, strategic, shared),
         }
@@ -153,6 +159,7 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         currencies=held.currencies,
         nav_history=files["nav_history"],
         rates=replace(held.rates, history={}),
+        blotter=None if book is None else book.blotter,
         trust_code=document.trust_code,
         **parts,
     )
@@ -165,9 +172,14 @@ def _found(path: str | Path) -> str:
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
-def _last_trade(document: Document, day: pd.Timestamp | None, market: Market) -> pd.Timestamp:
-    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet."""
+def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:
+    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet.
+
+    That of a book may be later, and is then the last close.
+    """
     last = market.dates[-1]
+    if book is not None:
+        return max(min(pd.Timestamp(book.last_trade), last), market.dates[0])
     if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
