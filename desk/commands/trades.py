@@ -168,7 +168,8 @@ def replaced_files(
     files = {key: str(_found(path)) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
-    return files | ({FX_TODAY: pairs} if pairs else {}) | lines
+    instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
+    return files | instead | ({FX_TODAY: pairs} if pairs else {}) | lines
 
 
 def _pairs(fx: str) -> dict[str, float]:

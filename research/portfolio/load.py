@@ -18,10 +18,12 @@ from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.file_mistakes import find_mistakes
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
+from research.portfolio.holdings.holdings import given_book
 from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
-from research.portfolio.holdings.tax_file import read_tax_lots
+from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.booking import read_dividends, read_execution
 from research.portfolio.keys.costs import read_costs
@@ -77,17 +79,18 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
     of.read(
         quoted=lambda: read_market(document),
         execution=lambda: read_execution(document),
+        book=lambda: given_book(document),
         assets=lambda: read_assets(document, of.quoted),
         strategic=lambda: strategic_of(document, of.assets),
         nav_history=lambda: read_nav_history(document, of.quoted),
-        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted),
+        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book),
         test_start=lambda: _test_start(document, keys.test_start, of.quoted),
         periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
         shared=lambda: _shared(keys, of.periods_per_year),
         dividends=lambda: read_dividends(document, of.quoted),
         flows=lambda: read_flows(document, of.quoted, of.execution),
         factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
-        held=lambda: read_held(document, of.quoted, of.assets, keys.basis),
+        held=lambda: read_held(document, of.quoted, of.assets, keys.basis, of.book),
         benchmark=lambda: read_benchmark(document, of.held.market, names, of.test_start),
         lines=lambda: read_lines(document, of.assets, of.held),
         bounds=lambda: np.array([line.range for line in of.lines]).T,
@@ -101,7 +104,11 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         limits=lambda: read_limits(document, of.lines),
         stress=lambda: read_stress(document, of.market),
         orders=lambda: read_order_limits(document, of.market, of.bounds[0], of.bounds[1], of.splits),
-        tax_lots=lambda: read_tax_lots(document, of.market, of.held.prices, of.shares, of.held.accounts),
+        tax_lots=lambda: (
+            read_tax_lots(document, of.market, of.held.prices, of.shares, of.held.accounts)
+            if of.book is None
+            else lots_of_book(document, of.market, of.held.prices, of.book, of.held.accounts)
+        ),
         ticket=lambda: read_ticket(document, of.market),
     )
     found = Portfolio(
@@ -147,6 +154,7 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         currencies=of.held.currencies,
         nav_history=of.nav_history,
         rates=replace(of.held.rates, history={}),
+        blotter=None if of.book is None else of.book.blotter,
         trust_code=document.trust_code,
     )
     return found, of.lines
@@ -167,9 +175,14 @@ def _found(path: str | Path) -> str:
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
-def _last_trade(document: Document, day: pd.Timestamp | None, market: Market) -> pd.Timestamp:
-    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet."""
+def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:
+    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet.
+
+    That of a book may be later, and is then the last close.
+    """
     last = market.dates[-1]
+    if book is not None:
+        return max(min(pd.Timestamp(book.last_trade), last), market.dates[0])
     if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)

@@ -13,6 +13,7 @@ PAGES = [
     "docs/architecture.md",
     "docs/attribution.md",
     "docs/batches.md",
+    "docs/book.md",
     "docs/constraints.md",
     "docs/data.md",
     "docs/examples.md",

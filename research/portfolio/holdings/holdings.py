@@ -12,9 +12,10 @@ from foundation.errors import DataError, all_mistakes
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Text, checked, record
+from research.portfolio.file.kinds import Name, Text, Told, checked, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.book import Book, read_book
 from research.portfolio.holdings.currencies import read_balances
 from research.portfolio.holdings.positions import (
     CASH_WORD,
@@ -46,20 +47,40 @@ def _decimal_fault(sign: str) -> str:
 
 @record
 class PositionKeys:
-    """A broker's file of positions: its columns, what its symbols mean, and the lines that it need not have."""
+    """A book; or a broker's file of positions, its columns, what its symbols mean, and lines that it need not have."""
 
-    file: Text
+    file: Text | None = None
+    book: Name | None = None
     columns: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     symbols: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     decimal: Annotated[str, checked(_decimal_fault, "Write '.' or ','.")] | None = None
     not_held: Annotated[Sequence[str], Field(min_length=1)] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse neither file nor book, and what says how to read a file beside a book."""
+        if (self.file is None) == (self.book is None):
+            raise Told("states both a file and a book, or neither", "Give `file:`, or `book:`.")
+        if self.book is not None and (self.columns or self.symbols or self.decimal or self.not_held):
+            raise Told("a book has no columns, symbols or decimals", "Leave them out.", "book")
 
-def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
+
+def given_book(document: Document) -> Book | None:
+    """The book that `positions: {book: NAME}` names, or None. Raises ConfigError for one that cannot be read."""
+    if not document.has("positions", "book"):
+        return None
+    name = read(document, ("positions",), PositionKeys).book
+    with document.placing(("positions", "book"), "positions"):
+        return read_book(name or "")
+
+
+def given_files(
+    document: Document, quoted: Market, basis: str, book: Book | None = None
+) -> tuple[Positions | None, Prices | None]:
     """The positions and the prices that have files of their own, None for each that has not.
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
     basis  : currency of the portfolio.
+    book   : book of the portfolio, in place of a file of positions, or None.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
              from where it should be, and for holdings whose value in the file is far from that at the list's price;
              all of them at once.
@@ -69,7 +90,9 @@ def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positio
     with faults:
         _check_closes(document, quoted, right)
     with faults:
-        positions = given_positions(document, quoted, basis)
+        positions = (
+            given_positions(document, quoted, basis) if book is None else _of_book(document, book, quoted, basis)
+        )
     with faults:
         prices = given_prices(document, quoted, right)
     with faults:
@@ -140,7 +163,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     keys = position_keys(document, assets)
     columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
     path = ("positions", "file")
-    where = Path(document.file).parent / keys.file
+    where = Path(document.file).parent / (keys.file or "")
     currencies = dict(zip(assets, quoted.currency, strict=True))
     more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
     with document.placing(path, "positions"):
@@ -152,6 +175,25 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
                 f"export may be missing. Where they are not held, say so: `--not-held {','.join(lacking)}`, or "
                 f"`positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
             )
+    return found
+
+
+def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Positions:
+    """The positions of a book. Raises ConfigError for a book of other lines, accounts or another currency."""
+    path, found = ("positions", "book"), book.positions
+    names = document.names("accounts") if document.has("accounts") else [""]
+    others = [asset for asset in found.units if asset not in quoted.assets]
+    if book.basis != basis:
+        document.refuse(path, f"the book is in {book.basis}, and the portfolio in {basis}", book.name, "Open another.")
+    if others:
+        document.refuse(
+            path, "the book holds what is no line of the portfolio", ", ".join(others), "Add it to `lines`."
+        )
+    if sorted(names) != sorted(holder.account for holder in book.holders):
+        of = ", ".join(holder.account or "one account without a name" for holder in book.holders)
+        document.refuse(
+            path, f"the book is of other accounts than the file: {of}", book.name, "State these `accounts:`."
+        )
     return found
 
 

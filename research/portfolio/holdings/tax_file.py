@@ -1,7 +1,7 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -16,6 +16,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
 from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, TaxLots, TaxRules
@@ -104,6 +105,31 @@ def read_tax_lots(
         lots=tuple(tuple(lot for lot in of_line if lot.account not in sheltered) for of_line in lots),
         sold_at_loss=dict(keys.sold_at_loss or {}),
         sheltered=tuple(tuple(lot for lot in of_line if lot.account in sheltered) for of_line in lots),
+    )
+
+
+def lots_of_book(
+    document: Document, market: Market, prices: Prices | None, book: Book, accounts: Sequence[Account]
+) -> TaxLots | None:
+    """The lots of a book, under the rules of `tax`; None where it has none, or the file states no tax.
+
+    Those that the lines of the file state were taken when the book was opened.
+    Raises : ConfigError for a key or value of `tax` that is wrong.
+    """
+    if book.lots is None or not document.has("tax"):
+        return None
+    keys, day = read(document, ("tax",), TaxKeys), trade_day(market, prices)
+    sheltered = {account.name for account in accounts if not account.taxable}
+
+    def of(asset: str, is_sheltered: bool) -> tuple[TaxLot, ...]:
+        lots = (lot for lot in book.lots or () if lot.asset == asset and (lot.account in sheltered) == is_sheltered)
+        return tuple(TaxLot(pd.Timestamp(lot.date), lot.units, lot.price, lot.account) for lot in lots)
+
+    return TaxLots(
+        rules=replace(_rules(keys), realised=book.realised.get(f"{day:%Y}", 0.0)),
+        lots=tuple(of(asset, False) for asset in market.assets),
+        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in book.sold_at_loss.items()},
+        sheltered=tuple(of(asset, True) for asset in market.assets),
     )
 
 
