@@ -281,6 +281,9 @@ def revisions_text(named: str, run: Path | None = None) -> str:
     ran, settings = None, dict[str, Any]()
     if run is not None:
         ran = _manifest_of(run)
+        file, name = Path(ran["file"]).name, ran["portfolio"]
+        if file != Path(named).name and name != document.value("name", default=""):
+            raise ConfigError(f"--run is of {file}, portfolio {name!r}, and not of {named}: name that file.")
         settings = _in_place_of(document.tree, ran["settings"]["portfolio"])
         document, keys = _market_keys(named, settings)
     if keys is None or not keys.of_store:

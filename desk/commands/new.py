@@ -21,6 +21,7 @@ from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
 from research.market.reading.known_instruments import SOURCES, Instrument, Instruments, known_instruments
+from research.market.store import store_names
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
@@ -94,8 +95,14 @@ def write_new(asked: NewFile) -> str:
         raise ConfigError(f"{asked.file} is there already, and is not overwritten. Give another name, or remove it.")
     text, notes = new_text(asked)
     write_whole(asked.file, text)
-    after = [f"Written to {asked.file}.", *([f"Next: rebalance data fetch {asked.file}"] if not asked.store else [])]
-    return "\n".join([*notes, *after])
+    return "\n".join([*notes, f"Written to {asked.file}.", f"Next: rebalance {_next_command(asked)}"])
+
+
+def _next_command(asked: NewFile) -> str:
+    """The command that comes after `new`: one that fills the store, or the report where an imported one is there."""
+    if not asked.store:
+        return f"data fetch {asked.file}"
+    return f"report {asked.file}" if asked.store in store_names() else f"data import TABLE --as {asked.store}"
 
 
 def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:

@@ -34,6 +34,7 @@ BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
 LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
+WITH_KEY = "asked_with_key"  # the same of a source that gives more with its key, such as vintages
 ALL = date.min.isoformat()  # such a day: all that the source has
 WHOLE_FACTOR = 1e-3  # relative: closes that all differ by one factor do so to this, and by more than this
 TOTAL = "total"  # adjustment of closes that each later dividend changes
@@ -61,9 +62,9 @@ class Plan:
 
     def text(self) -> str:
         """The plan in a sentence."""
-        current = f" ({self.current:,} more have the last day already)" if self.current else ""
         if not self.asks:
-            return f"{self.source}: nothing to ask{current}."
+            return f"{self.source}: nothing to ask ({counted(self.current, 'symbol')} with the last day already)."
+        current = f" ({self.current:,} more have the last day already)" if self.current else ""
         asked = f"{self.source}: {counted(len(self.asks), 'symbol')}{current}, {counted(self.requests, 'request')}"
         if self.a_day is not None and self.days > 1:
             return f"{asked} at {self.a_day:,} a day: {self.days:,} days. Call once a day; each call goes on."
@@ -90,7 +91,9 @@ class Fetched:
     requests: int = 0
 
     def text(self) -> str:
-        """The new, the changed, the failed and the left, in lines for a terminal."""
+        """The new, the changed, the failed and the left, in lines for a terminal; of no request, the plan."""
+        if not self.plan.asks:
+            return self.plan.text()
         whole = len(self.plan.asks) - len(self.failed) - len(self.left)
         lines = [
             f"{self.plan.source}: {counted(self.rows, 'new row')} of {counted(whole, 'symbol')}, with "
@@ -186,7 +189,7 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
     """The gap of each asset wanted."""
     if twice := [asset for asset, count in Counter(each.asset_id for each in wanted).items() if count > 1]:
         refuse("bars are wanted twice of", twice[0], "give each asset once.")
-    there, asked = set(store.assets()), store.about.get(ASKED, {})
+    there, asked = set(store.assets()), store.about.get(_asked(adapter), {})
     ids = [each.asset_id for each in wanted if each.asset_id in there]
     known = store.read(ids, tuple(EVENTS))
     spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
@@ -202,6 +205,11 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
         events = {name: known.numbers[name][span] for name in EVENTS}
         gaps[each.asset_id] = _Gap(whole, ask, days, known.numbers["close"][span], events)
     return gaps
+
+
+def _asked(adapter: Adapter) -> str:
+    """The fact of a store of what was asked for: a key that is set later asks for everything again."""
+    return WITH_KEY if adapter.key_optional and source_key(adapter) else ASKED
 
 
 def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
@@ -326,10 +334,11 @@ class _Call:
 
     def _note(self, assets: Sequence[str]) -> None:
         """Note the first day that was asked for. Of two processes at once one may lose its note, and asks anew."""
-        asked = self.store.about.get(ASKED, {})
+        fact = _asked(self.fetcher.adapter)
+        asked = self.store.about.get(fact, {})
         since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
         if not since.items() <= asked.items():
-            self.store.describe(**{ASKED: asked | since})
+            self.store.describe(**{fact: asked | since})
 
     def fetched(self, planned: Plan) -> Fetched:
         """The result of the call."""

@@ -380,9 +380,10 @@ class PriceStore:
     def _refuse_absent(self, asset: str, known_on: np.datetime64 | None) -> None:
         first = self.rows([asset], history=True)["fetched_at"].min()
         if known_on is not None and pd.notna(first):
+            moment = pd.Timestamp(known_on)
             raise DataError(
-                f"nothing was known of {asset} in store {self.name!r} on {known_on}: its first rows are known since "
-                f"{first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
+                f"nothing was known of {asset} in store {self.name!r} by {moment:%Y-%m-%d %H:%M:%S} UTC: its first "
+                f"rows are known since {first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
             )
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,8 @@ def check_market(market: Market) -> Quality:
 def poor_prices(market: Market, file: str) -> tuple[str, ...]:
     """A warning where lines of a market from a store have less than `LOOK` points.
 
-    file : path of the portfolio file that reads it, whose check the warning names.
+    file : path of the portfolio file that reads it, whose check the warning names by the file's name: the path as the
+           notebook of a report has it leads nowhere from where the reader stands.
     """
     if not market.origin:
         return ()
@@ -180,7 +182,7 @@ def poor_prices(market: Market, file: str) -> tuple[str, ...]:
     worst = ", ".join(f"{asset} {points:.0f}" for asset, points in sorted(poor.items(), key=lambda one: one[1])[:5])
     return (
         f"The prices of {counted(len(poor), 'line')} must be looked at, the worst by points of 100: {worst}. "
-        f"`rebalance data check {file}` says why.",
+        f"`rebalance data check {Path(file).name}` says why.",
     )
 
 

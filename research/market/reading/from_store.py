@@ -262,6 +262,8 @@ def _sessions(
     span = store.span([line.asset_id for line in lines.values()])
     if span is None:
         raise DataError(f"store {store.name!r} has no prices of {listed(list(lines), most=5)}. Fetch or import them.")
+    if first is not None and first > span[1]:
+        raise DataError(f"`first` is {first}, later than the last row of store {store.name!r}, {span[1]}: correct it.")
     begin = span[0] if first is None else max(first, span[0])
     every = sessions(span[0], max(span[1], begin), calendar)
     earlier, days = np.split(every, [np.searchsorted(every, begin)])

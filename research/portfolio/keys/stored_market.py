@@ -37,7 +37,9 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
     store, path = named_store(keys.of_store), ("market", "source" if keys.source else "store")
     kept = set(store.assets())
     if not kept:
-        fix = FETCH.format(document.file) if keys.source else f"Stores are {', '.join(store_names()) or 'none'}."
+        others = ", ".join(store_names()) or "there is none"
+        imports = f"Run `rebalance data import TABLE --as {keys.store}` first, or name another store ({others})."
+        fix = FETCH.format(document.file) if keys.source else imports
         document.refuse(path, "has no prices yet", keys.of_store, fix)
     lines = {}
     wanted = wanted_lines(document, keys, kept)

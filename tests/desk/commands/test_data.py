@@ -223,7 +223,7 @@ def test_a_list_as_known_on_a_day_has_the_same_bytes_after_a_revision(
     monkeypatch.setenv(KNOWN_ON, "")
     early = desk.trades(TOMORROW, "--as-known-on", "2023-01-18")
     assert (early.status, early.out) == (2, "")
-    assert "nothing was known of AGG in store 'yahoo' on 2023-01-18" in " ".join(early.err.split())
+    assert "nothing was known of AGG in store 'yahoo' by 2023-01-18" in " ".join(early.err.split())
 
 
 def test_a_run_replayed_after_an_update_and_a_revision_has_the_same_bytes(desk: Desk) -> None:
@@ -287,6 +287,10 @@ def test_revisions_since_a_run_that_cannot_be_played_are_refused(desk: Desk) -> 
     assert revisions_text(str(desk.file), run) == "No number of the past was changed."
     with pytest.raises(ConfigError, match=r"--run is .*'yahoo' is a store: name the portfolio file"):
         revisions_text("yahoo", run)
+    other = desk.folder / "other.yaml"
+    other.write_text(desk.file.read_text().replace("name: my", "name: other"))
+    with pytest.raises(ConfigError, match=r"--run is of .*my\.yaml, portfolio 'my', and not of .*other\.yaml"):
+        revisions_text(str(other), run)
     with pytest.raises(DataError, match="no run is called 'none'"):
         revisions_text(str(desk.file), Path("none"))
     manifest = json.loads((run / "manifest.json").read_text())

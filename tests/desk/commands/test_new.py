@@ -25,7 +25,7 @@ from research.market.calendars import sessions
 from research.market.reading.embedded import MULTI_ASSET_CLASSES
 from research.market.reading.known_instruments import known_instruments
 from research.market.rows import price_rows
-from research.market.store import PriceStore
+from research.market.store import PriceStore, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.strict_yaml import read_yaml
@@ -279,6 +279,19 @@ def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on
     text, notes = new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))
     assert any(note.startswith(said) for note in notes)
     assert f"# {said[:60]}" in text
+
+
+def test_a_file_of_an_imported_store_tells_the_import_until_there_is_one_and_then_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
+    said = [write_new(NewFile(tmp_path / "one.yaml", WORDS, 1e5, store="mine")).splitlines()[-1]]
+    rows = price_rows(
+        "SPY", ["2022-12-29"], [380.0], currency="USD", source="mine", fetched_at=np.datetime64("2023", "us")
+    )
+    named_store("mine").add(rows)
+    said.append(write_new(NewFile(tmp_path / "two.yaml", WORDS, 1e5, store="mine")).splitlines()[-1])
+    assert said == ["Next: rebalance data import TABLE --as mine", f"Next: rebalance report {tmp_path / 'two.yaml'}"]
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:

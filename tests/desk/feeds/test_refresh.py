@@ -118,7 +118,8 @@ def test_nothing_is_asked_again_where_the_last_day_is_there(store: PriceStore, s
     assert served.symbols() == ["S003"]
     assert done.plan.current == 3
     done = fetched(store, wanted(SYMBOLS[:4]))
-    assert (len(served.asked), done.plan.text()) == (1, "tiingo: nothing to ask (4 more have the last day already).")
+    assert done.text() == done.plan.text()
+    assert (len(served.asked), done.plan.text()) == (1, "tiingo: nothing to ask (4 symbols with the last day already).")
 
 
 def test_an_update_asks_for_the_last_sessions_again_and_what_follows(store: PriceStore, served: Server) -> None:
@@ -360,6 +361,24 @@ def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
     assert (done.rows, dict(done.failed)) == (len(DAYS), {})
     assert done.requests == done.plan.requests > 1
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
+
+
+def test_a_key_that_is_set_later_brings_the_vintages_of_what_is_there(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+    clock, store = Time().clock, named_store("fred")
+    extend_bill(clock)
+    assert store.rows(["DTB3"], history=True)["fetched_at"].min() == pd.Timestamp(clock.moment())
+    monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
+    done = extend_bill(clock)
+    assert (done.rows, len(done.revisions), dict(done.failed)) == (0, 0, {})
+    known = store.rows(["DTB3"], history=True)["fetched_at"]
+    assert (known.min() - pd.Timestamp(DAYS[0])).days == 1
+    extend_bill(clock)
+    assert served.asked[-1].params["observation_start"] == str(DAYS[-AGAIN])
 
 
 SMALL_BATCH = 8  # assets

@@ -77,7 +77,7 @@ def test_a_number_that_returned_is_in_force_again(store: PriceStore):
 
 def test_nothing_was_known_before_the_first_rows(store: PriceStore):
     store.add(rows_of("SPY", 100.0, moment=5))
-    with pytest.raises(DataError, match="nothing was known of SPY in store 'made' on 2026-11-01T20:00:00"):
+    with pytest.raises(DataError, match="nothing was known of SPY in store 'made' by 2026-11-01 20:00:00 UTC"):
         store.read(["SPY"], known_on=MOMENTS[0])
 
 
