@@ -130,11 +130,13 @@ class PriceStore:
         """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where it cannot be read."""
         path = self.folder / ABOUT
         try:
-            found: dict[str, Any] = json.loads(path.read_text())
+            found = json.loads(path.read_text())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path} is no JSON: {error}. Restore it, or fetch or import the store anew.") from error
+        if not isinstance(found, dict):
+            raise DataError(f"{path} is {cut(str(found))}, no JSON object. Restore it, or remove it and fetch anew.")
         return found
 
     def describe(self, **facts: Any) -> None:
