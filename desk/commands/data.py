@@ -140,12 +140,9 @@ def fetch_data(
         text, whole = update_tables(*tables, clock.moment(), dry_run=dry_run)
         texts.append(text)
     for source, wanted in needs_of(file, clock.now(), since).items():
-        store = named_store(source)
-        found = fetch(store, ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+        found = fetch(named_store(source), ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
         texts.append(found.plan.text() if dry_run else found.text())
         whole = whole and not (found.failed or found.left)
-        if not dry_run:
-            store.describe(adjustment=ADAPTERS[source].adjustment)
     return "\n".join(texts), whole
 
 

@@ -311,7 +311,7 @@ class _Call:
         self.fetcher.pace.ended.set()
 
     def _write(self) -> None:
-        """Add the rows that came to the store, then note from which day on they are there."""
+        """Add the rows that came to the store, and note what they are and from which day on they are there."""
         batch, self.batch, self.wrote = self.batch, {}, self.clock.steady()
         if not batch:
             return
@@ -325,11 +325,13 @@ class _Call:
                 self.changed.append(str(asset))
 
     def _note(self, assets: Sequence[str]) -> None:
-        """Note the first day that was asked for. Of two processes at once one may lose its note, and asks anew."""
-        asked = self.store.about.get(ASKED, {})
+        """Note the adjustment, and the first day asked for. Of two processes one may lose its note, and asks anew."""
+        about = self.store.about
+        asked = about.get(ASKED, {})
         since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
-        if not since.items() <= asked.items():
-            self.store.describe(**{ASKED: asked | since})
+        facts = {ASKED: asked | since, "adjustment": self.fetcher.adapter.adjustment}
+        if not facts.items() <= about.items():
+            self.store.describe(**facts)
 
     def fetched(self, planned: Plan) -> Fetched:
         """The result of the call."""

@@ -325,6 +325,7 @@ def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeyp
     with pytest.raises(KeyboardInterrupt):
         fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
     assert len(store.assets()) == 3
+    assert store.about["adjustment"] == "raw"  # else what came would be taken for total-return closes
 
 
 # -- the bill --------------------------------------------------------------------------------------------------------
