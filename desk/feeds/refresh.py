@@ -22,17 +22,17 @@ from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
+from foundation.paper.wording import item_lines
 from foundation.progress import bar, say
 from research.market.calendars import Days
 from research.market.notes import counted
 from research.market.rows import differs, sessions_of
-from research.market.store import PriceStore
+from research.market.store import PriceStore, revision_texts
 
 AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
 BATCH = 50  # assets a write
 BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
-LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
 ALL = date.min.isoformat()  # such a day: all that the source has
 WHOLE_FACTOR = 1e-3  # relative: closes that all differ by one factor do so to this, and by more than this
@@ -96,26 +96,13 @@ class Fetched:
             f"{self.plan.source}: {counted(self.rows, 'new row')} of {counted(whole, 'symbol')}, with "
             f"{counted(self.requests, 'request')}; {counted(len(self.revisions), 'number')} of the past changed."
         ]
-        for row in self.revisions.head(LISTED).itertuples():
-            lines.append(f"- {row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}")
-        lines += _beyond(len(self.revisions))
+        lines += item_lines(revision_texts(self.revisions))
         if self.failed:
             lines.append(f"{counted(len(self.failed), 'symbol')} failed:")
-            lines += [f"- {symbol}: {sentence}" for symbol, sentence in list(self.failed.items())[:LISTED]]
-            lines += _beyond(len(self.failed))
+            lines += item_lines(f"{symbol}: {sentence}" for symbol, sentence in self.failed.items())
         if self.left:
             lines.append(f"{counted(len(self.left), 'symbol')} left for the next call: {self.why}")
         return "\n".join(lines)
-
-
-def plan(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None) -> Plan:
-    """The requests for the bars wanted, given what the store has. It sends nothing, and needs no key.
-
-    wanted : bars of different assets.
-    clock  : that of the system by default.
-    Raises : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read.
-    """
-    return _plan(store, adapter, _gaps(store, adapter, wanted), clock or Clock())
 
 
 def fetch(
@@ -130,9 +117,10 @@ def fetch(
 
     wanted  : bars of different assets; `last` should be the last session that is over.
     clock   : that of the system by default.
-    dry_run : true to only plan.
-    Raises  : as `plan`; FeedError where the source cannot be asked at all, such as without its key; OSError where the
-              store cannot be written. What one asset lacks raises nothing, and is in `Fetched.failed`.
+    dry_run : true to only plan, which sends nothing and needs no key.
+    Raises  : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read; FeedError where
+              the source cannot be asked at all, such as without its key; OSError where the store cannot be written.
+              What one asset lacks raises nothing, and is in `Fetched.failed`.
     """
     clock, gaps = clock or Clock(), _gaps(store, adapter, wanted)
     planned = _plan(store, adapter, gaps, clock)
@@ -350,8 +338,3 @@ def _duration(seconds: float) -> str:
     """
     unit, length = next(((u, n) for u, n in (("hour", 3600), ("minute", 60)) if seconds > 2 * n), ("second", 1))
     return f"about {counted(max(ceil(seconds / length), 1), unit)}"
-
-
-def _beyond(count: int) -> list[str]:
-    """The line for those that a list does not show."""
-    return [f"- and {count - LISTED:,} more"] if count > LISTED else []

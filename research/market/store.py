@@ -389,6 +389,12 @@ class PriceStore:
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
 
 
+def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
+    """Each of the revisions that `PriceStore.revisions` gives, in words."""
+    for row in revisions.itertuples():
+        yield f"{row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}"
+
+
 def named_store(name: str) -> PriceStore:
     """The store of a name, which need not be there yet. Raises ConfigError for what is no name."""
     check_name("the name of a store is", name)
