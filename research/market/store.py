@@ -238,21 +238,10 @@ class PriceStore:
         again = rows.duplicated(["asset_id", "session"], keep="first").to_numpy()
         found = []
         for name in NUMBERS:
-            before, after = rows[name].shift().to_numpy(), rows[name].to_numpy()
-            changed = np.flatnonzero(again & differs(before, after))
-            found.append(
-                pd.DataFrame(
-                    {
-                        "asset_id": rows["asset_id"].to_numpy()[changed],
-                        "session": rows["session"].to_numpy()[changed],
-                        "column": name,
-                        "before": before[changed],
-                        "after": after[changed],
-                        "known_before": rows["fetched_at"].to_numpy()[changed - 1],
-                        "known_after": rows["fetched_at"].to_numpy()[changed],
-                    }
-                )
-            )
+            changed = np.flatnonzero(again & differs(rows[name].shift().to_numpy(), rows[name].to_numpy()))
+            earlier, later = rows.iloc[changed - 1].reset_index(drop=True), rows.iloc[changed].reset_index(drop=True)
+            changes = later[["asset_id", "session"]].assign(column=name, before=earlier[name], after=later[name])
+            found.append(changes.assign(known_before=earlier["fetched_at"], known_after=later["fetched_at"]))
         return pd.concat(found).sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
 
     def assets(self) -> list[str]:
