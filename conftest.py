@@ -18,6 +18,7 @@ atexit.register(_HELD.close)
 _FOLDER = _HELD.enter_context(work_folder())
 _TRIALS = _FOLDER / "trials"  # what tests try is nobody's search
 os.environ["REBALANCE_TRIALS"] = str(_TRIALS)
+os.environ["REBALANCE_HOME"] = str(_FOLDER / "home")  # nor are their lists anybody's
 os.environ["DASK_TEMPORARY_DIRECTORY"] = str(_FOLDER)
 
 

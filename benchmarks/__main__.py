@@ -11,6 +11,7 @@ from benchmarks import (
     evidence,
     grid,
     hrp,
+    journal,
     laboratory,
     learning,
     limits,
@@ -56,5 +57,6 @@ if __name__ == "__main__":
     market_data.main()
     start.main()
     trades.main()
+    journal.main()
     batch.main()
     main_job.main()

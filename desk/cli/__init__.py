@@ -1,8 +1,9 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
+`approve TICKET`, `why ORDER`, `journal show | verify | export`, `book open | show | resolve`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
-Each imports what is heavy when it runs. `new`, `data` and `trades` have modules of their own.
+Each imports what is heavy when it runs. `new`, `data`, `journal` and `trades` have modules of their own.
 """
 
 from importlib.metadata import version
@@ -15,7 +16,10 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
+from desk.cli.book import app as book
 from desk.cli.data import app as data
+from desk.cli.journal import app as journal
+from desk.cli.journal import approve, why
 from desk.cli.new import new
 from desk.cli.options import (
     Cluster,
@@ -157,6 +161,10 @@ def backtest(
 
 app.command()(new)
 app.command()(trades)
+app.command()(approve)
+app.command()(why)
+app.add_typer(journal, name="journal")
+app.add_typer(book, name="book")
 app.add_typer(data, name="data")
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, settings_of
+from desk.journal import Journal, list_event
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
 from desk.tickets.ticket import make_ticket
@@ -167,7 +168,8 @@ def replaced_files(
     files = {key: str(_found(path)) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
-    return files | ({FX_TODAY: pairs} if pairs else {}) | lines
+    instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
+    return files | instead | ({FX_TODAY: pairs} if pairs else {}) | lines
 
 
 def _pairs(fx: str) -> dict[str, float]:
@@ -254,10 +256,12 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
 def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
     """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was written.
 
-    Lists that are written to the same names at once follow each other, each with all its files.
+    Lists that are written to the same names at once follow each other, each with all its files. The list is journalled
+    before its files are there, so that no file holds a list that the journal lacks.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
     reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry.
+    Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry; DataError for a journal that
+              cannot be written.
     """
     given = [path for path in out if path]
     if not given:
@@ -268,6 +272,10 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
         for path, file, content in zip(paths, files, contents, strict=True):
             with writing(path):
                 file.write(content)
+        with Journal() as journal:
+            journal.append(
+                [list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])]
+            )
     return f"Written to {', '.join(given)}."
 
 

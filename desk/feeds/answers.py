@@ -30,8 +30,8 @@ from research.market.checks import SPLIT
 from research.market.corporate_actions import (
     LEAST_SPLIT,
     ONE_ASSET,
-    REFUSED,
     SPLIT_MOVE,
+    YIELD_REFUSED,
     TradedCloses,
     later_splits,
     unadjusted,
@@ -361,7 +361,7 @@ def _check_events(asked: Asked, days: Days, traded: TradedCloses, dividend: Arra
             f"{traded.close[row - 1]:g} and {traded.close[row]:g}. It is listed twice, or the quotes lack it: ask "
             "again tomorrow.", "later",
         )  # fmt: skip
-    if (wrong := traded.denies(dividend, REFUSED)).any():
+    if (wrong := traded.denies(dividend, YIELD_REFUSED)).any():
         row = int(np.argmax(wrong))
         found = f"a dividend of {dividend[row]:g}" if dividend[row] else "neither a dividend nor a split"
         asked.refuse(

@@ -154,6 +154,7 @@ class Ticket:
     accounts    : accounts that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     fx          : money to exchange.
     cash        : cash by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
+    approvals   : persons who must approve it; 0 asks for nobody, and is not in the document.
     """
 
     portfolio: str
@@ -186,6 +187,7 @@ class Ticket:
     sec_types: Mapping[str, str] = field(default_factory=dict)
     fx: tuple[ExchangeOrder, ...] = ()
     cash: tuple[Mapping[str, Any], ...] = ()
+    approvals: int = 0
 
     @cached_property
     def hash(self) -> str:
@@ -201,7 +203,7 @@ class Ticket:
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
         parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
-        rare = {"exchanges", "sec_types"} | (set() if self.cash else {"fx", "cash"})
+        rare = {"exchanges", "sec_types", "approvals"} | (set() if self.cash else {"fx", "cash"})
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole
@@ -237,6 +239,7 @@ def make_ticket(trades: TradeList) -> Ticket:
         sec_type=terms.sec_type,
         exchanges=dict(terms.exchanges),
         sec_types=dict(terms.sec_types),
+        approvals=terms.approvals,
         holds=bool(facts["holds"]),
         headline=content.headline,
         reason=str(facts["reason"]),

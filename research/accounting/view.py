@@ -27,6 +27,7 @@ PLAIN = {  # what a trigger says when no line is behind it
     "cooldown": "it rests after its last trade",
     "window": "there are too few days to estimate from",
     "begun": "it traded at this close already, and is asked again at the next",
+    "unfinished": "orders of the last list are not filled: this one completes them",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
     "in_lieu": "the fraction of a unit that a split left, paid out in cash",

@@ -23,7 +23,7 @@ ONE_ASSET = np.zeros(1, dtype=np.int64)  # where its bars begin
 
 
 class YieldTolerance(NamedTuple):
-    """How far the yield of a dividend may lie from the one that adjusted closes show.
+    """The distance by which the yield of a dividend may differ from that of adjusted closes.
 
     least    : fraction of the close, for every session.
     share    : fraction of the dividend's own yield, for conventions of adjustment other than the two known.
@@ -37,7 +37,7 @@ class YieldTolerance(NamedTuple):
 
 # A source is refused, and cannot be asked what it means: so its rounding and its conventions are allowed for. The
 # reader of an imported table is only warned, and can look it up.
-REFUSED, WARNED = YieldTolerance(1e-3, 0.1, 1e-3), YieldTolerance(1e-4, 0.0, 0.0)
+YIELD_REFUSED, YIELD_WARNED = YieldTolerance(1e-3, 0.1, 1e-3), YieldTolerance(1e-4, 0.0, 0.0)
 
 
 def as_traded(split: Array) -> Array:

@@ -21,8 +21,8 @@ def decision(
     """The policy's decision at the portfolio's last close; where it holds, a trade into limits of weights that bind.
 
     A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
-    decides on whatever day this is. A `review_schedule` is due likewise. Where the portfolio traded at this close,
-    it holds: what whole lots and limits left is for the next close.
+    decides on whatever day this is. A `review_schedule` is due likewise. Where orders were sized at this close
+    before, it holds: what whole lots and limits left is for the next close.
     portfolio : the desk's file.
     policy    : policy that decides.
     name      : name of the policy, in messages.
@@ -69,7 +69,7 @@ def _of_policy(
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
         once = asked_once(policy, answer) or portfolio.orders.once_a_close or position.settles is not None
-        if portfolio.last_trade == portfolio.date or (once and again):
+        if portfolio.listed_at == portfolio.date or (once and again):
             return Hold(BEGUN)
     return answer
 

@@ -21,6 +21,7 @@ TRANCHE_WORDS = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHER_TRADES = ("as far as the other trades allow", "limited by the other trades")
 FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+STEP_WORDS = (OTHER_TRADES[0], "no order of it is open")
 FURTHER = "the money that comes or goes is for lines further from their targets"
 ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRADES[0], "only sells were asked for")}
 LINES_NAMED = 2  # lines of the other side that an order names
@@ -288,5 +289,5 @@ class Reasons:
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
-            return FLOW_WORDS[1] if self.limit is FLOW_WORDS else "not traded by this rule"
+            return self.limit[1] if self.limit in (FLOW_WORDS, STEP_WORDS) else "not traded by this rule"
         return FURTHER if self.limit is FLOW_WORDS else WITHIN

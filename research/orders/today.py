@@ -12,16 +12,17 @@ from foundation.errors import ConfigError
 from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, target_path
 from research.orders.accounts.household import check_account, divided, to_divide
-from research.orders.decision import decision
+from research.orders.decision import BEGUN, decision
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
-from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, TRANCHE_WORDS
+from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, STEP_WORDS, TRANCHE_WORDS
 from research.orders.request import PLAIN_REQUEST, Request, flow_trade, with_flow
 from research.orders.tax.gain_budget import within_gain_budget
 from research.orders.tax.tax_lots import with_wash_sale_locks
 from research.orders.trade_list import TradeList
+from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio
 from research.rules import Calendar
 from research.rules.bands import band_rows
@@ -45,7 +46,7 @@ def trade_list(
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
     portfolio : the desk's file.
-    policy  : policy that decides.
+    policy  : policy that decides, unless orders of an earlier list are open: they are completed first.
     name    : name of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
@@ -75,7 +76,12 @@ def trade_list(
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target or portfolio.unopened else policy
     asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
-    answer, orders = asked.answer()
+    going_on = asked.going_on(None if request.to_target else Unfinished.of(bound))
+    answer, orders = going_on.answer()
+    if going_on.step is None or orders.moved.any():
+        asked = going_on
+    else:  # nothing of what is open can be sent
+        answer, orders = asked.answer()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
         portfolio=portfolio,
@@ -153,6 +159,7 @@ class _Asked:
     position  : position with the flow in its cash.
     request   : request besides the policy's decision.
     greedy    : true if whole lots are those of the greedy search.
+    step      : step of an earlier list that is completed before the policy decides, or None.
     """
 
     portfolio: Portfolio
@@ -162,6 +169,13 @@ class _Asked:
     position: Position
     request: Request
     greedy: bool
+    step: Unfinished | None = None
+
+    def going_on(self, step: Unfinished | None) -> "_Asked":
+        """The same, which completes a step; None for none."""
+        if step is None:
+            return self
+        return replace(self, step=step, position=replace(self.position, open_units=step.most))
 
     def answer(self) -> tuple[Hold | Trade, Orders]:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
@@ -183,9 +197,9 @@ class _Asked:
     def _covers(self) -> float:
         """Cash that earlier orders of this close may need for an adverse move, currency.
 
-        An order trades at most twice NAV: all is sold and bought.
+        An order trades at most twice NAV: all is sold and bought. None of those whose fills are known needs any.
         """
-        if self.portfolio.last_trade != self.portfolio.date:
+        if self.portfolio.blotter is not None or self.portfolio.listed_at != self.portfolio.date:
             return 0.0
         before = max(self.position.cash - self.request.flow, 0.0)
         return min(before, 2.0 * self.position.limits.adverse_move * self.position.nav)
@@ -214,6 +228,7 @@ class _Asked:
             spare = to_divide(position, len(self.portfolio.accounts)) if divide else 0.0
             less = position.with_cash(-spare) if spare else position
             whole = size(less, ask, self.target, self.name, way=way, kept=kept, greedy=self.greedy)
+            whole = whole if self.step is None else self.step.as_sent(whole)
             whole = replace(whole, position=replace(position, way=way)) if spare else whole
             return divided(self.portfolio, whole, self.request) if divide else whole
 
@@ -225,6 +240,8 @@ class _Asked:
             return self._to_target(Why("calendar")), OTHER_TRADES
         if answer.why.trigger == "flow":
             return answer, FLOW_WORDS
+        if self.step is not None:
+            return answer, STEP_WORDS
         if (uncapped := traits(self.decides).uncapped()) is not None:
             whole = replace(self, decides=uncapped)._decision(self.position, again=False)
             box = (answer.lower, answer.upper)
@@ -235,6 +252,8 @@ class _Asked:
         return answer, PART if answer.fraction < 1.0 else OTHER_TRADES
 
     def _decision(self, state: Position, again: bool) -> Hold | Trade:
+        if self.step is not None:
+            return Hold(BEGUN) if again else self.step.trade
         return decision(self.portfolio, self.decides, self.name, self.target, state, again)
 
     def _to_target(self, why: Why) -> Trade:

@@ -1,5 +1,6 @@
 """The trade list as of the last close: each order with its price, cost and reason; the holdings, and their reasons."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,13 @@ from research.market.calendars import next_scheduled
 from research.market.notes import warnings_in
 from research.market.quality import poor_prices
 from research.orders import page
-from research.orders.accounts.household import Divided, accounts_with_flow
+from research.orders.accounts.household import Divided, accounts_with_flow, with_flow_in_cash
+from research.orders.after_fills import after_fills
 from research.orders.before_after import BeforeAfter
 from research.orders.cash_by_currency import CashByCurrency, exchange_words
 from research.orders.content import STALE, Content
 from research.orders.decision import BEGUN
+from research.orders.fills import Fill
 from research.orders.lots.position import CENT
 from research.orders.lots.sizing import Orders
 from research.orders.order_tables import OrderTables
@@ -28,7 +31,9 @@ from research.orders.rate_age import RateAges, rate_notes
 from research.orders.request import PLAIN_REQUEST, Request
 from research.orders.tax.tax_lots import TradedLots, after_sales, trade_lots
 from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
+from research.orders.unfinished import sent_orders
 from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.keys.orders import TRACKING_ERROR
 from research.rules.protocol import short_name, traits
 
@@ -242,10 +247,23 @@ class TradeList:
         by = " by tracking error" if self.portfolio.orders.objective == TRACKING_ERROR else ""
         return () if solved is None else (f"Whole lots{by}: {solved.words}.",)
 
-    def after(self) -> Portfolio:
-        """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
+    def after(self, fills: Iterable[Fill] | None = None) -> Portfolio:
+        """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's.
+
+        fills  : what was filled of the orders, in place of these prices and costs; the next list completes the rest.
+        Raises : DataError for fills that are not of these orders (`research.orders.after_fills.after_fills`).
+        """
+        if fills is not None:
+            return after_fills(self.sent(), fills)
         after = self._after_orders()
         return after if self.money is None else self.money.paid(after)
+
+    def sent(self) -> Portfolio:
+        """The portfolio before its orders, with the flow in its cash, and with the orders in its blotter."""
+        portfolio, before = self.portfolio, self.portfolio.blotter or Blotter()
+        orders = tuple(sent_orders(portfolio, self.sized, self.money))
+        blotter = replace(before, asked=portfolio.date.date(), ticket="", orders=orders)
+        return replace(with_flow_in_cash(portfolio, self.request), blotter=blotter)
 
     def _after_orders(self) -> Portfolio:
         if not self.sized.moved.any():
@@ -259,6 +277,7 @@ class TradeList:
             shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
             cash=held.cash,
             last_trade=self.portfolio.date,
+            blotter=None,
             accounts=self.sized.after_orders() if isinstance(self.sized, Divided) else (),
             tax_lots=None
             if (tax := self.portfolio.tax_lots) is None

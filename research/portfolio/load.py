@@ -1,7 +1,7 @@
 """Portfolios from a desk's YAML file; every error names the file, the key, the value found and how to fix it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,20 @@ import numpy as np
 import pandas as pd
 
 from foundation.files import ROOT
-from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.faults import Faults, read_all
-from research.portfolio.file.policy_keys import MAY_CHANGE, check_payers, policy_in_force, policy_names, usual_reference
+from research.portfolio.file.faults import Faults, Parts
+from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
+from research.portfolio.file_mistakes import find_mistakes
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
-from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_line, strategic_of
+from research.portfolio.holdings.holdings import given_book
+from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
-from research.portfolio.holdings.tax_file import read_tax_lots
-from research.portfolio.keys.allocations import check_names
+from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.booking import read_dividends, read_execution
 from research.portfolio.keys.costs import read_costs
@@ -32,7 +33,7 @@ from research.portfolio.keys.forecasts import read_forecasts
 from research.portfolio.keys.limits import read_limits
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
-from research.portfolio.keys.policies import fields_of_regimes, read_policy
+from research.portfolio.keys.policies import read_policies
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
@@ -58,105 +59,114 @@ def load_portfolio(
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
     """
-    document = read_document(_found(path), overrides, names_of(PortfolioKeys), trust_code=trust_code)
-    portfolio, lines = _read(document, read(document, (), PortfolioKeys))
+    faults = Faults()
+    document = read_document(_found(path), overrides, names_of(PortfolioKeys), trust_code=trust_code, faults=faults)
+    with faults:
+        keys = read(document.knowing(faults), (), PortfolioKeys)
+    find_mistakes(document, faults)
+    if faults.found:  # else what could not be judged needs prices
+        faults.end()
+    portfolio, lines = _read(document, keys)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
     check_restrictions(document, lines, portfolio.cash)
-    check_payers(document, portfolio)
     return replace(portfolio, settings=settings_of(document, portfolio, lines))
-
-
-def _policies(
-    document: Document, names: Sequence[str], market: Market, strategic: FixedWeights, shared: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The policies by name, of which all that is wrong is told at once."""
-    found, faults, past = {}, Faults(), market.past(len(market.dates) - 1)
-    for name in names:
-        with faults:
-            found[name] = policy = read_policy(document, ("policies", name), strategic, shared)
-            for field in ("allocation", *fields_of_regimes(type(policy))):
-                check_names(document, ("policies", name, field), getattr(policy, field), past)
-    faults.end()
-    return found
 
 
 def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line]]:
     """The portfolio without its settings, and its lines, before they are held against each other."""
-    names, market = policy_names(document), read_market(document)
-    assets = read_assets(document, market)
-    files = read_all(
-        {
-            "held": lambda: read_held(document, market, assets, keys.basis),
-            "nav_history": lambda: read_nav_history(document, market),
-        }
-    )
-    held = files["held"]
-    market, accounts = held.market, held.accounts
-    lines = [read_line(document, asset, held) for asset in assets]
-    splits = {line.asset: line.exposures for line in lines if line.exposures}
-    strategic = strategic_of(document, lines)
-    lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, with_line_facts(document, desk_market(market, lines))
-    execution = read_execution(document)
-    a_year = _periods_per_year(document, keys.periods_per_year, market)
-    estimated = {"returns": min(LOOKBACK, YEARS * a_year)}  # of covariances: a year of days, or years of rarer rows
-    shared = {"tracking_penalty": keys.penalty, "periods_per_year": float(a_year), **estimated}
-    policies = _policies(document, names, market, strategic, shared)
-    test_start = _test_start(document, keys.test_start, market)
-    of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
-    shares = np.array([line.shares for line in lines])
-    parts = read_all(
-        {
-            "last_trade": lambda: _last_trade(document, keys.last_trade, market),
-            "costs": lambda: read_costs(document, market, of_lines),
-            "limits": lambda: read_limits(document, lines),
-            "dividends": lambda: read_dividends(document, market),
-            "flows": lambda: read_flows(document, market, execution),
-            "benchmark": lambda: read_benchmark(document, whole, names, test_start),
-            "factors": lambda: factors_in(document, market, test_start, a_year),
-            "stress": lambda: read_stress(document, market),
-            "orders": lambda: read_order_limits(document, market, lower, upper, splits),
-            "tax_lots": lambda: read_tax_lots(document, market, held.prices, shares, accounts),
-            "ticket": lambda: read_ticket(document, market),
-            "forecasts": lambda: read_forecasts(document, market, strategic, shared),
-        }
+    names, of = tuple(document.mapping("policies")), Parts()
+    of.read(
+        quoted=lambda: read_market(document),
+        execution=lambda: read_execution(document),
+        book=lambda: given_book(document),
+        assets=lambda: read_assets(document, of.quoted),
+        strategic=lambda: strategic_of(document, of.assets),
+        nav_history=lambda: read_nav_history(document, of.quoted),
+        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book),
+        test_start=lambda: _test_start(document, keys.test_start, of.quoted),
+        periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
+        shared=lambda: _shared(keys, of.periods_per_year),
+        dividends=lambda: read_dividends(document, of.quoted),
+        flows=lambda: read_flows(document, of.quoted, of.execution),
+        factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
+        held=lambda: read_held(document, of.quoted, of.assets, keys.basis, of.book),
+        benchmark=lambda: read_benchmark(document, of.held.market, names, of.test_start),
+        lines=lambda: read_lines(document, of.assets, of.held),
+        bounds=lambda: np.array([line.range for line in of.lines]).T,
+        shares=lambda: np.array([line.shares for line in of.lines]),
+        splits=lambda: {line.asset: line.exposures for line in of.lines if line.exposures},
+        market=lambda: with_line_facts(document, desk_market(of.held.market, of.lines)),
+        past=lambda: of.market.past(len(of.market.dates) - 1),
+        policies=lambda: read_policies(document, names, of.past, of.strategic, of.shared),
+        forecasts=lambda: read_forecasts(document, of.past, of.strategic, of.shared),
+        costs=lambda: read_costs(document, of.market, [(one.asset, one.asset_class, one.costs) for one in of.lines]),
+        limits=lambda: read_limits(document, of.lines),
+        stress=lambda: read_stress(document, of.market),
+        orders=lambda: read_order_limits(document, of.market, of.bounds[0], of.bounds[1], of.splits),
+        tax_lots=lambda: (
+            read_tax_lots(document, of.market, of.held.prices, of.shares, of.held.accounts)
+            if of.book is None
+            else lots_of_book(document, of.market, of.held.prices, of.book, of.held.accounts)
+        ),
+        ticket=lambda: read_ticket(document, of.market),
     )
     found = Portfolio(
         name=keys.name,
         file=document.file,
-        market=market,
+        market=of.market,
         basis=keys.basis,
-        holdings=np.array([line.holdings for line in lines]),
-        shares=shares,
-        cash=held.cash,
-        strategic=strategic,
-        lower=lower,
-        upper=upper,
+        holdings=np.array([line.holdings for line in of.lines]),
+        shares=of.shares,
+        cash=of.held.cash,
+        last_trade=of.last_trade,
+        strategic=of.strategic,
+        lower=of.bounds[0],
+        upper=of.bounds[1],
+        costs=of.costs,
+        limits=of.limits,
         tracking_penalty=keys.penalty,
         materiality=keys.materiality_bps,
         day_cost=keys.day_cost,
         order_cost=keys.order_cost,
-        periods_per_year=a_year,
+        periods_per_year=of.periods_per_year,
         lag=keys.lag,
-        test_start=test_start,
-        policies=policies,
-        policy=policy_in_force(document, "policy"),
-        reference=policy_in_force(document, "reference") or usual_reference(policies),
+        test_start=of.test_start,
+        policies=of.policies,
+        policy=keys.policy,
+        reference=keys.reference or usual_reference(of.policies),
         settings={},
-        execution=execution,
+        execution=of.execution,
+        dividends=of.dividends,
+        flows=of.flows,
         target_may_change=keys.target == MAY_CHANGE,
-        splits=splits,
-        given_prices=held.prices,
-        notes=held.notes(document, market.lots),
-        accounts=accounts,
-        currencies=held.currencies,
-        nav_history=files["nav_history"],
-        rates=replace(held.rates, history={}),
+        benchmark=of.benchmark,
+        factors=of.factors,
+        stress=of.stress,
+        orders=of.orders,
+        tax_lots=of.tax_lots,
+        ticket=of.ticket,
+        forecasts=of.forecasts,
+        splits=of.splits,
+        given_prices=of.held.prices,
+        notes=of.held.notes(document, of.market.lots),
+        accounts=of.held.accounts,
+        currencies=of.held.currencies,
+        nav_history=of.nav_history,
+        rates=replace(of.held.rates, history={}),
+        blotter=None if of.book is None else of.book.blotter,
         trust_code=document.trust_code,
-        **parts,
     )
-    return found, lines
+    return found, of.lines
+
+
+def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
+    """Settings of the whole file that policies and forecasts have, where they state no other.
+
+    Covariances are estimated from a year of days, or from years of rarer rows.
+    """
+    returns = min(LOOKBACK, YEARS * periods_per_year)
+    return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
 
 
 def _found(path: str | Path) -> str:
@@ -165,9 +175,14 @@ def _found(path: str | Path) -> str:
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
-def _last_trade(document: Document, day: pd.Timestamp | None, market: Market) -> pd.Timestamp:
-    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet."""
+def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:
+    """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet.
+
+    That of a book may be later, and is then the last close.
+    """
     last = market.dates[-1]
+    if book is not None:
+        return max(min(pd.Timestamp(book.last_trade), last), market.dates[0])
     if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)

@@ -16,6 +16,7 @@ from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.factors import FactorReturns
+from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.holdings.currencies import Currencies
 from research.portfolio.holdings.exposures import Split, group_exposures
 from research.portfolio.holdings.household import Account
@@ -106,6 +107,8 @@ class Portfolio:
     rates            : rates of today in its file and its market, whether its own lines and cash need them or not.
     splits           : by line, fractions of funds that are split over classes or sectors; others count in their own.
     today            : the day on which a trade list is asked for, or None where it is not known.
+    blotter          : the orders that were sent last and the fills that were booked, or None where nothing is known of
+                       them.
     trust_code       : true if its file may name classes by import path, whose code runs where it is read again.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
@@ -154,6 +157,7 @@ class Portfolio:
     nav_history: NavHistory = field(default_factory=NavHistory)
     forecasts: StatedForecasts = field(default_factory=StatedForecasts)
     today: pd.Timestamp | None = None
+    blotter: Blotter | None = None
     trust_code: bool = False
 
     def __post_init__(self) -> None:
@@ -189,6 +193,12 @@ class Portfolio:
     def trade_day(self) -> pd.Timestamp:
         """The session on which its orders are expected to trade, from which tax lots and locks are reckoned."""
         return trade_day(self.market, self.prices, self.today)
+
+    @property
+    def listed_at(self) -> pd.Timestamp:
+        """The close at which its last orders were sized: that of the last trade where nothing else is known."""
+        asked = None if self.blotter is None else self.blotter.asked
+        return self.last_trade if asked is None else pd.Timestamp(asked)
 
     @property
     def quoted_in(self) -> tuple[str, ...]:

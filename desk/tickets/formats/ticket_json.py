@@ -1,9 +1,14 @@
 """The whole ticket as JSON, as docs/schemas/ticket-1.json describes it."""
 
+import hashlib
 import json
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
+from desk.tickets.order_ids import canonical_json
 from desk.tickets.ticket import SCHEMA, Ticket
+from foundation.arguments import shown
+from foundation.errors import DataError
 
 BEGIN = f'{{\n  "schema": {SCHEMA},\n  "hash": "'
 
@@ -17,3 +22,22 @@ def write(ticket: Ticket) -> bytes:
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds a ticket."""
     return file.read(len(BEGIN)) == BEGIN.encode()
+
+
+def read_document(path: str | Path) -> dict[str, Any]:
+    """The document of a ticket, with its hash, as it was written.
+
+    Raises : OSError for a file that cannot be read; DataError for one that is no ticket, and for one that was changed.
+    """
+    with open(path, "rb") as file:
+        if not is_ours(file):
+            raise DataError(f"{path} is no ticket: give a JSON that `rebalance trades FILE --out trades.json` wrote.")
+    try:
+        document: dict[str, Any] = json.loads(Path(path).read_bytes())
+        stated = document.pop("hash")
+        found = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    except ValueError as error:
+        raise DataError(f"{path} was changed: it is no JSON any more ({error}). Make the list anew.") from error
+    if stated != found:
+        raise DataError(f"{path} was changed: it states the hash {shown(stated)}, and has {found}. Make the list anew.")
+    return {"hash": stated, **document}

@@ -10,7 +10,7 @@ from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.table_files import fault
 from research.market.calendars import Days
-from research.market.corporate_actions import WARNED, TradedCloses, as_traded, unadjusted
+from research.market.corporate_actions import YIELD_WARNED, TradedCloses, as_traded, unadjusted
 from research.market.notes import Note, counted
 from research.market.rows import SOURCE_ROUNDING
 
@@ -147,7 +147,7 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     shown = np.nan_to_num(bars.traded.shown)
     implied, grown = shown * close, (1.0 + shown) * np.nan_to_num(bars.traded.moved)
     rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + grown))
-    far = (implied > JUMP * close) | (implied < -np.maximum(rounding, WARNED.least * close))
+    far = (implied > JUMP * close) | (implied < -np.maximum(rounding, YIELD_WARNED.least * close))
     fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
     bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)
     paid = np.where(implied > rounding, implied, 0.0)
@@ -162,7 +162,7 @@ def _differing(bars: TableBars) -> Iterator[Note]:
     """A warning for each asset whose dividends are not those that its adjusted closes show."""
     dividend = bars.numbers["dividend"]
     apart = bars.traded.apart(dividend) * bars.traded.moved  # as growth
-    differs = bars.traded.denies(dividend, WARNED)
+    differs = bars.traded.denies(dividend, YIELD_WARNED)
     for k in np.unique(bars.asset[differs]).tolist():
         rows, asset = np.flatnonzero(differs & (bars.asset == k)), bars.assets[k]
         worst = rows[np.argmax(apart[rows])]

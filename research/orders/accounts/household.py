@@ -3,7 +3,7 @@
 The list itself is made over the sums of the accounts; how it is divided says `research.orders.accounts.division`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request
 from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
+from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.holdings.household import Account, decimal_sum
 
@@ -151,7 +152,7 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     accounts = accounts_with_flow(portfolio.accounts, request)
     problem = division_problem(portfolio, accounts, listed, request)
     one = len(accounts) == 1
-    found = Division(listed.units[None].copy()) if one else divide(problem)
+    found = Division(listed.units[None].copy()) if one else _as_open(portfolio, problem) or divide(problem)
     if found is None:
         raise PolicyError(_none_found(portfolio, problem, request))
     units = listed.units
@@ -161,6 +162,14 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
     _check_weights(listed, made)
     return made
+
+
+def _as_open(portfolio: Portfolio, problem: DivisionProblem) -> Division | None:
+    """The orders of an earlier list that are open, each in its account; None where the list is not these."""
+    step = Unfinished.of(portfolio)
+    if step is None or np.abs(step.units - problem.orders).max() > LOT * problem.position.lots.min():
+        return None
+    return Division(step.left) if (problem.cash_after(step.left) >= problem.floors).all() else None
 
 
 def to_divide(position: Position, accounts: int) -> float:
@@ -218,6 +227,25 @@ def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple
     paid = request.account or accounts[0].name
     flows = (request.flow if each.name == paid else 0.0 for each in accounts)
     return tuple(replace(a, cash=decimal_sum((a.cash, by))) if by else a for a, by in zip(accounts, flows, strict=True))
+
+
+def with_flow_in_cash(portfolio: Portfolio, request: Request) -> Portfolio:
+    """The portfolio with the money that comes or goes in its cash, which is in its basis."""
+    flow, basis, currencies = request.flow, portfolio.basis, portfolio.currencies
+    if flow == 0.0:
+        return portfolio
+
+    def added(balances: Mapping[str, float], by: float) -> dict[str, float]:
+        return {**balances, basis: decimal_sum((balances.get(basis, 0.0), by))} if balances else {}
+
+    paid = accounts_with_flow(portfolio.accounts, request)
+    accounts = tuple(
+        replace(new, balances=added(new.balances, 0.0 if new is old else flow))
+        for new, old in zip(paid, portfolio.accounts, strict=True)
+    )
+    if currencies is not None:
+        currencies = replace(currencies, cash=added(currencies.cash, flow))
+    return replace(portfolio, cash=decimal_sum((portfolio.cash, flow)), accounts=accounts, currencies=currencies)
 
 
 def check_account(portfolio: Portfolio, request: Request) -> None:

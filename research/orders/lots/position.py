@@ -61,6 +61,7 @@ class Position:
     assets          : names of the lines.
     covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
     settles         : (n,) sessions from an order to its settlement, where lines differ; else None.
+    open_units      : (n,) the most units of an order, inf where it does not go on with orders that are open.
     """
 
     units: Array
@@ -83,6 +84,7 @@ class Position:
     assets: tuple[str, ...] = ()
     covariance: Array | None = None
     settles: Array | None = None
+    open_units: Array = field(default_factory=lambda: np.array(np.inf))
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -181,7 +183,8 @@ class Position:
 
     def most(self, way: Array) -> Array:
         """(n,) the most units of an order in these directions (n,), below 0 for a sell."""
-        return np.where(way < 0.0, np.minimum(self.most_units, self.most_sold), self.most_units)
+        most = np.where(way < 0.0, np.minimum(self.most_units, self.most_sold), self.most_units)
+        return np.minimum(most, self.open_units)
 
     # -- what orders come to, to the cent --------------------------------------------------------------------------
 

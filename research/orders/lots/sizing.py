@@ -324,8 +324,8 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 
     needed : (n,) units that keep the limits of weights with the least trade, from which the factor begins.
     """
-    least = -np.minimum(position.most_units, position.most_sold)
-    moved = np.minimum(np.maximum(exact - position.units, least), position.most_units)
+    moved = exact - position.units
+    moved = np.sign(moved) * np.minimum(np.abs(moved), position.most(moved))
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
         from scipy.optimize import brentq

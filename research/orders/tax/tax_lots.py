@@ -62,12 +62,14 @@ class AccountOrders:
     taxable : true if its gains are taxed.
     held    : (n,) units before.
     units   : (n,) signed units of the orders, buys positive.
+    prices  : (n,) price of a unit in its own orders, currency, or None for that of all accounts.
     """
 
     account: str
     taxable: bool
     held: Array
     units: Array
+    prices: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -213,14 +215,15 @@ def _traded_line(
     after: dict[bool, list[TaxLot]] = {True: [], False: []}
     for each in orders:
         held, units = float(each.held[i]), float(each.units[i])
+        at = price if each.prices is None else float(each.prices[i])
         lots = tuple(lot for lot in (tax.lots if each.taxable else tax.sheltered)[i] if lot.account == each.account)
         if units < 0.0 and each.taxable and lots:
-            sold, lots = sell(lots, -units, price, day, tax.rules)
+            sold, lots = sell(lots, -units, at, day, tax.rules)
             sales += sold
         elif units < 0.0 and lots:
             lots = _newest(lots, held + units)
         elif units > 0.0 and (lots or held == 0.0 or not each.taxable):
-            lots = (*lots, TaxLot(day, units, price, each.account))
+            lots = (*lots, TaxLot(day, units, at, each.account))
         after[each.taxable] += lots
     return *wash(sales, after[True], day, tax.rules.wash_sale_days, after[False]), tuple(after[False])
 

@@ -2,21 +2,26 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, shown
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
-from research.portfolio.file.faults import Faults
+from research.portfolio.file.faults import Faults, Mistake, Mistakes
 from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
 
 TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where every file may name classes by import path
 GIVEN = 0  # the "line" of a value that did not come from the file
+WHOLE = 3  # keys of a path below which an entry is wrong as a whole, such as orders.groups.equity
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,31 +32,86 @@ class Document:
     tree       : nested dictionaries and lists.
     lines      : path of a key -> line, from 1, or `GIVEN`.
     trust_code : true if it may name classes by import path, whose code then runs.
+    wrong      : paths with mistakes that are told already: what is asked of these is not judged, and raises `Mistakes`
+                 without one. So does a question about an absent key that may be one of them, written wrongly.
     """
 
     file: str
     tree: dict[str, Any]
     lines: Lines
     trust_code: bool = False
+    wrong: frozenset[KeyPath] = frozenset()
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: KeyPath, what: str, found: object, fix: str) -> NoReturn:
+    def refuse(self, path: KeyPath, what: str, found: object, fix: str, name: str = "") -> NoReturn:
         """Raise ConfigError for a value.
 
         path  : its key.
         what  : fault in words.
         found : the value.
         fix   : way to correct it.
+        name  : unknown name of a line, told once however many keys have it.
         """
-        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}")
+        self._check_told(path, absent=found is None)
+        raise self.mistake(path, f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}", name)
+
+    @contextmanager
+    def placing(self, path: KeyPath, key: str = "") -> Iterator[None]:
+        """A block whose ConfigError or DataError gains the place of a key, where it has none.
+
+        path : its path.
+        key  : its name in the message, "" for the path.
+        """
+        try:
+            yield
+        except Mistakes:
+            raise
+        except (ConfigError, DataError) as error:
+            raise self.mistake(path, f"{key or dotted(path)} ({self.place(path)}): {error}") from error
+
+    def mistake(self, path: KeyPath, text: str, name: str = "") -> Mistakes:
+        """A mistake at a path, with its message, and the name of a line that it is about."""
+        return Mistakes(Mistake(text, self._line(path), path, name))
 
     def place(self, path: KeyPath) -> str:
         """The file, and the line of a key or of the nearest key above it, in words."""
-        line = next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), None)
-        if line is None:
+        line = self._line(path)
+        if line == inf:
             return self.file
         return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
+
+    def _line(self, path: KeyPath) -> float:
+        return next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), inf)
+
+    def knowing(self, faults: Faults) -> "Document":
+        """The document, of which these mistakes are told."""
+        return replace(self, wrong=self.wrong.union(mistake.path for mistake in faults.found))
+
+    def without(self, faults: Faults) -> "Document":
+        """The document without the values in which mistakes are told; below two keys, without all of their entry."""
+        tree, wrong = deepcopy(self.tree), [mistake.path[:WHOLE] for mistake in faults.found if mistake.path]
+        for *above, last in wrong:
+            into: Any = tree
+            for key in above:
+                into = into.get(key) if isinstance(into, dict) else None
+            if isinstance(into, dict) and last in into:
+                del into[last]
+                wrong += [tuple(above)] if above and not into else []
+        return replace(self, tree=tree, wrong=frozenset(wrong))
+
+    def check_whole(self, path: KeyPath) -> None:
+        """Raise a mistake without a message where one is told of what stands at a path, or below it."""
+        if any(wrong[: len(path)] == path for wrong in self.wrong):
+            raise self.mistake(path, "")
+
+    def _check_told(self, path: KeyPath, *, absent: bool) -> None:
+        """Raise `Mistakes` without one where a mistake is told of a path, or of a key that may be meant for it."""
+        beside = [wrong[-1] for wrong in self.wrong if wrong[:-1] == path[:-1]] if absent and path else []
+        if any(path[:k] in self.wrong for k in range(1, len(path) + 1)) or (
+            beside and get_close_matches(path[-1], beside)
+        ):
+            raise Mistakes
 
     def check_name(self, path: KeyPath, name: object) -> None:
         """Raise ConfigError for an invalid name (`foundation.names.name_fault`)."""
@@ -75,7 +135,7 @@ class Document:
         assets : lines of the portfolio.
         """
         if asset not in assets:
-            self.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
+            self.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets), str(asset))
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -89,6 +149,7 @@ class Document:
         Raises : ConfigError when there is neither.
         """
         found: Any = self.tree
+        self._check_told(path, absent=False)
         for depth, key in enumerate(path):
             if isinstance(found, list) and key.isdigit() and int(key) < len(found):
                 found = found[int(key)]
@@ -96,6 +157,7 @@ class Document:
             if not isinstance(found, dict):
                 self.refuse(path[:depth], "not a mapping", found, f"Write `{key}:` below it.")
             if found.get(key) is None:
+                self._check_told(path[: depth + 1], absent=True)
                 if default is ...:
                     self.refuse(path, "missing", None, f"Add `{path[-1]}:`.")
                 return default
@@ -131,6 +193,7 @@ def read_document(
     bare: tuple[str, ...] = (),
     *,
     trust_code: bool | None = None,
+    faults: Faults | None = None,
 ) -> Document:
     """The file as a document, with `overrides` merged into it.
 
@@ -140,6 +203,7 @@ def read_document(
     known      : its keys; others may be empty here, since their reader refuses them. () for any.
     bare       : keys below which an entry may be empty, which says that it has no settings.
     trust_code : true if it may name classes by import path. None: where the environment says so (`TRUST`).
+    faults     : takes the mistakes of single values, which are raised where it is None.
     Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`foundation.names.name_fault`), an
                  override below something that is not a mapping, an empty value, text with control characters, and a
                  number that is not finite, too large or too small.
@@ -150,9 +214,10 @@ def read_document(
     document = Document(file, *read_yaml(file), trusts_code(trust_code))
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
-    faults = Faults()
-    _check(document, (), document.tree, (known, bare), faults)
-    faults.end()
+    found = Faults() if faults is None else faults
+    _check(document, (), document.tree, (known, bare), found)
+    if faults is None:
+        found.end()
     return document
 
 

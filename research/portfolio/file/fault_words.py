@@ -43,12 +43,14 @@ class Fault:
     what  : fault in words.
     found : the value there.
     fix   : way to correct it.
+    key   : key below `at` to which it belongs, "" for none: what other keys there say, makes its value wrong.
     """
 
     at: KeyPath
     what: str
     found: object
     fix: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
     alike = [one for one in (first, *others) if one.at == first.at]
     for said in (one.told.get("error") for one in alike):
         if isinstance(said, Told) and said.key:
-            return Fault((*first.at, said.key), said.what, first.found.get(said.key), said.fix)
+            return Fault(first.at, said.what, first.found.get(said.key), said.fix, said.key)
     if words and others and first.kind in BESIDE_WORDS:
         what, fix = _words_of(words[0], nodes)
         return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")

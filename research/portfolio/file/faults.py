@@ -1,41 +1,79 @@
 """Mistakes of a file that are told at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from foundation.errors import ConfigError
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake of a file.
+
+    text : message, "" of a value that is wrong by what is told below it.
+    line : line of the file, 0 for what was given beside it, inf where it is not known.
+    path : keys from the top of the file to the wrong value, () where they are not known.
+    name : unknown name of a line, which several keys have where the line itself is named wrongly; else "".
+    """
+
+    text: str
+    line: float = inf
+    path: tuple[str, ...] = ()
+    name: str = ""
+
+
+class Mistakes(ConfigError):
+    """Mistakes of a file, a line of text for each; none where something is judged only once others are mended."""
+
+    def __init__(self, *each: Mistake) -> None:
+        super().__init__(*each)
+        self.each = each
+
+    def __str__(self) -> str:
+        """The messages, a line each."""
+        return "\n".join(one.text for one in self.each if one.text)
+
+
 class Faults:
-    """Mistakes that are told at once: a `with` block that raises ConfigError adds one."""
+    """Mistakes that are told at once, in the order of the file: a `with` block that raises ConfigError adds its own."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: list[Mistake] = []
+        self.any = False
 
     def __enter__(self) -> None:
         """Begin a check."""
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         """Take its mistake, if it has one."""
-        if isinstance(error, ConfigError):
-            self.found.append(str(error))
-        return isinstance(error, ConfigError)
+        if not isinstance(error, ConfigError):
+            return False
+        self.found += error.each if isinstance(error, Mistakes) else [Mistake(str(error))]
+        self.any = True
+        return True
 
     def end(self) -> None:
-        """Raise ConfigError where there is a mistake."""
-        if self.found:
-            raise ConfigError("\n".join(dict.fromkeys(self.found)))
+        """Raise ConfigError where there is a mistake, or something could not be judged."""
+        if self.any:
+            told: dict[Mistake | str, Mistake] = {}
+            for one in sorted(self.found, key=lambda one: one.line):
+                told.setdefault(one.name or one, one)
+            raise Mistakes(*told.values())
 
 
-def read_all(readers: Mapping[str, Callable[[], Any]], faults: Faults | None = None) -> dict[str, Any]:
-    """The results of these functions, by name.
+class Parts:
+    """Parts of a file by name; asking for one that is not read, because it is wrong, raises `Mistakes` without one."""
 
-    faults : mistakes that were found before, or None.
-    Raises : ConfigError for these and for the mistakes of all that raise one.
-    """
-    found, faults = {}, faults or Faults()
-    for name, read in readers.items():
-        with faults:
-            found[name] = read()
-    faults.end()
-    return found
+    def __getattr__(self, name: str) -> Any:
+        """No part."""
+        raise Mistakes
+
+    def read(self, **readers: Callable[[], Any]) -> None:
+        """Take the results of these functions in turn. Raises ConfigError for the mistakes of all of them."""
+        faults = Faults()
+        for name, read in readers.items():
+            with faults:
+                setattr(self, name, read())
+        faults.end()

@@ -1,13 +1,12 @@
 """The policies of a portfolio file: the active one, the reference, and the settings that they may change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foundation.arguments import did_you_mean
 from foundation.names import same_names
 from research.portfolio.file.document import Document
-from research.portfolio.portfolio import Portfolio
-from research.rules import Calendar, Threshold
+from research.rules import Calendar
 
 MAY_CHANGE = "may_change"  # word of `target`: a recommendation may hold another one than the strategic
 
@@ -21,25 +20,14 @@ def policy_names(document: Document) -> tuple[str, ...]:
     return names
 
 
-def policy_in_force(document: Document, key: str) -> str | None:
-    """The policy that a key names, or None without the key."""
-    if not document.has(key):
-        return None
-    policy: str
-    policy, known = document.value(key), document.mapping("policies")
-    if policy not in known:
-        document.refuse((key,), "not among the policies", policy, did_you_mean(policy, known))
+def policy_in_force(document: Document, key: str, names: Sequence[str]) -> str | None:
+    """The policy that a key names, or None without the key. Raises ConfigError for one that is not among the names."""
+    policy: str | None = document.value(key, default=None)
+    if policy is not None and policy not in names:
+        document.refuse((key,), "not among the policies", policy, did_you_mean(policy, names))
     return policy
 
 
 def usual_reference(policies: Mapping[str, Any]) -> str:
     """The first calendar, else the first policy."""
     return next((name for name, policy in policies.items() if isinstance(policy, Calendar)), next(iter(policies)))
-
-
-def check_payers(document: Document, portfolio: Portfolio) -> None:
-    """Raise ConfigError for a policy whose funding line the portfolio does not have."""
-    payers = ("pro_rata", "cash", *portfolio.market.assets)
-    for name, policy in portfolio.policies.items():
-        if isinstance(policy, Threshold) and (payer := policy.payer) not in payers:
-            document.refuse(("policies", name, "payer"), "no line of the portfolio", payer, did_you_mean(payer, payers))

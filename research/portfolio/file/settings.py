@@ -14,13 +14,12 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import did_you_mean, is_number
-from foundation.errors import ConfigError
 from research.allocation import Allocation
 from research.forecast import Forecast, Model, Regimes
 from research.portfolio.file.document import Document
 from research.portfolio.file.fault_words import faults_of
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.strict_yaml import KeyPath, dotted
+from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
 NESTED = (Allocation, tuple[Allocation, ...], Forecast, Model, Regimes)  # of fields that a kind names, read by a table
@@ -40,20 +39,20 @@ def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any],
     faults = Faults()
     with faults:
         document.check_keys(path, (*beside, *open_to))
+    known = document.knowing(faults)
     given = {key: value for key, value in document.mapping(*path).items() if key in open_to}
     for f in fields(cls):
         if f.name in open_to and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
             with faults:
-                document.value(*path, f.name)  # refuses: it is missing
+                known.value(*path, f.name)  # refuses: it is missing
     values = {}
     for key, value in given.items():
         with faults:
             values[key] = validated(document, (*path, key), open_to[key], value)
     faults.end()
-    try:
+    document.check_whole(path)
+    with document.placing(path):
         return cls(**held, **values)
-    except ConfigError as error:
-        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -105,12 +104,18 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
     Raises   : ConfigError for a value of another type, with all that is wrong in it, a line for each mistake.
     """
     try:
-        return adapter.validate_json(json.dumps(value), strict=True)
+        text = json.dumps(
+            value, default=str, skipkeys=True, ensure_ascii=False
+        )  # some may be told to be of no kind that a file has
+        return adapter.validate_json(text.encode("utf-8", "replace"), strict=True)
     except ValidationError as error:
         faults = Faults()
         for fault in faults_of(error, value, adapter):
             with faults:
-                document.refuse((*path, *fault.at), fault.what, fault.found, fault.fix)
+                document.check_whole((*path, *fault.at))
+                at = (*path, *fault.at, fault.key) if fault.key else (*path, *fault.at)
+                known = document if fault.found is not None else document.knowing(faults)
+                known.refuse(at, fault.what, fault.found, fault.fix)
         faults.end()
         raise
 

@@ -8,6 +8,7 @@ import numpy as np
 from foundation.arrays import Array
 from research.market import Market
 from research.portfolio.file.document import Document
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.currencies import (
     Currencies,
     Need,
@@ -77,16 +78,17 @@ class Held:
         return (*found, *of_rates) if self.currencies.converted else (*found, *of_rates, LOCAL)
 
 
-def read_held(document: Document, market: Market, assets: Sequence[str], basis: str) -> Held:
+def read_held(document: Document, market: Market, assets: Sequence[str], basis: str, book: Book | None = None) -> Held:
     """The holdings of the file in these lines.
 
     market : market as it is quoted.
     basis  : currency of the portfolio.
+    book   : book that states them, or None.
     Raises : ConfigError for what is wrong in it or in the files that it names, and for a rate that is missing.
     """
     market = with_named_rates(in_line_currencies(document, market, basis), tuple(assets))
     quoted = market.select(assets)
-    positions, given = given_files(document, quoted, basis)
+    positions, given = given_files(document, quoted, basis, book)
     rates = read_rates(document, market, basis, newest_day(market, given), right_names(document, tuple(assets)))
     accounts = read_accounts(document, quoted, assets, positions, rates)
     balances: dict[str, float] = {}

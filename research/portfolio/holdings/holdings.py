@@ -8,13 +8,14 @@ import numpy as np
 from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import ConfigError, DataError, all_mistakes
+from foundation.errors import DataError, all_mistakes
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Text, checked, record
+from research.portfolio.file.kinds import Name, Text, Told, checked, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.book import Book, read_book
 from research.portfolio.holdings.currencies import read_balances
 from research.portfolio.holdings.positions import (
     CASH_WORD,
@@ -46,20 +47,40 @@ def _decimal_fault(sign: str) -> str:
 
 @record
 class PositionKeys:
-    """A broker's file of positions: its columns, what its symbols mean, and the lines that it need not have."""
+    """A book; or a broker's file of positions, its columns, what its symbols mean, and lines that it need not have."""
 
-    file: Text
+    file: Text | None = None
+    book: Name | None = None
     columns: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     symbols: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     decimal: Annotated[str, checked(_decimal_fault, "Write '.' or ','.")] | None = None
     not_held: Annotated[Sequence[str], Field(min_length=1)] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse neither file nor book, and what says how to read a file beside a book."""
+        if (self.file is None) == (self.book is None):
+            raise Told("states both a file and a book, or neither", "Give `file:`, or `book:`.")
+        if self.book is not None and (self.columns or self.symbols or self.decimal or self.not_held):
+            raise Told("a book has no columns, symbols or decimals", "Leave them out.", "book")
 
-def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
+
+def given_book(document: Document) -> Book | None:
+    """The book that `positions: {book: NAME}` names, or None. Raises ConfigError for one that cannot be read."""
+    if not document.has("positions", "book"):
+        return None
+    name = read(document, ("positions",), PositionKeys).book
+    with document.placing(("positions", "book"), "positions"):
+        return read_book(name or "")
+
+
+def given_files(
+    document: Document, quoted: Market, basis: str, book: Book | None = None
+) -> tuple[Positions | None, Prices | None]:
     """The positions and the prices that have files of their own, None for each that has not.
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
     basis  : currency of the portfolio.
+    book   : book of the portfolio, in place of a file of positions, or None.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
              from where it should be, and for holdings whose value in the file is far from that at the list's price;
              all of them at once.
@@ -69,7 +90,9 @@ def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positio
     with faults:
         _check_closes(document, quoted, right)
     with faults:
-        positions = given_positions(document, quoted, basis)
+        positions = (
+            given_positions(document, quoted, basis) if book is None else _of_book(document, book, quoted, basis)
+        )
     with faults:
         prices = given_prices(document, quoted, right)
     with faults:
@@ -86,11 +109,13 @@ def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
 
 def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
     """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
-    found: list[str] = document.value(*path, default=[])
+    found, faults = document.value(*path, default=[]), Faults()
     for name in found:
-        if name not in assets and not (pairs and PAIR.fullmatch(name)):
-            what = "not a line of the portfolio, nor a pair of currencies" if pairs else "not a line of the portfolio"
-            document.refuse(path, what, name, did_you_mean(name, assets))
+        with faults:
+            if name not in assets and not (pairs and PAIR.fullmatch(name)):
+                what = "not a line of the portfolio" + (", nor a pair of currencies" if pairs else "")
+                document.refuse(path, what, name, did_you_mean(name, assets), name)
+    faults.end()
     return tuple(found)
 
 
@@ -98,7 +123,28 @@ def _check_closes(document: Document, quoted: Market, right: Collection[str]) ->
     """Raise ConfigError for last closes that are far from where they should be, all of them at once."""
     if far := {asset: told for asset, told in far_last_closes(quoted).items() if asset not in right}:
         told = all_mistakes("the market", [f"{words}. Look for a split or a wrong price." for words in far.values()])
-        raise ConfigError(f"market ({document.place(('market',))}): {told}\n{right_all_the_same(list(far))}")
+        with document.placing(("market",)):
+            raise DataError(f"{told}\n{right_all_the_same(list(far))}")
+
+
+def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:
+    """The keys of `positions`. Raises ConfigError for names that are no fields and no lines, all of them at once."""
+    keys, faults = read(document, ("positions",), PositionKeys), Faults()
+    for name in keys.columns or ():
+        with faults:
+            if name not in DECLARED:
+                path = ("positions", "columns", name)
+                document.refuse(path, "no field of positions", name, did_you_mean(name, DECLARED))
+    known = (*assets, CASH_WORD, IGNORE_WORD)
+    for symbol, meant in (keys.symbols or {}).items():
+        with faults:
+            if meant not in known:
+                what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
+                document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known), meant)
+    with faults:
+        _names(document, ("positions", NOT_HELD), assets)
+    faults.end()
+    return keys
 
 
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
@@ -113,32 +159,40 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     """
     if not document.has("positions"):
         return None
-    keys = read(document, ("positions",), PositionKeys)
-    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
-    for name in columns:
-        if name not in DECLARED:
-            document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
     assets = quoted.assets
-    known = (*assets, CASH_WORD, IGNORE_WORD)
-    for symbol, meant in symbols.items():
-        if meant not in known:
-            what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
-            document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known))
-    absent = _names(document, ("positions", NOT_HELD), assets)
+    keys = position_keys(document, assets)
+    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
     path = ("positions", "file")
-    where = Path(document.file).parent / keys.file
-    try:
-        currencies = dict(zip(assets, quoted.currency, strict=True))
-        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
+    where = Path(document.file).parent / (keys.file or "")
+    currencies = dict(zip(assets, quoted.currency, strict=True))
+    more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
+    with document.placing(path, "positions"):
         found = read_positions(where, assets, basis, currencies=currencies, **more)
-    except DataError as error:
-        raise ConfigError(f"positions ({document.place(path)}): {error}") from error
-    if lacking := [asset for asset in assets if asset not in found.units and asset not in absent]:
-        named = ", ".join(lacking)
-        raise ConfigError(
-            f"positions ({document.place(path)}): {found.file} has no row of {named}: found {len(found.held)} of "
-            f"{len(assets)} lines. A part of the export may be missing. Where they are not held, say so: `--not-held "
-            f"{','.join(lacking)}`, or `positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
+        if lacking := [asset for asset in assets if asset not in found.units and asset not in (keys.not_held or ())]:
+            named = ", ".join(lacking)
+            raise DataError(
+                f"{found.file} has no row of {named}: found {len(found.held)} of {len(assets)} lines. A part of the "
+                f"export may be missing. Where they are not held, say so: `--not-held {','.join(lacking)}`, or "
+                f"`positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
+            )
+    return found
+
+
+def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Positions:
+    """The positions of a book. Raises ConfigError for a book of other lines, accounts or another currency."""
+    path, found = ("positions", "book"), book.positions
+    names = document.names("accounts") if document.has("accounts") else [""]
+    others = [asset for asset in found.units if asset not in quoted.assets]
+    if book.basis != basis:
+        document.refuse(path, f"the book is in {book.basis}, and the portfolio in {basis}", book.name, "Open another.")
+    if others:
+        document.refuse(
+            path, "the book holds what is no line of the portfolio", ", ".join(others), "Add it to `lines`."
+        )
+    if sorted(names) != sorted(holder.account for holder in book.holders):
+        of = ", ".join(holder.account or "one account without a name" for holder in book.holders)
+        document.refuse(
+            path, f"the book is of other accounts than the file: {of}", book.name, "State these `accounts:`."
         )
     return found
 
@@ -153,10 +207,8 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     if not document.has("prices"):
         return None
     where = Path(document.file).parent / document.value("prices")
-    try:
+    with document.placing(("prices",)):
         return read_prices(where, quoted, right)
-    except DataError as error:
-        raise ConfigError(f"prices ({document.place(('prices',))}): {error}") from error
 
 
 def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
@@ -181,9 +233,8 @@ def _check_worth(
             for held, price in far
         ]
         same = right_all_the_same([held.asset for held, _ in far])
-        raise ConfigError(
-            f"positions ({document.place(('positions', 'file'))}): {all_mistakes(positions.file, told)}\n{same}"
-        )
+        with document.placing(("positions", "file"), "positions"):
+            raise DataError(f"{all_mistakes(positions.file, told)}\n{same}")
 
 
 def held_by(

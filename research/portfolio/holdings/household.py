@@ -78,20 +78,31 @@ def read_accounts(
     if not document.has("accounts"):
         _check_payer(document, positions)
         return ()
+    found = stated_accounts(document, assets, positions, rates.basis)
+    check_rates(document, rates, quoted, [n for a in found for n in cash_needs(("accounts", a.name), a.balances)])
+    return _valued(document, found, rates, positions)
+
+
+def stated_accounts(
+    document: Document, assets: Sequence[str], positions: Positions | None, basis: str
+) -> list[Account]:
+    """The accounts before their cash is valued, as `read_accounts` takes them.
+
+    Raises : ConfigError for all mistakes at once.
+    """
     names, faults = document.names("accounts"), Faults()
     with faults:
         _check_nothing_beside(document, assets, positions)
     found = []
     for name in names:
         with faults:
-            found.append(_account(document, name, assets, positions, rates.basis, faults))
+            found.append(_account(document, name, assets, positions, basis, faults))
     with faults:
         _check_numbers(document, found)
         if positions is not None:
             _check_rows(document, found, positions)
     faults.end()
-    check_rates(document, rates, quoted, [n for a in found for n in cash_needs(("accounts", a.name), a.balances)])
-    return _valued(document, found, rates, positions)
+    return found
 
 
 def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict[str, Any]:

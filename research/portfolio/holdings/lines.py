@@ -1,6 +1,6 @@
 """The key `lines` of a portfolio file: the holding of each line, its target and range, and how it trades."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.market.instruments import SMALLEST_LOT
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, Told, checked, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
@@ -56,10 +57,8 @@ class LineKeys(CostKeys):
     facts: Annotated[Mapping[str, float | str], Field(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a range without the target, and a lot of a line that is said to trade in fractions or not."""
+        """Refuse a lot of a line that is said to trade in fractions or not."""
         super().__post_init__()
-        if not self.range[0] <= self.target <= self.range[1]:
-            raise Told(f"does not contain the target, {self.target:g}", RANGE, "range")
         if self.lot is not None and self.fractional is not None:
             raise Told("cannot be combined with a lot", "Keep one of the two.", "fractional")
 
@@ -112,6 +111,16 @@ def read_line(document: Document, asset: str, held: Held) -> Line:
     )
 
 
+def read_lines(document: Document, assets: Sequence[str], held: Held) -> list[Line]:
+    """The lines of the file, of which all that is wrong is told at once."""
+    found, faults = [], Faults()
+    for asset in assets:
+        with faults:
+            found.append(read_line(document, asset, held))
+    faults.end()
+    return found
+
+
 def desk_market(market: Market, lines: list[Line]) -> Market:
     """The lines of the file in its order, with its classes and lots."""
     market = market.select([line.asset for line in lines])
@@ -124,19 +133,28 @@ def desk_market(market: Market, lines: list[Line]) -> Market:
     return replace(market, instruments=instruments)
 
 
-def strategic_of(document: Document, lines: list[Line]) -> FixedWeights:
+def check_range(document: Document, asset: str) -> None:
+    """Raise ConfigError for a line whose range does not contain its target."""
+    path = ("lines", asset, "range")
+    (lower, upper), target = document.value(*path), document.value("lines", asset, "target")
+    if not lower <= target <= upper:
+        document.refuse(path, f"does not contain the target, {target:g}", [lower, upper], RANGE)
+
+
+def strategic_of(document: Document, assets: Sequence[str]) -> FixedWeights:
     """The targets of the lines.
 
     With that of cash they must sum to 1, so that nothing left out by mistake becomes cash.
     """
-    invested = fsum(line.target for line in lines)
+    targets = tuple(float(document.value("lines", asset, "target")) for asset in assets)
+    invested = fsum(targets)
     total = invested + document.value("target_cash", default=0.0)
     if abs(total - 1.0) > TARGET_TOLERANCE:
         rest = round(1.0 - invested, 9)
         state = f"state `target_cash: {rest + 0.0:.9g}`" if rest >= 0.0 else f"lower them by {-rest:.9g} in all"
         what = "the targets and target_cash do not add up to 1"
         document.refuse(("lines",), what, round(total, 9), f"Correct a target, or {state}.")
-    return FixedWeights(tuple(line.target for line in lines))
+    return FixedWeights(targets)
 
 
 def check_restrictions(document: Document, lines: list[Line], cash: float) -> None:
@@ -173,16 +191,22 @@ def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
     return settings | held | {"lot": line.lot} | line.costs
 
 
-def _held(document: Document, path: KeyPath, market: Market, price: float) -> tuple[float, float]:
-    """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
+def stated_key(document: Document, path: KeyPath) -> str:
+    """The one of `shares` and `holdings` that a line states. Raises ConfigError where it states both, or neither."""
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
     if len(stated) != 1:
         what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
         fix = "State exactly one: `shares:` in units, or `holdings:` in currency."
         line = document.mapping(*path)
         document.refuse(path, what, {key: line[key] for key in stated} or line, fix)
-    amount = float(document.value(*path, stated[0]))
-    if stated == ["holdings"]:
+    return stated[0]
+
+
+def _held(document: Document, path: KeyPath, market: Market, price: float) -> tuple[float, float]:
+    """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
+    key = stated_key(document, path)
+    amount = float(document.value(*path, key))
+    if key == "holdings":
         return np.nan, amount
     if np.isnan(price):
         what = f"{path[-1]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"

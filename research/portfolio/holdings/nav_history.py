@@ -8,7 +8,7 @@ import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask, frozen
-from foundation.errors import ConfigError, DataError, all_mistakes
+from foundation.errors import DataError, all_mistakes
 from research.market import Market
 from research.market.reading.tables import Table, read_table
 from research.portfolio.file.document import Document
@@ -38,10 +38,8 @@ def read_nav_history(document: Document, market: Market) -> NavHistory:
     """
     if not document.has(KEY):
         return NavHistory()
-    try:
+    with document.placing((KEY,)):
         return nav_history_of(read_table(Path(document.file).parent / document.value(KEY)), market)
-    except DataError as error:
-        raise ConfigError(f"{KEY} ({document.place((KEY,))}): {error}") from error
 
 
 def nav_history_of(table: Table, market: Market) -> NavHistory:

@@ -189,10 +189,8 @@ def read_rates(
     today, history, faults = {}, {}, Faults()
     notes: dict[str, tuple[str, ...]] = {}
     for source in _sources(document, market, basis):
-        try:
+        with document.placing((source.key,)):
             quoted = in_base(source.quoted, basis)
-        except DataError as error:
-            raise ConfigError(f"{source.key} ({document.place((source.key,))}): {error}") from error
         for currency, (pair, values) in quoted.items():
             if not (known := np.flatnonzero(~np.isnan(values))).size:
                 continue
@@ -227,9 +225,8 @@ def _checked(
     if pair in right:
         return (f"{far[0].upper()}{far[1:]}; it is taken, as `{OK}` says.",)
     fix = "Look for a slip of the decimal point, or a rate the other way round."
-    raise ConfigError(
-        f"{source.key} ({document.place((source.key, pair))}): {far}. {fix}\n{right_all_the_same([pair])}"
-    )
+    with document.placing((source.key, pair), source.key):
+        raise DataError(f"{far}. {fix}\n{right_all_the_same([pair])}")
 
 
 def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:
@@ -256,10 +253,8 @@ def _mapping(document: Document, key: str, basis: str) -> _Source:
 def _file(document: Document, key: str, basis: str) -> _Source:
     """The rates of the file that a key names."""
     file = Path(document.value(key))
-    try:
+    with document.placing((key,)):
         days, quoted, notes = read_rate_file(Path(document.file).parent / file)
-    except DataError as error:
-        raise ConfigError(f"{key} ({document.place((key,))}): {error}") from error
     return _Source(file.name, key, days, quoted, notes)
 
 

@@ -1,7 +1,7 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -16,6 +16,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
 from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, TaxLots, TaxRules
@@ -91,9 +92,9 @@ def read_tax_lots(
         where = ("lines", with_lots[0], "tax_lots")
         fix = "Add `tax: {rate: ...}`, a fraction of the gain; with a rate of 0, gains are listed without tax."
         document.refuse(where, "lots without a tax rate", document.value(*where), fix)
-    last, keys = trade_day(market, prices), read(document, ("tax",), TaxKeys)
-    _check_lines(document, keys, market.assets, last)
+    keys, last = tax_keys(document, market.assets), trade_day(market, prices)
     lots, faults = [], Faults()
+    _check_sales(document, keys, last, faults)
     for i, (asset, held) in enumerate(zip(market.assets, shares.tolist(), strict=True)):
         holders = tuple(_Holder(a.name, a.taxable, float(a.units[i])) for a in accounts) or (_Holder("", True, held),)
         lots.append(_Lots(document, asset, holders, last).read(faults) if asset in with_lots else ())
@@ -104,6 +105,31 @@ def read_tax_lots(
         lots=tuple(tuple(lot for lot in of_line if lot.account not in sheltered) for of_line in lots),
         sold_at_loss=dict(keys.sold_at_loss or {}),
         sheltered=tuple(tuple(lot for lot in of_line if lot.account in sheltered) for of_line in lots),
+    )
+
+
+def lots_of_book(
+    document: Document, market: Market, prices: Prices | None, book: Book, accounts: Sequence[Account]
+) -> TaxLots | None:
+    """The lots of a book, under the rules of `tax`; None where it has none, or the file states no tax.
+
+    Those that the lines of the file state were taken when the book was opened.
+    Raises : ConfigError for a key or value of `tax` that is wrong.
+    """
+    if book.lots is None or not document.has("tax"):
+        return None
+    keys, day = read(document, ("tax",), TaxKeys), trade_day(market, prices)
+    sheltered = {account.name for account in accounts if not account.taxable}
+
+    def of(asset: str, is_sheltered: bool) -> tuple[TaxLot, ...]:
+        lots = (lot for lot in book.lots or () if lot.asset == asset and (lot.account in sheltered) == is_sheltered)
+        return tuple(TaxLot(pd.Timestamp(lot.date), lot.units, lot.price, lot.account) for lot in lots)
+
+    return TaxLots(
+        rules=replace(_rules(keys), realised=book.realised.get(f"{day:%Y}", 0.0)),
+        lots=tuple(of(asset, False) for asset in market.assets),
+        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in book.sold_at_loss.items()},
+        sheltered=tuple(of(asset, True) for asset in market.assets),
     )
 
 
@@ -204,16 +230,24 @@ def _rules(keys: TaxKeys) -> TaxRules:
     )
 
 
-def _check_lines(document: Document, keys: TaxKeys, assets: Sequence[str], last: pd.Timestamp) -> None:
-    """Raise ConfigError for a line that is none, an asset in place of itself, and a sale after the last day."""
+def tax_keys(document: Document, assets: Sequence[str]) -> TaxKeys:
+    """The keys of `tax`. Raises ConfigError for lines that are none, and for assets in place of themselves."""
+    keys, faults = read(document, ("tax",), TaxKeys), Faults()
     for key in ("substitutes", "sold_at_loss"):
         for asset in getattr(keys, key) or ():
-            document.check_line(("tax", key, asset), asset, assets)
-    for asset, other in (keys.substitutes or {}).items():
-        if other == asset:
-            path = ("tax", "substitutes", asset)
-            document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
+            with faults:
+                path = ("tax", key, asset)
+                document.check_line(path, asset, assets)
+                if getattr(keys, key)[asset] == asset:
+                    document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
+    faults.end()
+    return keys
+
+
+def _check_sales(document: Document, keys: TaxKeys, last: pd.Timestamp, faults: Faults) -> None:
+    """Find the sales after the last day."""
     for asset, day in (keys.sold_at_loss or {}).items():
-        if day > last:
-            fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
-            document.refuse(("tax", "sold_at_loss", asset), AFTER_PRICES, f"{day:%Y-%m-%d}", fix)
+        with faults:
+            if day > last:
+                fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
+                document.refuse(("tax", "sold_at_loss", asset), AFTER_PRICES, f"{day:%Y-%m-%d}", fix)

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from foundation.errors import ConfigError, DataError
 from foundation.names import import_path
 from research.allocation import (
     HERC,
@@ -76,7 +75,7 @@ from research.market import Past
 from research.portfolio.file.document import Document
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
 from research.portfolio.file.settings import adapters, build, named, nested, plain
-from research.portfolio.file.strict_yaml import KeyPath, dotted
+from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import read_estimator_allocation, skfolio_optimiser
 
 ALLOCATIONS: dict[str, type] = {
@@ -241,10 +240,8 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
         for at, part in parts.items():
             check_names(document, at, part, past)
     if (cls in _NAMES or cls is EstimatorAllocation) and hasattr(held, "check"):
-        try:
+        with document.placing(path):
             held.check(past)
-        except (ConfigError, DataError) as error:
-            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS) for name, cls in table.items()}
@@ -270,6 +267,7 @@ def read_forecast(
         name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
+        document.check_whole(("lines",))  # of lines that are wrong, some may be missing
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})
@@ -282,10 +280,8 @@ def read_forecast(
 
 def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]) -> Any:
     """The object that the word of a kind alone means: its defaults, which a setting of the file may not suit."""
-    try:
+    with document.placing(path):
         return cls(**held)
-    except ConfigError as error:
-        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def read_regimes(document: Document, path: KeyPath) -> Regimes:

@@ -9,15 +9,15 @@ import numpy as np
 from pydantic import Field
 
 from foundation.arrays import Array
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError
 from research.accounting import Costs, Impact
 from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, BasisPoints, BasisPointsAYear, Number, Told, record
 from research.portfolio.file.settings import plain, read
-from research.portfolio.file.strict_yaml import dotted
 from research.portfolio.holdings.tax_file import read_tax
 
 SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
@@ -79,16 +79,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     lines    : asset, class, and the costs that the file gives for the line.
     Raises   : ConfigError for costs that are missing or out of range.
     """
-    classes = {}
-    for name in document.mapping("costs"):
-        classes[name] = plain(read(document, ("costs", name), CostKeys))
-        for key in () if _whole(classes[name]) else ("commission_bps", "half_spread_bps"):
-            document.value("costs", name, key)  # refuses the one that is missing
-    given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
-    for (asset, asset_class, _), found in zip(lines, given, strict=True):
-        if not _whole(found):
-            fix = f"Add `{asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
-            document.refuse(("costs",), f"no costs for the class of {asset}", asset_class, fix)
+    given = costs_of_lines(document, lines)
 
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
@@ -106,8 +97,32 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     try:
         return Costs(**found)
     except ConfigError as error:  # a spread by the day may be none, whatever the file says
-        text = with_asset(str(error), [asset for asset, *_ in lines])
-        raise ConfigError(f"costs ({document.place(('costs',))}): {text}") from error
+        with document.placing(("costs",)):
+            raise ConfigError(with_asset(str(error), [asset for asset, *_ in lines])) from error
+
+
+def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The costs of lines by key: their own in place of those of their classes.
+
+    Raises : ConfigError for costs that are missing or out of range, all of them at once.
+    """
+    classes, unknown, faults = dict[str, dict[str, Any]](), set[str](), Faults()
+    for name in document.mapping("costs"):
+        with faults:
+            classes[name] = {}
+            classes[name] = plain(read(document, ("costs", name), CostKeys))
+            for key in () if _whole(classes[name]) else ("commission_bps", "half_spread_bps"):
+                document.value("costs", name, key)  # refuses the one that is missing
+    given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
+    for (asset, asset_class, _), found in zip(lines, given, strict=True):
+        if not _whole(found) and asset_class not in (*classes, *unknown):
+            unknown.add(asset_class)
+            with faults:
+                document.value("costs", asset_class, default=None)  # which may be wrong by itself
+                fix = f"Add `{asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
+                document.refuse(("costs",), f"no costs for the class of {asset}", asset_class, fix)
+    faults.end()
+    return given
 
 
 def with_asset(said: str, assets: Sequence[str]) -> str:
@@ -149,11 +164,9 @@ def _half_spread(
     by_day = np.tile(stated, (len(market.dates), 1))
     for i, how in estimated.items():
         asset, asset_class, own = lines[i]
-        try:
+        path = ("lines", asset, "half_spread") if "half_spread" in own else ("costs", asset_class, "half_spread")
+        with document.placing(path):
             by_day[:, i] = half_spread(market.select([asset]), how["estimate"], how["window"])[:, 0]
-        except DataError as error:
-            path = ("lines", asset, "half_spread") if "half_spread" in own else ("costs", asset_class, "half_spread")
-            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
     return by_day
 
 
@@ -163,7 +176,5 @@ def _impact(document: Document, coefficient: Array) -> Impact | None:
             fix = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
             document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), fix)
         return None
-    try:
+    with document.placing(("impact",)):
         return Impact(tuple(coefficient.tolist()), **plain(read(document, ("impact",), ImpactKeys)))
-    except ConfigError as error:
-        raise ConfigError(f"impact ({document.place(('impact',))}): {error}") from error

@@ -17,7 +17,6 @@ from inspect import Parameter, isabstract, signature
 from typing import Any
 
 from foundation.arguments import did_you_mean, is_number
-from foundation.errors import ConfigError
 from research.allocation import EstimatorAllocation
 from research.allocation.estimator import BESIDE
 from research.allocation.estimator_words import LIBRARY, NONE_WORD
@@ -39,10 +38,8 @@ def read_estimator_allocation(document: Document, path: KeyPath, cls: type) -> E
     }
     own = ("code",) if ":" in given[KIND] else ()
     estimator = _estimator(document, path, cls, (*BESIDE, *own))
-    try:
+    with document.placing(path):
         return EstimatorAllocation(estimator, **beside)
-    except ConfigError as error:
-        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def skfolio_optimiser(document: Document, path: KeyPath) -> type:
@@ -91,7 +88,7 @@ def _estimator(document: Document, path: KeyPath, cls: type, beside: tuple[str, 
     try:
         return cls(**read)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+        raise document.mistake(path, f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def _value(document: Document, path: KeyPath, value: Any, default: Any = None) -> Any:

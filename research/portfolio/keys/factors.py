@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from foundation.errors import ConfigError, DataError
 from research.market import Market
 from research.market.factors import FactorReturns, read_factors
 from research.portfolio.file.document import Document
@@ -37,11 +36,9 @@ def factors_in(
         return None
     found, path = document.value("factors"), ("factors",)
     keys = read(document, path, FactorKeys) if isinstance(found, dict) else FactorKeys(file=found)
-    try:
+    with document.placing((*path, "file"), "factors"):
         factors = read_factors(Path(document.file).parent / keys.file)
         factors.on(market.days[market.dates >= test_start], max(periods_per_year, len(factors.names) + 2))
-    except DataError as error:
-        raise ConfigError(f"factors ({document.place((*path, 'file'))}): {error}") from error
     if keys.fingerprint not in (None, factors.fingerprint):
         what = f"{keys.file} has changed: its content has another fingerprint, {factors.fingerprint}"
         fix = "Give the file as it was, or leave this key out."

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.errors import ConfigError
+from foundation.arguments import FIRST_DAY
 from research.accounting import Execution, Flows
 from research.accounting.execution import Use, check_flows
 from research.market import Market
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Day, Number, Told, record
 from research.portfolio.file.settings import read
 
@@ -42,18 +43,17 @@ def read_flows(document: Document, market: Market, execution: Execution) -> Flow
     """
     if "flows" not in document.tree:
         return None
-    keys, last = read(document, ("flows",), FlowKeys), market.dates[-1]
+    keys = read(document, ("flows",), FlowKeys)
+    with document.placing(("flows",)):
+        check_flows(execution, Flows(keys.dates or {FIRST_DAY: keys.amount or 0.0}, keys.use))
+    last, faults = market.dates[-1], Faults()
     for day, written in zip(keys.dates or (), document.tree["flows"].get("dates", ()), strict=True):
-        if day > last:
-            what = f"lies after the last close of market {market.name!r}"
-            fix = f"Give a day that is not after {last:%Y-%m-%d}, or leave it out."
-            document.refuse(("flows", "dates", written), what, written, fix)
+        with faults:
+            if day > last:
+                what = f"lies after the last close of market {market.name!r}"
+                fix = f"Give a day that is not after {last:%Y-%m-%d}, or leave it out."
+                document.refuse(("flows", "dates", written), what, written, fix)
+    faults.end()
     if keys.every is None:
-        flows = Flows(keys.dates or {}, keys.use)
-    else:
-        flows = Flows.every(keys.every, keys.amount or 0.0, market, keys.use)
-    try:
-        check_flows(execution, flows)
-    except ConfigError as error:
-        raise ConfigError(f"flows ({document.place(('flows',))}): {error}") from error
-    return flows
+        return Flows(keys.dates or {}, keys.use)
+    return Flows.every(keys.every, keys.amount or 0.0, market, keys.use)

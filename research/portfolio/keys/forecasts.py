@@ -9,16 +9,15 @@ forecasts:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from research.allocation import FixedWeights
 from research.forecast import Boosted, Estimated, Forecast, HARVolatility, Refitted, SignalBlend
-from research.market import Market
+from research.market import Past
 from research.portfolio.file.document import Document
-from research.portfolio.file.faults import read_all
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Name, record
 from research.portfolio.file.settings import read
 from research.portfolio.keys.allocations import allocation_settings, check_names, read_forecast
@@ -57,27 +56,26 @@ def usual_forecasts() -> dict[str, Forecast]:
 
 
 def read_forecasts(
-    document: Document, market: Market, strategic: FixedWeights, shared: Mapping[str, Any]
+    document: Document, past: Past, strategic: FixedWeights, shared: Mapping[str, Any]
 ) -> StatedForecasts:
     """The forecasts under `forecasts`.
 
     document  : the portfolio file.
-    market    : market that the forecasts are about.
+    past      : market that the forecasts are about, up to its last close.
     strategic : the file's target.
     shared    : settings of the whole file, for forecasts that have them and state no other.
     Raises    : ConfigError for an unknown key or kind, a horizon that is none, and no model, all of them at once.
     """
     if not document.has("forecasts"):
         return StatedForecasts()
-    keys, past = read(document, ("forecasts",), ForecastKeys), market.past(len(market.dates) - 1)
-
-    def model(name: str) -> Forecast:
+    keys, models, faults = read(document, ("forecasts",), ForecastKeys), dict[str, Forecast](), Faults()
+    for name in keys.models:
         path = ("forecasts", "models", name)
-        forecast: Forecast = read_forecast(document, path, strategic, {**shared, "horizon": keys.horizon})
-        check_names(document, path, forecast, past)
-        return forecast
-
-    return StatedForecasts(keys.horizon, read_all({name: partial(model, name) for name in keys.models}))
+        with faults:
+            models[name] = read_forecast(document, path, strategic, {**shared, "horizon": keys.horizon})
+            check_names(document, path, models[name], past)
+    faults.end()
+    return StatedForecasts(keys.horizon, models)
 
 
 def forecasts_settings(stated: StatedForecasts) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """The key `market` of a portfolio file, and the lines of the file that it must have."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from foundation.arguments import did_you_mean
-from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.indicators import INDICATORS, Indicator
 from research.market.reading.price_import import import_hint
@@ -21,6 +19,11 @@ from research.portfolio.keys.stored_market import cash_source, stored_market
 
 def read_market(document: Document) -> Market:
     """An embedded market by name, one from files whose paths are relative to the portfolio's own, or one of a store."""
+    return market_reader(document)()
+
+
+def market_reader(document: Document) -> Callable[[], Market]:
+    """A function that reads the market, whose keys are checked. Raises ConfigError for a market that is not known."""
     folder, source = Path(document.file).parent, document.value("market")
     path: KeyPath = ("market",)
     options: dict[str, Any] = {}
@@ -31,28 +34,24 @@ def read_market(document: Document) -> Market:
         facts = _facts(document, keys.facts or {}, folder)
         options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
-        options |= {} if keys.cash is None else {"cash": cash_source(document, keys)}
     if not keys.of_store and source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         known = did_you_mean(source, EMBEDDED).removesuffix(".")
         fix = f"{known}, or a path to a .csv or .parquet file.{import_hint(folder / source)}"
         document.refuse(path, "unknown market", source, fix)
-    if keys.of_store:
-        market = stored_market(document, keys)
-    else:
-        with _placed(document, path):
-            market = load_market(source if source in EMBEDDED else folder / source, **options)
-    market = with_stored_facts(document, keys, market, options.get("cash"))
-    with _placed(document, ("market",) if keys.of_store else path):
-        return with_facts(market, facts)
 
+    def loaded() -> Market:
+        cash = None if keys.of_store else cash_source(document, keys)
+        if keys.of_store:
+            market = stored_market(document, keys)
+        else:
+            where, more = source if source in EMBEDDED else folder / source, {} if cash is None else {"cash": cash}
+            with document.placing(path, "market"):
+                market = load_market(where, **options, **more)
+        market = with_stored_facts(document, keys, market, cash)
+        with document.placing(("market",) if keys.of_store else path, "market"):
+            return with_facts(market, facts)
 
-@contextmanager
-def _placed(document: Document, path: KeyPath) -> Iterator[None]:
-    """Within the block an error names the key at whose place the market is stated."""
-    try:
-        yield
-    except (DataError, ConfigError) as error:
-        raise ConfigError(f"market ({document.place(path)}): {error}") from error
+    return loaded
 
 
 def _facts(document: Document, given: Mapping[str, Any], folder: Path) -> dict[str, Path | Indicator]:
@@ -73,11 +72,13 @@ def _facts(document: Document, given: Mapping[str, Any], folder: Path) -> dict[s
 
 def read_assets(document: Document, market: Market) -> list[str]:
     """The lines of the file, each of which its market has."""
-    assets = list(document.mapping("lines"))
+    assets, faults = list(document.mapping("lines")), Faults()
     for asset in assets:
-        if asset not in market.assets:
-            what = f"unknown asset in market {market.name!r}"
-            document.refuse(("lines", asset), what, asset, did_you_mean(asset, market.assets))
+        with faults:
+            if asset not in market.assets:
+                what = f"unknown asset in market {market.name!r}"
+                document.refuse(("lines", asset), what, asset, did_you_mean(asset, market.assets))
+    faults.end()
     return assets
 
 
@@ -90,7 +91,5 @@ def with_line_facts(document: Document, market: Market) -> Market:
     for asset in market.assets:
         for name, value in document.value("lines", asset, "facts", default={}).items():
             found.setdefault(name, {})[asset] = value
-    try:
+    with document.placing(("lines",)):
         return with_facts(market, found)
-    except DataError as error:
-        raise ConfigError(f"lines ({document.place(('lines',))}): {error}") from error

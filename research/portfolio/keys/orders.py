@@ -82,8 +82,8 @@ def read_order_limits(
              market has no volumes.
     """
     keys, faults = read(document, ("orders",), OrderKeys), Faults()
-    if keys.participation is not None and market.volumes is None:
-        with faults:
+    with faults:
+        if keys.participation is not None and market.volumes is None:
             what, fix = f"market {market.name!r} has no volumes", "Give `volumes` to the market, or leave it out."
             document.refuse(("orders", "participation"), what, keys.participation, fix)
     limits: list[WeightLimit] = [] if keys.ranges is None else range_limits(keys.ranges, market.assets, lower, upper)

@@ -1,6 +1,6 @@
 """The one table from names in a portfolio file to rules; allocations, which they hold, have one in `allocations`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,12 +11,14 @@ from foundation.names import import_path
 from research.allocation import FixedWeights
 from research.forecast import Regimes
 from research.learning import Learned, Universal
+from research.market import Past
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Penalty
 from research.portfolio.file.own_class import check_code, code_of, own_rule
 from research.portfolio.file.settings import build, named, nested, plain, validated
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.keys.allocations import allocation_settings, read_allocation, read_regimes
+from research.portfolio.keys.allocations import allocation_settings, check_names, read_allocation, read_regimes
 from research.rules import (
     CPPI,
     BestPoint,
@@ -51,6 +53,7 @@ RULES: dict[str, type] = {
     "universal": Universal,
 }
 PENALTY = TypeAdapter[float](Penalty)
+FUNDS = ("pro_rata", "cash")  # words of `payer`, which else names a line
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -80,6 +83,23 @@ def read_policy(
     held |= {name: read_regimes(document, (*path, name)) for name in fields_of_regimes(rule)}
     beside = ("rule", "allocation", *fields_of_regimes(rule), *(("code",) if own else ()))
     return build(document, path, rule, held, beside)
+
+
+def read_policies(
+    document: Document, names: Sequence[str], past: Past, strategic: FixedWeights, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The policies by name, whose lines the market has. Raises ConfigError for all that is wrong in them at once."""
+    found, faults = {}, Faults()
+    for name in names:
+        path = ("policies", name)
+        with faults:
+            found[name] = policy = read_policy(document, path, strategic, shared)
+            if isinstance(policy, Threshold) and policy.payer not in FUNDS:
+                document.check_line((*path, "payer"), policy.payer, (*FUNDS, *past.assets))
+            for field in ("allocation", *fields_of_regimes(type(policy))):
+                check_names(document, (*path, field), getattr(policy, field), past)
+    faults.end()
+    return found
 
 
 def _refuse_points(document: Document, path: KeyPath) -> None:

@@ -1,8 +1,8 @@
 """All keys of a portfolio file: their types, bounds and defaults, each in the record of its module.
 
-`load_portfolio` reads the whole file by it first, so that all mistakes of form are told at once; then each module reads
-its own part against the market and the other parts. A policy, an allocation and a forecast are read by the table of
-their kinds (`policies`, `allocations`).
+`load_portfolio` reads the whole file by it first, and finds what else needs no prices (`file_mistakes`); then each
+module reads its own part against the market and the other parts. A policy, an allocation and a forecast are read by the
+table of their kinds (`policies`, `allocations`).
 """
 
 from collections.abc import Mapping, Sequence

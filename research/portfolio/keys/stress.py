@@ -20,8 +20,10 @@ from foundation.errors import ConfigError
 from research.market import Market
 from research.market.reading.tables import DATA
 from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Day, Text, Told, checked, record
 from research.portfolio.file.settings import names_of, read
+from research.portfolio.file.strict_yaml import dotted
 from research.risk.stress.episodes import Episode
 from research.risk.stress.shocks import LEAST_RETURN, MOST_RETURN, Shock
 
@@ -122,17 +124,16 @@ def _shared(document: Document, file: str | None) -> SharedStressKeys:
     try:
         return read(read_document(where, known=names_of(SharedStressKeys)), (), SharedStressKeys)
     except ConfigError as error:
-        raise ConfigError(f"stress.file ({document.place(('stress', 'file'))}): {error}") from error
+        path = ("stress", "file")
+        raise document.mistake(path, f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def _check_lines(document: Document, shocks: Mapping[str, Shock], market: Market) -> None:
-    """Refuse a shock that moves names which the portfolio does not have."""
+    """Refuse shocks that move names which the portfolio does not have, all of them at once."""
+    faults, fault = Faults(), "neither a line nor an asset class of the portfolio"
     for name, shock in shocks.items():
         for what in shock.unknown(market.assets, market.asset_class):
-            known = (*market.assets, *dict.fromkeys(market.asset_class))
-            document.refuse(
-                ("stress", "shocks", name, what),
-                "neither a line nor an asset class of the portfolio",
-                what,
-                did_you_mean(what, known),
-            )
+            with faults:
+                known = (*market.assets, *dict.fromkeys(market.asset_class))
+                document.refuse(("stress", "shocks", name, what), fault, what, did_you_mean(what, known), what)
+    faults.end()

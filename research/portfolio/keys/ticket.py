@@ -9,6 +9,7 @@ from pydantic import Field
 
 from research.market import Market
 from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
@@ -20,6 +21,7 @@ FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")
 ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
 Collar = Annotated[float, Field(ge=0.0, le=5_000.0, description="Basis points of the close.")]
+Approvals = Annotated[int, Field(ge=0, le=9, description="Persons.")]
 Settlement = Annotated[int, Field(ge=0, le=20, description="It counts sessions.")]
 
 
@@ -37,6 +39,7 @@ class TicketTerms:
     exchanges, sec_types : by asset, where they are others than these.
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
+    approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -52,6 +55,7 @@ class TicketTerms:
     settlement_days_by_line: ByLine[Settlement] = field(default_factory=dict)
     exchanges: ByLine[Text] = field(default_factory=dict)
     sec_types: ByLine[SecType] = field(default_factory=dict)
+    approvals: Approvals = 0
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""
@@ -112,17 +116,20 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
     Raises : ConfigError for a key or value that is wrong, for an order type of limit without a collar and for a collar
              without one, for a symbol of no line, and for two lines with one symbol.
     """
-    terms = read(document, ("ticket",), TicketTerms)
+    terms, faults = read(document, ("ticket",), TicketTerms), Faults()
     for key in ("symbols", "exchanges", "sec_types", "settlement_days_by_line"):
         for asset in getattr(terms, key):
-            document.check_line(("ticket", key, asset), asset, market.assets)
+            with faults:
+                document.check_line(("ticket", key, asset), asset, market.assets)
     owners: dict[str, str] = {}
     for asset in (*terms.symbols, *(asset for asset in market.assets if asset not in terms.symbols)):
         symbol = terms.symbol(asset)
         if symbol in owners:
-            path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
-            document.refuse(path, f"{asset} has the same symbol", symbol, fix)
+            with faults:
+                path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
+                document.refuse(path, f"{asset} has the same symbol", symbol, fix)
         owners[symbol] = asset
+    faults.end()
     return terms
 
 

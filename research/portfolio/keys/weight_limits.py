@@ -128,7 +128,7 @@ def _exposures(
     if keys.lines is not None:
         return _of_lines(document, (*path, "lines"), keys.lines, market.assets)
     by, asked = ("asset_class", keys.asset_class) if keys.sector is None else ("sector", keys.sector)
-    known = group_exposures(market.assets, list(market.instruments[by]), splits, by)
+    known = group_exposures(market.assets, getattr(market, by), splits, by)
     if asked is None or asked not in known:
         document.refuse((*path, by), f"no line has this {by}", asked, did_you_mean(asked, sorted(set(known) - {""})))
     return tuple(known[asked].tolist())

@@ -7,8 +7,8 @@ import pytest
 
 from research.market.corporate_actions import (
     ONE_ASSET,
-    REFUSED,
-    WARNED,
+    YIELD_REFUSED,
+    YIELD_WARNED,
     TradedCloses,
     as_traded,
     later_splits,
@@ -46,10 +46,10 @@ def test_a_dividend_is_shown_by_either_convention_of_adjustment(convention: str)
     grown = 0.93 if convention == "total returns" else 90.0 / 97.0
     traded = TradedCloses(np.array([100.0, 90.0]), np.ones(2), np.array([1.0, grown]) * 90.0, ONE_ASSET)
     assert traded.apart(np.array([0.0, 3.0]))[1] < 1e-12
-    assert traded.denies(np.array([0.0, 0.0]), REFUSED).tolist() == [False, True]
+    assert traded.denies(np.array([0.0, 0.0]), YIELD_REFUSED).tolist() == [False, True]
 
 
 def test_a_source_may_round_its_adjusted_closes_and_an_import_is_warned_of_it() -> None:
     traded = TradedCloses(np.array([100.0, 100.0]), np.ones(2), np.array([100.0, 100.05]), ONE_ASSET)
     none = np.zeros(2)
-    assert (traded.denies(none, REFUSED)[1], traded.denies(none, WARNED)[1]) == (False, True)
+    assert (traded.denies(none, YIELD_REFUSED)[1], traded.denies(none, YIELD_WARNED)[1]) == (False, True)

@@ -222,7 +222,7 @@ def test_prices_of_a_file_are_in_the_currency_of_the_line(made: Made) -> None:
 def test_each_missing_rate_is_named_with_its_line_day_and_mend(made: Made) -> None:
     with pytest.raises(ConfigError) as error:
         load_portfolio(made(cash="cash: {USD: 1, GBP: 5}"))
-    line, cash = str(error.value).splitlines()
+    cash, line = str(error.value).splitlines()
     assert line.startswith("lines.SAP: SAP is quoted in EUR, and there is no rate EURUSD (or USDEUR) for 2022-12-29")
     assert "line 10): found None. Give it, `fx: {EURUSD: …}`, or a file of rates" in line
     assert cash.startswith("cash: there is cash in GBP, and there is no rate GBPUSD")

@@ -488,19 +488,19 @@ def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_
         load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
 
 
-def test_mistakes_of_all_policies_are_told_at_once() -> None:
+def test_mistakes_of_all_policies_are_told_at_once_and_names_that_the_market_lacks_in_the_next_round() -> None:
+    file, of_names = "data/portfolios/global_multi_asset.yaml", {"kind": "risk_parity", "budgets": {"SPX": 0.3}}
+    named = {"policies.three": {"rule": "never", "allocation": of_names}}
     wrong: dict[str, Any] = {
         "one": {"rule": "never", "allocation": {"kind": "mean_variance", "objectiv": "utility", "upper": "much"}},
         "two": {"rule": "never", "allocation": {"kind": "risk_parity", "constraints": {"every_line": {"leas": 0.2}}}},
-        "three": {"rule": "never", "allocation": {"kind": "risk_parity", "budgets": {"SPX": 0.3}}},
     }
     with pytest.raises(ConfigError) as error:
-        load_portfolio(
-            "data/portfolios/global_multi_asset.yaml", {f"policies.{name}": policy for name, policy in wrong.items()}
-        )
+        load_portfolio(file, {f"policies.{name}": policy for name, policy in wrong.items()} | named)
     said = str(error.value).splitlines()
-    assert len(said) == 4
+    assert len(said) == 3
     assert said[0].startswith("policies.one.allocation.objectiv: unknown key")
     assert said[1].startswith("policies.one.allocation.upper: not a number")
     assert "Did you mean 'least'? Use price, gives_way, least, most." in said[2]
-    assert "budgets of RiskParity: unknown line 'SPX'" in said[3]
+    with pytest.raises(ConfigError, match=r"policies\.three\.allocation .*budgets of RiskParity: unknown line 'SPX'"):
+        load_portfolio(file, named)

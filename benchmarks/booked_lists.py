@@ -1,0 +1,108 @@
+"""Ten years of trade lists, filled at the next close without slippage and booked, against the backtest in whole lots.
+
+    python -m benchmarks.booked_lists
+
+Quotes are in whole cents, an order costs a fixed amount, and there is neither income nor interest, so that no amount is
+rounded: both have the same NAV at every close.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.engine.result import Backtest
+from research.accounting.costs import CHARGED
+from research.market.calendars import closes
+from research.orders import TradeList, trade_list
+from research.orders.booking import book_after, open_book
+from research.orders.fills import Fill
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.book import Book
+from research.rules import Rule
+
+SETTINGS = {
+    "execution": {"sizing": "units"},
+    "orders": {"reserve_bps": 0, "adverse_move": 0},
+    "limits.minimum_trade": 0,
+    "target_cash": 0.05,
+    "lines.SPY.target": 0.56,
+    "lines.AGG.target": 0.39,
+    "costs": {name: {"commission_bps": 0, "half_spread_bps": 0, "minimum": 5} for name in ("us_equity", "bonds")},
+}
+
+
+def desk(test_start: str) -> Portfolio:
+    """Two funds in whole cents, with their changes of price for returns and nothing earned on cash."""
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", SETTINGS | {"test_start": test_start})
+    market = portfolio.market
+    prices = np.round(market.prices, 2)
+    returns = np.vstack([np.zeros(2), prices[1:] / prices[:-1] - 1.0])
+    market = replace(market, prices=prices, returns=returns, cash=np.zeros(len(prices)), dividends=None)
+    return replace(portfolio, market=market, holdings=portfolio.shares * prices[-1])
+
+
+def booked(portfolio: Portfolio, rule: Rule, played: Backtest, last: int) -> Iterator[tuple[float, Book]]:
+    """NAV and book at each close from that of the opening trade to row `last`, each list filled at the file's lag."""
+    market, first = portfolio.market, played.first
+    units = played.ledger.units[0] * market.index[first] / market.prices[first]
+    held = at_close(portfolio, first, shares=np.rint(units), cash=float(played.ledger.cash[0]))
+    held = replace(held, last_trade=market.dates[first])
+    book, listed = open_book(held, "desk"), None
+    yield held.nav, book
+    for t in range(first + 1, last + 1):
+        if listed is not None and listed.portfolio.date == market.dates[t - portfolio.lag]:
+            book, listed = book_after(book, listed.after(list(fills(listed, market.prices[t], market.days[t])))), None
+        state = {"shares": list(book.holders[0].units.values()), "cash": float(book.holders[0].cash["USD"])}
+        held = at_close(portfolio, t, np.array(state["shares"], dtype=float), state["cash"])
+        held = replace(held, last_trade=pd.Timestamp(book.last_trade), blotter=book.blotter)
+        yield held.nav, book
+        if listed is None:
+            made = trade_list(held, rule, greedy=True)
+            listed = None if made.empty else made
+
+
+def at_close(portfolio: Portfolio, t: int, shares: np.ndarray, cash: float) -> Portfolio:
+    """The portfolio with these units and cash at the close of row t."""
+    market = portfolio.market.until(portfolio.market.dates[t])
+    return replace(portfolio, market=market, shares=shares, holdings=shares * market.prices[-1], cash=cash)
+
+
+def fills(listed: TradeList, prices: np.ndarray, day: np.datetime64) -> Iterator[Fill]:
+    """The orders of a list, filled at these prices (n,) at the close of a day, with the costs of the list."""
+    calendar = listed.portfolio.market.calendar
+    moment = pd.Timestamp(closes(np.array([day]), calendar)[0]).to_pydatetime().replace(tzinfo=UTC)
+    for a, i in listed.sized.rows():
+        quantity, paid = listed.sized.parts[a, i], listed.sized.each_charges[a, :, i].tolist()
+        fees = {name: Decimal(repr(fee)) for name, fee in zip(CHARGED, paid, strict=False)}
+        asset, price = listed.portfolio.market.assets[i], Decimal(repr(float(prices[i])))
+        side = "buy" if quantity > 0.0 else "sell"
+        yield Fill(asset, side, abs(float(quantity)), price, "USD", moment, f"{day}-{asset}", fees=fees)  # type: ignore[arg-type]
+
+
+def furthest(portfolio: Portfolio, name: str, rule: Rule, closes: int | None = None) -> tuple[float, int, int]:
+    """The largest distance of the two paths of NAV, currency; the fills that were booked, and the closes compared."""
+    played = backtest_candidate(portfolio, rule, name)
+    last = len(portfolio.market.dates) - 1 if closes is None else played.first + closes
+    path = list(booked(portfolio, rule, played, last))
+    nav = np.array([nav for nav, _ in path])
+    assert not played.unpaid
+    return float(np.abs(nav - played.ledger.nav[: len(nav)]).max()), len(path[-1][1].blotter.fills), len(nav)
+
+
+def main() -> None:
+    """Print the distance of each rule over ten years."""
+    portfolio = desk("2012-12-31")
+    for name in ("threshold", "threshold_within", "quarterly"):
+        began = datetime.now(UTC)
+        apart, filled, days = furthest(portfolio, name, portfolio.policies[name])
+        took = (datetime.now(UTC) - began).total_seconds()
+        print(f"{name:<18} {days:,} closes, {filled} fills, NAV at most {apart:.2g} USD apart, {took:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

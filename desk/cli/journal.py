@@ -1,0 +1,72 @@
+"""`rebalance journal`, `approve` and `why`: what was listed, approved, sent and filled, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import Reports, starting
+from desk.commands.terminal import print_text, tell
+
+app = typer.Typer(
+    no_args_is_help=True, help="Show, verify and export the journal of lists, approvals, orders and fills."
+)
+
+
+@app.command()
+def show(
+    ticket: Annotated[str, typer.Option(help="Only of this ticket: the beginning of its hash.")] = "",
+    order: Annotated[str, typer.Option(help="Only of the order with this client id.")] = "",
+    last: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many, the newest. [default: 20, or all of one]", show_default=False),
+    ] = None,
+) -> None:
+    """Print entries, the newest last."""
+    with starting():
+        from desk.commands.journal import show_text
+
+    print_text(show_text(ticket, order, last))
+
+
+@app.command()
+def verify(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="JSON of tickets or manifests that state a head which the journal must have had."),
+    ] = None,
+) -> None:
+    """Check the chain of all entries, and that its end is the stated one. Exit status 1 if there is a fault."""
+    with starting():
+        from desk.commands.journal import verify_journal
+
+    found = verify_journal(files or ())
+    tell(found.text, found.faults)
+
+
+@app.command()
+def export(out: Annotated[Path, typer.Option(help="File to write: .jsonl, a line an entry, or .csv.")]) -> None:
+    """Write all entries to a file."""
+    with starting():
+        from desk.commands.journal import export as write
+
+    print_text(write(out))
+
+
+def approve(
+    ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.")],
+    refuse: Annotated[str, typer.Option(metavar="REASON", help="Refuse it, for this reason.", show_default=False)] = "",
+) -> None:
+    """Journal that you approve TICKET, and say who has and who must."""
+    with starting():
+        from desk.commands.journal import judge_ticket
+
+    print_text(judge_ticket(ticket, refuse))
+
+
+def why(order: Annotated[str, typer.Argument(help="Client id of an order.")], reports: Reports = None) -> None:
+    """Say why an order was made: its fills, its list, the decision, the policy, the run and the data."""
+    with starting():
+        from desk.commands.journal import why_text
+
+    print_text(why_text(order, reports))

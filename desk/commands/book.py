@@ -1,0 +1,171 @@
+"""Books on disk: opened from what is held, shown, and written after fills, splits and dividends."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from desk.commands.trades import replaced_files
+from desk.tickets.ticket import Ticket
+from foundation.errors import ConfigError, DataError
+from foundation.files import ROOT, locked
+from foundation.paper.text_tables import text_table
+from research.orders.after_fills import after_fills
+from research.orders.booking import Event, book_after, events_since, open_book, with_event
+from research.orders.fills import Fill
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.document import read_document
+from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
+from research.portfolio.holdings.book import Book, book_path, read_book, write_book
+from research.portfolio.holdings.rates import decimal
+
+
+def open_from(file: Path, name: str = "", positions: Path | None = None, not_held: str = "") -> Book:
+    """Open a book from what a portfolio file, or a broker's file of positions, states.
+
+    name   : name of the book; "" takes that which the file names, or else the portfolio's.
+    Raises : ConfigError for a book that is there already, and for what is wrong in the files.
+    """
+    document = read_document(file if file.exists() else ROOT / file)
+    asked = document.value("positions", "book") if document.has("positions", "book") else ""
+    instead = {"positions": None} if asked and not positions else {}
+    portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
+    name = name or asked or portfolio.name
+    with _writing(name):
+        if book_path(name).exists():
+            raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
+        book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
+        write_book(book)
+    return book
+
+
+def portfolio_of(book: Book) -> Portfolio:
+    """The portfolio of a book, with what the book holds. Raises ConfigError for what is wrong in its file."""
+    keys = dict.fromkeys(("file", "columns", "symbols", "decimal", "not_held"))
+    return load_portfolio(book.file, {"positions": keys | {"book": book.name}})
+
+
+def send(name: str, ticket: Ticket) -> Book:
+    """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced."""
+    with _writing(name):
+        book = read_book(name)
+        if book.blotter.ticket == ticket.hash:
+            return book
+        numbers = {account.number: account.name for account in portfolio_of(book).accounts}
+        orders = tuple(_sent(ticket, numbers))
+        asked = book.opened.fromisoformat(ticket.last_close)
+        blotter = replace(book.blotter, asked=asked, ticket=ticket.hash, orders=orders)
+        write_book(book := replace(book, blotter=blotter))
+    return book
+
+
+def _sent(ticket: Ticket, numbers: dict[str, str]) -> Iterator[SentOrder]:
+    """The orders of a ticket, and the money that it exchanges, with the accounts as the portfolio names them."""
+    for order in ticket.orders:
+        amount, way = order.notional if order.quantity is None else order.quantity, BUY_OR_SELL[order.side == "sell"]
+        about = (order.client_order_id, numbers.get(order.account, ""), order.asset, way, decimal(amount))
+        yield SentOrder(*about, order.quantity is None, order.weight_after, order.price)
+    for each in ticket.fx:
+        account, way = numbers.get(each.account, ""), BUY_OR_SELL[each.side == "sell"]
+        yield SentOrder(each.client_order_id, account, each.currency, way, decimal(each.amount))
+
+
+def book_fills(name: str, fills: Iterable[Fill]) -> Book:
+    """Book those of the fills that are not booked yet, and give the book. Raises DataError as `after_fills` does."""
+    with _writing(name):
+        book = read_book(name)
+        new = [fill for fill in fills if fill.key not in book.blotter.fill_ids]
+        if new:
+            write_book(book := book_after(book, after_fills(portfolio_of(book), new)))
+    return book
+
+
+def resolve(name: str, items: Sequence[str]) -> Book:
+    """Book splits and dividends, and drop orders that are open, by the names that `show` gives them."""
+    with _writing(name):
+        book = read_book(name)
+        portfolio = portfolio_of(book)
+        for item in items:
+            if item in {order.order_id for order in book.blotter.open}:
+                orders = tuple(order for order in book.blotter.orders if order.order_id != item)
+                book = replace(book, blotter=replace(book.blotter, orders=orders))
+            else:
+                book = with_event(book, portfolio, item)
+        write_book(book)
+    return book
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Hold a book, so that two processes that book fills do so one after the other."""
+    path = book_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock"), wait=True):
+        yield
+
+
+# -- what is shown -----------------------------------------------------------------------------------------------------
+
+
+def show(name: str) -> str:
+    """A book as text: holdings, cash now and on settlement, open orders, and splits and dividends to be booked."""
+    book = read_book(name)
+    try:
+        events: tuple[Event, ...] = events_since(book, portfolio_of(book))
+        told = ""
+    except (ConfigError, DataError) as error:
+        events, told = (), f"Splits and dividends since are not known: {error}"
+    return "\n\n".join(filter(None, [_head(book), _holdings(book), _cash(book), _open(book), _since(events), told]))
+
+
+def _head(book: Book) -> str:
+    traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
+    ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
+    fills = f"{len(book.blotter.fills):,} fills booked"
+    return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
+
+
+def _holdings(book: Book) -> str:
+    rows = [
+        [f"{of.account}  {asset}".strip(), f"{units.normalize():,f}"]
+        for of in book.holders
+        for asset, units in of.units.items()
+    ]
+    return text_table([["line", "units"], *rows], left=1)
+
+
+def _cash(book: Book) -> str:
+    """Cash by account and currency: what has settled by the last trade, and what there is when all has settled."""
+    later = book.blotter.unsettled(book.last_trade)
+    rows = [
+        [f"{of.account}  {code}".strip(), f"{cash - later.get((of.account, code), Decimal()):,.2f}", f"{cash:,.2f}"]
+        for of in book.holders
+        for code, cash in of.cash.items()
+    ]
+    return text_table([["cash", f"settled on {book.last_trade}", "when all has settled"], *rows], left=1)
+
+
+def _open(book: Book) -> str:
+    orders = book.blotter.open
+    if not orders:
+        return "No order is open."
+    rows = [
+        [
+            each.order_id or "-",
+            each.account,
+            each.side,
+            each.asset,
+            f"{each.quantity.normalize():,f}",
+            f"{each.left.normalize():,f}",
+        ]
+        for each in orders
+    ]
+    return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
+
+
+def _since(events: Sequence[Event]) -> str:
+    if not events:
+        return ""
+    told = "\n".join(f"  {event.words}" for event in events)
+    return f"Since it was opened, by the market's data, and not booked (rebalance book resolve NAME ITEM):\n{told}"

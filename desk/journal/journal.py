@@ -1,0 +1,265 @@
+"""The journal: an append-only table of entries in SQLite, and a second file that states its head.
+
+`journal.sqlite` and `journal.head` stand in `home_folder()`. An append is one transaction, on the disk before it
+returns; then the head is written, in one write of one sector. A process that is killed between the two leaves a head
+that is behind, which the next append brings up to date; a head that is ahead, or states another entry, says that the
+journal was cut or changed, and nothing is appended to such a journal. Processes take turns by the lock of the head's
+file, so that it never goes back.
+"""
+
+import fcntl
+import os
+import pwd
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
+from foundation.errors import ConfigError, DataError
+from foundation.home import home_folder
+
+JOURNAL, HEAD = "journal.sqlite", "journal.head"
+WAIT = 60_000  # milliseconds for another process's transaction
+COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
+ALTERED = "Run: rebalance journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
+TABLE = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
+    {", ".join(f'"{name}" TEXT NOT NULL' for name in ENTRY_FIELDS[1:])}) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS by_key ON entries (key);
+CREATE INDEX IF NOT EXISTS by_ticket ON entries (ticket);
+CREATE INDEX IF NOT EXISTS by_order ON entries ("order");
+CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS never_removed BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
+COMMIT;
+"""
+
+
+class Kept(NamedTuple):
+    """An entry as the journal has it. is_new : false where the journal had it before."""
+
+    entry: Entry
+    is_new: bool
+
+
+def system_user() -> str:
+    """The user whom the system knows, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """An open journal, to be closed, or used in a `with` block.
+
+    folder    : its folder, made where it is missing; None takes `home_folder()`.
+    read_only : true to read a journal that is there.
+    user      : maker of the entries; None takes the user of the system.
+    now       : clock, in UTC.
+    Raises    : ConfigError where there is none to read; DataError where it cannot be read or written, or was altered.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        read_only: bool = False,
+        user: str | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.folder, self.user, self._now = folder or home_folder(), user or system_user(), now
+        if read_only and not (self.folder / JOURNAL).is_file():
+            raise ConfigError(f"there is no journal in {self.folder} yet: a list that is written to a file begins it.")
+        if not read_only:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._file = os.open(self.folder / HEAD, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            raise DataError(
+                f"{self.folder / HEAD} is missing: where the journal ends is not stated. {ALTERED}"
+            ) from None
+        place = f"{(self.folder / JOURNAL).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        try:
+            with self._reported():
+                self.rows = sqlite3.connect(place, timeout=WAIT / 1000, isolation_level=None, uri=True)
+                if not read_only:
+                    with self._locked():
+                        self.rows.execute("PRAGMA journal_mode = WAL")
+                        self.rows.execute("PRAGMA synchronous = FULL")
+                        self.rows.executescript(TABLE)
+                        self._checked_head()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close both files."""
+        self.rows.close()
+        os.close(self._file)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def append(self, events: Sequence[Event]) -> list[Kept]:
+        """Journal events in one transaction, all or none; they are on the disk when this returns.
+
+        A record whose identity the journal has is not journalled again: its entry of then is given.
+        Returns : an entry an event, in their order.
+        Raises  : DataError where an entry of that identity says something else, but for quotes; ConfigError for text
+                  that no entry takes; DataError where the journal cannot be written or was altered.
+        """
+        kept = list[Kept]()
+        with self._reported(), self._locked():
+            self.rows.execute("BEGIN IMMEDIATE")
+            try:
+                head = self._checked_head()
+                moment = f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+                for event in events:
+                    kept.append(self._kept(entry_of(event, head, moment, self.user)))
+                    head = max(head, Head(kept[-1].entry.sequence, kept[-1].entry.sha256))
+                self.rows.execute("COMMIT")
+            finally:
+                if self.rows.in_transaction:
+                    self.rows.execute("ROLLBACK")
+            self._write_head(head)
+        return kept
+
+    def _kept(self, entry: Entry) -> Kept:
+        """The entry of this identity, which is written where there is none."""
+        if earlier := list(self.entries(key=entry.key)):
+            unlike = {f for f, value in vars(entry.record).items() if value != getattr(earlier[0].record, f)}
+            if unlike - {"quote", "quotes"}:
+                raise DataError(
+                    f"entry {earlier[0].sequence} of the journal has this {entry.kind} with another "
+                    f"{', '.join(sorted(unlike))}: found {entry.content}, journalled {earlier[0].content}. Journal a "
+                    "correction, or give it an id of its own."
+                )
+            return Kept(earlier[0], is_new=False)
+        places = ", ".join("?" * len(ENTRY_FIELDS))
+        self.rows.execute(f"INSERT INTO entries ({COLUMNS}) VALUES ({places})", entry.values)
+        return Kept(entry, is_new=True)
+
+    def _checked_head(self) -> Head:
+        """The head of the table; the file states it when this returns. Raises DataError where the two contradict."""
+        head, stated = self.head, read_head(self._file)
+        if stated is None and head == START:
+            self._write_head(head)
+            os.fsync(self._file)
+        elif stated != head:
+            found = START if stated == START else stated and self.head_at(stated.count)
+            if stated is None or found != stated:
+                what = "states no head" if stated is None else f"states {stated.count:,} entries that are not these"
+                raise DataError(f"{self.folder / HEAD} {what}: {JOURNAL} has {head.count:,} entries. {ALTERED}")
+            self._write_head(head)
+        return head
+
+    def _write_head(self, head: Head) -> None:
+        os.pwrite(self._file, b"%020d %s\n" % (head.count, head.sha256.encode()), 0)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """The number of entries, and the hash of the last."""
+        row = self.rows.execute("SELECT sequence, sha256 FROM entries ORDER BY sequence DESC LIMIT 1").fetchone()
+        return Head(*row) if row else START
+
+    def head_at(self, count: int) -> Head | None:
+        """The head when there were `count` entries, or None where there were never as many."""
+        row = self.rows.execute("SELECT sequence, sha256 FROM entries WHERE sequence = ?", [count]).fetchone()
+        return Head(*row) if row else None
+
+    def entries(self, *, last: int | None = None, **wanted: str) -> Iterator[Entry]:
+        """Entries in their order.
+
+        last   : only so many, the newest; None gives all.
+        wanted : values of fields, such as kind="fill"; of `ticket` the beginning suffices.
+        """
+        conditions = ["ticket >= ? AND ticket < ?" if name == "ticket" else f'"{name}" = ?' for name in wanted]
+        values = [part for name, value in wanted.items() for part in ([value, f"{value}g"][: 1 + (name == "ticket")])]
+        newest = "" if last is None else f"DESC LIMIT {last:d}"
+        query = f"SELECT {COLUMNS} FROM entries WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY sequence {newest}"
+        with self._reported():
+            rows = self.rows.execute(query, values)
+            yield from (Entry(*row) for row in (rows if last is None else reversed(rows.fetchall())))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Head | None]:
+        """A block whose reads see one state of the table, text as bytes: that of a damaged entry may be none.
+
+        Gives the head that the file states in this state.
+        """
+        with self._reported():
+            with self._locked(fcntl.LOCK_SH):
+                self.rows.execute("BEGIN")
+                self.rows.execute("SELECT 1 FROM entries LIMIT 1").fetchone()
+                stated = read_head(self._file)
+            self.rows.text_factory = bytes
+            try:
+                yield stated
+            finally:
+                self.rows.text_factory = str
+                self.rows.execute("COMMIT")
+
+    # -- turns and errors --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+        fcntl.flock(self._file, how)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Errors of SQLite as a sentence."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DataError(
+                f"{self.folder / JOURNAL} cannot be read or written ({error}). Free space there, name another in "
+                "REBALANCE_HOME, or run: rebalance journal verify"
+            ) from error
+
+
+def read_head(file: int) -> Head | None:
+    """The head that an open file states, or None where it states none."""
+    count, _, sha256 = os.pread(file, 100, 0).decode("ascii", "replace").rstrip("\n").partition(" ")
+    return (
+        Head(int(count), sha256) if count.isascii() and count.isdigit() and len(sha256) == len(START.sha256) else None
+    )
+
+
+def journal_head(folder: Path | None = None) -> Head | None:
+    """The head of the journal, for tickets, manifests and sheets that are made now; None where there is no journal.
+
+    Whoever keeps it can tell later that the journal was cut or rewritten before (`verify`).
+    """
+    try:
+        file = os.open((folder or home_folder()) / HEAD, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return read_head(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,213 @@
+"""The records that a journal keeps, a class for each kind: frozen, of plain values, NaN nowhere.
+
+Amounts are in the currency that the record names, quantities in units. `identity` names the fields, of the record or of
+its entry, by which the journal knows a record that it has: each identity is journalled once. `says` is its sentence,
+with the names of its fields.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+
+class Record(Protocol):
+    """The content of an entry."""
+
+    kind: ClassVar[str]
+    identity: ClassVar[tuple[str, ...]]
+    says: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A quote of a source at a moment, currency per unit; None for what was not there."""
+
+    bid: float | None = None
+    ask: float | None = None
+    last: float | None = None
+    source: str = ""
+    moment: str = ""
+
+
+@dataclass(frozen=True)
+class ListedOrder:
+    """An order of a list.
+
+    quantity : units, None where it trades in an amount.
+    price    : close that it was sized at; None without a quote, and for an exchange of currencies.
+    """
+
+    says: ClassVar[str] = "{side} {quantity} {symbol} {notional} {currency}"
+    order: str
+    side: str
+    symbol: str
+    quantity: float | None
+    notional: float
+    currency: str
+    account: str
+    price: float | None
+    price_date: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ListMade:
+    """A list that was written, as its ticket says it.
+
+    file, policy     : the portfolio file, and the name of the policy that decided.
+    as_of, last_close: day of its newest price, and the close at which the policy decided.
+    data             : fingerprint of the market.
+    reason           : reason of the decision.
+    approvals        : persons who must approve it.
+    orders           : orders in the sequence of the ticket.
+    files            : paths to which it was written.
+    quotes           : by order id, the quotes of the moment.
+    """
+
+    kind: ClassVar[str] = "list"
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "files")
+    says: ClassVar[str] = "{headline}"
+    file: str
+    policy: str
+    as_of: str
+    last_close: str
+    data: str
+    headline: str
+    reason: str
+    approvals: int
+    orders: tuple[ListedOrder, ...]
+    files: tuple[str, ...] = ()
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Approved:
+    """The approval of a ticket by the user of the entry. quotes : by order id, the quotes of the moment."""
+
+    kind: ClassVar[str] = "approval"
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "user")
+    says: ClassVar[str] = "approved"
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The refusal of a ticket by a person, or of an order by a venue; `venue` is "" for a person."""
+
+    kind: ClassVar[str] = "refusal"
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id")
+    says: ClassVar[str] = "refused: {reason}, {venue}"
+    reason: str
+    venue: str = ""
+    venue_id: str = ""
+
+
+@dataclass(frozen=True)
+class OrderSent:
+    """An order, or a slice of one, that is about to be sent: journalled before it is.
+
+    venue_id       : client id that the venue gets, in its alphabet; the journal maps it to the order.
+    slice, attempt : places from 0; a slice that is sent again after the venue refused it is another attempt.
+    quantity       : units, or None where `notional` is sent.
+    quote          : quote at the sending.
+    """
+
+    kind: ClassVar[str] = "order"
+    identity: ClassVar[tuple[str, ...]] = ("order", "slice", "attempt")
+    says: ClassVar[str] = "{side} {quantity} {symbol} {notional}, {order_type} {limit_price}, to {venue} as {venue_id}"
+    venue: str
+    venue_id: str
+    side: str
+    symbol: str
+    quantity: float | None
+    currency: str
+    order_type: str
+    notional: float | None = None
+    limit_price: float | None = None
+    account: str = ""
+    slice: int = 0
+    attempt: int = 0
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The word of a venue that it has an order. reference : the venue's own id of it."""
+
+    kind: ClassVar[str] = "acknowledgement"
+    identity: ClassVar[tuple[str, ...]] = ("order", "venue", "venue_id")
+    says: ClassVar[str] = "taken by {venue} {reference}"
+    venue: str
+    venue_id: str
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A fill, whole or partial.
+
+    fill     : the venue's id of the fill.
+    price    : currency per unit.
+    fee      : amount of `fee_currency`, which may be a third one.
+    traded_at: moment of the venue, UTC.
+    quote    : quote at the fill.
+    """
+
+    kind: ClassVar[str] = "fill"
+    identity: ClassVar[tuple[str, ...]] = ("venue", "order", "fill")
+    says: ClassVar[str] = "{side} {quantity} {symbol} at {price} {currency} on {venue}, fee {fee} {fee_currency}"
+    venue: str
+    fill: str
+    side: str
+    symbol: str
+    quantity: float
+    price: float
+    currency: str
+    fee: float
+    fee_currency: str
+    traded_at: str
+    venue_id: str = ""
+    account: str = ""
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The end of an order with a rest unfilled. quantity : units of the rest, None where it is not known."""
+
+    kind: ClassVar[str] = "cancellation"
+    identity: ClassVar[tuple[str, ...]] = ("order", "venue", "venue_id")
+    says: ClassVar[str] = "rest of {quantity} cancelled on {venue}: {reason}"
+    venue: str
+    venue_id: str
+    quantity: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A correction of an earlier entry, such as a busted fill, of which the quantity becomes 0.
+
+    corrects : sequence number of the entry.
+    values   : fields of its record that are others, with their right values.
+    """
+
+    kind: ClassVar[str] = "correction"
+    identity: ClassVar[tuple[str, ...]] = ("corrects", "values")
+    says: ClassVar[str] = "entry {corrects}: {values}: {reason}"
+    corrects: int
+    values: Mapping[str, float | str | None]
+    reason: str
+
+
+RECORDS: Mapping[str, type[Record]] = {
+    record.kind: record
+    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Cancelled, Corrected)
+}
+
+
+def text_of(record: Record | ListedOrder) -> str:
+    """A record as part of a sentence: its `says` with its values, without those that are None or empty."""
+    values = {name: "" if value is None else value for name, value in vars(record).items()}
+    shown = {name: f"{value:,.10g}" if isinstance(value, float) else value for name, value in values.items()}
+    return " ".join(record.says.format(**shown).split()).replace(" ,", ",").replace(" :", ":").rstrip(", ")

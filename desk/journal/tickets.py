@@ -1,0 +1,106 @@
+"""Tickets in the journal: the entry of a list, its approvals, and what a ticket's entries say of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from desk.journal.chain import Entry, Event
+from desk.journal.journal import Journal, Kept
+from desk.journal.records import Approved, ListedOrder, ListMade, OrderSent, Record, Refused
+from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
+from foundation.errors import ConfigError
+from foundation.paper.wording import listed
+
+
+def ticket_event(document: Mapping[str, Any], record: Record, order: str = "") -> Event:
+    """A record on a ticket. document : of the ticket, with its hash (`ticket_json.read_document`)."""
+    return Event(record, document["portfolio"], document["hash"], document["run"], order)
+
+
+def list_event(document: Mapping[str, Any], files: Sequence[str] = ()) -> Event:
+    """The list of a ticket. document : as for `ticket_event`. files : paths to which it is written."""
+    exchanges = (exchange_row(ExchangeOrder(**row)) for row in document.get("fx", ()))
+    names = [field.name for field in fields(ListedOrder)[1:]]
+    orders = tuple(
+        ListedOrder(row["client_order_id"], **{name: row.get(name) for name in names})
+        for row in (*document["orders"], *exchanges)
+    )
+    said = {name: document[name] for name in ("file", "policy", "as_of", "last_close", "data", "headline", "reason")}
+    return ticket_event(
+        document, ListMade(**said, approvals=document.get("approvals", 0), orders=orders, files=tuple(files))
+    )
+
+
+@dataclass(frozen=True)
+class TicketState:
+    """The state of a ticket, as the journal has it.
+
+    lists, approvals, refusals, sent : entries of these; refusals are those of persons, `sent` are its orders.
+    wanted : persons who must approve it, as its list says.
+    """
+
+    lists: tuple[Entry, ...]
+    approvals: tuple[Entry, ...]
+    refusals: tuple[Entry, ...]
+    sent: tuple[Entry, ...]
+
+    @property
+    def wanted(self) -> int:
+        """Persons who must approve it."""
+        return max((entry.record.approvals for entry in self.lists), default=0)
+
+    @property
+    def is_approved(self) -> bool:
+        """True if as many persons approved it as its list says, and none refused it."""
+        return len({entry.user for entry in self.approvals}) >= self.wanted and not self.refusals
+
+    @property
+    def text(self) -> str:
+        """Sentences: who approved or refused it, who must, and when it was sent."""
+        by = [f"{entry.user} on {moment_text(entry)}" for entry in self.approvals]
+        lines = [f"Approved by {listed(by)}." if by else "Approved by nobody."]
+        if (rest := self.wanted - len(by)) > 0:
+            lines.append(f"It asks for {self.wanted}: {rest} more must approve it.")
+        lines += [f"Refused by {entry.user} on {moment_text(entry)}: {entry.record.reason}." for entry in self.refusals]
+        if self.sent:
+            lines.append(
+                f"Sent by {self.sent[0].user} on {moment_text(self.sent[0])}: {len(self.sent):,} of its orders."
+            )
+        return " ".join(lines)
+
+
+def ticket_state(journal: Journal, ticket: str) -> TicketState:
+    """The state of a ticket. ticket : its hash."""
+    kinds: dict[str, list[Entry]] = {}
+    for entry in journal.entries(ticket=ticket):
+        kinds.setdefault(entry.kind, []).append(entry)
+    refusals = (entry for entry in kinds.get(Refused.kind, ()) if not entry.order)
+    return TicketState(
+        *map(
+            tuple, (kinds.get(ListMade.kind, ()), kinds.get(Approved.kind, ()), refusals, kinds.get(OrderSent.kind, ()))
+        )
+    )
+
+
+def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str = "") -> tuple[Kept, TicketState]:
+    """Journal that the journal's user approves a ticket, or refuses it; its list, too, where the journal has none.
+
+    document : as for `ticket_event`.
+    path     : of the ticket.
+    refusal  : why it is refused; "" approves it.
+    Returns  : the entry, and the state of the ticket after it.
+    Raises   : ConfigError for the approval of a ticket that was refused, and for the refusal of one that was sent.
+    """
+    state, number = ticket_state(journal, document["hash"]), document["hash"][:16]
+    if state.refusals and not refusal:
+        raise ConfigError(f"ticket {number} can no longer be approved: {state.text} Make the list anew.")
+    if state.sent and refusal:
+        raise ConfigError(f"ticket {number} can no longer be refused: {state.text} Cancel its orders.")
+    events = [] if state.lists else [list_event(document, [path])]
+    kept = journal.append([*events, ticket_event(document, Refused(refusal) if refusal else Approved())])
+    return kept[-1], ticket_state(journal, document["hash"])
+
+
+def moment_text(entry: Entry) -> str:
+    """The moment of an entry to the second."""
+    return f"{entry.moment[:10]} {entry.moment[11:19]} UTC"

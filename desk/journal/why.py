@@ -1,0 +1,91 @@
+"""The way of an order from its fills back to the data, as journal, ticket and run have it, a sentence a line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backtests.runs.folder import REPORTS
+from backtests.runs.manifest import read_manifest
+from desk.journal.chain import Entry
+from desk.journal.journal import Journal
+from desk.journal.records import ListMade, text_of
+from desk.journal.tickets import moment_text, ticket_state
+from desk.tickets.formats.ticket_json import read_document
+from foundation.errors import ConfigError, DataError
+
+NOT_KNOWN = "This is not known"
+
+
+def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
+    """The sentences on an order: fills, sending, list, approvals, decision, policy, run and data.
+
+    order   : its client id.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for an order that no entry names.
+    """
+    own = list(journal.entries(order=order))
+    wanted: dict[str, Any] = {"kind": ListMade.kind}
+    wanted |= next(({"ticket": entry.ticket} for entry in own if entry.ticket), {})
+    made = [entry for entry in journal.entries(**wanted) if order in entry.content]
+    if not own and not made:
+        raise ConfigError(
+            f"no entry of the journal in {journal.folder} names an order {order!r}: copy the id from a list."
+        )
+    lines = [f"{_capital(text_of(e.record))} (entry {e.sequence:,}, {moment_text(e)})." for e in reversed(own)]
+    lines = lines or ["It was not sent: the journal has no order, fill or refusal of it."]
+    if not made:
+        return [*lines, f"{NOT_KNOWN}: which list it comes from. No list of the journal has it."]
+    return [*lines, *_of_list(journal, made[-1], order), *_of_run(made[-1], reports or REPORTS)]
+
+
+def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
+    """The list, its approvals, the decision and the policy."""
+    record: ListMade = made.record
+    place, row = next((k, row) for k, row in enumerate(record.orders, start=1) if row.order == order)
+    price = "without a price" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
+    yield (
+        f"It is order {place} of {len(record.orders)} of list {made.ticket[:16]} of {made.portfolio}, "
+        f"{text_of(row)}, {price}: {row.reason}."
+    )
+    yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
+    yield ticket_state(journal, made.ticket).text
+    yield from (_of_file(path, made.ticket) for path in record.files if path.endswith(".json"))
+    yield f"The policy decided at the close of {record.last_close}: {record.reason}."
+    yield f"The policy is {record.policy!r} of {record.file}."
+
+
+def _of_file(path: str, ticket: str) -> str:
+    """Whether the ticket is still at a path."""
+    try:
+        found = read_document(path)["hash"]
+    except (OSError, DataError) as error:
+        return f"{NOT_KNOWN}: what its ticket says besides. {error}"
+    return (
+        f"Its ticket is {path}."
+        if found == ticket
+        else f"Its ticket is not {path} any more, which holds list {found[:16]}."
+    )
+
+
+def _of_run(made: Entry, reports: Path) -> Iterator[str]:
+    """The run that recommends the policy, and the data."""
+    data = made.record.data
+    if not made.run:
+        yield "No run is behind it: the policy is the one that the file names, or that was asked for."
+        yield f"The data had the fingerprint {data}."
+        return
+    try:
+        run = read_manifest(reports / made.run)
+    except (OSError, DataError) as error:
+        yield f"{NOT_KNOWN}: what run {made.run} says. {error}"
+        yield f"The data had the fingerprint {data}; {NOT_KNOWN.lower()}: whether the run had them too."
+        return
+    advised = run.get("recommendation", {}).get("policy")
+    advice = f"recommends {advised!r}" if advised else "recommends no policy"
+    yield f"Run {made.run}, a {run['kind']} by code {run['code']} that ended on {run['times']['ended'][:10]}, {advice}."
+    same = "as those of the run" if run["fingerprint"] == data else f"and those of the run {run['fingerprint']}"
+    yield f"The data had the fingerprint {data}, {same}, which ended on {run['last_day']}."
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,174 @@
+"""Books from portfolios: opened from what is held, written after fills, and moved by the splits and dividends since."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+
+from foundation.arguments import did_you_mean
+from foundation.errors import DataError
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
+from research.portfolio.holdings.book import Book, HeldLot, Holder
+from research.portfolio.holdings.rates import decimal, rounded
+
+
+def open_book(portfolio: Portfolio, name: str) -> Book:
+    """A book of what a portfolio holds now, by its file or the positions of a broker.
+
+    A line that the file states in currency, and that has a quote, is held in units from here on.
+    """
+    blank = Book(name, portfolio.file, portfolio.basis, portfolio.date.date(), portfolio.last_trade.date(), ())
+    return book_after(blank, portfolio)
+
+
+def book_after(book: Book, portfolio: Portfolio) -> Book:
+    """The book with what a portfolio holds after fills, and with its blotter."""
+    tax, days = portfolio.tax_lots, [fill.day for fill in (portfolio.blotter or Blotter()).fills]
+    quoted = ~np.isnan(portfolio.prices.per_unit)
+    realised = {} if tax is None else {f"{portfolio.trade_day:%Y}": tax.rules.realised}
+    return replace(
+        book,
+        last_trade=max([book.last_trade, *days]),
+        holders=tuple(_holders(portfolio)),
+        unquoted=tuple(asset for asset, known in zip(portfolio.market.assets, quoted, strict=True) if not known),
+        lots=None if tax is None else tuple(_lots(portfolio)),
+        realised={**book.realised, **realised},
+        sold_at_loss={} if tax is None else {asset: day.date() for asset, day in tax.sold_at_loss.items()},
+        blotter=portfolio.blotter or Blotter(),
+    )
+
+
+def _holders(portfolio: Portfolio) -> Iterator[Holder]:
+    assets, basis, currencies = portfolio.market.assets, portfolio.basis, portfolio.currencies
+    for each in portfolio.accounts:
+        units = {asset: decimal(held) for asset, held in zip(assets, each.units, strict=True)}
+        yield Holder(each.name, units, _exact(each.balances or {basis: each.cash}))
+    if not portfolio.accounts:
+        rates = np.ones(len(assets)) if currencies is None else currencies.of_lines
+        prices = portfolio.prices.per_unit
+        values = np.where(np.isnan(prices), portfolio.holdings / rates, portfolio.holdings / prices)
+        held = np.where(np.isnan(portfolio.shares), values, portfolio.shares)
+        cash = {basis: portfolio.cash} if currencies is None else currencies.cash
+        yield Holder("", {asset: decimal(x) for asset, x in zip(assets, held, strict=True)}, _exact(cash))
+
+
+def _exact(cash: Mapping[str, float]) -> dict[str, Decimal]:
+    return {currency: decimal(amount) for currency, amount in cash.items()}
+
+
+def _lots(portfolio: Portfolio) -> Iterator[HeldLot]:
+    assert portfolio.tax_lots is not None
+    of_lines = zip(portfolio.market.assets, portfolio.tax_lots.lots, portfolio.tax_lots.sheltered, strict=True)
+    for asset, taxed, sheltered in of_lines:
+        for lot in chain(taxed, sheltered):
+            yield HeldLot(asset, lot.account, lot.date.date(), lot.units, lot.price)
+
+
+# -- splits and dividends since it was opened --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Event:
+    """A split or a dividend by the market's data.
+
+    name     : name by which it is booked.
+    asset    : line.
+    day      : its ex-date.
+    split    : units after for one unit before; 1 for a dividend.
+    cash     : by account, what a dividend pays, in whole cents; {} for a split.
+    currency : currency of the cash.
+    """
+
+    name: str
+    asset: str
+    day: date
+    split: Decimal
+    cash: Mapping[str, Decimal]
+    currency: str
+
+    @property
+    def words(self) -> str:
+        """The event in words."""
+        paid = sum(self.cash.values(), NO_AMOUNT)
+        split = f"{self.split.normalize():f} units of {self.asset} for each one held before {self.day}"
+        return f"{self.name}: {f'{self.asset} paid {paid:,} {self.currency} (ex {self.day})' if paid else split}"
+
+
+def events_since(book: Book, portfolio: Portfolio) -> tuple[Event, ...]:
+    """The splits and dividends since a book was opened that are not booked, by the market of the portfolio.
+
+    A dividend is of the units that were held at the close before its ex-date; both are in the order of their days, and
+    a split is booked before what follows it in its line.
+    """
+    return tuple(event for event in _events(book, portfolio) if event.name not in book.events)
+
+
+def _events(book: Book, portfolio: Portfolio) -> Iterator[Event]:
+    market, none = portfolio.market, np.zeros(portfolio.market.shape)
+    splits = none + 1.0 if market.splits is None else market.splits
+    dividends = none if market.dividends is None else market.dividends
+    since = (market.dates > pd.Timestamp(book.opened))[:, None]
+    for t, i in np.argwhere(since & ((splits != 1.0) | (dividends != 0.0))).tolist():
+        asset, day, currency = market.assets[i], market.dates[t].date(), portfolio.quoted_in[i]
+        held = {holder.account: _held_before(book, holder, asset, day) for holder in book.holders}
+        if splits[t, i] != 1.0 and any(held.values()):
+            yield Event(f"split-{asset}-{day}", asset, day, decimal(splits[t, i]), {}, currency)
+        paid, of_day = decimal(dividends[t, i]), Decimal(1)  # of_day: units of that day for one unit of the book
+        for s in np.flatnonzero(since[:, 0] & (splits[:, i] != 1.0)).tolist():
+            done = f"split-{asset}-{market.dates[s].date()}" in book.events
+            split = decimal(splits[s, i])
+            of_day = of_day / split if done and s > t else of_day * split if not done and s <= t else of_day
+        cash = {account: rounded(currency, units * of_day * paid) for account, units in held.items()}
+        if any(cash.values()):
+            yield Event(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
+
+
+def _held_before(book: Book, holder: Holder, asset: str, day: date) -> Decimal:
+    """Units at the close before a day, as they count now."""
+    own = (fill for fill in book.blotter.fills if (fill.account, fill.asset) == (holder.account, asset))
+    return holder.units.get(asset, NO_AMOUNT) - sum((fill.units for fill in own if fill.day >= day), NO_AMOUNT)
+
+
+def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
+    """The book after one of its `events_since`. Raises DataError for another name, and before an earlier split."""
+    found = {event.name: event for event in events_since(book, portfolio)}
+    if name not in found:
+        raise DataError(f"book {book.name} has no open {name!r}. {did_you_mean(name, found)}")
+    event, blotter = found[name], book.blotter
+    for other in found.values():
+        if other.asset == event.asset and other.split != 1 and other.day < event.day:
+            raise DataError(f"{name} follows {other.name}, which is not booked: book that first.")
+    by, asset = event.split, event.asset
+    lots = book.lots and tuple(
+        replace(lot, units=lot.units * float(by), price=lot.price / float(by)) if lot.asset == asset else lot
+        for lot in book.lots
+    )
+    orders = tuple(
+        replace(each, quantity=each.quantity * by, filled=each.filled * by)
+        if each.asset == asset and not each.in_money
+        else each
+        for each in blotter.orders
+    )
+    fills = tuple(
+        replace(each, units=each.units * by) if each.asset == asset and each.day < event.day else each
+        for each in blotter.fills
+    )
+    return replace(
+        book,
+        holders=tuple(_moved(holder, event) for holder in book.holders),
+        lots=lots,
+        blotter=replace(blotter, orders=orders, fills=fills),
+        events=(*book.events, name),
+    )
+
+
+def _moved(holder: Holder, event: Event) -> Holder:
+    units = {asset: held * event.split if asset == event.asset else held for asset, held in holder.units.items()}
+    paid = event.cash.get(holder.account, NO_AMOUNT)
+    cash = {**holder.cash, event.currency: holder.cash.get(event.currency, NO_AMOUNT) + paid} if paid else holder.cash
+    return replace(holder, units=units, cash=cash)

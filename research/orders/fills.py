@@ -1,0 +1,92 @@
+"""A fill of an order: what a venue says that it bought or sold, checked when it is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from foundation.arguments import shown
+from foundation.errors import DataError
+from research.portfolio.file.kinds import CODE
+from research.portfolio.holdings.blotter import SIGN_OF_SIDE
+
+FEES = "fees"  # name of fees that are given in all
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One fill. Numbers may be given as int, float, text or Decimal, and are exact as they are written.
+
+    asset    : line of the portfolio; of an exchange of money, the currency that is bought or sold.
+    side     : buy or sell.
+    quantity : units, above zero.
+    price    : price of a unit in `currency`, above zero.
+    currency : currency of the price and the fees.
+    moment   : moment of the fill, in UTC.
+    fill_id  : id of the fill at the venue.
+    venue    : name of the venue, or "".
+    order_id : the `client_order_id` of the ticket, or "".
+    account  : name or number of the account, or "".
+    fees     : by name of the cost, or all in one number; a rebate is below zero.
+    rate     : value of one unit of `currency` in that of the portfolio, or None for the rate of the list.
+    Raises   : DataError for what is no number, no side, no currency, no moment in UTC, and for a fill without an id.
+    """
+
+    asset: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    currency: str
+    moment: datetime
+    fill_id: str
+    venue: str = ""
+    order_id: str = ""
+    account: str = ""
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+    rate: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields, and make the numbers decimals."""
+        if not self.fill_id:
+            self.refuse("fill_id", self.fill_id, "Give the id of the fill at its venue, so that it is booked once.")
+        if self.side not in SIGN_OF_SIDE:
+            self.refuse("side", self.side, "Give buy or sell.")
+        if not CODE.fullmatch(self.currency):
+            self.refuse("currency", self.currency, "Give its code of three capital letters, such as USD.")
+        if not isinstance(self.moment, datetime) or self.moment.utcoffset() != UTC.utcoffset(None):
+            self.refuse("moment", self.moment, "Give a datetime in UTC.")
+        fees = self.fees if isinstance(self.fees, Mapping) else {FEES: self.fees}
+        exact: dict[str, Any] = {name: self._above_zero(name) for name in ("quantity", "price")}
+        exact["fees"] = {name: self._number(f"fees: {name}", fee) for name, fee in fees.items()}
+        exact["rate"] = None if self.rate is None else self._above_zero("rate")
+        for name, value in exact.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def key(self) -> str:
+        """Venue and id of the fill, by which it is booked once."""
+        return f"{self.venue}:{self.fill_id}"
+
+    def fault(self, field: str, found: object, fix: str) -> str:
+        """The fault of a field in a sentence."""
+        return f"fill {shown(self.fill_id)} of {shown(self.asset)}: {field} is {shown(found)}. {fix}"
+
+    def refuse(self, field: str, found: object, fix: str) -> NoReturn:
+        """Raise DataError for a field."""
+        raise DataError(self.fault(field, found, fix))
+
+    def _above_zero(self, name: str) -> Decimal:
+        number = self._number(name, getattr(self, name))
+        if number <= 0:
+            self.refuse(name, str(number), "Give a number above zero; the side says whether it is bought or sold.")
+        return number
+
+    def _number(self, name: str, given: object) -> Decimal:
+        try:
+            number = given if isinstance(given, Decimal) else Decimal(str(given))
+        except InvalidOperation:
+            self.refuse(name, given, "Give a number.")
+        if not number.is_finite():
+            self.refuse(name, str(given), "Give a number.")
+        return number

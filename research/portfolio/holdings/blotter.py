@@ -1,0 +1,110 @@
+"""The orders that were sent last, and the fills that were booked: what is done of a list, and what is open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+Side = Literal["buy", "sell"]
+BUY_OR_SELL: tuple[Side, Side] = ("buy", "sell")
+SIGN_OF_SIDE: dict[str, int] = dict(zip(BUY_OR_SELL, (1, -1), strict=True))
+NO_AMOUNT = Decimal()
+
+
+@dataclass(frozen=True)
+class SentOrder:
+    """One order, and what is filled of it.
+
+    order_id : the `client_order_id` of its ticket, or "".
+    account  : name of the account of the portfolio, or "".
+    asset    : line, or the currency that is bought or sold.
+    side     : buy or sell.
+    quantity : units; of a line without a quote, an amount of the currency of the line.
+    in_money : true if the quantity is such an amount.
+    goal     : weight of the line in the portfolio after the exact step, fraction of NAV.
+    price    : price at which the order was sized, currency per unit, or None without a quote.
+    filled   : what is filled of the quantity.
+    notional : sum of units times price of the fills, not rounded.
+    fees     : by name, sum of the fees of the fills, not rounded.
+    """
+
+    order_id: str
+    account: str
+    asset: str
+    side: Side
+    quantity: Decimal
+    in_money: bool = False
+    goal: float = 0.0
+    price: float | None = None
+    filled: Decimal = NO_AMOUNT
+    notional: Decimal = NO_AMOUNT
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def left(self) -> Decimal:
+        """The part of the quantity that is not filled, at least 0."""
+        return max(self.quantity - self.filled, NO_AMOUNT)
+
+
+@dataclass(frozen=True)
+class BookedFill:
+    """The effect of one fill.
+
+    fill_id  : venue and id of the fill there.
+    order_id : order that it fills, or "".
+    day      : day of the exchange on which it was filled.
+    settles  : day on which money and units change hands.
+    account  : name of the account, or "".
+    asset    : line, or the currency that was bought or sold.
+    units    : signed units, bought ones positive.
+    worth    : signed units times price in the currency of the portfolio, not rounded.
+    currency : currency of the cash.
+    cash     : signed change of cash, fees in it, in whole cents.
+    """
+
+    fill_id: str
+    order_id: str
+    day: date
+    settles: date
+    account: str
+    asset: str
+    units: Decimal
+    worth: Decimal
+    currency: str
+    cash: Decimal
+
+
+@dataclass(frozen=True)
+class Blotter:
+    """The orders of the last list that was sent, and all fills that were booked.
+
+    asked  : close at which the orders were sized, or None.
+    ticket : hash of their ticket, or "".
+    orders : the orders.
+    fills  : the fills, in the order in which they were booked.
+    """
+
+    asked: date | None = None
+    ticket: str = ""
+    orders: tuple[SentOrder, ...] = ()
+    fills: tuple[BookedFill, ...] = ()
+
+    @property
+    def open(self) -> tuple[SentOrder, ...]:
+        """The orders that are not filled, or not in full."""
+        return tuple(order for order in self.orders if order.left)
+
+    @property
+    def fill_ids(self) -> frozenset[str]:
+        """The ids of the fills that were booked."""
+        return frozenset(fill.fill_id for fill in self.fills)
+
+    def unsettled(self, day: date) -> dict[tuple[str, str], Decimal]:
+        """By account and currency, the part of today's cash that comes, or below zero goes, after a day."""
+        found: dict[tuple[str, str], Decimal] = {}
+        for fill in self.fills:
+            if fill.settles > day:
+                at = (fill.account, fill.currency)
+                found[at] = found.get(at, NO_AMOUNT) + fill.cash
+        return found

@@ -1,0 +1,173 @@
+"""The book of a portfolio: what it holds after the fills that were booked, as `positions: {book: NAME}` reads it.
+
+A book is one JSON file, `books/NAME.json` in the folder of `REBALANCE_HOME`, written whole or not at all. Its
+fingerprint is the sha256 of all else in it, so that a change by another hand is seen. The user's own file is never
+written.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from foundation.arguments import first_fault
+from foundation.errors import DataError
+from foundation.files import write_whole
+from foundation.home import home_folder
+from foundation.names import check_name
+from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
+
+BOOK_SCHEMA = 1  # version of docs/schemas/book-1.json
+FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The holdings of one account.
+
+    account : name in the portfolio file, "" where the portfolio has no accounts.
+    units   : by line; of a line without a quote, an amount of its currency.
+    cash    : by currency.
+    """
+
+    account: str
+    units: Mapping[str, Decimal]
+    cash: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class HeldLot:
+    """Units of a line that were bought together: `price` is currency of the portfolio per unit."""
+
+    asset: str
+    account: str
+    date: date
+    units: float
+    price: float
+
+
+@dataclass(frozen=True)
+class Book:
+    """The holdings of a portfolio after the fills that were booked.
+
+    name       : name of the book.
+    file       : the portfolio file.
+    basis      : currency of the portfolio.
+    opened     : close up to which the holdings were stated when it was opened.
+    last_trade : day of the last trade.
+    holders    : what each account holds.
+    unquoted   : lines without a quote, which are held in currency.
+    lots       : tax lots, or None where the portfolio has none.
+    realised   : by year, net gains realised, currency.
+    sold_at_loss : by line, day of its last sale at a loss.
+    blotter    : the orders that were sent last, and all fills that were booked.
+    events     : names of the splits and dividends that were booked.
+    schema     : version of the file.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: str
+    file: str
+    basis: str
+    opened: date
+    last_trade: date
+    holders: tuple[Holder, ...]
+    unquoted: tuple[str, ...] = ()
+    lots: tuple[HeldLot, ...] | None = None
+    realised: Mapping[str, float] = field(default_factory=dict)
+    sold_at_loss: Mapping[str, date] = field(default_factory=dict)
+    blotter: Blotter = field(default_factory=Blotter)
+    events: tuple[str, ...] = ()
+    schema: int = BOOK_SCHEMA
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All that its file says, with its fingerprint, in plain JSON types."""
+        parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(self, mode="json")
+        return parts | {FINGERPRINT: _fingerprint(parts)}
+
+    @property
+    def positions(self) -> Positions:
+        """Its units and cash, as those of a broker's file; a line that is not held has no row."""
+        held = [
+            HeldRow(asset, of.account, float(units), float(units) if asset in self.unquoted else None, None, row)
+            for row, of in enumerate(self.holders, 1)
+            for asset, units in of.units.items()
+            if units
+        ]
+        cash = [
+            CashLine(currency, of.account, float(amount), currency, row)
+            for row, of in enumerate(self.holders, 1)
+            for currency, amount in of.cash.items()
+        ]
+        return Positions(f"book {self.name}", tuple(held), tuple(cash), ())
+
+
+def book_path(name: str) -> Path:
+    """The path of a book. Raises ConfigError for what is no name."""
+    check_name("name of a book is", name)
+    return home_folder() / "books" / f"{name}.json"
+
+
+def read_book(name: str) -> Book:
+    """The book of this name. Raises DataError for one that is not there, is damaged, or was changed by another hand."""
+    path = book_path(name)
+    try:
+        parts = json.loads(path.read_bytes())
+        stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
+        if stated != _fingerprint(parts):
+            fix = "Restore the file as it was, or delete it and open the book again."
+            raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
+        book = book_adapter().validate_json(json.dumps(parts), strict=True)
+    except FileNotFoundError as error:
+        fix = f"Open it from what is held now: rebalance book open FILE --as {name}"
+        raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
+    except ValidationError as error:
+        raise DataError(f"{path} is no book of version {BOOK_SCHEMA}: {first_fault(error)}.") from error
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
+    if book.schema != BOOK_SCHEMA:
+        raise DataError(
+            f"{path} is a book of version {book.schema}: found {book.schema}. This code reads {BOOK_SCHEMA}."
+        )
+    return book
+
+
+def write_book(book: Book) -> Path:
+    """Write a book whole into its file, and give the path. Raises OSError where it cannot be written."""
+    path = book_path(book.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_whole(path, json.dumps(book.document, indent=1, ensure_ascii=False) + "\n")
+
+
+@cache
+def book_adapter() -> TypeAdapter[Book]:
+    """The reader of books, which also writes their schema."""
+    return TypeAdapter(Book)
+
+
+def book_schema() -> dict[str, Any]:
+    """The JSON schema of the file of a book, of draft 2020-12."""
+    made = book_adapter().json_schema(mode="serialization")
+    print_of = {"description": "sha256, hex, of all else in the file", "type": "string", "pattern": "^[0-9a-f]{64}$"}
+    properties = {**made["properties"], "schema": {"const": BOOK_SCHEMA}, FINGERPRINT: print_of}
+    required = [*made["properties"], FINGERPRINT]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made,
+            "properties": properties, "required": required}  # fmt: skip
+
+
+def _fingerprint(parts: object) -> str:
+    """The sha256 of plain JSON as one line with sorted keys and no blanks, hex."""
+    line = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(line.encode()).hexdigest()

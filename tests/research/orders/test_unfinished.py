@@ -1,0 +1,131 @@
+"""A list that is filled in part is completed by the next one, which sends no other order; one that is filled is not."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from filled import filled
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from foundation.errors import PolicyError
+from research.orders import Request, TradeList, trade_list
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Calendar, NoTradeRegion, Threshold, Within
+
+HALF = Decimal("0.5")
+RULES: dict[str, Any] = {
+    "calendar": lambda target: Calendar(target, "day"),
+    "to target": lambda target: Threshold(target, 0.02),
+    "to the edge": lambda target: Threshold(target, 0.02, "edge"),
+    "within": lambda target: Threshold(target, 0.02, Within(0.01)),
+    "half of the way": lambda target: Threshold(target, 0.02, fraction=0.5),
+    "no-trade region": NoTradeRegion,
+}
+SHARES = {"SPY": 3_400, "AGG": 6_800}
+
+
+@pytest.fixture(scope="module")
+def desk_of_two() -> Portfolio:
+    lines = {f"lines.{asset}.shares": units for asset, units in SHARES.items()}
+    return load_portfolio("data/portfolios/sixty_forty.yaml", {"limits.minimum_trade": 0, **lines})
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+@pytest.mark.parametrize("name", RULES)
+def test_half_a_list_is_completed_to_the_same_units_with_the_same_destinations(
+    desk_of_two: Portfolio, name: str, greedy: bool
+) -> None:
+    rule = RULES[name](desk_of_two.strategic)
+    first = trade_list(desk_of_two, rule, greedy=greedy)
+    half = first.after(filled(first, HALF))
+    second = trade_list(half, rule, greedy=greedy)
+    whole = first.after()
+    assert not first.empty
+    assert second.why.trigger == "unfinished"
+    assert (half.shares + second.sized.units).tolist() == whole.shares.tolist()
+    np.testing.assert_allclose(second.sized.point, first.sized.goal, atol=1e-9)
+    assert trade_list(first.after(filled(first)), rule, greedy=greedy).empty
+
+
+@given(st.data())
+@settings(max_examples=15)
+def test_the_next_list_is_what_is_left_of_this_one_and_then_nothing(desks: Any, data: Any) -> None:
+    """Where what is left of an order is not below the minimum trade."""
+    portfolio, policy = data.draw(desks)
+    portfolio = replace(portfolio, limits=replace(portfolio.limits, minimum_trade=0.0))
+    try:
+        first = trade_list(portfolio, policy, greedy=True)
+    except PolicyError:
+        assume(False)
+    assume(not first.empty)
+    part = data.draw(st.sampled_from([Decimal("0.2"), HALF, Decimal("0.9")]))
+    half = first.after(filled(first, part))
+    second = trade_list(half, policy, greedy=True)
+    left = {order.asset: float(order.left) for order in half.blotter.open}  # type: ignore[union-attr]
+    sent = dict(zip(portfolio.market.assets, np.abs(second.sized.units).tolist(), strict=True))
+    assert {asset: units for asset, units in sent.items() if units} == pytest.approx(left)
+    done = second.after(filled(second, name="g"))
+    np.testing.assert_allclose(done.shares, first.after().shares, rtol=1e-12, atol=1e-9)
+    assert trade_list(done, policy, greedy=True).empty
+
+
+def test_after_all_fills_the_list_is_empty_and_says_why(two: Portfolio) -> None:
+    first = trade_list(two, Threshold(two.strategic, 0.0, "edge"))
+    again = trade_list(first.after(filled(first)), Threshold(two.strategic, 0.0, "edge"))
+    assert again.headline == "No trade: it traded at this close already, and is asked again at the next."
+
+
+def test_the_list_that_completes_says_so(two: Portfolio) -> None:
+    first = trade_list(two, Threshold(two.strategic, 0.02))
+    second = trade_list(first.after(filled(first, of=lambda asset: asset == "A")), Threshold(two.strategic, 0.02))
+    assert second.reason == "orders of the last list are not filled: this one completes them"
+    assert second.orders["asset"].tolist() == ["B"]
+    assert second.held["reason"].str.endswith(": no order of it is open").all()
+
+
+def at_other_prices(portfolio: Portfolio, by: float) -> Portfolio:
+    """The portfolio where A closes higher by a fraction."""
+    prices = portfolio.market.prices.copy()
+    prices[-1, 0] *= 1.0 + by
+    market = replace(portfolio.market, prices=prices)
+    return replace(portfolio, market=market, holdings=portfolio.shares * prices[-1])
+
+
+@pytest.mark.parametrize("by", [-0.05, 0.05])
+def test_at_other_prices_the_step_is_sized_anew_and_no_order_is_larger_than_what_is_left(
+    two: Portfolio, by: float
+) -> None:
+    first = trade_list(two, Threshold(two.strategic, 0.02))
+    half = at_other_prices(first.after(filled(first, HALF)), by)
+    second = trade_list(half, Threshold(two.strategic, 0.02))
+    left = {order.asset: float(order.left) for order in half.blotter.open}  # type: ignore[union-attr]
+    assert set(second.orders["asset"]) <= set(left)
+    assert all(
+        units <= left[asset] for asset, units in zip(second.orders["asset"], second.orders["units"], strict=True)
+    )
+    assert second.why.trigger == "unfinished"
+
+
+def test_all_to_target_is_asked_before_what_is_open(two: Portfolio) -> None:
+    first = trade_list(two, Threshold(two.strategic, 0.02))
+    half = first.after(filled(first, HALF))
+    listed = trade_list(half, Threshold(two.strategic, 0.02), request=Request(to_target=True))
+    assert listed.why.trigger != "unfinished"
+
+
+def of_accounts(listed: TradeList) -> list[tuple[str, str, float]]:
+    names = [account.name for account in listed.portfolio.accounts]
+    parts = listed.sized.parts
+    return [(names[a], listed.portfolio.market.assets[i], float(parts[a, i])) for a, i in listed.sized.rows()]
+
+
+def test_each_account_completes_its_own_orders() -> None:
+    household = load_portfolio("data/examples/orders_of_accounts.yaml")
+    rule = household.policies["quarterly"]
+    first = trade_list(household, rule)
+    fills = [fill for fill in filled(first) if fill.account == "U1"]
+    second = trade_list(first.after(fills), rule)
+    assert of_accounts(second) == [order for order in of_accounts(first) if order[0] != "joint"]
