@@ -57,7 +57,7 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     """
     document, keys = _market_keys(file)
     series = {} if keys is None else _series(document, keys)
-    if keys is None or not (keys.source or series or _tables_of(file)):
+    if keys is None or not (keys.source or series or _tables_of(keys)):
         again = (
             f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
         )
@@ -71,12 +71,13 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     return wanted
 
 
-def _tables_of(file: Path) -> tuple[PriceStore, Origin] | None:
-    """The store of imported tables that a portfolio file reads, and their place; None for none."""
-    keys = _market_keys(file)[1]
-    store = named_store(keys.store) if keys is not None and keys.store else None
-    origin = None if store is None else origin_of(store)
-    return None if store is None or origin is None else (store, origin)
+def _tables_of(keys: MarketKeys | None) -> tuple[PriceStore, Origin] | None:
+    """The store of imported tables that a market reads, and their place; None for none."""
+    if keys is None or not keys.store:
+        return None
+    store = named_store(keys.store)
+    origin = origin_of(store)
+    return None if origin is None else (store, origin)
 
 
 def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys | None]:
@@ -136,16 +137,13 @@ def fetch_data(
     """
     clock = clock or Clock()
     texts, whole = [], True
-    if tables := _tables_of(file):
+    if tables := _tables_of(_market_keys(file)[1]):
         text, whole = update_tables(*tables, clock.moment(), dry_run=dry_run)
         texts.append(text)
     for source, wanted in needs_of(file, clock.now(), since).items():
-        store = named_store(source)
-        found = fetch(store, ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+        found = fetch(named_store(source), ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
         texts.append(found.plan.text() if dry_run else found.text())
         whole = whole and not (found.failed or found.left)
-        if not dry_run:
-            store.describe(adjustment=ADAPTERS[source].adjustment)
     return "\n".join(texts), whole
 
 

@@ -14,6 +14,8 @@ import pandas as pd
 
 from foundation.errors import DataError
 
+FaultKind = Literal["asset", "later", "source"]  # of a `FeedError`
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -69,9 +71,7 @@ class FeedError(DataError):
            request to it can succeed (no key, a key that is refused, a plan that does not allow it).
     """
 
-    def __init__(
-        self, sentence: str, kind: Literal["asset", "later", "source"] = "asset", wait: float | None = None
-    ) -> None:
+    def __init__(self, sentence: str, kind: FaultKind = "asset", wait: float | None = None) -> None:
         super().__init__(sentence)
         self.kind = kind
         self.wait = wait

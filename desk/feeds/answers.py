@@ -14,13 +14,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import pairwise
 from math import isfinite
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import FeedError, Reply, Wanted
+from desk.feeds.adapter import FaultKind, FeedError, Reply, Wanted
 from foundation.arguments import LARGEST_NUMBER, cut
 from foundation.arrays import Array
 from foundation.errors import DataError
@@ -45,7 +45,6 @@ CURRENCY_CODE = re.compile(f"[A-Z]{{3}}|{'|'.join(HUNDREDTHS)}")
 EMPTY_CELLS = ("", ".", "null", "None", "NaN", "nan")  # where a source has no number
 SAME_SPLIT = 10  # days: a second split by the same ratio within them is the first one again
 PLAIN_TYPES = {float, int, type(None)}  # of cells that need no reading
-Kind = Literal["asset", "later", "source"]
 
 
 def quoted(value: object) -> str:
@@ -101,7 +100,7 @@ class Asked:
     symbol: str
     moment: np.datetime64
 
-    def refuse(self, sentence: str, kind: Kind = "asset", wait: float | None = None) -> NoReturn:
+    def refuse(self, sentence: str, kind: FaultKind = "asset", wait: float | None = None) -> NoReturn:
         """Raise FeedError with the source and the symbol before a sentence without them."""
         raise FeedError(f"{self.source}, {cut(self.symbol)}: {sentence}", kind, wait)
 

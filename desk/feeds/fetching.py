@@ -159,7 +159,8 @@ def mirror() -> str:
     """The address of the server that stands in for all sources, "" for none. Raises ConfigError for no address."""
     address = os.environ.get(MIRROR, "")
     if address and not (urlsplit(address).scheme in ("http", "https") and urlsplit(address).hostname):
-        refuse(f"the environment variable {MIRROR} is", address, "give an address as http://host:port, or none.")
+        public = address.rpartition("@")[2]  # without a password
+        refuse(f"the environment variable {MIRROR} is", public, "give an address as http://host:port, or none.")
     return address.rstrip("/")
 
 

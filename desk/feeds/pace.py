@@ -80,7 +80,8 @@ class Pace:
 
     def used(self) -> int:
         """The number of requests of this day in UTC, of all processes."""
-        with suppress(OSError, ValueError, TypeError, KeyError):  # where nothing is counted, or it is no count
+        # where nothing is counted, or it is no count
+        with suppress(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             counted = json.loads((self.folder / COUNTED).read_text())
             return int(counted["requests"]) if counted["day"] == str(self.clock.now().date()) else 0
         return 0

@@ -22,17 +22,17 @@ from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
+from foundation.paper.wording import item_lines
 from foundation.progress import bar, say
 from research.market.calendars import Days
 from research.market.notes import counted
 from research.market.rows import differs, sessions_of
-from research.market.store import PriceStore
+from research.market.store import PriceStore, revision_texts
 
 AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
 BATCH = 50  # assets a write
 BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
-LISTED = 20  # symbols, and revisions, that a text shows
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
 WITH_KEY = "asked_with_key"  # the same of a source that gives more with its key, such as vintages
 ALL = date.min.isoformat()  # such a day: all that the source has
@@ -99,26 +99,13 @@ class Fetched:
             f"{self.plan.source}: {counted(self.rows, 'new row')} of {counted(whole, 'symbol')}, with "
             f"{counted(self.requests, 'request')}; {counted(len(self.revisions), 'number')} of the past changed."
         ]
-        for row in self.revisions.head(LISTED).itertuples():
-            lines.append(f"- {row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}")
-        lines += _beyond(len(self.revisions))
+        lines += item_lines(revision_texts(self.revisions))
         if self.failed:
             lines.append(f"{counted(len(self.failed), 'symbol')} failed:")
-            lines += [f"- {symbol}: {sentence}" for symbol, sentence in list(self.failed.items())[:LISTED]]
-            lines += _beyond(len(self.failed))
+            lines += item_lines(f"{symbol}: {sentence}" for symbol, sentence in self.failed.items())
         if self.left:
             lines.append(f"{counted(len(self.left), 'symbol')} left for the next call: {self.why}")
         return "\n".join(lines)
-
-
-def plan(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None) -> Plan:
-    """The requests for the bars wanted, given what the store has. It sends nothing, and needs no key.
-
-    wanted : bars of different assets.
-    clock  : that of the system by default.
-    Raises : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read.
-    """
-    return _plan(store, adapter, _gaps(store, adapter, wanted), clock or Clock())
 
 
 def fetch(
@@ -133,9 +120,10 @@ def fetch(
 
     wanted  : bars of different assets; `last` should be the last session that is over.
     clock   : that of the system by default.
-    dry_run : true to only plan.
-    Raises  : as `plan`; FeedError where the source cannot be asked at all, such as without its key; OSError where the
-              store cannot be written. What one asset lacks raises nothing, and is in `Fetched.failed`.
+    dry_run : true to only plan, which sends nothing and needs no key.
+    Raises  : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read; FeedError where
+              the source cannot be asked at all, such as without its key; OSError where the store cannot be written.
+              What one asset lacks raises nothing, and is in `Fetched.failed`.
     """
     clock, gaps = clock or Clock(), _gaps(store, adapter, wanted)
     planned = _plan(store, adapter, gaps, clock)
@@ -319,7 +307,7 @@ class _Call:
         self.fetcher.pace.ended.set()
 
     def _write(self) -> None:
-        """Add the rows that came to the store, then note from which day on they are there."""
+        """Add the rows that came to the store, and note what they are and from which day on they are there."""
         batch, self.batch, self.wrote = self.batch, {}, self.clock.steady()
         if not batch:
             return
@@ -333,12 +321,14 @@ class _Call:
                 self.changed.append(str(asset))
 
     def _note(self, assets: Sequence[str]) -> None:
-        """Note the first day that was asked for. Of two processes at once one may lose its note, and asks anew."""
+        """Note the adjustment, and the first day asked for. Of two processes one may lose its note, and asks anew."""
+        about = self.store.about
         fact = _asked(self.fetcher.adapter)
-        asked = self.store.about.get(fact, {})
+        asked = about.get(fact, {})
         since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
-        if not since.items() <= asked.items():
-            self.store.describe(**{fact: asked | since})
+        facts = {fact: asked | since, "adjustment": self.fetcher.adapter.adjustment}
+        if not facts.items() <= about.items():
+            self.store.describe(**facts)
 
     def fetched(self, planned: Plan) -> Fetched:
         """The result of the call."""
@@ -357,8 +347,3 @@ def _duration(seconds: float) -> str:
     """
     unit, length = next(((u, n) for u, n in (("hour", 3600), ("minute", 60)) if seconds > 2 * n), ("second", 1))
     return f"about {counted(max(ceil(seconds / length), 1), unit)}"
-
-
-def _beyond(count: int) -> list[str]:
-    """The line for those that a list does not show."""
-    return [f"- and {count - LISTED:,} more"] if count > LISTED else []

@@ -8,9 +8,9 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-from desk.feeds.adapter import Reply
+from desk.feeds.adapter import FaultKind, Reply
 from foundation.arguments import refuse
 
 CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of an answer
@@ -25,7 +25,7 @@ class Fault(NamedTuple):
     """A reason for no answer: the end of a sentence that begins with the source, and the kind of a `FeedError`."""
 
     sentence: str
-    kind: Literal["asset", "later", "source"]
+    kind: FaultKind
 
 
 class Transport(Protocol):

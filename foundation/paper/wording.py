@@ -78,6 +78,16 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
 
 
+def item_lines(items: Iterable[str], most: int = 20) -> list[str]:
+    """Items as lines of a list, and behind the first `most` of them how many more there are.
+
+    >>> item_lines(["a", "b", "c"], most=1)
+    ['- a', '- and 2 more']
+    """
+    lines = [f"- {item}" for item in items]
+    return [*lines[:most], f"- and {len(lines) - most:,} more"] if len(lines) > most else lines
+
+
 def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
     """Items by what they share, such as the reason of a sentence that names them, in order.
 

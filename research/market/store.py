@@ -130,11 +130,13 @@ class PriceStore:
         """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where it cannot be read."""
         path = self.folder / ABOUT
         try:
-            found: dict[str, Any] = json.loads(path.read_text())
+            found = json.loads(path.read_text())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path} is no JSON: {error}. Restore it, or fetch or import the store anew.") from error
+        if not isinstance(found, dict):
+            raise DataError(f"{path} is {cut(str(found))}, no JSON object. Restore it, or remove it and fetch anew.")
         return found
 
     def describe(self, **facts: Any) -> None:
@@ -236,21 +238,10 @@ class PriceStore:
         again = rows.duplicated(["asset_id", "session"], keep="first").to_numpy()
         found = []
         for name in NUMBERS:
-            before, after = rows[name].shift().to_numpy(), rows[name].to_numpy()
-            changed = np.flatnonzero(again & differs(before, after))
-            found.append(
-                pd.DataFrame(
-                    {
-                        "asset_id": rows["asset_id"].to_numpy()[changed],
-                        "session": rows["session"].to_numpy()[changed],
-                        "column": name,
-                        "before": before[changed],
-                        "after": after[changed],
-                        "known_before": rows["fetched_at"].to_numpy()[changed - 1],
-                        "known_after": rows["fetched_at"].to_numpy()[changed],
-                    }
-                )
-            )
+            changed = np.flatnonzero(again & differs(rows[name].shift().to_numpy(), rows[name].to_numpy()))
+            earlier, later = rows.iloc[changed - 1].reset_index(drop=True), rows.iloc[changed].reset_index(drop=True)
+            changes = later[["asset_id", "session"]].assign(column=name, before=earlier[name], after=later[name])
+            found.append(changes.assign(known_before=earlier["fetched_at"], known_after=later["fetched_at"]))
         return pd.concat(found).sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
 
     def assets(self) -> list[str]:
@@ -386,6 +377,12 @@ class PriceStore:
                 f"rows are known since {first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
             )
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
+
+
+def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
+    """Each of the revisions that `PriceStore.revisions` gives, in words."""
+    for row in revisions.itertuples():
+        yield f"{row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}"
 
 
 def named_store(name: str) -> PriceStore:

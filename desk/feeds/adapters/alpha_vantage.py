@@ -94,16 +94,15 @@ class AlphaVantage(Adapter):
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded of the sessions that the answer has, or rows whose close is a figure."""
+        asked = Asked(self.name, wanted.symbol, fetched_at)
         if figure := FIGURE.fullmatch(wanted.symbol):
-            asked, (symbol, function, name) = Asked(self.name, wanted.symbol, fetched_at), figure.groups()
-            overview = function == OVERVIEW
-            table = (
-                _overview(asked, replies[0], symbol, name)
-                if overview
-                else _indicator(asked, replies[0], symbol, function)
+            symbol, function, name = figure.groups()
+            of_overview = function == OVERVIEW
+            table = (_overview if of_overview else _indicator)(
+                asked, replies[0], symbol, name if of_overview else function
             )
             return market_rows(asked, wanted, Bars(table, {}, {}, adjusted=False, currency=""))
-        asked, series = Asked(self.name, wanted.symbol, fetched_at), series_of(wanted.symbol)
+        series = series_of(wanted.symbol)
         content = _content(asked, replies[0], series.part)
         for name, symbol in series.symbols.items():
             asked.check_symbol(_meta(content, name), symbol)

@@ -193,13 +193,15 @@ def repaired(
     repairs: Sequence[Repair],
     second: PriceStore | None,
 ) -> tuple[Known, tuple[Note, ...]]:
-    """The rows known of the assets of `calendars`, with repairs, and a note on each."""
+    """The rows known of the assets of `calendars`, with repairs, and a note on each; known with those of the second."""
     known = store.read(list(calendars), known_on=known_on)
     if not repairs:
         return known, ()
-    others = None if second is None else second.rows(list(calendars), known_on=known_on)
+    others, moment = None if second is None else second.rows(list(calendars), known_on=known_on), known.moment
+    if others is not None and len(others):
+        moment = max(moment, others["fetched_at"].max().to_datetime64())
     rows, notes = repair(store.rows(list(calendars), known_on=known_on), repairs, calendars, others)
-    return replace(known_of_rows(rows), currency=known.currency, moment=known.moment), notes
+    return replace(known_of_rows(rows), currency=known.currency, moment=moment), notes
 
 
 def _places(bar_days: Days, days: Days, own: str, calendar: str) -> NDArray[np.int64]:

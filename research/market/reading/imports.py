@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import item_lines
 from foundation.table_files import MOST_OF_FRAMES, read_bytes
 from research.market.notes import counted
 from research.market.reading.grids import TEXTS
 from research.market.reading.price_import import Understood, understand
 from research.market.rows import SOURCE_ROUNDING
-from research.market.store import ABOUT, PriceStore
+from research.market.store import ABOUT, PriceStore, revision_texts
 
 IMPORTED = "imported"  # fact of a store: {"path": …, "options": {…}, "read": {name of a file: sha256}}
 NOT_STATED = "not stated"
-ITEMS_SHOWN = 20  # of a list in a text
 BESIDE_FILES = (".", "~$")  # begin the names of files that programs keep beside those of a user
 
 
@@ -79,8 +79,8 @@ def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options:
 
     moment  : moment, in UTC, at which the tables are known.
     options : those of `understand`.
-    Raises  : DataError for a table that cannot be understood, for a session that is not over, and for another currency
-              than the store's; ConfigError for closes that are adjusted otherwise than those of the store.
+    Raises  : DataError for a table that cannot be understood, for a day that lies ahead in UTC, and for another
+              currency than the store's; ConfigError for closes that are adjusted otherwise than those of the store.
     """
     origin = Origin(path.resolve(), options, {})
     tables, failed = _read_tables(store, origin.files(), options, moment)
@@ -123,9 +123,7 @@ def update_tables(
     return "\n".join(
         [
             f"{store.name}: {counted(len(rows), 'row')} new or changed, from {said}.",
-            *_listed(
-                counted(len(revisions), "number") + " of the past changed", map(_revision, revisions.itertuples())
-            ),
+            *_listed(counted(len(revisions), "number") + " of the past changed", revision_texts(revisions)),
             *_listed("new assets", sorted({*rows["asset_id"]} - before)),
             *_listed("refused, and nothing of them taken", map(str, failed.values())),
             *_listed("gone, while their rows stay in the store", gone),
@@ -135,13 +133,8 @@ def update_tables(
 
 def _listed(what: str, items: Iterable[str]) -> list[str]:
     """Lines with a head and the first items, none without any."""
-    lines = [f"- {item}" for item in items]
-    more = [f"- and {len(lines) - ITEMS_SHOWN:,} more"] if len(lines) > ITEMS_SHOWN else []
-    return [f"{what}:", *lines[:ITEMS_SHOWN], *more] if lines else []
-
-
-def _revision(row: Any) -> str:
-    return f"{row.asset_id} on {row.session:%Y-%m-%d}: {row.column} {row.before:g}, now {row.after:g}"
+    lines = item_lines(items)
+    return [f"{what}:", *lines] if lines else []
 
 
 # -- taking tables ---------------------------------------------------------------------------------------------------
@@ -224,7 +217,7 @@ def refuse_other_adjustment(stated: str, before: str, file: str, store: str) -> 
 
 
 def refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment: np.datetime64, store: str) -> None:
-    """Raise DataError for a session that is not over, and for an asset in another currency than in the store.
+    """Raise DataError for a day that lies ahead in UTC, and for an asset in another currency than in the store.
 
     known : the rows in force of a store of this name.
     """

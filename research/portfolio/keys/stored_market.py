@@ -128,12 +128,13 @@ def known_moment(document: Document, written: str | None) -> np.datetime64 | Non
         return None
     try:
         stated = datetime.fromisoformat(written)
-    except ValueError:
+        stated = stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated
+    except (ValueError, OverflowError):  # the first hours of the calendar, in UTC, lie before it
         what, fix = "no day and no moment", "Write YYYY-MM-DD, or a moment in UTC."
         if os.environ.get(KNOWN_ON):
             raise ConfigError(f"--as-known-on, or {KNOWN_ON}, is {what}: found {written!r}. {fix}") from None
         document.refuse(("market", "known_on"), what, written, fix)
-    moment = np.datetime64(stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated, "us")
+    moment = np.datetime64(stated, "us")
     exact = "." in written or (":" not in written and len(written) > len("2026-11-25"))
     length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]
     return moment if exact else moment + np.timedelta64(1_000_000 * length - 1, "us")

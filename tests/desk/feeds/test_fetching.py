@@ -201,6 +201,12 @@ def test_an_address_of_a_server_that_is_none_is_refused(address: str, monkeypatc
         mirror()
 
 
+def test_a_wrong_address_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MIRROR, "me:hunter2@feeds.example:80")
+    with pytest.raises(ConfigError, match=f"{MIRROR} is 'feeds.example:80': give an address"):
+        mirror()
+
+
 class Repeating:
     """A transport whose answers repeat the key after so many letters, or are pages."""
 

@@ -69,8 +69,8 @@ def test_requests_of_a_day_are_counted_for_all_calls_and_begin_anew_at_midnight(
 
 def test_a_damaged_count_begins_anew(tmp_path: Path) -> None:
     pace = Pace("source", Limits(1, 0.0, a_day=3), tmp_path, Time().clock)
-    for content in ("", "[]", '{"day": "2022-12-30"}', '{"day": "2022-12-30", "requests": null}'):
-        (tmp_path / COUNTED).write_text(content)
+    for content in ("", "[]", "[" * 100_000, "{}", '{"requests": null}', '{"requests": 1e999}'):
+        (tmp_path / COUNTED).write_text(content.replace("{", '{"day": "2022-12-30", ').replace(", }", "}"))
         assert pace.used() == 0
 
 

@@ -21,7 +21,7 @@ from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
 from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import MIRROR
 from desk.feeds.pace import Clock
-from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch, plan
+from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch
 from desk.feeds.transport import TOGETHER
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -108,7 +108,8 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
 )
 def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: Limits, sentence: str) -> None:
     asks = wanted([f"A{i}" for i in range(500)])
-    assert plan(store, Source(limits), asks, clock=Time().clock).text() == f"tiingo: {sentence}"
+    planned = fetch(store, Source(limits), asks, clock=Time().clock, dry_run=True).plan
+    assert planned.text() == f"tiingo: {sentence}"
 
 
 def test_nothing_is_asked_again_where_the_last_day_is_there(store: PriceStore, served: Server) -> None:
@@ -292,8 +293,8 @@ def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, ser
 def test_the_oldest_are_updated_first(store: PriceStore, served: Server) -> None:
     for symbol, last in (("S000", DAYS[-2]), ("S001", DAYS[-9]), ("S002", DAYS[-5])):
         fetched(store, wanted([symbol], last))
-    order = [ask.symbol for ask in plan(store, Source(), wanted(["S000", "S001", "S002", "S003"])).asks]
-    assert order == ["S003", "S001", "S002", "S000"]
+    planned = fetch(store, Source(), wanted(["S000", "S001", "S002", "S003"]), dry_run=True).plan
+    assert [ask.symbol for ask in planned.asks] == ["S003", "S001", "S002", "S000"]
 
 
 def test_the_list_takes_the_time_that_the_rate_allows(store: PriceStore, served: Server) -> None:
@@ -305,7 +306,7 @@ def test_the_list_takes_the_time_that_the_rate_allows(store: PriceStore, served:
 
 def test_an_asset_wanted_twice_is_refused(store: PriceStore) -> None:
     with pytest.raises(ConfigError, match="bars are wanted twice of 'S000'"):
-        plan(store, Source(), wanted(["S000", "S000"]))
+        fetch(store, Source(), wanted(["S000", "S000"]), dry_run=True)
 
 
 def test_an_asset_without_any_price_fails(store: PriceStore, served: Server) -> None:
@@ -326,6 +327,7 @@ def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeyp
     with pytest.raises(KeyboardInterrupt):
         fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
     assert len(store.assets()) == 3
+    assert store.about["adjustment"] == "raw"  # else what came would be taken for total-return closes
 
 
 # -- the bill --------------------------------------------------------------------------------------------------------

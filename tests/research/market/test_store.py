@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import research.market.store as store_module
 from foundation.errors import ConfigError, DataError
 from research.market.rows import NUMBERS, price_rows
-from research.market.store import PriceStore, named_store, store_names
+from research.market.store import ABOUT, PriceStore, named_store, store_names
 
 DAYS = np.arange("2020-01-01", "2020-02-10", dtype="datetime64[D]")
 MOMENTS = [np.datetime64(f"2026-11-{day:02d}T20:00:00", "us") for day in range(1, 29)]
@@ -212,3 +212,12 @@ def test_a_vintage_that_was_known_before_the_rows_in_force_is_kept(store: PriceS
     store.add(rows_of("DTB3", [3.0], moment=9, days=DAYS[:1]))
     store.add(pd.concat([rows_of("DTB3", [rate], moment=at, days=DAYS[:1]) for rate, at in ((2.0, 0), (3.0, 5))]))
     assert [closes(store, "DTB3", moment) for moment in (0, 4, 5, 9)] == [[2.0], [2.0], [3.0], [3.0]]
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"raw"', '{"adjustment": "ra', "[" * 100_000])
+def test_facts_of_a_store_that_are_no_object_are_refused_with_their_place(store: PriceStore, content: str):
+    store.add(rows_of("SPY", np.full(40, 100.0)))
+    (store.folder / ABOUT).write_text(content)
+    with pytest.raises(DataError, match=r"store\.json is .*no JSON.*\. Restore it"):
+        store.describe(adjustment="raw")
+    assert (store.folder / ABOUT).read_text() == content

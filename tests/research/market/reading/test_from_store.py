@@ -309,10 +309,12 @@ def test_the_fingerprint_of_rows_changes_with_a_row_and_not_with_the_order_of_li
 # -- repairs ---------------------------------------------------------------------------------------------------------
 
 
-def repaired(store: PriceStore, how: str, second: PriceStore | None = None, **more: object) -> Market:
+def repaired(
+    store: PriceStore, how: str, second: PriceStore | None = None, known_on: np.datetime64 | None = None
+) -> Market:
     """The market with a repair of the fifth session of A."""
-    told = [{"asset": "A", "days": MONTH[4], "how": how, **more}]
-    return market(store, {"A": "XNYS", "B": "XNYS"}, repairs=read_repairs(told), second=second)
+    told = read_repairs([{"asset": "A", "days": MONTH[4], "how": how}])
+    return market(store, {"A": "XNYS", "B": "XNYS"}, repairs=told, second=second, known_on=known_on)
 
 
 @pytest.mark.parametrize(
@@ -340,6 +342,21 @@ def test_a_repair_reaches_the_market_and_its_notes_and_leaves_the_store(
     assert found.origin["rows"] != unrepaired.origin["rows"]
     assert found.currency == ("USD", "USD")
     assert market(store, {"A": "XNYS", "B": "XNYS"}).fingerprint == unrepaired.fingerprint
+
+
+def test_a_repair_by_a_source_that_was_fetched_later_repeats_as_of_the_moment_that_the_market_states(
+    store: PriceStore, tmp_path: Path
+) -> None:
+    keep(store, "A", MONTH, [10.0] * 4 + [50.0] + [10.0] * 17)
+    keep(store, "B", MONTH, [5.0] * 22)
+    second = PriceStore(tmp_path / "second", "second")
+    keep(second, "A", MONTH, [10.2] * 22, KNOWN + np.timedelta64(3, "D"))
+    found = repaired(store, "second_source", second)
+    assert found.origin["known_on"] == "2023-01-03T00:00:00.000000Z"
+    keep(second, "A", MONTH, [10.1] * 22, KNOWN + np.timedelta64(9, "D"))
+    moment = np.datetime64(found.origin["known_on"][:-1])
+    again = repaired(store, "second_source", second, moment)
+    assert again.fingerprint == found.fingerprint != repaired(store, "second_source", second).fingerprint
 
 
 def test_a_repair_that_drops_an_early_row_keeps_the_rows_of_each_line_apart(store: PriceStore) -> None:

@@ -1,5 +1,6 @@
 """A market of a store in a portfolio file: its lines, rates, benchmark, cash, what was known, and what is refused."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -405,11 +406,13 @@ def test_a_benchmark_without_prices_is_refused_as_the_benchmark(load: Load) -> N
         load(**unknown)
 
 
+@pytest.mark.parametrize("written", ["tomorrow", "0001-01-01T00:00+10:00"])
 def test_a_moment_of_the_command_line_that_is_none_is_refused_as_its_option(
-    load: Load, monkeypatch: pytest.MonkeyPatch
+    load: Load, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
-    monkeypatch.setenv(KNOWN_ON, "tomorrow")
-    with pytest.raises(ConfigError, match=r"^--as-known-on, or REBALANCE_KNOWN_ON, is no day .*'tomorrow'\. Write"):
+    monkeypatch.setenv(KNOWN_ON, written)
+    what = rf"^--as-known-on, or REBALANCE_KNOWN_ON, is no day .*'{re.escape(written)}'\. Write"
+    with pytest.raises(ConfigError, match=what):
         load()
 
 
