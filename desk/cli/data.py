@@ -10,7 +10,10 @@ from desk.commands.terminal import print_text, tell
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, import and check the prices that portfolio files use.")
 Since = Annotated[
-    str | None, typer.Option(help="First day wanted, YYYY-MM-DD. [default: all that there is]", show_default=False)
+    str | None,
+    typer.Option(
+        help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]", show_default=False
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
@@ -51,7 +54,7 @@ def import_(
         str | None, typer.Option(help="The decimal sign, where numbers read two ways.", show_default=False)
     ] = None,
 ) -> None:
-    """Import TABLE into a store, once: print what was understood, with the first and the last rows."""
+    """Import TABLE into a store: print what was understood, with the first and the last rows."""
     with starting():
         from desk.commands.data import import_table
 

@@ -133,15 +133,21 @@ def fetch_data(
 ) -> tuple[str, bool]:
     """Fetch what a portfolio file needs and its stores do not have: text for the terminal, and whether all came.
 
-    Raises : as `needs_of`, `update_tables` and `desk.feeds.refresh.fetch` do.
+    Raises : as `needs_of`, `update_tables` and `desk.feeds.refresh.fetch` do; where another source came before, its
+             FeedError is in the text.
     """
     clock = clock or Clock()
-    texts, whole = [], True
+    texts, whole = list[str](), True
     if tables := _tables_of(_market_keys(file)[1]):
         text, whole = update_tables(*tables, clock.moment(), dry_run=dry_run)
         texts.append(text)
     for source, wanted in needs_of(file, clock.now(), since).items():
-        found = fetch(named_store(source), ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+        try:
+            found = fetch(named_store(source), ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+        except FeedError as error:
+            if not texts:
+                raise
+            return "\n".join([*texts, str(error)]), False
         texts.append(found.plan.text() if dry_run else found.text())
         whole = whole and not (found.failed or found.left)
     return "\n".join(texts), whole

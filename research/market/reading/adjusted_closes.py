@@ -102,7 +102,9 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     )
     if has_total and stated and (stated == "total" or not has_close):
         beside = "Close beside" if has_close else "only"
-        raise ConfigError(f"adjustment is {stated!r}, and {bars.file} has {beside} Adj Close: leave the option out.")
+        raise ConfigError(
+            f"adjustment is {stated!r}, and {bars.file} has {beside} Adj Close: do not state it, or leave a column out."
+        )
     if (has_close and has_total) or stated in ("raw", "split") or (has_events and not from_yahoo and stated is None):
         bars, stated = _with_splits(bars, stated)
         bars, notes = _with_dividends(bars)

@@ -26,6 +26,7 @@ Source = Literal[
     "yahoo", "tiingo", "stooq", "alpha_vantage", "fred", "nasdaq_data_link", "coinbase", "kraken", "binance"
 ]
 SOURCES: tuple[str, ...] = get_args(Source)  # of market data on the web; `desk/feeds/adapters` has an adapter of each
+COIN_EXCHANGES = ("coinbase", "kraken", "binance")  # of coins
 INSTRUMENT_KINDS = ("etf", "stock", "fund", "coin", "fx", "index", "series")
 BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("yahoo", "coin"): "{}-USD".format,
@@ -102,7 +103,8 @@ class Instruments:
     def symbol_at(self, instrument: Instrument, source: str) -> str:
         """The symbol of an instrument at a source.
 
-        Raises : DataError for a coin or a pair of currencies at a source whose symbols of them are not known.
+        Raises : DataError for a coin or a pair of currencies at a source whose symbols of them are not known, and for
+                 what is no coin at an exchange of coins.
 
         >>> known = known_instruments()
         >>> [known.symbol_at(known.find("BTC"), source) for source in ("yahoo", "stooq", "alpha_vantage")]
@@ -114,6 +116,8 @@ class Instruments:
         if kind in NO_TICKERS and (source, kind) not in BY_RULE:
             giving = ", ".join(name for name, of in BY_RULE if of == kind)
             raise DataError(f"{asset} is {NO_TICKERS[kind]}, which {source} is not asked for. Take one of {giving}.")
+        if source in COIN_EXCHANGES and kind not in ("coin", ""):
+            raise DataError(f"{asset} is no coin, and {source} has coins alone. Take another source, such as yahoo.")
         return BY_RULE.get((source, kind), str)(asset)
 
     @cached_property

@@ -327,6 +327,17 @@ def test_the_series_that_facts_name_are_fetched_once_each_with_the_bill(desk: De
     assert set(needs_of(desk.file, desk.time.clock.now())) == {"fred", "alpha_vantage"}
 
 
+def test_what_one_source_brought_is_told_where_the_next_one_cannot_be_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALPHAVANTAGE_API_KEY", raising=False)
+    state_facts(desk, FIGURES)
+    text, whole = desk.fetch()
+    assert not whole
+    assert [line.split()[0] for line in text.splitlines()] == ["yahoo:", "fred:", "alpha_vantage"]
+    assert "alpha_vantage needs a key" in text
+
+
 def test_a_run_on_facts_of_a_store_has_the_same_bytes_after_an_update(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,11 @@ def test_a_source_is_not_asked_for_an_asset_whose_ticker_is_another_there(source
         KNOWN.symbol_at(KNOWN.by_id[asset], source)
 
 
+def test_an_exchange_of_coins_is_asked_for_coins_alone() -> None:
+    with pytest.raises(DataError, match=r"SPY is no coin, and kraken has coins alone\. Take another source"):
+        KNOWN.symbol_at(KNOWN.by_id["SPY"], "kraken")
+
+
 @pytest.mark.parametrize("written", ["US78462F1030", "SPDR S&P 500 ETF Trust", "spdr s&p 500 etf trust"])
 def test_an_isin_and_a_name_are_found(written: str) -> None:
     assert KNOWN.find(written) is KNOWN.by_id["SPY"]
