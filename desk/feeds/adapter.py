@@ -87,6 +87,7 @@ class Adapter(ABC):
     key_from     : the place where a user gets a key, "" where it needs none.
     key_optional : true where it also answers without its key, and gives less: the key is then "".
     browser      : true where it answers browsers alone, by their TLS.
+    pages        : true where a history may be an answer of several pages (`more`).
     adjustment   : adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes.
     """
 
@@ -96,6 +97,7 @@ class Adapter(ABC):
     key_from: str = ""
     key_optional: bool = False
     browser: bool = False
+    pages: bool = False
     adjustment: str = "raw"
 
     @abstractmethod

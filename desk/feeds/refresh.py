@@ -47,7 +47,7 @@ class Plan:
 
     asks     : bars to ask for, of the asset that the store knows least of first.
     current  : number of assets of which the store has the last day wanted.
-    requests : at least so many; answers of several pages need more.
+    requests : so many, or more where `pages` says that an answer may have several.
     seconds  : seconds that they take at the pace of the source, days apart.
     days     : days that they take by the requests that it allows a day, those made today among them.
     """
@@ -59,6 +59,7 @@ class Plan:
     seconds: float
     days: int
     a_day: int | None
+    pages: bool = False
 
     def text(self) -> str:
         """The plan in a sentence."""
@@ -66,6 +67,7 @@ class Plan:
             return f"{self.source}: nothing to ask ({counted(self.current, 'symbol')} with the last day already)."
         current = f" ({self.current:,} more have the last day already)" if self.current else ""
         asked = f"{self.source}: {counted(len(self.asks), 'symbol')}{current}, {counted(self.requests, 'request')}"
+        asked += " or more" if self.pages else ""
         if self.a_day is not None and self.days > 1:
             return f"{asked} at {self.a_day:,} a day: {self.days:,} days. Call once a day; each call goes on."
         return f"{asked}: {_duration(self.seconds)}."
@@ -207,7 +209,7 @@ def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: 
     used = Pace(adapter.name, limits, store.folder, clock).used()
     seconds = max(requests - 1, 0) // limits.requests * limits.seconds
     days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
-    return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day)
+    return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day, adapter.pages)
 
 
 def _request_counts(adapter: Adapter, asks: Sequence[Wanted]) -> Iterator[int]:

@@ -51,6 +51,7 @@ class CoinExchange(Adapter):
     market_id : its own name of a pair, from coin and currency; "" where its list of markets is asked for it.
     """
 
+    pages: bool = True
     opened: date = date(2010, 7, 17)
     page: int = 300
     width: int = 0

@@ -37,6 +37,7 @@ class NasdaqDataLink(Adapter):
     limits: Limits = NASDAQ_LIMITS
     key_variable: str = "NASDAQ_DATA_LINK_API_KEY"
     key_from: str = "https://data.nasdaq.com/account/profile"
+    pages: bool = True
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
         """The table of prices and that of actions, to the present."""

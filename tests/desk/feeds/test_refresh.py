@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from time import sleep
@@ -110,6 +110,8 @@ def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: Limits, 
     asks = wanted([f"A{i}" for i in range(500)])
     planned = fetch(store, Source(limits), asks, clock=Time().clock, dry_run=True).plan
     assert planned.text() == f"tiingo: {sentence}"
+    paged = fetch(store, replace(Source(limits), pages=True), asks, clock=Time().clock, dry_run=True).plan
+    assert "500 requests or more" in paged.text()
 
 
 def test_nothing_is_asked_again_where_the_last_day_is_there(store: PriceStore, served: Server) -> None:
