@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    booked_lists,
     boosted,
     curves,
     destination,
@@ -58,5 +59,6 @@ if __name__ == "__main__":
     start.main()
     trades.main()
     journal.main()
+    booked_lists.main()
     batch.main()
     main_job.main()

@@ -1,4 +1,4 @@
-"""`rebalance book open | show | resolve`: what a portfolio holds after fills."""
+"""`rebalance book open | fill | show | resolve`: what a portfolio holds after fills."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +31,23 @@ def open_(
 
     book = open_from(file, name, positions, not_held)
     print_text(f"{show(book.name)}\n\nWrite `positions: {{book: {book.name}}}` into {file}, so that its lists read it.")
+
+
+@app.command()
+def fill(
+    name: NAME,
+    fills: Annotated[Path, typer.Argument(help="A CSV of fills: docs/book.md has its columns.", show_default=False)],
+    ticket: Annotated[
+        Path | None,
+        typer.Option(help="JSON of the list whose orders they fill, if it was sent since.", show_default=False),
+    ] = None,
+) -> None:
+    """Book the fills of a table, all or none; those that are booked already are left out."""
+    with starting():
+        from desk.commands import book
+
+    book.fill_from(name, fills, ticket)
+    print_text(book.show(name))
 
 
 @app.command()

@@ -1,21 +1,24 @@
 """Books on disk: opened from what is held, shown, and written after fills, splits and dividends."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from desk.commands.trades import replaced_files
-from desk.tickets.ticket import Ticket
+from desk.journal import Event, Journal
+from desk.journal.records import Filled
+from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked
 from foundation.paper.text_tables import text_table
 from research.orders.after_fills import after_fills
-from research.orders.booking import Event, book_after, events_since, open_book, with_event
-from research.orders.fills import Fill
+from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
+from research.orders.fills import Fill, read_fills
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.file.document import read_document
+from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book, book_path, read_book, write_book
 from research.portfolio.holdings.rates import decimal
@@ -27,7 +30,7 @@ def open_from(file: Path, name: str = "", positions: Path | None = None, not_hel
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
-    document = read_document(file if file.exists() else ROOT / file)
+    document = read_file(file if file.exists() else ROOT / file)
     asked = document.value("positions", "book") if document.has("positions", "book") else ""
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
@@ -46,29 +49,68 @@ def portfolio_of(book: Book) -> Portfolio:
     return load_portfolio(book.file, {"positions": keys | {"book": book.name}})
 
 
-def send(name: str, ticket: Ticket) -> Book:
-    """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced."""
+def send(name: str, ticket: Mapping[str, Any]) -> Book:
+    """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced.
+
+    ticket : as `read_document` reads it.
+    """
     with _writing(name):
         book = read_book(name)
-        if book.blotter.ticket == ticket.hash:
+        if book.blotter.ticket == ticket["hash"]:
             return book
         numbers = {account.number: account.name for account in portfolio_of(book).accounts}
         orders = tuple(_sent(ticket, numbers))
-        asked = book.opened.fromisoformat(ticket.last_close)
-        blotter = replace(book.blotter, asked=asked, ticket=ticket.hash, orders=orders)
+        asked = book.opened.fromisoformat(ticket["last_close"])
+        blotter = replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders)
         write_book(book := replace(book, blotter=blotter))
     return book
 
 
-def _sent(ticket: Ticket, numbers: dict[str, str]) -> Iterator[SentOrder]:
+def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[SentOrder]:
     """The orders of a ticket, and the money that it exchanges, with the accounts as the portfolio names them."""
-    for order in ticket.orders:
-        amount, way = order.notional if order.quantity is None else order.quantity, BUY_OR_SELL[order.side == "sell"]
-        about = (order.client_order_id, numbers.get(order.account, ""), order.asset, way, decimal(amount))
-        yield SentOrder(*about, order.quantity is None, order.weight_after, order.price)
-    for each in ticket.fx:
-        account, way = numbers.get(each.account, ""), BUY_OR_SELL[each.side == "sell"]
-        yield SentOrder(each.client_order_id, account, each.currency, way, decimal(each.amount))
+    for order in ticket["orders"]:
+        in_money = order["quantity"] is None
+        amount, way = order["notional"] if in_money else order["quantity"], BUY_OR_SELL[order["side"] == "sell"]
+        about = (order["client_order_id"], numbers.get(order["account"], ""), order["asset"], way, decimal(amount))
+        yield SentOrder(*about, in_money, float(order["weight_after"]), None if in_money else float(order["price"]))
+    for each in ticket.get("fx", ()):
+        account, way = numbers.get(each["account"], ""), BUY_OR_SELL[each["side"] == "sell"]
+        yield SentOrder(each["client_order_id"], account, each["currency"], way, decimal(each["amount"]))
+
+
+def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
+    """Book and journal the fills of a table (`read_fills`) that are not booked yet, and give the book.
+
+    ticket : the ticket whose orders they fill, if it was sent since; None for the orders that are open.
+    Raises : DataError as `read_fills`, `read_document` and `after_fills` do; then no fill is booked.
+    """
+    fills = read_fills(path)
+    if ticket is not None:
+        document = read_document(ticket)
+        if document["file"] != (of := Path(read_book(name).file).name):
+            raise ConfigError(f"{ticket} is a list of {document['file']}, and book {name!r} is of {of}: name its own.")
+        send(name, document)
+    book = book_fills(name, fills)
+    with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
+        journal.append([Event(_filled(fill), ticket=book.blotter.ticket, order=fill.order_id) for fill in fills])
+    return book
+
+
+def _filled(fill: Fill) -> Filled:
+    """A fill as the journal keeps it."""
+    return Filled(
+        venue=fill.venue,
+        fill=fill.fill_id,
+        side=fill.side,
+        symbol=fill.asset,
+        quantity=float(fill.quantity),
+        price=float(fill.price),
+        currency=fill.currency,
+        fee=float(sum(fill.fees.values())),
+        fee_currency=fill.currency,
+        traded_at=f"{fill.moment:%Y-%m-%dT%H:%M:%S.%fZ}",
+        account=fill.account,
+    )
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
@@ -112,7 +154,7 @@ def show(name: str) -> str:
     """A book as text: holdings, cash now and on settlement, open orders, and splits and dividends to be booked."""
     book = read_book(name)
     try:
-        events: tuple[Event, ...] = events_since(book, portfolio_of(book))
+        events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
         told = ""
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
@@ -164,7 +206,7 @@ def _open(book: Book) -> str:
     return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
 
 
-def _since(events: Sequence[Event]) -> str:
+def _since(events: Sequence[CorporateAction]) -> str:
     if not events:
         return ""
     told = "\n".join(f"  {event.words}" for event in events)

@@ -73,7 +73,7 @@ def _lots(portfolio: Portfolio) -> Iterator[HeldLot]:
 
 
 @dataclass(frozen=True)
-class Event:
+class CorporateAction:
     """A split or a dividend by the market's data.
 
     name     : name by which it is booked.
@@ -99,7 +99,7 @@ class Event:
         return f"{self.name}: {f'{self.asset} paid {paid:,} {self.currency} (ex {self.day})' if paid else split}"
 
 
-def events_since(book: Book, portfolio: Portfolio) -> tuple[Event, ...]:
+def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...]:
     """The splits and dividends since a book was opened that are not booked, by the market of the portfolio.
 
     A dividend is of the units that were held at the close before its ex-date; both are in the order of their days, and
@@ -108,7 +108,7 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[Event, ...]:
     return tuple(event for event in _events(book, portfolio) if event.name not in book.events)
 
 
-def _events(book: Book, portfolio: Portfolio) -> Iterator[Event]:
+def _events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
     market, none = portfolio.market, np.zeros(portfolio.market.shape)
     splits = none + 1.0 if market.splits is None else market.splits
     dividends = none if market.dividends is None else market.dividends
@@ -117,7 +117,7 @@ def _events(book: Book, portfolio: Portfolio) -> Iterator[Event]:
         asset, day, currency = market.assets[i], market.dates[t].date(), portfolio.quoted_in[i]
         held = {holder.account: _held_before(book, holder, asset, day) for holder in book.holders}
         if splits[t, i] != 1.0 and any(held.values()):
-            yield Event(f"split-{asset}-{day}", asset, day, decimal(splits[t, i]), {}, currency)
+            yield CorporateAction(f"split-{asset}-{day}", asset, day, decimal(splits[t, i]), {}, currency)
         paid, of_day = decimal(dividends[t, i]), Decimal(1)  # of_day: units of that day for one unit of the book
         for s in np.flatnonzero(since[:, 0] & (splits[:, i] != 1.0)).tolist():
             done = f"split-{asset}-{market.dates[s].date()}" in book.events
@@ -125,7 +125,7 @@ def _events(book: Book, portfolio: Portfolio) -> Iterator[Event]:
             of_day = of_day / split if done and s > t else of_day * split if not done and s <= t else of_day
         cash = {account: rounded(currency, units * of_day * paid) for account, units in held.items()}
         if any(cash.values()):
-            yield Event(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
+            yield CorporateAction(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
 
 
 def _held_before(book: Book, holder: Holder, asset: str, day: date) -> Decimal:
@@ -167,7 +167,7 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     )
 
 
-def _moved(holder: Holder, event: Event) -> Holder:
+def _moved(holder: Holder, event: CorporateAction) -> Holder:
     units = {asset: held * event.split if asset == event.asset else held for asset, held in holder.units.items()}
     paid = event.cash.get(holder.account, NO_AMOUNT)
     cash = {**holder.cash, event.currency: holder.cash.get(event.currency, NO_AMOUNT) + paid} if paid else holder.cash

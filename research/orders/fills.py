@@ -1,17 +1,21 @@
-"""A fill of an order: what a venue says that it bought or sold, checked when it is made."""
+"""A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import shown
-from foundation.errors import DataError
+from foundation.errors import DataError, all_mistakes
+from foundation.table_files import fault, read_text
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 FEES = "fees"  # name of fees that are given in all
+NEEDED_COLUMNS = ("fill_id", "moment", "asset", "side", "quantity", "price", "currency")
+OTHER_COLUMNS = ("venue", "order_id", "account", FEES, "rate")
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,45 @@ class Fill:
         if not number.is_finite():
             self.refuse(name, str(given), "Give a number.")
         return number
+
+
+def read_fills(path: Path) -> list[Fill]:
+    """The fills of a CSV with a header of `NEEDED_COLUMNS`, and of `OTHER_COLUMNS` where there are any.
+
+    A moment is written 2022-12-30T15:00:00Z, or with another offset from UTC.
+    Raises : DataError for a file that is no such table, and for its mistakes, each with its row; all in one message.
+    """
+    rows = ((row, [cell.strip() for cell in cells]) for row, cells in read_text(path).rows() if any(cells))
+    _, names = next(rows)
+    absent = [name for name in NEEDED_COLUMNS if name not in names]
+    unknown = [name for name in names if name not in (*NEEDED_COLUMNS, *OTHER_COLUMNS) or names.count(name) > 1]
+    if absent or unknown:
+        fix = f"Name the columns {', '.join(NEEDED_COLUMNS)}, and those that there are of {', '.join(OTHER_COLUMNS)}."
+        what = "missing columns" if absent else "columns that are not known, or there twice"
+        raise DataError(fault(path.name, 1, "", what, ", ".join(absent or unknown), fix))
+    found, mistakes = [], []
+    for row, cells in rows:
+        try:
+            if len(cells) != len(names):
+                raise DataError(f"{len(cells)} cells below {len(names)} columns. Write one for each column.")
+            found.append(_read_fill({name: cell for name, cell in zip(names, cells, strict=True) if cell}))
+        except DataError as error:
+            mistakes.append(f"{path.name}, row {row}: {error}")
+    if mistakes:
+        raise DataError(all_mistakes(path.name, mistakes))
+    return found
+
+
+def _read_fill(cells: Mapping[str, str]) -> Fill:
+    if absent := [name for name in NEEDED_COLUMNS if name not in cells]:
+        raise DataError(f"no {', '.join(absent)}. Fill the cell.")
+    try:
+        moment = datetime.fromisoformat(cells["moment"]).astimezone(UTC)
+        if datetime.fromisoformat(cells["moment"]).tzinfo is None:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise DataError(
+            f"moment is {shown(cells['moment'])}. Write it with its offset from UTC, such as 2022-12-30T15:00:00Z."
+        ) from None
+    given: dict[str, Any] = {**cells, "moment": moment, FEES: cells.get(FEES, "0")}
+    return Fill(**given)

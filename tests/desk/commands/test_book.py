@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanded import FILE, TRADES, rebalance
@@ -34,6 +35,10 @@ def ticket(file: Path) -> Ticket:
     return make_ticket(trade_list(portfolio, portfolio.policies["threshold"]))
 
 
+def document(ticket: Ticket) -> dict[str, Any]:
+    return {"hash": ticket.hash, **ticket.document}
+
+
 def filled(ticket: Ticket, part: float) -> list[Fill]:
     return [
         Fill(o.asset, o.side, round((o.quantity or 0) * part), o.price, "USD", FRIDAY, f"{o.asset}-{part}", "paper",
@@ -45,7 +50,7 @@ def filled(ticket: Ticket, part: float) -> list[Fill]:
 def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file: Path, ticket: Ticket) -> None:
     assert [(o.side, o.asset, o.quantity) for o in ticket.orders] == [("sell", "SPY", 133), ("buy", "AGG", 721)]
     before = file.read_text()
-    books.send("desk", ticket)
+    books.send("desk", document(ticket))
     half = filled(ticket, 0.5)
     books.book_fills("desk", half)
     again = rebalance(*TRADES, file)
@@ -61,7 +66,7 @@ def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file:
 
 
 def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path, ticket: Ticket) -> None:
-    books.send("desk", ticket)
+    books.send("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5)[:1])
     shown = rebalance("book", "show", "desk").out
     assert re.search(r"^SPY +3,194$", shown, re.MULTILINE)
@@ -71,19 +76,19 @@ def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path,
 
 
 def test_an_open_order_is_dropped_by_its_id(file: Path, ticket: Ticket) -> None:
-    books.send("desk", ticket)
+    books.send("desk", document(ticket))
     ids = [order.client_order_id for order in ticket.orders]
     assert "No order is open." in rebalance("book", "resolve", "desk", *ids).out
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(file: Path, ticket: Ticket) -> None:
-    books.send("desk", ticket)
+    books.send("desk", document(ticket))
     booked = books.book_fills("desk", filled(ticket, 0.5))
-    assert books.send("desk", ticket) == booked
+    assert books.send("desk", document(ticket)) == booked
 
 
 def test_fills_of_another_order_are_refused_and_the_book_stays(file: Path, ticket: Ticket) -> None:
-    before = books.send("desk", ticket)
+    before = books.send("desk", document(ticket))
     wrong = Fill("SPY", "sell", 10, 383.44, "USD", FRIDAY, "1", order_id="20221229-00000000000000000000")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="Nobody sent the order to sell SPY"):
         books.book_fills("desk", [wrong])
@@ -94,3 +99,61 @@ def test_a_book_is_opened_once(file: Path) -> None:
     done = rebalance("book", "open", FILE, "--as", "desk")
     assert done.status == 2
     assert "book 'desk' is open already" in done.said
+
+
+# -- fills from a table ----------------------------------------------------------------------------------------------
+
+HEADER = "fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"
+FILLS = (
+    f"{HEADER}1,2022-12-30T15:00:00Z,SPY,sell,133,383.50,USD,paper,5.10\n"
+    "2,2022-12-30T10:00:00-05:00,AGG,buy,400,97.40,USD,,\n"
+)
+
+
+def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_path: Path) -> None:
+    ticket, fills = tmp_path / "tonight.json", tmp_path / "fills.csv"
+    assert rebalance(*TRADES, file, "--out", ticket).status == 0
+    fills.write_text(FILLS)
+    done = rebalance("book", "fill", "desk", fills, "--ticket", ticket)
+    assert done.status == 0, done.said
+    cash = "33,390.80"  # 21,350.40 + 133 × 383.50 - 5.10 - 400 × 97.40
+    assert re.search(rf"^USD .* {cash}$", done.out, re.MULTILINE)
+    assert re.search(r"buy +AGG +721 +321$", done.out, re.MULTILINE)
+    assert rebalance("book", "fill", "desk", fills, "--ticket", ticket).out == done.out
+    assert rebalance("book", "fill", "desk", fills).out == done.out
+    journal = rebalance("journal", "show").out
+    assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
+
+
+def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_booked(
+    file: Path, ticket: Ticket, tmp_path: Path
+) -> None:
+    before, fills = books.send("desk", document(ticket)), tmp_path / "fills.csv"
+    rows = [
+        "1,2022-12-30 15:00,SPY,sell,1,383.5,USD,,",
+        "2,2022-12-30T15:00Z,AGG,buy,-4,97.4,USD,,",
+        "3,2022-12-30T15:00Z,AGG,,4,97.4,USD,,",
+        "4,5",
+    ]
+    fills.write_text(HEADER + "\n".join(rows) + "\n")
+    with pytest.raises(DataError) as told:
+        books.fill_from("desk", fills)
+    for said in (
+        "row 2: moment is",
+        "row 3: fill '2' of 'AGG': quantity",
+        "row 4: no side. Fill the cell",
+        "row 5: 2 cells",
+    ):
+        assert f"fills.csv, {said}" in str(told.value)
+    fills.write_text("fill_id,day,asset\n")
+    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'moment, side, quantity"):
+        books.fill_from("desk", fills)
+    assert books.read_book("desk") == before
+
+
+def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_path: Path) -> None:
+    other, fills = tmp_path / "other.json", tmp_path / "fills.csv"
+    assert rebalance(*TRADES, FILE, "--out", other).status == 0
+    fills.write_text(FILLS)
+    done = rebalance("book", "fill", "desk", fills, "--ticket", other)
+    assert (done.status, "and book 'desk' is of desk.yaml: name its own" in done.said) == (2, True)
