@@ -5,10 +5,8 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,15 +29,6 @@ def _trials_end_with_their_module() -> Iterator[None]:
     if book := sys.modules.get("backtests.runs.trial_book"):
         book.take_waiting()  # and counts them nowhere
     shutil.rmtree(_TRIALS, ignore_errors=True)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collect_file(file_path: Path) -> Generator[None, list[Any], list[Any]]:
-    """Look for examples only in files that have any: in every other one pytest would look at each object."""
-    found = yield
-    if b">>> " in file_path.read_bytes():
-        return found
-    return [one for one in found if type(one).__name__ != "DoctestModule"]
 
 
 gc.disable()  # until all is imported, a million objects that stay
