@@ -107,7 +107,7 @@ def test_several_mistakes_are_told_at_once() -> None:
     form = {"ira": {"kind": "roth", "cash": 1}, "other": {"kind": "taxable", "cash": -1, "shares": {"SPY": -1}}}
     meaning = {
         "ira": {"kind": "sheltered", "cash": 1, "shares": {"X": 1, "Y": 1}},
-        "other": {"kind": "taxable", "cash": 1, "shares": {"X": 1}},
+        "other": {"kind": "taxable", "cash": 1, "shares": {"Z": 1}},
     }
     for wrong in (form, meaning):
         with pytest.raises(ConfigError) as error:
