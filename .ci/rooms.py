@@ -14,6 +14,7 @@ PICTURE = ROOT / "docs" / "assets" / "rooms.svg"
 WORDS = {
     "cli": "the command line",
     "commands": "what a command does",
+    "exchange": "venues, sending, fills",
     "journal": "what was done, chained",
     "tickets": "orders to approve and send",
     "sheets": "pictures, sections, pages",

@@ -27,7 +27,7 @@ def open_(
 ) -> None:
     """Open a book with what FILE, or a broker's file, says is held; `positions: {book: NAME}` in FILE then reads it."""
     with starting():
-        from desk.commands.book import open_from, show
+        from desk.commands.orders.book import open_from, show
 
     book = open_from(file, name, positions, not_held)
     print_text(f"{show(book.name)}\n\nWrite `positions: {{book: {book.name}}}` into {file}, so that its lists read it.")
@@ -44,7 +44,7 @@ def fill(
 ) -> None:
     """Book the fills of a table, all or none; those that are booked already are left out."""
     with starting():
-        from desk.commands import book
+        from desk.commands.orders import book
 
     book.fill_from(name, fills, ticket)
     print_text(book.show(name))
@@ -54,7 +54,7 @@ def fill(
 def show(name: NAME) -> None:
     """Print a book: holdings, cash, open orders, and splits and dividends that the market's data has since."""
     with starting():
-        from desk.commands import book
+        from desk.commands.orders import book
 
     print_text(book.show(name))
 
@@ -66,7 +66,7 @@ def resolve(
 ) -> None:
     """Book splits and dividends, and drop open orders, by name."""
     with starting():
-        from desk.commands import book
+        from desk.commands.orders import book
 
     book.resolve(name, items)
     print_text(book.show(name))

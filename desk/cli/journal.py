@@ -24,7 +24,7 @@ def show(
 ) -> None:
     """Print entries, the newest last."""
     with starting():
-        from desk.commands.journal import show_text
+        from desk.commands.orders.journal import show_text
 
     print_text(show_text(ticket, order, last))
 
@@ -38,7 +38,7 @@ def verify(
 ) -> None:
     """Check the chain of all entries, and that its end is the stated one. Exit status 1 if there is a fault."""
     with starting():
-        from desk.commands.journal import verify_journal
+        from desk.commands.orders.journal import verify_journal
 
     found = verify_journal(files or ())
     tell(found.text, found.faults)
@@ -48,7 +48,7 @@ def verify(
 def export(out: Annotated[Path, typer.Option(help="File to write: .jsonl, a line an entry, or .csv.")]) -> None:
     """Write all entries to a file."""
     with starting():
-        from desk.commands.journal import export as write
+        from desk.commands.orders.journal import export as write
 
     print_text(write(out))
 
@@ -59,7 +59,7 @@ def approve(
 ) -> None:
     """Journal that you approve TICKET, and say who has and who must."""
     with starting():
-        from desk.commands.journal import judge_ticket
+        from desk.commands.orders.journal import judge_ticket
 
     print_text(judge_ticket(ticket, refuse))
 
@@ -67,6 +67,6 @@ def approve(
 def why(order: Annotated[str, typer.Argument(help="Client id of an order.")], reports: Reports = None) -> None:
     """Say why an order was made: its fills, its list, the decision, the policy, the run and the data."""
     with starting():
-        from desk.commands.journal import why_text
+        from desk.commands.orders.journal import why_text
 
     print_text(why_text(order, reports))

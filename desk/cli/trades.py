@@ -129,7 +129,7 @@ def trades(
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with starting():
-        from desk.commands.trades import check_out, replaced_files, request_of, save_trades, trades_now
+        from desk.commands.orders.trades import check_out, replaced_files, request_of, save_trades, trades_now
         from desk.tickets.review import Review
         from research.portfolio import load_portfolio
 
@@ -160,7 +160,7 @@ def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
     if len(out) > 1:
         raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes all orders.")
     with starting():
-        from desk.commands.accounts import list_accounts
+        from desk.commands.orders.accounts import list_accounts
 
     made = list_accounts(accounts, Path(out[0]) if out else None, **how)
     tell(made.text, made.failed)

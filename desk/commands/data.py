@@ -14,7 +14,7 @@ from backtests.comparison.fitting.candidates import backtest_candidate, benchmar
 from backtests.evaluation.scores import score
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
-from desk.commands.trades import refit
+from desk.commands.orders.trades import refit
 from desk.feeds.adapter import FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import Fetcher, source_key

@@ -51,7 +51,7 @@ from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
 from desk.commands.made import Made, age_text, file_fact, finish, run_for, write_summary
-from desk.commands.trades import TRADES, TRADES_JSON
+from desk.commands.orders.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError, DataError

@@ -9,7 +9,7 @@ from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.risk_paths import PATHS
 from desk.commands.made import Made, age_text, file_fact, finish, run_for
-from desk.commands.trades import newest_run, refit
+from desk.commands.orders.trades import newest_run, refit
 from foundation.files import writing
 from foundation.progress import bar
 from research.accounting import Policy

@@ -34,11 +34,12 @@ from backtests.sheets.pages.sweep import SweepSheet
 from backtests.studies.real_markets import Budget, Study
 from backtests.sweeps import plan
 from backtests.sweeps import run as sweeping
-from desk.commands import accounts, sweep
 from desk.commands import report as reporting
+from desk.commands import sweep
 from desk.commands.batch import make as batch
 from desk.commands.batch.plan import Job as BatchJob
 from desk.commands.batch.run import Outcome, failed
+from desk.commands.orders import accounts
 from desk.tickets import make_ticket
 from desk.tickets.accounts import Model
 from desk.tickets.formats import FORMATS, write_ticket

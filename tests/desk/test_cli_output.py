@@ -11,7 +11,7 @@ import pytest
 from commanded import FILE, ROOT, TRADES, rebalance
 
 from backtests.runs.tasks import MOST_WORKERS
-from desk.commands import trades
+from desk.commands.orders import trades
 
 REBALANCE = [sys.executable, "-c", "from desk.cli import main; main()"]
 SWEEP = ROOT / "data" / "sweeps" / "thresholds.yaml"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
 from desk.commands.new_settings import KEYS, PROFILE_KEY, PROFILES, STRATEGIES
-from desk.commands.trades import refit
+from desk.commands.orders.trades import refit
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.market.calendars import sessions

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from desk.commands.accounts import list_accounts
+from desk.commands.orders.accounts import list_accounts
 from desk.tickets.account_rows import account_columns, account_row, cell, order_columns, order_rows
 from desk.tickets.accounts import Model, account_of
 from desk.tickets.accounts_file import AccountsFile

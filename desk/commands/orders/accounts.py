@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.runs.tasks import check_workers, in_processes
-from desk.commands.trades import policy_now, replaced_files, today_of
+from desk.commands.orders.trades import policy_now, replaced_files, today_of
 from desk.tickets.account_rows import (
     ACCOUNT_COLUMNS,
     ACCOUNT_FAILED,

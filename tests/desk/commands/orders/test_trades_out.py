@@ -17,7 +17,7 @@ import pytest
 import yaml
 from commanded import FILE, ROOT, TRADES, rebalance
 
-from desk.commands.trades import check_out, save_trades
+from desk.commands.orders.trades import check_out, save_trades
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.order_csv import COLUMNS

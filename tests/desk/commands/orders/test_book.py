@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from commanded import FILE, TRADES, rebalance
 
-from desk.commands import book as books
+from desk.commands.orders import book as books
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
 from research.orders import trade_list

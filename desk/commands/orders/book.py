@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from desk.commands.trades import replaced_files
+from desk.commands.orders.trades import replaced_files
 from desk.journal import Event, Journal
 from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document

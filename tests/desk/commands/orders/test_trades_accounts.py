@@ -9,8 +9,8 @@ import pytest
 from commanded import ROOT, TRADES, rebalance
 from faults import contents
 
-from desk.commands import accounts as listing
-from desk.commands.accounts import list_accounts
+from desk.commands.orders import accounts as listing
+from desk.commands.orders.accounts import list_accounts
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ORDER_COLUMNS
 from research.orders import trade_list
 from research.portfolio import load_portfolio

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from commanded import FILE, ROOT, TRADES, rebalance
 
-from desk.commands.trades import today_of
+from desk.commands.orders.trades import today_of
 
 POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
 

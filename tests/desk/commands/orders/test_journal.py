@@ -11,7 +11,7 @@ import yaml
 from commanded import FILE, TRADES, rebalance
 from journals import fill, order
 
-from desk.commands.journal import judge_ticket
+from desk.commands.orders.journal import judge_ticket
 from desk.journal.chain import Event, digest
 from desk.journal.journal import JOURNAL, Journal, system_user
 from desk.journal.records import OrderSent
