@@ -137,7 +137,8 @@ def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Dec
         notional = float(order.quantity if order.in_money else order.quantity * price)
         move = model.impact.on_price(notional, bar.day_value, bar.volatility)
         moved += order.sign * price * Decimal(repr(move))
-    return moved if moved == price else max(moved, PRICE_DIGITS).quantize(PRICE_DIGITS)
+    stepped = max(moved, PRICE_DIGITS).quantize(PRICE_DIGITS)
+    return moved if moved == stepped else stepped
 
 
 def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
