@@ -1,4 +1,4 @@
-"""Sessions, bars of a market, quotes of a file, and what a ticket says is held."""
+"""Sessions, bars of a market, and quotes of a file."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,20 +6,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 from paper_desk import DAY, SETTLES, session
 
-from desk.exchange.paper import PaperVenue
 from desk.exchange.paper.prices import bars_of_market, expected_day, read_quotes
-from desk.exchange.venue import OrderState
-from desk.tickets import make_ticket
-from desk.tickets.ticket import Ticket
 from foundation.errors import DataError
 from research.market.liquidity import dollar_volume, volatility
-from research.orders import trade_list
 from research.portfolio import Portfolio, TicketTerms, load_portfolio
-from research.rules import Threshold
 
 
 def test_a_session_has_the_hours_of_its_exchange() -> None:
@@ -114,55 +107,3 @@ def test_a_fault_of_quotes_is_told_with_its_place(tmp_path: Path, text: str, mes
     with pytest.raises(DataError) as caught:
         read_quotes(quotes(tmp_path, text))
     assert str(caught.value).startswith(f"quotes.csv, {message}")
-
-
-# -- tickets -----------------------------------------------------------------------------------------------------------
-
-
-def played(ticket: Ticket, folder: Path) -> tuple[PaperVenue, list[OrderState]]:
-    """A ticket on paper, sells and exchanges before buys."""
-    venue = PaperVenue.for_ticket(ticket.document, folder=folder)
-    sells, buys = ([each for each in ticket.orders if each.side == side] for side in ("sell", "buy"))
-    return venue, venue.place_all([(each, each.client_order_id) for each in (*sells, *ticket.fx, *buys)])
-
-
-@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts"])
-def test_at_its_own_prices_a_ticket_leaves_the_cash_and_the_units_that_it_says(name: str, tmp_path: Path) -> None:
-    portfolio = load_portfolio(f"data/examples/{name}.yaml")
-    ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"]))
-    venue, states = played(ticket, tmp_path)
-    assert {state.status for state in states} == {"filled"}
-    rows = ticket.cash or [
-        {"account": row["account"], "currency": "USD", "after": row["cash_after"]} for row in ticket.accounts
-    ]
-    numbers = {row["account"]: row["number"] for row in ticket.accounts}
-    for row in rows:
-        cash = venue.cash(numbers[row["account"]])[row["currency"]]
-        assert abs(cash - Decimal(repr(row["after"]))) < Decimal("0.005")
-    for order in ticket.orders:
-        assert venue.units(order.account)[order.symbol] == order.shares_after
-    assert "the ticket's own prices, of 2022-12-29" in venue.notes[0]
-
-
-def test_lines_that_no_order_moves_are_held_too(desk: Callable[..., Portfolio], tmp_path: Path) -> None:
-    """A is over its target and B under it; C is held as it is, and the fund without a quote in money."""
-    made = desk([100.0, 50.0, 20.0, np.nan], [60, 40, 50, 1_000.0], 100.0, [0.4, 0.4, 0.1, 0.1])
-    rule = Threshold(made.strategic, 0.05, to="edge")
-    venue, states = played(make_ticket(trade_list(made, rule)), tmp_path)
-    units = venue.units("")
-    assert {state.status for state in states} == {"filled"}
-    assert (units["C"], units["D"]) == (50, 1_000)
-    assert venue.unnamed == "By hand"
-
-
-def test_quotes_of_a_file_are_those_at_which_orders_fill(desk: Callable[..., Portfolio], tmp_path: Path) -> None:
-    made = desk([100.0, 50.0], [60, 40], 1_000.0, [0.45, 0.45])
-    ticket = make_ticket(trade_list(made, Threshold(made.strategic, 0.05)))
-    path = quotes(tmp_path, "symbol,bid,ask\nA,98,99\nB,50,51\n")
-    with PaperVenue.for_ticket(ticket.document, quotes=path, portfolio=made, folder=tmp_path) as venue:
-        for order in ticket.orders:
-            venue.place(order, order.client_order_id)
-        assert {fill.side: fill.price for fill in venue.fills()} == {"sell": 98, "buy": 51}
-        assert all(set(fill.fees) == {"commission"} for fill in venue.fills())
-        quote = venue.quotes(["A"])["A"]
-        assert (quote.bid, quote.ask, quote.last, quote.source) == (98.0, 99.0, 98.5, "quotes of quotes.csv")
