@@ -14,6 +14,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SIGN_OF_SIDE, SentOrder
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.rates import decimal
+from research.portfolio.keys.ticket import TICKET_DIGITS
 
 UNFINISHED = Why("unfinished")
 
@@ -102,5 +103,5 @@ def _price(portfolio: Portfolio, i: int) -> float | None:
 
 
 def _plain(amount: float) -> Decimal:
-    """Units or a price to 15 significant digits, as a ticket states them."""
-    return Decimal(f"{amount:.15g}")
+    """Units or a price as a ticket states them."""
+    return Decimal(f"{amount:.{TICKET_DIGITS}g}")
