@@ -14,7 +14,7 @@ from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from research.market.calendars import Days
 from research.market.market import Market
-from research.market.notes import counted
+from research.market.notes import Day, counted
 from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings
 from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
 from research.market.quality.moves import dividend_findings, move_findings
@@ -168,12 +168,20 @@ def check_market(market: Market) -> Quality:
     return check(known_of(market), market.calendar, classes, tuple(delisted))
 
 
-def poor_prices(market: Market, file: str) -> tuple[str, ...]:
-    """A warning where lines of a market from a store have less than `LOOK` points.
+def market_warnings(
+    market: Market, first: Day | None = None, last: Day | None = None, file: str = "FILE"
+) -> tuple[str, ...]:
+    """The warnings of a market: those of its notes on some days, and one of prices that must be looked at.
 
-    file : path of the portfolio file that reads it, whose check the warning names by the file's name: the path as the
-           notebook of a report has it leads nowhere from where the reader stands.
+    first, last : the days, both included; None where they have no beginning or no end.
+    file        : path of the portfolio file that reads the market, whose check the warning names by the file's name:
+                  the path as the notebook of a report has it leads nowhere from where the reader stands.
     """
+    return (*(str(note) for note in market.notes_in(first, last) if note.warning), *_poor_prices(market, file))
+
+
+def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
+    """A warning where lines of a market from a store have less than `LOOK` points."""
     if not market.origin:
         return ()
     poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
