@@ -151,8 +151,9 @@ class WalkForward:
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data, the fits of folds, and learned policies in their folds."""
         names = [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
+        first, last = self.played.dates[[0, -1]]
         found = [
-            *market_warnings(self.portfolio.market, *self.played.dates[[0, -1]], self.portfolio.file),
+            *market_warnings(self.portfolio.market, first, last, self.portfolio.file),
             *fitted_without(self.portfolio, dict(zip(names, self.fits, strict=True))),
         ]
         if not len(self.played.ledger.asked):
