@@ -21,7 +21,7 @@ from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.holdings import given_book
-from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_lines, strategic_of
+from research.portfolio.holdings.lines import check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
@@ -66,15 +66,16 @@ def load_portfolio(
     find_mistakes(document, faults)
     if faults.found:  # else what could not be judged needs prices
         faults.end()
-    portfolio, lines = _read(document, keys)
+    parts = _read_parts(document, keys)
+    portfolio = _portfolio(document, keys, parts)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
-    check_restrictions(document, lines, portfolio.cash)
-    return replace(portfolio, settings=settings_of(document, portfolio, lines))
+    check_restrictions(document, parts.lines, portfolio.cash)
+    return replace(portfolio, settings=settings_of(document, portfolio, parts.lines))
 
 
-def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line]]:
-    """The portfolio without its settings, and its lines, before they are held against each other."""
+def _read_parts(document: Document, keys: PortfolioKeys) -> Parts:
+    """The parts of a portfolio by name, each read from its keys and from the parts before it."""
     names, of = tuple(document.mapping("policies")), Parts()
     of.read(
         quoted=lambda: read_market(document),
@@ -111,7 +112,12 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         ),
         ticket=lambda: read_ticket(document, of.market),
     )
-    found = Portfolio(
+    return of
+
+
+def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
+    """The portfolio of these parts without its settings, before its lines are held against each other."""
+    return Portfolio(
         name=keys.name,
         file=document.file,
         market=of.market,
@@ -157,7 +163,6 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         blotter=None if of.book is None else of.book.blotter,
         trust_code=document.trust_code,
     )
-    return found, of.lines
 
 
 def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
