@@ -138,9 +138,8 @@ def read_book(name: str) -> Book:
             raise
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
     if book.schema != BOOK_SCHEMA:
-        raise DataError(
-            f"{path} is a book of version {book.schema}: found {book.schema}. This code reads {BOOK_SCHEMA}."
-        )
+        fix = "Read it with the code that wrote it, or open the book again."
+        raise DataError(f"{path} has version {book.schema} of a book, and this code reads version {BOOK_SCHEMA}. {fix}")
     return book
 
 
