@@ -73,26 +73,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stores(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stores of the test's own."""
-    monkeypatch.delenv(KNOWN_ON, raising=False)
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
-    return Path(shutil.copytree(kept, tmp_path / "stores"))
-
-
-@pytest.fixture
-def load(stores: Path, tmp_path: Path) -> Load:
+def load(load_text: Load) -> Load:
     """What loads the file with pieces of its text changed."""
-
-    def loaded(market: str = MARKET, **changed: str) -> Portfolio:
-        text = FILE.replace(MARKET, market)
-        for old, new in changed.items():
-            assert old in text, f"nothing to change: {old!r}"
-            text = text.replace(old, new, 1)
-        (tmp_path / "desk.yaml").write_text(text, encoding="utf-8")
-        return load_portfolio(tmp_path / "desk.yaml")
-
-    return loaded
+    return lambda market=MARKET, **changed: load_text(FILE.replace(MARKET, market), **changed)
 
 
 def closes(name: str, asset: str) -> np.ndarray:
