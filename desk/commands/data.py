@@ -39,7 +39,7 @@ from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
-from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
 RECENT = 14  # days that hold a session of every calendar
@@ -162,7 +162,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
     document, keys = _market_keys(file)
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
-    of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
+    of = line_instruments(document)
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
     store.folder.mkdir(parents=True, exist_ok=True)
     with Fetcher(adapter, store.folder, clock) as fetcher:

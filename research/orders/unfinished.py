@@ -35,7 +35,7 @@ class Unfinished:
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Unfinished | None":
         """That of the blotter of a portfolio; None where nothing is open in its lines."""
-        assets, names = portfolio.market.assets, [each.name for each in portfolio.accounts] or [""]
+        assets, names = portfolio.market.assets, portfolio.account_names
         orders = () if portfolio.blotter is None else portfolio.blotter.open
         orders = tuple(each for each in orders if each.asset in assets and each.account in names)
         goal, left = np.full(len(assets), np.nan), np.zeros((len(names), len(assets)))
@@ -77,7 +77,7 @@ class Unfinished:
 
 def sent_orders(portfolio: Portfolio, sized: Orders, money: CashByCurrency | None) -> Iterator[SentOrder]:
     """The orders of a list, and the money that it exchanges, as they are sent; nothing of them is filled."""
-    names = [each.name for each in portfolio.accounts] or [""]
+    names = portfolio.account_names
     for a, i in sized.rows():
         quoted = bool(sized.position.quoted[i])
         amount = abs(sized.each_notional[a, i]) if money is None else abs(money.local(a, i).notional)

@@ -1,6 +1,5 @@
 """Portfolios from a desk's YAML file; every error names the file, the key, the value found and how to fix it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.files import ROOT
+from foundation.files import from_workbench
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
@@ -60,7 +59,9 @@ def load_portfolio(
     ('SPY', 'AGG')
     """
     faults = Faults()
-    document = read_document(_found(path), overrides, names_of(PortfolioKeys), trust_code=trust_code, faults=faults)
+    document = read_document(
+        from_workbench(path), overrides, names_of(PortfolioKeys), trust_code=trust_code, faults=faults
+    )
     with faults:
         keys = read(document.knowing(faults), (), PortfolioKeys)
     find_mistakes(document, faults)
@@ -172,12 +173,6 @@ def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
     """
     returns = min(LOOKBACK, YEARS * periods_per_year)
     return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
-
-
-def _found(path: str | Path) -> str:
-    """The path of a portfolio file: as given, or in the workbench's folder, where only that one is there."""
-    own = str(ROOT / path)
-    return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
 def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:

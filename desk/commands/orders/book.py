@@ -14,7 +14,7 @@ from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT, locked
+from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
 from research.orders.after_fills import after_fills
 from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
@@ -32,7 +32,7 @@ def open_from(file: Path, name: str = "", positions: Path | None = None, not_hel
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
-    document = read_file(file if file.exists() else ROOT / file)
+    document = read_file(from_workbench(file))
     asked = document.value("positions", "book") if document.has("positions", "book") else ""
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))

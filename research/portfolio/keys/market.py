@@ -30,7 +30,7 @@ def read_market(document: Document) -> Market:
 
 def market_reader(document: Document) -> Callable[[], Market]:
     """A function that reads the market, whose keys are checked. Raises ConfigError for a market that is not known."""
-    folder, keys = Path(document.file).parent, market_keys(document)
+    folder, keys = document.folder, market_keys(document)
     path: KeyPath = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
     source, facts = str(keys.file), _facts(document, keys.facts or {}, folder)
     options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
