@@ -85,8 +85,7 @@ class Quality:
         if days is None:
             found = [each.days for each in self._by_asset[asset]]
             days = np.unique(np.concatenate(found)) if found else self.known.days[:0]
-        i = self.known.assets.index(asset)
-        part = slice(self.known.bounds[i], self.known.bounds[i + 1])
+        part = self.known.slices[self.known.assets.index(asset)]
         own = self.known.days[part]
         at = np.searchsorted(own, days)[:, None] + np.arange(-rows, rows + 1)
         shown = np.unique(at[(at >= 0) & (at < len(own))])
@@ -151,8 +150,7 @@ def check(
     found, known = _one_row_a_session(known)
     growth = log_growth(known)
     net = net_of_peers(known, growth, classes)
-    for i, asset in enumerate(known.assets):
-        part = slice(known.bounds[i], known.bounds[i + 1])
+    for asset, part in zip(known.assets, known.slices, strict=True):
         numbers = {name: values[part] for name, values in known.numbers.items()}
         bars = Bars(asset, of_each[asset], known.days[part], net[part], local_scale(net[part]), numbers)
         found += [*own_findings(bars), *move_findings(bars), *dividend_findings(bars)]
@@ -243,8 +241,7 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
 
 def _closes(known: Known, asset: str) -> tuple[Days, Array]:
     """Days and closes of an asset, the last of each session."""
-    i = known.assets.index(asset)
-    part = slice(known.bounds[i], known.bounds[i + 1])
+    part = known.slices[known.assets.index(asset)]
     days = known.days[part]
     last = np.append(days[1:] != days[:-1], True)
     return days[last], known.numbers["close"][part][last]
@@ -296,8 +293,7 @@ def _unchecked(known: Known) -> tuple[str, ...]:
     """Sentences on the numbers that the rows lack."""
     absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
     parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
-    bounds = zip(known.bounds[:-1], known.bounds[1:], strict=True)
-    rare = [asset for asset, (a, b) in zip(known.assets, bounds, strict=True) if not is_daily(known.days[a:b])]
+    rare = [asset for asset, part in zip(known.assets, known.slices, strict=True) if not is_daily(known.days[part])]
     if rare:
         parts.append(f"Gaps are not checked where rows are rarer than sessions: {cut(', '.join(rare))}.")
     few = [asset for asset, count in zip(known.assets, np.diff(known.bounds), strict=True) if count < BARS_OF_A_SCALE]
