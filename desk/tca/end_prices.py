@@ -1,0 +1,28 @@
+"""The price after an order, at which units are valued that were not filled: the close of its day in a market."""
+
+from datetime import datetime
+
+import numpy as np
+
+from desk.tca.orders import EndPrice
+from research.market.calendars import day_at
+from research.portfolio import Portfolio
+
+
+def end_prices(portfolio: Portfolio) -> EndPrice:
+    """A function of symbol, currency and moment that gives the close of that day of the exchange, currency per unit.
+
+    It gives None for a symbol of no line, a line in another currency than the portfolio's, and a day without a close.
+    """
+    market, terms = portfolio.market, portfolio.ticket
+    lines = {terms.symbol(asset): i for i, asset in enumerate(market.assets)}
+    quoted_in, rows = portfolio.quoted_in, {str(day): t for t, day in enumerate(market.days)}
+
+    def price(symbol: str, currency: str, moment: str) -> float | None:
+        if symbol not in lines or not currency == quoted_in[lines[symbol]] == portfolio.basis:
+            return None
+        row = rows.get(str(day_at(datetime.fromisoformat(moment), market.calendar)))
+        close = np.nan if row is None else market.prices[row, lines[symbol]]
+        return None if np.isnan(close) else float(close)
+
+    return price
