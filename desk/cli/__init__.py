@@ -1,9 +1,9 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`approve TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
+`approve TICKET`, `why ORDER`, `tca`, `journal show | verify | export`, `book open | fill | show | resolve`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
-Each imports what is heavy when it runs. `new`, `data`, `journal` and `trades` have modules of their own.
+Each imports what is heavy when it runs. `new`, `data`, `journal`, `tca` and `trades` have modules of their own.
 """
 
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from desk.cli.options import (
     run_in,
     starting,
 )
+from desk.cli.tca import tca
 from desk.cli.trades import trades
 from desk.commands.terminal import print_text, run_app, tell
 from foundation.errors import ConfigError
@@ -161,6 +162,7 @@ def backtest(
 
 app.command()(new)
 app.command()(trades)
+app.command()(tca)
 app.command()(approve)
 app.command()(why)
 app.add_typer(journal, name="journal")

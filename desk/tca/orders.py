@@ -17,7 +17,7 @@ from foundation.errors import DataError
 from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall
 
 EndPrice = Callable[[str, str, str], float | None]
-SIZES = {1e4: "below 10,000", 1e5: "10,000 to 100,000", 1e6: "100,000 to 1,000,000", float("inf"): "1,000,000 and more"}
+SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
 WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size")
 NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
 COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))

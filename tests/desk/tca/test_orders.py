@@ -39,7 +39,7 @@ def test_kissells_order_through_the_journal_costs_3080(journal: Journal) -> None
     assert (found["total"], found["delay"], found["trading"], found["fees"]) == (3_080.0, 1_250.0, 1_000.0, 80.0)
     assert (found["opportunity"], found["unknown"]) == (750.0, 1_000.0)  # no quote at the fill: trading is not split
     assert (found["state"], found["day"], found["hour"], found["size"]) == (
-        "ended", "2022-12-30", "15", "10,000 to 100,000",
+        "ended", "2022-12-30", "15", "10k to 100k",
     )  # fmt: skip
     assert not {"spread", "impact", "timing"} & set(found)
 

@@ -27,7 +27,7 @@ def portfolio() -> Portfolio:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """Orders of five days: SPY pays 3 bp off the middle and AGG 1 bp, both 1 bp in fees; one order is of another file."""
+    """Orders of five days: SPY pays 3 bp off the middle, AGG 1 bp, both 1 bp in fees; one order is of another file."""
     with Journal(tmp_path, user="anna") as found:
         for k, day in enumerate(DAYS):
             ticket = f"{k:064d}"
