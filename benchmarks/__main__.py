@@ -28,6 +28,7 @@ from benchmarks import (
     sheet,
     start,
     tax,
+    tca,
     trades,
     universal,
 )
@@ -59,6 +60,7 @@ if __name__ == "__main__":
     start.main()
     trades.main()
     journal.main()
+    tca.main()
     booked_lists.main()
     batch.main()
     main_job.main()

@@ -47,6 +47,6 @@ def executed(
     return events
 
 
-def quote(bid: float, ask: float, moment: str = "2022-12-30T14:30:00Z") -> Quote:
+def quote(bid: float, ask: float, moment: str = "") -> Quote:
     """A quote."""
     return Quote(bid, ask, (bid + ask) / 2.0, "paper", moment)

@@ -1,1 +1,1 @@
-"""Transaction cost analysis: what journalled orders cost, against which prices, and against the file's costs."""
+"""The cost of each order of a journal, in parts and sums, and against the costs of a portfolio file."""

@@ -6,6 +6,7 @@ name, so that a busted fill does not count.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -18,6 +19,7 @@ from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortf
 
 EndPrice = Callable[[str, str, str], float | None]
 SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
+AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
 WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size")
 NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
 COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))
@@ -123,7 +125,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         name,
         of.side,
         wanted=_wanted(name, trace, fills),
-        fills=tuple(ObservedFill(f.quantity, f.price, mid(f.quote), half_spread(f.quote)) for f in fills),
+        fills=tuple(_observed(fill) for fill in fills),
         decision=trace.listed.price if trace.listed else None,
         arrival=mid(quote),
         end=end_price(of.symbol, of.currency, moment),
@@ -134,7 +136,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         "order": name,
         "ticket": trace.ticket,
         "portfolio": trace.portfolio,
-        "asset": of.symbol,
+        "asset": trace.listed.symbol if trace.listed else of.symbol,
         "side": of.side,
         "venue": venue,
         "currency": of.currency,
@@ -161,6 +163,20 @@ def _wanted(name: str, trace: Trace, fills: Sequence[Filled]) -> float:
     if not wanted:
         raise DataError(f"order {name}: it was in an amount of currency, and nothing of it was filled. It is left out.")
     return wanted
+
+
+def _observed(fill: Filled) -> ObservedFill:
+    """A fill with its quote, which counts where it is of the moment of the fill, or states none."""
+    quote = fill.quote
+    if quote is not None and quote.moment and abs(_seconds(quote.moment) - _seconds(fill.traded_at)) > AT_FILL:
+        quote = None
+    return ObservedFill(fill.quantity, fill.price, mid(quote), half_spread(quote))
+
+
+def _seconds(moment: str) -> float:
+    """Seconds since 1970 of a moment, in UTC where it states no offset."""
+    found = datetime.fromisoformat(moment)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _fees(fills: Sequence[Filled], currency: str) -> float | None:

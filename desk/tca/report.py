@@ -79,12 +79,12 @@ class Report:
 
     @property
     def headlines(self) -> list[str]:
-        """What the orders of each currency cost, a sentence each."""
+        """The cost of the orders of each currency, a sentence each."""
         return [_headline(group) for group in self.groups()] or ["No order of these has a total that is known."]
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know of the numbers."""
+        """Sentences on what is missing from the numbers."""
         return [*_unknown_totals(self.orders), *_open_orders(self.orders), *_few_days(self.groups()), *self.faults]
 
     def tables(self) -> Iterator[Table]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.estimates import Estimate
+from desk.tca.end_prices import lines_of
 from desk.tca.groups import cost_bps
 from foundation.arrays import Array
 from research.accounting import Costs
@@ -67,8 +68,7 @@ def cost_changes(table: pd.DataFrame, portfolio: Portfolio) -> list[CostChange]:
              out.
     Raises : DataError as `Costs.cost_parameters` does.
     """
-    market, terms = portfolio.market, portfolio.ticket
-    lines = {terms.symbol(asset): i for i, asset in enumerate(market.assets)}
+    market, lines = portfolio.market, lines_of(portfolio)
     ours = table["asset"].isin(lines) & (table["currency"] == portfolio.basis) & (table["traded"] > 0.0)
     orders = table[ours].copy()
     orders["line"] = orders["asset"].map(lines)

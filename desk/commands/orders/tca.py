@@ -1,4 +1,4 @@
-"""What journalled orders cost: read from the journal, held against a portfolio file, and written."""
+"""The report on what journalled orders cost: read from the journal, held against a portfolio file, and written."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

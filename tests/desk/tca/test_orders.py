@@ -62,6 +62,17 @@ def test_a_quote_at_each_fill_splits_what_trading_cost(journal: Journal) -> None
     assert found["state"] == "filled"
 
 
+@pytest.mark.parametrize(("moment", "is_known"), [("2022-12-30T15:00:59+00:00", True), ("2022-12-30T15:01:01", False)])
+def test_a_quote_of_another_minute_than_the_fill_does_not_count(journal: Journal, moment: str, is_known: bool) -> None:
+    order = listed("a", "buy", "SPY", 100.0, 10.00)
+    events = executed(order, TICKET, quote(9.99, 10.01), [(100.0, 10.02, quote(10.00, 10.02, moment))])
+    journal.append([made(TICKET, order), *events])
+    found = row(read_orders(journal).table, "a")
+    assert ("spread" in found) is is_known
+    assert found["total"] == pytest.approx(2.0)
+    assert found["unknown"] == pytest.approx(0.0 if is_known else 2.0)
+
+
 def test_a_busted_fill_does_not_count_and_a_corrected_price_does(journal: Journal) -> None:
     order = listed("a", "buy", "SPY", 100.0, 10.00)
     fills = [(60.0, 10.10, None), (60.0, 10.20, None), (40.0, 10.10, None)]
