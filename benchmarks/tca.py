@@ -20,7 +20,7 @@ from desk.tca.text import report_text
 from foundation.paper.formats import csv_text
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from executed import executed, listed, made, quote
+from order_events import executed, listed, made, quote
 
 ORDERS, A_DAY = 10_000, 100  # orders, and orders a day, each of another asset
 ROUNDS, AIM = 3, 2.0  # of measurements; seconds from the journal to the report

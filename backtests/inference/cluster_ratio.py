@@ -1,6 +1,6 @@
 """The ratio of two sums with its interval, where only clusters of their terms, such as days, are independent.
 
-Source : Cochran (1977), Sampling Techniques, sections 2.11 and 9A.5, the ratio estimator of a cluster sample; its
+Source : Cochran (1977), Sampling Techniques, section 2.11 and chapter 9A, the ratio estimator of a cluster sample; its
          standard error is that of Liang and Zeger (1986) for the weighted mean, with Student's t.
 """
 

@@ -23,6 +23,7 @@ def report_html(report: Report) -> str:
     sheet = {
         "title": title,
         "subtitle": f"{report.asked[:1].upper()}{report.asked[1:]}. {DELAYS[report.delay]}.",
+        "source": report.source,
         "headlines": report.headlines,
         "warnings": report.warnings,
         "sections": section_blocks(_sections(report)),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtests.inference.estimates import Estimate
+from desk.journal.chain import Head
 from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, groups, measured, part_sums
 from desk.tca.suggestion import CREDIBLE_DAYS, CostChange
 from foundation.paper.wording import amount, class_words, counted, listed, number, percent
@@ -59,6 +60,7 @@ class Report:
     changes : costs that the orders suggest for a portfolio file, or () without one.
     effect  : what the suggested costs do to its policy, in a sentence, or "".
     asked   : what was asked for, in words.
+    head    : end of the journal when it was read, or None.
     """
 
     orders: pd.DataFrame = field(repr=False)
@@ -67,6 +69,7 @@ class Report:
     changes: tuple[CostChange, ...] = ()
     effect: str = ""
     asked: str = "the orders of the journal"
+    head: Head | None = None
 
     @property
     def parts(self) -> list[PartSum]:
@@ -81,6 +84,13 @@ class Report:
     def headlines(self) -> list[str]:
         """The cost of the orders of each currency, a sentence each."""
         return [_headline(group) for group in self.groups()] or ["No order of these has a total that is known."]
+
+    @property
+    def source(self) -> str:
+        """The journal that was read: number of its entries, and sha256 of the last; "" where it is not known."""
+        if self.head is None:
+            return ""
+        return f"From {counted(self.head.count, 'entry', 'entries')} of the journal, the last {self.head.sha256}."
 
     @property
     def warnings(self) -> list[str]:

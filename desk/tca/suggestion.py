@@ -4,7 +4,7 @@ Fees are compared with commission and ticket of the file, and the distance of fi
 (spread and impact) with its half-spread and impact, in bp of the value traded. The difference is shrunk toward no
 change: it counts with the credibility Z = D / (D + 20) of orders on D days. Nothing is written into the file.
 
-Source : Bühlmann and Gisler (2005), A Course in Credibility Theory, section 3.1, for the form of Z.
+Source : Bühlmann and Gisler (2005), A Course in Credibility Theory and its Applications, chapter 3, for Z.
 """
 
 from collections.abc import Mapping, Sequence

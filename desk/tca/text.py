@@ -9,7 +9,7 @@ ROWS_SHOWN = 12  # of a table
 def report_text(report: Report) -> str:
     """Headlines, tables and warnings; of a long table the first rows."""
     head = [f"What {report.asked} cost", *report.headlines, f"{DELAYS[report.delay]}."]
-    blocks = ["\n".join(map(wrapped, head)), *map(_block, report.tables()), wrapped(report.effect)]
+    blocks = ["\n".join(map(wrapped, head)), *map(_block, report.tables()), wrapped(report.effect), report.source]
     return "\n\n".join(filter(None, blocks)) + warnings_text(report.warnings)
 
 

@@ -48,10 +48,10 @@ def cost_report(
     price = no_price if portfolio is None else end_prices(portfolio)
     with Journal(read_only=True) as journal:
         table, faults = read_orders(journal, ticket=ticket, since=since, delay=delay, end_price=price)
-        place = journal.folder
+        place, head = journal.folder, journal.head
     if portfolio is not None:
         table = table[table["portfolio"] == portfolio.name].reset_index(drop=True)
-    report = Report(table, faults, delay, asked=_asked(ticket, since, portfolio))
+    report = Report(table, faults, delay, asked=_asked(ticket, since, portfolio), head=head)
     if table.empty:
         raise ConfigError(
             f"the journal in {place} has none of {report.asked} that was sent, filled or refused. Send a list first, "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from executed import executed, listed, made, quote
+from order_events import executed, listed, made, quote
 
 from desk.journal.chain import Event
 from desk.journal.journal import Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from executed import executed, listed, made, quote
+from order_events import executed, listed, made, quote
 
 from desk.journal.journal import Journal
 from desk.tca.end_prices import end_prices

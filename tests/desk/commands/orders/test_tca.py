@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from commanded import FILE, rebalance
-from executed import executed, listed, made, quote
+from order_events import executed, listed, made, quote
 
 from desk.commands.orders.tca import cost_report
 from desk.journal.chain import Event
@@ -48,6 +48,7 @@ def test_all_forms_are_written_by_one_command_and_change_nothing(journal: Journa
     done = rebalance("tca", "--portfolio", FILE, *(word for out in outs for word in ("--out", out)))
     assert done.status == 0, done.said
     assert (journal.head, FILE.read_bytes()) == (before, file)
+    assert f"of the journal, the last {before.sha256}." in done.out
     assert f"What the orders of {NAME} cost" in done.out
     assert "At the suggested costs, policy threshold costs" in done.out
     assert "The total of 1 order is not known, and not counted: 1 with no decision price." in done.out.replace(
