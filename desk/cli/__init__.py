@@ -1,7 +1,7 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`approve TICKET`, `why ORDER`, `tca`, `journal show | verify | export`, `book open | fill | show | resolve`,
+`approve TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
-`diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
+`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 
 Each imports what is heavy when it runs. `new`, `data`, `journal`, `tca` and `trades` have modules of their own.
 """
