@@ -44,7 +44,8 @@ class Group:
     currency  : currency of the orders.
     orders, fills, days : numbers of them.
     notional  : currency.
-    parts     : by name, the sum of each part, currency; unknown and known ones add up to the total.
+    parts     : by name, the sum of each part over the orders of which it is known, currency, NaN where it is of none;
+                known parts and `unknown` add up to the total.
     total     : cost in bp of notional.
     """
 
@@ -101,7 +102,7 @@ def _group(by: str, names: Sequence[str], orders: pd.DataFrame) -> Group:
         fills=int(orders["fills"].sum()),
         days=orders["day"].nunique(),
         notional=float(orders["notional"].sum()),
-        parts={part: float(orders[part].sum()) for part in SHOWN_PARTS},
+        parts={part: float(orders[part].sum(min_count=1)) for part in SHOWN_PARTS},
         total=cost_bps(orders["total"], orders["notional"], orders["day"]),
     )
 

@@ -64,24 +64,26 @@ class CostChange:
 def cost_changes(table: pd.DataFrame, portfolio: Portfolio) -> list[CostChange]:
     """The changes that the filled orders of a portfolio suggest, by class and key.
 
-    table  : as `read_orders` gives it; orders of other symbols, and in another currency than the portfolio's, are left
-             out.
+    table  : as `read_orders` gives it. Orders of other symbols, and in another currency than the portfolio's, are left
+             out, and so are those without fees or quotes at their fills: a venue may take in its spread what others
+             take in fees. Classes with orders on one day only suggest nothing.
     Raises : DataError as `Costs.cost_parameters` does.
     """
     market, lines = portfolio.market, lines_of(portfolio)
     ours = table["asset"].isin(lines) & (table["currency"] == portfolio.basis) & (table["traded"] > 0.0)
-    orders = table[ours].copy()
-    orders["line"] = orders["asset"].map(lines)
-    orders["asset_class"] = np.array(market.instruments["asset_class"])[orders["line"].to_numpy(dtype=int)]
+    orders = table[ours].dropna(subset=["fees", "spread", "impact"])
+    place = orders["asset"].map(lines).to_numpy(dtype=int)
+    orders = orders.assign(line=place, asset_class=np.array(market.instruments["asset_class"])[place])
     charges, found = expected_charges(orders, portfolio), []
-    stated = (portfolio.costs.commission, portfolio.costs.total - portfolio.costs.commission)
-    for (key, (parts, columns)), in_file in zip(REALISED.items(), stated, strict=True):
-        orders["realised"] = orders[list(parts)].sum(axis=1, skipna=False)
-        orders["expected"] = charges[:, columns].sum(axis=1)
-        orders["stated"] = in_file[orders["line"]] * orders["traded"]
-        known = orders[orders["realised"].notna()].groupby("asset_class")
-        found += [_change(str(asset_class), key, of_class) for asset_class, of_class in known]
-    return found
+    in_file = (portfolio.costs.commission, portfolio.costs.total - portfolio.costs.commission)
+    for (key, (parts, columns)), rates in zip(REALISED.items(), in_file, strict=True):
+        compared = orders.assign(
+            realised=orders[list(parts)].sum(axis=1),
+            expected=charges[:, columns].sum(axis=1),
+            stated=rates[place] * orders["traded"],
+        )
+        found += [_change(str(name), key, of_class) for name, of_class in compared.groupby("asset_class")]
+    return [change for change in found if change.days > 1]
 
 
 def _change(asset_class: str, key: str, orders: pd.DataFrame) -> CostChange:

@@ -72,7 +72,10 @@ def _asked(ticket: str, since: str, portfolio: Portfolio | None) -> str:
 def _effect(portfolio: Portfolio, changes: Sequence[CostChange], reports: Path | None) -> str:
     """A sentence on the costs of the policy at the suggested costs."""
     if not changes:
-        return ""
+        return (
+            f"No change of the costs of {portfolio.file} is suggested: no class has orders of two days or more with "
+            "their fees and with quotes at all their fills."
+        )
     try:
         rule, name, _ = policy_now(portfolio, "", reports)
         before, after = policy_costs(portfolio, rule, name, changed_costs(portfolio, changes))

@@ -36,7 +36,7 @@ def test_known_parts_and_the_unknown_one_of_a_group_add_up_to_its_total(table: p
     found = groups(table, by)
     for group in found:
         whole = group.parts["total"]
-        assert sum(group.parts[part] for part in (*PARTS, "unknown")) == pytest.approx(whole, abs=1e-10)
+        assert np.nansum([group.parts[part] for part in (*PARTS, "unknown")]) == pytest.approx(whole, abs=1e-10)
         assert group.total.value == pytest.approx(1e4 * whole / group.notional)
     assert sum(group.orders for group in found) == ORDERS - 2  # of two the total is not known
     assert sum(group.fills for group in found) == 2 * (ORDERS - 2)
@@ -55,9 +55,11 @@ def test_the_interval_of_a_part_is_that_of_the_orders_of_which_it_is_known(table
     assert found["total", "USD"].known == 1.0
 
 
-def test_a_part_that_is_known_of_no_order_has_no_mean(table: pd.DataFrame) -> None:
-    found = {each.part: each for each in part_sums(table.assign(timing=np.nan))}
+def test_a_part_that_is_known_of_no_order_has_neither_mean_nor_sum(table: pd.DataFrame) -> None:
+    without = table.assign(timing=np.nan)
+    found = {each.part: each for each in part_sums(without)}
     assert (found["timing"].mean, found["timing"].known) == (None, 0.0)
+    assert all(np.isnan(group.parts["timing"]) for group in groups(without, "asset"))
 
 
 def test_no_measured_order_makes_no_group(table: pd.DataFrame) -> None:

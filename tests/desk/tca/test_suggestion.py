@@ -65,8 +65,10 @@ def test_a_list_that_costs_what_it_expects_suggests_no_change(tmp_path: Path, po
             off = row["half_spread"] / row["units"] * (1 if row["side"] == "buy" else -1)
             at = quote(row["price"] - abs(off), row["price"] + abs(off))
             fill = (row["units"], row["price"] + off, at)
-            ticket = f"{k:064d}"
-            journal.append([made(ticket, order), *executed(order, ticket, at, [fill], fee=row["commission"])])
+            for day in DAYS[:2]:
+                order, ticket = replace(order, order=f"{day}-{k}"), f"{day} {k}"
+                events = executed(order, ticket, at, [fill], day=day, fee=row["commission"])
+                journal.append([made(ticket, order), *events])
         found = cost_changes(read_orders(journal).table, portfolio)
     assert len(found) == 4
     for each in found:
@@ -104,6 +106,12 @@ def test_the_rest_of_an_order_is_valued_at_the_close_of_its_day(tmp_path: Path, 
     assert price("SPY", "EUR", "2022-12-28T15:00:00Z") is None
     assert price("QQQ", "USD", "2022-12-28T15:00:00Z") is None
     assert price("SPY", "USD", "2022-12-31T15:00:00Z") is None  # a Saturday
+
+
+def test_orders_without_quotes_and_orders_of_one_day_suggest_nothing(journal: Journal, portfolio: Portfolio) -> None:
+    table = read_orders(journal).table
+    assert cost_changes(table.assign(spread=np.nan), portfolio) == []
+    assert cost_changes(table[table["day"] == DAYS[0]], portfolio) == []
 
 
 def test_no_order_suggests_nothing(tmp_path: Path, portfolio: Portfolio) -> None:

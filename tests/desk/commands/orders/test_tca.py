@@ -17,7 +17,7 @@ from foundation.errors import ConfigError
 from foundation.home import HOME
 from research.portfolio import Portfolio, load_portfolio
 
-FIRST, SECOND, NAME = "ab" * 32, "cd" * 32, "Sixty-forty"
+FIRST, SECOND, THIRD, NAME = "ab" * 32, "cd" * 32, "de" * 32, "Sixty-forty"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def portfolio() -> Portfolio:
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    """Two lists of the portfolio on two days; of the second one half of an order is left, and one has no list."""
+    """Three lists of the portfolio on two days; of one a half is left, and an order has no list."""
     monkeypatch.setenv(HOME, str(tmp_path))
     orders = [listed("a", "buy", "SPY", 100.0, 380.0), listed("b", "sell", "AGG", 200.0, 97.0)]
     last = listed("c", "buy", "SPY", 100.0, 377.0)
@@ -35,6 +35,9 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal
     for order, price in zip(orders, (380.4, 96.9), strict=True):
         at = quote(price - 0.02, price + 0.02)
         events += executed(order, FIRST, at, [(order.quantity or 0.0, price, at)], day="2022-12-27", fee=1.0)
+    later = listed("d", "buy", "SPY", 10.0, 379.0)
+    at = quote(378.0, 379.0)
+    events += [made(THIRD, later), *executed(later, THIRD, at, [(10.0, 379.0, at)], day="2022-12-28")]
     events += [made(SECOND, last), *executed(last, SECOND, None, [(50.0, 377.5, None)], day="2022-12-28", ended=True)]
     events += executed(listed("x", "buy", "SPY", 1.0, None), "", None, [(1.0, 378.0, None)], day="2022-12-28")
     with Journal() as found:
@@ -59,14 +62,14 @@ def test_all_forms_are_written_by_one_command_and_change_nothing(journal: Journa
     assert "http" not in page.replace("http://www.w3.org", "")
     with outs[1].open() as opened:
         rows = {row["order"]: row for row in csv.DictReader(opened)}
-    assert list(rows) == ["a", "b", "c", "x"]
+    assert list(rows) == ["a", "b", "d", "c", "x"]
     assert (rows["a"]["total"], rows["x"]["total"]) == ("41", "")
     assert outs[2].read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_list_or_a_day_is_chosen(journal: Journal) -> None:
     assert list(cost_report(ticket="abab").orders["order"]) == ["a", "b"]
-    assert list(cost_report(since="2022-12-28").orders["order"]) == ["c", "x"]
+    assert list(cost_report(since="2022-12-28").orders["order"]) == ["d", "c", "x"]
 
 
 def test_a_portfolio_values_the_rest_and_leaves_the_orders_of_others_out(
@@ -75,8 +78,8 @@ def test_a_portfolio_values_the_rest_and_leaves_the_orders_of_others_out(
     other = listed("o", "buy", "QQQ", 10.0, 300.0)
     journal.append([made("ef" * 32, other), *executed(other, "ef" * 32, None, [(10.0, 300.0, None)])])
     alone, held = cost_report(), cost_report(portfolio=portfolio)
-    assert list(alone.orders["order"]) == ["a", "b", "c", "x", "o"]
-    assert list(held.orders["order"]) == ["a", "b", "c", "x"]
+    assert list(alone.orders["order"]) == ["a", "b", "d", "c", "x", "o"]
+    assert list(held.orders["order"]) == ["a", "b", "d", "c", "x"]
     ends = held.orders.set_index("order")["end"]
     assert alone.orders["end"].isna().all()
     assert ends["c"] == portfolio.market.prices[portfolio.market.row("2022-12-28"), 0]
