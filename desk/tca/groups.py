@@ -65,11 +65,17 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["total"].notna()]
 
 
+def currencies(table: pd.DataFrame) -> list[str]:
+    """The currencies of the measured orders, that of the most orders first. table : as `read_orders` gives it."""
+    return list(map(str, measured(table)["currency"].value_counts().index))
+
+
 def part_sums(table: pd.DataFrame) -> list[PartSum]:
     """Each part over the measured orders of each currency. table : as `read_orders` gives it."""
+    known = measured(table)
     return [
-        _part_sum(orders, part, str(currency))
-        for currency, orders in measured(table).groupby("currency")
+        _part_sum(known[known["currency"] == currency], part, currency)
+        for currency in currencies(table)
         for part in SHOWN_PARTS
     ]
 
@@ -82,14 +88,15 @@ def _part_sum(orders: pd.DataFrame, part: str, currency: str) -> PartSum:
 
 
 def groups(table: pd.DataFrame, by: str = "") -> list[Group]:
-    """The measured orders by a column, the largest notional first.
+    """The measured orders by a column, in the order of `currencies`, the largest notional first.
 
     table : as `read_orders` gives it.
     by    : one of `GROUPINGS`, or "" for all orders of a currency.
     """
     keys = ["currency", by] if by else ["currency"]
     found = [_group(by, list(map(str, names)), orders) for names, orders in measured(table).groupby(keys)]  # type: ignore[call-overload]
-    return sorted(found, key=lambda group: (group.currency, -group.notional))
+    order = currencies(table)
+    return sorted(found, key=lambda group: (order.index(group.currency), -group.notional))
 
 
 def _group(by: str, names: Sequence[str], orders: pd.DataFrame) -> Group:

@@ -13,7 +13,7 @@ from foundation.paper.render import Running, fill
 TITLES = {
     "parts": "Cost by part",
     "costs": "Realised costs and those of the file",
-    "orders": "The orders that cost most",
+    "orders": "Orders with the highest costs",
 }
 
 
@@ -37,10 +37,9 @@ def main_picture(report: Report) -> Picture:
 
     Raises : DataError where no total is known.
     """
-    if not report.groups():
+    if not report.currencies:
         raise DataError(f"there is no picture of {report.asked}: {' '.join([*report.headlines, *report.warnings])}")
-    largest = max(report.groups(), key=lambda group: group.orders).currency
-    return parts_picture([part for part in report.parts if part.currency == largest])
+    return parts_picture([part for part in report.parts if part.currency == report.currencies[0]])
 
 
 def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
@@ -51,7 +50,8 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
         if each.key == "parts":
             parts = [main_picture(report), *parts]
         if each.key == "asset":
-            parts = [assets_picture(report.groups("asset")), *parts]
+            in_one = [group for group in report.groups("asset") if group.currency == report.currencies[0]]
+            parts = [assets_picture(in_one), *parts]
         if each.key == "costs" and report.effect:
             parts.append(Words(report.effect))
         yield each.key, title, title, parts

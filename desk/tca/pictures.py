@@ -26,7 +26,7 @@ def parts_picture(parts: Sequence[PartSum]) -> Picture:
 
 
 def assets_picture(found: Sequence[Group]) -> Picture:
-    """The total cost of each asset in bp. found : groups by asset, the first of which are drawn."""
+    """The total cost of each asset in bp. found : groups by asset in one currency, the first of which are drawn."""
     shown = [(group.value, group.total, STYLE) for group in found[:ASSETS_SHOWN]]
     more = f" The {ASSETS_SHOWN} assets with the largest notional." if len(found) > ASSETS_SHOWN else ""
     return _intervals("cost_by_asset", "Cost by asset", f"{MEAN}{more}", shown)

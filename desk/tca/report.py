@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.inference.estimates import Estimate
 from desk.journal.chain import Head
-from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, groups, measured, part_sums
+from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, currencies, groups, measured, part_sums
 from desk.tca.suggestion import CREDIBLE_DAYS, CostChange
 from foundation.paper.wording import amount, class_words, counted, listed, number, percent
 from research.accounting.costs import BASIS_POINT
@@ -72,6 +72,11 @@ class Report:
     head: Head | None = None
 
     @property
+    def currencies(self) -> list[str]:
+        """The currencies of the orders of which a total is known, that of the most orders first."""
+        return currencies(self.orders)
+
+    @property
     def parts(self) -> list[PartSum]:
         """Each part over all orders of a currency."""
         return part_sums(self.orders)
@@ -99,9 +104,9 @@ class Report:
 
     def tables(self) -> Iterator[Table]:
         """The tables, in the order in which they are shown; none where no total is known."""
-        if not self.groups():
+        if not self.currencies:
             return
-        several = len({each.currency for each in self.parts}) > 1
+        several = len(self.currencies) > 1
         yield _parts_table(self.parts, several)
         if self.changes:
             yield _changes_table(self.changes)
@@ -109,7 +114,7 @@ class Report:
             found = self.groups(by)
             if len({group.value for group in found}) > 1:
                 yield _group_table(by, found, several)
-        yield _orders_table(self.orders)
+        yield _orders_table(self.orders, self.currencies[0])
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -119,10 +124,10 @@ def _headline(group: Group) -> str:
     of = f"{counted(group.orders, 'order')} of {amount(group.notional)} {group.currency}"
     over = f"{counted(group.fills, 'fill')} on {counted(group.days, 'day')}"
     total, unknown = group.parts["total"], group.parts["unknown"]
-    rest = f" Of it {bps(unknown, group.notional)} bp cannot be split." if unknown else ""
+    rest = f" Of it {bps(unknown, group.notional)} bp cannot be split." if abs(unknown) >= 0.01 else ""
+    mean = group.total.text() if isfinite(group.total.lower) else number(group.total.value)
     return (
-        f"{of} with {over} cost {amount(total)} {group.currency}, {interval_text(group.total)} bp of the value wanted "
-        f"at the decision.{rest}"
+        f"{of} with {over} cost {amount(total)} {group.currency}, {mean} bp of the value wanted at the decision.{rest}"
     )
 
 
@@ -132,7 +137,7 @@ def _unknown_totals(orders: pd.DataFrame) -> Iterator[str]:
         why = {
             "no decision price": unknown["decision"].isna(),
             "fees that are not known in their currency": unknown["fees"].isna(),
-            "a rest without a close of its day": (unknown["filled"] < unknown["wanted"]) & unknown["end"].isna(),
+            "a rest without a close of its day": (unknown["state"] != "filled") & unknown["end"].isna(),
         }
         causes = listed([f"{int(rows.sum())} with {cause}" for cause, rows in why.items() if rows.any()])
         yield f"The total of {counted(len(unknown), 'order')} is not known, and not counted: {causes}."
@@ -162,25 +167,19 @@ def bps(cost: float, notional: float, digits: int = 2) -> str:
     return number(cost / notional / BASIS_POINT, digits)
 
 
-def interval_text(found: Estimate) -> str:
-    """An estimate with its interval, without one where it is infinite."""
-    return found.text() if isfinite(found.lower) else number(found.value)
+def ends(found: Estimate | None, digits: int = 2) -> str:
+    """The interval of an estimate, a dash where there is none."""
+    return found.interval(digits) if found is not None and isfinite(found.lower) else number(None)
 
 
 def _parts_table(parts: Sequence[PartSum], several: bool) -> Table:
-    heads = [
-        ("part", ""),
-        ("cost", "currency"),
-        ("cost", "bp"),
-        ("95 % interval", "bp"),
-        ("known for", "% of notional"),
-    ]
+    heads = [("part", ""), ("cost", ""), ("cost", "bp"), ("95 % interval", "bp"), ("known for", "% of notional")]
     rows = [
         [
             f"{each.part}, {each.currency}" if several else each.part,
-            "–" if each.mean is None else f"{amount(each.amount)} {each.currency}",
+            number(None) if each.mean is None else f"{amount(each.amount)} {each.currency}",
             number(None if each.mean is None else each.mean.value),
-            "–" if each.mean is None or not isfinite(each.mean.lower) else each.mean.interval(),
+            ends(each.mean),
             percent(each.known, 0),
         ]
         for each in parts
@@ -198,26 +197,27 @@ def _group_table(by: str, found: Sequence[Group], several: bool) -> Table:
             *(f"{count:,}" for count in (group.orders, group.fills, group.days)),
             amount(group.notional),
             *(bps(group.parts[part], group.notional, 1) for part in SHOWN_PARTS),
-            group.total.interval(1) if isfinite(group.total.lower) else "–",
+            ends(group.total, 1),
         ]
         for group in found
     ]
     return Table(by, f"Cost by {by}, the largest notional first; parts and unknown add up to the total", heads, rows)
 
 
-def _orders_table(orders: pd.DataFrame) -> Table:
-    heads = [("order", ""), ("asset", ""), ("side", ""), ("day", ""), ("notional", "currency"), ("total", "currency")]
+def _orders_table(orders: pd.DataFrame, currency: str) -> Table:
+    heads = [("order", ""), ("asset", ""), ("side", ""), ("day", ""), ("notional", ""), ("total", "")]
     heads += [("total", "bp"), ("largest known part", "bp")]
-    costly = measured(orders).sort_values("total", ascending=False, kind="stable").head(ORDERS_SHOWN)
+    in_one = measured(orders[orders["currency"] == currency])
+    costly = in_one.sort_values("total", ascending=False, kind="stable").head(ORDERS_SHOWN)
     rows = []
     for order in costly.to_dict("records"):
         known = {part: order[part] for part in PARTS if order[part] == order[part]}
         largest = max(known, key=lambda part: abs(known[part])) if known else ""
         words = [order[column] for column in ("order", "asset", "side", "day")]
-        money = [f"{amount(order[column])} {order['currency']}" for column in ("notional", "total")]
-        part = f"{largest} {bps(known[largest], order['notional'], 1)}" if largest else "–"
+        money = [f"{amount(order[column])} {currency}" for column in ("notional", "total")]
+        part = f"{largest} {bps(known[largest], order['notional'], 1)}" if largest else number(None)
         rows.append([*words, *money, bps(order["total"], order["notional"], 1), part])
-    return Table("orders", f"The {counted(len(rows), 'order')} with the highest costs", heads, rows, words=4)
+    return Table("orders", f"Orders in {currency} with the highest costs", heads, rows, words=4)
 
 
 def _changes_table(changes: Sequence[CostChange]) -> Table:
@@ -238,10 +238,10 @@ def _changes_table(changes: Sequence[CostChange]) -> Table:
             number(each.stated),
             number(each.expected),
             number(each.realised.value),
-            each.realised.interval() if isfinite(each.realised.lower) else "–",
+            ends(each.realised),
             number(each.suggested),
             number(each.change.value, signed=True),
-            each.change.interval() if isfinite(each.change.lower) else "–",
+            ends(each.change),
         ]
         for each in changes
     ]

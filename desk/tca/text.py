@@ -3,7 +3,7 @@
 from desk.tca.report import DELAYS, Report, Table
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 
-ROWS_SHOWN = 12  # of a table
+ROWS_SHOWN = 20  # of a table
 
 
 def report_text(report: Report) -> str:
