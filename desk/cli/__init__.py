@@ -1,7 +1,7 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
 `approve TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
-`diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
+`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
@@ -21,6 +21,7 @@ from desk.cli.new import new
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report
 from desk.cli.studies import audit, laboratory, study, sweep
+from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.commands.terminal import print_text, run_app
@@ -50,7 +51,7 @@ def options(
 
 app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
-for command in (batch, backtest, new, trades, approve, why, risk, allocate, forecast):
+for command in (batch, backtest, new, trades, tca, approve, why, risk, allocate, forecast):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)
