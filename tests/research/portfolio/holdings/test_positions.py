@@ -183,7 +183,7 @@ def test_vanguard_with_funds_in_a_table_without_symbols(tmp_path: Path) -> None:
 def test_interactive_brokers_statement(tmp_path: Path) -> None:
     got = reading(tmp_path, INTERACTIVE, symbols={"BRK B": "BRK.B"})
     assert (got.units, got.balances) == ({"BRK.B": 12.0, "SPY": 100.0}, {"USD": 43_419.25})
-    assert "positions.csv: sections other than positions and cash are ignored: Statement, Trades." in got.notes
+    assert "positions.csv: sections other than positions and cash are ignored: Trades." in got.notes
     assert "positions.csv, row 11 is no position: a part of the row above." in got.notes
 
 
