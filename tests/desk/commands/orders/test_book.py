@@ -10,6 +10,7 @@ import pytest
 from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
+from desk.commands.orders import fills as of_fills
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
@@ -169,7 +170,7 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
     ]
     fills.write_text(HEADER + "\n".join(rows) + "\n")
     with pytest.raises(DataError) as told:
-        books.fill_from("desk", fills)
+        of_fills.fill_from("desk", fills)
     for said in (
         "row 2: moment is",
         "row 3: fill '2' of 'AGG': quantity",
@@ -177,9 +178,9 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
         "row 5: 2 cells",
     ):
         assert f"fills.csv, {said}" in str(told.value)
-    fills.write_text("fill_id,day,asset\n")
-    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'moment, side, quantity"):
-        books.fill_from("desk", fills)
+    fills.write_text("fill_id,moment,asset\n")
+    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'side, quantity"):
+        of_fills.fill_from("desk", fills)
     assert books.read_book("desk") == before
 
 
