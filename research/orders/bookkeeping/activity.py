@@ -98,6 +98,9 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
         reader.read(table)
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
+    accounts = {table.cell(cells, "account"): None for table in file.tables for _, cells in table.rows}
+    if len(named := [account for account in accounts if account]) > 1 and not portfolio.accounts:
+        reader.notes.append(f"{path.name} is of accounts {', '.join(named)}, which the portfolio has as one.")
     return reader.activity
 
 
@@ -234,7 +237,8 @@ class _Transaction:
         texts = [cell for cell in self.row[1] if cell]
         if self.reader.reading.symbols.get(self.cell("asset")) == IGNORE_WORD:
             return f"{self.cell('asset')} is ignored"
-        if len(texts) == 1 or not any(c.isdigit() for c in self.cell("moment")):
+        dated = any(c.isdigit() for c in self.cell("moment"))
+        if len(texts) == 1 or not (dated or (self.cell("asset") and self.is_trade)):
             return f"text or a total, {quoted(texts[0])}"
         if self.has(OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
             return f"cash in its fund, {quoted(self.words[0])}"

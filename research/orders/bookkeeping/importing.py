@@ -48,9 +48,12 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     made = book_after(book, after)
     for key in {row.fill_id for row in _blotter(after).fills if row.undone}:
         made = without_entries_of(made, key)
-    for entry, is_stated in [*((e, True) for e in activity.entries), *((e, False) for e in activity.proposals)]:
+    paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
+    for entry, is_stated in paid:
         made, item = _with_cash(made, after, _named(entry, portfolio), is_stated)
         items += [item] if item else []
+    if early := sum(entry.day <= book.opened for entry, _ in paid):
+        notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = replace(made, items=_merged(made, items))
     _check_cash(portfolio, book, made)
     return Imported(made, tuple(notes))
@@ -83,7 +86,9 @@ def _with_fills(
     reports = {each.key: each for each in (*filter(None, map(correction_of, waiting)), *activity.corrections)}
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
-    after, left = portfolio, list(_since(book, portfolio, left, notes))
+    left = list(_since(book, portfolio, left, notes))
+    before_split = {fill.key: (fill, why) for fill in left if (why := _split_since(book, portfolio, fill))}
+    after, left = portfolio, [fill for fill in left if fill.key not in before_split]
     while True:
         count = len(_blotter(after).fills)
         after, unmatched = match_fills(after, left)
@@ -91,6 +96,7 @@ def _with_fills(
         left = [fill for fill, _ in unmatched]
         if not left or len(_blotter(after).fills) == count:
             break
+    unmatched = (*unmatched, *before_split.values())
     items = [BookItem(item_name(fill.key), why, cells_of(fill)) for fill, why in unmatched]
     items += [_correction_item(reports[key], why) for key, why in refused.items()]
     return after, [*items, *_restated(book, activity.fills)]
@@ -114,6 +120,16 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
     if early:
         what = f"{counted(early, 'fill')} of {book.opened} or before: the book was opened with what they left"
         notes.append(f"Left aside: {what}.")
+
+
+def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
+    """The reason why the units of a fill are not those of the book: a split that is booked since; else ""."""
+    of_asset, day = f"split-{fill.asset}-", _day(portfolio, fill)
+    splits = [name for name in book.events if name.startswith(of_asset)]
+    later = [name for name in splits if date.fromisoformat(name.removeprefix(of_asset)) > day]
+    if not later:
+        return ""
+    return f"{later[0]} is booked, and its units are of {day}. Dismiss it, and write a fill in units of now."
 
 
 def _restated(book: Book, fills: Iterable[Fill]) -> Iterator[BookItem]:
@@ -147,6 +163,8 @@ def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correctio
         refused = {}
         for each in left:
             try:
+                if each.fill and (why := _split_since(book, portfolio, each.fill)):
+                    each.refuse(why)
                 portfolio = after_correction(portfolio, each, opening_lots(book, portfolio))
             except DataError as error:
                 refused[each.key] = str(error)

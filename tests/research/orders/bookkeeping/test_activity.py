@@ -296,6 +296,7 @@ def test_mistakes_are_told_with_their_rows_all_at_once(tmp_path: Path, portfolio
         "2022-12-30,Buy,AGG,1x,97.4,",
         "2022-12-30,Buy,AGG,1,0,",
         "2022-12-30,Reinvest,AGG,1,97.4,",
+        ",Buy,AGG,1,97.4,",
         "2022-12-30,Buy,AGG,10,97.4,-9740",
         "2022-12-30,Buy,AGG,1,400,97.4,-136360",
     ]
@@ -306,8 +307,9 @@ def test_mistakes_are_told_with_their_rows_all_at_once(tmp_path: Path, portfolio
         "row 3: units is '1x'. Write a plain number",
         "row 4: fill '20221230T120000--AGG-buy-1-0' of 'AGG': price is '0'",
         "row 5: nothing says whether AGG is bought or sold. Name a column side",
-        "row 6: AGG: units times price are 974.00, and the amount is 9,740.00. Correct the one that is wrong",
-        "row 7: the row has another number of cells than the header of row 1. Put numbers with separators",
+        "row 6: '' is no day and no moment",
+        "row 7: AGG: units times price are 974.00, and the amount is 9,740.00. Correct the one that is wrong",
+        "row 8: the row has another number of cells than the header of row 1. Put numbers with separators",
     ):
         assert f"file.csv, {said}" in str(told.value)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from booked import of_book
+from booked import later, of_book
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
-from research.orders.booking import open_book
+from research.orders.booking import open_book, with_event
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.importing import with_activity, with_item, without_item
@@ -160,6 +160,21 @@ def test_a_fill_in_a_book_of_version_1_is_not_taken_back(sent: Portfolio, book: 
     assert "a book of version 1 has it, without its amount. Open another" in item.why
 
 
+def test_a_fill_before_a_split_that_is_booked_is_listed_and_a_bust_of_one_takes_its_units_of_now(
+    sent: Portfolio, book: Book
+) -> None:
+    """60 of A are sold before it is split two for one: 1,080 are left, and 1,200 after the bust."""
+    done = imported(sent, book, Activity((fill("sell", 60, 100, "f1"),)))
+    split = with_event(done, later(of_book(sent, done), split=2, paid=-1), "split-A-2023-01-03")
+    assert held(split) == (1_080, 700, 11_000)
+    right = replace(fill("sell", 50, 100, "f3"), fill_id="f3")
+    waits = imported(sent, split, Activity((fill("sell", 40, 100, "f2"),), (Correction("v:f3", "v:f1", right),)))
+    assert held(waits) == held(split)
+    assert [item.name for item in waits.open_items] == ["v:f2", "v:f3"]
+    assert all("split-A-2023-01-03 is booked, and its units are of 2022-12-30" in item.why for item in waits.open_items)
+    assert held(imported(sent, split, Activity((), (Correction("v:b", "v:f1"),)))) == (1_200, 700, 5_000)
+
+
 # -- tax lots ----------------------------------------------------------------------------------------------------------
 
 
@@ -262,7 +277,10 @@ def test_fills_and_cash_up_to_the_opening_are_left_aside(sent: Portfolio, book: 
     paid = replace(cash("d", 10), day=date(2022, 12, 29))
     read = with_activity(book, of_book(sent, book), Activity((early,), (), (paid,)), {})
     assert read.book == book
-    assert read.notes == ("Left aside: 1 fill of 2022-12-29 or before: the book was opened with what they left.",)
+    assert read.notes == (
+        "Left aside: 1 fill of 2022-12-29 or before: the book was opened with what they left.",
+        "Left aside: 1 amount of cash of 2022-12-29 or before.",
+    )
 
 
 # -- cash --------------------------------------------------------------------------------------------------------------
