@@ -69,6 +69,7 @@ OF_TRADES = frozenset(
 ACCOUNT = "Account Information", "Data", "Account"  # before the account of a statement
 CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
 ASIDE = CASH_REPORT, ACCOUNT[0], "Statement"  # sections that are read, or say nothing of an amount
+HEADER_NAMES = 3  # names of positions by which a row is their header
 TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
@@ -380,7 +381,7 @@ def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[in
     Names may be split over two rows, as in "Market" over "Value": then both together name the columns.
     """
     line, cells = rows[i]
-    if _is_aside(cells, wanted):
+    if not wanted.kind.trades and _is_aside(cells, wanted):
         return 1, None
     alone = _fields(source, line, [[cell] for cell in cells], wanted)
     below = rows[i + 1][1] if i + 1 < len(rows) else []
@@ -431,8 +432,12 @@ def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
 
 
 def _is_aside(cells: Sequence[str], wanted: Wanted) -> bool:
-    """True if a row is the header of a table of transactions, and those wanted are none."""
-    return not wanted.kind.trades and _is_of_trades(cells, wanted.declared.values())
+    """True if a row is the header of a table of another kind: of transactions, or of positions among transactions."""
+    if not wanted.kind.trades:
+        return _is_of_trades(cells, wanted.declared.values())
+    names = {name for fields in (NAMES, NEXT) for of_field in fields.values() for name in of_field}
+    known = sum(cell.casefold() in names for cell in cells)
+    return known >= HEADER_NAMES and not any(c.isdigit() for cell in cells for c in cell)
 
 
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: DataError | None) -> NoReturn:
@@ -443,10 +448,9 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
         raise broken
     for line, cells in rows:
         if _is_aside(cells, wanted):
-            raise DataError(
-                f"{path.name}, row {line}: a list of transactions, not of holdings: found {_listed(cells)}. Export the "
-                "positions."
-            )
+            own, other = ("transactions", "positions") if wanted.kind.trades else ("positions", "transactions")
+            what = f"a list of {other}, not of {own}: found {_listed(cells)}. Export the {own}."
+            raise DataError(f"{path.name}, row {line}: {what}")
     line, cells = max(
         rows, key=lambda row: (sum(map(bool, map(partial(wanted.column, 0), row[1]))), len(_texts(row[1])))
     )

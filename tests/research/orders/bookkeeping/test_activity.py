@@ -193,6 +193,15 @@ def test_flex_queries_of_interactive_brokers(tmp_path: Path, portfolio: Portfoli
     ]
 
 
+def test_positions_in_the_same_file_are_no_transactions(tmp_path: Path, portfolio: Portfolio) -> None:
+    positions = '"ClientAccountID","CurrencyPrimary","Symbol","Quantity","MarkPrice","PositionValue"\n' + 2 * (
+        '"U1","USD","SPY","3260","383.44","1250014.4"\n'
+    )
+    got = read(tmp_path, IB_FLEX + positions + IB_CASH, portfolio)
+    assert [fill.fill_id for fill in got.fills] == ["501", "503"]
+    assert [entry.entry_id for entry in got.entries] == ["ib:501 commission", "ib:900", "ib:901", "ib:902", "ib:903"]
+
+
 def test_transactions_of_schwab(tmp_path: Path, portfolio: Portfolio) -> None:
     """Equal rows of a day are told apart by their number; a cancelled trade has no id of its own."""
     got = read(tmp_path, SCHWAB, portfolio, Reading())
@@ -342,5 +351,5 @@ def test_a_split_is_left_aside_and_cash_of_an_unknown_kind_is_proposed(tmp_path:
 
 @pytest.mark.parametrize("text", ["Symbol,Quantity,Price\nSPY,1,2\n", "hello\n", '[{"id": 1}, 2]', "[1"])
 def test_a_file_without_transactions_is_refused(tmp_path: Path, portfolio: Portfolio, text: str) -> None:
-    with pytest.raises(DataError, match=r"no table of transactions|no JSON list of objects"):
+    with pytest.raises(DataError, match="no table of transactions|no JSON list of objects|a list of positions"):
         read(tmp_path, text, portfolio)

@@ -308,7 +308,7 @@ def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) ->
         ("Nr,Titel,Stück\n1,SPY,3\n", "no row names a column of asset and one of units: found 'Nr', 'Titel', 'Stück'"),
         (
             '"Date","Action","Symbol","Description","Quantity","Price"\n"12/27/2022","Buy","SPY","x","3","4"\n',
-            "row 1: a list of transactions, not of holdings: found 'Date', 'Action'",
+            "row 1: a list of transactions, not of positions: found 'Date', 'Action'",
         ),
         ("Symbol,Quantity,Shares\nSPY,1,2\n", "row 1: two columns may hold the units: found 'Quantity' and 'Shares'."),
         ("Symbol,Quantity,Quantity\nSPY,1,2\n", "two columns may hold the units: found 'Quantity' and 'Quantity'"),
