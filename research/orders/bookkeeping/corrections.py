@@ -65,10 +65,10 @@ def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -
     """The key of the fill that stands and that is corrected: the right one, where it was corrected before."""
     if correction.like is not None:
         like = correction.like
-        keys = dict.fromkeys(row.fill_id for row in blotter.standing if _is_like(portfolio, row, like))
-        if len(keys) != 1:
-            correction.refuse(f"{len(keys)} booked fills are like it. Name it by its id, or dismiss the correction.")
-        return next(iter(keys))
+        rows = [row for row in blotter.standing if _is_like(portfolio, row, like)]
+        if len({(_order_key(row), *sorted(row.fees.items())) for row in rows}) != 1:  # equal fills leave the same
+            correction.refuse(f"{len(rows)} booked fills are like it. Name it by its id, or dismiss the correction.")
+        return rows[-1].fill_id
     key = correction.corrects
     while not blotter.rows_of(key):
         right = [row.fill_id for row in blotter.fills if row.corrects == key]
@@ -109,10 +109,9 @@ def _back(blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Iterator[Bo
     """The rows that take those of one fill back."""
     for row in rows:
         cash = -row.cash
-        if row.order_id and row.amount:
-            of_order = [r for r in blotter.fills if _same_order(r, row)]
-            rest = [r for r in of_order if not r.undone and r.fill_id not in {u.fill_id for u in of_order if u.undone}]
-            left = [r for r in rest if r.fill_id != row.fill_id]
+        of_order = [r for r in blotter.fills if _order_key(r) == _order_key(row)]
+        if row.order_id and all(r.amount for r in of_order):  # else each fill was rounded by itself
+            left = [r for r in blotter.standing if _order_key(r) == _order_key(row) and r.fill_id != row.fill_id]
             cash = _cash(row.currency, left) - sum((r.cash for r in of_order), NO_AMOUNT)
         fees = {name: -fee for name, fee in row.fees.items()}
         yield replace(
@@ -120,9 +119,9 @@ def _back(blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Iterator[Bo
         )
 
 
-def _same_order(row: BookedFill, other: BookedFill) -> bool:
-    keys = ((r.order_id, r.account, r.asset, r.currency) for r in (row, other))
-    return next(keys) == next(keys)
+def _order_key(row: BookedFill) -> tuple[str, str, str, str]:
+    """The order of a row, and the currency in which it pays."""
+    return row.order_id, row.account, row.asset, row.currency
 
 
 def _fees(rows: Sequence[BookedFill]) -> dict[str, Decimal]:
@@ -176,7 +175,7 @@ def _with_right_fill(portfolio: Portfolio, rows: Sequence[BookedFill], correctio
 
 def _order_again(blotter: Blotter, wrong: BookedFill, fill: Fill) -> SentOrder:
     """The order of an earlier list, as the fills of it that stand have filled it, with room for one more."""
-    rows = [row for row in blotter.standing if wrong.order_id and _same_order(row, wrong)]
+    rows = [row for row in blotter.standing if wrong.order_id and _order_key(row) == _order_key(wrong)]
     filled, notional = (
         sum((abs(x) for x in of), NO_AMOUNT) for of in ([r.units for r in rows], [r.amount for r in rows])
     )

@@ -45,9 +45,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     """
     notes = list(activity.notes)
     after, items = _with_fills(book, portfolio, activity, orders, notes)
-    made = book_after(book, after)
-    for key in {row.fill_id for row in _blotter(after).fills if row.undone}:
-        made = without_entries_of(made, key)
+    made = _book_after(book, after)
     paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
     for entry, is_stated in paid:
         made, item = _with_cash(made, after, _named(entry, portfolio), is_stated)
@@ -57,6 +55,14 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     made = replace(made, items=_merged(made, items))
     _check_cash(portfolio, book, made)
     return Imported(made, tuple(notes))
+
+
+def _book_after(book: Book, portfolio: Portfolio) -> Book:
+    """The book after fills and corrections, without the fees in other currencies of fills that were taken back."""
+    made = book_after(book, portfolio)
+    for key in dict.fromkeys(row.fill_id for row in made.blotter.fills if row.undone):
+        made = without_entries_of(made, key)
+    return made
 
 
 def item_name(key: str) -> str:
@@ -276,18 +282,21 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     Raises : DataError for a name that is no open item, and for what cannot be booked.
     """
     item = open_item(book, name)
+    fill = fill_of(item.fill) if item.fill else None
+    if fill is not None and (why := _split_since(book, portfolio, fill)):
+        raise DataError(f"{name}: {why}")
     if correction := correction_of(item):
-        after = after_correction(portfolio, correction, opening_lots(book, portfolio))
-        made = without_entries_of(book_after(book, after), _blotter(after).fills[-1].fill_id)
-    elif item.entry:
+        made = _book_after(book, after_correction(portfolio, correction, opening_lots(book, portfolio)))
+    elif fill is None:
+        assert item.entry is not None
         made = with_entry(book, portfolio, item.entry)
     elif order:
-        after, unmatched = match_fills(portfolio, [replace(fill_of(item.fill), order_id=order)])
+        after, unmatched = match_fills(portfolio, [replace(fill, order_id=order)])
         if unmatched:
             raise DataError(unmatched[0][1])
-        made = book_after(book, after)
+        made = _book_after(book, after)
     else:
-        made = book_after(book, after_unsent(portfolio, fill_of(item.fill)))
+        made = _book_after(book, after_unsent(portfolio, fill))
     _check_cash(portfolio, book, made)
     return _marked(made, item, "booked")
 

@@ -351,5 +351,5 @@ def test_a_split_is_left_aside_and_cash_of_an_unknown_kind_is_proposed(tmp_path:
 
 @pytest.mark.parametrize("text", ["Symbol,Quantity,Price\nSPY,1,2\n", "hello\n", '[{"id": 1}, 2]', "[1"])
 def test_a_file_without_transactions_is_refused(tmp_path: Path, portfolio: Portfolio, text: str) -> None:
-    with pytest.raises(DataError, match="no table of transactions|no JSON list of objects|a list of positions"):
+    with pytest.raises(DataError, match=r"no table of transactions|no JSON list of objects|a list of positions"):
         read(tmp_path, text, portfolio)

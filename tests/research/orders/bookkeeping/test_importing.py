@@ -143,12 +143,14 @@ def test_a_fill_too_large_for_its_order_is_booked_once_a_bust_leaves_room(sent: 
     assert done == imported(sent, done, Activity((wrong, right), (Correction("v:b", "v:f1"),)))
 
 
-def test_a_bust_that_names_no_fill_takes_back_the_only_one_of_its_content(sent: Portfolio, book: Book) -> None:
+def test_a_bust_that_names_no_fill_takes_back_one_of_its_content(sent: Portfolio, book: Book) -> None:
     done = imported(sent, book, Activity((fill("sell", 60, 100, "f1"), fill("sell", 40, 100, "f2"))))
     bust = Correction("v:b", "", like=fill("sell", 40, 100, "x", order_id=""))
     assert held(imported(sent, done, Activity((), (bust,)))) == (540, 700, 11_000)
-    done = imported(sent, book, Activity((fill("sell", 40, 100, "f1"), fill("sell", 40, 100, "f2"))))
-    (item,) = imported(sent, done, Activity((), (bust,))).open_items
+    equal = imported(sent, book, Activity((fill("sell", 40, 100, "f1"), fill("sell", 40, 100, "f2"))))
+    assert held(imported(sent, equal, Activity((), (bust,)))) == (560, 700, 9_000)
+    unequal = (fill("sell", 40, 100, "f1"), fill("sell", 40, 100, "f2", fees={"fee": 1}))
+    (item,) = imported(sent, imported(sent, book, Activity(unequal)), Activity((), (bust,))).open_items
     assert "2 booked fills are like it. Name it by its id" in item.why
 
 
@@ -172,6 +174,8 @@ def test_a_fill_before_a_split_that_is_booked_is_listed_and_a_bust_of_one_takes_
     assert held(waits) == held(split)
     assert [item.name for item in waits.open_items] == ["v:f2", "v:f3"]
     assert all("split-A-2023-01-03 is booked, and its units are of 2022-12-30" in item.why for item in waits.open_items)
+    with pytest.raises(DataError, match="v:f2: split-A-2023-01-03 is booked"):
+        with_item(waits, of_book(sent, waits), "v:f2")
     assert held(imported(sent, split, Activity((), (Correction("v:b", "v:f1"),)))) == (1_200, 700, 5_000)
 
 
@@ -301,6 +305,9 @@ def test_a_fee_in_a_coin_takes_its_units_and_comes_back_with_a_bust(sent: Portfo
     assert held(done) == (600, Decimal("799.75"), 0)
     assert "the book has cash in USD. State XYZ" in done.open_items[0].why
     assert held(imported(sent, done, Activity((), (Correction("v:b", "v:f"),)))) == held(book)
+    waits = imported(sent, done, Activity((fill("buy", 100, 49, "f"),)))
+    right = with_item(waits, of_book(sent, waits), "v:f-restated")
+    assert held(right) == (600, 800, 100)  # the right fill has no such fee
     unbooked = imported(sent, book, Activity((fill("buy", 1, 50, "g", order_id="", account="U9"),), (), (fee,)))
     assert held(unbooked) == held(book)
     assert "its fill, v:f, is not booked" in unbooked.open_items[1].why
