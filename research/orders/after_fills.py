@@ -180,7 +180,8 @@ def _filled(fill: Fill, order: SentOrder) -> SentOrder:
     """The order with the fill in it. Raises DataError for more than was ordered."""
     amount, filled = fill.quantity * fill.price, order.filled + _amount(fill, order)
     if filled > order.quantity + (ONE_CENT if order.in_money else MORE * order.quantity):
-        fix = f"The order is for {order.quantity}, and {order.filled} of it were filled before."
+        quantity, before = (f"{amount.normalize():f}" for amount in (order.quantity, order.filled))
+        fix = f"The order is for {quantity}, and {before} of it were filled before."
         fill.refuse("quantity", str(fill.quantity), fix)
     fees = {**order.fees, **{name: order.fees.get(name, NO_AMOUNT) + fee for name, fee in fill.fees.items()}}
     known = order.order_id or fill.order_id

@@ -23,7 +23,7 @@ from research.portfolio.holdings.tax_file import tax_lots_of
 
 OWN_ID = re.compile("[0-9]{8}-[0-9a-f]{20}")  # of an order of a ticket, also of one that the book does not have
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
-PROPOSED = "the broker states no id of it, or no kind that is known"
+NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it", "its kind is not known"
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _with_cash(book: Book, portfolio: Portfolio, entry: CashEntry, is_stated: bo
     if entry.entry_id in known or entry.day <= book.opened:
         return book, None
     if not is_stated:
-        return book, BookItem(name, PROPOSED, {}, entry)
+        return book, BookItem(name, UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED, {}, entry)
     try:
         if entry.fill and not book.blotter.rows_of(entry.fill):
             raise DataError(f"{entry.text}: its fill, {entry.fill}, is not booked.")

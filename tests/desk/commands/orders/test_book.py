@@ -152,8 +152,11 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     cash = "33,390.80"  # 21,350.40 + 133 × 383.50 - 5.10 - 400 × 97.40
     assert re.search(rf"^USD .* {cash}$", done.out, re.MULTILINE)
     assert re.search(r"buy +AGG +721 +321$", done.out, re.MULTILINE)
-    assert rebalance("book", "fill", "desk", fills, "--ticket", ticket).out == done.out
-    assert rebalance("book", "fill", "desk", fills).out == done.out
+    shown, booked = done.out.rsplit("\n\n", 1)
+    assert booked == "fills.csv: booked 2 fills.\n"
+    for more in (("--ticket", ticket), ()):
+        again = rebalance("book", "fill", "desk", fills, *more)
+        assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
     journal = rebalance("journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
 
@@ -197,7 +200,7 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
     done = rebalance("book", "fill", "desk", fills, "--ticket", earlier)
     assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
-    assert rebalance("book", "show", "desk").out == shown
+    assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
 def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_path: Path) -> None:
