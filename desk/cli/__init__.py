@@ -1,5 +1,5 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`approve TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
+`approve | execute TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`, `cluster | compile`.
 
@@ -18,6 +18,7 @@ from backtests.runs.parameters import declared
 from backtests.today.risk_paths import PATHS
 from desk.cli.book import app as book
 from desk.cli.data import app as data
+from desk.cli.execute import execute
 from desk.cli.journal import app as journal
 from desk.cli.journal import approve, why
 from desk.cli.new import new
@@ -162,6 +163,7 @@ def backtest(
 app.command()(new)
 app.command()(trades)
 app.command()(approve)
+app.command()(execute)
 app.command()(why)
 app.add_typer(journal, name="journal")
 app.add_typer(book, name="book")

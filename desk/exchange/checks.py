@@ -1,24 +1,21 @@
 """The checks of a ticket before its orders are sent: each gives a sentence a fault, with order, field, value and fix.
 
-All of them look at one `Moment`: the ticket, what the journal says of it, and what its venue says now. Orders that were
-sent before and are resumed are not checked against what they have changed themselves.
+All of them look at one `Moment`. A ticket that is resumed is not checked against what its own orders have changed.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
-from desk.exchange.venue import Capabilities, SymbolRules
+from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
-from desk.journal.tickets import TicketState
-from research.market.calendars import closes, day_at, sessions
-from research.market.reading.known_instruments import Instrument, Instruments
+from research.market.calendars import closes, sessions
+from research.market.reading.known_instruments import Instrument
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -30,75 +27,6 @@ SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
 
 
-class Day(NamedTuple):
-    """What was sent and filled on a day for a portfolio, in its currency.
-
-    notional : value of the orders that were sent.
-    loss     : loss of the fills against the prices at which their orders were sized, fees in it.
-    """
-
-    notional: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What is known when a ticket is to be sent.
-
-    document     : the ticket (`ticket_json.read_document`).
-    remake       : command that makes it anew.
-    orders       : its orders in the sequence in which they are sent.
-    file_sha256  : sha256 of the portfolio file as it is now, or "" where it is not there.
-    venue        : name of the venue. capabilities, now, rules, quotes, units, cash : what the venue says.
-    state        : state of the ticket in the journal.
-    day          : what was sent and filled today.
-    sent_before  : by order id, the hash of another ticket with which it was sent.
-    open_before  : (account, symbol) of orders of other lists that are open at the venue.
-    instruments  : the known instruments.
-    stop         : path of the file that stops all sending, or "" where there is none.
-    """
-
-    document: Mapping[str, Any]
-    remake: str
-    orders: tuple[TicketOrder, ...]
-    file_sha256: str
-    venue: str
-    capabilities: Capabilities
-    now: datetime
-    rules: Mapping[str, SymbolRules]
-    quotes: Mapping[str, Quote]
-    units: Mapping[str, Mapping[str, Decimal]]
-    cash: Mapping[str, Mapping[str, Decimal]]
-    state: TicketState
-    day: Day
-    sent_before: Mapping[str, str]
-    open_before: frozenset[tuple[str, str]]
-    instruments: Instruments
-    stop: str
-
-    @property
-    def sending(self) -> Mapping[str, Any]:
-        """The terms of sending; version 1 of tickets has none."""
-        sending: Mapping[str, Any] = self.document.get("sending", {})
-        return sending
-
-    @property
-    def limits(self) -> Mapping[str, Any]:
-        """The limits of the portfolio file."""
-        limits: Mapping[str, Any] = self.sending.get("limits", {})
-        return limits
-
-    @property
-    def today(self) -> np.datetime64:
-        """The day of the venue's clock at the exchange."""
-        return day_at(self.now, calendar_of(self.document))
-
-    @property
-    def anew(self) -> str:
-        """The advice to make the list anew."""
-        return f"Make the list anew: {self.remake}"
-
-
 Faults = Iterator[str]
 
 
@@ -108,11 +36,6 @@ class Check:
 
     name: str
     faults: tuple[str, ...]
-
-
-def calendar_of(document: Mapping[str, Any]) -> str:
-    """The exchange calendar of a ticket; version 1 does not say it."""
-    return str(document.get("sending", {}).get("calendar", "XNYS"))
 
 
 def checked(moment: Moment) -> list[Check]:
@@ -131,8 +54,8 @@ def _version(moment: Moment) -> Faults:
 
 def _file(moment: Moment) -> Faults:
     stated = moment.document.get("file_sha256", "")
-    if stated and moment.file_sha256 != stated:
-        what = f"has another hash, {moment.file_sha256[:16]}" if moment.file_sha256 else "is not there"
+    if stated and moment.place.file_sha256 != stated:
+        what = f"has another hash, {moment.place.file_sha256[:16]}" if moment.place.file_sha256 else "is not there"
         yield (
             f"The portfolio file {moment.document['file']} {what}: the list was made from {stated[:16]}. {moment.anew}"
         )
@@ -163,11 +86,11 @@ def _duplicates(moment: Moment) -> Faults:
     for each in moment.orders:
         if each.id in moment.sent_before:
             ticket = moment.sent_before[each.id][:16]
-            yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.remake}"
+            yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
         if (each.order.account, each.symbol) in moment.open_before:
             yield (
-                f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, or "
-                "wait for it."
+                f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, "
+                "or wait for it."
             )
 
 
@@ -175,8 +98,8 @@ def _duplicates(moment: Moment) -> Faults:
 
 
 def _stop(moment: Moment) -> Faults:
-    if moment.stop:
-        yield f"{moment.stop} stops all sending. Remove this file to send again."
+    if moment.place.stop:
+        yield f"{moment.place.stop} stops all sending. Remove this file to send again."
 
 
 def _notional(moment: Moment) -> Faults:
@@ -200,8 +123,8 @@ def _day(moment: Moment) -> Faults:
     most = moment.limits.get("day_loss")
     if most is not None and moment.day.loss > most:
         yield (
-            f"The fills of today lost {moment.day.loss:,.2f} against the prices of their lists: at most {most:,.2f} are "
-            "allowed (day_loss). Look at the fills first: rebalance journal show"
+            f"The fills of today lost {moment.day.loss:,.2f} against the prices of their lists: at most {most:,.2f} "
+            "are allowed (day_loss). Look at the fills first: rebalance journal show"
         )
 
 
@@ -261,7 +184,7 @@ def _age(moment: Moment) -> Faults:
         dated = getattr(each.order, "price_date", "")
         if most is None or not dated:
             continue
-        age = sessions_since(np.datetime64(dated), moment.today, calendar_of(moment.document))
+        age = sessions_since(np.datetime64(dated), moment.today, moment.calendar)
         if age > most:
             yield _fault(each, "price", f"of {dated}, {age} sessions old", f"At most {most} are allowed. {moment.anew}")
 
@@ -315,7 +238,7 @@ def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
 
 
 def _open(moment: Moment) -> Faults:
-    day, calendar = moment.today, calendar_of(moment.document)
+    day, calendar = moment.today, moment.calendar
     if not len(sessions(day, day, calendar)):
         yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on a session."
     elif np.datetime64(moment.now.replace(tzinfo=None)) >= closes(np.array([day]), calendar)[0]:

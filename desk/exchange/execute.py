@@ -6,7 +6,7 @@ where a killed one stood, and nothing is sent twice. A buy is sent only once its
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from desk.exchange.venue import NotKnown, OrderState, Venue
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
-from desk.journal.records import Acknowledged, Cancelled, Filled, OrderSent, Quote, Record, Refused
+from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Record, Refused
 from desk.journal.tickets import ticket_event
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import DataError
@@ -63,9 +63,9 @@ class Execution:
 
     journal: Journal
     venue: Venue
-    document: dict[str, Any]
+    document: Mapping[str, Any]
     orders: Sequence[TicketOrder]
-    quotes: dict[str, Quote]
+    quotes: Mapping[str, Quote]
     stop: Callable[[], str] = str
     wait: Callable[[float], None] = time.sleep
     fills: list[Fill] = field(default_factory=list)
@@ -225,6 +225,12 @@ class Execution:
         self.journal.append(events)
 
 
+def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
+    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
+    answers = {Acknowledged.kind, Refused.kind}
+    return (each for each in orders if not any(entry.kind in answers for entry in journal.entries(order=each.id)))
+
+
 def fill_of(order: TicketOrder, fill: Fill) -> Fill:
     """A fill of a venue with the names of the ticket. Raises DataError for one of another symbol or side."""
     names = {order.symbol, order.item}
@@ -234,12 +240,3 @@ def fill_of(order: TicketOrder, fill: Fill) -> Fill:
             "symbol or side. Ask the venue; nothing of it is booked."
         )
     return replace(fill, asset=order.item, order_id=order.id, account=order.order.account)
-
-
-def loss_of(fills: Iterable[Filled], prices: dict[str, float]) -> float:
-    """The loss of fills against prices by symbol, fees in it, currency."""
-    return sum(
-        (fill.price - prices.get(fill.symbol, fill.price)) * fill.quantity * (1 if fill.side == "buy" else -1)
-        + fill.fee
-        for fill in fills
-    )

@@ -213,7 +213,7 @@ class Ticket:
 
         Whole numbers have no decimal point.
         """
-        parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
         rare = {"exchanges", "sec_types", "approvals", "file_sha256"} | (set() if self.cash else {"fx", "cash"})
