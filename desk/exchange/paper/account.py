@@ -12,11 +12,10 @@ from itertools import accumulate, chain
 from typing import Any, Literal
 
 from desk.exchange.paper.fill_model import FillModel, Part
-from desk.exchange.paper.orders import DAY_ORDER, PaperOrder
+from desk.exchange.paper.orders import DAY_ORDER, PaperOrder, exact
 from desk.exchange.paper.prices import Bar, Session
-from foundation.paper.cells import number_text
 from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import LIMIT_ORDER, ORDER_TYPES, tick
 
 BEFORE = ""  # settlement day of what was there before: earlier than any other
@@ -32,6 +31,7 @@ class Account:
     name     : name of the account.
     balances : units and cash, cash as what comes in and goes out by settlement day.
     reserved : by kind and symbol or currency, what open orders may still take.
+    last     : last session on which it placed an order, or "".
     changed  : balances that were moved.
     opened   : what it has that no row says yet.
     """
@@ -39,6 +39,7 @@ class Account:
     name: str
     balances: dict[Key, Decimal] = field(default_factory=dict)
     reserved: dict[tuple[Kind, str], Decimal] = field(default_factory=dict)
+    last: str = ""
     changed: set[Key] = field(default_factory=set)
     opened: list["Opening"] = field(default_factory=list)
 
@@ -125,16 +126,18 @@ def _fee_names(order: PaperOrder, bar: Bar, model: FillModel) -> list[str]:
 def fault_of_order(order: PaperOrder, session: Session, account: Account, now: datetime) -> str:
     """Why the venue does not take an order whatever it costs, in a sentence; "" where it does."""
     bar = session.bars.get(order.symbol, Bar())
-    faults = chain(_of_session(order, session, now), _of_terms(order), _of_quantity(order, bar, account))
+    faults = chain(_of_session(order, session, account, now), _of_terms(order), _of_quantity(order, bar, account))
     return next(faults, "")
 
 
-def _of_session(order: PaperOrder, session: Session, now: datetime) -> Iterator[str]:
-    """The exchange is closed, or does not trade the symbol, or in another currency."""
+def _of_session(order: PaperOrder, session: Session, account: Account, now: datetime) -> Iterator[str]:
+    """The exchange is closed, or does not trade the symbol, or in another currency; the account is further on."""
     if not session.is_open:
         yield f"{session.calendar} is closed on {session.day}: play a session, such as {session.expected}"
     if now > session.closes:
         yield f"{session.calendar} closed at {session.closes:%H:%M} UTC on {session.day}, and it is {now:%H:%M}"
+    if account.last > str(session.day):
+        yield f"account {account.name!r} has traded on {account.last}, after {session.day}: play a later session"
     if (bar := session.bars.get(order.symbol)) is None:
         if not order.is_exchange:
             yield f"symbol {order.symbol!r} is not known on {session.day} by {session.source}"
@@ -203,7 +206,7 @@ class Opening:
     @property
     def text(self) -> str:
         """The amount and what it is of."""
-        return f"{number_text(float(self.amount))} {self.item}"
+        return f"{self.amount:,f} {self.item}"
 
 
 def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[Opening, ...]:
@@ -222,26 +225,26 @@ def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[
     if not numbers:
         for row in document["held"]:
             units = row["shares"] if row["shares"] is not None else row["value"] / _unit_price(bars, row)
-            yield Opening(only, "units", row["symbol"], decimal(units))
+            yield Opening(only, "units", row["symbol"], exact(units))
     for row in document["orders"]:
         if row["shares_before"] is not None:
-            yield Opening(row["account"], "units", row["symbol"], decimal(row["shares_before"]))
+            yield Opening(row["account"], "units", row["symbol"], exact(row["shares_before"]))
         elif not numbers:
             value = round(row["weight_before"] * totals["nav_before"], 2)
-            yield Opening(row["account"], "units", row["symbol"], decimal(value / _unit_price(bars, row)))
+            yield Opening(row["account"], "units", row["symbol"], exact(value / _unit_price(bars, row)))
 
 
 def _cash(document: Mapping[str, Any], numbers: Mapping[str, str], cash: float) -> Iterable[Opening]:
     only, currency = document["account"], document["currency"]
     if by_currency := document.get("cash"):
         return (
-            Opening(numbers.get(row["account"], only), "cash", row["currency"], decimal(row["before"]))
+            Opening(numbers.get(row["account"], only), "cash", row["currency"], exact(row["before"]))
             for row in by_currency
         )
     if numbers:
         rows = document["accounts"]
-        return (Opening(row["number"], "cash", currency, decimal(row["cash_before"])) for row in rows)
-    return [Opening(only, "cash", currency, decimal(cash))]
+        return (Opening(row["number"], "cash", currency, exact(row["cash_before"])) for row in rows)
+    return [Opening(only, "cash", currency, exact(cash))]
 
 
 def _unit_price(bars: Mapping[str, Bar], row: Mapping[str, Any]) -> float:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from desk.exchange.paper.account import BEFORE, Account, Booking, Kind, Opening
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.venue import NotKnown, OrderState, Status
+from foundation.files import locked
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import BUY_OR_SELL
 
@@ -69,7 +70,7 @@ class PaperFile:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / PAPER
-        with self._reported():
+        with self._reported(), locked(folder / f"{PAPER}.lock", wait=True):
             self.rows = sqlite3.connect(self.path, timeout=WAIT / 1000, isolation_level=None)
             self.rows.execute("PRAGMA journal_mode = WAL")
             self.rows.execute("PRAGMA synchronous = FULL")
@@ -119,17 +120,14 @@ class PaperFile:
             )
             for kind, item, amount in reserved:
                 account.reserve(kind, item, Decimal(amount))
+            (last,) = self.rows.execute("SELECT max(session) FROM orders WHERE account = ?", [name]).fetchone()
+        account.last = last or ""
         known = {(kind, item) for kind, item, _ in account.balances}
         for each in openings:
             if (each.kind, each.item) not in known:
                 account.move((each.kind, each.item, BEFORE), each.amount)
                 account.opened.append(each)
         return account
-
-    def last_session(self, account: str) -> str:
-        """The last session on which an account placed an order, or ""."""
-        (last,) = self.rows.execute("SELECT max(session) FROM orders WHERE account = ?", [account]).fetchone()
-        return last or ""
 
     def write(self, account: Account) -> None:
         """Write what changed of an account."""

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
+from foundation.paper.cells import number_text
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal
 
 RATE_DIGITS = 12  # significant, of the price of a currency
 DAY_ORDER = "DAY"
@@ -69,8 +69,8 @@ def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
     if isinstance(order, ExchangeOrder):
         return _exchange(order, client_id)
     in_money = order.quantity is None
-    quantity = decimal(order.notional if order.quantity is None else order.quantity)
-    notional, price = decimal(order.notional), _decimal(order.price)
+    quantity = exact(order.notional if order.quantity is None else order.quantity)
+    notional, price = exact(order.notional), _optional(order.price)
     return PaperOrder(
         client_id=client_id,
         account=order.account,
@@ -78,13 +78,13 @@ def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
         item=order.symbol,
         sign=SIGN_OF_SIDE[order.side],
         quantity=quantity,
-        lot=_decimal(order.lot),
+        lot=_optional(order.lot),
         order_type=order.order_type,
         time_in_force=order.time_in_force,
-        limit_price=_decimal(order.limit_price),
+        limit_price=_optional(order.limit_price),
         price=price,
         currency=order.currency,
-        fees={name: decimal(getattr(order, name)) for name in CHARGED},
+        fees={name: exact(getattr(order, name)) for name in CHARGED},
         fees_of=quantity if in_money or not price else notional / price,
         settles=order.settlement_date,
         in_money=in_money,
@@ -93,7 +93,7 @@ def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
 
 def _exchange(order: ExchangeOrder, client_id: str) -> PaperOrder:
     """An exchange: so many units of the foreign currency, each for its rate in the basis."""
-    rate, quantity = decimal(order.rate), decimal(order.amount)
+    rate, quantity = exact(order.rate), exact(order.amount)
     first, second = order.pair[:3], order.pair[3:]
     price = rate if first == order.currency else Decimal(f"{1 / rate:.{RATE_DIGITS}g}")
     return PaperOrder(
@@ -117,5 +117,10 @@ def _exchange(order: ExchangeOrder, client_id: str) -> PaperOrder:
     )
 
 
-def _decimal(value: float | None) -> Decimal | None:
-    return None if value is None else decimal(value)
+def _optional(value: float | None) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
+def exact(value: float) -> Decimal:
+    """A number as it is written, whole ones without decimals."""
+    return Decimal(number_text(value))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,41 +74,42 @@ class Session:
     bars: Mapping[str, Bar]
     source: str
 
-    @property
+    @cached_property
     def is_open(self) -> bool:
         """True if the exchange trades on the day."""
         return len(sessions(self._day, self._day, self.calendar)) > 0
 
-    @property
+    @cached_property
     def opens(self) -> datetime:
         """The moment of its open, in UTC; of a day without a session, its first."""
-        return _moment(opens, self._day, self.calendar) if self.is_open else datetime.combine(self.day, _MIDNIGHT)
+        return _utc(opens(np.array([self._day]), self.calendar)[0] if self.is_open else self._day)
 
-    @property
+    @cached_property
     def closes(self) -> datetime:
         """The moment of its close, in UTC, which is on its day: where trading never ends, a second before the next."""
         if not self.is_open:
             return self.opens
-        moment = _moment(closes, self._day, self.calendar)
+        moment = _utc(closes(np.array([self._day]), self.calendar)[0])
         return moment if day_at(moment, self.calendar) == self._day else moment - timedelta(seconds=1)
 
     def settles(self, stated: str) -> str:
         """The settlement day of an order of which the ticket states one: as many sessions after the day."""
-        first = np.datetime64(self.expected, "D") + 1
-        count = len(sessions(first, np.datetime64(stated), self.calendar)) if stated >= str(first) else 0
-        return str(session_after(self._day, count, self.calendar))
+        return _settles(str(self.day), str(self.expected), stated, self.calendar)
 
     @property
     def _day(self) -> np.datetime64:
         return np.datetime64(self.day, "D")
 
 
-_MIDNIGHT = datetime.min.time().replace(tzinfo=UTC)
+@cache
+def _settles(day: str, expected: str, stated: str, calendar: str) -> str:
+    first, last = np.datetime64(expected) + 1, np.datetime64(stated)
+    count = len(sessions(first, last, calendar)) if first <= last else 0
+    return str(session_after(np.datetime64(day), count, calendar))
 
 
-def _moment(of: Any, day: np.datetime64, calendar: str) -> datetime:
-    moment: datetime = of(np.array([day]), calendar)[0].item()
-    return moment.replace(tzinfo=UTC)
+def _utc(moment: np.datetime64) -> datetime:
+    return datetime.fromisoformat(str(moment.astype("datetime64[s]"))).replace(tzinfo=UTC)
 
 
 def expected_day(document: Mapping[str, Any], calendar: str) -> date:

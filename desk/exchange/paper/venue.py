@@ -171,7 +171,7 @@ class PaperVenue:
     def _outcome(self, order: PaperOrder, account: Account) -> Outcome:
         """What becomes of a new order."""
         bar = self.session.bars.get(order.symbol, Bar())
-        if fault := self._earlier(account.name) or fault_of_order(order, self.session, account, self._now):
+        if fault := fault_of_order(order, self.session, account, self._now):
             return Outcome("refused", reason=fault)
         booked = list(bookings(order, parts_of(order, self.session, self.model, self._now), bar, self.model))
         filled = sum((each.part.notional if order.in_money else each.part.quantity for each in booked), NO_AMOUNT)
@@ -182,13 +182,6 @@ class PaperVenue:
             return Outcome("refused", reason=fault)
         is_filled = left < (smallest(order.currency) if order.in_money else Decimal("1e-12"))
         return Outcome("filled" if is_filled else "open", filled, "", reserved, settles, booked)
-
-    def _earlier(self, account: str) -> str:
-        """Why an account does not trade on a session before its last one; "" where this is none."""
-        last = self.file.last_session(account)
-        if last <= str(self.session.day):
-            return ""
-        return f"account {account!r} traded on {last}, after {self.session.day}: play a later session"
 
     def state(self, client_id: str) -> OrderState | None:
         """The state of an order, or None if the venue does not have it."""
