@@ -69,11 +69,15 @@ def sent(document: Mapping[str, Any], journal: Journal, venue: Any, **how: Any) 
 
 
 def replayed(journal: Journal) -> tuple[dict[str, Decimal], Decimal]:
-    """Units by symbol and cash that the fills of a journal moved, fees in it: a sum of its entries alone."""
-    units, cash = defaultdict[str, Decimal](Decimal), Decimal()
+    """Units by symbol and cash that the fills of a journal moved: a sum of its entries alone.
+
+    The notional of an order is in whole cents, and fees are taken from cash.
+    """
+    units, notional, fees = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal), Decimal()
     for entry in journal.entries(kind="fill"):
         fill = entry.record
-        quantity, way = Decimal(repr(fill.quantity)), 1 if fill.side == "buy" else -1
-        units[fill.symbol] += way * quantity
-        cash -= way * quantity * Decimal(repr(fill.price)) + Decimal(repr(fill.fee))
-    return dict(units), cash
+        signed = Decimal(repr(fill.quantity)) * (1 if fill.side == "buy" else -1)
+        units[fill.symbol] += signed
+        notional[entry.order] += signed * Decimal(repr(fill.price))
+        fees += Decimal(repr(fill.fee))
+    return dict(units), -sum((round(amount, 2) for amount in notional.values()), fees)

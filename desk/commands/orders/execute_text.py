@@ -31,7 +31,7 @@ def sent_text(ready: Ready) -> str:
     sent = ready.moment.state.sent
     if not sent:
         return "" if ready.moment.orders else "The list has no order: there is nothing to send."
-    left = f"{len(ready.left):,} of its orders have no answer, and are gone on with." if ready.left else ""
+    left = f"Orders without an answer, which are sent now: {len(ready.left):,}." if ready.left else ""
     return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
 
 

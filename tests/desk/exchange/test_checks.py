@@ -262,7 +262,7 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
 def test_the_day_counts_what_was_sent_and_what_fills_lost(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
-    """400 A are sold at 101 and 798 B bought at 50.50 where they were sized at 100 and 50, with the fees of the list."""
+    """400 A are sold at 101 and 798 B bought at 50.50; they were sized at 100 and 50. Fees are those of the list."""
     quotes = tmp_path / "quotes.csv"
     quotes.write_text("symbol,last\nA,101\nB,50.5\n")
     journal.append([list_event(document)])
