@@ -206,7 +206,7 @@ class Execution:
 
     def _take_fills(self) -> None:
         """Take the fills of the ticket from the venue, and journal those that are new, with the quote of now."""
-        orders = {each.venue_id: each for each in self.orders}
+        orders = {each.venue_id or each.id: each for each in self.orders}  # without ids, fills name those of the ticket
         since = datetime.fromisoformat(self.document["last_close"]).replace(tzinfo=UTC)
         own = [fill for fill in self.venue.fills(since) if fill.order_id in orders]
         taken = {fill.key for fill in self.fills}

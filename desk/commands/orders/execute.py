@@ -12,18 +12,16 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent, unanswered
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
+from desk.exchange.stops import alone, stop_file
 from desk.exchange.ticket_orders import TicketOrder
 from desk.journal import Journal, list_event
 from desk.tickets.formats.ticket_json import read_document
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
-from foundation.files import locked
-from foundation.home import home_folder
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
 
-STOP = "STOP"  # file in `home_folder()` that stops all sending
 VENUES = ("paper",)
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
@@ -104,7 +102,7 @@ def ready(asked: Asked) -> Iterator[Ready]:
     one_of("--exchange is", asked.exchange, VENUES)
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
-    with _alone(document["portfolio"]), Journal() as journal, _paper(asked, document) as venue:
+    with alone(document["portfolio"]), Journal() as journal, _paper(asked, document) as venue:
         remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         moment = moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
@@ -117,17 +115,6 @@ def ready(asked: Asked) -> Iterator[Ready]:
             execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop_file),
             book=_book_of(document, file),
         )
-
-
-@contextmanager
-def _alone(portfolio: str) -> Iterator[None]:
-    """Hold a portfolio, so that no other process sends a list of it."""
-    folder = home_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{portfolio}.execute.lock", wait=False) as is_free:
-        if not is_free:
-            raise ConfigError(f"another process sends a list of {portfolio}: wait until it ends, and call again.")
-        yield
 
 
 def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
@@ -152,9 +139,3 @@ def _book_of(document: Mapping[str, Any], file: Path | None) -> str:
     if (of := Path(read_book(name).file).name) != document["file"]:
         raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
     return name
-
-
-def stop_file() -> str:
-    """The path of the file that stops all sending, or "" where there is none."""
-    path = home_folder() / STOP
-    return str(path) if path.exists() else ""
