@@ -21,6 +21,7 @@ from benchmarks import (
     market_data,
     metrics,
     networks,
+    paper_venue,
     placement,
     reconciliation,
     regimes,
@@ -60,5 +61,6 @@ if __name__ == "__main__":
     trades.main()
     journal.main()
     booked_lists.main()
+    paper_venue.main()
     batch.main()
     main_job.main()

@@ -106,7 +106,9 @@ class PaperFile:
 
     def knows(self, account: str) -> bool:
         """True if an account was opened."""
-        return bool(self.rows.execute("SELECT 1 FROM openings WHERE account = ? LIMIT 1", [account]).fetchone())
+        with self._reported():
+            row = self.rows.execute("SELECT 1 FROM openings WHERE account = ? LIMIT 1", [account]).fetchone()
+        return row is not None
 
     def account(self, name: str, openings: Iterable[Opening], day: date) -> Account:
         """An account with what is reserved on a day; openings of what it does not know are written with its changes."""

@@ -35,7 +35,7 @@ class FillModel:
     impact        : impact on the price from the value and volatility a day before the session; None charges the impact
                     that the ticket expects as a fee.
     participation : largest part of the session's volume that an order gets, fraction.
-    parts         : most fills of an order; their number and sizes are drawn.
+    parts         : largest number of fills of an order; their number and sizes are drawn.
     latency       : mean of the drawn seconds until a fill, and between the fills of an order; a fill at the close has
                     the moment of the close.
     seed          : seed of the draws.
@@ -90,7 +90,7 @@ def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetim
     price = _limited(order, bar, _price(order, bar, model, price_at(session, bar, model, moments[0], at_close)))
     if price is None:
         return ()
-    units = _split(order, _most(order, bar, price, model), len(moments), drawn)
+    units = _split(order, _available(order, bar, price, model), len(moments), drawn)
     return tuple(Part(each, price, moment) for each, moment in zip(units, moments, strict=False) if each > 0)
 
 
@@ -120,8 +120,8 @@ def price_at(session: Session, bar: Bar, model: FillModel, moment: datetime, at_
 
 def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Decimal:
     """The price after spread and impact."""
-    if order.is_exchange or bar.close is None:
-        return order.rate if order.is_exchange and bar.close is None else price
+    if bar.close is None or order.is_exchange:
+        return order.price or price if bar.close is None else price
     moved = price
     if order.order_type != "market_on_close":
         if model.half_spread_bps is not None:
@@ -137,7 +137,8 @@ def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Dec
         notional = float(order.quantity if order.in_money else order.quantity * price)
         move = model.impact.on_price(notional, bar.day_value, bar.volatility)
         moved += order.sign * price * Decimal(repr(move))
-    return moved if moved == price else max(moved, PRICE_DIGITS).quantize(PRICE_DIGITS)
+    stepped = max(moved, PRICE_DIGITS).quantize(PRICE_DIGITS)
+    return moved if moved == stepped else stepped
 
 
 def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
@@ -148,13 +149,13 @@ def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
     return order.limit_price if reached is not None and order.sign * (order.limit_price - reached) >= 0 else None
 
 
-def _most(order: PaperOrder, bar: Bar, price: Decimal, model: FillModel) -> Decimal:
+def _available(order: PaperOrder, bar: Bar, price: Decimal, model: FillModel) -> Decimal:
     """The units that the session gives an order, in whole lots."""
     wanted = (order.quantity / price).quantize(AMOUNT_DIGITS, ROUND_DOWN) if order.in_money else order.quantity
-    if model.participation == 1.0 or bar.volume is None:
+    if model.participation == 1.0 or bar.volume is None or order.is_exchange:
         return wanted
-    most = bar.volume * Decimal(repr(model.participation))
-    return wanted if wanted <= most else most // order.step * order.step
+    largest = bar.volume * Decimal(repr(model.participation))
+    return wanted if wanted <= largest else largest // order.step * order.step
 
 
 def _split(order: PaperOrder, units: Decimal, count: int, drawn: random.Random) -> Iterator[Decimal]:

@@ -26,12 +26,12 @@ class PaperOrder:
     quantity    : units; currency where the order is `in_money`.
     lot         : least number of units as the ticket states it, or None.
     limit_price : currency per unit, or None.
-    price       : price at which the ticket sized it, currency per unit, or None.
+    price       : price at which the ticket sized it, or the rate of an exchange, currency per unit, or None.
     currency    : currency of the price, the fees and what is paid.
     fees        : by name, the expected costs of the whole order on the ticket, currency.
     fees_of     : units, or currency, that the fees are for: those of the order, of which this may be a slice.
     settles     : settlement day on the ticket.
-    is_exchange : true for an exchange of money. rate : of one, price of a unit of the foreign currency.
+    is_exchange : true for an exchange of money.
     """
 
     client_id: str
@@ -51,12 +51,6 @@ class PaperOrder:
     settles: str
     in_money: bool = False
     is_exchange: bool = False
-    rate: Decimal = Decimal(1)
-
-    @property
-    def side(self) -> str:
-        """Buy or sell."""
-        return "buy" if self.sign > 0 else "sell"
 
     @property
     def step(self) -> Decimal:
@@ -113,7 +107,6 @@ def _exchange(order: ExchangeOrder, client_id: str) -> PaperOrder:
         fees_of=quantity,
         settles=order.settlement_date,
         is_exchange=True,
-        rate=price,
     )
 
 

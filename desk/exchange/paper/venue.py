@@ -10,19 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from desk.exchange.paper.account import (
-    Account,
-    Opening,
-    bookings,
-    fault_of_fills,
-    fault_of_order,
-    openings_of,
-    reservation,
-)
+from desk.exchange.paper.account import Account, Opening, bookings, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
 from desk.exchange.paper.fill_model import FillModel, parts_of, price_at
+from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
+from desk.exchange.paper.refusals import fault_of_fills, fault_of_order
 from desk.exchange.venue import Capabilities, OrderState, SymbolRules
 from desk.exchange.venue_ids import LETTERS_AND_DIGITS
 from desk.journal.records import Quote
@@ -34,7 +28,7 @@ from foundation.paper.wording import listed
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.rates import smallest
+from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
 ID_LENGTH = 32  # characters
@@ -174,14 +168,13 @@ class PaperVenue:
         if fault := fault_of_order(order, self.session, account, self._now):
             return Outcome("refused", reason=fault)
         booked = list(bookings(order, parts_of(order, self.session, self.model, self._now), bar, self.model))
-        filled = sum((each.part.notional if order.in_money else each.part.quantity for each in booked), NO_AMOUNT)
-        left = order.quantity - filled
-        reserved = reservation(order, bar, left)
-        settles = self.session.settles(order.settles)
-        if fault := fault_of_fills(order, booked, reserved, settles, account):
+        amounts = (each.part.notional if order.in_money else each.part.quantity for each in booked)
+        filled = sum(amounts, NO_AMOUNT)
+        filled = rounded(order.currency, filled) if order.in_money else filled
+        rest, settles = reservation(order, bar, order.quantity - filled), self.session.settles(order.settles)
+        if fault := fault_of_fills(order, booked, rest, settles, account):
             return Outcome("refused", reason=fault)
-        is_filled = left < (smallest(order.currency) if order.in_money else Decimal("1e-12"))
-        return Outcome("filled" if is_filled else "open", filled, "", reserved, settles, booked)
+        return Outcome("filled" if filled == order.quantity else "open", filled, "", rest, settles, booked)
 
     def state(self, client_id: str) -> OrderState | None:
         """The state of an order, or None if the venue does not have it."""

@@ -43,6 +43,7 @@ LIMIT = {"order_type": "limit"}
         (order("buy", "A", 0.0), "quantity 0 is not above zero"),
         (order("buy", "HALTED"), "HALTED is halted on 2022-12-30"),
         (order("buy", "B"), "symbol 'B' is not known on 2022-12-30 by bars by hand"),
+        (order("buy", "FUND"), "FUND has no price on 2022-12-30"),
         (order(currency="EUR"), "A is quoted in USD, and the order is in EUR"),
         (order(order_type="stop"), "order type 'stop' is not known: it takes market, market_on_close, limit"),
         (order(time_in_force="GTC"), "time in force 'GTC' is not known: it takes DAY"),
