@@ -78,6 +78,11 @@ def orders_of(document: Mapping[str, Any]) -> list[Order | ExchangeOrder]:
     return [*(o for o in every if o.side == "sell"), *money, *(o for o in every if o.side == "buy")]
 
 
+def calendar_of(document: Mapping[str, Any]) -> str:
+    """The exchange calendar of a ticket; version 1 does not say it."""
+    return str(document.get("sending", {}).get("calendar", "XNYS"))
+
+
 class CashDay(NamedTuple):
     """The cash of an account in a currency once a day has settled. day : "" before the orders."""
 
