@@ -1,6 +1,5 @@
 """`rebalance execute`: shown, asked, sent on paper, journalled and booked once; and the tickets that it refuses."""
 
-import hashlib
 import io
 import json
 import re
@@ -14,7 +13,7 @@ from commanded import FILE, TRADES, Done, rebalance
 from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
 from desk.journal import Journal, verify
-from desk.tickets.order_ids import canonical_json
+from foundation.canonical import content_hash
 from foundation.files import locked
 
 PAPER = ("--exchange", "paper")
@@ -57,7 +56,7 @@ def rewritten(ticket: Path, change: Any) -> None:
     document = json.loads(ticket.read_text())
     beside = {key: document.pop(key) for key in ("hash", "path", "journal") if key in document}
     change(document)
-    stated = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    stated = content_hash(document)
     head = {"schema": document.pop("schema"), **beside, "hash": stated}
     ticket.write_text(
         json.dumps({"schema": head.pop("schema"), "hash": head.pop("hash"), **head, **document}, indent=2)

@@ -1,13 +1,19 @@
 """What the paper venue refuses, how accounts are opened and left, what settles when, and one session after another."""
 
+import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journals import IN_MEMORY
 from paper_desk import DAY, exchange, order, paper, session
 
 from desk.exchange.paper import FillModel, PaperVenue
@@ -27,6 +33,7 @@ def statuses(venue: PaperVenue, *orders: Any) -> list[str]:
     return [state.status for state in venue.place_all([(each, each.client_order_id) for each in orders])]
 
 
+DAYS = ("2022-12-30", "2023-01-03", "2023-01-04", "2023-01-05")
 LIMIT = {"order_type": "limit"}
 
 
@@ -124,6 +131,28 @@ def test_an_order_in_money_moves_as_much(venue: PaperVenue) -> None:
     coin = order("buy", "A", notional=1_000.0, client_order_id="coin", **fund)
     assert statuses(venue, coin) == ["filled"]
     assert (venue.cash("U1")["USD"], venue.units("U1")["A"]) == (9_000, Decimal("109.803921568"))
+
+
+def any_order(rng: random.Random, k: int) -> Any:
+    """An order or an exchange of any side, size and settlement day, at market or with a limit."""
+    side, about = rng.choice(("buy", "sell")), {"settlement_date": rng.choice(DAYS), "client_order_id": f"{k}"}
+    if rng.random() < 0.2:
+        return replace(exchange(side, "EUR", rng.choice((50.0, 450.0)), "EURUSD", 1.06), **about)
+    limit = {"order_type": "limit", "limit_price": rng.choice((90.0, 103.0))} if rng.random() < 0.2 else {}
+    return order(side, rng.choice(("A", "A", "THIN")), rng.choice((7.0, 60.0, 90.0)), **about, **limit)
+
+
+@given(st.integers(0, 2**32))
+def test_no_orders_bring_units_or_the_cash_of_any_day_below_zero(seed: int) -> None:
+    model, rng = FillModel("clock", half_spread_bps=2.0, participation=0.9, parts=3), random.Random(seed)
+    orders = [any_order(rng, k) for k in range(10)]
+    with TemporaryDirectory(dir=IN_MEMORY) as folder, paper(Path(folder), model) as venue:
+        venue.place_all([(each, each.client_order_id) for each in orders])
+        rows = venue.file.rows.execute("SELECT kind, item, settles, amount FROM balances ORDER BY settles").fetchall()
+    path = Counter[tuple[str, str]]()
+    for kind, item, _, amount in rows:
+        path[kind, item] += Decimal(amount)
+        assert path[kind, item] >= 0
 
 
 # -- sessions one after the other --------------------------------------------------------------------------------------
