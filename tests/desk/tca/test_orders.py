@@ -89,11 +89,27 @@ def test_a_busted_fill_does_not_count_and_a_corrected_price_does(journal: Journa
     assert (found["fills"], found["filled"], found["total"]) == (2, 100.0, pytest.approx(60 * 0.10 + 40 * 0.30))
 
 
-def test_a_correction_of_a_field_that_is_none_is_refused_with_its_entry(journal: Journal) -> None:
+@pytest.mark.parametrize(
+    ("values", "words"), [({"pirce": 10.30}, "by .*: it has no pirce"), ({"price": "high"}, "by .*: price.*number")]
+)
+def test_a_correction_that_a_fill_cannot_have_is_refused_with_its_entry(
+    journal: Journal, values: dict[str, float | str | None], words: str
+) -> None:
     kept = journal.append([made(TICKET, KISSELL), *TRADED])
-    journal.append([Event(Corrected(kept[2].entry.sequence, {"pirce": 10.30}, "typing"))])
-    with pytest.raises(DataError, match="entry 3 of the journal, a fill, is corrected in pirce"):
+    journal.append([Event(Corrected(kept[2].entry.sequence, values, "typing"))])
+    with pytest.raises(DataError, match=f"entry 3 of the journal, a fill, is corrected {words}"):
         read_orders(journal)
+
+
+@pytest.mark.parametrize(("values", "words"), [({"side": "sell"}, "side"), ({"currency": "EUR"}, "currency")])
+def test_a_fill_of_another_side_or_currency_leaves_its_order_out_by_name(
+    journal: Journal, values: dict[str, float | str | None], words: str
+) -> None:
+    kept = journal.append([made(TICKET, KISSELL), *TRADED])
+    journal.append([Event(Corrected(kept[2].entry.sequence, values, "typing"))])
+    table, faults = read_orders(journal)
+    assert table.empty
+    assert [fault.split(" of ")[0] for fault in faults] == [f"order kissell: {words}"]
 
 
 def test_orders_are_chosen_by_ticket_and_by_day(journal: Journal) -> None:
@@ -114,6 +130,13 @@ def test_an_order_that_was_listed_and_not_sent_is_none_and_one_that_was_refused_
     found = row(read_orders(journal, end_price=lambda *_: 11.0).table, "b")
     assert (found["state"], found["filled"], found["total"], found["unknown"]) == ("ended", 0.0, 10.0, 10.0)
     assert found["venue"] == "paper"
+
+
+def test_an_exchange_of_currencies_is_left_out(journal: Journal) -> None:
+    exchange = listed("fx", "buy", "EURUSD", 1_000.0, None, currency="EUR")
+    journal.append([made(TICKET, exchange, KISSELL), *TRADED])
+    journal.append(executed(exchange, TICKET, None, [(1_000.0, 1.05, None)]))
+    assert list(read_orders(journal).table["order"]) == ["kissell"]
 
 
 def test_fills_without_a_list_have_no_decision_price_and_no_total(journal: Journal) -> None:
