@@ -21,6 +21,7 @@ from benchmarks import (
     market_data,
     metrics,
     networks,
+    paper_venue,
     placement,
     reconciliation,
     regimes,
@@ -62,5 +63,6 @@ if __name__ == "__main__":
     journal.main()
     tca.main()
     booked_lists.main()
+    paper_venue.main()
     batch.main()
     main_job.main()
