@@ -74,8 +74,9 @@ def read_orders(
                 filled, currency per unit, or None.
 
     In the table, `state` is filled, ended (cancelled or refused) or open; `moment`, `day` and `hour`, in UTC, are those
-    of the first fill, else of the quote at the sending, else of the first entry. `notional`, the value of the units
-    wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all parts.
+    of the first fill, else of the sending by the venue's clock, else of the first entry. `notional`, the value of the
+    units wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all
+    parts.
     """
     rows, faults = [], []
     for name, trace in traces(journal).items():
@@ -136,7 +137,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
     _check_fills(name, of, fills)
     venue = next((record.venue for record in [*trace.sent, *trace.fills, *trace.ends]), "")
     quote = trace.sent[0].quote if trace.sent else None
-    moment = fills[0].traded_at if fills else (quote.moment if quote else "") or trace.moment
+    moment = fills[0].traded_at if fills else (trace.sent[0].sent_at if trace.sent else "") or trace.moment
     observed = ObservedOrder(
         name,
         of.side,

@@ -1,6 +1,7 @@
 """Orders of a journal as a table: published orders through the journal, corrections, and what was not there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -150,8 +151,10 @@ def test_slices_add_up_to_the_order_and_one_that_was_sent_again_counts_once(jour
     for piece, attempt, units in ((0, 0, 60.0), (0, 1, 60.0), (1, 0, 40.0)):
         about = {"slice": piece, "attempt": attempt}
         sent = OrderSent("paper", f"{piece}.{attempt}", "buy", "SPY", units, "USD", "market", **about)  # type: ignore[arg-type]
-        journal.append([Event(sent, order="s")])
-    assert row(read_orders(journal).table, "s")["wanted"] == 100.0
+        journal.append([Event(replace(sent, sent_at=f"2022-12-30T1{4 + piece}:30:00Z"), order="s")])
+    found = row(read_orders(journal).table, "s")
+    assert (found["wanted"], found["state"]) == (100.0, "open")
+    assert (found["day"], found["hour"]) == ("2022-12-30", "14")  # of the first slice: nothing is filled
 
 
 def test_a_fee_in_a_third_currency_is_not_known(journal: Journal) -> None:
