@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from desk.commands.orders.trades import replaced_files
-from desk.journal import Event, Journal
-from desk.journal.records import Filled
+from desk.journal import Journal
+from desk.journal.fills import fill_event
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
@@ -109,25 +109,8 @@ def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
         send(name, document)
     book = book_fills(name, fills)
     with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
-        journal.append([Event(_filled(fill), ticket=book.blotter.ticket, order=fill.order_id) for fill in fills])
+        journal.append([fill_event(fill, book.blotter.ticket) for fill in fills])
     return book
-
-
-def _filled(fill: Fill) -> Filled:
-    """A fill as the journal keeps it."""
-    return Filled(
-        venue=fill.venue,
-        fill=fill.fill_id,
-        side=fill.side,
-        symbol=fill.asset,
-        quantity=float(fill.quantity),
-        price=float(fill.price),
-        currency=fill.currency,
-        fee=float(sum(fill.fees.values())),
-        fee_currency=fill.currency,
-        traded_at=f"{fill.moment:%Y-%m-%dT%H:%M:%S.%fZ}",
-        account=fill.account,
-    )
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
