@@ -147,6 +147,17 @@ def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Pa
     refused(executed(ticket), home, "Failed, portfolio file: The portfolio file desk.yaml has another hash")
 
 
+def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(ticket: Path, home: Path) -> None:
+    other = ticket.with_name("other.yaml")
+    other.write_text(FILE.read_text())
+    books.open_from(other, "other")
+    file = ticket.with_name("desk.yaml")
+    file.write_text(file.read_text().replace("book: desk", "book: other"))
+    done = executed(ticket)
+    assert (done.status, "book 'other' is of other.yaml, and the ticket of desk.yaml" in done.err) == (2, True)
+    assert kinds(home) == ["list"]
+
+
 def test_a_file_stops_all_sending(ticket: Path, home: Path) -> None:
     (home / "STOP").touch()
     refused(executed(ticket), home, f"Failed, not stopped: {home / 'STOP'} stops all sending.")
