@@ -71,6 +71,7 @@ class Execution:
     fills: list[Fill] = field(default_factory=list)
     _new: set[str] = field(default_factory=set)
     _halted: str = ""
+    _is_silent: bool = False
 
     def run(self) -> Iterator[Sent]:
         """Send what was not sent, in turn, and give what became of each order; then take the fills."""
@@ -89,6 +90,8 @@ class Execution:
 
     def _sent(self, order: TicketOrder) -> Sent:
         """Send an order, unless the venue has it, or something stands against it."""
+        if self._is_silent:
+            return Sent(order, None, self._halted)
         try:
             if (known := self._known(order)) is not None:
                 return Sent(order, known)
@@ -97,6 +100,7 @@ class Execution:
                 return Sent(order, None, why)
             state = self._placed(order)
         except NotKnown as error:
+            self._is_silent = True
             self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
             return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
         self._journal_answer(order, state)
