@@ -1,12 +1,13 @@
 """The entries of the journal on the fills of a book: fills, busts and corrections, each once."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from desk.journal import Event, Journal
+from desk.journal.fills import fill_event
 from desk.journal.records import Acknowledged, Corrected, Filled, OrderSent
 from research.orders.fills import Fill
-from research.portfolio.holdings.blotter import BookedFill
 from research.portfolio.holdings.book import Book
 
 
@@ -30,36 +31,15 @@ def journal_fills(journal: Journal, book: Book, fills: Sequence[Fill]) -> None:
     orders = dict.fromkeys(row.order_id for row in rows.values())
     entries = [entry for order in orders for entry in journal.entries(kind=Filled.kind, order=order)]
     known = {f"{entry.record.venue}:{entry.record.fill}": entry.sequence for entry in entries}
-    stated = [(fill, rows[fill.key]) for fill in fills if fill.key in rows and fill.key not in known]
     ticket = book.blotter.ticket
     made = [
-        Event(
-            _filled(row, fill.venue, fill.fill_id, f"{fill.moment:%Y-%m-%dT%H:%M:%S.%fZ}"),
-            ticket=ticket,
-            order=row.order_id,
-        )
-        for fill, row in stated
+        fill_event(replace(fill, order_id=row.order_id, account=row.account), ticket)
+        for fill in fills
+        if fill.key not in known and (row := rows.get(fill.key))
     ]
     for kept in journal.append(made):
         known[f"{kept.entry.record.venue}:{kept.entry.record.fill}"] = kept.entry.sequence
     journal.append([Event(each, ticket=ticket, order=order) for each, order in _corrections(book, known)])
-
-
-def _filled(row: BookedFill, venue: str, fill: str, moment: str) -> Filled:
-    """A fill as the journal keeps it."""
-    return Filled(
-        venue=venue,
-        fill=fill,
-        side="buy" if row.units > 0 else "sell",
-        symbol=row.asset,
-        quantity=float(abs(row.units)),
-        price=float(row.amount / row.units),
-        currency=row.currency,
-        fee=float(sum(row.fees.values(), Decimal())),
-        fee_currency=row.currency,
-        traded_at=moment,
-        account=row.account,
-    )
 
 
 def _corrections(book: Book, known: Mapping[str, int]) -> Iterator[tuple[Corrected, str]]:

@@ -3,9 +3,10 @@
 Users ask for a list every day, so that further imports of a report are made only where a report is looked for.
 """
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,10 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, settings_of
-from desk.journal import Journal, list_event
+from desk.journal import Journal, journal_head, list_event
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
-from desk.tickets.ticket import make_ticket
+from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
 from foundation.files import from_workbench, replacing_together, writing
@@ -261,7 +262,7 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     if not given:
         return "Nothing was written: `out` is empty."
-    paths, ticket = check_out(given, reports), make_ticket(trades)
+    paths, ticket = check_out(given, reports), _to_send(trades)
     contents = [format_of("out", path).write(ticket) for path in paths]
     with replacing_together(paths) as files:
         for path, file, content in zip(paths, files, contents, strict=True):
@@ -272,6 +273,14 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
                 [list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])]
             )
     return f"Written to {', '.join(given)}."
+
+
+def _to_send(trades: TradeList) -> Ticket:
+    """The ticket of a list, with the hash and the path of its portfolio file, and the journal's head."""
+    path, head = Path(trades.portfolio.file).absolute(), journal_head()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    beside = {"path": str(path)} | ({} if head is None else {"journal": asdict(head)})
+    return replace(make_ticket(trades), file_sha256=sha256, beside=beside)
 
 
 def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:

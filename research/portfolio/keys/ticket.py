@@ -13,6 +13,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
+from research.portfolio.keys.sending import SendingLimits
 
 OrderType = Literal["market", "market_on_close", "limit"]
 MARKET_ORDER, _, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
@@ -41,6 +42,7 @@ class TicketTerms:
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
+    sending       : limits that are checked before a list is sent.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -57,6 +59,7 @@ class TicketTerms:
     exchanges: ByLine[Text] = field(default_factory=dict)
     sec_types: ByLine[SecType] = field(default_factory=dict)
     approvals: Approvals = 0
+    sending: SendingLimits | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""
