@@ -68,7 +68,7 @@ def fill(
     """Book fills, corrections and amounts of cash; what is booked is left out, and what has no order is listed."""
     with starting():
         from desk.commands.orders import book, fills
-        from research.orders.bookkeeping.activity import Reading
+        from research.orders.bookkeeping.transaction import Reading
 
     reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal)
     imported = fills.fill_from(name, file, ticket, reading)

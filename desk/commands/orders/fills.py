@@ -9,8 +9,9 @@ from desk.journal import Journal
 from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
-from research.orders.bookkeeping.activity import NOTHING_STATED, Activity, Reading, read_activity
+from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.importing import Imported, with_activity
+from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
 from research.orders.fills import is_table_of_fills, read_fills
 from research.portfolio.holdings.book import Book, read_book, write_book
 

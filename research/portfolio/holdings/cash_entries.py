@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Literal
 
 EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "other"]
-ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class CashEntry:
     """One amount of cash.
 
     entry_id : id at the broker, by which it is booked once; of a dividend by the market's data, made from its event.
-    kind     : one of `ENTRY_KINDS`.
+    kind     : its kind.
     day      : day on which it was paid.
     account  : name of the account, or "".
     currency : currency, or the line of which units pay a fee.

@@ -10,7 +10,8 @@ import pytest
 from foundation.errors import DataError
 from research.orders import trade_list
 from research.orders.after_fills import match_fills
-from research.orders.bookkeeping.activity import Activity, Reading, read_activity
+from research.orders.bookkeeping.activity import Activity, read_activity
+from research.orders.bookkeeping.transaction import Reading
 from research.portfolio import Portfolio, load_portfolio
 
 NEW_YORK = Reading(zone="America/New_York")
