@@ -92,12 +92,12 @@ def reconcile(
 
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
     """By account, and line or currency, the amounts of a book; summed over accounts where these are not apart."""
-    found: dict[tuple[str, str], Decimal] = {}
+    amounts: dict[tuple[str, str], Decimal] = {}
     for holder in () if book is None else book.holders:
         for of, amount in (*holder.units.items(), *holder.cash.items()):
             at = _at(holder.account, of, apart)
-            found[at] = found.get(at, NO_AMOUNT) + amount
-    return found
+            amounts[at] = amounts.get(at, NO_AMOUNT) + amount
+    return amounts
 
 
 def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
@@ -107,13 +107,13 @@ def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
 def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
     """The same of a broker's file. names : by number, names of accounts."""
     total = ALL_ACCOUNTS if names else ""
-    found: dict[tuple[str, str], Decimal] = {}
+    amounts: dict[tuple[str, str], Decimal] = {}
     rows = [(row.account, row.asset, row.units) for row in positions.held]
     rows += [(row.account, row.currency, row.amount) for row in positions.cash]
     for account, of, amount in rows:
         at = (names.get(account, account) if apart else total), of
-        found[at] = found.get(at, NO_AMOUNT) + decimal(amount)
-    return found
+        amounts[at] = amounts.get(at, NO_AMOUNT) + decimal(amount)
+    return amounts
 
 
 def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:
