@@ -47,7 +47,7 @@ def bar(opening: float, high: float, low: float, close: float, **others: Any) ->
 
 
 BARS = {
-    "A": bar(98.0, 104.0, 95.0, 102.0),
+    "A": bar(98.0, 104.0, 95.0, 102.0, volume=Decimal(10_000)),
     "THIN": bar(10.0, 10.0, 10.0, 10.0, volume=Decimal(10)),
     "HALTED": bar(10.0, 10.0, 10.0, 10.0, is_halted=True),
     "FUND": Bar(currency="USD"),

@@ -17,6 +17,7 @@ PAGES = [
     "docs/constraints.md",
     "docs/data.md",
     "docs/examples.md",
+    "docs/exchanges.md",
     "docs/extending.md",
     "docs/forecasts.md",
     "docs/glossary.md",

@@ -24,7 +24,7 @@ Key = tuple[Kind, str, str]  # kind; symbol or currency; settlement day, of unit
 
 @dataclass(frozen=True)
 class Opening:
-    """What an account has before the orders of a ticket. kind : "units" or "cash". item : symbol or currency."""
+    """A balance of an account before the orders of a ticket. kind : "units" or "cash". item : symbol or currency."""
 
     account: str
     kind: Kind
@@ -92,7 +92,10 @@ class Account:
 
 
 def reservation(order: PaperOrder, bar: Bar, left: Decimal) -> tuple[Kind, str, Decimal]:
-    """What an open order may still take: kind, symbol or currency, amount. left : what is not filled of it."""
+    """The kind, symbol or currency, and amount that an open order may still take.
+
+    left : units, or currency of an order in money, that are not filled.
+    """
     price = order.limit_price or bar.close or order.price or Decimal(1)
     if order.sign < 0:
         return "units", order.item, left / price if order.in_money else left

@@ -46,7 +46,7 @@ FILLS = """SELECT fills.number, client_id, named, item, sign, currency, fills.qu
 
 
 class Outcome(NamedTuple):
-    """What becomes of an order when it is placed.
+    """The outcome of an order that is placed.
 
     status   : its status.
     filled   : units, or currency of an order in money.

@@ -1,4 +1,4 @@
-"""How the paper venue fills an order on a session: price, spread, impact, share of the volume, latency, partial fills.
+"""The fills of an order on a session on paper: price, spread, impact, share of the volume, latency, parts.
 
 The session is known when an order is placed, so that an order gets at once all that the session gives it; what it does
 not get stays open until the session ends. The same order under the same id gets the same fills, whatever is placed
@@ -18,15 +18,15 @@ from foundation.arguments import is_number, is_whole, one_of, refuse
 from foundation.errors import DataError
 from research.accounting.impact import Impact
 
-PRICE_DIGITS = Decimal("1e-8")  # step of fill prices that a model moves
-AMOUNT_DIGITS = Decimal("1e-9")  # step of units of an order in an amount of money
+PRICE_STEP = Decimal("1e-8")  # of fill prices
+UNIT_STEP = Decimal("1e-9")  # of an order in an amount of money
 AT = ("close", "open", "clock")
 ONE = Decimal(1)
 
 
 @dataclass(frozen=True)
 class FillModel:
-    """How orders are filled. By default at the close, whole, without slippage: spread and impact are the ticket's fees.
+    """A model of fills. By default they are whole, at the close, without slippage: spread and impact are fees.
 
     at            : price of an order at market: that of the close, of the open, or of the venue's clock, on the
                     straight line from open to close. An order at the close fills at the close.
@@ -82,7 +82,7 @@ class Part:
 def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetime) -> tuple[Part, ...]:
     """The fills that a session gives an order that is placed at a moment; none where its limit is not reached.
 
-    Raises : DataError for impact without what it is reckoned from.
+    Raises : DataError for impact or participation where the volume is not known.
     """
     bar, drawn = session.bars.get(order.symbol, Bar()), random.Random(f"{model.seed}/{order.client_id}")
     at_close = order.order_type == "market_on_close" or model.at == "close"
@@ -115,7 +115,13 @@ def price_at(session: Session, bar: Bar, model: FillModel, moment: datetime, at_
     if at_close or model.at != "clock":
         return bar.open if model.at == "open" and not at_close else bar.close
     share = Decimal((moment - session.opens) / (session.closes - session.opens))
-    return (bar.open + share * (bar.close - bar.open)).quantize(PRICE_DIGITS)
+    return _stepped(bar.open + share * (bar.close - bar.open))
+
+
+def _stepped(price: Decimal) -> Decimal:
+    """A price above zero in whole steps, without zeros at its end."""
+    text = f"{max(price, PRICE_STEP).quantize(PRICE_STEP):f}"
+    return Decimal(text.rstrip("0").rstrip("."))
 
 
 def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Decimal:
@@ -137,8 +143,7 @@ def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Dec
         notional = float(order.quantity if order.in_money else order.quantity * price)
         move = model.impact.on_price(notional, bar.day_value, bar.volatility)
         moved += order.sign * price * Decimal(repr(move))
-    stepped = max(moved, PRICE_DIGITS).quantize(PRICE_DIGITS)
-    return moved if moved == stepped else stepped
+    return _stepped(moved)
 
 
 def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
@@ -150,10 +155,15 @@ def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
 
 
 def _available(order: PaperOrder, bar: Bar, price: Decimal, model: FillModel) -> Decimal:
-    """The units that the session gives an order, in whole lots."""
-    wanted = (order.quantity / price).quantize(AMOUNT_DIGITS, ROUND_DOWN) if order.in_money else order.quantity
-    if model.participation == 1.0 or bar.volume is None or order.is_exchange:
+    """The units that the session gives an order, in whole lots. Raises DataError where the volume is not known."""
+    wanted = (order.quantity / price).quantize(UNIT_STEP, ROUND_DOWN) if order.in_money else order.quantity
+    if model.participation == 1.0 or bar.close is None or order.is_exchange:
         return wanted
+    if bar.volume is None:
+        raise DataError(
+            f"order {order.client_id} of {order.symbol} has no part of a volume: that of the session is not known. "
+            "Give prices with volumes, or a model without `participation`."
+        )
     largest = bar.volume * Decimal(repr(model.participation))
     return wanted if wanted <= largest else largest // order.step * order.step
 

@@ -1,4 +1,4 @@
-"""What the accounts of a ticket have before its orders, as the ticket says."""
+"""Units and cash of the accounts of a ticket before its orders, as the ticket says."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -10,7 +10,7 @@ from desk.exchange.paper.prices import Bar
 
 
 def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[Opening, ...]:
-    """What the accounts of a ticket have before its orders, as it says.
+    """Units and cash of the accounts of a ticket before its orders, as it says.
 
     Money that a list is told comes or goes is counted. A line without a quote is held in units of its price, or of one
     unit of currency. Of several accounts, a ticket says only what those hold that trade a line.

@@ -1,4 +1,4 @@
-"""What the paper venue refuses, as a venue would, each in a sentence."""
+"""The refusals of the paper venue, each in a sentence: those that a venue would give."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from research.portfolio.keys.ticket import LIMIT_ORDER, ORDER_TYPES, tick
 
 
 def fault_of_order(order: PaperOrder, session: Session, account: Account, now: datetime) -> str:
-    """Why the venue does not take an order whatever it costs, in a sentence; "" where it does."""
+    """The reason to refuse an order whatever it costs, in a sentence, or ""."""
     bar = session.bars.get(order.symbol, Bar())
     faults = chain(_of_session(order, session, account, now), _of_terms(order), _of_quantity(order, bar, account))
     return next(faults, "")
@@ -65,7 +65,7 @@ def _of_quantity(order: PaperOrder, bar: Bar, account: Account) -> Iterator[str]
 def fault_of_fills(
     order: PaperOrder, booked: Sequence[Booking], rest: tuple[Kind, str, Decimal], settles: str, account: Account
 ) -> str:
-    """Why an account cannot pay for an order, in a sentence; "" where it can.
+    """The reason to refuse an order for which an account cannot pay, in a sentence, or "".
 
     booked : effects of its fills. rest : what it may still take. settles : settlement day of its fills.
     """

@@ -139,7 +139,7 @@ class PaperVenue:
 
         An order gets at once what the session gives it. An id that the venue has gives the state of its order.
         Returns : the states of the orders.
-        Raises  : NotKnown where the file cannot be written; DataError for a model of impact without a volume.
+        Raises  : NotKnown where the file cannot be written; DataError for a model whose volume is not known.
         """
         accounts: dict[str, Account] = {}
         with self.file.transaction():
@@ -163,7 +163,7 @@ class PaperVenue:
         self.file.insert(order, key, self.session.day, outcome)
 
     def _outcome(self, order: PaperOrder, account: Account) -> Outcome:
-        """What becomes of a new order."""
+        """The outcome of a new order."""
         bar = self.session.bars.get(order.symbol, Bar())
         if fault := fault_of_order(order, self.session, account, self._now):
             return Outcome("refused", reason=fault)

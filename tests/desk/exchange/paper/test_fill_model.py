@@ -100,6 +100,11 @@ def test_an_order_gets_a_part_of_the_volume_in_whole_lots() -> None:
     assert parts(model, "buy", "THIN", 20.0, of=none) == ()
 
 
+def test_a_part_of_an_unknown_volume_is_refused() -> None:
+    with pytest.raises(DataError, match="order id of A has no part of a volume: that of the session is not known"):
+        parts(FillModel(participation=0.5), of=session(A=bar(1.0, 1.0, 1.0, 1.0)))
+
+
 def test_an_order_in_money_is_filled_by_units_that_cost_no_more() -> None:
     (fill,) = parts(FillModel(), "buy", "A", None, price=None, notional=1_000.0, lot=None)
     assert fill.quantity == Decimal("9.803921568")  # 1,000 / 102, not rounded up

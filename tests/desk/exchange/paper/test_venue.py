@@ -1,13 +1,18 @@
 """What the paper venue refuses, how accounts are opened and left, what settles when, and one session after another."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journals import IN_MEMORY
 from paper_desk import DAY, exchange, order, paper, session
 
 from desk.exchange.paper import FillModel, PaperVenue
@@ -27,6 +32,7 @@ def statuses(venue: PaperVenue, *orders: Any) -> list[str]:
     return [state.status for state in venue.place_all([(each, each.client_order_id) for each in orders])]
 
 
+DAYS = ("2022-12-30", "2023-01-03", "2023-01-04", "2023-01-05")
 LIMIT = {"order_type": "limit"}
 
 
@@ -124,6 +130,34 @@ def test_an_order_in_money_moves_as_much(venue: PaperVenue) -> None:
     coin = order("buy", "A", notional=1_000.0, client_order_id="coin", **fund)
     assert statuses(venue, coin) == ["filled"]
     assert (venue.cash("U1")["USD"], venue.units("U1")["A"]) == (9_000, Decimal("109.803921568"))
+
+
+@st.composite
+def any_order(draw: Any, k: int) -> Any:
+    """An order or an exchange of any size, side and settlement day, at market or with a limit."""
+    side, day = draw(st.sampled_from(("buy", "sell"))), draw(st.sampled_from(DAYS))
+    if draw(st.integers(0, 4)) == 0:
+        made = exchange(side, "EUR", draw(st.integers(1, 1_000)) / 2, "EURUSD", 1.06)
+        return replace(made, settlement_date=day, client_order_id=f"{k}")
+    symbol, quantity = draw(st.sampled_from(("A", "THIN"))), float(draw(st.integers(1, 90)))
+    limit = draw(st.sampled_from((None, None, 9.0, 90.0, 103.0)))
+    return order(
+        side, symbol, quantity, limit_price=limit, order_type="limit" if limit else "market", settlement_date=day,
+        client_order_id=f"{k}",
+    )  # fmt: skip
+
+
+@given(data=st.data())
+def test_no_orders_bring_units_or_the_cash_of_any_day_below_zero(data: Any) -> None:
+    model = FillModel("clock", half_spread_bps=2.0, participation=0.9, parts=3, latency=60.0)
+    orders = [data.draw(any_order(k)) for k in range(data.draw(st.integers(1, 12)))]
+    with TemporaryDirectory(dir=IN_MEMORY) as folder, paper(Path(folder), model) as venue:
+        venue.place_all([(each, each.client_order_id) for each in orders])
+        rows = venue.file.rows.execute("SELECT kind, item, settles, amount FROM balances ORDER BY settles").fetchall()
+    path = Counter[tuple[str, str]]()
+    for kind, item, _, amount in rows:
+        path[kind, item] += Decimal(amount)
+        assert path[kind, item] >= 0
 
 
 # -- sessions one after the other --------------------------------------------------------------------------------------
