@@ -1,13 +1,14 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from desk.commands.orders import book
+from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent, unanswered
 from desk.exchange.moment import Moment, Place, moment_of
@@ -22,7 +23,6 @@ from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
 
-VENUES = ("paper",)
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -100,19 +100,23 @@ def ready(asked: Asked) -> Iterator[Ready]:
              another process sends a list, and for a book of another portfolio.
     """
     one_of("--exchange is", asked.exchange, VENUES)
-    document = read_document(asked.ticket)
+    document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
     file = _file_of(document, asked.portfolio)
-    with alone(document["portfolio"]), Journal() as journal, _paper(asked, document) as venue:
+    with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
         remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
-        moment = moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
-        left = tuple(unanswered(journal, moment.orders))
+
+        def look() -> Moment:
+            return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
+
+        moment = look()
+        left = tuple(unanswered(journal, moment.slices))
         yield Ready(
             path=asked.ticket,
             moment=moment,
             checks=tuple(checked(moment)) if left else (),
             left=left,
-            execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop_file),
+            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop_file, look),
             book=_book_of(document, file),
         )
 
@@ -122,6 +126,23 @@ def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
     portfolio = None if asked.portfolio is None else load_portfolio(asked.portfolio)
     session = day("--as-of is", asked.as_of).date() if asked.as_of else None
     return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
+
+
+def _alpaca(asked: Asked, document: Mapping[str, Any]) -> AlpacaVenue:
+    """Alpaca, by its API of paper or of live trading."""
+    for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
+        if given:
+            raise ConfigError(f"{name} is for the paper venue, and {asked.exchange} has its own: leave it out.")
+    check_coins(document)
+    return AlpacaVenue(asked.exchange, LIVE if asked.exchange == ALPACA_LIVE else PAPER)
+
+
+ALPACA_LIVE = "alpaca_live"
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], PaperVenue | AlpacaVenue]] = {
+    "paper": _paper,
+    "alpaca": _alpaca,
+    ALPACA_LIVE: _alpaca,
+}
 
 
 def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
