@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from desk.exchange.ticket_orders import TicketOrder, in_slices, ticket_orders
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
 from desk.exchange.venue import Capabilities, SymbolRules, Venue
 from desk.journal.journal import Journal
 from desk.journal.records import Filled, ListMade, OrderSent, Quote
@@ -107,11 +107,6 @@ class Moment:
     def anew(self) -> str:
         """The advice to make the list anew."""
         return f"Make the list anew: {self.place.remake}"
-
-
-def calendar_of(document: Mapping[str, Any]) -> str:
-    """The exchange calendar of a ticket; version 1 does not say it."""
-    return str(document.get("sending", {}).get("calendar", "XNYS"))
 
 
 def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:

@@ -121,6 +121,11 @@ def _client_id(order: Order | ExchangeOrder, part: int, venue: Capabilities) -> 
     return venue_id(order.client_order_id, part, 0, venue.id_length, venue.id_alphabet)
 
 
+def calendar_of(document: Mapping[str, Any]) -> str:
+    """The exchange calendar of a ticket; version 1 does not say it."""
+    return str(document.get("sending", {}).get("calendar", "XNYS"))
+
+
 class CashDay(NamedTuple):
     """The cash of an account in a currency once a day has settled. day : "" before the orders."""
 

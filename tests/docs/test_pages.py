@@ -18,6 +18,7 @@ PAGES = [
     "docs/data.md",
     "docs/examples.md",
     "docs/exchanges.md",
+    "docs/execution.md",
     "docs/extending.md",
     "docs/forecasts.md",
     "docs/glossary.md",

@@ -113,7 +113,9 @@ def _utc(moment: np.datetime64) -> datetime:
 
 
 def expected_day(document: Mapping[str, Any], calendar: str) -> date:
-    """The session on which a ticket is expected to trade: the first after its newest price."""
+    """The session on which a ticket is expected to trade; of version 1, the first after its newest price."""
+    if "sending" in document:
+        return date.fromisoformat(document["sending"]["expires"])
     return date.fromisoformat(str(session_after(np.datetime64(document["as_of"], "D"), 1, calendar)))
 
 

@@ -17,6 +17,7 @@ from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
 from desk.exchange.paper.refusals import fault_of_fills, fault_of_order
+from desk.exchange.ticket_orders import calendar_of
 from desk.exchange.venue import Capabilities, OrderState, SymbolRules
 from desk.exchange.venue_ids import LETTERS_AND_DIGITS
 from desk.journal.records import Quote
@@ -32,7 +33,6 @@ from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
 ID_LENGTH = 32  # characters
-CALENDAR = "XNYS"  # of a ticket without its portfolio
 PLAIN_MODEL = FillModel()
 
 
@@ -84,7 +84,7 @@ class PaperVenue:
         folder    : folder of `paper.sqlite`, or None.
         Raises    : DataError for a market without this session, for wrong quotes, and as NotKnown for the file.
         """
-        calendar = CALENDAR if portfolio is None else portfolio.market.calendar
+        calendar = calendar_of(document) if portfolio is None else portfolio.market.calendar
         expected = expected_day(document, calendar)
         day = as_of or expected
         if quotes is not None:
