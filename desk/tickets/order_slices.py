@@ -65,6 +65,16 @@ def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict
     return found
 
 
+def slices_note(trades: TradeList, slices: Mapping[str, OrderSlices]) -> tuple[str, ...]:
+    """The sentence by which a ticket says that its orders are sent in slices, or ()."""
+    terms = trades.portfolio.ticket.slicing
+    if terms is None or not slices:
+        return ()
+    counts = sorted({len(each.slices) for each in slices.values()})
+    number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return (f"Orders are sent in slices, {number} each, over {terms.minutes:g} minutes ({terms.kind}).",)
+
+
 def _parent(order: Mapping[str, Any], market: Market, sessions: float) -> ParentOrder:
     """An order with what is expected of its market."""
     i, quantity, price = market.assets.index(order["asset"]), order["quantity"], order["price"]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from desk.tickets.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
-from desk.tickets.order_slices import OrderSlices, order_slices
+from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
@@ -247,6 +247,7 @@ def make_ticket(trades: TradeList) -> Ticket:
     facts, terms = content.facts, portfolio.ticket
     orders = tuple(_orders(portfolio, trades.sized, content, money))
     _check_limits(orders)
+    slices = order_slices(trades, map(asdict, orders))
     given: dict[str, Any] = dict(content.provenance)
     given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
@@ -269,9 +270,9 @@ def make_ticket(trades: TradeList) -> Ticket:
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
         sending=sending_of(trades, list(dict.fromkeys(order.asset for order in orders))),
-        slices=order_slices(trades, map(asdict, orders)),
+        slices=slices,
         binding=tuple(content.binding),
-        notes=tuple(content.notes),
+        notes=(*content.notes, *slices_note(trades, slices)),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
     )
 

@@ -195,6 +195,10 @@ def test_a_ticket_without_slicing_says_nothing_of_slices(desk: Any) -> None:
     assert "slices" not in document_of(desk(PRICES, UNITS, 0.0, (0.5, 0.5)))
 
 
+def test_the_ticket_says_that_its_orders_are_sent_in_slices(document: dict[str, Any]) -> None:
+    assert document["notes"][-1] == "Orders are sent in slices, 3 each, over 90 minutes (twap)."
+
+
 def test_amounts_of_slices_are_parts_of_those_of_the_order(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
