@@ -1,33 +1,30 @@
-"""A server of this machine that speaks Alpaca's Trading and Market Data API, with faults.
+"""A server of this machine that speaks Alpaca's Trading and Market Data API, with the faults of `venue_server`.
 
 `alpaca_server()` gives one. Market orders are filled at once at the quotes, in `parts`; limit orders and those for the
-close stay open. A fault of `faults`, by number of the POST of an order, answers in place of the usual answer: after the
-order was taken where it begins with "taken:", else before.
+close stay open.
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, unquote
 from uuid import NAMESPACE_URL, uuid5
+
+from venue_server import HTML, Asked, Reply, VenueServer, serving_venue
 
 KEYS = {"APCA-API-KEY-ID": "PKTESTKEY", "APCA-API-SECRET-KEY": "secret/with+signs=="}
 ACCOUNT = "PA3TEST"
-HTML = b"<!DOCTYPE html><html><body>Service Unavailable</body></html>"
-Reply = tuple[int, Any]  # status and content: JSON, or bytes as they are
 OTHER_ORDER = {"id": "1", "client_order_id": "other", "symbol": "SPY", "status": "new", "filled_qty": "0"}
 NOT_ENOUGH = {"code": 40310000, "message": "insufficient buying power", "buying_power": "0"}
 
 
 @dataclass
-class Alpaca:
-    """What the server has, and what it was asked.
+class Alpaca(VenueServer):
+    """What the server has.
 
     quotes : by symbol, bid and ask.
     cash   : dollars.
@@ -35,6 +32,15 @@ class Alpaca:
     halted : symbols of which orders are taken and then rejected.
     refused : symbols of which orders are not taken.
     """
+
+    FAULTS: ClassVar[Mapping[str, Reply]] = {
+        "429": (429, {"code": 42910000, "message": f"rate limit exceeded for {KEYS['APCA-API-SECRET-KEY']}."}),
+        "504": (504, HTML),
+        "HTML": (200, HTML),
+        "list": (200, []),
+        "other": (200, OTHER_ORDER),
+        "redirect": (302, b""),
+    }
 
     quotes: Mapping[str, tuple[str, str]]
     cash: Decimal = Decimal(100_000)
@@ -45,18 +51,15 @@ class Alpaca:
     refused: tuple[str, ...] = ()
     moment: datetime = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
     closes: datetime = datetime(2022, 12, 30, 21, 0, tzinfo=UTC)
-    faults: Mapping[int, str] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    posts: int = 0
-    address: str = ""
-    over: threading.Event = field(default_factory=threading.Event)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def answer(self, method: str, path: str, params: Mapping[str, str], body: Mapping[str, Any]) -> Reply:
+    def answer(self, asked: Asked) -> Reply:
         """The answer to a request."""
-        self.asked.append(f"{method} {path}")
+        if any(asked.headers.get(name) != key for name, key in KEYS.items()):
+            return 401, {"message": "unauthorized."}
+        method, path = asked.method, asked.path
+        params, body = dict(parse_qsl(asked.query)), json.loads(asked.body or "{}")
         if path.startswith(("/v2/stocks", "/v1beta3")):
             return self._snapshots(path, params["symbols"].split(","))
         first, _, rest = path.removeprefix("/v2/").partition("/")
@@ -172,84 +175,8 @@ class Alpaca:
             })  # fmt: skip
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    served: Alpaca
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_DELETE(self) -> None:
-        self._answer("DELETE")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def _answer(self, method: str) -> None:
-        served, parts = self.served, urlsplit(self.path)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        with served.lock:
-            fault = served.faults.get(served.posts, "") if method == "POST" else ""
-            served.posts += method == "POST"
-            taken, _, kind = fault.rpartition(":")
-            if any(self.headers.get(name) != key for name, key in KEYS.items()):
-                status, content = 401, {"message": "unauthorized."}
-            elif fault and not taken:
-                status, content = 0, b""
-            else:
-                status, content = served.answer(method, parts.path, dict(parse_qsl(parts.query)), body)
-        secret = KEYS["APCA-API-SECRET-KEY"]
-        faults: dict[str, Reply] = {
-            "429": (429, {"code": 42910000, "message": f"rate limit exceeded for {secret}."}),
-            "504": (504, HTML),
-            "HTML": (200, HTML),
-            "list": (200, []),
-            "other": (
-                200,
-                {"id": "1", "client_order_id": "other", "symbol": "SPY", "status": "new", "filled_qty": "0"},
-            ),
-            "redirect": (302, b""),
-        }
-        status, content = faults.get(kind, (status, content))
-        self._send(status, content if isinstance(content, bytes) else json.dumps(content).encode(), kind)
-
-    def _send(self, status: int, content: bytes, kind: str) -> None:
-        if kind in ("slow", "drop"):
-            self.served.over.wait(5.0 * (kind == "slow"))
-            self.close_connection = True
-            return
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        if kind == "redirect":
-            self.send_header("Location", "https://elsewhere.invalid/")
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if kind == "cut" else content)
-        self.close_connection = kind == "cut"
-
-
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is a client's matter."""
-
-
 @contextmanager
 def alpaca_server(quotes: Mapping[str, tuple[str, str]], **having: Any) -> Iterator[Alpaca]:
     """A server of these quotes while the block lasts. having : other fields of `Alpaca`."""
-    served = Alpaca(quotes, **having)
-    listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
-    served.address = f"http://127.0.0.1:{listener.server_port}"
-    thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with serving_venue(Alpaca(quotes, **having)) as served:
         yield served
-    finally:
-        served.over.set()
-        listener.shutdown()
-        listener.server_close()
-        thread.join()

@@ -25,10 +25,11 @@ OPEN_OUTCOMES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)  # be
 
 
 class Answer(NamedTuple):
-    """An answer. status : of HTTP, below 500. content : its JSON, with numbers as Decimal; None where it has none."""
+    """An answer. status : of HTTP, below 500. content : its JSON, with numbers as Decimal; None without. text : it."""
 
     status: int
     content: Any
+    text: str
 
 
 class Connection:
@@ -54,14 +55,20 @@ class Connection:
 
         params : parameters of the URL.
         body   : content, sent as JSON.
+        Raises : as `send`.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self.send(method, f"{url}?{urlencode(params)}" if params else url, headers, content)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """The answer to one request, sent once.
+
         Raises : NotKnown where the outcome is open; DataError for a certificate that is not valid, a redirection, and
                  keys that are refused (401): the venue then did nothing.
         """
         self._pace.turn()
-        address = f"{url}?{urlencode(params)}" if params else url
-        content = None if body is None else json.dumps(body).encode()
-        headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": "application/json"})
-        reply = self._transport.send(method, address, {**headers, **self._headers}, content)
+        reply = self._transport.send(method, url, {"Accept": "application/json", **headers, **self._headers}, body)
         place = f"{self.name} ({method} {urlsplit(url).path})"
         if isinstance(reply, Fault):
             raise (DataError if reply is UNTRUSTED else NotKnown)(f"{place} {reply.sentence}")
@@ -74,9 +81,9 @@ class Connection:
         if reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise NotKnown(f"{says}. Ask again later.")
         if reply.status == HTTPStatus.NO_CONTENT:
-            return Answer(reply.status, None)
+            return Answer(reply.status, None, text)
         try:
-            return Answer(reply.status, json.loads(text, parse_float=Decimal))
+            return Answer(reply.status, json.loads(text, parse_float=Decimal), text)
         except (ValueError, RecursionError):
             raise NotKnown(f"{says}, which is no JSON. Ask again later.") from None
 

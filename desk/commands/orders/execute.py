@@ -9,6 +9,7 @@ from typing import Any
 
 from desk.commands.orders import book
 from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
+from desk.exchange.ccxt_venue import CcxtVenue
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent, unanswered
 from desk.exchange.moment import Moment, Place, moment_of
@@ -130,18 +131,31 @@ def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
 
 def _alpaca(asked: Asked, document: Mapping[str, Any]) -> AlpacaVenue:
     """Alpaca, by its API of paper or of live trading."""
+    _check_no_paper(asked)
+    check_coins(document)
+    return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
+
+
+def _binance(asked: Asked, document: Mapping[str, Any]) -> CcxtVenue:
+    """Binance, or its test network."""
+    _check_no_paper(asked)
+    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
+    return CcxtVenue(asked.exchange, symbols, live=asked.exchange.endswith(LIVE_NAME))
+
+
+def _check_no_paper(asked: Asked) -> None:
     for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
         if given:
             raise ConfigError(f"{name} is for the paper venue, and {asked.exchange} has its own: leave it out.")
-    check_coins(document)
-    return AlpacaVenue(asked.exchange, LIVE if asked.exchange == ALPACA_LIVE else PAPER)
 
 
-ALPACA_LIVE = "alpaca_live"
-VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], PaperVenue | AlpacaVenue]] = {
+LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], PaperVenue | AlpacaVenue | CcxtVenue]] = {
     "paper": _paper,
     "alpaca": _alpaca,
-    ALPACA_LIVE: _alpaca,
+    f"alpaca{LIVE_NAME}": _alpaca,
+    "binance": _binance,
+    f"binance{LIVE_NAME}": _binance,
 }
 
 
