@@ -24,21 +24,31 @@ from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
 
-LINES = 30
+LINES, PRICES = 30, "prices-30.csv"
+FIRST_DAYS = 400  # rows of the prices of the first list, which fills on the next day: each has two days more
 LONGEST = 0.3  # seconds between two kills
 
 
 def opened(folder: Path) -> tuple[Path, dict[str, Decimal], Decimal]:
     """A portfolio of thirty lines with an open book; gives its file, and the units and cash that it begins with."""
     file = write_model(folder, LINES)
+    (folder / PRICES).rename(folder / "all.csv")
+    show_days(folder, 0)
     content = yaml.safe_load(file.read_text())
     file.write_text(yaml.safe_dump(content | {"cash": 1_000_000.0}, sort_keys=False))
     holder = books.open_from(file, "desk").holders[0]
     return file, dict(holder.units), holder.cash["USD"]
 
 
+def show_days(folder: Path, seed: int) -> None:
+    """Write the prices up to the day of a list."""
+    rows = (folder / "all.csv").read_text().splitlines()
+    (folder / PRICES).write_text("\n".join([*rows[: FIRST_DAYS + 2 * seed], ""]))
+
+
 def ticket_to(file: Path, seed: int) -> Path:
-    """A list to drawn targets, from what the book holds."""
+    """A list to drawn targets, from what the book holds, on a day of its own."""
+    show_days(file.parent, seed)
     content = yaml.safe_load(file.read_text())
     weights = np.round(np.random.default_rng(seed).dirichlet(np.full(LINES, 20.0)), 6)
     weights[-1] = round(1.0 - float(weights[:-1].sum()), 6)
