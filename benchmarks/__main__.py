@@ -29,6 +29,7 @@ from benchmarks import (
     sheet,
     start,
     tax,
+    tca,
     trades,
     universal,
 )
@@ -60,6 +61,7 @@ if __name__ == "__main__":
     start.main()
     trades.main()
     journal.main()
+    tca.main()
     booked_lists.main()
     paper_venue.main()
     batch.main()

@@ -182,7 +182,7 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
     there, asked = set(store.assets()), store.about.get(_asked(adapter), {})
     ids = [each.asset_id for each in wanted if each.asset_id in there]
     known = store.read(ids, tuple(EVENTS))
-    spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
+    spans = dict(zip(ids, known.slices, strict=True))
     gaps = {}
     for each in wanted:
         span = spans.get(each.asset_id, slice(0))

@@ -4,7 +4,6 @@ Ids and hash come from content alone. An order that is sent twice has one id, so
 ticket of which anything was changed has another hash than the one that was approved.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -13,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from desk.tickets.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
+from desk.tickets.order_ids import client_order_id_of, number, plain, sent_of
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
+from foundation.canonical import content_hash
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import CashByCurrency, Local
@@ -202,8 +202,8 @@ class Ticket:
 
     @cached_property
     def hash(self) -> str:
-        """The sha256 of `canonical_json(ticket.document)`, which holds all that the ticket says, hex."""
-        return hashlib.sha256(canonical_json(self.document).encode()).hexdigest()
+        """The `content_hash` of `ticket.document`, which holds all that the ticket says."""
+        return content_hash(self.document)
 
     @property
     def list_id(self) -> str:

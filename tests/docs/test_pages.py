@@ -32,6 +32,7 @@ PAGES = [
     "docs/tickets.md",
     "docs/trade_lists.md",
     "docs/taxes.md",
+    "docs/tca.md",
     "docs/views.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -23,7 +23,7 @@ from desk.tickets.formats import format_of
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
-from foundation.files import ROOT, replacing_together, writing
+from foundation.files import from_workbench, replacing_together, writing
 from foundation.paper.formats import plain_json
 from foundation.table_files import plain_number
 from research.learning import Learned, LearnedPolicy
@@ -166,7 +166,7 @@ def replaced_files(
     """
     pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
     given = {"positions.file": positions, "prices": prices, FX_TODAY: None if pairs else fx}
-    files = {key: str(_found(path)) for key, path in given.items() if path}
+    files = {key: str(Path(from_workbench(path)).absolute()) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
     instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
@@ -184,11 +184,6 @@ def _pairs(fx: str) -> dict[str, float]:
             raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")
         found[pair] = value
     return found
-
-
-def _found(path: str | Path) -> Path:
-    own = ROOT / path
-    return own if own.is_file() and not Path(path).exists() else Path(path).absolute()
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

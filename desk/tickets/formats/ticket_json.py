@@ -1,13 +1,12 @@
 """The whole ticket as JSON, as docs/schemas/ticket-2.json describes it; version 1 is read, too."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from desk.tickets.order_ids import canonical_json
 from desk.tickets.ticket import SCHEMA, Ticket
 from foundation.arguments import shown
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 
 BEGIN = f'{{\n  "schema": {SCHEMA},\n  "hash": "'
@@ -38,7 +37,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(Path(path).read_bytes())
         stated = document.pop("hash")
         beside = {key: document.pop(key) for key in BESIDE if key in document}
-        found = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+        found = content_hash(document)
     except ValueError as error:
         raise DataError(f"{path} was changed: it is no JSON any more ({error}). Make the list anew.") from error
     if stated != found:

@@ -5,6 +5,6 @@ findings : a finding, and the points that each kind costs.  report : the check o
 """
 
 from research.market.quality.findings import KINDS, Finding
-from research.market.quality.report import Quality, check, check_market, differences, known_of, poor_prices
+from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
 
-__all__ = ["KINDS", "Finding", "Quality", "check", "check_market", "differences", "known_of", "poor_prices"]
+__all__ = ["KINDS", "Finding", "Quality", "check", "check_market", "differences", "known_of", "market_warnings"]

@@ -177,6 +177,12 @@ class Position:
         return 1.0 - float(self.weights.sum())
 
     @property
+    def rates(self) -> Array:
+        """(2, n) commission and half-spread of this day, fraction of notional."""
+        rates = self.cost_parameters.rates
+        return rates[min(self.day, len(rates) - 1)]
+
+    @property
     def least(self) -> float:
         """The least notional of an order, currency: the stated minimum, and the least that counts as a trade."""
         return max(self.minimum, COUNTED * self.nav)

@@ -14,7 +14,7 @@ from commanded import FILE, TRADES, Done, rebalance
 from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
 from desk.journal import Journal, verify
-from desk.tickets.order_ids import canonical_json
+from foundation.canonical import canonical_json
 from foundation.files import locked
 
 PAPER = ("--exchange", "paper")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from desk.tickets.formats import ticket_json
-from desk.tickets.order_ids import canonical_json
 from desk.tickets.ticket import SCHEMA, Ticket, make_ticket
+from foundation.canonical import canonical_json
 from foundation.errors import DataError
 
 FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{SCHEMA}.json"
