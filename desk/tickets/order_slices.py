@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from foundation.errors import ConfigError
 from research.market import Market
-from research.market.calendars import closes, opens
+from research.market.calendars import A_YEAR, closes, opens, rows_a_year
 from research.market.liquidity import dollar_volume, volatility
 from research.orders.linear_impact import LinearImpact
 from research.orders.slicing import SLICINGS, ParentOrder, sliced
 from research.orders.trade_list import TradeList
 from research.portfolio.holdings.rates import decimal
 
-VOLUME_ROWS, VOLATILITY_ROWS = 21, 63  # sessions of their trailing means
+VOLUME_ROWS, VOLATILITY_ROWS = 21, 63  # of their trailing means
 DIGITS = 6  # significant, of expected costs; decimals of a minute
 
 
@@ -46,17 +47,17 @@ def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict
     if (terms := portfolio.ticket.slicing) is None:
         return {}
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
-    slicing, day = SLICINGS[terms.kind](**terms.settings), np.array([portfolio.trade_day], dtype="datetime64[D]")
-    length = closes(day, market.calendar)[0] - opens(day, market.calendar)[0]
+    expected, slicing = _expected(market), SLICINGS[terms.kind](**terms.settings)
+    sessions = terms.minutes / _session_minutes(portfolio.trade_day, market.calendar)
     found = {}
     for order in orders:
         if order["quantity"] is None:
             continue
         try:
-            each = sliced(_parent(order, market, terms.minutes * np.timedelta64(1, "m") / length), slicing)
+            each = sliced(_parent(order, sessions, *expected[order["asset"]]), slicing)
         except ConfigError as error:
             raise ConfigError(f"ticket.slicing: {terms.kind}, to {order['side']} {order['asset']}: {error}") from None
-        minutes = terms.minutes / each.order.sessions
+        minutes = terms.minutes / sessions
         found[order["client_order_id"]] = OrderSlices(
             tuple((round(part.start * minutes, DIGITS), float(part.quantity)) for part in each.slices),
             _rounded(each.cost),
@@ -75,16 +76,29 @@ def slices_note(trades: TradeList, slices: Mapping[str, OrderSlices]) -> tuple[s
     return (f"Orders are sent in slices, {number} each, over {terms.minutes:g} minutes ({terms.kind}).",)
 
 
-def _parent(order: Mapping[str, Any], market: Market, sessions: float) -> ParentOrder:
+def _expected(market: Market) -> dict[str, tuple[float, float]]:
+    """By asset, the units that trade in a session and the volatility of a √session, fraction; NaN where not known."""
+    rows = min(rows_a_year(market.days) / A_YEAR["day"], 1.0)  # of the market, in a session
+    volumes = np.full(len(market.assets), np.nan)
+    if market.volumes is not None:
+        volumes = dollar_volume(market, VOLUME_ROWS)[-1] / market.prices[-1] * rows
+    deviations = volatility(market, VOLATILITY_ROWS)[-1] * rows**0.5
+    return dict(zip(market.assets, zip(volumes.tolist(), deviations.tolist(), strict=True), strict=True))
+
+
+def _session_minutes(day: pd.Timestamp, calendar: str) -> float:
+    days = np.array([day], dtype="datetime64[D]")
+    return float((closes(days, calendar) - opens(days, calendar))[0] / np.timedelta64(1, "m"))
+
+
+def _parent(order: Mapping[str, Any], sessions: float, volume: float, deviation: float) -> ParentOrder:
     """An order with what is expected of its market."""
-    i, quantity, price = market.assets.index(order["asset"]), order["quantity"], order["price"]
-    volume = None if market.volumes is None else dollar_volume(market, VOLUME_ROWS)[-1, i] / price
-    deviation = volatility(market, VOLATILITY_ROWS)[-1, i] * price
-    impact = None
+    quantity, impact = order["quantity"], None
     if deviation > 0.0:
-        impact = LinearImpact.from_costs(quantity, order["half_spread"], order["impact"], deviation)
-    known = None if volume is None or not volume > 0.0 else float(volume)
-    return ParentOrder(decimal(quantity), decimal(order["lot"]), float(sessions), known, impact)
+        costs = (order["half_spread"], order["impact"])
+        impact = LinearImpact.from_costs(quantity, *costs, deviation * order["price"])
+    known = volume if volume > 0.0 else None
+    return ParentOrder(decimal(quantity), decimal(order["lot"]), sessions, known, impact)
 
 
 def _rounded(value: float | None) -> float | None:
