@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
-from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
-from desk.exchange.ccxt_venue import CcxtVenue
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent, unanswered
 from desk.exchange.moment import Moment, Place, moment_of
@@ -23,6 +21,10 @@ from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
+
+if TYPE_CHECKING:
+    from desk.exchange.alpaca import AlpacaVenue
+    from desk.exchange.ccxt_venue import CcxtVenue
 
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
@@ -129,15 +131,19 @@ def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
     return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
 
 
-def _alpaca(asked: Asked, document: Mapping[str, Any]) -> AlpacaVenue:
+def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
     """Alpaca, by its API of paper or of live trading."""
+    from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
+
     _check_no_paper(asked)
     check_coins(document)
     return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
 
 
-def _binance(asked: Asked, document: Mapping[str, Any]) -> CcxtVenue:
+def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
     """Binance, or its test network."""
+    from desk.exchange.ccxt_venue import CcxtVenue
+
     _check_no_paper(asked)
     symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
     return CcxtVenue(asked.exchange, symbols, live=asked.exchange.endswith(LIVE_NAME))
@@ -150,7 +156,7 @@ def _check_no_paper(asked: Asked) -> None:
 
 
 LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
-VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], PaperVenue | AlpacaVenue | CcxtVenue]] = {
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], "PaperVenue | AlpacaVenue | CcxtVenue"]] = {
     "paper": _paper,
     "alpaca": _alpaca,
     f"alpaca{LIVE_NAME}": _alpaca,

@@ -11,7 +11,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
-from desk.commands.orders import execute
+from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
 
@@ -27,8 +27,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Alpaca]:
         {"SPY": Decimal(3260), "AGG": Decimal(7460)},
     )
     with alpaca_server(quotes, cash=Decimal("21350.40"), units=units) as found:
-        monkeypatch.setattr(execute, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=Time().clock))
-        monkeypatch.setattr(execute, "PAPER", found.address)
+        monkeypatch.setattr(alpaca, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=Time().clock))
+        monkeypatch.setattr(alpaca, "PAPER", found.address)
         yield found
 
 
