@@ -10,6 +10,7 @@ from benchmarks import (
     engine,
     environment,
     evidence,
+    execute,
     grid,
     hrp,
     journal,
@@ -60,6 +61,7 @@ if __name__ == "__main__":
     market_data.main()
     start.main()
     trades.main()
+    execute.main()
     journal.main()
     tca.main()
     booked_lists.main()

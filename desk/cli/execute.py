@@ -62,4 +62,4 @@ def execute(
                 if prepared.left:
                     print_text(progress_text(each))
         failed = any(each.state is None or each.state.status == "refused" for each in sent)
-        tell(after_text(prepared, sent), failed and prepared.left)
+        tell(f"\n{after_text(prepared, sent)}", failed and prepared.left)

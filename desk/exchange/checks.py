@@ -79,10 +79,8 @@ def _approval(moment: Moment) -> Faults:
     if state.refusals:
         yield f"The ticket was refused. {state.text} {moment.anew}"
     elif len(persons) < wanted:
-        yield (
-            f"The ticket asks for {wanted} approvals, and has {len(persons)}. {state.text} Let others call: rebalance "
-            "approve TICKET.json"
-        )
+        by = f" ({', '.join(sorted(persons))})" if persons else ""
+        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
 
 
 def _duplicates(moment: Moment) -> Faults:

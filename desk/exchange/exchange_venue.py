@@ -107,7 +107,7 @@ class ExchangeVenue:
         raise DataError(f"{self.name} has no open order to cancel: orders at market are filled when they are placed.")
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
-        """What it reported in this process; `order_id` is that of the ticket."""
+        """The fills that it reported in this process; `order_id` is that of the ticket."""
         return list(self._fills)
 
     def cash(self, account: str) -> Mapping[str, Decimal]:

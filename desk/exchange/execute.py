@@ -36,7 +36,7 @@ WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of an order.
+    """An order, and its outcome.
 
     order : the order.
     state : as the venue has it, or None where it was not sent, or nothing is known of it.
@@ -182,7 +182,7 @@ class Execution:
             return self.venue.place(order.order, order.venue_id)
 
     def _short_of_cash(self, order: TicketOrder) -> str:
-        """Why a buy has to wait for its cash, or "": cash counts that has settled when the buy settles."""
+        """The reason why a buy has to wait, or "": cash counts that has settled when the buy settles."""
         if isinstance(order.order, ExchangeOrder) or order.order.side == "sell":
             return ""
         currency, account = order.order.currency, order.order.account

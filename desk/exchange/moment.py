@@ -1,4 +1,4 @@
-"""What is known when a ticket is to be sent: the ticket, its state in the journal, and what its venue says now."""
+"""The facts of a ticket that is to be sent: its content, its state in the journal, and the answers of its venue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 
 class Day(NamedTuple):
-    """What was sent and filled on a day for a portfolio, in its currency.
+    """The orders and fills of a day of a portfolio, in its currency.
 
     notional : value of the orders that were sent.
     loss     : loss of the fills against the prices at which their orders were sized, fees in it.
@@ -31,7 +31,7 @@ class Day(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What the desk's own files say.
+    """The facts of the desk's own files.
 
     file_sha256 : sha256 of the portfolio file as it is now, or "" where it is not there.
     remake      : command that makes the list anew.
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known when a ticket is to be sent.
+    """The facts of a ticket that is to be sent.
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
@@ -110,7 +110,7 @@ class Moment:
 
 
 def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:
-    """What journal and venue say of a ticket now. Raises NotKnown where the venue gives no answer."""
+    """The facts of a ticket now, from journal and venue. Raises NotKnown where the venue gives no answer."""
     can, now = venue.capabilities, venue.now()
     orders = ticket_orders(document, can)
     symbols = list(dict.fromkeys(each.symbol for each in orders))
@@ -153,7 +153,7 @@ def _open_before(
 
 
 def _day(journal: Journal, document: Mapping[str, Any], day: str) -> Day:
-    """What was sent and filled on a day of the venue's clock; it is reckoned where the ticket has a limit of it."""
+    """The orders and fills of a day of the venue's clock; they are counted where the ticket has a limit of it."""
     limits = document.get("sending", {}).get("limits", {})
     if not {"day_notional", "day_loss"} & set(limits):
         return Day(0.0, 0.0)

@@ -1,4 +1,4 @@
-"""What keeps a desk from sending: a file that stops all, and another process that sends for the same portfolio."""
+"""The stops of a desk: a file that stops all sending, and another process that sends for the same portfolio."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

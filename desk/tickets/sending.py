@@ -1,4 +1,4 @@
-"""What the sending of a ticket needs besides its orders: session, prices at the decision, identifiers, limits."""
+"""The terms under which a ticket is sent: session, prices at the decision, identifiers, limits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

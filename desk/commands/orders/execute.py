@@ -31,7 +31,7 @@ LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for.
+    """The request.
 
     ticket    : path of the ticket.
     exchange  : name of the venue, one of `VENUES`.

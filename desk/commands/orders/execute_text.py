@@ -17,7 +17,7 @@ SLICES_HEAD = ["order", "slices", "least", "largest", "last after, min", "expect
 
 
 def before_text(ready: Ready) -> str:
-    """What sending will do: orders, cash by day, and the outcome of the checks."""
+    """The screen before sending: orders, cash by day, and the outcome of the checks."""
     moment, document = ready.moment, ready.moment.document
     head = f"List {document['hash'][:16]} of {document['portfolio']}, to {moment.venue}: {document['headline']}"
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
@@ -46,7 +46,7 @@ def _slices_row(stated: tuple[str, Mapping[str, Any]]) -> list[str]:
 
 
 def sent_text(ready: Ready) -> str:
-    """When the ticket was sent, in a sentence, or "" for one that was not."""
+    """A sentence on the moment at which the ticket was sent, or "" for one that was not."""
     sent = ready.moment.state.sent
     if not sent:
         return "" if ready.moment.orders else "The list has no order: there is nothing to send."
@@ -55,7 +55,7 @@ def sent_text(ready: Ready) -> str:
 
 
 def progress_text(sent: Sent) -> str:
-    """What became of an order, in a line."""
+    """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
         return wrapped(f"not sent   {order.text}: {sent.why}.")
@@ -65,7 +65,7 @@ def progress_text(sent: Sent) -> str:
 
 
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
-    """How it ended: fills, cash of the accounts, and what is open."""
+    """The screen after sending: fills, cash of the accounts, and open orders."""
     venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
     balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
     cash = [["cash", "now"], *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances)]

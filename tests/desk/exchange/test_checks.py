@@ -112,7 +112,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "approvals": (
         "approved",
         lambda m: replace(m, document={**m.document, "approvals": 2}),
-        r"The ticket asks for 2 approvals, and has 0\. Approved by nobody\. Let others call: rebalance approve .*",
+        r"It has 0 of 2 approvals\. Let others call: rebalance approve TICKET\.json",
     ),
     "twice": (
         "no duplicates",

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commanded import ROOT
 from executed import BadLine, document_of, execution, paper_for, replayed, sent
 
 from desk.exchange.execute import unanswered
 from desk.exchange.paper import FillModel
+from desk.exchange.ticket_orders import cash_ladder
 from desk.exchange.venue import Capabilities
 from desk.journal import Journal, verify
-from research.portfolio import TicketTerms
+from research.portfolio import TicketTerms, load_portfolio
 
 START = {"A": 900, "B": 100, "C": 1_500, "D": 10, "E": 500}
 PRICES = (100.0, 50.0, 20.0, 200.0, 10.0)
@@ -62,6 +64,19 @@ def test_all_is_journalled_in_one_commit_before_the_first_is_sent_and_sells_go_f
     first = entries[0].record
     assert (first.quote.last, first.quote.bid, first.sent_at) == (100.0, None, "2022-12-30T14:30:00.000000Z")
     check_whole(document, journal, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts", "orders_of_a_mixed_fund"])
+def test_cash_after_the_fills_is_that_of_the_ladder(name: str, journal: Journal, tmp_path: Path) -> None:
+    """Several accounts and currencies, an exchange of money, and a fund that trades in an amount."""
+    document = document_of(load_portfolio(ROOT / "data" / "examples" / f"{name}.yaml"))
+    with paper_for(document, tmp_path) as venue:
+        moment, sending = execution(document, journal, venue)
+        ladder = list(cash_ladder(moment.orders, moment.cash, document["currency"]))
+        assert [each.state.status for each in sending.run() if each.state] == ["filled"] * len(moment.orders)
+        for account, currency, day, balance in ladder:
+            if day == ladder[-1].day:
+                assert venue.cash(account)[currency] == pytest.approx(balance, abs=Decimal("0.03")), (account, currency)
 
 
 def test_what_was_sent_is_not_sent_again(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:

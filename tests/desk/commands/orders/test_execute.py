@@ -1,6 +1,5 @@
 """`rebalance execute`: shown, asked, sent on paper, journalled and booked once; and the tickets that it refuses."""
 
-import hashlib
 import io
 import json
 import re
@@ -14,7 +13,7 @@ from commanded import FILE, TRADES, Done, rebalance
 from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
 from desk.journal import Journal, verify
-from foundation.canonical import canonical_json
+from foundation.canonical import content_hash
 from foundation.files import locked
 
 PAPER = ("--exchange", "paper")
@@ -57,7 +56,7 @@ def rewritten(ticket: Path, change: Any) -> None:
     document = json.loads(ticket.read_text())
     beside = {key: document.pop(key) for key in ("hash", "path", "journal") if key in document}
     change(document)
-    stated = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    stated = content_hash(document)
     head = {"schema": document.pop("schema"), **beside, "hash": stated}
     ticket.write_text(
         json.dumps({"schema": head.pop("schema"), "hash": head.pop("hash"), **head, **document}, indent=2)
@@ -146,6 +145,17 @@ def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Pa
     file = ticket.with_name("desk.yaml")
     file.write_text(f"{file.read_text()}\n# changed\n")
     refused(executed(ticket), home, "Failed, portfolio file: The portfolio file desk.yaml has another hash")
+
+
+def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(ticket: Path, home: Path) -> None:
+    other = ticket.with_name("other.yaml")
+    other.write_text(FILE.read_text())
+    books.open_from(other, "other")
+    file = ticket.with_name("desk.yaml")
+    file.write_text(file.read_text().replace("book: desk", "book: other"))
+    done = executed(ticket)
+    assert (done.status, "book 'other' is of other.yaml, and the ticket of desk.yaml" in done.err) == (2, True)
+    assert kinds(home) == ["list"]
 
 
 def test_a_file_stops_all_sending(ticket: Path, home: Path) -> None:

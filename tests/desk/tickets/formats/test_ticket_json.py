@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import SCHEMA, Ticket, make_ticket
-from foundation.canonical import canonical_json
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 
 FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{SCHEMA}.json"
@@ -50,7 +50,7 @@ def test_a_list_that_holds_says_what_a_trade_to_target_would_be(real: Ticket) ->
 
 def test_a_ticket_of_version_1_is_read_and_a_changed_one_is_refused(tmp_path: Path, real: Ticket) -> None:
     document = {key: part for key, part in real.document.items() if key != "sending"} | {"schema": 1}
-    stated = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    stated = content_hash(document)
     path = tmp_path / "trades.json"
     path.write_text(json.dumps({"schema": 1, "hash": stated, **document}, indent=2))
     assert ticket_json.read_document(path) == {"hash": stated, **document}
