@@ -31,6 +31,7 @@ class Alpaca(VenueServer):
     parts  : equal fills of a market order; of an order in a symbol of `thin` the first alone comes.
     halted : symbols of which orders are taken and then rejected.
     refused : symbols of which orders are not taken.
+    late   : true where market orders are filled when the clock is next asked for, and not at once.
     """
 
     FAULTS: ClassVar[Mapping[str, Reply]] = {
@@ -49,10 +50,12 @@ class Alpaca(VenueServer):
     thin: tuple[str, ...] = ()
     halted: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    late: bool = False
     moment: datetime = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
     closes: datetime = datetime(2022, 12, 30, 21, 0, tzinfo=UTC)
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[tuple[dict[str, Any], Decimal, Decimal]] = field(default_factory=list)
 
     def answer(self, asked: Asked) -> Reply:
         """The answer to a request."""
@@ -76,6 +79,7 @@ class Alpaca(VenueServer):
         return routes.get((method, first), lambda: (404, {"code": 40410000, "message": "endpoint not found"}))()
 
     def _clock(self) -> dict[str, Any]:
+        self._fill_waiting()
         times = {"timestamp": self.moment, "next_open": self.closes, "next_close": self.closes}
         return {"is_open": self.moment < self.closes} | {name: time.isoformat() for name, time in times.items()}
 
@@ -153,8 +157,14 @@ class Alpaca(VenueServer):
         if body["symbol"] in self.halted:
             row["status"] = "rejected"
         elif body["type"] == "market" and body["time_in_force"] != "cls":
-            self._fill(row, units, price)
+            self.waiting.append((row, units, price))
+            if not self.late:
+                self._fill_waiting()
         return 200, dict(row)
+
+    def _fill_waiting(self) -> None:
+        while self.waiting:
+            self._fill(*self.waiting.pop(0))
 
     def _fill(self, row: dict[str, Any], units: Decimal, price: Decimal) -> None:
         for k in range(1 if row["symbol"] in self.thin else self.parts):

@@ -10,6 +10,7 @@ it and nothing stands against them then. Moments count from the first order that
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,8 +31,9 @@ from foundation.errors import DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
+from research.portfolio.keys.ticket import MARKET_ORDER
 
-WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer
+WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,12 @@ class Sent:
     def is_open(self) -> bool:
         """True if it is not filled, refused or cancelled."""
         return self.state is None or self.state.status == "open"
+
+    @property
+    def is_about_to_fill(self) -> bool:
+        """True if the venue has it open, and it is at market."""
+        at_market = getattr(self.order.order, "order_type", MARKET_ORDER) == MARKET_ORDER
+        return at_market and self.state is not None and self.state.status == "open"
 
 
 @dataclass
@@ -78,6 +86,8 @@ class Execution:
     wait: Callable[[float], None] = time.sleep
     fills: list[Fill] = field(default_factory=list)
     _new: set[tuple[str, int | None]] = field(default_factory=set)
+    _open: list[Sent] = field(default_factory=list)
+    _waited: bool = False
     _halted: str = ""
 
     def run(self) -> Iterator[Sent]:
@@ -95,14 +105,35 @@ class Execution:
                 sent = self._sent(order)
                 if sent.state is None and not self._halted and minutes < last:  # the cash of a later sell may suffice
                     waiting.append(order)
+                elif sent.is_about_to_fill and self._has_ids:
+                    self._open.append(sent)
                 else:
                     yield sent
+        self._let_fill()
+        yield from self._open
         self._take_fills()
+
+    def _let_fill(self) -> None:
+        """Give open orders at market a few seconds: most venues fill an order after taking it."""
+        with suppress(NotKnown):  # the order is there, and the next call asks for it
+            for seconds in () if self._halted else WAITS:
+                if not any(each.is_about_to_fill for each in self._open):
+                    break
+                self.venue.wait(self.venue.now() + timedelta(seconds=seconds))
+                self._open = [self._asked_again(each) for each in self._open]
+
+    def _asked_again(self, sent: Sent) -> Sent:
+        state = self.venue.state(sent.order.venue_id) if sent.is_about_to_fill else None
+        if state is None:
+            return sent
+        self._journal_answer(sent.order, state)
+        return Sent(sent.order, state)
 
     def _await(self, minutes: float) -> None:
         """Take the fills so far, wait for the moment of later slices, and see what stands against them then."""
         if self._halted:
             return
+        self._waited = False
         try:
             self._take_fills()
             self.venue.wait(self._began + timedelta(minutes=minutes))
@@ -136,6 +167,9 @@ class Execution:
             if (known := self._known(order)) is not None:
                 return Sent(order, known)
             self._halted = self._halted or self.stop()
+            if not (self._halted or self._waited) and self._short_of_cash(order):
+                self._waited = True  # once at each moment
+                self._let_fill()
             if why := self._halted or self._short_of_cash(order):
                 return Sent(order, None, why)
             state = self._placed(order)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -27,7 +29,12 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Alpaca]:
         {"SPY": Decimal(3260), "AGG": Decimal(7460)},
     )
     with alpaca_server(quotes, cash=Decimal("21350.40"), units=units) as found:
-        monkeypatch.setattr(alpaca, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=Time().clock))
+
+        def sleep(seconds: float) -> None:
+            found.moment += timedelta(seconds=seconds)
+
+        clock = replace(Time().clock, sleep=sleep)
+        monkeypatch.setattr(alpaca, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=clock))
         monkeypatch.setattr(alpaca, "PAPER", found.address)
         yield found
 
@@ -58,6 +65,19 @@ def test_a_list_is_sent_once_and_its_fills_are_journalled(ticket: Path, served: 
         ("SPY", 133.0, 383.4, "alpaca"), ("AGG", 721.0, 97.44, "alpaca"),
     ]  # fmt: skip
     assert not any(key in done.out + done.err for key in KEYS.values())
+
+
+def test_orders_that_are_filled_after_they_were_taken_pay_for_buys_and_are_journalled_in_the_same_call(
+    ticket: Path, served: Alpaca, tmp_path: Path
+) -> None:
+    served.late = True
+    done = executed(ticket)
+    assert done.status == 0, done.out
+    assert "No order is open." in done.out
+    assert served.units == {"SPY": 3260 - 133, "AGG": 7460 + 721}
+    with Journal(tmp_path / "home") as journal:
+        kinds = [entry.kind for entry in journal.entries()]
+    assert kinds == ["list", "order", "order", "acknowledgement", "acknowledgement", "fill", "fill"]
 
 
 def test_an_answer_that_is_lost_after_the_order_was_taken_doubles_nothing(ticket: Path, served: Alpaca) -> None:
