@@ -120,9 +120,9 @@ class AlpacaVenue:
         answer = self._connection.ask("POST", f"{self._trading}/orders", body=body)
         if answer.status < 300:
             return self._checked(answer.content, client_id)
-        if answer.status == 422 and (there := self.state(client_id)):  # the id is taken: by the same order
-            return there
-        return OrderState(client_id, "refused", reason=self._said(answer))
+        if answer.status == 422 and (existing := self.state(client_id)):  # the id is taken: by the same order
+            return existing
+        return OrderState(client_id, "refused", reason=self._refusal(answer))
 
     def state(self, client_id: str) -> OrderState | None:
         """As `Venue.state`."""
@@ -162,7 +162,7 @@ class AlpacaVenue:
     def units(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.units`; units sold short are below zero."""
         self._check_account(account)
-        return {self._symbol(row): self._held(row) for row in self._list("/positions", {})}
+        return {self._symbol(row): self._signed_units(row) for row in self._list("/positions", {})}
 
     # market
 
@@ -171,13 +171,13 @@ class AlpacaVenue:
         wanted = list(symbols)
         coins = [symbol for symbol in wanted if PAIR_MARK in symbol]
         shares = [symbol for symbol in wanted if PAIR_MARK not in symbol]
-        found: dict[str, Any] = {}
+        snapshots: dict[str, Any] = {}
         if shares:
-            found |= self._snapshots("/v2/stocks/snapshots", shares)
+            snapshots |= self._snapshots("/v2/stocks/snapshots", shares)
         if coins:
             of_coins = self._snapshots("/v1beta3/crypto/us/snapshots", coins)
-            found |= self._dict(of_coins.get("snapshots"), "snapshots")
-        quotes = {symbol: self._quote(found.get(symbol)) for symbol in wanted}
+            snapshots |= self._dict(of_coins.get("snapshots"), "snapshots")
+        quotes = {symbol: self._quote(snapshots.get(symbol)) for symbol in wanted}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 
     def rules(self, symbols: Iterable[str]) -> Mapping[str, SymbolRules]:
@@ -193,17 +193,17 @@ class AlpacaVenue:
         if answer.status == 404 and missing and isinstance(answer.content, dict):
             return None
         if answer.status != 200:
-            raise DataError(f"{self.name} refuses a question ({path}): {self._said(answer)}")
+            raise DataError(f"{self.name} refuses a question ({path}): {self._refusal(answer)}")
         return answer.content
 
     def _record(self, path: str) -> dict[str, Any]:
         return self._dict(self._get(path), path)
 
     def _list(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        found = self._get(path, params)
-        if not isinstance(found, list):
-            self._shape(f"list of {path}", found)
-        return [self._dict(row, path) for row in found]
+        rows = self._get(path, params)
+        if not isinstance(rows, list):
+            self._shape(f"list of {path}", rows)
+        return [self._dict(row, path) for row in rows]
 
     def _pages(
         self, path: str, params: Mapping[str, str], size: int, token: str, name: str
@@ -219,7 +219,7 @@ class AlpacaVenue:
     def _snapshots(self, path: str, symbols: Iterable[str]) -> dict[str, Any]:
         answer = self._connection.ask("GET", f"{self._data}{path}", {"symbols": ",".join(symbols)})
         if answer.status != 200:
-            raise DataError(f"{self.name} gives no quotes: {self._said(answer)}")
+            raise DataError(f"{self.name} gives no quotes: {self._refusal(answer)}")
         return self._dict(answer.content, path)
 
     # answers
@@ -280,7 +280,7 @@ class AlpacaVenue:
         pair = COIN_PAIR.fullmatch(symbol) if row.get("asset_class") == "crypto" else None
         return PAIR_MARK.join(pair.groups()) if pair else symbol
 
-    def _held(self, row: dict[str, Any]) -> Decimal:
+    def _signed_units(self, row: dict[str, Any]) -> Decimal:
         units = abs(self._number(row, "qty"))
         return -units if row.get("side") == "short" else units
 
@@ -310,16 +310,16 @@ class AlpacaVenue:
     def _account(self) -> str:
         return self._text(self._record("/account"), "account_number")
 
-    def _said(self, answer: Answer) -> str:
+    def _refusal(self, answer: Answer) -> str:
         """The message of a refusal."""
         content = answer.content
         message = content.get("message") if isinstance(content, dict) else content
         return f"{shown(message)} (status {answer.status})"
 
-    def _dict(self, found: Any, what: str) -> dict[str, Any]:
-        if not isinstance(found, dict):
-            self._shape(what, found)
-        return found
+    def _dict(self, content: Any, what: str) -> dict[str, Any]:
+        if not isinstance(content, dict):
+            self._shape(what, content)
+        return content
 
     def _text(self, row: dict[str, Any], name: str) -> str:
         if not isinstance(row.get(name), str):
@@ -345,5 +345,5 @@ class AlpacaVenue:
             self._shape(name, row)
         return moment.astimezone(UTC)
 
-    def _shape(self, what: str, found: object) -> NoReturn:
-        raise NotKnown(f"the answer of {self.name} has no {what}: found {shown(found)}. Ask again later.")
+    def _shape(self, what: str, content: object) -> NoReturn:
+        raise NotKnown(f"the answer of {self.name} has no {what}: found {shown(content)}. Ask again later.")

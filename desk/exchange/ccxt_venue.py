@@ -118,8 +118,8 @@ class CcxtVenue:
             return OrderState(client_id, "refused", reason=f"{self.name} takes orders in units of pairs alone")
         if order.symbol not in self.symbols:
             return OrderState(client_id, "refused", reason=f"{order.symbol} is no pair of {self.name} and the ticket")
-        if (there := self._found(client_id, order.symbol)) is not None:
-            return there
+        if (existing := self._state_at(client_id, order.symbol)) is not None:
+            return existing
         try:
             amount, price = number_text(order.quantity), order.limit_price and number_text(order.limit_price)
             self._check_step(order.symbol, amount)
@@ -127,14 +127,14 @@ class CcxtVenue:
                 "create_order", order.symbol, order.order_type, order.side, amount, price, {"clientOrderId": client_id}
             )
         except _Refused as refusal:
-            there = self._found(client_id, order.symbol)
-            return there or OrderState(client_id, "refused", reason=str(refusal))
+            existing = self._state_at(client_id, order.symbol)
+            return existing or OrderState(client_id, "refused", reason=str(refusal))
         return self._state(row, client_id)
 
     def state(self, client_id: str) -> OrderState | None:
         """As `Venue.state`."""
-        found = (self._found(client_id, symbol) for symbol in self.symbols)
-        return next((state for state in found if state is not None), None)
+        states = (self._state_at(client_id, symbol) for symbol in self.symbols)
+        return next((state for state in states if state is not None), None)
 
     def open_orders(self) -> list[OrderState]:
         """As `Venue.open_orders`, of its pairs."""
@@ -153,8 +153,8 @@ class CcxtVenue:
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """As `Venue.fills`, of its pairs."""
-        found = [self._fill(row) for symbol in self.symbols for row in self._trades(symbol, since)]
-        return sorted(found, key=lambda fill: fill.moment)
+        fills = [self._fill(row) for symbol in self.symbols for row in self._trades(symbol, since)]
+        return sorted(fills, key=lambda fill: fill.moment)
 
     # -- account and market --------------------------------------------------------------------------------------------
 
@@ -198,18 +198,18 @@ class CcxtVenue:
         try:
             return getattr(self._api, name)(*given)
         except errors.AuthenticationError as error:
-            raise DataError(f"{self.name} refuses the keys: {self._said(error)}. Copy them anew.") from None
+            raise DataError(f"{self.name} refuses the keys: {self._text(error)}. Copy them anew.") from None
         except errors.OperationFailed as error:  # a limit, a halt, a time-out behind the exchange
-            raise NotKnown(f"{self.name} gives no answer that counts: {self._said(error)}. Ask again later.") from None
+            raise NotKnown(f"{self.name} gives no answer that counts: {self._text(error)}. Ask again later.") from None
         except errors.BaseError as error:
-            raise _Refused(self._said(error), isinstance(error, errors.OrderNotFound)) from None
+            raise _Refused(self._text(error), isinstance(error, errors.OrderNotFound)) from None
         except (TypeError, KeyError, AttributeError, IndexError) as error:  # ccxt meets content of another form
-            raise NotKnown(f"{self.name} gives an answer of another form ({self._said(error)}). Ask again.") from None
+            raise NotKnown(f"{self.name} gives an answer of another form ({self._text(error)}). Ask again.") from None
 
-    def _said(self, error: Exception) -> str:
+    def _text(self, error: Exception) -> str:
         return shown(self._connection.public(str(error)))
 
-    def _found(self, client_id: str, symbol: str) -> OrderState | None:
+    def _state_at(self, client_id: str, symbol: str) -> OrderState | None:
         try:
             return self._state(self._call("fetch_order", None, symbol, {"clientOrderId": client_id}), client_id)
         except _Refused as refusal:

@@ -73,19 +73,19 @@ class Connection:
         if isinstance(reply, Fault):
             raise (DataError if reply is UNTRUSTED else NotKnown)(f"{place} {reply.sentence}")
         text = self.public(reply.content.decode(errors="replace"))
-        says = f"{place} answers {reply.status}, {cut(text)!r}"
+        answer_text = f"{place} answers {reply.status}, {cut(text)!r}"
         if 300 <= reply.status < 400:
-            raise DataError(f"{says}: it redirects, and nothing is sent elsewhere. Correct its address.")
+            raise DataError(f"{answer_text}: it redirects, and nothing is sent elsewhere. Correct its address.")
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            raise DataError(f"{says}: it refuses the keys. Copy them anew, those of this address.")
+            raise DataError(f"{answer_text}: it refuses the keys. Copy them anew, those of this address.")
         if reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise NotKnown(f"{says}. Ask again later.")
+            raise NotKnown(f"{answer_text}. Ask again later.")
         if reply.status == HTTPStatus.NO_CONTENT:
             return Answer(reply.status, None, text)
         try:
             return Answer(reply.status, json.loads(text, parse_float=Decimal), text)
         except (ValueError, RecursionError):
-            raise NotKnown(f"{says}, which is no JSON. Ask again later.") from None
+            raise NotKnown(f"{answer_text}, which is no JSON. Ask again later.") from None
 
     def public(self, text: str) -> str:
         """The text with `***` in place of each secret."""

@@ -49,21 +49,21 @@ def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     expected, slicing = _expected(market), SLICINGS[terms.kind](**terms.settings)
     sessions = terms.minutes / _session_minutes(portfolio.trade_day, market.calendar)
-    found = {}
+    slices = {}
     for order in orders:
         if order["quantity"] is None:
             continue
         try:
-            each = sliced(_parent(order, sessions, *expected[order["asset"]]), slicing)
+            schedule = sliced(_parent(order, sessions, *expected[order["asset"]]), slicing)
         except ConfigError as error:
             raise ConfigError(f"ticket.slicing: {terms.kind}, to {order['side']} {order['asset']}: {error}") from None
         minutes = terms.minutes / sessions
-        found[order["client_order_id"]] = OrderSlices(
-            tuple((round(part.start * minutes, DIGITS), float(part.quantity)) for part in each.slices),
-            _rounded(each.cost),
-            _rounded(each.risk),
+        slices[order["client_order_id"]] = OrderSlices(
+            tuple((round(part.start * minutes, DIGITS), float(part.quantity)) for part in schedule.slices),
+            _rounded(schedule.cost),
+            _rounded(schedule.risk),
         )
-    return found
+    return slices
 
 
 def slices_note(trades: TradeList, slices: Mapping[str, OrderSlices]) -> tuple[str, ...]:
@@ -97,8 +97,7 @@ def _parent(order: Mapping[str, Any], sessions: float, volume: float, deviation:
     if deviation > 0.0:
         costs = (order["half_spread"], order["impact"])
         impact = LinearImpact.from_costs(quantity, *costs, deviation * order["price"])
-    known = volume if volume > 0.0 else None
-    return ParentOrder(decimal(quantity), decimal(order["lot"]), sessions, known, impact)
+    return ParentOrder(decimal(quantity), decimal(order["lot"]), sessions, volume if volume > 0.0 else None, impact)
 
 
 def _rounded(value: float | None) -> float | None:
