@@ -2,7 +2,8 @@
 
 Binance takes a client id again once its order has ended, so that the id is asked for before an order is placed. It
 knows orders by their pair: a venue is asked for the pairs of one ticket. A fee in the coin that is bought makes fewer
-units arrive; one in a third coin is valued at that coin's price of the moment, and its units are not counted.
+units arrive; one in a third coin is valued at that coin's price of the moment, and its units are not counted. Coins
+that stand for a US dollar count as one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,12 +26,12 @@ from desk.tickets.ticket import Order
 from foundation.arguments import shown
 from foundation.errors import DataError
 from foundation.paper.cells import number_text
-from research.market.currency import CURRENCIES
 from research.orders.fills import Fill
 from research.portfolio.holdings.rates import decimal
 
 PACE = Limits(20, 1.0)
 TRADES_A_PAGE = 1_000
+DOLLAR_COINS = ("USDT", "USDC", "FDUSD")  # which count as US dollars, at par
 STATES: Mapping[str, Status] = {
     "open": "open",
     "closed": "filled",
@@ -114,15 +115,14 @@ class CcxtVenue:
 
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
         """As `Venue.place`. The client id is asked for before, and where the order is refused."""
-        if isinstance(order, ExchangeOrder) or order.quantity is None:
-            return OrderState(client_id, "refused", reason=f"{self.name} takes orders in units of pairs alone")
-        if order.symbol not in self.symbols:
-            return OrderState(client_id, "refused", reason=f"{order.symbol} is no pair of {self.name} and the ticket")
+        if isinstance(order, ExchangeOrder):
+            return OrderState(client_id, "refused", reason=f"{self.name} takes no exchanges of money")
+        if fault := self._fault(order):
+            return OrderState(client_id, "refused", reason=fault)
         if (existing := self._state_at(client_id, order.symbol)) is not None:
             return existing
+        amount, price = _numbers(order)
         try:
-            amount, price = number_text(order.quantity), order.limit_price and number_text(order.limit_price)
-            self._check_step(order.symbol, amount)
             row = self._call(
                 "create_order", order.symbol, order.order_type, order.side, amount, price, {"clientOrderId": client_id}
             )
@@ -159,9 +159,11 @@ class CcxtVenue:
     # -- account and market --------------------------------------------------------------------------------------------
 
     def cash(self, account: str) -> Mapping[str, Decimal]:
-        """As `Venue.cash`: what is free of each currency. The account is that of the keys."""
-        free = self._call("fetch_balance")["free"]
-        return {code: Decimal(amount) for code, amount in free.items() if code in CURRENCIES}
+        """As `Venue.cash`: what is free of the currencies of its pairs. The account is that of the keys."""
+        free, cash = self._call("fetch_balance")["free"], dict[str, Decimal]()
+        for coin in dict.fromkeys(symbol.partition("/")[2] for symbol in self.symbols):
+            cash[_currency(coin)] = cash.get(_currency(coin), Decimal()) + Decimal(free.get(coin, "0"))
+        return cash
 
     def units(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.units`, of the coins of its pairs."""
@@ -231,11 +233,21 @@ class CcxtVenue:
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def _check_step(self, symbol: str, amount: str) -> None:
-        """Refuse an amount that ccxt would cut to a whole number of steps."""
-        cut = self._call("amount_to_precision", symbol, amount)
-        if Decimal(cut) != Decimal(amount):
-            raise _Refused(f"{amount} is no multiple of the step of {symbol}; {cut} is")
+    def _fault(self, order: Order) -> str:
+        """The reason for which an order is not sent, or "": ccxt would round what is no multiple of a step."""
+        if order.symbol not in self.symbols:
+            return f"{order.symbol} is no pair of {self.name} and the ticket"
+        if order.quantity is None:
+            return "it trades in units, and not in amounts of money"
+        if (currency := _currency(order.symbol.partition("/")[2])) != order.currency:
+            return f"{order.symbol} trades in {currency}, and the order is in {order.currency}"
+        for name, number in zip(("amount", "price"), _numbers(order), strict=True):
+            if number is None:
+                continue
+            rounded = self._call(f"{name}_to_precision", order.symbol, number)
+            if Decimal(rounded) != Decimal(number):
+                return f"the {name} {number} is no multiple of the step of {order.symbol}; {rounded} is"
+        return ""
 
     def _state(self, row: dict[str, Any], client_id: str = "") -> OrderState:
         reference, stated, filled = row.get("id"), row.get("clientOrderId"), row.get("filled")
@@ -261,7 +273,7 @@ class CcxtVenue:
             if coin == base and row["side"] == "buy":
                 quantity -= cost  # paid for, and not received
         moment = _moment(row["timestamp"])
-        about = (quote, moment, f"{symbol}:{row['id']}", self.name, self._orders[order][0])
+        about = (_currency(quote), moment, f"{symbol}:{row['id']}", self.name, self._orders[order][0])
         return Fill(symbol, row["side"], quantity, price, *about, fees=fees)
 
     def _worth(self, coin: str, base: str, quote: str, price: Decimal) -> Decimal:
@@ -282,6 +294,17 @@ class CcxtVenue:
 
     def _known(self, symbols: Iterable[str]) -> Sequence[str]:
         return [symbol for symbol in symbols if symbol in self._api.markets]
+
+
+def _numbers(order: Order) -> tuple[str, str | None]:
+    """Quantity and limit price as text."""
+    price = None if order.limit_price is None else number_text(order.limit_price)
+    return number_text(order.quantity or 0.0), price
+
+
+def _currency(coin: str) -> str:
+    """The currency as which a coin or currency counts."""
+    return "USD" if coin in DOLLAR_COINS else coin
 
 
 def _moment(milliseconds: Any) -> datetime:

@@ -103,7 +103,10 @@ def test_refusals_are_told_in_the_words_of_the_exchange(served: Binance) -> None
     assert poor.status == "refused"
     assert "Account has insufficient balance" in poor.reason
     step = venue.place(replace(ORDER, quantity=0.123456), "id2")
-    assert step.reason == "0.123456 is no multiple of the step of BTC/EUR; 0.12345 is"
+    assert step.reason == "the amount 0.123456 is no multiple of the step of BTC/EUR; 0.12345 is"
+    tick = venue.place(replace(ORDER, order_type="limit", limit_price=15_000.123), "id5")
+    assert tick.reason == "the price 15000.123 is no multiple of the step of BTC/EUR; 15000.12 is"
+    assert venue.place(replace(ORDER, currency="USD"), "id6").reason == "BTC/EUR trades in EUR, and the order is in USD"
     assert venue.place(replace(ORDER, symbol="SPY"), "id3").reason == "SPY is no pair of binance and the ticket"
     assert venue.place(replace(ORDER, quantity=None), "id4").status == "refused"
     assert served.posts == 1
@@ -128,6 +131,16 @@ def test_fees_are_booked_so_that_cash_and_units_are_those_of_the_account(
     assert venue.units("")["BTC/EUR"] == fill.quantity
     paid = fill.quantity * fill.price + sum(fill.fees.values())
     assert 50_000 - venue.cash("")["EUR"] == paid - (Decimal(fee) if coin == "ETH" else 0)
+
+
+def test_coins_that_stand_for_a_dollar_are_dollars() -> None:
+    with serving_venue(Binance({"BTCUSDT": ("16500.00", "16510.00")}, {"USDT": Decimal(20_000)}, fee_in="")) as served:
+        venue = CcxtVenue("binance", ["BTC/USDT"], address=served.address, clock=TIME.clock)
+        assert venue.cash("") == {"USD": 20_000}
+        state = venue.place(replace(ORDER, symbol="BTC/USDT", quantity=1.0, currency="USD"), "id1")
+        [fill] = venue.fills()
+        assert (state.status, fill.currency, fill.quantity) == ("filled", "USD", Decimal("0.999"))
+        assert venue.cash("") == {"USD": 20_000 - fill.quantity * fill.price - sum(fill.fees.values())}
 
 
 def test_a_fee_without_a_price_is_refused_with_a_fix(served: Binance) -> None:
