@@ -1,19 +1,21 @@
 """The orders of a journal with the parts of their implementation shortfall, a row an order.
 
-An order counts once it was sent, filled, or refused by a venue. Corrections replace the values of the entries that they
-name, so that a busted fill does not count.
+An order counts once it was sent, filled, or refused by a venue; exchanges of currencies are left out. Corrections
+replace the values of the entries that they name, so that a busted fill does not count.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pydantic import ValidationError
 
-from desk.journal.chain import Entry
+from desk.journal.chain import Entry, adapter
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Corrected, Filled, ListedOrder, ListMade, OrderSent, Quote, Refused
+from foundation.arguments import first_fault
 from foundation.errors import DataError
 from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall
 
@@ -48,6 +50,13 @@ class Trace:
     fills: list[Filled] = field(default_factory=list)
     ends: list[Cancelled | Refused] = field(default_factory=list)
 
+    @property
+    def counts(self) -> bool:
+        """True if it was sent, filled or refused, and is no exchange of currencies, which has units and no price."""
+        listed = self.listed
+        is_exchange = listed is not None and listed.price is None and listed.quantity is not None
+        return not is_exchange and bool(self.sent or self.fills or self.ends)
+
 
 def no_price(symbol: str, currency: str, moment: str) -> None:
     """No price after an order, where no market is given."""
@@ -65,12 +74,13 @@ def read_orders(
                 filled, currency per unit, or None.
 
     In the table, `state` is filled, ended (cancelled or refused) or open; `moment`, `day` and `hour`, in UTC, are those
-    of the first fill, else of the quote at the sending, else of the first entry. `notional`, the value of the units
-    wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all parts.
+    of the first fill, else of the sending by the venue's clock, else of the first entry. `notional`, the value of the
+    units wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all
+    parts.
     """
     rows, faults = [], []
     for name, trace in traces(journal).items():
-        if trace.ticket.startswith(ticket) and (trace.sent or trace.fills or trace.ends):
+        if trace.ticket.startswith(ticket) and trace.counts:
             try:
                 row = row_of(name, trace, delay, end_price)
             except DataError as error:
@@ -101,14 +111,20 @@ def traces(journal: Journal) -> dict[str, Trace]:
 
 
 def _corrected(entry: Entry, values: Mapping[str, Any] | None) -> Any:
-    """The record of an entry with the values of its corrections."""
+    """The record of an entry with the values of its corrections. Raises DataError for those that it cannot have."""
+    if not values:
+        return entry.record
+    unknown = sorted(set(values) - set(vars(entry.record)))
     try:
-        return replace(entry.record, **values) if values else entry.record
-    except TypeError as error:
+        record, why = adapter(entry.kind).validate_python(vars(entry.record) | values), ""
+    except ValidationError as error:
+        why = first_fault(error)
+    if why := f"it has no {', '.join(unknown)}" if unknown else why:
         raise DataError(
-            f"entry {entry.sequence} of the journal, a {entry.kind}, is corrected in {', '.join(values or ())}: "
-            f"{error}. Journal a correction of fields that it has."
-        ) from None
+            f"entry {entry.sequence} of the journal, a {entry.kind}, is corrected by {dict(values)}: {why}. Journal "
+            "another correction of it."
+        )
+    return record
 
 
 def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[str, Any]:
@@ -118,9 +134,10 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
     if not records:
         raise DataError(f"order {name}: the journal has neither its list nor its sending. Journal the list.")
     of = records[0]
+    _check_fills(name, of, fills)
     venue = next((record.venue for record in [*trace.sent, *trace.fills, *trace.ends]), "")
     quote = trace.sent[0].quote if trace.sent else None
-    moment = fills[0].traded_at if fills else (quote.moment if quote else "") or trace.moment
+    moment = fills[0].traded_at if fills else (trace.sent[0].sent_at if trace.sent else "") or trace.moment
     observed = ObservedOrder(
         name,
         of.side,
@@ -152,6 +169,17 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         "traded": sum(fill.quantity * fill.price for fill in fills),
         **vars(shortfall(observed, delay)),
     }
+
+
+def _check_fills(name: str, of: OrderSent | Filled | ListedOrder, fills: Sequence[Filled]) -> None:
+    """Raise DataError for a fill of another side or currency than its order."""
+    for fill in fills:
+        for part in ("side", "currency"):
+            if (found := getattr(fill, part)) != (own := getattr(of, part)):
+                raise DataError(
+                    f"order {name}: {part} of fill {fill.fill} is {found!r}, and {own!r} of the order. Journal a "
+                    "correction of the fill."
+                )
 
 
 def _wanted(name: str, trace: Trace, fills: Sequence[Filled]) -> float:

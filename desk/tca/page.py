@@ -55,6 +55,8 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
         if each.key == "costs" and report.effect:
             parts.append(Words(report.effect))
         yield each.key, title, title, parts
+    if report.effect and not report.changes:
+        yield "costs", TITLES["costs"], TITLES["costs"], [Words(report.effect)]
 
 
 def _block(shown: Table) -> Block:

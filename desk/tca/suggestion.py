@@ -113,8 +113,8 @@ def expected_charges(orders: pd.DataFrame, portfolio: Portfolio) -> Array:
     before = np.searchsorted(market.days, orders["day"].to_numpy(dtype="datetime64[D]")) - 1
     rows = np.clip(before, 0, len(market.days) - 1)
     parameters = costs.cost_parameters(market, int(rows.min()) if len(rows) else 0)
-    found, sizes, charges = (np.zeros(shape) for shape in ((len(rows), len(COST_COLUMNS)), len(market.assets),
-                                                           (len(COST_COLUMNS), len(market.assets))))  # fmt: skip
+    shape = len(COST_COLUMNS), len(market.assets)
+    found, sizes, charges = np.zeros((len(rows), shape[0])), np.zeros(shape[1]), np.zeros(shape)
     for k, (line, traded) in enumerate(zip(orders["line"], orders["traded"], strict=True)):
         sizes[line] = traded
         charge(parameters, int(rows[k]), sizes, charges)

@@ -33,20 +33,22 @@ def cost_report(
     portfolio: Portfolio | None = None,
     delay: Delay = "wanted",
     reports: Path | None = None,
+    folder: Path | None = None,
 ) -> Report:
-    """The report on the orders of the journal.
+    """The report on the orders of a journal.
 
     ticket    : the beginning of the hash of a list, "" for all.
     since     : first day, YYYY-MM-DD, "" for all.
     portfolio : only orders of its lists; its closes value what was not filled, and its costs are compared.
     delay     : convention of delay and opportunity, as `shortfall` takes it.
     reports   : folder of the runs, or None for the usual one.
+    folder    : folder of the journal, or None for that of the desk.
     Raises    : ConfigError for a day that is none, and where the journal has no such order; DataError where it cannot
                 be read.
     """
     since = f"{day('since is', since):%Y-%m-%d}" if since else ""
     price = no_price if portfolio is None else end_prices(portfolio)
-    with Journal(read_only=True) as journal:
+    with Journal(folder, read_only=True) as journal:
         table, faults = read_orders(journal, ticket=ticket, since=since, delay=delay, end_price=price)
         place, head = journal.folder, journal.head
     if portfolio is not None:
@@ -105,4 +107,4 @@ def save_report(report: Report, paths: Sequence[Path]) -> str:
     for path in paths:
         with writing(path):
             write_whole(path, FORMS[path.suffix](report))
-    return f"Written to {', '.join(map(str, paths))}."
+    return f"Written to {', '.join(map(str, paths))}." if paths else "Nothing was written."

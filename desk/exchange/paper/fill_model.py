@@ -124,16 +124,20 @@ def _stepped(price: Decimal) -> Decimal:
     return Decimal(text.rstrip("0").rstrip("."))
 
 
+def bid_and_ask(bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, Decimal] | None:
+    """Bid and ask round a price: by the half-spread of the model, else those of the bar; None where it has neither."""
+    if model.half_spread_bps is not None:
+        half = price * Decimal(repr(model.half_spread_bps)) / 10_000
+        return price - half, price + half
+    return None if bar.bid is None or bar.ask is None else (bar.bid, bar.ask)
+
+
 def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Decimal:
     """The price after spread and impact."""
     if bar.close is None or order.is_exchange:
         return order.price or price if bar.close is None else price
-    moved = price
-    if order.order_type != "market_on_close":
-        if model.half_spread_bps is not None:
-            moved += order.sign * price * Decimal(repr(model.half_spread_bps)) / 10_000
-        elif bar.bid is not None and bar.ask is not None:
-            moved = bar.ask if order.sign > 0 else bar.bid
+    sides = None if order.order_type == "market_on_close" else bid_and_ask(bar, model, price)
+    moved = sides[order.sign > 0] if sides else price
     if model.impact is not None:
         if bar.day_value is None or bar.volatility is None:
             raise DataError(

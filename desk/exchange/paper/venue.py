@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from desk.exchange.paper.account import Account, Opening, bookings, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
-from desk.exchange.paper.fill_model import FillModel, parts_of, price_at
+from desk.exchange.paper.fill_model import FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
@@ -211,19 +211,16 @@ class PaperVenue:
 
     def quotes(self, symbols: Iterable[str]) -> dict[str, Quote]:
         """The prices at which orders at market fill now; a symbol without one is left out."""
-        source, moment = self.session.source, self._now.isoformat()
         known = {symbol: self.session.bars[symbol] for symbol in symbols if symbol in self.session.bars}
-        return {
-            symbol: Quote(
-                None if bar.bid is None else float(bar.bid),
-                None if bar.ask is None else float(bar.ask),
-                float(price_at(self.session, bar, self.model, self._now)),
-                source,
-                moment,
-            )
-            for symbol, bar in known.items()
-            if bar.close is not None and not bar.is_halted
-        }
+        there = {symbol: bar for symbol, bar in known.items() if bar.close is not None and not bar.is_halted}
+        return {symbol: self._quote(bar) for symbol, bar in there.items()}
+
+    def _quote(self, bar: Bar) -> Quote:
+        """The quote of a bar now."""
+        price = price_at(self.session, bar, self.model, self._now)
+        sides = bid_and_ask(bar, self.model, price)
+        bid, ask = (None, None) if sides is None else map(float, sides)
+        return Quote(bid, ask, float(price), self.session.source, self._now.isoformat())
 
     def rules(self, symbols: Iterable[str]) -> dict[str, SymbolRules]:
         """The steps of each symbol, those that are known."""

@@ -1,6 +1,7 @@
 """Orders of a journal as a table: published orders through the journal, corrections, and what was not there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -89,11 +90,27 @@ def test_a_busted_fill_does_not_count_and_a_corrected_price_does(journal: Journa
     assert (found["fills"], found["filled"], found["total"]) == (2, 100.0, pytest.approx(60 * 0.10 + 40 * 0.30))
 
 
-def test_a_correction_of_a_field_that_is_none_is_refused_with_its_entry(journal: Journal) -> None:
+@pytest.mark.parametrize(
+    ("values", "words"), [({"pirce": 10.30}, "by .*: it has no pirce"), ({"price": "high"}, "by .*: price.*number")]
+)
+def test_a_correction_that_a_fill_cannot_have_is_refused_with_its_entry(
+    journal: Journal, values: dict[str, float | str | None], words: str
+) -> None:
     kept = journal.append([made(TICKET, KISSELL), *TRADED])
-    journal.append([Event(Corrected(kept[2].entry.sequence, {"pirce": 10.30}, "typing"))])
-    with pytest.raises(DataError, match="entry 3 of the journal, a fill, is corrected in pirce"):
+    journal.append([Event(Corrected(kept[2].entry.sequence, values, "typing"))])
+    with pytest.raises(DataError, match=f"entry 3 of the journal, a fill, is corrected {words}"):
         read_orders(journal)
+
+
+@pytest.mark.parametrize(("values", "words"), [({"side": "sell"}, "side"), ({"currency": "EUR"}, "currency")])
+def test_a_fill_of_another_side_or_currency_leaves_its_order_out_by_name(
+    journal: Journal, values: dict[str, float | str | None], words: str
+) -> None:
+    kept = journal.append([made(TICKET, KISSELL), *TRADED])
+    journal.append([Event(Corrected(kept[2].entry.sequence, values, "typing"))])
+    table, faults = read_orders(journal)
+    assert table.empty
+    assert [fault.split(" of ")[0] for fault in faults] == [f"order kissell: {words}"]
 
 
 def test_orders_are_chosen_by_ticket_and_by_day(journal: Journal) -> None:
@@ -116,6 +133,13 @@ def test_an_order_that_was_listed_and_not_sent_is_none_and_one_that_was_refused_
     assert found["venue"] == "paper"
 
 
+def test_an_exchange_of_currencies_is_left_out(journal: Journal) -> None:
+    exchange = listed("fx", "buy", "EURUSD", 1_000.0, None, currency="EUR")
+    journal.append([made(TICKET, exchange, KISSELL), *TRADED])
+    journal.append(executed(exchange, TICKET, None, [(1_000.0, 1.05, None)]))
+    assert list(read_orders(journal).table["order"]) == ["kissell"]
+
+
 def test_fills_without_a_list_have_no_decision_price_and_no_total(journal: Journal) -> None:
     journal.append(executed(listed("x", "buy", "SPY", 10.0, None), "", quote(9.99, 10.01), [(10.0, 10.02, None)]))
     found = row(read_orders(journal).table, "x")
@@ -127,8 +151,10 @@ def test_slices_add_up_to_the_order_and_one_that_was_sent_again_counts_once(jour
     for piece, attempt, units in ((0, 0, 60.0), (0, 1, 60.0), (1, 0, 40.0)):
         about = {"slice": piece, "attempt": attempt}
         sent = OrderSent("paper", f"{piece}.{attempt}", "buy", "SPY", units, "USD", "market", **about)  # type: ignore[arg-type]
-        journal.append([Event(sent, order="s")])
-    assert row(read_orders(journal).table, "s")["wanted"] == 100.0
+        journal.append([Event(replace(sent, sent_at=f"2022-12-30T1{4 + piece}:30:00Z"), order="s")])
+    found = row(read_orders(journal).table, "s")
+    assert (found["wanted"], found["state"]) == (100.0, "open")
+    assert (found["day"], found["hour"]) == ("2022-12-30", "14")  # of the first slice: nothing is filled
 
 
 def test_a_fee_in_a_third_currency_is_not_known(journal: Journal) -> None:

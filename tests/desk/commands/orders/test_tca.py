@@ -122,6 +122,14 @@ def test_a_mistake_is_told_in_a_sentence(journal: Journal, words: tuple[str, str
     assert said in done.said
 
 
+def test_one_day_suggests_no_change_and_the_page_says_so(journal: Journal, portfolio: Portfolio) -> None:
+    report = cost_report(ticket=FIRST, portfolio=portfolio)
+    assert report.changes == ()
+    assert report.effect.startswith(f"No change of the costs of {FILE} is suggested")
+    assert report.effect in report_html(report)
+    assert report.effect in report_text(report).replace("\n", " ")
+
+
 def test_a_policy_that_must_be_fitted_first_has_no_effect_and_says_why(journal: Journal, tmp_path: Path) -> None:
     tuned = load_portfolio(FILE, {"policy": "tuned"})
     report = cost_report(portfolio=tuned, reports=tmp_path / "reports")

@@ -234,3 +234,12 @@ def test_where_trading_never_ends_a_fill_is_on_the_day_of_its_session(tmp_path: 
         (fill,) = venue.fills()
         assert isinstance(fill, Fill)
         assert fill.moment == datetime(2022, 12, 30, 23, 59, 59, tzinfo=UTC)
+
+
+def test_the_quote_of_a_model_with_a_half_spread_is_that_at_which_orders_fill(tmp_path: Path) -> None:
+    with paper(tmp_path, FillModel("clock", half_spread_bps=50.0)) as venue:
+        quote = venue.quotes(["A"])["A"]
+        assert statuses(venue, order("sell", "A", 1.0), order("buy", "A", 1.0)) == ["filled", "filled"]
+        assert [float(fill.price) for fill in venue.fills()] == [quote.bid, quote.ask] == [97.51, 98.49]
+    with paper(tmp_path / "plain") as plain:
+        assert (plain.quotes(["A"])["A"].bid, plain.quotes(["A"])["A"].ask) == (None, None)
