@@ -37,7 +37,8 @@ from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, session
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
-ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
+ASSETS_A_PART = 100  # of a part that joins others
+LEAST_GROUP = 1_000  # rows of a group of such a part, which is found by its statistics: more are of one asset
 PARTS = 32  # small ones, past which they are joined
 FOLDS = 3  # by how many times more joined parts there may be than their assets need, before all are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
@@ -261,11 +262,11 @@ class PriceStore:
     def span(self, assets: Sequence[str]) -> tuple[np.datetime64, np.datetime64] | None:
         """Days between which all rows of these assets lie, None without rows; the days themselves may have none."""
         ids = sorted(assets)
-        among = [group for group in self._all_groups() if bisect_left(ids, group.least) < bisect_right(ids, group.most)]
+        among = [group for group in self._all_groups() if group.may_have(ids)]
         return (min(group.first for group in among), max(group.last for group in among)) if among else None
 
     def compact(self) -> None:
-        """Join small parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
+        """Join small parts into parts of `ASSETS_A_PART` assets, in groups of rows by asset, which are quick to read.
 
         All parts are joined once the joined ones are `FOLDS` times as many as their assets need. One that is killed
         leaves rows in two parts, where they count once; one that is under way elsewhere is left alone.
@@ -286,10 +287,16 @@ class PriceStore:
             sync_names(self.folder)
 
     def _write(self, rows: pd.DataFrame, kind: str = SMALL) -> Path:
-        """Write rows, in order of their assets, as a whole part: a group of rows an asset if joined, else one group."""
+        """Write rows, in order of their assets, as a whole part: joined ones in groups by asset, others in one group.
+
+        A group of fewer than `LEAST_GROUP` rows takes in the next asset: many small ones take long to read.
+        """
         stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
         table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
-        begins = np.flatnonzero(np.append(True, asset[1:] != asset[:-1])) if kind == JOINED else [0]
+        begins = [0]
+        for start in np.flatnonzero(asset[1:] != asset[:-1]) + 1 if kind == JOINED else ():
+            if start - begins[-1] >= LEAST_GROUP:
+                begins.append(int(start))
         buffer = io.BytesIO()
         with pq.ParquetWriter(
             buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
@@ -333,11 +340,12 @@ class PriceStore:
         self, index: Mapping[str, int], columns: Sequence[str], span: tuple[np.datetime64, np.datetime64]
     ) -> pa.Table:
         """The rows of all groups that have some of these ids and of these sessions."""
-        wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))
+        wanted, ids = list(dict.fromkeys(("session", "fetched_at", *columns))), sorted(index)
         found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
         for path in self.parts:
-            among = [group for group in _groups(path) if group.first <= span[1] and group.last >= span[0]]
-            whole = [group for group in among if group.of_one and group.least in index]
+            of_days = (group for group in _groups(path) if group.first <= span[1] and group.last >= span[0])
+            among = [group for group in of_days if group.may_have(ids)]
+            whole = [group for group in among if group.of_one]
             mixed = [group.number for group in among if not group.of_one]
             if whole or mixed:
                 with _opened(path) as part:
@@ -429,6 +437,10 @@ class _Group(NamedTuple):
     def of_one(self) -> bool:
         """True if all its rows are of one asset."""
         return self.least == self.most
+
+    def may_have(self, ids: Sequence[str]) -> bool:
+        """True if some of these ids, which are sorted, lie between its least and its greatest."""
+        return bisect_left(ids, self.least) < bisect_right(ids, self.most)
 
 
 @lru_cache(maxsize=4096)
