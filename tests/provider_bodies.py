@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from math import isnan
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -97,6 +98,12 @@ def _listing(symbol: str) -> tuple[str, str, time, timedelta, float]:
     return next((kind for end, kind in kinds.items() if symbol.endswith(end)), NEW_YORK)
 
 
+@lru_cache(maxsize=100_000)
+def _stamp(session: date, opens: time, zone: str) -> int:
+    """Seconds from 1970 to the opening of a session."""
+    return int(datetime.combine(session, opens, ZoneInfo(zone)).timestamp())
+
+
 def _yahoo(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
     symbol = path.removeprefix("/v8/finance/chart/")
     if symbol not in bars_of:
@@ -104,7 +111,7 @@ def _yahoo(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
         return _json({"chart": {"result": None, "error": error}}, 404)
     zone, currency, opens, length, part = _listing(symbol)
     bars, later, total = bars_of[symbol], _later_splits(bars_of[symbol]), _total_factors(bars_of[symbol])
-    stamp = {b.session: int(datetime.combine(b.session, opens, ZoneInfo(zone)).timestamp()) for b in bars}
+    stamp = {bar.session: _stamp(bar.session, opens, zone) for bar in bars}
     start, end = int(params.get("period1", "-9999999999")), int(params.get("period2", "99999999999"))
     chosen = bars[-1:] if "range" in params else [bar for bar in bars if start <= stamp[bar.session] < end]
 

@@ -294,9 +294,9 @@ class PriceStore:
         stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
         table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
         begins = [0]
-        for start in np.flatnonzero(asset[1:] != asset[:-1]) + 1 if kind == JOINED else ():
+        for start in (np.flatnonzero(asset[1:] != asset[:-1]) + 1).tolist() if kind == JOINED else ():
             if start - begins[-1] >= LEAST_GROUP:
-                begins.append(int(start))
+                begins.append(start)
         buffer = io.BytesIO()
         with pq.ParquetWriter(
             buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
