@@ -352,7 +352,6 @@ def test_the_bill_is_extended_from_fred_without_a_key(
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
     later = extend_bill(Time("2022-12-31T06:00:00").clock)
     assert (later.rows, later.requests) == (0, 1)
-    assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
 
 
 def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
@@ -382,7 +381,28 @@ def test_a_key_that_is_set_later_brings_the_vintages_of_what_is_there(
     known = store.rows(["DTB3"], history=True)["fetched_at"]
     assert (known.min() - pd.Timestamp(DAYS[0])).days == 1
     extend_bill(clock)
-    assert served.asked[-1].params["observation_start"] == str(DAYS[-AGAIN])
+    assert served.asked[-1].params["realtime_start"] == str(DAYS[-1])
+
+
+@pytest.mark.parametrize("key", ["", "0123456789abcdef"])
+def test_after_a_long_pause_all_values_come_and_the_revisions_of_old_ones(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.setenv("FRED_API_KEY", key)
+    of = [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]
+    served.bars = {"DTB3": of[:20]}
+    assert extend_bill(Time("2022-11-01T06:00:00").clock).rows == 20
+    served.bars = {"DTB3": [*of[:30], of[0]._replace(close=9.0), *of[30:]]}  # published with the thirtieth
+    later = extend_bill(Time().clock)
+    assert (later.rows, later.requests) == (len(DAYS) - 20, 1)
+    [revision] = later.revisions.to_dict("records")
+    assert (revision["session"].date(), revision["before"], revision["after"]) == (DAYS[0], RATES[0], 9.0)
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == [9.0, *RATES[1:]]
+    published = pd.Timestamp(DAYS[29]) + pd.Timedelta(days=1)
+    assert revision["known_after"] == (published if key else pd.Timestamp(Time().clock.moment()))
+    again = extend_bill(Time("2022-12-31T06:00:00").clock)
+    assert (again.rows, len(again.revisions), again.requests) == (0, 0, 1)
 
 
 SMALL_BATCH = 8  # assets
