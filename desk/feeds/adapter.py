@@ -39,12 +39,22 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """A GET request. `key` is the secret that it holds in a header or parameter: messages show `***` in its place."""
+    """A GET request.
+
+    key    : secret that it holds in a header or parameter: messages show `***` in its place.
+    shared : true where several assets have it, such as figures of one company: one answer serves all of a call.
+    """
 
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = field(default="", repr=False)
+    shared: bool = False
+
+    @property
+    def asks(self) -> tuple[object, ...]:
+        """Its address and parameters, which are those of each request for the same."""
+        return self.url, *self.params.items()
 
 
 @dataclass(frozen=True)

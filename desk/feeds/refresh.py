@@ -216,21 +216,24 @@ def _asked(adapter: Adapter) -> str:
 def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
     known_least_first = sorted(gaps.values(), key=lambda gap: gap.days[-1].item() if len(gap.days) else date.min)
     asks = tuple(gap.ask for gap in known_least_first if gap.ask is not None)
-    requests, limits = sum(_request_counts(adapter, asks)), adapter.limits
+    requests, limits = _request_count(adapter, asks), adapter.limits
     used = Pace(adapter.name, limits, store.folder, clock).used()
     seconds = max(requests - 1, 0) // limits.requests * limits.seconds
     days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
     return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day, adapter.pages)
 
 
-def _request_counts(adapter: Adapter, asks: Sequence[Wanted]) -> Iterator[int]:
-    """The number of requests for each asset, without further pages; none where the adapter refuses to make any."""
-    key = ""
+def _request_count(adapter: Adapter, asks: Sequence[Wanted]) -> int:
+    """The number of requests for assets, without further pages; none where the adapter refuses to make any."""
+    key, own, shared = "", 0, set[tuple[object, ...]]()
     with suppress(FeedError):  # a plan needs no key
         key = source_key(adapter)
     for ask in asks:
         with suppress(FeedError):
-            yield len(adapter.requests(ask, key))
+            requests = adapter.requests(ask, key)
+            own += sum(not request.shared for request in requests)
+            shared |= {request.asks for request in requests if request.shared}
+    return own + len(shared)
 
 
 class _Call:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,6 +18,7 @@ from provider_server import NONE, Server, Source, Time, made_bars, own_certifica
 
 from desk.feeds import refresh
 from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
+from desk.feeds.adapters import ADAPTERS
 from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import MIRROR
 from desk.feeds.pace import Clock
@@ -403,6 +404,25 @@ def test_after_a_long_pause_all_values_come_and_the_revisions_of_old_ones(
     assert revision["known_after"] == (published if key else pd.Timestamp(Time().clock.moment()))
     again = extend_bill(Time("2022-12-31T06:00:00").clock)
     assert (again.rows, len(again.revisions), again.requests) == (0, 0, 1)
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("faults", "requests"), [({}, 2), ({0: "HTML"}, 3)])
+def test_one_request_an_asset_serves_all_figures_of_its_overview(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch, faults: dict[str | int, str], requests: int
+) -> None:
+    monkeypatch.setenv("ALPHAVANTAGE_API_KEY", "AB12CD34EF56")
+    names = [f"{symbol}:OVERVIEW:{figure}" for symbol in ("IBM", "HPQ") for figure in ("PERatio", "EPS", "Beta")]
+    served.bars, served.faults = {name: BARS[SYMBOLS[k]] for k, name in enumerate(names)}, faults
+    asks = [Wanted(name, name, None, DAYS[-1] + timedelta(days=1), currency="") for name in names]
+    store, time = PriceStore(tmp_path / "alpha_vantage", "alpha_vantage"), Time()
+    done = fetch(store, ADAPTERS["alpha_vantage"], asks, clock=time.clock)
+    assert done.plan.requests == 2
+    assert len(served.asked) == requests
+    values = {name: store.read([name]).numbers["close"][-1] for name in store.assets()}
+    assert values == {name: BARS[SYMBOLS[k]][-1].close for k, name in enumerate(names)}
 
 
 SMALL_BATCH = 8  # assets
