@@ -476,7 +476,7 @@ def test_an_import_that_contradicts_its_store_is_refused(desk: Desk) -> None:
 def test_a_folder_is_imported_whole_or_not_at_all(desk: Desk) -> None:
     folder = desk.folder / "tables"
     folder.mkdir()
-    with pytest.raises(DataError, match="tables has no files"):
+    with pytest.raises(DataError, match="tables has no tables"):
         import_table(folder, "mine", desk.time.clock)
     table_of(desk).rename(folder / "a.csv")
     (folder / "b.csv").write_text("who,what\nme,this\n")
