@@ -55,6 +55,17 @@ SCHEMA = pa.schema(
     ]
 )
 
+_ROWS = pa.schema(  # of a table of rows, as pandas has them, with the index of each asset
+    [
+        ("asset", pa.int64()),
+        ("session", pa.timestamp("s")),
+        *((name, pa.float64()) for name in NUMBERS),
+        ("currency", pa.string()),
+        ("source", pa.string()),
+        ("fetched_at", pa.timestamp("us")),
+    ]
+)
+
 
 def stores_folder() -> Path:
     """The folder of all stores: as the environment says, or `data/prices` of the workbench."""
@@ -158,15 +169,7 @@ class PriceStore:
         rows = rows.reset_index(drop=True)
         span = {"first": rows["session"].min(), "last": rows["session"].max()}
         known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
-        in_force = known.drop_duplicates(["asset_id", "session"], keep="last")
-        beside = rows[["asset_id", "session"]].merge(in_force, how="left", on=["asset_id", "session"], sort=False)
-        same = (beside["fetched_at"] <= rows["fetched_at"]).to_numpy()  # what was known earlier is another vintage
-        for name in NUMBERS:
-            same = same & ~differs(rows[name].to_numpy(), beside[name].to_numpy())
-        same = same & (rows["currency"] == beside["currency"]).to_numpy()
-        key = ["asset_id", "session", "fetched_at"]
-        again = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(known[key]))
-        kept = rows[~same & ~again].reset_index(drop=True)
+        kept = rows[~_there(rows, known)].reset_index(drop=True) if len(known) else rows
         if len(kept):
             self._write(kept)
             if len(replace(self, ending=SMALL).parts) > PARTS:
@@ -221,13 +224,11 @@ class PriceStore:
             repeated = np.logical_and.reduce([part[keep][1:] == part[keep][:-1] for part in key]).any()
         else:
             (_, _, keep), repeated = self._in_force(table, ids, known_on), False
-        frame: pd.DataFrame = table.take(pa.array(keep)).to_pandas()
+        table = table.select(["asset", *ROW_COLUMNS[1:]]).take(pa.array(keep)).cast(_ROWS)
+        frame: pd.DataFrame = table.to_pandas()
         if repeated:  # of a row that stands in two parts
             frame = frame.drop_duplicates(ignore_index=True)
         frame["asset_id"] = pd.array(ids, dtype="str").take(frame["asset"].to_numpy())
-        frame = frame.astype({"currency": "str", "source": "str"})
-        frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
-        frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
         return frame[list(ROW_COLUMNS)]
 
     def revisions(self, assets: Sequence[str] | None = None) -> pd.DataFrame:
@@ -236,14 +237,21 @@ class PriceStore:
         Returns : table with asset_id, session, column, before, after, known_before and known_after.
         """
         rows = self.rows(assets, history=True)
-        again = rows.duplicated(["asset_id", "session"], keep="first").to_numpy()
-        found = []
+        again = np.flatnonzero(rows.duplicated(["asset_id", "session"], keep="first").to_numpy())
+        changed, column, before, after = [again[:0]], [], [again[:0] * 1.0], [again[:0] * 1.0]
         for name in NUMBERS:
-            changed = np.flatnonzero(again & differs(rows[name].shift().to_numpy(), rows[name].to_numpy()))
-            earlier, later = rows.iloc[changed - 1].reset_index(drop=True), rows.iloc[changed].reset_index(drop=True)
-            changes = later[["asset_id", "session"]].assign(column=name, before=earlier[name], after=later[name])
-            found.append(changes.assign(known_before=earlier["fetched_at"], known_after=later["fetched_at"]))
-        return pd.concat(found).sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
+            values = rows[name].to_numpy()
+            at = again[differs(values[again - 1], values[again])]
+            changed.append(at)
+            column += [name] * len(at)
+            before.append(values[at - 1])
+            after.append(values[at])
+        at = np.concatenate(changed)
+        found = rows[["asset_id", "session"]].take(at).assign(column=pd.array(column, dtype="str"))
+        known = rows["fetched_at"].to_numpy()
+        found = found.assign(before=np.concatenate(before), after=np.concatenate(after))
+        found = found.assign(known_before=known[at - 1], known_after=known[at])
+        return found.sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
 
     def assets(self) -> list[str]:
         """The ids that it has rows of, sorted."""
@@ -385,6 +393,31 @@ class PriceStore:
                 f"rows are known since {first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
             )
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
+
+
+def _there(rows: pd.DataFrame, known: pd.DataFrame) -> NDArray[np.bool_]:
+    """(R,) true for rows that say what was in force by then, or that are there already.
+
+    known : rows by asset, session and moment, one at least.
+    """
+    ids = {asset: code for code, asset in enumerate(known["asset_id"].unique())}
+
+    def keys(table: pd.DataFrame) -> NDArray[np.int64]:
+        codes, names = pd.factorize(table["asset_id"])
+        assets = np.array([ids.get(name, -1) for name in names])[codes]
+        return np.asarray(assets * DAYS_A_KEY + sessions_of(table).astype("int64"))
+
+    ours, theirs = keys(known), keys(rows)
+    latest = np.searchsorted(ours, theirs, side="right") - 1  # the row in force
+    there = ours[latest] == theirs
+    moments, fetched = known["fetched_at"].to_numpy(), rows["fetched_at"].to_numpy()
+    same = there & (moments[latest] <= fetched)  # what was known earlier is another vintage
+    same &= (known["currency"].to_numpy()[latest] == rows["currency"].to_numpy()).astype(bool)
+    for name in NUMBERS:
+        same &= ~differs(known[name].to_numpy()[latest], rows[name].to_numpy())
+    for k in np.flatnonzero(there & ~same & (fetched <= moments[latest])).tolist():  # vintages
+        same[k] = fetched[k] in moments[np.searchsorted(ours, theirs[k]) : latest[k] + 1]
+    return np.asarray(same)
 
 
 def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
