@@ -158,7 +158,12 @@ def known_instruments() -> Instruments:
 @cache
 def _known(own: Path, changed: int | None) -> Instruments:
     """The shipped instruments, with those of a file that was last changed then; None where there is none."""
-    return Instruments(read_instruments(DATA / FILE) | ({} if changed is None else read_instruments(own)))
+    return Instruments(_shipped() | ({} if changed is None else read_instruments(own)))
+
+
+@cache
+def _shipped() -> dict[str, Instrument]:
+    return read_instruments(DATA / FILE)
 
 
 def _spelling(symbol: str) -> str:

@@ -180,7 +180,7 @@ from pathlib import Path
 from research.market.rows import price_rows
 from research.market.store import PriceStore
 store, asset = PriceStore(Path(sys.argv[1]), "s"), sys.argv[2]
-days = np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]")
+days = np.arange("2020-01-01", "2020-01-31", dtype="datetime64[D]")
 for number, day in enumerate(days):
     moment = np.datetime64("2026-11-01T00:00:00", "us") + np.timedelta64(number, "m")
     store.add(price_rows(asset, [day], [100.0 + number], currency="USD", source="s", fetched_at=moment))
