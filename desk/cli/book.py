@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, starting
+from desk.cli.options import File, Positions, starting
 from desk.commands.terminal import print_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep what a portfolio holds after its fills.")
@@ -18,9 +18,7 @@ def open_(
     name: Annotated[
         str, typer.Option("--as", help="Name of the book. [default: that of the portfolio]", show_default=False)
     ] = "",
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-    ] = None,
+    positions: Positions = None,
     not_held: Annotated[
         str, typer.Option(metavar="LINES", help="Lines such as GLD that are not held.", show_default=False)
     ] = "",

@@ -34,11 +34,12 @@ from research.market.repairs import read_repairs
 from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.settings import names_of, read
+from research.portfolio.file.settings import names_of
+from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
-from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
 RECENT = 14  # days that hold a session of every calendar
@@ -56,11 +57,9 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     Raises : ConfigError for a file whose market is no source.
     """
     document, keys = _market_keys(file)
-    series = {} if keys is None else _series(document, keys)
-    if keys is None or not (keys.source or series or _tables_of(keys)):
-        again = (
-            f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
-        )
+    series = _series(document, keys)
+    if not (keys.source or series or _tables_of(keys)):
+        again = f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys.store else ""
         document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = dict[str, list[Wanted]]()
     if keys.source is not None:
@@ -71,20 +70,19 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     return wanted
 
 
-def _tables_of(keys: MarketKeys | None) -> tuple[PriceStore, Origin] | None:
+def _tables_of(keys: MarketKeys) -> tuple[PriceStore, Origin] | None:
     """The store of imported tables that a market reads, and their place; None for none."""
-    if keys is None or not keys.store:
+    if not keys.store:
         return None
     store = named_store(keys.store)
     origin = origin_of(store)
     return None if origin is None else (store, origin)
 
 
-def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys | None]:
-    """A portfolio file, and the keys of its market; None for an embedded market by name."""
+def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys]:
+    """A portfolio file, and the keys of its market."""
     document = read_document(file, overrides, names_of(PortfolioKeys))
-    has_keys = isinstance(document.value("market"), dict)
-    return document, read(document, ("market",), MarketKeys) if has_keys else None
+    return document, market_keys(document)
 
 
 def _series(document: Document, keys: MarketKeys) -> dict[tuple[str, str], str]:
@@ -163,9 +161,8 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     if source not in giving:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
     document, keys = _market_keys(file)
-    calendar = "XNYS" if keys is None else keys.sessions
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
-    of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
+    of = line_instruments(document)
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
     store.folder.mkdir(parents=True, exist_ok=True)
     with Fetcher(adapter, store.folder, clock) as fetcher:
@@ -173,7 +170,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     rows = [["asset", "price", "date", "currency", "quoted at", "source"]]
     for quote, instrument in zip(quotes, of.values(), strict=True):
         moment = datetime.fromisoformat(f"{quote.at}+00:00")
-        own = str(day_at(moment, instrument.calendar or calendar))
+        own = str(day_at(moment, instrument.calendar or keys.sessions))
         rows.append([quote.asset_id, repr(quote.price), own, quote.currency, f"{moment:%Y-%m-%dT%H:%M:%SZ}", source])
     stamp = f"{clock.now():%Y%m%dT%H%M%SZ}"
     return write_whole(store.folder / f"quotes-{stamp}.csv", "".join(",".join(row) + "\n" for row in rows))
@@ -230,7 +227,7 @@ def check_data(named: str, against: str | None = None, clock: Clock | None = Non
             return Checked(None, of_series)
         return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)
     document, keys = _market_keys(named)
-    if keys is None or not keys.of_store:
+    if not keys.of_store:
         return Checked(check_market(load_portfolio(named).market))
     known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
     of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
@@ -322,7 +319,7 @@ def revisions_text(named: str, run: Path | None = None) -> str:
             raise ConfigError(f"--run is of {file}, portfolio {name!r}, and not of {named}: name that file.")
         settings = _in_place_of(document.tree, ran["settings"]["portfolio"])
         document, keys = _market_keys(named, settings)
-    if keys is None or not keys.of_store:
+    if not keys.of_store:
         document.refuse(
             ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT
         )

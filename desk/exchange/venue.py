@@ -80,6 +80,10 @@ class Venue(Protocol):
         """The venue's clock, in UTC."""
         ...
 
+    def wait(self, until: datetime) -> None:
+        """Return when the venue's clock shows a moment: one that plays another day moves it there."""
+        ...
+
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
         """Place an order, or a slice of one: the ticket's order with the quantity of the slice.
 

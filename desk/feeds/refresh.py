@@ -184,7 +184,7 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
     ids = [each.asset_id for each in wanted if each.asset_id in there]
     known = store.read(ids, tuple(EVENTS))
     vintages = _last_vintages(store, ids) if adapter.revises else {}
-    spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
+    spans = dict(zip(ids, known.slices, strict=True))
     gaps = {}
     for each in wanted:
         span = spans.get(each.asset_id, slice(0))

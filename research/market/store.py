@@ -103,6 +103,11 @@ class Known:
         return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
 
     @cached_property
+    def slices(self) -> list[slice]:
+        """The rows of each asset."""
+        return [slice(first, last) for first, last in pairwise(self.bounds.tolist())]
+
+    @cached_property
     def fingerprint(self) -> str:
         """sha256, in hex, over the ids, sessions and numbers."""
         digest = hashlib.sha256("\0".join(self.assets).encode())

@@ -89,7 +89,7 @@ def _account(portfolio: Portfolio, fill: Fill) -> str:
 def _check_asset(portfolio: Portfolio, fill: Fill) -> None:
     """Raise DataError for an asset that is neither line nor currency, and for another currency than that of it."""
     assets, currencies = portfolio.market.assets, portfolio.currencies
-    money = {portfolio.basis} if currencies is None else set(currencies.cash)
+    money = set(portfolio.cash_by_currency)
     if fill.asset in assets:
         of_line = portfolio.basis if currencies is None else currencies.lines[assets.index(fill.asset)]
         if fill.currency != of_line:
@@ -156,7 +156,7 @@ def _moved(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
 
 def _sums(portfolio: Portfolio, rows: BookedFills) -> tuple[np.ndarray, np.ndarray]:
     """(A, n) signed units that fills moved, and their worth in the basis, as decimals."""
-    names, assets = [each.name for each in portfolio.accounts] or [""], portfolio.market.assets
+    names, assets = portfolio.account_names, portfolio.market.assets
     units, worth = np.full((2, len(names), len(assets)), NO_AMOUNT)
     for row in rows:
         if row.asset in assets:
@@ -179,8 +179,8 @@ def _left(portfolio: Portfolio, held: Array, moved: np.ndarray) -> Array:
 def _paid(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
     """The portfolio with the cash that the fills leave, by account and currency."""
     currencies, basis = portfolio.currencies, portfolio.basis
-    whole = {basis: portfolio.cash} if currencies is None else currencies.cash
-    before = {each.name: each.balances or {basis: each.cash} for each in portfolio.accounts} or {"": whole}
+    whole = portfolio.cash_by_currency
+    before = {each.name: each.cash_by_currency(basis) for each in portfolio.accounts} or {"": whole}
     exact = {name: {c: decimal(amount) for c, amount in of.items()} for name, of in before.items()}
     for row in rows:
         exact[row.account][row.currency] = exact[row.account].get(row.currency, NO_AMOUNT) + row.cash

@@ -47,14 +47,15 @@ def _holders(portfolio: Portfolio) -> Iterator[Holder]:
     assets, basis, currencies = portfolio.market.assets, portfolio.basis, portfolio.currencies
     for each in portfolio.accounts:
         units = {asset: decimal(held) for asset, held in zip(assets, each.units, strict=True)}
-        yield Holder(each.name, units, _exact(each.balances or {basis: each.cash}))
+        yield Holder(each.name, units, _exact(each.cash_by_currency(basis)))
     if not portfolio.accounts:
         rates = np.ones(len(assets)) if currencies is None else currencies.of_lines
         prices = portfolio.prices.per_unit
         values = np.where(np.isnan(prices), portfolio.holdings / rates, portfolio.holdings / prices)
         held = np.where(np.isnan(portfolio.shares), values, portfolio.shares)
-        cash = {basis: portfolio.cash} if currencies is None else currencies.cash
-        yield Holder("", {asset: decimal(x) for asset, x in zip(assets, held, strict=True)}, _exact(cash))
+        yield Holder(
+            "", {asset: decimal(x) for asset, x in zip(assets, held, strict=True)}, _exact(portfolio.cash_by_currency)
+        )
 
 
 def _exact(cash: Mapping[str, float]) -> dict[str, Decimal]:

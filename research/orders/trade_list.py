@@ -14,8 +14,7 @@ from foundation.paper.wording import listed
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
-from research.market.notes import warnings_in
-from research.market.quality import poor_prices
+from research.market.quality import market_warnings
 from research.orders import page
 from research.orders.accounts.household import Divided, accounts_with_flow, with_flow_in_cash
 from research.orders.after_fills import after_fills
@@ -225,8 +224,7 @@ class TradeList:
         missed = self._rows.reasons(self.sized).missed
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
-        market = portfolio.market
-        of_data = (*warnings_in(market.notes, portfolio.test_start), *poor_prices(market, portfolio.file))
+        of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
         return (*self._cut_offs, *found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
 
     @property

@@ -206,6 +206,16 @@ class Portfolio:
         return self.last_trade if asked is None else pd.Timestamp(asked)
 
     @property
+    def account_names(self) -> tuple[str, ...]:
+        """The names of its accounts; ("",) where it has none, and is all one account."""
+        return tuple(each.name for each in self.accounts) or ("",)
+
+    @property
+    def cash_by_currency(self) -> Mapping[str, float]:
+        """Its cash by currency; all of it is in the basis where it has one currency."""
+        return {self.basis: self.cash} if self.currencies is None else self.currencies.cash
+
+    @property
     def quoted_in(self) -> tuple[str, ...]:
         """(n,) the currency in which each line is quoted."""
         return self.market.currency if self.currencies is None else self.currencies.lines

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from desk.commands.orders.trades import replaced_files
-from desk.journal import Event, Journal
-from desk.journal.records import Filled
+from desk.journal import Journal
+from desk.journal.fills import fill_event
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT, locked
+from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
 from research.orders.after_fills import after_fills
 from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
@@ -30,7 +32,7 @@ def open_from(file: Path, name: str = "", positions: Path | None = None, not_hel
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
-    document = read_file(file if file.exists() else ROOT / file)
+    document = read_file(from_workbench(file))
     asked = document.value("positions", "book") if document.has("positions", "book") else ""
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
@@ -53,17 +55,32 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
     """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced.
 
     ticket : as `read_document` reads it.
+    Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
     with _writing(name):
         book = read_book(name)
         if book.blotter.ticket == ticket["hash"]:
             return book
+        _check_new(book, ticket)
         numbers = {account.number: account.name for account in portfolio_of(book).accounts}
         orders = tuple(_sent(ticket, numbers))
-        asked = book.opened.fromisoformat(ticket["last_close"])
+        asked = date.fromisoformat(ticket["last_close"])
         blotter = replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders)
         write_book(book := replace(book, blotter=blotter))
     return book
+
+
+def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
+    """Raise DataError for a ticket of an earlier close than the orders of a book, and for one of which it has fills."""
+    name, asked = f"list {ticket['hash'][:LIST_DIGITS]}", book.blotter.asked
+    fix = f"Leave the ticket out where fills are of the open orders; to trade again: rebalance trades {book.file}"
+    if asked is not None and date.fromisoformat(ticket["last_close"]) < asked:
+        what = f"{name} is of the close of {ticket['last_close']}, and one of {asked} was sent since"
+        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
+    ids = {order["client_order_id"] for order in (*ticket["orders"], *ticket.get("fx", ()))}
+    if booked := sorted(ids & {fill.order_id for fill in book.blotter.fills}):
+        what = f"{name}: fills of {', '.join(booked)} are booked, and another list was sent since"
+        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
 
 
 def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[SentOrder]:
@@ -92,25 +109,8 @@ def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
         send(name, document)
     book = book_fills(name, fills)
     with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
-        journal.append([Event(_filled(fill), ticket=book.blotter.ticket, order=fill.order_id) for fill in fills])
+        journal.append([fill_event(fill, book.blotter.ticket) for fill in fills])
     return book
-
-
-def _filled(fill: Fill) -> Filled:
-    """A fill as the journal keeps it."""
-    return Filled(
-        venue=fill.venue,
-        fill=fill.fill_id,
-        side=fill.side,
-        symbol=fill.asset,
-        quantity=float(fill.quantity),
-        price=float(fill.price),
-        currency=fill.currency,
-        fee=float(sum(fill.fees.values())),
-        fee_currency=fill.currency,
-        traded_at=f"{fill.moment:%Y-%m-%dT%H:%M:%S.%fZ}",
-        account=fill.account,
-    )
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:

@@ -6,7 +6,7 @@ series : the check of series, which are no prices.
 """
 
 from research.market.quality.findings import KINDS, Finding
-from research.market.quality.report import Quality, check, check_market, differences, known_of, poor_prices
+from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
 from research.market.quality.series import SeriesQuality, check_series
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "check_series",
     "differences",
     "known_of",
-    "poor_prices",
+    "market_warnings",
 ]

@@ -57,8 +57,7 @@ def check_series(known: Known, today: np.datetime64) -> SeriesQuality:
     today : day up to which observations are due.
     """
     rows, findings, late = {}, list[str](), list[str]()
-    for i, name in enumerate(known.assets):
-        part = slice(known.bounds[i], known.bounds[i + 1])
+    for name, part in zip(known.assets, known.slices, strict=True):
         days, values = known.days[part], known.numbers["close"][part]
         step = float(np.median(np.diff(days).astype(float))) if len(days) > 1 else np.nan
         equal = int((values[1:] == values[:-1]).sum())

@@ -206,8 +206,7 @@ def _columns(problem: LotProblem) -> OrderColumns:
 def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
     """(7 k,) the point of the programme at signed units (n,)."""
     after = problem.value + units * problem.position.prices
-    outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
-    own = np.array([problem.away(after), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    own = np.array([problem.away(after), problem.outside(after)])[:, orders.rows] / (UNIT * problem.position.nav)
     return np.append(orders.at(units), own)
 
 

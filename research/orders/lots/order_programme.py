@@ -67,8 +67,7 @@ class OrderColumns:
     @property
     def rates(self) -> Array:
         """(2, k) commission and half-spread, fraction of the notional."""
-        rates = self.position.cost_parameters.rates
-        return rates[min(self.position.day, len(rates) - 1)][:, self.rows]
+        return self.position.rates[:, self.rows]
 
     @property
     def ticket(self) -> Array:

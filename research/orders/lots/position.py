@@ -180,6 +180,12 @@ class Position:
         """The weight of cash, fraction of NAV."""
         return 1.0 - float(self.weights.sum())
 
+    @property
+    def rates(self) -> Array:
+        """(2, n) commission and half-spread of this day, fraction of notional."""
+        rates = self.cost_parameters.rates
+        return rates[min(self.day, len(rates) - 1)]
+
     def least(self, way: Array) -> Array:
         """(n,) the least notional of an order in these directions (n,), currency, below 0 for a sell.
 

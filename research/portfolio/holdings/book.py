@@ -5,7 +5,6 @@ fingerprint is the sha256 of all else in it, so that a change by another hand is
 written.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
@@ -93,7 +93,7 @@ class Book:
     def document(self) -> dict[str, Any]:
         """All that its file says, with its fingerprint, in plain JSON types."""
         parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(self, mode="json")
-        return parts | {FINGERPRINT: _fingerprint(parts)}
+        return parts | {FINGERPRINT: content_hash(parts)}
 
     @property
     def positions(self) -> Positions:
@@ -124,7 +124,7 @@ def read_book(name: str) -> Book:
     try:
         parts = json.loads(path.read_bytes())
         stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
-        if stated != _fingerprint(parts):
+        if stated != content_hash(parts):
             fix = "Restore the file as it was, or delete it and open the book again."
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
         book = book_adapter().validate_json(json.dumps(parts), strict=True)
@@ -138,9 +138,8 @@ def read_book(name: str) -> Book:
             raise
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
     if book.schema != BOOK_SCHEMA:
-        raise DataError(
-            f"{path} is a book of version {book.schema}: found {book.schema}. This code reads {BOOK_SCHEMA}."
-        )
+        fix = "Read it with the code that wrote it, or open the book again."
+        raise DataError(f"{path} has version {book.schema} of a book, and this code reads version {BOOK_SCHEMA}. {fix}")
     return book
 
 
@@ -165,9 +164,3 @@ def book_schema() -> dict[str, Any]:
     required = [*made["properties"], FINGERPRINT]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made,
             "properties": properties, "required": required}  # fmt: skip
-
-
-def _fingerprint(parts: object) -> str:
-    """The sha256 of plain JSON as one line with sorted keys and no blanks, hex."""
-    line = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(line.encode()).hexdigest()

@@ -13,10 +13,12 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
+from research.portfolio.keys.sending import SendingLimits
 
 OrderType = Literal["market", "market_on_close", "limit"]
 MARKET_ORDER, _, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
 SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
+TICKET_DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")
 ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
@@ -40,6 +42,7 @@ class TicketTerms:
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
+    sending       : limits that are checked before a list is sent.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -56,6 +59,7 @@ class TicketTerms:
     exchanges: ByLine[Text] = field(default_factory=dict)
     sec_types: ByLine[SecType] = field(default_factory=dict)
     approvals: Approvals = 0
+    sending: SendingLimits | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""

@@ -91,6 +91,12 @@ def test_a_book_cut_short_and_one_that_is_not_there_are_refused(book: Book) -> N
         book_path("../desk")
 
 
+def test_a_book_of_another_version_is_refused(book: Book) -> None:
+    write_book(replace(book, schema=2))
+    with pytest.raises(DataError, match=r"desk\.json has version 2 of a book, and this code reads version 1\. Read it"):
+        read_book("desk")
+
+
 def test_a_book_of_other_lines_or_another_currency_is_refused(book: Book) -> None:
     write_book(replace(book, holders=(Holder("", {"XYZ": Decimal(1)}, {"USD": Decimal(1)}),)))
     with pytest.raises(ConfigError, match=r"the book holds what is no line of the portfolio .*found 'XYZ'"):
