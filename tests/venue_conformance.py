@@ -1,4 +1,4 @@
-"""What a venue must do, as tests: inherit from `VenueConformance`, open your venue, and name three orders that it knows.
+"""What a venue must do, as tests: inherit from `VenueConformance`, open your venue, and name three orders of it.
 
     class TestMyVenue(VenueConformance):
         filled, resting, refused = order(…), order(…, "limit", 50.0), order("NONE")
