@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from desk.exchange.ticket_orders import TicketOrder, calendar_of, orders_of
-from desk.exchange.venue import Capabilities, SymbolRules, Venue
+from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
 from desk.exchange.venue_ids import venue_id
 from desk.journal.journal import Journal
 from desk.journal.records import Filled, ListMade, OrderSent, Quote
@@ -126,7 +126,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         capabilities=can,
         now=now,
         rules=venue.rules(symbols),
-        quotes=venue.quotes(symbols),
+        quotes=quotes_of(venue, symbols),
         units={account: venue.units(account) for account in accounts},
         cash={account: venue.cash(account) for account in accounts},
     )

@@ -13,6 +13,7 @@ from executed import PLACE, document_of, execution, paper_for, sent
 
 from desk.exchange.checks import checked
 from desk.exchange.moment import Day, Moment, moment_of
+from desk.exchange.paper import PaperVenue
 from desk.exchange.venue import SymbolRules
 from desk.journal import Journal, list_event
 from desk.journal.records import Quote
@@ -241,6 +242,19 @@ def test_each_fault_is_found_and_said(moment: Moment, case: str) -> None:
     name, change, said = CASES[case]
     found = faults(change(moment))[name]
     assert re.fullmatch(said, found[0]), found
+
+
+def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    class NotANumber(PaperVenue):
+        def quotes(self, symbols: Any) -> dict[str, Quote]:
+            return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
+
+    with NotANumber.for_ticket(document, folder=tmp_path) as venue:
+        moment = moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+    assert set(moment.quotes.values()) == {Quote(source="paper")}
+    assert [fault.partition(": ")[2] for fault in faults(moment)["quotes in the collar"]] == [
+        "quote is without price. The collar cannot be checked: ask again when there is one."
+    ] * 2
 
 
 def test_approvals_and_refusals_of_the_journal_count(
