@@ -89,6 +89,7 @@ class Execution:
     _open: list[Sent] = field(default_factory=list)
     _waited: bool = False
     _halted: str = ""
+    _is_silent: bool = False
 
     def run(self) -> Iterator[Sent]:
         """Send what was not sent, in turn, and give what became of each order; then take the fills."""
@@ -142,7 +143,7 @@ class Execution:
                 self.quotes = moment.quotes
                 self._halted = " ".join(faults_between(moment))
         except NotKnown as error:
-            self._halted = self._no_answer(error)
+            self._fall_silent(error)
 
     @property
     def _began(self) -> datetime:
@@ -151,8 +152,10 @@ class Execution:
         moments = [datetime.fromisoformat(entry.record.sent_at) for entry in sent]
         return min(moments, default=self.venue.now())
 
-    def _no_answer(self, error: NotKnown) -> str:
-        return f"{self.venue.name} gives no answer ({error}). Run the same command again"
+    def _fall_silent(self, error: NotKnown) -> None:
+        """Send and ask nothing more of a venue that gives no answer."""
+        self._is_silent = True
+        self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
 
     @property
     def _has_ids(self) -> bool:
@@ -163,6 +166,8 @@ class Execution:
 
     def _sent(self, order: TicketOrder) -> Sent:
         """Send an order, unless the venue has it, or something stands against it."""
+        if self._is_silent:
+            return Sent(order, None, self._halted)
         try:
             if (known := self._known(order)) is not None:
                 return Sent(order, known)
@@ -174,7 +179,7 @@ class Execution:
                 return Sent(order, None, why)
             state = self._placed(order)
         except NotKnown as error:
-            self._halted = self._no_answer(error)
+            self._fall_silent(error)
             return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
         self._journal_answer(order, state)
         return Sent(order, state)

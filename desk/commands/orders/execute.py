@@ -88,7 +88,7 @@ class Ready:
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
-        if self.book:
+        if self.book and self.left:
             book.send(self.book, document)
         yield from self.execution.run()
         if self.book:

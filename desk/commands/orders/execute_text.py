@@ -26,7 +26,7 @@ def before_text(ready: Ready) -> str:
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
     if ready.left:
-        parts += [_ladder_text(ready), _checks_text(ready)]
+        parts += [_ladder_text(ready), _checks_text(ready), _unbooked_text(ready)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -105,6 +105,17 @@ def _checks_text(ready: Ready) -> str:
     passed = ", ".join(check.name for check in ready.checks if not check.faults)
     failed = (f"Failed, {check.name}: {fault}" for check in ready.checks for fault in check.faults)
     return _lines([f"Checked: {passed}.", *failed])
+
+
+def _unbooked_text(ready: Ready) -> str:
+    """A sentence where fills cannot be booked, since the portfolio file is not known."""
+    document, place = ready.moment.document, ready.moment.place
+    if place.file_sha256:
+        return ""
+    return wrapped(
+        f"{document['file']} is not known here: fills are journalled, and booked in no book. A list that is made with "
+        "`rebalance trades` names its file."
+    )
 
 
 def _fills_text(fills: Sequence[Fill]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from provider_server import Time
-from venue_conformance import VenueConformance
+from venue_conformance import PartialFillConformance
 
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue, check_coins
@@ -54,7 +54,7 @@ def at(served: Alpaca) -> AlpacaVenue:
     return AlpacaVenue(trading=served.address, data=served.address, clock=TIME.clock)
 
 
-class TestConformance(VenueConformance):
+class TestConformance(PartialFillConformance):
     """Alpaca does what a venue must do."""
 
     filled = ORDER

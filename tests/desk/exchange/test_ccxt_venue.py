@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from binance_server import KEY, SECRET, Binance
 from provider_server import Time
-from venue_conformance import VenueConformance
+from venue_conformance import PartialFillConformance
 from venue_server import serving_venue
 
 from desk.exchange.ccxt_venue import TRADES_A_PAGE, CcxtVenue
@@ -52,7 +52,7 @@ def at(served: Binance) -> CcxtVenue:
     return CcxtVenue("binance", PAIRS, address=served.address, clock=replace(TIME.clock, sleep=sleep))
 
 
-class TestConformance(VenueConformance):
+class TestConformance(PartialFillConformance):
     """Binance does what a venue must do, where its fees are in euros."""
 
     filled = ORDER

@@ -29,7 +29,7 @@ ANEW = "Make the list anew: rebalance trades desk.yaml --out trades.json"
 MONDAY = datetime(2023, 1, 2, 15, 0, tzinfo=UTC)  # a holiday
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document(desk: Any) -> dict[str, Any]:
     """A sell of 400 A at 100, and a buy of 798 B at 50, made with the hash "aa…" of the portfolio file."""
     made = desk((100.0, 50.0), (900, 200), 0.0, (0.5, 0.5))
@@ -42,9 +42,10 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-@pytest.fixture
-def moment(document: dict[str, Any], journal: Journal, tmp_path: Path) -> Moment:
-    with paper_for(document, tmp_path) as venue:
+@pytest.fixture(scope="module")
+def moment(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    folder = tmp_path_factory.mktemp("home")
+    with paper_for(document, folder) as venue, Journal(folder, user="anna") as journal:
         return moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
 
 

@@ -14,7 +14,7 @@ from executed import BadLine, document_of, execution, paper_for, replayed, sent
 from desk.exchange.execute import unanswered
 from desk.exchange.paper import FillModel
 from desk.exchange.ticket_orders import cash_ladder
-from desk.exchange.venue import Capabilities
+from desk.exchange.venue import Capabilities, NotKnown
 from desk.journal import Journal, verify
 from research.portfolio import TicketTerms, load_portfolio
 
@@ -116,6 +116,22 @@ def test_after_two_lost_answers_nothing_more_is_sent_and_the_next_call_goes_on(
         sent(document, journal, venue)
         assert venue.placed == 6  # the third call had reached it
     check_whole(document, journal, tmp_path)
+
+
+def test_a_venue_that_gives_no_answer_is_not_asked_for_every_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    class Silent(BadLine):
+        def state(self, client_id: str) -> Any:
+            self.asked += 1
+            raise NotKnown("no answer in 10 s")
+
+    with Silent.for_ticket(document, folder=tmp_path) as venue:
+        sent(document, journal, venue, stop=lambda: "STOP is there")
+        done = sent(document, journal, venue)
+        assert (venue.asked, venue.placed) == (1, 0)
+    assert [each.state for each in done] == [None] * 5
+    assert done[4].why == "paper gives no answer (no answer in 10 s). Run the same command again"
 
 
 class Killed(BaseException):
