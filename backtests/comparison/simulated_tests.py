@@ -122,6 +122,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
     days, unplayable = len(market.dates) - start - 1, set[int]()
     still = _still(market, start)
+    opens = still.dates[before + 1]
     targets = target_path(held, still, start=before)  # the same in each, as the lines and dates are
     for test in range(TESTS):
         drawn = still.with_returns(np.vstack([still.returns[:1], model.returns(1, days, SEED, test)[0]]))
@@ -132,7 +133,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
                 continue
             try:
                 found = backtest(
-                    drawn, policy, costs, start=drawn.dates[before + 1], nav=one.wealth, lag=one.lag,
+                    drawn, policy, costs, start=opens, nav=one.wealth, lag=one.lag,
                     execution=execution, targets=targets, periods_per_year=year, name=name,
                 )  # fmt: skip
             except (ConfigError, DataError, PolicyError):

@@ -25,7 +25,7 @@ from research.market.units import dividend_yields, growth_of_price, open_over_cl
 
 __all__ = ["Market", "Past", "instruments_table"]
 
-_FIELDS = {each.name for each in fields(MarketData)}
+_FIELDS = tuple(each.name for each in fields(MarketData))
 OF_NO_RETURN = (
     "days",
     "exits",
@@ -81,7 +81,7 @@ class Market(MarketData):
         Raises : DataError naming the asset, the date and the value that break a convention.
         """
         other = object.__new__(Market)
-        same = {name: value for name, value in vars(self).items() if name in _FIELDS or name in OF_NO_RETURN}
+        same = {name: getattr(self, name) for name in (*_FIELDS, *OF_NO_RETURN)}
         vars(other).update(same, returns=frozen(np.asarray(returns, dtype=float)))
         check_shapes(other)
         check_values(other)
