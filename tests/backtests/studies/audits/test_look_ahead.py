@@ -345,7 +345,7 @@ def test_no_decision_depends_on_what_comes_after_it(
     Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
     """
     learns = name.startswith("learned")  # it refuses the target that an exit leaves it
-    world, rows = (market, days) if learns else (leaving, sorted({*days[1:], LEFT - 3, LEFT - 1, LEFT, LEFT + 10}))
+    world, rows = (market, days) if learns else (leaving, sorted({*days[1:4], LEFT - 3, LEFT - 1, LEFT, LEFT + 10}))
     assert learns or world.exits[3] == LEFT
     audit = assert_blind(POLICIES[name], its_lines(name, world), rows)
     assert (audit.table["decisions"].iloc[-1] > 0) == (name != "never, equal")
