@@ -26,15 +26,8 @@ from research.market.units import dividend_yields, growth_of_price, open_over_cl
 __all__ = ["Market", "Past", "instruments_table"]
 
 _FIELDS = tuple(each.name for each in fields(MarketData))
-OF_NO_RETURN = (
-    "days",
-    "exits",
-    "listed",
-    "trading",
-    "currency",
-    "cash_index",
-    "_scheduled",
-)  # what others do not change
+# What follows from none of the returns.
+OF_NO_RETURN = ("days", "exits", "listed", "trading", "currency", "cash_index", "_scheduled")
 
 
 @dataclass(frozen=True, eq=False)
