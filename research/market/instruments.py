@@ -52,7 +52,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     return checked_instruments(table, "the instruments")
 
 
-_CHECKED: deque[pd.DataFrame] = deque(maxlen=1)  # the last table: markets of a simulation have the same
+_CHECKED: deque[pd.DataFrame] = deque(maxlen=2)  # the last tables: of a simulation, and of a market cut before an exit
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
