@@ -68,7 +68,7 @@ def is_cut_off(text: str) -> bool:
         return False
 
 
-_CHECKED: deque[pd.DataFrame] = deque(maxlen=1)  # the last table: markets of a simulation have the same
+_CHECKED: deque[pd.DataFrame] = deque(maxlen=2)  # the last tables: of a simulation, and of a market cut before an exit
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
