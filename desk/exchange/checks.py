@@ -44,6 +44,12 @@ def checked(moment: Moment) -> list[Check]:
     return [Check(name, tuple(check(moment))) for name, check in wanted.items()]
 
 
+def faults_between(moment: Moment) -> list[str]:
+    """The sentences that stand against the next slices of a ticket of which earlier ones were sent."""
+    every = {**ALWAYS, **FIRST}
+    return [fault for name in BETWEEN for fault in every[name](moment)]
+
+
 # -- the ticket --------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +249,23 @@ def _open(moment: Moment) -> Faults:
         yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
 
 
+def _slices(moment: Moment) -> Faults:
+    if not (last := max((each.minutes for each in moment.slices), default=0.0)):
+        return
+    if not moment.capabilities.id_length:
+        yield (
+            f"The orders are sent in slices, and {moment.venue} takes no client ids by which they are told apart. "
+            f"Leave out `ticket: slicing`. {moment.anew}"
+        )
+    if len(sessions(moment.today, moment.today, moment.calendar)):
+        end = closes(np.array([moment.today]), moment.calendar)[0]
+        if np.datetime64(moment.now.replace(tzinfo=None)) + last * np.timedelta64(60, "s") >= end:
+            yield (
+                f"The last slices would be sent {last:,.10g} minutes from now, and {moment.venue} closes at "
+                f"{end.item():%H:%M} UTC. Send the list earlier, or with fewer `minutes` of slicing. {moment.anew}"
+            )
+
+
 ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "version": _version,
     "not expired": _expiry,
@@ -261,7 +284,9 @@ FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "holdings": _holdings,
     "cash on settlement": _cash,
     "known to the venue": _venue,
+    "time of slices": _slices,
 }
+BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
 
 
 def _fault(each: TicketOrder, field: str, found: str, fix: str) -> str:

@@ -184,14 +184,24 @@ def source_key(adapter: Adapter) -> str:
 
     Raises : FeedError of kind "source", without the key, where there is none, or one that is no plain text.
     """
-    variable = adapter.key_variable
-    if not variable:
+    if not adapter.key_variable:
         return ""
+    return read_key(adapter.name, adapter.key_variable, adapter.key_from, adapter.key_optional)
+
+
+def read_key(name: str, variable: str, key_from: str, optional: bool = False) -> str:
+    """A key from an environment variable or the keyring, "" where there is none and it is optional.
+
+    name     : name of what needs the key.
+    variable : environment variable.
+    key_from : the place where a user gets a key.
+    Raises   : as `source_key`.
+    """
     key = os.environ.get(variable, "").strip() or _from_keyring(variable)
-    if not key and not adapter.key_optional:
+    if not key and not optional:
         raise FeedError(
-            f"{adapter.name} needs a key, and the environment variable {variable} has none: get one at "
-            f"{adapter.key_from}, and set the variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
+            f"{name} needs a key, and the environment variable {variable} has none: get one at {key_from}, and set the "
+            f"variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
         )  # fmt: skip
     if not (key.isascii() and key.isprintable()):
         raise FeedError(f"the key in {variable} has characters that no key has: copy it anew.", "source")

@@ -47,7 +47,10 @@ def test_every_key_is_read(write: Any) -> None:
     assert (got.symbol("SPY"), got.symbol("AGG")) == ("SPY.P", "AGG")
 
 
-@pytest.mark.parametrize("ticket", [WHOLE, "{order_type: market_on_close}", "{account: DU12}"])
+SLICED = "{slicing: {kind: participation, rate: 0.1, curve: [3, 1, 2], minutes: 90}}"
+
+
+@pytest.mark.parametrize("ticket", [WHOLE, "{order_type: market_on_close}", "{account: DU12}", SLICED])
 def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket: str) -> None:
     first = load_portfolio(with_ticket(write, ticket))
     path = tmp_path / "again.yaml"
@@ -77,6 +80,12 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
         ("{symbols: {SPX: A}}", r"ticket\.symbols\.SPX: no line of the portfolio .*found 'SPX'\. Did you mean 'SPY'\?"),
         ("{symbols: {SPY: AGG}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'AGG'\. Give each line"),
         ("{symbols: {SPY: X, AGG: X}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'X'"),
+        ("{slicing: {kind: twop}}", r"slicing\.kind: not one of its words .*found 'twop'\. Did you mean 'twap'\?"),
+        ("{slicing: {kind: twap, rate: 0.3}}", r"slicing\.rate: twap has no such key .*found 0\.3\. It takes slices"),
+        ("{slicing: {kind: vwap}}", r"slicing\.curve: missing .*Add `curve:`, which vwap needs\."),
+        ("{slicing: {kind: vwap, curve: [0]}}", r"slicing\.curve: no volume in any interval .*found \[0\]"),
+        ("{slicing: {kind: participation, rate: 2}}", r"slicing\.rate: out of bounds .*found 2\. "),
+        ("{order_type: market_on_close, slicing: {kind: twap}}", r"slicing: an order for the close is filled at one"),
         ("{symbols: {SPY: }}", r"ticket\.symbols\.SPY: says nothing .*found None"),
     ],
 )  # fmt: skip
