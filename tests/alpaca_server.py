@@ -37,6 +37,7 @@ class Alpaca(VenueServer):
     FAULTS: ClassVar[Mapping[str, Reply]] = {
         "429": (429, {"code": 42910000, "message": f"rate limit exceeded for {KEYS['APCA-API-SECRET-KEY']}."}),
         "504": (504, HTML),
+        "503": (503, {"code": 50310000, "message": "service unavailable"}),
         "HTML": (200, HTML),
         "list": (200, []),
         "other": (200, OTHER_ORDER),

@@ -3,6 +3,7 @@
 All of them look at one `Moment`. A ticket that is resumed is not checked against what its own orders have changed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
 from research.market.calendars import closes, sessions
-from research.market.reading.known_instruments import Instrument
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -23,6 +23,7 @@ from research.portfolio.holdings.rates import decimal
 BASIS_POINTS = 1e4  # of one
 ISSUER = slice(2, 8)  # of an ISIN with a CUSIP in it, such as those of the US and Canada: the number of the issuer
 CUSIP_COUNTRIES = ("US", "CA")
+ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
 
@@ -133,20 +134,23 @@ def _day(moment: Moment) -> Faults:
 
 
 def _do_not_trade(moment: Moment) -> Faults:
+    isins = moment.sending.get("isins", {})
     for name in moment.limits.get("do_not_trade", ()):
-        issuer = moment.instruments.find(name)
-        for each in moment.orders:
-            own = moment.instruments.find(each.item)
-            isin = moment.sending.get("isins", {}).get(each.item, "")
-            if name in (each.item, each.symbol, isin) or (issuer and own and _same_issuer(issuer, own)):
-                yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
+        known = moment.instruments.find(name)
+        isin, asset = (known.isin, known.asset_id) if known else (name, name)
+        own = [each for each in moment.orders if {name, asset} & {each.item, each.symbol}]
+        own += [each for each in moment.orders if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
+        for each in own:
+            yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
+        if not (known or own or ISIN.fullmatch(name)):
+            near = moment.instruments.nearest(name)
+            yield f"`do_not_trade` has {name}, which is no known instrument. {near}Write its symbol, name or ISIN."
 
 
-def _same_issuer(one: Instrument, other: Instrument) -> bool:
-    """True for one instrument, and for two whose ISINs have one issuer's number of CUSIP."""
-    isins = (one.isin, other.isin)
-    with_cusip = all(isin.startswith(CUSIP_COUNTRIES) for isin in isins)
-    return one == other or (with_cusip and isins[0][ISSUER] == isins[1][ISSUER])
+def _same_issuer(one: str, other: str) -> bool:
+    """True for two ISINs with one issuer's number of CUSIP."""
+    with_cusip = all(ISIN.fullmatch(isin) and isin.startswith(CUSIP_COUNTRIES) for isin in (one, other))
+    return with_cusip and one[ISSUER] == other[ISSUER]
 
 
 # -- prices, holdings, cash --------------------------------------------------------------------------------------------

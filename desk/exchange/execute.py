@@ -20,7 +20,7 @@ from typing import Any
 from desk.exchange.checks import faults_between
 from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder
-from desk.exchange.venue import NotKnown, OrderState, Venue
+from desk.exchange.venue import NotKnown, OrderState, Venue, quotes_of
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
@@ -296,7 +296,7 @@ class Execution:
         new = [fill for fill in own if fill.key not in taken]
         if not new:
             return
-        quotes = self.venue.quotes({orders[fill.order_id].symbol for fill in new})
+        quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
-from desk.exchange.venue import Capabilities, SymbolRules, Venue
+from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
 from desk.journal.journal import Journal
 from desk.journal.records import Filled, ListMade, OrderSent, Quote
 from desk.journal.tickets import TicketState, ticket_state
@@ -128,7 +128,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         capabilities=can,
         now=now,
         rules=venue.rules(symbols),
-        quotes=venue.quotes(symbols),
+        quotes=quotes_of(venue, symbols),
         units={account: venue.units(account) for account in accounts},
         cash={account: venue.cash(account) for account in accounts},
     )

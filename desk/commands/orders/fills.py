@@ -48,5 +48,5 @@ def _booked(path: Path, before: Book, after: Book) -> str:
     corrections = len(after.blotter.corrections) - len(before.blotter.corrections)
     entries = len(after.entries) - len(before.entries)
     words = (counted(fills, "fill"), counted(corrections, "correction"), counted(entries, "amount") + " of cash")
-    told = [word for word, count in zip(words, (fills, corrections, entries), strict=True) if count]
-    return f"{path.name}: {f'booked {listed(told)}' if told else 'nothing new to book'}."
+    booked = [word for word, count in zip(words, (fills, corrections, entries), strict=True) if count]
+    return f"{path.name}: {f'booked {listed(booked)}' if booked else 'nothing new to book'}."

@@ -31,9 +31,9 @@ def reconcile(name: str, path: Path, symbols: Mapping[str, str] | None = None) -
     notes = [*positions.notes, *([] if stated else [f"{book.file} states no holdings of its own."])]
     cash = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
     differing = [line for line in lines if line.differs(line.of in cash)]
-    told = "\n".join(_cause(line) for line in differing)
+    causes = "\n".join(_cause(line) for line in differing)
     head = f"{len(differing):,} of {len(lines):,} differ between book {name} and {path.name}."
-    return "\n\n".join(filter(None, [_table(lines, cash), head, told, "\n".join(notes)])), not differing
+    return "\n\n".join(filter(None, [_table(lines, cash), head, causes, "\n".join(notes)])), not differing
 
 
 def _stated(book: Book) -> Book | None:

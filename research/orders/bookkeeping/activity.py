@@ -63,14 +63,14 @@ class _Reader:
         first = day_first(texts, file.tables[0].source, reading.day_first)
         self.source = Source(portfolio, reading, sign, first, file.account)
         self.notes, self.mistakes = [*file.notes, *([note] if note else [])], list[str]()
-        self.found: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
+        self.rows: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
         self._ids: Counter[str] = Counter()
         self._seen: dict[str, tuple[int, list[str]]] = {}
 
     @property
     def activity(self) -> Activity:
         """All that was read."""
-        return Activity(**{name: tuple(rows) for name, rows in self.found.items()}, notes=tuple(self.notes))
+        return Activity(**{name: tuple(rows) for name, rows in self.rows.items()}, notes=tuple(self.notes))
 
     def read(self, table: BrokerTable) -> None:
         """Read the rows of a table."""
@@ -96,25 +96,25 @@ class _Reader:
         if first != row.number:
             self.notes.append(f"{row.table.source}, row {row.number} is left aside: it is row {first} again.")
         elif row.corrects and row.units == 0:
-            self.found["corrections"].append(Correction(row.key_of(row.id or f"{row.corrects}-bust"), row.corrected))
+            self.rows["corrections"].append(Correction(row.key_of(row.id or f"{row.corrects}-bust"), row.corrected))
         elif row.is_trade:
             self._trade(row)
         else:
             entry = row.entry
             named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
-            self.found["entries" if row.id and entry.kind != "other" else "proposals"].append(named)
+            self.rows["entries" if row.id and entry.kind != "other" else "proposals"].append(named)
 
     def _trade(self, row: Transaction) -> None:
         made = row.fill
         fill = replace(made, fill_id=row.id or self._unlike(f"{made.fill_id}{'-bust' if row.is_bust else ''}"))
         if row.is_bust:
             like = None if row.corrects else fill
-            self.found["corrections"].append(Correction(fill.key, row.corrected, like=like))
+            self.rows["corrections"].append(Correction(fill.key, row.corrected, like=like))
         elif row.corrects:
-            self.found["corrections"].append(Correction(fill.key, row.corrected, fill))
+            self.rows["corrections"].append(Correction(fill.key, row.corrected, fill))
         else:
-            self.found["fills"].append(fill)
-            self.found["entries"] += row.fees_in_others(fill)
+            self.rows["fills"].append(fill)
+            self.rows["entries"] += row.fees_in_others(fill)
 
     def _unlike(self, content: str) -> str:
         """An id that is made of a content, and of its number among equal rows."""

@@ -17,7 +17,7 @@ from research.orders.bookkeeping.corrections import Correction, after_correction
 from research.orders.fills import Fill, cells_of, fill_of
 from research.portfolio import Portfolio, TaxLots
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
-from research.portfolio.holdings.book import Book, BookItem, Resolved
+from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.tax_file import tax_lots_of
 
@@ -236,24 +236,22 @@ def _resolved(book: Book) -> Iterator[BookItem]:
 
 
 def _check_cash(portfolio: Portfolio, before: Book, after: Book) -> None:
-    """Raise DataError where cash of all currencies comes below zero, which a portfolio does not hold."""
-    old, new = (_cash(portfolio, book) for book in (before, after))
-    if new < 0 and new < old:
-        raise DataError(
-            f"the file leaves {new:,.2f} {portfolio.basis} of cash in book {before.name}, which holds no debt: "
-            "nothing is booked. Give the file with the deposits or the sales that pay for it, too."
-        )
+    """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold."""
+    for old, new in zip(before.holders, after.holders, strict=True):
+        left = _cash(portfolio, new)
+        if left < 0.0 and left < _cash(portfolio, old):
+            where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
+            raise DataError(
+                f"{where} is left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is booked. "
+                "Give the deposits or the sales that pay for it, too."
+            )
 
 
-def _cash(portfolio: Portfolio, book: Book) -> float:
-    """The cash of a book in the basis."""
-    amounts: dict[str, float] = {}
-    for holder in book.holders:
-        for code, amount in holder.cash.items():
-            amounts[code] = amounts.get(code, 0.0) + float(amount)
+def _cash(portfolio: Portfolio, holder: Holder) -> float:
+    """The cash of an account in the basis."""
     if portfolio.currencies is None:
-        return amounts.get(portfolio.basis, 0.0)
-    return float(portfolio.currencies.rates.value(amounts))
+        return float(holder.cash.get(portfolio.basis, NO_AMOUNT))
+    return float(portfolio.currencies.rates.value({code: float(amount) for code, amount in holder.cash.items()}))
 
 
 # -- items -------------------------------------------------------------------------------------------------------------
@@ -264,14 +262,14 @@ def _merged(book: Book, items: Iterable[BookItem]) -> tuple[BookItem, ...]:
     new = {item.name: item for item in items}
     booked = book.blotter.fill_ids | book.blotter.corrections | {entry.entry_id for entry in book.entries}
     keys = {item_name(key) for key in booked}
-    kept = []
+    merged = []
     for item in book.items:
         if not item.resolved and item.name in keys:
-            kept.append(replace(item, resolved="booked"))
+            merged.append(replace(item, resolved="booked"))
         elif item.resolved or item.name not in new:
-            kept.append(item)
-    names = {item.name for item in kept}
-    return (*kept, *(item for item in new.values() if item.name not in names))
+            merged.append(item)
+    names = {item.name for item in merged}
+    return (*merged, *(item for item in new.values() if item.name not in names))
 
 
 def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> Book:

@@ -29,15 +29,15 @@ def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
     stated : what the user says; None takes what the dates show. A point between them shows the day first.
     Raises : DataError where they do not show it.
     """
-    found = [match for text in texts if (match := MOMENT.fullmatch(_last(text))) and match["sign"]]
-    if stated is not None or not found:
+    dates = [match for text in texts if (match := MOMENT.fullmatch(_last(text))) and match["sign"]]
+    if stated is not None or not dates:
         return bool(stated)
-    shown = {True for m in found if m["sign"] == "." or int(m["one"]) > 12} | {
-        False for m in found if int(m["two"]) > 12
+    shown = {True for m in dates if m["sign"] == "." or int(m["one"]) > 12} | {
+        False for m in dates if int(m["two"]) > 12
     }
     if len(shown) != 1:
         raise DataError(
-            f"{file}: the day or the month may stand first: found {quoted(found[0][0])}. Say so: --day-first or "
+            f"{file}: the day or the month may stand first: found {quoted(dates[0][0])}. Say so: --day-first or "
             "--month-first."
         )
     return shown.pop()

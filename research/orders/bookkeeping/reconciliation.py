@@ -78,7 +78,7 @@ def reconcile(
     of_book, of_file = (_amounts(each, apart) for each in (book, stated))
     of_broker = _of_broker(positions, names, apart)
     currencies = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
-    causes = list(_causes(book, portfolio, apart))
+    causes = list(_causes(book, portfolio, names, apart))
     lines = []
     for account, of in dict.fromkeys((*of_book, *of_broker)):
         amounts = (of_book.get((account, of), NO_AMOUNT), of_broker.get((account, of), NO_AMOUNT))
@@ -92,12 +92,12 @@ def reconcile(
 
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
     """By account, and line or currency, the amounts of a book; summed over accounts where these are not apart."""
-    found: dict[tuple[str, str], Decimal] = {}
+    amounts: dict[tuple[str, str], Decimal] = {}
     for holder in () if book is None else book.holders:
         for of, amount in (*holder.units.items(), *holder.cash.items()):
             at = _at(holder.account, of, apart)
-            found[at] = found.get(at, NO_AMOUNT) + amount
-    return found
+            amounts[at] = amounts.get(at, NO_AMOUNT) + amount
+    return amounts
 
 
 def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
@@ -107,13 +107,13 @@ def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
 def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
     """The same of a broker's file. names : by number, names of accounts."""
     total = ALL_ACCOUNTS if names else ""
-    found: dict[tuple[str, str], Decimal] = {}
+    amounts: dict[tuple[str, str], Decimal] = {}
     rows = [(row.account, row.asset, row.units) for row in positions.held]
     rows += [(row.account, row.currency, row.amount) for row in positions.cash]
     for account, of, amount in rows:
         at = (names.get(account, account) if apart else total), of
-        found[at] = found.get(at, NO_AMOUNT) + decimal(amount)
-    return found
+        amounts[at] = amounts.get(at, NO_AMOUNT) + decimal(amount)
+    return amounts
 
 
 def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:
@@ -142,9 +142,9 @@ def _explained(difference: Decimal, causes: Sequence[Cause]) -> tuple[str, ...]:
 BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill that stands in the book
 
 
-def _causes(book: Book, portfolio: Portfolio, apart: bool) -> Iterator[Cause]:
-    """The causes that a book knows, with accounts as the comparison has them."""
-    for cause in (*_open_orders(book), *_items(book), *_events(book, portfolio), *_of_fills(book)):
+def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
+    """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
+    for cause in (*_open_orders(book), *_items(book, names), *_events(book, portfolio), *_of_fills(book)):
         yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
 
 
@@ -161,14 +161,13 @@ def _cash_of(book: Book, account: str) -> tuple[str, ...]:
     return tuple(code for holder in book.holders if holder.account == account for code in holder.cash)
 
 
-def _items(book: Book) -> Iterator[Cause]:
+def _items(book: Book, names: Mapping[str, str]) -> Iterator[Cause]:
     for item in book.open_items:
         words = f"{item.name}, which is not booked"
         if item.entry:
             yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words)
         elif fill := fill_of_item(item):
-            accounts = [h.account for h in book.holders if fill.account in ("", h.account)]
-            account, way = accounts[0] if len(accounts) == 1 else fill.account, SIGN_OF_SIDE[fill.side]
+            account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
             yield Cause(account, fill.asset, way * fill.quantity, words)
             fees = sum(fill.fees.values(), NO_AMOUNT)
             yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words)

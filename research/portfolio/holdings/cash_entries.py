@@ -40,6 +40,6 @@ class CashEntry:
         """The entry in words."""
         about = " ".join(filter(None, (self.kind, f"of {self.asset}" if self.asset else "")))
         where = f" in {self.account}" if self.account else ""
-        said = f": {self.words}" if self.words else ""
+        words = f": {self.words}" if self.words else ""
         money = f"{self.amount:,.2f}" if self.amount == round(self.amount, 2) else f"{self.amount:,f}"
-        return f"{about} of {money} {self.currency} on {self.day}{where}{said}"
+        return f"{about} of {money} {self.currency} on {self.day}{where}{words}"

@@ -91,7 +91,7 @@ def test_an_id_that_is_taken_gives_the_order_that_is_there(venue: AlpacaVenue, s
     assert (len(served.orders), len(served.fills)) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", ["slow", "drop", "429", "504", "HTML", "cut", "list", "other"])
+@pytest.mark.parametrize("fault", ["slow", "drop", "429", "503", "504", "HTML", "cut", "list", "other"])
 @pytest.mark.parametrize("taken", [True, False])
 def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
     fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

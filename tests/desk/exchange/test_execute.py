@@ -66,10 +66,14 @@ def test_all_is_journalled_in_one_commit_before_the_first_is_sent_and_sells_go_f
     check_whole(document, journal, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts", "orders_of_a_mixed_fund"])
+LISTS = ("examples/orders_in_two_currencies", "examples/orders_of_accounts", "examples/orders_on_an_exchange",
+         "portfolios/stocks_20")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_cash_after_the_fills_is_that_of_the_ladder(name: str, journal: Journal, tmp_path: Path) -> None:
-    """Several accounts and currencies, an exchange of money, and a fund that trades in an amount."""
-    document = document_of(load_portfolio(ROOT / "data" / "examples" / f"{name}.yaml"))
+    """Several accounts and currencies, an exchange of money, fractions of coins, and orders in amounts."""
+    document = document_of(load_portfolio(ROOT / "data" / f"{name}.yaml"))
     with paper_for(document, tmp_path) as venue:
         moment, sending = execution(document, journal, venue)
         ladder = list(cash_ladder(moment.orders, moment.cash, document["currency"]))

@@ -1,15 +1,20 @@
 """The slices that a ticket states, from the volumes, the volatility and the costs of a real market."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from commanded import FILE
 
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import ConfigError
+from research.market import market_from_frame
 from research.orders import trade_list
-from research.portfolio import load_portfolio
+from research.portfolio import TicketTerms, load_portfolio
+from research.portfolio.keys.slicing import SlicingTerms
+from research.rules import Threshold
 
 SESSION = 390.0  # minutes, in New York
 IMPACT = {"costs.us_equity.impact": 1.0, "costs.bonds.impact": 1.0}
@@ -64,3 +69,22 @@ def test_a_schedule_of_least_cost_and_risk_needs_an_impact_and_sends_more_at_fir
         units = [units for _, units in found.slices]
         assert units == sorted(units, reverse=True)
         assert units[0] > sum(units[1:])
+
+
+def test_rows_that_are_weeks_give_the_volatility_of_a_session(desk: Any) -> None:
+    """A week is 252/52 sessions; half of the order bears the risk of half a session."""
+    days = pd.date_range("2021-01-06", "2022-12-28", freq="W-WED")
+    swings = 100.0 * np.where(np.arange(len(days)) % 2, 1.02, 1.0)[::-1]
+    frame = pd.DataFrame({"A": swings, "B": 50.0 + np.arange(len(days)) % 3}, index=days)
+    weekly = market_from_frame(frame, quotes=frame)
+    portfolio = replace(
+        desk(frame.iloc[-1].tolist(), (900, 200), 0.0, (0.5, 0.5)),
+        market=weekly,
+        ticket=TicketTerms(slicing=SlicingTerms("twap", minutes=SESSION, slices=2)),
+    )
+    made = make_ticket(trade_list(portfolio, Threshold(portfolio.strategic, 0.0)))
+    order = made.orders[0]
+    found = made.slices[order.client_order_id]
+    deviation = weekly.returns[-63:, 0].std(ddof=1) * 100.0 / np.sqrt(252 / 52)
+    assert order.asset == "A"
+    assert found.risk == pytest.approx(deviation * found.slices[1][1] * np.sqrt(0.5), rel=1e-5)

@@ -86,6 +86,15 @@ def test_a_ticket_that_was_sent_is_not_sent_again(ticket: Path, home: Path) -> N
     assert "2 fills booked" in rebalance("book", "show", "desk").out
 
 
+def test_a_list_without_orders_asks_and_sends_nothing(ticket: Path, home: Path) -> None:
+    executed(ticket)
+    empty = ticket.with_name("empty.json")
+    rebalance(*TRADES, ticket.with_name("desk.yaml"), "--out", empty)
+    done = rebalance("execute", empty, *PAPER)
+    assert (done.status, "The list has no order: there is nothing to send." in done.out) == (0, True)
+    assert kinds(home).count("order") == 2
+
+
 def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: Path) -> None:
     executed(ticket)
     later = ticket.with_name("later.json")

@@ -9,16 +9,18 @@ from typing import Any
 import pandas as pd
 import pytest
 from booked import later, of_book
+from filled import filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
+from research.orders import trade_list
 from research.orders.booking import open_book, with_event
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.importing import with_activity, with_item, without_item
 from research.orders.fills import Fill
-from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
+from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules, load_portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.cash_entries import CashEntry
@@ -206,6 +208,27 @@ def test_tax_lots_and_gains_after_a_bust_are_those_without_the_fill(sent: Portfo
     assert nothing.realised == {"2022": pytest.approx(0.0)}
 
 
+def test_in_accounts_with_tax_lots_and_in_two_currencies_busts_leave_the_fills_that_stand() -> None:
+    """Every second fill of a list is busted; the book is that of the others, account by account."""
+    for name in ("orders_of_accounts", "orders_in_two_currencies"):
+        portfolio = load_portfolio(f"data/examples/{name}.yaml")
+        made = trade_list(portfolio, portfolio.policies["quarterly"])
+        book, fills = open_book(portfolio, "desk"), filled(made, Decimal("0.5"))
+        orders = tuple(replace(order, order_id=f"o{k}") for k, order in enumerate(made.sent().blotter.orders))  # type: ignore[union-attr]
+        sent = replace(made.sent(), blotter=Blotter(portfolio.date.date(), "", orders))
+        busts = tuple(Correction(f":b{k}", each.key) for k, each in enumerate(fills[::2]))
+        assert busts
+        paid = tuple(
+            replace(cash(f"d{each.number}", 10**6, currency=portfolio.basis), account=each.number)
+            for each in portfolio.accounts
+        )  # of accounts that buy what nothing is sold for
+        after = with_activity(book, sent, Activity(tuple(fills), busts, paid), {}).book
+        alone = with_activity(book, sent, Activity(tuple(fills[1::2]), (), paid), {}).book
+        assert (after.open_items, after.holders, after.lots) == ((), alone.holders, alone.lots)
+        for mine, other in zip(after.blotter.orders, alone.blotter.orders, strict=True):
+            assert (mine.filled, mine.notional, mine.left) == (other.filled, other.notional, other.left)
+
+
 # -- matching ----------------------------------------------------------------------------------------------------------
 
 
@@ -314,5 +337,5 @@ def test_a_fee_in_a_coin_takes_its_units_and_comes_back_with_a_bust(sent: Portfo
 
 
 def test_a_withdrawal_of_more_than_there_is_is_refused_with_all_of_its_file(sent: Portfolio, book: Book) -> None:
-    with pytest.raises(DataError, match=r"the file leaves -1\.00 USD of cash in book desk, which holds no debt"):
+    with pytest.raises(DataError, match=r"book desk is left with -1\.00 USD of cash, and holds no debt: nothing is"):
         imported(sent, book, Activity((), (), (cash("w", -5_001, "withdrawal"),)))

@@ -80,6 +80,8 @@ def test_splits_and_dividends_that_are_not_booked_are_causes(two: Portfolio) -> 
 def test_accounts_are_compared_by_their_numbers_and_summed_where_the_file_names_none() -> None:
     portfolio = load_portfolio("data/examples/orders_of_accounts.yaml")
     book, assets = open_book(portfolio, "desk"), portfolio.market.assets
+    sold = Fill(assets[0], "sell", 1, 100, "USD", FRIDAY, "1", "v", "", portfolio.accounts[0].number)  # type: ignore[arg-type]
+    book = with_activity(book, portfolio, Activity((sold,)), {}).book  # which nobody listed
     of_accounts = [(account.number, account.units, account.cash) for account in portfolio.accounts]
     held = tuple(HeldRow(a, number, x, None, None, 2) for number, units, _ in of_accounts
                  for a, x in zip(assets, units.tolist(), strict=True))  # fmt: skip
@@ -87,6 +89,7 @@ def test_accounts_are_compared_by_their_numbers_and_summed_where_the_file_names_
     one_less = (replace(held[0], units=held[0].units - 1), *held[1:])
     (differs,) = (line for line in reconcile(book, portfolio, Positions("", one_less, cash, ()), book) if line.causes)
     assert (differs.account, differs.of, differs.difference) == (portfolio.accounts[0].name, assets[0], -1)
+    assert differs.causes == ("v:1, which is not booked",)
     bare = Positions(
         "", tuple(replace(r, account="") for r in one_less), tuple(replace(r, account="") for r in cash), ()
     )
