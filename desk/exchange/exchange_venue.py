@@ -77,14 +77,17 @@ class ExchangeVenue:
         time.sleep(max((until - self.now()).total_seconds(), 0.0))
 
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
-        """Execute a trade. Raises NotKnown for whatever the exchange raises: it may have traded."""
+        """Execute a trade. Raises NotKnown for whatever the exchange raises or answers in error: it may have traded."""
         assert isinstance(order, Order)
-        price = self.exchange.get_ticker_prices([order.symbol])[order.symbol]
-        units = decimal(order.notional) / price if order.quantity is None else decimal(order.quantity)
         try:
-            done = self.exchange.execute_trade(order.symbol, units, order.side)
+            return self._traded(order, client_id)
         except Exception as error:
             raise NotKnown(f"{type(error).__name__}: {error}") from error
+
+    def _traded(self, order: Order, client_id: str) -> OrderState:
+        price = self.exchange.get_ticker_prices([order.symbol])[order.symbol]
+        units = decimal(order.notional) / price if order.quantity is None else decimal(order.quantity)
+        done = self.exchange.execute_trade(order.symbol, units, order.side)
         if done.get("status") in ("rejected", "refused", "failed"):
             return OrderState(client_id, "refused", reason=str(done.get("reason", "no reason is given")))
         amount, fee = Decimal(str(done.get("amount", units))), Decimal(str(done.get("fee", 0)))

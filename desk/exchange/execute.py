@@ -99,29 +99,36 @@ class Execution:
         except NotKnown as error:
             self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
             return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
+        if not self._has_ids:
+            self._take_fills()  # nobody can ask for them later
         self._journal_answer(order, state)
         return Sent(order, state)
 
     def _known(self, order: TicketOrder) -> OrderState | None:
         """The state of an order that was sent or may have been, as the venue has it, or else the journal."""
-        if order.id in self._new:
-            return None
         entries = {entry.kind: entry for entry in self.journal.entries(order=order.id)}
-        if not self._has_ids:
-            return self._known_without_id(order, entries)
-        if OrderSent.kind in entries and (state := self.venue.state(order.venue_id)) is not None:
+        if order.id in self._new or OrderSent.kind not in entries:
+            return None
+        if (venue := entries[OrderSent.kind].record.venue) != self.venue.name:
+            raise NotKnown(f"it was about to be sent to {venue}. Look for it there")
+        if self._has_ids and (state := self.venue.state(order.venue_id)) is not None:
             self._journal_answer(order, state)
             return state
-        return None
+        return self._journalled(order, entries)
 
-    def _known_without_id(self, order: TicketOrder, entries: dict[str, Entry]) -> OrderState | None:
-        """The state in the journal of an order of a venue that cannot be asked. Raises NotKnown where it has none."""
+    def _journalled(self, order: TicketOrder, entries: Mapping[str, Entry]) -> OrderState | None:
+        """The state in the journal of an order that the venue does not have, or cannot be asked for.
+
+        None where it may be sent: it got no answer, and the venue does not have it. Raises NotKnown where it may not.
+        """
         if Refused.kind in entries:
             return OrderState(order.venue_id, "refused", reason=entries[Refused.kind].record.reason)
-        if Acknowledged.kind in entries:
+        if not self._has_ids and Acknowledged.kind in entries:
             return OrderState(order.venue_id, "filled", decimal(order.quantity or order.notional))
-        if OrderSent.kind in entries:
+        if not self._has_ids:
             raise NotKnown("it takes no client ids, and the order was about to be sent. Look for it there")
+        if Acknowledged.kind in entries:
+            raise NotKnown("it took the order, and no longer has it. Look for it there")
         return None
 
     def _placed(self, order: TicketOrder) -> OrderState:
@@ -146,7 +153,7 @@ class Execution:
         late = {each.id for each in self.orders if each.order.settlement_date > order.order.settlement_date}
         if late:
             self._take_fills()
-        later = (f.quantity * f.price for f in self.fills if f.order_id in late and f.side == "sell")
+        later = (_proceeds(f, currency) for f in self.fills if f.order_id in late and f.account == account)
         there = self.venue.cash(account).get(currency, NO_AMOUNT) - sum(later, NO_AMOUNT)
         if (needed := self._cost(order)) <= there:
             return ""
@@ -225,10 +232,11 @@ class Execution:
         self.journal.append(events)
 
 
-def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
-    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
-    answers = {Acknowledged.kind, Refused.kind}
-    return (each for each in orders if not any(entry.kind in answers for entry in journal.entries(order=each.id)))
+def _proceeds(fill: Fill, currency: str) -> Decimal:
+    """The amount of a currency that a fill brings: of a sale in it, or of an exchange of money that buys it."""
+    if fill.side == "sell":
+        return fill.quantity * fill.price if fill.currency == currency else NO_AMOUNT
+    return fill.quantity if fill.asset == currency else NO_AMOUNT
 
 
 def fill_of(order: TicketOrder, fill: Fill) -> Fill:

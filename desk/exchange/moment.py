@@ -1,6 +1,6 @@
 """The facts of a ticket that is to be sent: its content, its state in the journal, and the answers of its venue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from desk.exchange.ticket_orders import TicketOrder, calendar_of, orders_of
 from desk.exchange.venue import Capabilities, SymbolRules, Venue
 from desk.exchange.venue_ids import venue_id
 from desk.journal.journal import Journal
-from desk.journal.records import Filled, ListMade, OrderSent, Quote
+from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
 from research.market.reading.known_instruments import Instruments, known_instruments
@@ -49,6 +49,7 @@ class Moment:
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
+    left         : those of which the journal has no answer of the venue.
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
@@ -62,6 +63,7 @@ class Moment:
 
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
+    left: tuple[TicketOrder, ...]
     place: Place
     state: TicketState
     day: Day
@@ -116,6 +118,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
     return Moment(
         document=document,
         orders=orders,
+        left=tuple(unanswered(journal, orders)),
         place=place,
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, f"{now:%Y-%m-%d}"),
@@ -130,6 +133,12 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         units={account: venue.units(account) for account in accounts},
         cash={account: venue.cash(account) for account in accounts},
     )
+
+
+def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
+    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
+    answers = {Acknowledged.kind, Refused.kind}
+    return (each for each in orders if not any(entry.kind in answers for entry in journal.entries(order=each.id)))
 
 
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:

@@ -11,8 +11,8 @@ import pytest
 from commanded import ROOT
 from executed import BadLine, document_of, execution, paper_for, replayed, sent
 
-from desk.exchange.execute import unanswered
-from desk.exchange.paper import FillModel
+from desk.exchange.moment import unanswered
+from desk.exchange.paper import FillModel, PaperVenue
 from desk.exchange.ticket_orders import cash_ladder
 from desk.exchange.venue import Capabilities
 from desk.journal import Journal, verify
@@ -88,6 +88,35 @@ def test_what_was_sent_is_not_sent_again(document: dict[str, Any], journal: Jour
     assert [each.state.status for each in again if each.state] == ["filled"] * 5
     assert journal.head == before
     assert not list(unanswered(journal, [each.order for each in again]))
+
+
+@pytest.mark.parametrize("status", ["filled", "refused"])
+def test_what_was_answered_is_not_sent_again_to_a_venue_that_no_longer_has_it(
+    document: dict[str, Any], journal: Journal, tmp_path: Path, status: str
+) -> None:
+    """Brokers forget old orders, and what they refused at once."""
+    document["orders"][0]["quantity"] *= 1 if status == "filled" else 100
+    with paper_for(document, tmp_path / "first") as venue:
+        assert next(each.state.status for each in sent(document, journal, venue) if each.state) == status
+    head = journal.head
+    with BadLine.for_ticket(document, folder=tmp_path / "second") as venue:
+        again = sent(document, journal, venue)
+        assert venue.placed == 0
+    assert [each.state and each.state.status for each in again] == [None if status == "filled" else status, *[None] * 4]
+    assert "paper has it: it took the order, and no longer has it" in again[status == "refused"].why
+    assert journal.head == head
+
+
+def test_an_order_that_was_sent_to_one_venue_is_not_sent_to_another(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with paper_for(document, tmp_path) as venue:
+        sent(document, journal, venue)
+    with BadLine.for_ticket(document, folder=tmp_path / "other") as venue:
+        venue.name = "other"
+        done = sent(document, journal, venue)
+        assert venue.placed == 0
+    assert done[0].why == "It is not known whether other has it: it was about to be sent to paper. Look for it there"
 
 
 @pytest.mark.parametrize(("when", "placed"), [("after", 5), ("before", 6)])
@@ -183,6 +212,20 @@ def test_proceeds_that_settle_after_a_buy_are_not_its_cash(desk: Any, journal: J
         assert ", and -" in buy.why  # the fees of the sell have to be paid
 
 
+def test_late_proceeds_of_another_account_are_not_taken_from_the_cash_of_a_buy(
+    journal: Journal, tmp_path: Path
+) -> None:
+    """Those of New York arrive after its buys; Berlin pays its own with what it sells and exchanges."""
+    document = document_of(load_portfolio(ROOT / "data" / "examples" / "orders_in_two_currencies.yaml"))
+    for row in document["orders"]:
+        if (row["account"], row["side"]) == ("new york", "sell"):
+            row["settlement_date"] = "2023-01-04"
+    with paper_for(document, tmp_path) as venue:
+        done = sent(document, journal, venue)
+    waits = {(each.order.order.account, each.order.order.side) for each in done if each.state is None}
+    assert waits == {("new york", "buy")}
+
+
 def test_a_stop_between_two_orders_leaves_the_rest_for_the_next_call(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
@@ -221,6 +264,18 @@ def test_at_a_venue_without_ids_an_order_that_got_no_answer_is_never_sent_again(
         assert [each.state is None for each in again] == [False, True, True, True, True]
         assert "Look for it there" in again[1].why
         assert venue.placed == 2
+
+
+def test_at_a_venue_without_ids_fills_are_journalled_order_by_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    """Its fills are known only to the process that sent the order."""
+    with WithoutIds.for_ticket(document, folder=tmp_path) as venue:
+        venue.fills = lambda since=None: [  # type: ignore[method-assign]
+            replace(fill, order_id=fill.order_id.removeprefix("own-")) for fill in PaperVenue.fills(venue, since)
+        ]
+        next(execution(document, journal, venue)[1].run())
+    assert kinds(journal) == ["order", "fill", "acknowledgement"]
 
 
 def test_an_order_that_the_venue_refuses_is_journalled_with_its_reason(
