@@ -148,7 +148,7 @@ def _same_issuer(one: Instrument, other: Instrument) -> bool:
 
 def _collar(moment: Moment) -> Faults:
     collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
-    for each in moment.orders:
+    for each in moment.left:
         price = getattr(each.order, "price", None)
         if collar is None or price is None:
             continue
@@ -159,7 +159,7 @@ def _collar(moment: Moment) -> Faults:
         if now is None or step is None:
             what = "price" if now is None else "bid and ask"
             yield _fault(each, "quote", f"without {what}", "The collar cannot be checked: ask again when there is one.")
-        elif abs(now / price - 1.0) > collar * step:
+        elif not abs(now / price - 1.0) <= collar * step:
             away = f"{now:,.10g}, {abs(now / price - 1.0) * BASIS_POINTS:,.0f} bp from the {price:,.10g} of the list"
             limit = f"The collar is {collar:g} {unit}, {collar * step * BASIS_POINTS:,.0f} bp."
             yield _fault(each, "quote", away, f"{limit} {moment.anew}")
@@ -250,13 +250,13 @@ ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "not stopped": _stop,
     "limits of the day": _day,
     "market open": _open,
+    "quotes in the collar": _collar,
 }
 FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "portfolio file": _file,
     "no duplicates": _duplicates,
     "size of orders": _notional,
     "issuers": _do_not_trade,
-    "quotes in the collar": _collar,
     "age of prices": _age,
     "holdings": _holdings,
     "cash on settlement": _cash,

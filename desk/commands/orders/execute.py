@@ -9,11 +9,10 @@ from typing import Any
 
 from desk.commands.orders import book
 from desk.exchange.checks import Check, checked
-from desk.exchange.execute import Execution, Sent, unanswered
+from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, stop_file
-from desk.exchange.ticket_orders import TicketOrder
 from desk.journal import Journal, list_event
 from desk.tickets.formats.ticket_json import read_document
 from foundation.arguments import day, one_of
@@ -51,7 +50,6 @@ class Ready:
     path      : path of the ticket.
     moment    : what is known of it.
     checks    : outcome of the checks; () for a ticket of which all orders were answered.
-    left      : orders of which the journal has no answer of the venue.
     execution : its sending.
     book      : name of the book of its portfolio, or "".
     """
@@ -59,7 +57,6 @@ class Ready:
     path: Path
     moment: Moment
     checks: tuple[Check, ...]
-    left: tuple[TicketOrder, ...]
     execution: Execution
     book: str
 
@@ -67,6 +64,11 @@ class Ready:
     def faults(self) -> list[str]:
         """The sentences that stand against its sending."""
         return [fault for check in self.checks for fault in check.faults]
+
+    @property
+    def is_refused(self) -> bool:
+        """True if a check failed before anything was sent; of a ticket that was sent, the answers are still taken."""
+        return bool(self.faults) and not self.moment.state.sent
 
     def check_confirmed(self, confirm: str) -> None:
         """Raise ConfigError unless a text is the beginning of the hash of the ticket, long enough to mean it."""
@@ -78,10 +80,13 @@ class Ready:
             )
 
     def send(self) -> Iterator[Sent]:
-        """Send what was not sent, and give what became of each order; then book the fills.
+        """Send what was not sent, unless a check failed, and give what became of each order; then book the fills.
 
-        Raises : DataError where the book does not take the list, before anything is sent, or the fills of it.
+        Raises : ConfigError where it `is_refused`; DataError where the book does not take the list, before anything is
+                 sent, or the fills of it.
         """
+        if self.is_refused:
+            raise ConfigError(" ".join(self.faults))
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
@@ -106,13 +111,13 @@ def ready(asked: Asked) -> Iterator[Ready]:
         remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         moment = moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
-        left = tuple(unanswered(journal, moment.orders))
+        checks = checked(moment) if moment.left else []
+        stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
         yield Ready(
             path=asked.ticket,
             moment=moment,
-            checks=tuple(checked(moment)) if left else (),
-            left=left,
-            execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop_file),
+            checks=tuple(checks),
+            execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop),
             book=_book_of(document, file),
         )
 

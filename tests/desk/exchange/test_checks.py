@@ -176,6 +176,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         volatile,
         f"{A}quote is 97, 300 bp from the 100 of the list\\. The collar is 2 volatilities, 200 bp\\. .*",
     ),
+    "no number": ("quotes in the collar", quoted(last=float("nan")), f"{A}quote is nan, .*"),
     "no quote": ("quotes in the collar", quoted(), f"{A}quote is without price\\. The collar cannot be checked: .*"),
     "age": (
         "age of prices",
@@ -254,9 +255,21 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
         moment, _ = execution(document, journal, venue)
     assert moment.state.sent
     assert [check.name for check in checked(moment)] == [
-        "version", "not expired", "approved", "not stopped", "limits of the day", "market open",
+        "version", "not expired", "approved", "not stopped", "limits of the day", "market open", "quotes in the collar",
     ]  # fmt: skip
     assert faults(moment) == {}
+
+
+def test_the_collar_is_checked_again_for_what_is_left(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last\nA,102\nB,51\n")
+    with paper_for(document, tmp_path) as venue:
+        next(execution(document, journal, venue)[1].run())
+    with paper_for(document, tmp_path, quotes=quotes) as venue:
+        (found,) = faults(execution(document, journal, venue)[0])["quotes in the collar"]
+    assert re.match(f"{B}quote is 51, 200 bp ", found)
 
 
 def test_the_day_counts_what_was_sent_and_what_fills_lost(

@@ -14,6 +14,7 @@ from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
 from desk.journal import Journal, verify
 from foundation.canonical import content_hash
+from foundation.errors import ConfigError
 from foundation.files import locked
 
 PAPER = ("--exchange", "paper")
@@ -93,8 +94,31 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     done = executed(ticket)
     assert done.status == 0
     assert "Orders without an answer, which are sent now: 1." in done.out
+    assert re.search(r"cash +before +2023-01-03\nUSD +72,337\.72 +2,062\.21\n", done.out)
     assert kinds(home)[4:] == ["acknowledgement", "fill", "fill"]
     assert "2 fills booked" in rebalance("book", "show", "desk").out
+
+
+@pytest.mark.parametrize("words", [(), ("--as-of", "2023-01-03")])
+def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothing_more_is_sent(
+    ticket: Path, home: Path, words: tuple[str, ...]
+) -> None:
+    with ready(Asked(ticket, "paper")) as prepared:
+        next(iter(prepared.send()))
+    if not words:
+        (home / "STOP").touch()
+    done = rebalance("execute", ticket, *PAPER, *words)  # it asks nothing
+    assert (done.status, "asked for and not sent, as a check failed: 1." in done.out) == (1, True)
+    assert "not sent   order 20221229-6ba76b83979b00c6bb40 to buy 721 AGG: a check failed." in done.out
+    assert kinds(home)[4:] == ["fill"]
+    assert re.search(r"^SPY +3,127\nAGG +7,460$", rebalance("book", "show", "desk").out, re.MULTILINE)
+
+
+def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: Path, home: Path) -> None:
+    (home / "STOP").touch()
+    with ready(Asked(ticket, "paper")) as prepared, pytest.raises(ConfigError, match="stops all sending"):
+        next(iter(prepared.send()))
+    assert kinds(home) == ["list"]
 
 
 def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
