@@ -85,11 +85,11 @@ def _duplicates(moment: Moment) -> Faults:
         if each.id in moment.sent_before:
             ticket = moment.sent_before[each.id][:16]
             yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
-        if (each.order.account, each.symbol) in moment.open_before:
-            yield (
-                f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, "
-                "or wait for it."
-            )
+    if moment.unfinished:
+        yield (
+            f"List {moment.unfinished[:16]} has open orders at {moment.venue}, or fills that are not journalled. "
+            f"Cancel what is open, or wait for it, and execute that list once more. {moment.anew}"
+        )
 
 
 # -- stops and limits --------------------------------------------------------------------------------------------------

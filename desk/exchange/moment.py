@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quot
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
 from research.market.reading.known_instruments import Instruments, known_instruments
+from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 
@@ -54,7 +55,7 @@ class Moment:
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
     sent_before  : by order id, the hash of another ticket with which it was sent.
-    open_before  : (account, symbol) of the orders of other lists that are open at the venue.
+    unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
     instruments  : the known instruments.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
@@ -68,7 +69,7 @@ class Moment:
     state: TicketState
     day: Day
     sent_before: Mapping[str, str]
-    open_before: frozenset[tuple[str, str]]
+    unfinished: str
     instruments: Instruments
     venue: str
     capabilities: Capabilities
@@ -123,7 +124,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, f"{now:%Y-%m-%d}"),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
-        open_before=_open_before(journal, venue, document, orders),
+        unfinished=_unfinished(journal, venue, document),
         instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
@@ -146,14 +147,27 @@ def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -
     return [(order, entry.ticket) for order, entry in sent if entry.ticket != ticket]
 
 
-def _open_before(
-    journal: Journal, venue: Venue, document: Mapping[str, Any], orders: Sequence[TicketOrder]
-) -> frozenset[tuple[str, str]]:
-    others = {state.client_id for state in venue.open_orders()} - {each.venue_id for each in orders}
-    if not others:
-        return frozenset()
-    sent = (entry.record for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind))
-    return frozenset((record.account, record.symbol) for record in sent if record.venue_id in others)
+def _unfinished(journal: Journal, venue: Venue, document: Mapping[str, Any]) -> str:
+    """The hash of another list of the portfolio that is not finished, or "".
+
+    One is not where an order of it is open at the venue, or has a fill since the last sending that the journal has not.
+    """
+    entries = journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)
+    others = [entry for entry in entries if entry.ticket != document["hash"] and entry.record.venue == venue.name]
+    sent = {entry.record.venue_id: entry for entry in others if entry.record.venue_id}
+    if not sent:
+        return ""
+    last = max(entry.record.sent_at for entry in sent.values())
+    fills = venue.fills(datetime.fromisoformat(last[:10]).replace(tzinfo=UTC) if last else None)
+    left = {state.client_id for state in venue.open_orders()} | {
+        fill.order_id for fill in fills if fill.order_id in sent and not _has(journal, sent[fill.order_id].order, fill)
+    }
+    return next((entry.ticket for name, entry in sent.items() if name in left), "")
+
+
+def _has(journal: Journal, order: str, fill: Fill) -> bool:
+    """True if the journal has a fill of an order."""
+    return any(entry.record.fill == fill.fill_id for entry in journal.entries(order=order, kind=Filled.kind))
 
 
 # -- the day -----------------------------------------------------------------------------------------------------------

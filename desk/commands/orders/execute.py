@@ -14,7 +14,9 @@ from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, stop_file
 from desk.journal import Journal, list_event
+from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.ticket import LIST_DIGITS
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -102,7 +104,7 @@ def ready(asked: Asked) -> Iterator[Ready]:
     """A ticket, checked, with its venue and the journal open; no other process sends a list of its portfolio meanwhile.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
-             another process sends a list, and for a book of another portfolio.
+             another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
     one_of("--exchange is", asked.exchange, VENUES)
     document = read_document(asked.ticket)
@@ -118,7 +120,7 @@ def ready(asked: Asked) -> Iterator[Ready]:
             moment=moment,
             checks=tuple(checks),
             execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop),
-            book=_book_of(document, file),
+            book=_book_of(document, file, journal),
         )
 
 
@@ -136,11 +138,18 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _book_of(document: Mapping[str, Any], file: Path | None) -> str:
+def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
     """The name of the book that a portfolio file reads, or ""."""
     if file is None or not (content := read_file(file)).has("positions", "book"):
         return ""
     name = str(content.value("positions", "book"))
-    if (of := Path(read_book(name).file).name) != document["file"]:
+    found = read_book(name)
+    if (of := Path(found.file).name) != document["file"]:
         raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
+    before, booked = found.blotter.ticket, found.blotter.fill_ids
+    fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
+    if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):
+        raise ConfigError(
+            f"book {name!r} lacks fills of list {before[:LIST_DIGITS]}: execute that list once more first."
+        )
     return name

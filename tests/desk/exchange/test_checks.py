@@ -126,8 +126,8 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     ),
     "open": (
         "no duplicates",
-        lambda m: replace(m, open_before=frozenset({("U1", "B")})),
-        f"{B}an order of an earlier list in B is open at paper\\. Cancel it, or wait for it\\.",
+        lambda m: replace(m, unfinished="c" * 64),
+        "List c{16} has open orders at paper, or fills that are not journalled\\. Cancel what is open, or wait .*",
     ),
     "stop": (
         "not stopped",
@@ -270,6 +270,25 @@ def test_the_collar_is_checked_again_for_what_is_left(
     with paper_for(document, tmp_path, quotes=quotes) as venue:
         (found,) = faults(execution(document, journal, venue)[0])["quotes in the collar"]
     assert re.match(f"{B}quote is 51, 200 bp ", found)
+
+
+def test_a_list_that_is_not_finished_stands_before_the_next(desk: Any, journal: Journal, tmp_path: Path) -> None:
+    """The first was killed once its sell was filled, or its buy is open; the book would forget its orders."""
+    terms = TicketTerms("limit", account="U1", collar_bps=50.0)
+    first = document_of(desk((100.0, 50.0), (900, 200), 0.0, (0.4, 0.5)), terms)
+    second = document_of(desk((100.0, 50.0), (100, 2_000), 0.0, (0.5, 0.5)), terms)
+    look = lambda venue: moment_of(second, journal, venue, PLACE).unfinished  # noqa: E731
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last\nA,100\nB,51\n")
+    with paper_for(first, tmp_path, quotes=quotes) as venue:
+        assert look(venue) == ""
+        moment, sending = execution(first, journal, venue)
+        next(iter(sending.run()))
+        assert look(venue) == first["hash"]
+        assert [each.state and each.state.status for each in sent(first, journal, venue)] == ["filled", "open"]
+        assert look(venue) == first["hash"]
+        venue.cancel(moment.orders[1].venue_id)
+        assert look(venue) == ""
 
 
 def test_the_day_counts_what_was_sent_and_what_fills_lost(

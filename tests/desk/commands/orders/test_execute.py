@@ -182,6 +182,19 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
     assert kinds(home) == ["list"]
 
 
+def test_a_list_is_not_sent_before_the_fills_of_the_last_one_are_booked(ticket: Path, home: Path) -> None:
+    """The first was killed after its fills were journalled, and the next made from a book that lacks them."""
+    with ready(Asked(ticket, "paper")) as prepared:
+        books.send("desk", prepared.moment.document)
+        list(prepared.execution.run())
+    other = ticket.with_name("other.json")
+    assert rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--out", other).status == 0
+    done = executed(other)
+    assert (done.status, f"book 'desk' lacks fills of list {hash_of(ticket)[:16]}" in done.err) == (2, True)
+    assert executed(ticket).status == 0
+    assert "book 'desk' lacks fills" not in executed(other).err
+
+
 def test_a_file_stops_all_sending(ticket: Path, home: Path) -> None:
     (home / "STOP").touch()
     refused(executed(ticket), home, f"Failed, not stopped: {home / 'STOP'} stops all sending.")
