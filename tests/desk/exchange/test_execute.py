@@ -290,3 +290,16 @@ def test_an_order_that_the_venue_refuses_is_journalled_with_its_reason(
         assert entry.record.reason == done[0].state.reason
         moment, _ = execution(document, journal, venue)
         assert not list(unanswered(journal, moment.orders[:1]))
+
+
+def test_fills_of_a_new_paper_file_do_not_pass_for_those_that_are_booked(
+    desk: Any, document: dict[str, Any], tmp_path: Path
+) -> None:
+    """A book takes a fill once, by venue and id."""
+    other = document_of(desk(PRICES, list(START.values()), 2_000.0, [0.2] * 5), TicketTerms(account="U1"))
+    keys = list[str]()
+    for name, of in (("old", document), ("new", other)):
+        with Journal(tmp_path / name) as journal, paper_for(of, tmp_path / name) as venue:
+            sent(of, journal, venue)
+            keys += [fill.key for fill in venue.fills()]
+    assert len(set(keys)) == len(keys) == 10
