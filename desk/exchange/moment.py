@@ -122,7 +122,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         left=tuple(unanswered(journal, orders)),
         place=place,
         state=ticket_state(journal, document["hash"]),
-        day=_day(journal, document, f"{now:%Y-%m-%d}"),
+        day=_day(journal, document, now),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
         instruments=known_instruments(),
@@ -173,19 +173,23 @@ def _has(journal: Journal, order: str, fill: Fill) -> bool:
 # -- the day -----------------------------------------------------------------------------------------------------------
 
 
-def _day(journal: Journal, document: Mapping[str, Any], day: str) -> Day:
-    """The orders and fills of a day of the venue's clock; they are counted where the ticket has a limit of it."""
+def _day(journal: Journal, document: Mapping[str, Any], now: datetime) -> Day:
+    """The orders and fills of a day of the exchange; they are counted where the ticket has a limit of it."""
     limits = document.get("sending", {}).get("limits", {})
     if not {"day_notional", "day_loss"} & set(limits):
         return Day(0.0, 0.0)
+    calendar = calendar_of(document)
+    today = day_at(now, calendar)
+
+    def is_today(moment: str) -> bool:
+        return bool(moment) and bool(day_at(datetime.fromisoformat(moment), calendar) == today)
+
     rates = {row["currency"]: row["rate"] for row in document.get("cash", ())}
-    entries = list(journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind))
-    sent = [entry.record for entry in entries if entry.record.sent_at.startswith(day)]
-    filled = [
-        entry
-        for entry in journal.entries(portfolio=document["portfolio"], kind=Filled.kind)
-        if entry.record.traded_at.startswith(day)
-    ]
+    entries = {
+        kind: journal.entries(portfolio=document["portfolio"], kind=kind) for kind in (OrderSent.kind, Filled.kind)
+    }
+    sent = [entry.record for entry in entries[OrderSent.kind] if is_today(entry.record.sent_at)]
+    filled = [entry for entry in entries[Filled.kind] if is_today(entry.record.traded_at)]
     prices = {
         row.order: row.price
         for ticket in {entry.ticket for entry in filled}

@@ -304,3 +304,13 @@ def test_the_day_counts_what_was_sent_and_what_fills_lost(
     fees = sum(row["cost"] for row in document["orders"])
     assert day.notional == 400 * 100 + 798 * 50
     assert day.loss == pytest.approx(-400 * 1.0 + 798 * 0.5 + fees, abs=0.01)
+
+
+def test_the_day_is_that_of_the_exchange(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    """Sydney trades from 23:00 UTC of the day before."""
+    document["sending"]["calendar"] = "XASX"
+    with paper_for(document, tmp_path) as venue:
+        assert venue.now() == datetime(2022, 12, 29, 23, 0, tzinfo=UTC)
+        sent(document, journal, venue)
+        venue.wait(datetime(2022, 12, 30, 2, 0, tzinfo=UTC))
+        assert moment_of(document, journal, venue, PLACE).day.notional == 400 * 100 + 798 * 50
