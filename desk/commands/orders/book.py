@@ -11,6 +11,7 @@ from typing import Any
 from desk.commands.orders.trades import replaced_files
 from desk.journal import Journal
 from desk.journal.fills import fill_event
+from desk.journal.records import ListMade
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
@@ -109,7 +110,9 @@ def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
         send(name, document)
     book = book_fills(name, fills)
     with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
-        journal.append([fill_event(fill, book.blotter.ticket) for fill in fills])
+        lists = journal.entries(ticket=book.blotter.ticket, kind=ListMade.kind) if book.blotter.ticket else ()
+        portfolio = next((entry.portfolio for entry in lists), "")
+        journal.append([fill_event(fill, book.blotter.ticket, portfolio) for fill in fills])
     return book
 
 

@@ -10,6 +10,7 @@ import pytest
 from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
+from desk.journal import Journal
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
@@ -155,6 +156,8 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     assert rebalance("book", "fill", "desk", fills).out == done.out
     journal = rebalance("journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
+    with Journal() as opened:  # limits of the day count those of the portfolio
+        assert [entry.portfolio for entry in opened.entries(kind="fill")] == ["Sixty-forty"] * 2
 
 
 def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_booked(
