@@ -210,8 +210,9 @@ def _cash(moment: Moment) -> Faults:
 
 
 def _venue(moment: Moment) -> Faults:
+    venues = moment.limits.get("venues")
     for each in moment.orders:
-        wanted = (moment.limits.get("venues") or {}).get(each.order.account, moment.venue)
+        wanted = venues.get(each.order.account, "none of them") if venues else moment.venue
         if moment.venue not in (wanted, PAPER):
             yield _fault(each, "venue", moment.venue, f"Account {each.order.account} trades on {wanted} (venues).")
         if (kind := getattr(each.order, "order_type", "market")) not in moment.capabilities.order_types:

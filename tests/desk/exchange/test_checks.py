@@ -198,6 +198,11 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         lambda m: replace(limited(venues={"U1": "kraken"})(m), venue="alpaca"),
         f"{A}venue is alpaca\\. Account U1 trades on kraken \\(venues\\)\\.",
     ),
+    "no venue": (
+        "known to the venue",
+        lambda m: replace(limited(venues={"U2": "alpaca"})(m), venue="alpaca"),
+        f"{A}venue is alpaca\\. Account U1 trades on none of them \\(venues\\)\\.",
+    ),
     "type": (
         "known to the venue",
         lambda m: replace(m, capabilities=replace(m.capabilities, order_types=frozenset({"limit"}))),
