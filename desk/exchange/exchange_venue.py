@@ -77,25 +77,35 @@ class ExchangeVenue:
         time.sleep(max((until - self.now()).total_seconds(), 0.0))
 
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
-        """Execute a trade. Raises NotKnown for whatever the exchange raises or answers in error: it may have traded."""
+        """Execute a trade. Raises NotKnown for whatever the exchange raises, and for an answer that cannot be read."""
         assert isinstance(order, Order)
-        try:
-            return self._traded(order, client_id)
-        except Exception as error:
-            raise NotKnown(f"{type(error).__name__}: {error}") from error
-
-    def _traded(self, order: Order, client_id: str) -> OrderState:
         price = self.exchange.get_ticker_prices([order.symbol])[order.symbol]
         units = decimal(order.notional) / price if order.quantity is None else decimal(order.quantity)
-        done = self.exchange.execute_trade(order.symbol, units, order.side)
-        if done.get("status") in ("rejected", "refused", "failed"):
-            return OrderState(client_id, "refused", reason=str(done.get("reason", "no reason is given")))
-        amount, fee = Decimal(str(done.get("amount", units))), Decimal(str(done.get("fee", 0)))
-        about = (order.symbol, order.side, amount, Decimal(str(done.get("price", price))), self.currency, self.now())
-        number = str(done.get("id", order.client_order_id))
-        fees = {"fees": fee} if fee else {}
-        self._fills.append(Fill(*about, number, self.name, order.client_order_id, order.account, fees))
-        return OrderState(client_id, "filled", amount, number)
+        try:
+            done = self.exchange.execute_trade(order.symbol, units, order.side)
+            if done.get("status") in ("rejected", "refused", "failed"):
+                return OrderState(client_id, "refused", reason=str(done.get("reason", "no reason is given")))
+            fill = self._fill(order, units, price, done)
+        except Exception as error:
+            raise NotKnown(f"{type(error).__name__}: {error}") from error
+        self._fills.append(fill)
+        return OrderState(client_id, "filled", fill.quantity, fill.fill_id)
+
+    def _fill(self, order: Order, units: Decimal, price: Decimal, done: Mapping[str, Any]) -> Fill:
+        """The fill that an answer reports; what it does not say is as it was asked for."""
+        return Fill(
+            asset=order.symbol,
+            side=order.side,
+            quantity=done.get("amount", units),
+            price=done.get("price", price),
+            currency=self.currency,
+            moment=self.now(),
+            fill_id=str(done.get("id") or order.client_order_id),
+            venue=self.name,
+            order_id=order.client_order_id,
+            account=order.account,
+            fees={"fees": done["fee"]} if done.get("fee") else {},
+        )
 
     def state(self, client_id: str) -> OrderState | None:
         """Raise NotKnown: it has no ids."""

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from desk.exchange.ticket_orders import TicketOrder, calendar_of, orders_of
-from desk.exchange.venue import Capabilities, SymbolRules, Venue
-from desk.exchange.venue_ids import venue_id
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
+from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
+from desk.journal.chain import Entry
 from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
@@ -50,7 +51,7 @@ class Moment:
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
-    left         : those of which the journal has no answer of the venue.
+    left         : those of which, or slices of which, the journal has no answer of the venue.
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
@@ -78,6 +79,11 @@ class Moment:
     quotes: Mapping[str, Quote]
     units: Mapping[str, Mapping[str, Decimal]]
     cash: Mapping[str, Mapping[str, Decimal]]
+
+    @cached_property
+    def slices(self) -> tuple[TicketOrder, ...]:
+        """The orders in the slices of the ticket, in the sequence in which they are sent."""
+        return tuple(in_slices(self.document, self.orders, self.capabilities))
 
     @property
     def sending(self) -> Mapping[str, Any]:
@@ -110,16 +116,13 @@ class Moment:
 def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:
     """The facts of a ticket now, from journal and venue. Raises NotKnown where the venue gives no answer."""
     can, now = venue.capabilities, venue.now()
-    orders = tuple(
-        TicketOrder(each, venue_id(each.client_order_id, 0, 0, can.id_length, can.id_alphabet) if can.id_length else "")
-        for each in orders_of(document)
-    )
+    orders = ticket_orders(document, can)
     symbols = list(dict.fromkeys(each.symbol for each in orders))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
     return Moment(
         document=document,
         orders=orders,
-        left=tuple(unanswered(journal, orders)),
+        left=tuple(unanswered(journal, in_slices(document, orders, can))),
         place=place,
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, now),
@@ -130,7 +133,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         capabilities=can,
         now=now,
         rules=venue.rules(symbols),
-        quotes=venue.quotes(symbols),
+        quotes=quotes_of(venue, symbols),
         units={account: venue.units(account) for account in accounts},
         cash={account: venue.cash(account) for account in accounts},
     )
@@ -139,7 +142,13 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
     """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
     answers = {Acknowledged.kind, Refused.kind}
-    return (each for each in orders if not any(entry.kind in answers for entry in journal.entries(order=each.id)))
+    return (each for each in orders if not any(entry.kind in answers for entry in own_entries(journal, each)))
+
+
+def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
+    """The entries of an order; of a slice, its own."""
+    entries = journal.entries(order=order.id)
+    return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
 
 
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from executed import BadLine, document_of, execution, paper_for, replayed, sent
 from desk.exchange.moment import unanswered
 from desk.exchange.paper import FillModel, PaperVenue
 from desk.exchange.ticket_orders import cash_ladder
-from desk.exchange.venue import Capabilities
+from desk.exchange.venue import Capabilities, NotKnown
 from desk.journal import Journal, verify
 from research.portfolio import TicketTerms, load_portfolio
 
@@ -66,10 +66,14 @@ def test_all_is_journalled_in_one_commit_before_the_first_is_sent_and_sells_go_f
     check_whole(document, journal, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts", "orders_of_a_mixed_fund"])
+LISTS = ("examples/orders_in_two_currencies", "examples/orders_of_accounts", "examples/orders_on_an_exchange",
+         "portfolios/stocks_20")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_cash_after_the_fills_is_that_of_the_ladder(name: str, journal: Journal, tmp_path: Path) -> None:
-    """Several accounts and currencies, an exchange of money, and a fund that trades in an amount."""
-    document = document_of(load_portfolio(ROOT / "data" / "examples" / f"{name}.yaml"))
+    """Several accounts and currencies, an exchange of money, fractions of coins, and orders in amounts."""
+    document = document_of(load_portfolio(ROOT / "data" / f"{name}.yaml"))
     with paper_for(document, tmp_path) as venue:
         moment, sending = execution(document, journal, venue)
         ladder = list(cash_ladder(moment.orders, moment.cash, document["currency"]))
@@ -145,6 +149,23 @@ def test_after_two_lost_answers_nothing_more_is_sent_and_the_next_call_goes_on(
         sent(document, journal, venue)
         assert venue.placed == 6  # the third call had reached it
     check_whole(document, journal, tmp_path)
+
+
+def test_a_venue_that_gives_no_answer_is_not_asked_for_every_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    class Silent(BadLine):
+        def state(self, client_id: str) -> Any:
+            self.asked += 1
+            raise NotKnown("no answer in 10 s")
+
+    with Silent.for_ticket(document, folder=tmp_path) as venue:
+        stops = iter(["", "STOP is there"])
+        sent(document, journal, venue, stop=lambda: next(stops))
+        done = sent(document, journal, venue)
+        assert (venue.asked, venue.placed) == (1, 0)
+    assert [each.state for each in done] == [None] * 5
+    assert done[4].why == "paper gives no answer (no answer in 10 s). Run the same command again"
 
 
 class Killed(BaseException):
@@ -229,7 +250,7 @@ def test_late_proceeds_of_another_account_are_not_taken_from_the_cash_of_a_buy(
 def test_a_stop_between_two_orders_leaves_the_rest_for_the_next_call(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
-    stops = iter(["", "", "STOP is there"])
+    stops = iter(["", "", "", "STOP is there"])
     with paper_for(document, tmp_path) as venue:
         done = sent(document, journal, venue, stop=lambda: next(stops))
         assert [each.why for each in done] == ["", "", *["STOP is there"] * 3]

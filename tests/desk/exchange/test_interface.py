@@ -111,6 +111,18 @@ def test_after_a_trade_without_an_answer_nothing_more_is_traded(manager: Portfol
     assert kinds(tmp_path) == ["list", "order", "fill", "acknowledgement", "order"]
 
 
+@pytest.mark.parametrize("answer", [None, {"price": "n/a"}, {"amount": Decimal("NaN")}, {"fee": None, "price": 0}])
+def test_an_answer_that_cannot_be_read_is_no_answer(
+    manager: PortfolioManager, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = exchange()
+    monkeypatch.setattr(held, "execute_trade", lambda *_: answer)
+    with pytest.warns(UserWarning, match="no client ids"):
+        done = manager.rebalance_portfolio(held)
+    assert [trade["status"] for trade in done["trades"]] == ["not sent"] * 3
+    assert "It is not known whether Ledger has it: " in done["errors"][0]
+
+
 def test_a_refused_trade_leaves_its_buy_waiting_for_the_cash(manager: PortfolioManager) -> None:
     held = exchange(refuses="BTC")
     held.balances["USDT"] = Decimal(10_000)
