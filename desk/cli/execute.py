@@ -50,16 +50,16 @@ def execute(
     with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as prepared:
         if yes:
             prepared.check_confirmed(confirm)
-        tell(before_text(prepared), prepared.faults)
+        tell(before_text(prepared), prepared.faults if dry_run else prepared.is_refused)
         if dry_run or not prepared.moment.orders:
             return
-        if prepared.left and not yes:
-            typer.confirm(f"Send {len(prepared.left):,} orders to {exchange}?", abort=True)
+        if prepared.moment.left and not prepared.faults and not yes:
+            typer.confirm(f"Send {len(prepared.moment.left):,} orders to {exchange}?", abort=True)
         sent = []
         with kept("orders"):
             for each in prepared.send():
                 sent.append(each)
-                if prepared.left:
+                if prepared.moment.left:
                     print_text(progress_text(each))
         failed = any(each.state is None or each.state.status == "refused" for each in sent)
-        tell(f"\n{after_text(prepared, sent)}", failed and prepared.left)
+        tell(f"\n{after_text(prepared, sent)}", failed and prepared.moment.left)

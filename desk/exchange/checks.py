@@ -92,11 +92,11 @@ def _duplicates(moment: Moment) -> Faults:
         if each.id in moment.sent_before:
             ticket = moment.sent_before[each.id][:16]
             yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
-        if (each.order.account, each.symbol) in moment.open_before:
-            yield (
-                f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, "
-                "or wait for it."
-            )
+    if moment.unfinished:
+        yield (
+            f"List {moment.unfinished[:16]} has open orders at {moment.venue}, or fills that are not journalled. "
+            f"Cancel what is open, or wait for it, and execute that list once more. {moment.anew}"
+        )
 
 
 # -- stops and limits --------------------------------------------------------------------------------------------------
@@ -158,9 +158,10 @@ def _same_issuer(one: str, other: str) -> bool:
 
 def _collar(moment: Moment) -> Faults:
     collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
+    left = {each.id for each in moment.left}
     for each in moment.orders:
         price = getattr(each.order, "price", None)
-        if collar is None or price is None:
+        if collar is None or price is None or each.id not in left:
             continue
         quote = moment.quotes.get(each.symbol, Quote())
         now = quote.ask if each.order.side == "buy" else quote.bid
@@ -169,7 +170,7 @@ def _collar(moment: Moment) -> Faults:
         if now is None or step is None:
             what = "price" if now is None else "bid and ask"
             yield _fault(each, "quote", f"without {what}", "The collar cannot be checked: ask again when there is one.")
-        elif abs(now / price - 1.0) > collar * step:
+        elif not abs(now / price - 1.0) <= collar * step:
             away = f"{now:,.10g}, {abs(now / price - 1.0) * BASIS_POINTS:,.0f} bp from the {price:,.10g} of the list"
             limit = f"The collar is {collar:g} {unit}, {collar * step * BASIS_POINTS:,.0f} bp."
             yield _fault(each, "quote", away, f"{limit} {moment.anew}")
@@ -220,8 +221,9 @@ def _cash(moment: Moment) -> Faults:
 
 
 def _venue(moment: Moment) -> Faults:
+    venues = moment.limits.get("venues")
     for each in moment.orders:
-        wanted = (moment.limits.get("venues") or {}).get(each.order.account, moment.venue)
+        wanted = venues.get(each.order.account, "none of them") if venues else moment.venue
         if moment.venue not in (wanted, PAPER):
             yield _fault(each, "venue", moment.venue, f"Account {each.order.account} trades on {wanted} (venues).")
         if (kind := getattr(each.order, "order_type", "market")) not in moment.capabilities.order_types:
@@ -277,13 +279,13 @@ ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "not stopped": _stop,
     "limits of the day": _day,
     "market open": _open,
+    "quotes in the collar": _collar,
 }
 FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "portfolio file": _file,
     "no duplicates": _duplicates,
     "size of orders": _notional,
     "issuers": _do_not_trade,
-    "quotes in the collar": _collar,
     "age of prices": _age,
     "holdings": _holdings,
     "cash on settlement": _cash,

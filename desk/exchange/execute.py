@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Any
 
 from desk.exchange.checks import faults_between
-from desk.exchange.moment import Moment
+from desk.exchange.moment import Moment, own_entries, unanswered
 from desk.exchange.ticket_orders import TicketOrder
 from desk.exchange.venue import NotKnown, OrderState, Venue, quotes_of
 from desk.journal.chain import Entry, Event
@@ -93,6 +93,7 @@ class Execution:
 
     def run(self) -> Iterator[Sent]:
         """Send what was not sent, in turn, and give what became of each order; then take the fills."""
+        self._halted = self.stop()
         last, waiting = max((order.minutes for order in self.orders), default=0.0), list[TicketOrder]()
         for minutes, group in groupby(self.orders, key=lambda order: order.minutes):
             orders = list(group)
@@ -181,29 +182,36 @@ class Execution:
         except NotKnown as error:
             self._fall_silent(error)
             return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
+        if not self._has_ids:
+            self._take_fills()  # nobody can ask for them later
         self._journal_answer(order, state)
         return Sent(order, state)
 
     def _known(self, order: TicketOrder) -> OrderState | None:
         """The state of an order that was sent or may have been, as the venue has it, or else the journal."""
-        if (order.id, order.slice) in self._new:
+        entries = {entry.kind: entry for entry in own_entries(self.journal, order)}
+        if (order.id, order.slice) in self._new or OrderSent.kind not in entries:
             return None
-        entries = {entry.kind: entry for entry in _own_entries(self.journal, order)}
+        if (venue := entries[OrderSent.kind].record.venue) != self.venue.name:
+            raise NotKnown(f"it was about to be sent to {venue}. Look for it there")
         if Refused.kind in entries:  # a venue may keep no order that it refused
             return OrderState(order.venue_id, "refused", reason=entries[Refused.kind].record.reason)
-        if not self._has_ids:
-            return self._known_without_id(order, entries)
-        if OrderSent.kind in entries and (state := self.venue.state(order.venue_id)) is not None:
+        if self._has_ids and (state := self.venue.state(order.venue_id)) is not None:
             self._journal_answer(order, state)
             return state
-        return None
+        return self._journalled(order, entries)
 
-    def _known_without_id(self, order: TicketOrder, entries: dict[str, Entry]) -> OrderState | None:
-        """The state in the journal of an order of a venue that cannot be asked. Raises NotKnown where it has none."""
-        if Acknowledged.kind in entries:
+    def _journalled(self, order: TicketOrder, entries: Mapping[str, Entry]) -> OrderState | None:
+        """The state in the journal of an order that the venue does not have, or cannot be asked for.
+
+        None where it may be sent: it got no answer, and the venue does not have it. Raises NotKnown where it may not.
+        """
+        if not self._has_ids and Acknowledged.kind in entries:
             return OrderState(order.venue_id, "filled", decimal(order.quantity or order.notional))
-        if OrderSent.kind in entries:
+        if not self._has_ids:
             raise NotKnown("it takes no client ids, and the order was about to be sent. Look for it there")
+        if Acknowledged.kind in entries:
+            raise NotKnown("it took the order, and no longer has it. Look for it there")
         return None
 
     def _placed(self, order: TicketOrder) -> OrderState:
@@ -228,7 +236,7 @@ class Execution:
         late = {each.id for each in self.orders if each.order.settlement_date > order.order.settlement_date}
         if late:
             self._take_fills()
-        later = (f.quantity * f.price for f in self.fills if f.order_id in late and f.side == "sell")
+        later = (_proceeds(f, currency) for f in self.fills if f.order_id in late and f.account == account)
         there = self.venue.cash(account).get(currency, NO_AMOUNT) - sum(later, NO_AMOUNT)
         if (needed := self._cost(order)) <= there:
             return ""
@@ -248,7 +256,7 @@ class Execution:
 
     def _begin(self, orders: Iterable[TicketOrder]) -> None:
         """Journal orders that are about to be sent, in one commit, those that it has not."""
-        missing = [each for each in orders if OrderSent.kind not in _kinds(self.journal, each)]
+        missing = [each for each in orders if OrderSent.kind not in {e.kind for e in own_entries(self.journal, each)}]
         now = f"{self.venue.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         self.journal.append([self._event(each, self._record(each, now)) for each in missing])
         self._new |= {(each.id, each.slice) for each in missing}
@@ -308,19 +316,11 @@ class Execution:
         self.journal.append(events)
 
 
-def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
-    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
-    return (each for each in orders if not {Acknowledged.kind, Refused.kind} & _kinds(journal, each))
-
-
-def _kinds(journal: Journal, order: TicketOrder) -> set[str]:
-    return {entry.kind for entry in _own_entries(journal, order)}
-
-
-def _own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
-    """The entries of an order; of a slice, its own."""
-    entries = journal.entries(order=order.id)
-    return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
+def _proceeds(fill: Fill, currency: str) -> Decimal:
+    """The amount of a currency that a fill brings: of a sale in it, or of an exchange of money that buys it."""
+    if fill.side == "sell":
+        return fill.quantity * fill.price if fill.currency == currency else NO_AMOUNT
+    return fill.quantity if fill.asset == currency else NO_AMOUNT
 
 
 def fill_of(order: TicketOrder, fill: Fill) -> Fill:

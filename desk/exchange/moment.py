@@ -1,8 +1,8 @@
 """The facts of a ticket that is to be sent: its content, its state in the journal, and the answers of its venue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,11 +11,13 @@ import numpy as np
 
 from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
 from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
+from desk.journal.chain import Entry
 from desk.journal.journal import Journal
-from desk.journal.records import Filled, ListMade, OrderSent, Quote
+from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
 from research.market.reading.known_instruments import Instruments, known_instruments
+from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 
@@ -49,11 +51,12 @@ class Moment:
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
+    left         : those of which, or slices of which, the journal has no answer of the venue.
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
     sent_before  : by order id, the hash of another ticket with which it was sent.
-    open_before  : (account, symbol) of the orders of other lists that are open at the venue.
+    unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
     instruments  : the known instruments.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
@@ -62,11 +65,12 @@ class Moment:
 
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
+    left: tuple[TicketOrder, ...]
     place: Place
     state: TicketState
     day: Day
     sent_before: Mapping[str, str]
-    open_before: frozenset[tuple[str, str]]
+    unfinished: str
     instruments: Instruments
     venue: str
     capabilities: Capabilities
@@ -118,11 +122,12 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
     return Moment(
         document=document,
         orders=orders,
+        left=tuple(unanswered(journal, in_slices(document, orders, can))),
         place=place,
         state=ticket_state(journal, document["hash"]),
-        day=_day(journal, document, f"{now:%Y-%m-%d}"),
+        day=_day(journal, document, now),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
-        open_before=_open_before(journal, venue, document, in_slices(document, orders, can)),
+        unfinished=_unfinished(journal, venue, document),
         instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
@@ -134,37 +139,66 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
     )
 
 
+def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
+    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
+    answers = {Acknowledged.kind, Refused.kind}
+    return (each for each in orders if not any(entry.kind in answers for entry in own_entries(journal, each)))
+
+
+def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
+    """The entries of an order; of a slice, its own."""
+    entries = journal.entries(order=order.id)
+    return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
+
+
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:
     sent = ((each.id, entry) for each in orders for entry in journal.entries(order=each.id, kind=OrderSent.kind))
     return [(order, entry.ticket) for order, entry in sent if entry.ticket != ticket]
 
 
-def _open_before(
-    journal: Journal, venue: Venue, document: Mapping[str, Any], orders: Sequence[TicketOrder]
-) -> frozenset[tuple[str, str]]:
-    others = {state.client_id for state in venue.open_orders()} - {each.venue_id for each in orders}
-    if not others:
-        return frozenset()
-    sent = (entry.record for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind))
-    return frozenset((record.account, record.symbol) for record in sent if record.venue_id in others)
+def _unfinished(journal: Journal, venue: Venue, document: Mapping[str, Any]) -> str:
+    """The hash of another list of the portfolio that is not finished, or "".
+
+    One is not where an order of it is open at the venue, or has a fill since the last sending that the journal has not.
+    """
+    entries = journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)
+    others = [entry for entry in entries if entry.ticket != document["hash"] and entry.record.venue == venue.name]
+    sent = {entry.record.venue_id: entry for entry in others if entry.record.venue_id}
+    if not sent:
+        return ""
+    last = max(entry.record.sent_at for entry in sent.values())
+    fills = venue.fills(datetime.fromisoformat(last[:10]).replace(tzinfo=UTC) if last else None)
+    left = {state.client_id for state in venue.open_orders()} | {
+        fill.order_id for fill in fills if fill.order_id in sent and not _has(journal, sent[fill.order_id].order, fill)
+    }
+    return next((entry.ticket for name, entry in sent.items() if name in left), "")
+
+
+def _has(journal: Journal, order: str, fill: Fill) -> bool:
+    """True if the journal has a fill of an order."""
+    return any(entry.record.fill == fill.fill_id for entry in journal.entries(order=order, kind=Filled.kind))
 
 
 # -- the day -----------------------------------------------------------------------------------------------------------
 
 
-def _day(journal: Journal, document: Mapping[str, Any], day: str) -> Day:
-    """The orders and fills of a day of the venue's clock; they are counted where the ticket has a limit of it."""
+def _day(journal: Journal, document: Mapping[str, Any], now: datetime) -> Day:
+    """The orders and fills of a day of the exchange; they are counted where the ticket has a limit of it."""
     limits = document.get("sending", {}).get("limits", {})
     if not {"day_notional", "day_loss"} & set(limits):
         return Day(0.0, 0.0)
+    calendar = calendar_of(document)
+    today = day_at(now, calendar)
+
+    def is_today(moment: str) -> bool:
+        return bool(moment) and bool(day_at(datetime.fromisoformat(moment), calendar) == today)
+
     rates = {row["currency"]: row["rate"] for row in document.get("cash", ())}
-    entries = list(journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind))
-    sent = [entry.record for entry in entries if entry.record.sent_at.startswith(day)]
-    filled = [
-        entry
-        for entry in journal.entries(portfolio=document["portfolio"], kind=Filled.kind)
-        if entry.record.traded_at.startswith(day)
-    ]
+    entries = {
+        kind: journal.entries(portfolio=document["portfolio"], kind=kind) for kind in (OrderSent.kind, Filled.kind)
+    }
+    sent = [entry.record for entry in entries[OrderSent.kind] if is_today(entry.record.sent_at)]
+    filled = [entry for entry in entries[Filled.kind] if is_today(entry.record.traded_at)]
     prices = {
         row.order: row.price
         for ticket in {entry.ticket for entry in filled}

@@ -97,8 +97,10 @@ def traces(journal: Journal) -> dict[str, Trace]:
     for entry in journal.entries(kind=Corrected.kind):
         corrections.setdefault(entry.record.corrects, {}).update(entry.record.values)
     found: dict[str, Trace] = {}
+    lists: dict[tuple[str, str], ListedOrder] = {}  # two lists may have one order, sized at different prices
     for entry in journal.entries(kind=ListMade.kind):
         for listed in entry.record.orders:
+            lists[entry.ticket, listed.order] = listed
             found.setdefault(listed.order, Trace(entry.ticket, entry.portfolio)).listed = listed
     for kind, place in ((OrderSent, "sent"), (Filled, "fills"), (Cancelled, "ends"), (Refused, "ends")):
         for entry in journal.entries(kind=kind.kind):
@@ -106,6 +108,8 @@ def traces(journal: Journal) -> dict[str, Trace]:
                 trace = found.setdefault(entry.order, Trace())
                 trace.ticket, trace.portfolio = trace.ticket or entry.ticket, trace.portfolio or entry.portfolio
                 trace.moment = trace.moment or entry.moment
+                if kind is OrderSent:
+                    trace.ticket, trace.listed = entry.ticket, lists.get((entry.ticket, entry.order), trace.listed)
                 getattr(trace, place).append(_corrected(entry, corrections.get(entry.sequence)))
     return found
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
 from desk.exchange.checks import Check, checked
-from desk.exchange.execute import Execution, Sent, unanswered
+from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, stop_file
-from desk.exchange.ticket_orders import TicketOrder
 from desk.journal import Journal, list_event
+from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.ticket import LIST_DIGITS
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -54,7 +55,6 @@ class Ready:
     path      : path of the ticket.
     moment    : what is known of it.
     checks    : outcome of the checks; () for a ticket of which all orders were answered.
-    left      : orders of which the journal has no answer of the venue.
     execution : its sending.
     book      : name of the book of its portfolio, or "".
     """
@@ -62,7 +62,6 @@ class Ready:
     path: Path
     moment: Moment
     checks: tuple[Check, ...]
-    left: tuple[TicketOrder, ...]
     execution: Execution
     book: str
 
@@ -70,6 +69,11 @@ class Ready:
     def faults(self) -> list[str]:
         """The sentences that stand against its sending."""
         return [fault for check in self.checks for fault in check.faults]
+
+    @property
+    def is_refused(self) -> bool:
+        """True if a check failed before anything was sent; of a ticket that was sent, the answers are still taken."""
+        return bool(self.faults) and not self.moment.state.sent
 
     def check_confirmed(self, confirm: str) -> None:
         """Raise ConfigError unless a text is the beginning of the hash of the ticket, long enough to mean it."""
@@ -81,14 +85,17 @@ class Ready:
             )
 
     def send(self) -> Iterator[Sent]:
-        """Send what was not sent, and give what became of each order; then book the fills.
+        """Send what was not sent, unless a check failed, and give what became of each order; then book the fills.
 
-        Raises : DataError where the book does not take the list, before anything is sent, or the fills of it.
+        Raises : ConfigError where it `is_refused`; DataError where the book does not take the list, before anything is
+                 sent, or the fills of it.
         """
+        if self.is_refused:
+            raise ConfigError(" ".join(self.faults))
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
-        if self.book and self.left:
+        if self.book and self.moment.left:
             book.send(self.book, document)
         yield from self.execution.run()
         if self.book:
@@ -100,7 +107,7 @@ def ready(asked: Asked) -> Iterator[Ready]:
     """A ticket, checked, with its venue and the journal open; no other process sends a list of its portfolio meanwhile.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
-             another process sends a list, and for a book of another portfolio.
+             another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
     one_of("--exchange is", asked.exchange, VENUES)
     document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
@@ -113,14 +120,14 @@ def ready(asked: Asked) -> Iterator[Ready]:
             return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
 
         moment = look()
-        left = tuple(unanswered(journal, moment.slices))
+        checks = checked(moment) if moment.left else []
+        stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
         yield Ready(
             path=asked.ticket,
             moment=moment,
-            checks=tuple(checked(moment)) if left else (),
-            left=left,
-            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop_file, look),
-            book=_book_of(document, file),
+            checks=tuple(checks),
+            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop, look),
+            book=_book_of(document, file, journal),
         )
 
 
@@ -172,11 +179,18 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _book_of(document: Mapping[str, Any], file: Path | None) -> str:
+def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
     """The name of the book that a portfolio file reads, or ""."""
     if file is None or not (content := read_file(file)).has("positions", "book"):
         return ""
     name = str(content.value("positions", "book"))
-    if (of := Path(read_book(name).file).name) != document["file"]:
+    found = read_book(name)
+    if (of := Path(found.file).name) != document["file"]:
         raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
+    before, booked = found.blotter.ticket, found.blotter.fill_ids
+    fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
+    if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):
+        raise ConfigError(
+            f"book {name!r} lacks fills of list {before[:LIST_DIGITS]}: execute that list once more first."
+        )
     return name

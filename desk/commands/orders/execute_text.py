@@ -25,7 +25,7 @@ def before_text(ready: Ready) -> str:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
-    if ready.left:
+    if moment.left:
         parts += [_ladder_text(ready), _checks_text(ready), _unbooked_text(ready)]
     return "\n\n".join(filter(None, parts))
 
@@ -50,7 +50,8 @@ def sent_text(ready: Ready) -> str:
     sent = ready.moment.state.sent
     if not sent:
         return "" if ready.moment.orders else "The list has no order: there is nothing to send."
-    left = f"Orders without an answer, which are sent now: {len(ready.left):,}." if ready.left else ""
+    what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
+    left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
     return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
 
 
@@ -89,9 +90,9 @@ def _order_row(each: TicketOrder) -> list[str]:
 
 
 def _ladder_text(ready: Ready) -> str:
-    """Cash of each account and currency before the orders, and once each day has settled, if they fill as listed."""
+    """Cash of each account and currency before the orders that are left, and after each day, if they fill as listed."""
     moment = ready.moment
-    rows = list(cash_ladder(moment.orders, moment.cash, moment.document["currency"]))
+    rows = list(cash_ladder(moment.left, moment.cash, moment.document["currency"]))
     days = sorted({row.day for row in rows})
     owners = dict.fromkeys((row.account, row.currency) for row in rows)
     balances = {row[:3]: f"{row.balance:,.2f}" for row in rows}

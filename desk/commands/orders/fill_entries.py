@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from desk.journal import Event, Journal
 from desk.journal.fills import fill_event
-from desk.journal.records import Acknowledged, Corrected, Filled, OrderSent
+from desk.journal.records import Acknowledged, Corrected, Filled, ListMade, OrderSent
 from research.orders.fills import Fill
 from research.portfolio.holdings.book import Book
 
@@ -32,8 +32,10 @@ def journal_fills(journal: Journal, book: Book, fills: Sequence[Fill]) -> None:
     entries = [entry for order in orders for entry in journal.entries(kind=Filled.kind, order=order)]
     known = {f"{entry.record.venue}:{entry.record.fill}": entry.sequence for entry in entries}
     ticket = book.blotter.ticket
+    lists = journal.entries(ticket=ticket, kind=ListMade.kind) if ticket else ()
+    portfolio = next((entry.portfolio for entry in lists), "")
     made = [
-        fill_event(replace(fill, order_id=row.order_id, account=row.account), ticket)
+        fill_event(replace(fill, order_id=row.order_id, account=row.account), ticket, portfolio)
         for fill in fills
         if fill.key not in known and (row := rows.get(fill.key))
     ]

@@ -197,7 +197,7 @@ class PaperFile:
                 price=Decimal(price),
                 currency=currency,
                 moment=datetime.fromisoformat(moment),
-                fill_id=str(number),
+                fill_id=f"{client_id}-{number}",  # unique, whatever file it is in
                 venue=venue,
                 order_id=client_id,
                 account=named,

@@ -17,8 +17,8 @@ Amount = Annotated[float, Field(gt=0.0, description="In the currency of the port
 class SendingLimits:
     """Limits that are checked before a list is sent; None checks nothing.
 
-    collar          : largest distance of the quote of the moment from the price at which an order was sized, against
-                      the order, in `collar_unit`.
+    collar          : largest distance of the quote of the moment from the price at which an order was sized, up or
+                      down, in `collar_unit`.
     collar_unit     : bps; spreads, of the quote of the moment; or volatilities, standard deviations of a session's
                       return.
     order_notional  : largest value of an order, currency of the portfolio.

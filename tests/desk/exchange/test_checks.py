@@ -131,8 +131,8 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     ),
     "open": (
         "no duplicates",
-        lambda m: replace(m, open_before=frozenset({("U1", "B")})),
-        f"{B}an order of an earlier list in B is open at paper\\. Cancel it, or wait for it\\.",
+        lambda m: replace(m, unfinished="c" * 64),
+        "List c{16} has open orders at paper, or fills that are not journalled\\. Cancel what is open, or wait .*",
     ),
     "stop": (
         "not stopped",
@@ -187,6 +187,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         volatile,
         f"{A}quote is 97, 300 bp from the 100 of the list\\. The collar is 2 volatilities, 200 bp\\. .*",
     ),
+    "no number": ("quotes in the collar", quoted(last=float("nan")), f"{A}quote is nan, .*"),
     "no quote": ("quotes in the collar", quoted(), f"{A}quote is without price\\. The collar cannot be checked: .*"),
     "age": (
         "age of prices",
@@ -207,6 +208,11 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         "known to the venue",
         lambda m: replace(limited(venues={"U1": "kraken"})(m), venue="alpaca"),
         f"{A}venue is alpaca\\. Account U1 trades on kraken \\(venues\\)\\.",
+    ),
+    "no venue": (
+        "known to the venue",
+        lambda m: replace(limited(venues={"U2": "alpaca"})(m), venue="alpaca"),
+        f"{A}venue is alpaca\\. Account U1 trades on none of them \\(venues\\)\\.",
     ),
     "type": (
         "known to the venue",
@@ -278,9 +284,40 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
         moment, _ = execution(document, journal, venue)
     assert moment.state.sent
     assert [check.name for check in checked(moment)] == [
-        "version", "not expired", "approved", "not stopped", "limits of the day", "market open",
+        "version", "not expired", "approved", "not stopped", "limits of the day", "market open", "quotes in the collar",
     ]  # fmt: skip
     assert faults(moment) == {}
+
+
+def test_the_collar_is_checked_again_for_what_is_left(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last\nA,102\nB,51\n")
+    with paper_for(document, tmp_path) as venue:
+        next(execution(document, journal, venue)[1].run())
+    with paper_for(document, tmp_path, quotes=quotes) as venue:
+        (found,) = faults(execution(document, journal, venue)[0])["quotes in the collar"]
+    assert re.match(f"{B}quote is 51, 200 bp ", found)
+
+
+def test_a_list_that_is_not_finished_stands_before_the_next(desk: Any, journal: Journal, tmp_path: Path) -> None:
+    """The first was killed once its sell was filled, or its buy is open; the book would forget its orders."""
+    terms = TicketTerms("limit", account="U1", collar_bps=50.0)
+    first = document_of(desk((100.0, 50.0), (900, 200), 0.0, (0.4, 0.5)), terms)
+    second = document_of(desk((100.0, 50.0), (100, 2_000), 0.0, (0.5, 0.5)), terms)
+    look = lambda venue: moment_of(second, journal, venue, PLACE).unfinished  # noqa: E731
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last\nA,100\nB,51\n")
+    with paper_for(first, tmp_path, quotes=quotes) as venue:
+        assert look(venue) == ""
+        moment, sending = execution(first, journal, venue)
+        next(iter(sending.run()))
+        assert look(venue) == first["hash"]
+        assert [each.state and each.state.status for each in sent(first, journal, venue)] == ["filled", "open"]
+        assert look(venue) == first["hash"]
+        venue.cancel(moment.orders[1].venue_id)
+        assert look(venue) == ""
 
 
 def test_the_day_counts_what_was_sent_and_what_fills_lost(
@@ -296,3 +333,13 @@ def test_the_day_counts_what_was_sent_and_what_fills_lost(
     fees = sum(row["cost"] for row in document["orders"])
     assert day.notional == 400 * 100 + 798 * 50
     assert day.loss == pytest.approx(-400 * 1.0 + 798 * 0.5 + fees, abs=0.01)
+
+
+def test_the_day_is_that_of_the_exchange(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    """Sydney trades from 23:00 UTC of the day before."""
+    document["sending"]["calendar"] = "XASX"
+    with paper_for(document, tmp_path) as venue:
+        assert venue.now() == datetime(2022, 12, 29, 23, 0, tzinfo=UTC)
+        sent(document, journal, venue)
+        venue.wait(datetime(2022, 12, 30, 2, 0, tzinfo=UTC))
+        assert moment_of(document, journal, venue, PLACE).day.notional == 400 * 100 + 798 * 50

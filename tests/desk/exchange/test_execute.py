@@ -11,8 +11,8 @@ import pytest
 from commanded import ROOT
 from executed import BadLine, document_of, execution, paper_for, replayed, sent
 
-from desk.exchange.execute import unanswered
-from desk.exchange.paper import FillModel
+from desk.exchange.moment import unanswered
+from desk.exchange.paper import FillModel, PaperVenue
 from desk.exchange.ticket_orders import cash_ladder
 from desk.exchange.venue import Capabilities, NotKnown
 from desk.journal import Journal, verify
@@ -94,6 +94,35 @@ def test_what_was_sent_is_not_sent_again(document: dict[str, Any], journal: Jour
     assert not list(unanswered(journal, [each.order for each in again]))
 
 
+@pytest.mark.parametrize("status", ["filled", "refused"])
+def test_what_was_answered_is_not_sent_again_to_a_venue_that_no_longer_has_it(
+    document: dict[str, Any], journal: Journal, tmp_path: Path, status: str
+) -> None:
+    """Brokers forget old orders, and what they refused at once."""
+    document["orders"][0]["quantity"] *= 1 if status == "filled" else 100
+    with paper_for(document, tmp_path / "first") as venue:
+        assert next(each.state.status for each in sent(document, journal, venue) if each.state) == status
+    head = journal.head
+    with BadLine.for_ticket(document, folder=tmp_path / "second") as venue:
+        again = sent(document, journal, venue)
+        assert venue.placed == 0
+    assert [each.state and each.state.status for each in again] == [None if status == "filled" else status, *[None] * 4]
+    assert "paper has it: it took the order, and no longer has it" in again[status == "refused"].why
+    assert journal.head == head
+
+
+def test_an_order_that_was_sent_to_one_venue_is_not_sent_to_another(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with paper_for(document, tmp_path) as venue:
+        sent(document, journal, venue)
+    with BadLine.for_ticket(document, folder=tmp_path / "other") as venue:
+        venue.name = "other"
+        done = sent(document, journal, venue)
+        assert venue.placed == 0
+    assert done[0].why == "It is not known whether other has it: it was about to be sent to paper. Look for it there"
+
+
 @pytest.mark.parametrize(("when", "placed"), [("after", 5), ("before", 6)])
 def test_an_order_without_an_answer_is_asked_for_before_it_is_placed_once_more(
     document: dict[str, Any], journal: Journal, tmp_path: Path, when: str, placed: int
@@ -131,7 +160,8 @@ def test_a_venue_that_gives_no_answer_is_not_asked_for_every_order(
             raise NotKnown("no answer in 10 s")
 
     with Silent.for_ticket(document, folder=tmp_path) as venue:
-        sent(document, journal, venue, stop=lambda: "STOP is there")
+        stops = iter(["", "STOP is there"])
+        sent(document, journal, venue, stop=lambda: next(stops))
         done = sent(document, journal, venue)
         assert (venue.asked, venue.placed) == (1, 0)
     assert [each.state for each in done] == [None] * 5
@@ -203,10 +233,24 @@ def test_proceeds_that_settle_after_a_buy_are_not_its_cash(desk: Any, journal: J
         assert ", and -" in buy.why  # the fees of the sell have to be paid
 
 
+def test_late_proceeds_of_another_account_are_not_taken_from_the_cash_of_a_buy(
+    journal: Journal, tmp_path: Path
+) -> None:
+    """Those of New York arrive after its buys; Berlin pays its own with what it sells and exchanges."""
+    document = document_of(load_portfolio(ROOT / "data" / "examples" / "orders_in_two_currencies.yaml"))
+    for row in document["orders"]:
+        if (row["account"], row["side"]) == ("new york", "sell"):
+            row["settlement_date"] = "2023-01-04"
+    with paper_for(document, tmp_path) as venue:
+        done = sent(document, journal, venue)
+    waits = {(each.order.order.account, each.order.order.side) for each in done if each.state is None}
+    assert waits == {("new york", "buy")}
+
+
 def test_a_stop_between_two_orders_leaves_the_rest_for_the_next_call(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
-    stops = iter(["", "", "STOP is there"])
+    stops = iter(["", "", "", "STOP is there"])
     with paper_for(document, tmp_path) as venue:
         done = sent(document, journal, venue, stop=lambda: next(stops))
         assert [each.why for each in done] == ["", "", *["STOP is there"] * 3]
@@ -243,6 +287,18 @@ def test_at_a_venue_without_ids_an_order_that_got_no_answer_is_never_sent_again(
         assert venue.placed == 2
 
 
+def test_at_a_venue_without_ids_fills_are_journalled_order_by_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    """Its fills are known only to the process that sent the order."""
+    with WithoutIds.for_ticket(document, folder=tmp_path) as venue:
+        venue.fills = lambda since=None: [  # type: ignore[method-assign]
+            replace(fill, order_id=fill.order_id.removeprefix("own-")) for fill in PaperVenue.fills(venue, since)
+        ]
+        next(execution(document, journal, venue)[1].run())
+    assert kinds(journal) == ["order", "fill", "acknowledgement"]
+
+
 def test_an_order_that_the_venue_refuses_is_journalled_with_its_reason(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
@@ -255,3 +311,16 @@ def test_an_order_that_the_venue_refuses_is_journalled_with_its_reason(
         assert entry.record.reason == done[0].state.reason
         moment, _ = execution(document, journal, venue)
         assert not list(unanswered(journal, moment.orders[:1]))
+
+
+def test_fills_of_a_new_paper_file_do_not_pass_for_those_that_are_booked(
+    desk: Any, document: dict[str, Any], tmp_path: Path
+) -> None:
+    """A book takes a fill once, by venue and id."""
+    other = document_of(desk(PRICES, list(START.values()), 2_000.0, [0.2] * 5), TicketTerms(account="U1"))
+    keys = list[str]()
+    for name, of in (("old", document), ("new", other)):
+        with Journal(tmp_path / name) as journal, paper_for(of, tmp_path / name) as venue:
+            sent(of, journal, venue)
+            keys += [fill.key for fill in venue.fills()]
+    assert len(set(keys)) == len(keys) == 10

@@ -157,7 +157,7 @@ def test_a_quote_beyond_the_collar_stops_the_later_slices_and_the_next_call_goes
 
 
 def test_a_stop_between_slices_holds(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
-    stops = iter(["", "", "STOP is there"])
+    stops = iter(["", "", "", "STOP is there"])
     with paper_for(document, tmp_path) as venue:
         done = sent(document, journal, venue, stop=lambda: next(stops))
         assert [each.why for each in done] == ["", "", *["STOP is there"] * 4]

@@ -45,6 +45,14 @@ def test_kissells_order_through_the_journal_costs_3080(journal: Journal) -> None
     assert not {"spread", "impact", "timing"} & set(found)
 
 
+@pytest.mark.parametrize("sent", [TICKET, OTHER])
+def test_an_order_of_two_lists_is_of_the_one_with_which_it_was_sent(journal: Journal, sent: str) -> None:
+    lists = {TICKET: KISSELL, OTHER: replace(KISSELL, price=10.10)}
+    journal.append([*(made(ticket, order) for ticket, order in lists.items()), *executed(lists[sent], sent, None, [])])
+    found = row(read_orders(journal, ticket=sent).table, "kissell")
+    assert (found["ticket"], found["decision"]) == (sent, lists[sent].price)
+
+
 def test_without_an_end_price_the_total_of_a_rest_is_not_known(journal: Journal) -> None:
     journal.append([made(TICKET, KISSELL), *TRADED])
     found = row(read_orders(journal).table, "kissell")

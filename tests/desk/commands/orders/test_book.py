@@ -11,6 +11,7 @@ from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
 from desk.commands.orders import fills as of_fills
+from desk.journal import Journal
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
@@ -159,6 +160,8 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
         assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
     journal = rebalance("journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
+    with Journal() as opened:  # limits of the day count those of the portfolio
+        assert [entry.portfolio for entry in opened.entries(kind="fill")] == ["Sixty-forty"] * 2
 
 
 def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_booked(

@@ -14,6 +14,7 @@ from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
 from desk.journal import Journal, verify
 from foundation.canonical import content_hash
+from foundation.errors import ConfigError
 from foundation.files import locked
 
 PAPER = ("--exchange", "paper")
@@ -112,8 +113,31 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     done = executed(ticket)
     assert done.status == 0
     assert "Orders without an answer, which are sent now: 1." in done.out
+    assert re.search(r"cash +before +2023-01-03\nUSD +72,337\.72 +2,062\.21\n", done.out)
     assert kinds(home)[4:] == ["acknowledgement", "fill", "fill"]
     assert "2 fills booked" in rebalance("book", "show", "desk").out
+
+
+@pytest.mark.parametrize("words", [(), ("--as-of", "2023-01-03")])
+def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothing_more_is_sent(
+    ticket: Path, home: Path, words: tuple[str, ...]
+) -> None:
+    with ready(Asked(ticket, "paper")) as prepared:
+        next(iter(prepared.send()))
+    if not words:
+        (home / "STOP").touch()
+    done = rebalance("execute", ticket, *PAPER, *words)  # it asks nothing
+    assert (done.status, "asked for and not sent, as a check failed: 1." in done.out) == (1, True)
+    assert "not sent   order 20221229-6ba76b83979b00c6bb40 to buy 721 AGG: a check failed." in done.out
+    assert kinds(home)[4:] == ["fill"]
+    assert re.search(r"^SPY +3,127\nAGG +7,460$", rebalance("book", "show", "desk").out, re.MULTILINE)
+
+
+def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: Path, home: Path) -> None:
+    (home / "STOP").touch()
+    with ready(Asked(ticket, "paper")) as prepared, pytest.raises(ConfigError, match="stops all sending"):
+        next(iter(prepared.send()))
+    assert kinds(home) == ["list"]
 
 
 def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
@@ -175,6 +199,19 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
     done = executed(ticket)
     assert (done.status, "book 'other' is of other.yaml, and the ticket of desk.yaml" in done.err) == (2, True)
     assert kinds(home) == ["list"]
+
+
+def test_a_list_is_not_sent_before_the_fills_of_the_last_one_are_booked(ticket: Path, home: Path) -> None:
+    """The first was killed after its fills were journalled, and the next made from a book that lacks them."""
+    with ready(Asked(ticket, "paper")) as prepared:
+        books.send("desk", prepared.moment.document)
+        list(prepared.execution.run())
+    other = ticket.with_name("other.json")
+    assert rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--out", other).status == 0
+    done = executed(other)
+    assert (done.status, f"book 'desk' lacks fills of list {hash_of(ticket)[:16]}" in done.err) == (2, True)
+    assert executed(ticket).status == 0
+    assert "book 'desk' lacks fills" not in executed(other).err
 
 
 def test_a_file_stops_all_sending(ticket: Path, home: Path) -> None:
