@@ -14,6 +14,7 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.tickets.order_ids import number
 from research.market.calendars import closes, sessions
 from research.market.reading.known_instruments import Instrument
 from research.orders.price_age import sessions_since
@@ -62,7 +63,9 @@ def _file(moment: Moment) -> Faults:
 
 
 def _expiry(moment: Moment) -> Faults:
-    last = moment.sending.get("expires", "")
+    last, first = moment.sending.get("expires", ""), moment.document["last_close"]
+    if str(moment.today) < first:
+        yield f"The list is of the closes of {first}, and it is {moment.today}: send it on a later session."
     if last and str(moment.today) > last:
         yield f"The ticket expired: its orders are good on {last}, and it is {moment.today}. {moment.anew}"
 
@@ -191,7 +194,7 @@ def _holdings(moment: Moment) -> Faults:
     for each in moment.orders:
         before = getattr(each.order, "shares_before", None)
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
-        if before is not None and held != decimal(before):
+        if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
             yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
 
