@@ -32,14 +32,16 @@ WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no
 class Sent:
     """An order, and its outcome.
 
-    order : the order.
-    state : as the venue has it, or None where it was not sent, or nothing is known of it.
-    why   : why there is no state, in words, or "".
+    order    : the order.
+    state    : as the venue has it, or None where it was not sent, or nothing is known of it.
+    why      : why there is no state, in words, or "".
+    is_known : false where the venue may have the order, and gave no answer.
     """
 
     order: TicketOrder
     state: OrderState | None
     why: str = ""
+    is_known: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -97,8 +99,9 @@ class Execution:
                 return Sent(order, None, why)
             state = self._placed(order)
         except NotKnown as error:
-            self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
-            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
+            fix = "Run the same command again" if self._has_ids else f"Look there for {order.text}"
+            self._halted = f"{self.venue.name} gives no answer that counts. {fix}"
+            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}", is_known=False)
         self._journal_answer(order, state)
         return Sent(order, state)
 
@@ -213,7 +216,7 @@ class Execution:
         new = [fill for fill in own if fill.key not in taken]
         if not new:
             return
-        quotes = self.venue.quotes({orders[fill.order_id].symbol for fill in new})
+        quotes = self._quotes_of({orders[fill.order_id].symbol for fill in new})
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]
@@ -223,6 +226,13 @@ class Execution:
             events.append(fill_event(mine, ticket, portfolio, venue_id=order.venue_id, quote=quote))
             self.fills.append(mine)
         self.journal.append(events)
+
+    def _quotes_of(self, symbols: set[str]) -> Mapping[str, Quote]:
+        """The quotes of now; none where the venue gives no answer: a fill is journalled all the same."""
+        try:
+            return self.venue.quotes(symbols)
+        except NotKnown:
+            return {}
 
 
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:

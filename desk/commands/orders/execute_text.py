@@ -39,7 +39,7 @@ def progress_text(sent: Sent) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
-        return wrapped(f"not sent   {order.text}: {sent.why}.")
+        return wrapped(f"{'not sent' if sent.is_known else 'not known':<9}  {order.text}: {sent.why}.")
     reason = f": {state.reason}" if state.reason else ""
     part = f", {state.filled.normalize():,f} filled" if state.status != "filled" and state.filled else ""
     return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")
