@@ -48,8 +48,9 @@ def execute(
         tell(before_text(prepared), prepared.faults)
         if dry_run or not prepared.moment.orders:
             return
-        if prepared.left and not yes:
-            typer.confirm(f"Send {len(prepared.left):,} orders to {exchange}?", abort=True)
+        question = f"Send {len(prepared.left):,} orders to {exchange}?"
+        if prepared.left and not yes and not typer.confirm(question):
+            tell("Nothing is sent.", failed=True)
         sent = []
         with kept("orders"):
             for each in prepared.send():

@@ -22,7 +22,8 @@ def before_text(ready: Ready) -> str:
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
     if ready.left:
-        parts += [_ladder_text(ready), _checks_text(ready)]
+        ladder = "" if moment.state.sent else _ladder_text(ready)  # cash has some of the orders of a resumed ticket
+        parts += [ladder, _checks_text(ready)]
     return "\n\n".join(filter(None, parts))
 
 

@@ -93,6 +93,7 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     done = executed(ticket)
     assert done.status == 0
     assert "Orders without an answer, which are sent now: 1." in done.out
+    assert "before" not in done.out  # its cash has changed by the order that was sent
     assert kinds(home)[4:] == ["acknowledgement", "fill", "fill"]
     assert "2 fills booked" in rebalance("book", "show", "desk").out
 
@@ -103,7 +104,8 @@ def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
     assert rebalance("execute", ticket, *PAPER, "--dry-run").status == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     done = rebalance("execute", ticket, *PAPER)
-    assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (130, True)
+    assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (1, True)
+    assert done.out.endswith("Nothing is sent.\n")
     assert kinds(home) == ["list"]
 
 
