@@ -87,7 +87,8 @@ def _duplicates(moment: Moment) -> Faults:
     for each in moment.orders:
         if each.id in moment.sent_before:
             ticket = moment.sent_before[each.id][:16]
-            yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
+            fix = "Execute that ticket again: it takes its fills, and sends what waits."
+            yield f"{_capital(each)}: it was sent with list {ticket}. {fix}"
         if (each.order.account, each.symbol) in moment.open_before:
             yield (
                 f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, "

@@ -50,7 +50,7 @@ class Ready:
 
     path      : path of the ticket.
     moment    : what is known of it.
-    checks    : outcome of the checks; () for a ticket of which all orders were answered.
+    checks    : outcome of the checks; () for a ticket that was sent and of which all orders were answered.
     left      : orders of which the journal has no answer of the venue.
     execution : its sending.
     book      : name of the book of its portfolio, or "".
@@ -110,7 +110,7 @@ def ready(asked: Asked) -> Iterator[Ready]:
         yield Ready(
             path=asked.ticket,
             moment=moment,
-            checks=tuple(checked(moment)) if left else (),
+            checks=tuple(checked(moment)) if left or (moment.orders and not moment.state.sent) else (),
             left=left,
             execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop_file),
             book=_book_of(document, file),

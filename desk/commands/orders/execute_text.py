@@ -21,7 +21,7 @@ def before_text(ready: Ready) -> str:
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
-    if ready.left:
+    if ready.checks:
         ladder = "" if moment.state.sent else _ladder_text(ready)  # cash has some of the orders of a resumed ticket
         parts += [ladder, _checks_text(ready)]
     return "\n\n".join(filter(None, parts))

@@ -127,7 +127,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "sent with another": (
         "no duplicates",
         lambda m: replace(m, sent_before={m.orders[0].id: "c" * 64}),
-        f"{A}it was sent with list c{{16}}\\. Book its fills, and then: rebalance trades .*",
+        f"{A}it was sent with list c{{16}}\\. Execute that ticket again: it takes .*",
     ),
     "open": (
         "no duplicates",

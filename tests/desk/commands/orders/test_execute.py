@@ -98,6 +98,16 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     assert "2 fills booked" in rebalance("book", "show", "desk").out
 
 
+def test_orders_that_were_sent_with_another_list_are_refused_though_they_are_filled(ticket: Path, home: Path) -> None:
+    assert executed(ticket).status == 0
+    before, first = kinds(home), hash_of(ticket)[:16]
+    rewritten(ticket, lambda document: document.update(headline="the same orders again"))
+    done = executed(ticket)
+    assert done.status == 1
+    assert f"133 SPY: it was sent with list {first}. Execute that ticket again: it" in " ".join(done.out.split())
+    assert kinds(home) == before
+
+
 def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
     ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
