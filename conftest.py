@@ -5,8 +5,10 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,19 @@ def _trials_end_with_their_module() -> Iterator[None]:
     if book := sys.modules.get("backtests.runs.trial_book"):
         book.take_waiting()  # and counts them nowhere
     shutil.rmtree(_TRIALS, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[Any], list[Any]]:
+    """Look for examples only in files that have any: in every other one pytest would look at each object.
+
+    Packages are imported all the same, before their files: pytest would run a file anew that the import of its package
+    has run, and kernels kept for the records of one copy would be read from disk at each call with those of the other.
+    """
+    found = yield
+    if file_path.name == "__init__.py" or b">>> " in file_path.read_bytes():
+        return found
+    return [one for one in found if type(one).__name__ != "DoctestModule"]
 
 
 gc.disable()  # until all is imported, a million objects that stay

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-import exchange_calendars as xcals
 import numpy as np
 import pandas as pd
+from new_york import sessions
 from slow import Rule, Setting
 
 from backtests.engine import backtest
@@ -15,7 +15,7 @@ from research.allocation import FixedWeights
 from research.market import Market, instruments_table
 from research.rules import Calendar, Never, Threshold, Within
 
-SESSIONS = xcals.get_calendar("XNYS", start="2017-07-03", end="2018-12-31").sessions
+SESSIONS = sessions("2017-07-03", "2018-12-31")
 MONTH_ENDS = set(SESSIONS[np.flatnonzero(np.diff(SESSIONS.month))])
 
 

@@ -267,6 +267,14 @@ def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> No
     assert {name: modules for name, modules in by_name.items() if len(modules) > 1} == {}
 
 
+def test_no_module_is_loaded_twice() -> None:
+    """pytest imports files by their paths, and so may run one again: kernels know the records of one copy alone."""
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in CODE}
+    seen = {value for module in ours.values() for value in vars(module).values() if isinstance(value, type)}
+    copies = [one for one in seen if vars(ours.get(one.__module__, one)).get(one.__name__, one) is not one]
+    assert copies == [], "pytest ran their modules anew: see pytest_collect_file in conftest.py"
+
+
 def test_research_asks_no_clock() -> None:
     """A contract forbids sockets and `time`; dates it may reckon with, and not ask for."""
     asks = re.compile(r"\.(?:now|today|utcnow)\(")

@@ -1,7 +1,7 @@
-"""What a venue must do, as tests: inherit from `VenueConformance`, open your venue, and name four orders that it knows.
+"""What a venue must do, as tests: inherit from `VenueConformance`, open your venue, and name three orders of it.
 
     class TestMyVenue(VenueConformance):
-        filled, resting, partial, refused = order(…), order(…, "limit", 50.0), order(…), order("NONE")
+        filled, resting, refused = order(…), order(…, "limit", 50.0), order("NONE")
 
         def open_venue(self, folder: Path) -> MyVenue:
             return MyVenue(folder)
@@ -27,13 +27,11 @@ class VenueConformance:
 
     filled  : a buy in whole units that is filled at once.
     resting : a limit order that stays open without a fill.
-    partial : an order that is filled in part and stays open; None for a venue on which none can be made.
     refused : an order that the venue refuses.
     """
 
     filled: ClassVar[Order]
     resting: ClassVar[Order]
-    partial: ClassVar[Order | None] = None
     refused: ClassVar[Order]
 
     def open_venue(self, folder: Path) -> Venue:
@@ -107,8 +105,7 @@ class VenueConformance:
 
     def test_fills_since_a_moment_are_the_later_ones_in_their_order(self, venue: Venue) -> None:
         began = venue.now()
-        for order in filter(None, (self.filled, self.partial)):
-            self.place(venue, order)
+        self.place(venue, self.filled)
         fills = venue.fills()
         moments = [fill.moment for fill in fills]
         assert venue.fills(began) == fills
@@ -116,17 +113,6 @@ class VenueConformance:
         assert len({fill.fill_id for fill in fills}) == len(fills) > 0
         assert venue.fills(moments[-1]) == [fill for fill in fills if fill.moment == moments[-1]]
         assert venue.fills(moments[-1] + timedelta(microseconds=1)) == []
-
-    def test_an_order_that_is_filled_in_part_is_open_until_its_rest_is_cancelled(self, venue: Venue) -> None:
-        if self.partial is None:
-            pytest.skip("no order of this venue is filled in part")
-        assert self.partial.quantity is not None
-        state = self.place(venue, self.partial)
-        assert state.status == "open"
-        assert 0 < state.filled < self.partial.quantity
-        assert sum(fill.quantity for fill in venue.fills()) == state.filled
-        cancelled = venue.cancel(state.client_id)
-        assert (cancelled.status, cancelled.filled) == ("cancelled", state.filled)
 
     # -- open orders ---------------------------------------------------------------------------------------------------
 
@@ -169,3 +155,18 @@ class VenueConformance:
 
     def test_the_orders_are_of_types_that_it_takes(self, venue: Venue) -> None:
         assert {self.filled.order_type, self.resting.order_type} <= venue.capabilities.order_types
+
+
+class PartialFillConformance(VenueConformance):
+    """Tests of a venue that fills orders in part. partial : an order that is filled in part and stays open."""
+
+    partial: ClassVar[Order]
+
+    def test_an_order_that_is_filled_in_part_is_open_until_its_rest_is_cancelled(self, venue: Venue) -> None:
+        assert self.partial.quantity is not None
+        state = self.place(venue, self.partial)
+        assert state.status == "open"
+        assert 0 < state.filled < self.partial.quantity
+        assert sum(fill.quantity for fill in venue.fills()) == state.filled
+        cancelled = venue.cancel(state.client_id)
+        assert (cancelled.status, cancelled.filled) == ("cancelled", state.filled)

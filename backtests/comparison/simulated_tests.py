@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
@@ -121,10 +120,12 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
     costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
-    lines, unplayable, targets = staying(market.instruments), set[int](), None
+    days, unplayable = len(market.dates) - start - 1, set[int]()
+    still = _still(market, start)
+    opens = still.dates[before + 1]
+    targets = target_path(held, still, start=before)  # the same in each, as the lines and dates are
     for test in range(TESTS):
-        drawn = _drawn(market, lines, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
-        targets = targets or target_path(held, drawn, start=before)  # the same in each, as the lines and dates are
+        drawn = still.with_returns(np.vstack([still.returns[:1], model.returns(1, days, SEED, test)[0]]))
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
         for p, (name, policy) in enumerate(known.items()):
@@ -132,7 +133,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
                 continue
             try:
                 found = backtest(
-                    drawn, policy, costs, start=drawn.dates[before + 1], nav=one.wealth, lag=one.lag,
+                    drawn, policy, costs, start=opens, nav=one.wealth, lag=one.lag,
                     execution=execution, targets=targets, periods_per_year=year, name=name,
                 )  # fmt: skip
             except (ConfigError, DataError, PolicyError):
@@ -177,17 +178,17 @@ def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
     return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year
 
 
-def _drawn(market: Market, instruments: pd.DataFrame, start: int, returns: Array) -> Market:
-    """The rows of a market from `start` on with other returns (rows - 1, n), without quotes; lines trade every day."""
-    earned = np.vstack([np.zeros(returns.shape[1]), returns])
+def _still(market: Market, start: int) -> Market:
+    """The rows of a market from `start` on, on which no line moves: without quotes, and lines trade every day."""
+    shape = len(market.dates) - start, len(market.assets)
     return Market(
         dates=market.dates[start:],
         assets=market.assets,
-        returns=earned,
-        tradable=np.ones(earned.shape, dtype=bool),
+        returns=np.zeros(shape),
+        tradable=np.ones(shape, dtype=bool),
         cash=np.append(0.0, market.cash[start + 1 :]),
-        instruments=instruments,
-        prices=np.full(earned.shape, np.nan),
+        instruments=staying(market.instruments),
+        prices=np.full(shape, np.nan),
         calendar=market.calendar,
         name=f"a test that might have been of {market.name}",
     )

@@ -1,5 +1,6 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`approve | execute TICKET`, `why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve`,
+`approve | execute TICKET`, `why ORDER`, `journal show | verify | export`,
+`book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 

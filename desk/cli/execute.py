@@ -12,7 +12,12 @@ from foundation.errors import ConfigError
 
 def execute(
     ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.", show_default=False)],
-    exchange: Annotated[str, typer.Option(help="Venue to which its orders go: paper.", show_default=False)],
+    exchange: Annotated[
+        str,
+        typer.Option(
+            help="Venue to which its orders go: paper, alpaca (paper trading there) or alpaca_live.", show_default=False
+        ),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --confirm.")] = False,
     confirm: Annotated[

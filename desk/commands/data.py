@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted, listed
 from research.market.calendars import closes, day_at, sessions
-from research.market.quality import Quality, check, check_market, differences
+from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
 from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
@@ -189,26 +189,57 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     return "\n\n".join(import_tables(named_store(name), path, (clock or Clock()).moment(), options))
 
 
-def check_data(named: str, against: str | None = None) -> Quality:
+@dataclass(frozen=True)
+class Checked:
+    """The quality of prices, and of series of a source; None where there are none."""
+
+    prices: Quality | None
+    series: SeriesQuality | None = None
+
+    @property
+    def must_be_looked_at(self) -> bool:
+        """True if a price or a series must be."""
+        return any(each.must_be_looked_at for each in (self.prices, self.series) if each is not None)
+
+    def text(self) -> str:
+        """Both, for a terminal."""
+        return "\n\n".join(each.text() for each in (self.prices, self.series) if each is not None)
+
+
+def check_data(named: str, against: str | None = None, clock: Clock | None = None) -> Checked:
     """The quality of what a portfolio file reads, as of its moment and with its repairs, or of what a store has.
 
     named   : path of a portfolio file, or name of a store.
     against : name of another store, whose closes of the same assets are compared; None for none.
+    clock   : that of the system by default; series are due up to its day.
     Raises  : ConfigError for what is neither, and for a file whose store lacks an asset.
     """
     _check_named(named)
     if named in store_names():
-        keys, known_on, ids = MarketKeys(store=named), None, named_store(named).assets()
-        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in ids}
-    else:
-        document, keys = _market_keys(named)
-        if not keys.of_store:
-            return check_market(load_portfolio(named).market)
-        known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
-        of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
-        if absent := sorted(set(of) - set(kept)):
-            document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
-        ids = list(of)
+        store = named_store(named)
+        codes = dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
+        series = [asset for asset, code in codes.items() if named in ADAPTERS and not code]  # nobody's price
+        prices = [asset for asset in ids if asset not in series]
+        today = np.datetime64((clock or Clock()).now().date(), "D")
+        of_series = check_series(store.read(series, ()), today) if series else None
+        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in prices}
+        if of_series and not prices and against is None:
+            return Checked(None, of_series)
+        return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)
+    document, keys = _market_keys(named)
+    if not keys.of_store:
+        return Checked(check_market(load_portfolio(named).market))
+    known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
+    of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
+    if absent := sorted(set(of) - set(kept)):
+        document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
+    return Checked(_check_prices(keys, of, known_on, against))
+
+
+def _check_prices(
+    keys: MarketKeys, of: Mapping[str, Instrument], known_on: np.datetime64 | None, against: str | None
+) -> Quality:
+    """The quality of the prices of instruments, by their ids, in the store of a market, with its repairs."""
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
     gone = [asset for asset, one in of.items() if one.delisted is not None]
     calendars = {asset: one.calendar or keys.sessions for asset, one in of.items()}
@@ -220,7 +251,9 @@ def check_data(named: str, against: str | None = None) -> Quality:
     other = named_store(against)
     both = [asset for asset in other.assets() if asset in of]
     if not both:
-        raise ConfigError(f"--against is {against!r}: that store has none of {listed(ids, most=5)}. Fetch them first.")
+        raise ConfigError(
+            f"--against is {against!r}: that store has none of {listed([*of], most=5)}. Fetch them first."
+        )
     apart = differences(known, other.read(both, known_on=known_on), (store.name, against))
     return replace(quality, findings=(*quality.findings, *apart))
 

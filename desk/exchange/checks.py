@@ -3,6 +3,7 @@
 All of them look at one `Moment`. A ticket that is resumed is not checked against what its own orders have changed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
 from desk.tickets.order_ids import number
 from research.market.calendars import closes, sessions
-from research.market.reading.known_instruments import Instrument
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -24,6 +24,7 @@ from research.portfolio.holdings.rates import decimal
 BASIS_POINTS = 1e4  # of one
 ISSUER = slice(2, 8)  # of an ISIN with a CUSIP in it, such as those of the US and Canada: the number of the issuer
 CUSIP_COUNTRIES = ("US", "CA")
+ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
 
@@ -43,6 +44,12 @@ def checked(moment: Moment) -> list[Check]:
     """The outcome of all checks; of those alone that hold for a resumed ticket, where it was sent before."""
     wanted = ALWAYS if moment.state.sent else {**ALWAYS, **FIRST}
     return [Check(name, tuple(check(moment))) for name, check in wanted.items()]
+
+
+def faults_between(moment: Moment) -> list[str]:
+    """The sentences that stand against the next slices of a ticket of which earlier ones were sent."""
+    every = {**ALWAYS, **FIRST}
+    return [fault for name in BETWEEN for fault in every[name](moment)]
 
 
 # -- the ticket --------------------------------------------------------------------------------------------------------
@@ -131,20 +138,23 @@ def _day(moment: Moment) -> Faults:
 
 
 def _do_not_trade(moment: Moment) -> Faults:
+    isins = moment.sending.get("isins", {})
     for name in moment.limits.get("do_not_trade", ()):
-        issuer = moment.instruments.find(name)
-        for each in moment.orders:
-            own = moment.instruments.find(each.item)
-            isin = moment.sending.get("isins", {}).get(each.item, "")
-            if name in (each.item, each.symbol, isin) or (issuer and own and _same_issuer(issuer, own)):
-                yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
+        known = moment.instruments.find(name)
+        isin, asset = (known.isin, known.asset_id) if known else (name, name)
+        own = [each for each in moment.orders if {name, asset} & {each.item, each.symbol}]
+        own += [each for each in moment.orders if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
+        for each in own:
+            yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
+        if not (known or own or ISIN.fullmatch(name)):
+            near = moment.instruments.nearest(name)
+            yield f"`do_not_trade` has {name}, which is no known instrument. {near}Write its symbol, name or ISIN."
 
 
-def _same_issuer(one: Instrument, other: Instrument) -> bool:
-    """True for one instrument, and for two whose ISINs have one issuer's number of CUSIP."""
-    isins = (one.isin, other.isin)
-    with_cusip = all(isin.startswith(CUSIP_COUNTRIES) for isin in isins)
-    return one == other or (with_cusip and isins[0][ISSUER] == isins[1][ISSUER])
+def _same_issuer(one: str, other: str) -> bool:
+    """True for two ISINs with one issuer's number of CUSIP."""
+    with_cusip = all(ISIN.fullmatch(isin) and isin.startswith(CUSIP_COUNTRIES) for isin in (one, other))
+    return with_cusip and one[ISSUER] == other[ISSUER]
 
 
 # -- prices, holdings, cash --------------------------------------------------------------------------------------------
@@ -247,6 +257,23 @@ def _open(moment: Moment) -> Faults:
         yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
 
 
+def _slices(moment: Moment) -> Faults:
+    if not (last := max((each.minutes for each in moment.slices), default=0.0)):
+        return
+    if not moment.capabilities.id_length:
+        yield (
+            f"The orders are sent in slices, and {moment.venue} takes no client ids by which they are told apart. "
+            f"Leave out `ticket: slicing`. {moment.anew}"
+        )
+    if len(sessions(moment.today, moment.today, moment.calendar)):
+        end = closes(np.array([moment.today]), moment.calendar)[0]
+        if np.datetime64(moment.now.replace(tzinfo=None)) + last * np.timedelta64(60, "s") >= end:
+            yield (
+                f"The last slices would be sent {last:,.10g} minutes from now, and {moment.venue} closes at "
+                f"{end.item():%H:%M} UTC. Send the list earlier, or with fewer `minutes` of slicing. {moment.anew}"
+            )
+
+
 ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "version": _version,
     "not expired": _expiry,
@@ -265,7 +292,9 @@ FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "holdings": _holdings,
     "cash on settlement": _cash,
     "known to the venue": _venue,
+    "time of slices": _slices,
 }
+BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
 
 
 def _fault(each: TicketOrder, field: str, found: str, fix: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from desk.exchange.ticket_orders import TicketOrder, calendar_of, orders_of
-from desk.exchange.venue import Capabilities, SymbolRules, Venue
-from desk.exchange.venue_ids import venue_id
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
+from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
 from desk.journal.journal import Journal
 from desk.journal.records import Filled, ListMade, OrderSent, Quote
 from desk.journal.tickets import TicketState, ticket_state
@@ -76,6 +76,11 @@ class Moment:
     units: Mapping[str, Mapping[str, Decimal]]
     cash: Mapping[str, Mapping[str, Decimal]]
 
+    @cached_property
+    def slices(self) -> tuple[TicketOrder, ...]:
+        """The orders in the slices of the ticket, in the sequence in which they are sent."""
+        return tuple(in_slices(self.document, self.orders, self.capabilities))
+
     @property
     def sending(self) -> Mapping[str, Any]:
         """The terms of sending; version 1 of tickets has none."""
@@ -107,10 +112,7 @@ class Moment:
 def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:
     """The facts of a ticket now, from journal and venue. Raises NotKnown where the venue gives no answer."""
     can, now = venue.capabilities, venue.now()
-    orders = tuple(
-        TicketOrder(each, venue_id(each.client_order_id, 0, 0, can.id_length, can.id_alphabet) if can.id_length else "")
-        for each in orders_of(document)
-    )
+    orders = ticket_orders(document, can)
     symbols = list(dict.fromkeys(each.symbol for each in orders))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
     return Moment(
@@ -120,13 +122,13 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, f"{now:%Y-%m-%d}"),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
-        open_before=_open_before(journal, venue, document, orders),
+        open_before=_open_before(journal, venue, document, in_slices(document, orders, can)),
         instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
         now=now,
         rules=venue.rules(symbols),
-        quotes=venue.quotes(symbols),
+        quotes=quotes_of(venue, symbols),
         units={account: venue.units(account) for account in accounts},
         cash={account: venue.cash(account) for account in accounts},
     )

@@ -1,26 +1,33 @@
 """The orders of a ticket in the sequence in which they are sent, and the cash that they move by day."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from desk.exchange.venue import Capabilities
+from desk.exchange.venue_ids import venue_id
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order, RatedOrder
+from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
 
 
 @dataclass(frozen=True)
 class TicketOrder:
-    """An order of a ticket, or an exchange of money, under the client id that the venue gets.
+    """An order of a ticket, a slice of one, or an exchange of money, under the client id that the venue gets.
 
-    order    : the order.
+    order    : the order; of a slice, with its quantity and its part of value and costs.
     venue_id : client id at the venue.
+    slice    : place of the slice, from 0; None for an order that is sent whole.
+    minutes  : minutes after the first slices of the ticket at which it is sent.
     """
 
     order: Order | ExchangeOrder
     venue_id: str
+    slice: int | None = None
+    minutes: float = 0.0
 
     @property
     def id(self) -> str:
@@ -58,7 +65,8 @@ class TicketOrder:
     def text(self) -> str:
         """The order in words."""
         amount = f"{self.notional:,.2f}" if self.quantity is None else f"{self.quantity:,.10g}"
-        return f"order {self.id} to {self.order.side} {amount} {self.item}"
+        part = "" if self.slice is None else f", slice {self.slice + 1},"
+        return f"order {self.id}{part} to {self.order.side} {amount} {self.item}"
 
     def cash(self, basis: str) -> Iterator[tuple[str, Decimal]]:
         """The currencies that it moves, with their signed amounts, costs in them. basis : currency of the portfolio."""
@@ -76,6 +84,41 @@ def orders_of(document: Mapping[str, Any]) -> list[Order | ExchangeOrder]:
     every = [kind(**row) for row in document["orders"]]
     money = [ExchangeOrder(**row) for row in document.get("fx", ())]
     return [*(o for o in every if o.side == "sell"), *money, *(o for o in every if o.side == "buy")]
+
+
+def ticket_orders(document: Mapping[str, Any], venue: Capabilities) -> tuple[TicketOrder, ...]:
+    """The orders of a ticket under their client ids at a venue, in the sequence in which they are sent."""
+    return tuple(TicketOrder(each, _client_id(each, 0, venue)) for each in orders_of(document))
+
+
+def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue: Capabilities) -> list[TicketOrder]:
+    """The orders in the slices that the ticket states, in the sequence in which they are sent; the others whole."""
+    stated = document.get("slices", {})
+    sent = [
+        TicketOrder(_part(each.order, units), _client_id(each.order, k, venue), k, minutes)
+        for each in orders
+        if each.id in stated
+        for k, (minutes, units) in enumerate(stated[each.id]["slices"])
+    ]
+    whole = [each for each in orders if each.id not in stated]
+    place = {each.id: i for i, each in enumerate(orders)}
+    return sorted([*whole, *sent], key=lambda each: (each.minutes, place[each.id]))
+
+
+def _part(order: Order | ExchangeOrder, units: float) -> Order:
+    """An order of so many units of another one, with its part of value and costs."""
+    assert isinstance(order, Order)
+    assert order.quantity
+    fraction = units / order.quantity
+    amounts = ("notional", "notional_basis", *CHARGED, "cost")
+    parts = {name: round(getattr(order, name) * fraction, 2) for name in amounts if hasattr(order, name)}
+    return replace(order, quantity=float(units), **parts)
+
+
+def _client_id(order: Order | ExchangeOrder, part: int, venue: Capabilities) -> str:
+    if not venue.id_length:
+        return ""
+    return venue_id(order.client_order_id, part, 0, venue.id_length, venue.id_alphabet)
 
 
 def calendar_of(document: Mapping[str, Any]) -> str:

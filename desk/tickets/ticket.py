@@ -13,6 +13,7 @@ import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from desk.tickets.order_ids import client_order_id_of, number, plain, sent_of
+from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
@@ -158,6 +159,7 @@ class Ticket:
     approvals   : persons who must approve it; 0 asks for nobody, and is not in the document.
     sending     : terms under which its orders are sent.
     file_sha256 : sha256 of the portfolio file, hex; "" where it is not stated, and then not in the document.
+    slices      : slices of orders by client id; {} where each is sent whole, and then not in the document.
     beside      : facts of the machine and the moment, which stand beside the hash and not under it: `path` of the
                   portfolio file, and `journal`, the head of the journal before the list.
     """
@@ -195,6 +197,7 @@ class Ticket:
     cash: tuple[Mapping[str, Any], ...] = ()
     approvals: int = 0
     file_sha256: str = ""
+    slices: Mapping[str, OrderSlices] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -216,7 +219,9 @@ class Ticket:
         parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
-        rare = {"exchanges", "sec_types", "approvals", "file_sha256"} | (set() if self.cash else {"fx", "cash"})
+        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "slices"} | (
+            set() if self.cash else {"fx", "cash"}
+        )
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole
@@ -242,6 +247,7 @@ def make_ticket(trades: TradeList) -> Ticket:
     facts, terms = content.facts, portfolio.ticket
     orders = tuple(_orders(portfolio, trades.sized, content, money))
     _check_limits(orders)
+    slices = order_slices(trades, map(asdict, orders))
     given: dict[str, Any] = dict(content.provenance)
     given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
@@ -264,8 +270,9 @@ def make_ticket(trades: TradeList) -> Ticket:
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
         sending=sending_of(trades, list(dict.fromkeys(order.asset for order in orders))),
+        slices=slices,
         binding=tuple(content.binding),
-        notes=tuple(content.notes),
+        notes=(*content.notes, *slices_note(trades, slices)),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
     )
 

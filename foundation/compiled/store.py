@@ -30,6 +30,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text
@@ -137,8 +138,11 @@ class KernelStore(_Cache):  # type: ignore[misc]
     disable = flush = enable
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
-        """The code for these types; None where none is kept, or where it cannot be read."""
-        target_context.refresh()
+        """The code for these types; None where none is kept, or where it cannot be read.
+
+        numba would first load all that it compiles with, which takes each process 0.3 s: kept code needs none of it.
+        """
+        rtsys.initialize(target_context)  # the functions by which kernels allocate arrays
         try:
             name = self._name(sig, target_context.codegen())
         except EditedSince:

@@ -151,12 +151,14 @@ def train(
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),
     }
-    job = partial(_learn, spec, measure, checkpoints, tensorboard)
     found = {} if checkpoints is None or retrain else _finished(checkpoints, spec, days, keep)
     missing = [seed for seed in spec.seeds if seed not in found]
+    processes = min(workers or cpu_count(), len(missing))
+    here = processes == 1 and executor is None
+    job = partial(_learn, spec, (lambda: days) if here else measure, checkpoints, tensorboard)
     with _telling(progress, len(spec.seeds) * spec.whole_steps, len(found) * spec.whole_steps) as stages:
         if missing:
-            learned = run_seeds(job, missing, min(workers or cpu_count(), len(missing)), stages, executor)
+            learned = run_seeds(job, missing, processes, stages, executor)
             found |= dict(zip(missing, learned, strict=True))
     if checkpoints is not None and not keep:
         for seed in spec.seeds:
@@ -248,7 +250,7 @@ def _learn(
     seed: int,
     report: Report,
 ) -> SeedResult:
-    """Train one seed in any process; the training days are measured again, so that they need not be sent."""
+    """Train one seed; a process of its own measures the training days again, so that they need not be sent."""
     days = measure()
     done = checkpoint = None
     if checkpoints is not None:

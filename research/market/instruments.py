@@ -1,9 +1,11 @@
 """The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ OFFER = (
     "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
 SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
+CUT_OFF = "16:00 America/New_York"  # an example
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
 TRADING = ("", "sell_only", "buy_only", "locked")  # what a line may be traded in; nothing said is both ways
 INSTRUMENT_COLUMNS = (
@@ -52,7 +55,20 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     return checked_instruments(table, "the instruments")
 
 
-_CHECKED: deque[pd.DataFrame] = deque(maxlen=1)  # the last table: markets of a simulation have the same
+def is_cut_off(text: str) -> bool:
+    """True for a time of day with its time zone, until which orders of a mutual fund are dealt at the next NAV.
+
+    >>> is_cut_off(CUT_OFF), is_cut_off("16:00")
+    (True, False)
+    """
+    clock, _, zone = text.partition(" ")
+    try:
+        return bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", clock) and ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return False
+
+
+_CHECKED: deque[pd.DataFrame] = deque(maxlen=2)  # the last tables: of a simulation, and of a market cut before an exit
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:

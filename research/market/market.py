@@ -25,6 +25,10 @@ from research.market.units import dividend_yields, growth_of_price, open_over_cl
 
 __all__ = ["Market", "Past", "instruments_table"]
 
+_FIELDS = tuple(each.name for each in fields(MarketData))
+# What follows from none of the returns.
+OF_NO_RETURN = ("days", "exits", "listed", "trading", "currency", "cash_index", "_scheduled")
+
 
 @dataclass(frozen=True, eq=False)
 class Market(MarketData):
@@ -63,6 +67,18 @@ class Market(MarketData):
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
         values = [getattr(self, f.name) for f in fields(self)]
         return Market, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+    def with_returns(self, returns: Array) -> "Market":
+        """The same market with other returns (T, n): another path of a model, whose numbers alone are checked.
+
+        Raises : DataError naming the asset, the date and the value that break a convention.
+        """
+        other = object.__new__(Market)
+        same = {name: getattr(self, name) for name in (*_FIELDS, *OF_NO_RETURN)}
+        vars(other).update(same, returns=frozen(np.asarray(returns, dtype=float)))
+        check_shapes(other)
+        check_values(other)
+        return other
 
     # -- sizes and derived arrays ------------------------------------------------------------------------------------
 

@@ -259,6 +259,8 @@ class Reasons:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
+        if amount < (least := float(position.least(sized.rounded)[i])):
+            return f"an order of {amount:,.2f} {basis} is below the minimum purchase of {least:,.2f}"
         if limit := self._limit(i):
             side = "buy" if wished > 0.0 else "sell"
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"

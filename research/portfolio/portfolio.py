@@ -40,6 +40,9 @@ class Limits:
     minimum_trade : currency; a smaller order is not sent.
     lots : (n,) smallest number of units that a line trades in.
     fractional : (n,) lines that trade in fractions of a unit.
+    minimum_purchase : (n,) currency of the line; a smaller buy is not sent.
+    cut_offs : (n,) time of day and time zone until which orders of a line, a mutual fund, are dealt at the NAV of the
+        same day; "" for none.
     tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
     max_days_outside : maximum share of the test days on which a line may be outside its range.
     max_drawdown : stated maximum drawdown, fraction of NAV, or None; futures of a year count how often it is reached.
@@ -48,13 +51,15 @@ class Limits:
     minimum_trade: float
     lots: Array
     fractional: Mask
+    minimum_purchase: Array = field(default_factory=lambda: np.array(0.0))
+    cut_offs: tuple[str, ...] = ()
     tracking_error: float | None = None
     max_days_outside: float = 0.05
     max_drawdown: float | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        freeze_fields(self, "lots")
+        freeze_fields(self, "lots", "minimum_purchase")
         freeze_fields(self, "fractional", dtype=bool)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +19,7 @@ MakeMarket = Callable[..., Market]
 @pytest.fixture(scope="session")
 def make_market() -> MakeMarket:
     """A market of returns (T, n) on sessions of New York; `first` (n,) is the row at which each line is listed."""
-    sessions = xcals.get_calendar("XNYS", start="1962-07-02", end="2023-12-29").sessions
+    sessions = new_york.sessions("1962-07-02", "2023-12-29")
 
     @cache
     def instruments(n: int) -> pd.DataFrame:

@@ -8,21 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from desk.commands.orders.fill_entries import journal_fills
 from desk.commands.orders.trades import replaced_files
 from desk.journal import Journal
-from desk.journal.fills import fill_event
-from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
 from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
+from foundation.paper.wording import counted
 from research.orders.after_fills import after_fills
 from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
-from research.orders.fills import Fill, read_fills
+from research.orders.bookkeeping.importing import fill_of_item, with_item, without_item
+from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
-from research.portfolio.holdings.book import Book, book_path, read_book, write_book
+from research.portfolio.holdings.book import Book, BookItem, book_path, read_book, write_book
 from research.portfolio.holdings.rates import decimal
 
 
@@ -37,7 +38,7 @@ def open_from(file: Path, name: str = "", positions: Path | None = None, not_hel
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
     name = name or asked or portfolio.name
-    with _writing(name):
+    with writing(name):
         if book_path(name).exists():
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
@@ -57,7 +58,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
     ticket : as `read_document` reads it.
     Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
-    with _writing(name):
+    with writing(name):
         book = read_book(name)
         if book.blotter.ticket == ticket["hash"]:
             return book
@@ -95,27 +96,9 @@ def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[Sen
         yield SentOrder(each["client_order_id"], account, each["currency"], way, decimal(each["amount"]))
 
 
-def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
-    """Book and journal the fills of a table (`read_fills`) that are not booked yet, and give the book.
-
-    ticket : the ticket whose orders they fill, if it was sent since; None for the orders that are open.
-    Raises : DataError as `read_fills`, `read_document` and `after_fills` do; then no fill is booked.
-    """
-    fills = read_fills(path)
-    if ticket is not None:
-        document = read_document(ticket)
-        if document["file"] != (of := Path(read_book(name).file).name):
-            raise ConfigError(f"{ticket} is a list of {document['file']}, and book {name!r} is of {of}: name its own.")
-        send(name, document)
-    book = book_fills(name, fills)
-    with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
-        journal.append([fill_event(fill, book.blotter.ticket) for fill in fills])
-    return book
-
-
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     """Book those of the fills that are not booked yet, and give the book. Raises DataError as `after_fills` does."""
-    with _writing(name):
+    with writing(name):
         book = read_book(name)
         new = [fill for fill in fills if fill.key not in book.blotter.fill_ids]
         if new:
@@ -123,23 +106,34 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     return book
 
 
-def resolve(name: str, items: Sequence[str]) -> Book:
-    """Book splits and dividends, and drop orders that are open, by the names that `show` gives them."""
-    with _writing(name):
-        book = read_book(name)
-        portfolio = portfolio_of(book)
+def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool = False) -> Book:
+    """Book what `show` lists by these names: splits, dividends, rows of a broker's file; and drop orders that are open.
+
+    One is booked after the other: those before one that is refused stay booked.
+    order   : id of the order whose fill an item is; "" books it as a fill of none.
+    dismiss : true to leave the rows of a broker's file out for good.
+    Raises  : DataError for a name that is not listed, and for what cannot be booked.
+    """
+    with Journal() as journal, writing(name):
+        book, portfolio = read_book(name), portfolio_of(read_book(name))
+        fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
-            if item in {order.order_id for order in book.blotter.open}:
-                orders = tuple(order for order in book.blotter.orders if order.order_id != item)
+            if dismiss:
+                book = without_item(book, item)
+            elif item in {each.name for each in book.open_items}:
+                book = with_item(book, portfolio_of(book), item, order)
+            elif item in {each.order_id for each in book.blotter.open}:
+                orders = tuple(each for each in book.blotter.orders if each.order_id != item)
                 book = replace(book, blotter=replace(book.blotter, orders=orders))
             else:
                 book = with_event(book, portfolio, item)
-        write_book(book)
+            write_book(book)
+        journal_fills(journal, book, fills)
     return book
 
 
 @contextmanager
-def _writing(name: str) -> Iterator[None]:
+def writing(name: str) -> Iterator[None]:
     """Hold a book, so that two processes that book fills do so one after the other."""
     path = book_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,20 +145,26 @@ def _writing(name: str) -> Iterator[None]:
 
 
 def show(name: str) -> str:
-    """A book as text: holdings, cash now and on settlement, open orders, and splits and dividends to be booked."""
+    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
     book = read_book(name)
     try:
         events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
         told = ""
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
-    return "\n\n".join(filter(None, [_head(book), _holdings(book), _cash(book), _open(book), _since(events), told]))
+    parts = [_head(book), _holdings(book), _cash(book), _open(book), _items(book), _since(events), told]
+    return "\n\n".join(filter(None, parts))
 
 
 def _head(book: Book) -> str:
     traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
     ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
-    fills = f"{len(book.blotter.fills):,} fills booked"
+    standing, undone = book.blotter.standing, book.blotter.corrections
+    fills = f"{counted(len({fill.fill_id for fill in standing}), 'fill')} booked"
+    if by_rule := {fill.fill_id for fill in standing if fill.by_rule}:
+        fills += f" ({len(by_rule):,} by account, asset and side, without the id of an order)"
+    fills += f", {len(undone):,} taken back" if undone else ""
+    fills += f", {counted(len(book.entries), 'amount')} of cash" if book.entries else ""
     return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
 
 
@@ -204,6 +204,18 @@ def _open(book: Book) -> str:
         for each in orders
     ]
     return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
+
+
+def _items(book: Book) -> str:
+    if not book.open_items:
+        return ""
+    told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
+    fix = f"rebalance book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
+    return f"Of brokers' files, and not booked ({fix}):\n{told}"
+
+
+def _why(item: BookItem) -> str:
+    return item.why if item.entry is None or item.entry.text in item.why else f"{item.entry.text} ({item.why})"
 
 
 def _since(events: Sequence[CorporateAction]) -> str:

@@ -1,11 +1,11 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
 from desk.exchange.checks import Check, checked
@@ -22,7 +22,10 @@ from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
 
-VENUES = ("paper",)
+if TYPE_CHECKING:
+    from desk.exchange.alpaca import AlpacaVenue
+    from desk.exchange.ccxt_venue import CcxtVenue
+
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -85,7 +88,7 @@ class Ready:
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
-        if self.book:
+        if self.book and self.left:
             book.send(self.book, document)
         yield from self.execution.run()
         if self.book:
@@ -100,19 +103,23 @@ def ready(asked: Asked) -> Iterator[Ready]:
              another process sends a list, and for a book of another portfolio.
     """
     one_of("--exchange is", asked.exchange, VENUES)
-    document = read_document(asked.ticket)
+    document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
     file = _file_of(document, asked.portfolio)
-    with alone(document["portfolio"]), Journal() as journal, _paper(asked, document) as venue:
+    with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
         remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
-        moment = moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
-        left = tuple(unanswered(journal, moment.orders))
+
+        def look() -> Moment:
+            return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
+
+        moment = look()
+        left = tuple(unanswered(journal, moment.slices))
         yield Ready(
             path=asked.ticket,
             moment=moment,
             checks=tuple(checked(moment)) if left or (moment.orders and not moment.state.sent) else (),
             left=left,
-            execution=Execution(journal, venue, document, moment.orders, moment.quotes, stop_file),
+            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop_file, look),
             book=_book_of(document, file),
         )
 
@@ -122,6 +129,40 @@ def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
     portfolio = None if asked.portfolio is None else load_portfolio(asked.portfolio)
     session = day("--as-of is", asked.as_of).date() if asked.as_of else None
     return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
+
+
+def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
+    """Alpaca, by its API of paper or of live trading."""
+    from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
+
+    _check_no_paper(asked)
+    check_coins(document)
+    return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
+
+
+def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
+    """Binance, or its test network."""
+    from desk.exchange.ccxt_venue import CcxtVenue
+
+    _check_no_paper(asked)
+    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
+    return CcxtVenue(asked.exchange, symbols, live=asked.exchange.endswith(LIVE_NAME))
+
+
+def _check_no_paper(asked: Asked) -> None:
+    for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
+        if given:
+            raise ConfigError(f"{name} is for the paper venue, and {asked.exchange} has its own: leave it out.")
+
+
+LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], "PaperVenue | AlpacaVenue | CcxtVenue"]] = {
+    "paper": _paper,
+    "alpaca": _alpaca,
+    f"alpaca{LIVE_NAME}": _alpaca,
+    "binance": _binance,
+    f"binance{LIVE_NAME}": _binance,
+}
 
 
 def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:

@@ -1,6 +1,7 @@
 """The screens of `rebalance execute`: what it will do, each order as it is sent, and how it ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
@@ -12,6 +13,7 @@ from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
 ORDER_HEAD = ["order", "account", "side", "asset", "quantity", "type", "price", "value", "", "cost", "settles"]
+SLICES_HEAD = ["order", "slices", "least", "largest", "last after, min", "expected cost", "± std"]
 
 
 def before_text(ready: Ready) -> str:
@@ -21,10 +23,27 @@ def before_text(ready: Ready) -> str:
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
+    if document.get("slices"):
+        parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
     if ready.checks:
         ladder = "" if moment.state.sent else _ladder_text(ready)  # cash has some of the orders of a resumed ticket
-        parts += [ladder, _checks_text(ready)]
+        parts += [ladder, _checks_text(ready), _unbooked_text(ready)]
     return "\n\n".join(filter(None, parts))
+
+
+def _slices_row(stated: tuple[str, Mapping[str, Any]]) -> list[str]:
+    """The slices of an order by its id: their number, units of the least and the largest, time, cost and risk."""
+    order, found = stated
+    units = [quantity for _, quantity in found["slices"]]
+    costs = ("" if found[name] is None else f"{found[name]:,.2f}" for name in ("cost", "risk"))
+    return [
+        order,
+        f"{len(units):,}",
+        f"{min(units):,.10g}",
+        f"{max(units):,.10g}",
+        f"{found['slices'][-1][0]:g}",
+        *costs,
+    ]
 
 
 def sent_text(ready: Ready) -> str:
@@ -87,6 +106,17 @@ def _checks_text(ready: Ready) -> str:
     passed = ", ".join(check.name for check in ready.checks if not check.faults)
     failed = (f"Failed, {check.name}: {fault}" for check in ready.checks for fault in check.faults)
     return _lines([f"Checked: {passed}.", *failed])
+
+
+def _unbooked_text(ready: Ready) -> str:
+    """A sentence where fills cannot be booked, since the portfolio file is not known."""
+    document, place = ready.moment.document, ready.moment.place
+    if place.file_sha256:
+        return ""
+    return wrapped(
+        f"{document['file']} is not known here: fills are journalled, and booked in no book. A list that is made with "
+        "`rebalance trades` names its file."
+    )
 
 
 def _fills_text(fills: Sequence[Fill]) -> str:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Literal
 
 from desk.exchange.paper.orders import PaperOrder
@@ -17,8 +17,9 @@ from desk.exchange.paper.prices import Bar, Session
 from foundation.arguments import is_number, is_whole, one_of, refuse
 from foundation.errors import DataError
 from research.accounting.impact import Impact
+from research.portfolio.keys.ticket import TICKET_DIGITS
 
-PRICE_STEP = Decimal("1e-8")  # of fill prices
+LOWEST_PRICE = Decimal("1e-12")  # of a fill: impact may bring a sale to zero
 UNIT_STEP = Decimal("1e-9")  # of an order in an amount of money
 AT = ("close", "open", "clock")
 ONE = Decimal(1)
@@ -115,13 +116,12 @@ def price_at(session: Session, bar: Bar, model: FillModel, moment: datetime, at_
     if at_close or model.at != "clock":
         return bar.open if model.at == "open" and not at_close else bar.close
     share = Decimal((moment - session.opens) / (session.closes - session.opens))
-    return _stepped(bar.open + share * (bar.close - bar.open))
+    return _as_stated(bar.open + share * (bar.close - bar.open))
 
 
-def _stepped(price: Decimal) -> Decimal:
-    """A price above zero in whole steps, without zeros at its end."""
-    text = f"{max(price, PRICE_STEP).quantize(PRICE_STEP):f}"
-    return Decimal(text.rstrip("0").rstrip("."))
+def _as_stated(price: Decimal) -> Decimal:
+    """A price above zero, to the digits that a ticket has."""
+    return Decimal(f"{Context(TICKET_DIGITS).plus(max(price, LOWEST_PRICE)).normalize():f}")
 
 
 def bid_and_ask(bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, Decimal] | None:
@@ -147,7 +147,7 @@ def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Dec
         notional = float(order.quantity if order.in_money else order.quantity * price)
         move = model.impact.on_price(notional, bar.day_value, bar.volatility)
         moved += order.sign * price * Decimal(repr(move))
-    return _stepped(moved)
+    return _as_stated(moved)
 
 
 def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:

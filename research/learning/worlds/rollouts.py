@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from foundation.arrays import Array, Floats, frozen
 from research.learning.settings import Learned
-from research.learning.worlds.rewards import Memory, compute_rewards
+from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import Worlds
 from research.rules.networks.features import SHARED, FeatureScaling, standardise
@@ -33,13 +34,18 @@ def measure_scaling(days: TrainingDays, spec: Learned) -> tuple[FeatureScaling, 
     Both are measured in paths under the closed form. An asset's own drift is measured only in paths that hold the
     asset.
     """
-    worlds = Worlds(with_band_actions(days), days.kinds(WORLDS), spec.episode, [SCALING])
+    return _scaling(days, spec.episode, spec.reward)
+
+
+@lru_cache(maxsize=1)  # the learner, the features and the policy of a training ask for the same
+def _scaling(days: TrainingDays, episode: int, reward: Reward) -> tuple[FeatureScaling, float]:
+    worlds = Worlds(with_band_actions(days), days.kinds(WORLDS), episode, [SCALING])
     still, memory = closed_form(days), Memory.of(worlds.nav, worlds.cash, days.moments)
     features, rewards = [], []
-    for _ in range(spec.episode):
+    for _ in range(episode):
         features.append(worlds.features(worlds.everyone))
         loss = worlds.act(still(features[-1]))
-        paid, memory = compute_rewards(spec.reward, memory, loss, worlds.nav, worlds.cash)
+        paid, memory = compute_rewards(reward, memory, loss, worlds.nav, worlds.cash)
         rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)

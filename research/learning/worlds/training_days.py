@@ -76,7 +76,7 @@ class TrainingDays:
     block: int
     variants: int = 1
 
-    @property
+    @cached_property
     def without_variation(self) -> "TrainingDays":
         """The same training days without variants."""
         if self.variants == 1:

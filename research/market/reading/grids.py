@@ -18,6 +18,7 @@ from research.market.reading.cell_forms import Cells, reads_as_day
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 FRAMES: dict[str, Callable[[Any], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 WORKBOOKS = (".xlsx", ".xlsm")
+TABLES = (*TEXTS, *FRAMES, *WORKBOOKS)  # end the names of files that are read
 NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 

@@ -68,7 +68,7 @@ class Table:
 
     def faults(self, bad: NDArray[np.bool_], what: str, fix: str) -> Iterator[str]:
         """A sentence for each cell that is not right, with the value found there.  Parameters are those of `refuse`."""
-        for t, i in np.argwhere(bad).tolist():
+        for t, i in np.argwhere(bad).tolist() if bad.any() else ():  # nearly always none, which `any` sees sooner
             yield f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}"
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:

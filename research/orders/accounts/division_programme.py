@@ -163,10 +163,11 @@ class DivisionProgramme:
     def _line_rows(self, lines: Sequence[int]) -> None:
         """Add the rows of balance: the parts of each line that are sent and not sent sum to the order of the list."""
         problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
-        least = COUNTED * position.nav * (1.0 + LOT) if self.mode.without == MINIMUM else position.least
+        of_way = {way: position.least(np.full(len(position.units), way)) for way in (1, -1)}
+        counted = COUNTED * position.nav * (1.0 + LOT)
         rates = position.rates[COMMISSION]
-        for m, (_, i, _) in enumerate(self.moves):
-            top = self.upper[4 * m]
+        for m, (_, i, way) in enumerate(self.moves):
+            top, least = self.upper[4 * m], counted if self.mode.without == MINIMUM else float(of_way[way][i])
             self._at_least({4 * m + 2: top, 4 * m: -1.0}, 0.0)
             if self.upper[4 * m + 1]:
                 self._at_least({4 * m + 2: 1.0, 4 * m + 1: -1.0}, 0.0)

@@ -200,7 +200,7 @@ def _columns(problem: LotProblem) -> OrderColumns:
     """The orders of the lines that may trade."""
     position, rows = problem.position, problem.able
     lots, odd, whole = problem.whole[rows], problem.odd[rows], ~problem.fine[rows]
-    return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least)
+    return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least(problem.way)[rows])
 
 
 def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:

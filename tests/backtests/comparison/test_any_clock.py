@@ -11,6 +11,8 @@ from foundation.errors import ConfigError
 from research.market import load_market
 from research.portfolio import load_portfolio
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 LINES = {"SPY": 0.5, "AGG": 0.4, "GLD": 0.1}
 HEAD = """
 name: {name}

@@ -26,6 +26,8 @@ from research.learning import Training
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 FIVE_TARGETS = FILE.with_name("five_targets.yaml")
 NAMES = ["never", "quarterly", "threshold", "tuned", "hrp_monthly", "hrp_threshold"]

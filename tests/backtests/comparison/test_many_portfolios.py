@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import exchange_calendars
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +17,7 @@ from research.portfolio import load_portfolio
 from research.risk.measures import BPS
 
 FIRES = (7, 59)  # of the first sixty drawn, those in which work decides against the lower J
-SESSIONS = exchange_calendars.get_calendar("XNYS", start="1999-01-01", end="2022-12-30").sessions
+SESSIONS = new_york.sessions("1999-01-01", "2022-12-30")
 CALENDARS = {name: f"{{rule: calendar, schedule: {name}}}" for name in ("week", "month", "quarter", "year")}
 BANDS = {
     "narrow": "{rule: threshold, band: 0.01}",

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from functools import cache
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,6 +47,7 @@ from research.rules import (
     Within,
 )
 from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.region import Region
 from research.rules.protocol import long_name
 from research.rules.rules import phases
 
@@ -54,15 +55,6 @@ DAYS, ZERO = 220, 130  # from row 130 on nothing moves, where a test says so
 FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
 WHOLE = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.1))
 TWO = FixedWeights((0.4, 0.3))
-REGION = optimal_region(
-    (0.4, 0.3),
-    mean=np.zeros(2),
-    covariance=np.eye(2) * 0.015**2 * 252,
-    cost=np.full(2, 1e-3),
-    tracking_penalty=50.0,
-    interval=1 / 252,
-)
-
 STORMY = MarkovRegimes("A00", (0.0, 0.0), (0.008, 0.016), ((0.8, 0.2), (0.2, 0.8)), pd.Timestamp("2018-01-02"))
 MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "never": Never,
@@ -107,8 +99,20 @@ BY_WEALTH = {"cppi", "drawdown floor", "stop"}  # their target moves with NAV, a
 NAMES = [*MAKERS, "optimal"]
 
 
+@cache
+def region() -> Region:
+    return optimal_region(
+        (0.4, 0.3),
+        mean=np.zeros(2),
+        covariance=np.eye(2) * 0.015**2 * 252,
+        cost=np.full(2, 1e-3),
+        tracking_penalty=50.0,
+        interval=1 / 252,
+    )
+
+
 def rule_of(name: str, allocation: Allocation = FIVE) -> Rule:
-    return OptimalRegion(TWO, REGION) if name == "optimal" else MAKERS[name](allocation)
+    return OptimalRegion(TWO, region()) if name == "optimal" else MAKERS[name](allocation)
 
 
 def made(returns: Array, trading: Sequence[str] = ()) -> Market:
@@ -120,7 +124,7 @@ def made(returns: Array, trading: Sequence[str] = ()) -> Market:
 def _made(content: bytes, n: int, trading: tuple[str, ...]) -> Market:
     returns = np.frombuffer(content).reshape(-1, n)
     days = len(returns)
-    dates = xcals.get_calendar("XNYS", start="2018-01-02", end="2019-12-31").sessions[:days]
+    dates = new_york.sessions("2018-01-02", "2019-12-31")[:days]
     names = tuple(f"A{i:02}" for i in range(n))
     table = instruments_table(names, asset_class=["stock"] * n).assign(sector=list("abaab")[:n])
     table = table.assign(trading=list(trading)) if trading else table
@@ -435,7 +439,6 @@ def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
             Threshold(FIVE, lines="breaching", payer="XYZ"),
             r"payer of Threshold is 'XYZ': use 'pro_rata', 'cash' or a l",
         ),
-        (OptimalRegion(FIVE, REGION), r"region of OptimalRegion is for the target \[0\.4, 0\.3\], and the allocation"),
         (TunedThreshold(FIVE), r"policy 'TunedThreshold' cannot decide"),
     ],
 )
@@ -444,6 +447,12 @@ def test_what_could_never_trade_is_refused(rule: Policy, message: str) -> None:
     market = dataclasses.replace(market, instruments=market.instruments.assign(sector=""))
     with pytest.raises((ConfigError, PolicyError), match=message):
         backtest(market, rule, Costs.bps(5))
+
+
+def test_a_region_for_another_target_is_refused() -> None:
+    message = r"region of OptimalRegion is for the target \[0\.4, 0\.3\], and the allocation"
+    with pytest.raises((ConfigError, PolicyError), match=message):
+        backtest(made(noise("band")), OptimalRegion(FIVE, region()), Costs.bps(5))
 
 
 def test_nothing_left_to_trade_against_is_refused() -> None:

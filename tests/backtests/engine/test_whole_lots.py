@@ -13,37 +13,41 @@ from backtests.engine import backtest, result, run
 from backtests.engine.result import Backtest
 from research.accounting import Costs, Execution, Flows
 from research.accounting.costs import Tax
-from research.allocation import EqualWeights, FixedWeights
+from research.allocation import Allocation, EqualWeights, FixedWeights
 from research.market import Market
 from research.orders import trade_list
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Never, Rule, Threshold, TrackingError
 
 MakeMarket = Callable[..., Market]
 # Backtests in whole lots spend cash to the last cent, and take the greedy search.
 TO_THE_CENT = {"execution": {"sizing": "units"}, "orders": {"reserve_bps": 0, "adverse_move": 0}}
-PORTFOLIO = load_portfolio("data/portfolios/sixty_forty.yaml", TO_THE_CENT)
-RULES = {
-    "to target": Threshold(PORTFOLIO.strategic, 0.03),
-    "to the edge": Threshold(PORTFOLIO.strategic, 0.03, "edge"),
-    "calendar": Calendar(PORTFOLIO.strategic, "quarter"),
+RULES: dict[str, Callable[[Allocation], Rule]] = {
+    "to target": lambda target: Threshold(target, 0.03),
+    "to the edge": lambda target: Threshold(target, 0.03, "edge"),
+    "calendar": lambda target: Calendar(target, "quarter"),
 }
 
 
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio("data/portfolios/sixty_forty.yaml", TO_THE_CENT)
+
+
 @pytest.mark.parametrize("name", RULES)
-def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(name: str) -> None:
+def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(portfolio: Portfolio, name: str) -> None:
     """The list is asked of a portfolio that holds what the backtest held, on a market that ends that day.
 
     A day later cash may not pay for all of it.
     """
-    rule: Rule = RULES[name]
-    played = backtest_candidate(PORTFOLIO, rule, name)
-    book, market, sent = played.ledger, PORTFOLIO.market, 0
+    rule = RULES[name](portfolio.strategic)
+    played = backtest_candidate(portfolio, rule, name)
+    book, market, sent = played.ledger, portfolio.market, 0
     for j in np.flatnonzero(book.booked >= 0)[:12]:
         t, day = int(book.asked[j]), market.dates[int(book.asked[j])]
         shares = book.units[j] * market.index[t] / market.prices[t]
         held = replace(
-            PORTFOLIO,
+            portfolio,
             market=market.until(day),
             shares=shares,
             holdings=shares * market.prices[t],

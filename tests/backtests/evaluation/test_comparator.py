@@ -15,6 +15,8 @@ from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk import beta
 from research.risk.rolling import rolling_beta
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 FILE, NAMES = "data/portfolios/global_multi_asset.yaml", ["never", "quarterly", "threshold"]
 BENCHMARKS: dict[str, object] = {"the target": None, "a policy": "monthly", "a line": "SPY", "none": "none"}
 

@@ -24,11 +24,11 @@ from desk.commands import compile_kernels
 from foundation.errors import DataError
 from research.accounting import Costs, Hold, View, Why
 from research.allocation import FixedWeights
+from research.market import Market
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
-MARKET = load_portfolio(ROOT / "data/portfolios/sixty_forty.yaml").market
 
 
 def batch(policies: list[str], assets: str = "SPY IEF", portfolio: str = "desk", **columns: object) -> Batch:
@@ -58,6 +58,11 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty book of its own."""
     monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
     return book_folder()
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return load_portfolio(ROOT / "data/portfolios/sixty_forty.yaml").market
 
 
 # -- counting --------------------------------------------------------------------------------------------------------
@@ -286,9 +291,9 @@ if __name__ == "__main__":
     assert read_book().configurations == 4
 
 
-def test_a_failed_write_loses_no_backtest(book: Path) -> None:
+def test_a_failed_write_loses_no_backtest(book: Path, market: Market) -> None:
     book.write_text("a file where the folder should be")
-    backtest(MARKET, Threshold(FixedWeights((0.6, 0.4)), 0.02), Costs.bps(2))
+    backtest(market, Threshold(FixedWeights((0.6, 0.4)), 0.02), Costs.bps(2))
     with pytest.warns(NotCounted):
         count_trials([])
     book.unlink()
@@ -316,8 +321,8 @@ class Plain:
         return Hold(Why("waits"))
 
 
-def test_policies_of_any_class_are_told_apart_by_what_they_hold(book: Path) -> None:
-    market, costs = MARKET, Costs.bps(2)
+def test_policies_of_any_class_are_told_apart_by_what_they_hold(book: Path, market: Market) -> None:
+    costs = Costs.bps(2)
     series = [pd.Series(np.arange(4_000.0)), pd.Series(np.arange(4_000.0)).replace(2_000.0, 0.0)]
     for policy in (
         Plain(0.01),
@@ -330,16 +335,16 @@ def test_policies_of_any_class_are_told_apart_by_what_they_hold(book: Path) -> N
     assert read_book().configurations == 5
 
 
-def test_other_targets_and_other_opening_weights_are_other_trials(book: Path) -> None:
-    market, costs = MARKET, Costs.bps(2)
+def test_other_targets_and_other_opening_weights_are_other_trials(book: Path, market: Market) -> None:
+    costs = Costs.bps(2)
     policy = Plain(0.01)
     for weights in (None, (0.5, 0.5), (0.7, 0.3)):
         backtest(market, policy, costs, start_weights=None if weights is None else np.array(weights))
     assert read_book().configurations == 3
 
 
-def test_a_book_that_cannot_be_read_stops_no_comparison(book: Path) -> None:
-    market, costs = MARKET, Costs.bps(2)
+def test_a_book_that_cannot_be_read_stops_no_comparison(book: Path, market: Market) -> None:
+    costs = Costs.bps(2)
     played = [backtest(market, Threshold(FixedWeights((0.6, 0.4)), b), costs, name=f"{b}") for b in (0.02, 0.03)]
     read_book()
     name = next(book.glob("*.parquet"))

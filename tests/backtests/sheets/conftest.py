@@ -11,6 +11,11 @@ from research.portfolio import Portfolio, load_portfolio
 NAMES = ["never", "monthly", "quarterly", "threshold", "tuned", "hrp_threshold"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few(few_simulated_tests: None) -> None:
+    """Pages show whatever follows from simulated tests."""
+
+
 @pytest.fixture(scope="session")
 def portfolio() -> Portfolio:
     """A desk to which half a basis point matters, so that few policies are recommended over that of today."""

@@ -161,7 +161,8 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     assert (other / "manifest.json").read_bytes() == kept
     content = yaml.safe_load(file.read_text())
     (reports.parent / file.name).write_text(yaml.safe_dump(content | {"cash": 2_000.0}))
-    assert "2 runs: 2 made, 0 found, 0 failed." in rebalance(*words, "--if-changed").out  # of a changed portfolio
+    words = ("batch", reports.parent / file.name, *TODAY, "-p", "policy=never", "--reports", reports)
+    assert "1 run: 1 made, 0 found, 0 failed." in rebalance(*words, "--if-changed").out  # of a changed portfolio
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------
@@ -208,9 +209,15 @@ def report(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_cluster_makes_the_bytes_of_a_report(cluster: LocalCluster, file: Path, report: Path, tmp_path: Path) -> None:
-    run = reported(file, tmp_path, "--cluster", cluster.scheduler_address)
+def test_a_cluster_makes_the_bytes_of_a_report_once(
+    cluster: LocalCluster, file: Path, report: Path, tmp_path: Path
+) -> None:
+    words = ("--cluster", cluster.scheduler_address)
+    run = reported(file, tmp_path, *words)
     assert of_run(tmp_path, run) == of_run(report, run) != {}
+    assert rebalance("verify", tmp_path / run).status == 0
+    assert reported(file, tmp_path, *words) == run
+    assert rows_of(tmp_path)["status"].tolist() == ["found"]
 
 
 def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
@@ -256,19 +263,14 @@ def of_run(reports: Path, name: str) -> dict[str, bytes]:
     return {path: content for path, content in timeless(reports).items() if path.startswith(f"{name}/")}
 
 
-def test_a_cluster_makes_the_bytes_of_one_machine_and_tells_of_a_failing_cell(
-    cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path
-) -> None:
-    words = ("batch", file, *TODAY, "--reports", tmp_path, "--cluster", cluster.scheduler_address)
-    there = rebalance(*words, "--grid", "policy=never,nope")
+def test_a_cluster_tells_of_a_failing_cell(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
+    words = (*TODAY, "-p", "policy=nope", "--reports", tmp_path, "--cluster", cluster.scheduler_address)
+    there = rebalance("batch", file, *words)
     assert there.status == 1
-    assert "2 runs: 1 made, 0 found, 1 failed." in there.out
-    good, bad = rows_of(tmp_path).to_dict("records")
-    assert timeless(tmp_path) == of_run(whole, good["run"]) != {}
-    assert rebalance("verify", tmp_path / good["run"]).status == 0
+    assert "1 run: 0 made, 0 found, 1 failed." in there.out
+    (bad,) = rows_of(tmp_path).to_dict("records")
     cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
     assert f"The cell:\n\n{cell}" in (tmp_path / "batch" / bad["page"]).read_text()
-    assert "1 run: 0 made, 1 found, 0 failed." in rebalance(*words, "-p", "policy=never").out
 
 
 def test_a_job_that_kills_each_of_its_workers_fails_alone(

@@ -16,6 +16,8 @@ from backtests.comparison.fitting.candidates import backtest_candidate, benchmar
 from backtests.evaluation.scores import score
 from research.portfolio import load_portfolio
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 REBALANCE = [sys.executable, "-c", "from desk.cli import main; main()"]
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 SMALL = f"""

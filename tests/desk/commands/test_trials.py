@@ -11,6 +11,8 @@ from backtests.runs import trial_book
 from backtests.runs.trial_book import Batch, count_trials, read_book
 from desk.commands.trials import trials_text
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 
 def batch(portfolio: str, policies: list[str], **columns: object) -> Batch:
     rows = {"kind": "sweep", "policy": policies, "first": "2015-01-02", "last": "2022-12-29", "days": 2013, "lag": 1,

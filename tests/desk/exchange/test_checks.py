@@ -13,23 +13,23 @@ from executed import PLACE, document_of, execution, paper_for, sent
 
 from desk.exchange.checks import checked
 from desk.exchange.moment import Day, Moment, moment_of
+from desk.exchange.paper import PaperVenue
 from desk.exchange.venue import SymbolRules
 from desk.journal import Journal, list_event
 from desk.journal.records import Quote
 from desk.journal.tickets import judge
-from research.market.reading.known_instruments import Instrument, Instruments
 from research.portfolio import TicketTerms
 from research.portfolio.keys.sending import SendingLimits
 
 LIMITS = SendingLimits(
     collar=100.0, order_notional=50_000.0, ticket_notional=80_000.0, day_notional=100_000.0, day_loss=500.0,
-    do_not_trade=("X",), venues={"U1": "paper"},
+    do_not_trade=("TSLA",), venues={"U1": "paper"},
 )  # fmt: skip
 ANEW = "Make the list anew: rebalance trades desk.yaml --out trades.json"
 MONDAY = datetime(2023, 1, 2, 15, 0, tzinfo=UTC)  # a holiday
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document(desk: Any) -> dict[str, Any]:
     """A sell of 400 A at 100, and a buy of 798 B at 50, made with the hash "aa…" of the portfolio file."""
     made = desk((100.0, 50.0), (900, 200), 0.0, (0.5, 0.5))
@@ -42,9 +42,10 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-@pytest.fixture
-def moment(document: dict[str, Any], journal: Journal, tmp_path: Path) -> Moment:
-    with paper_for(document, tmp_path) as venue:
+@pytest.fixture(scope="module")
+def moment(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    folder = tmp_path_factory.mktemp("home")
+    with paper_for(document, folder) as venue, Journal(folder, user="anna") as journal:
         return moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
 
 
@@ -53,7 +54,7 @@ def faults(moment: Moment) -> dict[str, list[str]]:
 
 
 def test_a_right_ticket_passes_all_checks(moment: Moment) -> None:
-    assert len(checked(moment)) == 15
+    assert len(checked(moment)) == 16
     assert faults(moment) == {}
 
 
@@ -80,10 +81,14 @@ def of_version_1(moment: Moment) -> Moment:
     return replace(moment, document=document, venue="alpaca")
 
 
-def of_one_issuer(moment: Moment) -> Moment:
-    """X and A are two classes of shares of one issuer."""
-    known = {name: Instrument(name, isin=isin) for name, isin in (("A", "US0846707026"), ("X", "US0846701086"))}
-    return replace(moment, instruments=Instruments(known))
+def of_one_issuer(name: str) -> Callable[[Moment], Moment]:
+    """A is a class of shares of Alphabet, another class of which is on the list."""
+
+    def change(moment: Moment) -> Moment:
+        sending = {**moment.sending, "isins": {"A": "US02079K3059"}}
+        return limited(do_not_trade=[name])(replace(moment, document={**moment.document, "sending": sending}))
+
+    return change
 
 
 def with_collar(unit: str, **quote: Any) -> Callable[[Moment], Moment]:
@@ -160,7 +165,13 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         r"The fills of today lost 501\.00 against the prices of their lists: at most 500\.00 are allowed .*",
     ),
     "asset": ("issuers", limited(do_not_trade=["A"]), f"{A}issuer is A\\. It is on the list `do_not_trade`: .*"),
-    "issuer": ("issuers", of_one_issuer, f"{A}issuer is X\\. It is on the list `do_not_trade`: .*"),
+    "issuer": ("issuers", of_one_issuer("GOOG"), f"{A}issuer is GOOG\\. It is on the list `do_not_trade`: .*"),
+    "issuer of an ISIN": ("issuers", of_one_issuer("US02079K1079"), f"{A}issuer is US02079K1079\\. .*"),
+    "unknown issuer": (
+        "issuers",
+        limited(do_not_trade=["TSLAA"]),
+        r"`do_not_trade` has TSLAA, which is no known instrument\. Did you mean TSLA \(Tesla, Inc\.\).* Write its .*",
+    ),
     "collar": (
         "quotes in the collar",
         quoted(bid=98.9, ask=101.0, last=100.0),
@@ -236,6 +247,19 @@ def test_each_fault_is_found_and_said(moment: Moment, case: str) -> None:
     name, change, said = CASES[case]
     found = faults(change(moment))[name]
     assert re.fullmatch(said, found[0]), found
+
+
+def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    class NotANumber(PaperVenue):
+        def quotes(self, symbols: Any) -> dict[str, Quote]:
+            return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
+
+    with NotANumber.for_ticket(document, folder=tmp_path) as venue:
+        moment = moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+    assert set(moment.quotes.values()) == {Quote(source="paper")}
+    assert [fault.partition(": ")[2] for fault in faults(moment)["quotes in the collar"]] == [
+        "quote is without price. The collar cannot be checked: ask again when there is one."
+    ] * 2
 
 
 def test_approvals_and_refusals_of_the_journal_count(

@@ -14,7 +14,7 @@ from executed import BadLine, document_of, execution, paper_for, replayed, sent
 from desk.exchange.execute import unanswered
 from desk.exchange.paper import FillModel
 from desk.exchange.ticket_orders import cash_ladder
-from desk.exchange.venue import Capabilities
+from desk.exchange.venue import Capabilities, NotKnown
 from desk.journal import Journal, verify
 from research.portfolio import TicketTerms, load_portfolio
 
@@ -66,10 +66,14 @@ def test_all_is_journalled_in_one_commit_before_the_first_is_sent_and_sells_go_f
     check_whole(document, journal, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts", "orders_of_a_mixed_fund"])
+LISTS = ("examples/orders_in_two_currencies", "examples/orders_of_accounts", "examples/orders_on_an_exchange",
+         "portfolios/stocks_20")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_cash_after_the_fills_is_that_of_the_ladder(name: str, journal: Journal, tmp_path: Path) -> None:
-    """Several accounts and currencies, an exchange of money, and a fund that trades in an amount."""
-    document = document_of(load_portfolio(ROOT / "data" / "examples" / f"{name}.yaml"))
+    """Several accounts and currencies, an exchange of money, fractions of coins, and orders in amounts."""
+    document = document_of(load_portfolio(ROOT / "data" / f"{name}.yaml"))
     with paper_for(document, tmp_path) as venue:
         moment, sending = execution(document, journal, venue)
         ladder = list(cash_ladder(moment.orders, moment.cash, document["currency"]))
@@ -111,11 +115,27 @@ def test_after_two_lost_answers_nothing_more_is_sent_and_the_next_call_goes_on(
         done = sent(document, journal, venue)
         assert [each.state is None for each in done] == [False, True, True, True, True]
         assert done[1].why == "It is not known whether paper has it: the line was cut"
-        assert done[2].why == "paper gives no answer that counts. Run the same command again"
+        assert done[2].why == "paper gives no answer (the line was cut). Run the same command again"
         assert len(list(unanswered(journal, [each.order for each in done]))) == 4
         sent(document, journal, venue)
         assert venue.placed == 6  # the third call had reached it
     check_whole(document, journal, tmp_path)
+
+
+def test_a_venue_that_gives_no_answer_is_not_asked_for_every_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    class Silent(BadLine):
+        def state(self, client_id: str) -> Any:
+            self.asked += 1
+            raise NotKnown("no answer in 10 s")
+
+    with Silent.for_ticket(document, folder=tmp_path) as venue:
+        sent(document, journal, venue, stop=lambda: "STOP is there")
+        done = sent(document, journal, venue)
+        assert (venue.asked, venue.placed) == (1, 0)
+    assert [each.state for each in done] == [None] * 5
+    assert done[4].why == "paper gives no answer (no answer in 10 s). Run the same command again"
 
 
 class Killed(BaseException):

@@ -189,7 +189,7 @@ def test_total_returns_are_those_of_the_embedded_dividends() -> None:
     market = load_market("etf_dividends")
     for place, symbol in enumerate(market.assets):
         close, paid = market.prices[:, place], market.dividends[:, place]
-        there = np.flatnonzero(np.isfinite(close))
+        there = np.flatnonzero(np.isfinite(close))[-2_500:]  # ten years of each
         cells = zip(market.days[there].tolist(), close[there].tolist(), paid[there].tolist(), strict=True)
         of = [Bar(d, c, c, c, c, 1.0, 1.0, p) for d, c, p in cells]
         expected = (close[there][1:] + paid[there][1:]) * 1.0 / close[there][:-1] - 1.0

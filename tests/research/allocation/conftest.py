@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +17,7 @@ MakeMarket = Callable[..., Market]
 @pytest.fixture(scope="session")
 def sessions() -> pd.DatetimeIndex:
     """Sessions of New York from 2018 on."""
-    return xcals.get_calendar("XNYS", start="2018-01-01", end="2023-12-31").sessions
+    return new_york.sessions("2018-01-01", "2023-12-31")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 
+import new_york
 import numpy as np
 import pytest
 from learned import made_up
@@ -23,13 +24,11 @@ START = 60
 @pytest.fixture(scope="module")
 def market():
     """Three lines on New York's sessions of 2018; the last is listed at row 90."""
-    import exchange_calendars as xcals
-
     rng, shape = np.random.default_rng(4), (180, 3)
     tradable = np.ones(shape, dtype=bool)
     tradable[:90, 2] = False
     returns = np.where(tradable, rng.normal(0.0, 0.012, shape), 0.0)
-    dates = xcals.get_calendar("XNYS", start="2018-01-01", end="2018-12-31").sessions[:180]
+    dates = new_york.sessions("2018-01-01", "2018-12-31")[:180]
     names = ("A", "B", "C")
     return Market(dates, names, returns, tradable, np.full(180, 5e-5), instruments_table(names), np.full(shape, np.nan))
 

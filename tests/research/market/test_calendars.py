@@ -3,9 +3,9 @@
 import datetime as dt
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
-import exchange_calendars as xcals
 import numpy as np
 import pandas as pd
 import pytest
@@ -179,17 +179,24 @@ def test_schedule_is_built_again_only_for_years_beyond_it(monkeypatch: pytest.Mo
 # -- schedules with weekdays, numbers of sessions and offsets ---------------------------------------------------------
 
 FIRST, LAST = day("1930-01-01"), day("2025-12-31")
-NEW_YORK = sessions(FIRST, LAST, "XNYS")
 ANY = st.one_of(st.sampled_from(list(OFFSETS)), st.integers(1, 300))
+
+
+@cache
+def new_york() -> np.ndarray:
+    """The sessions of New York from FIRST to LAST."""
+    return sessions(FIRST, LAST, "XNYS")
 
 
 def picks(every: str | int, offset: int = 0) -> list[str]:
     """The scheduled sessions of New York, 1930 to 2025, as text."""
-    return NEW_YORK[scheduled(NEW_YORK, every, "XNYS", offset)].astype(str).tolist()
+    return new_york()[scheduled(new_york(), every, "XNYS", offset)].astype(str).tolist()
 
 
 def on_or_before(wanted: pd.DatetimeIndex) -> list[str]:
     """The session of New York on or before each day, each once, by exchange_calendars."""
+    import exchange_calendars as xcals  # which from here on keeps this process from reading what others built
+
     known = xcals.get_calendar("XNYS", start="1929-01-01", end="2026-12-31")
     found = dict.fromkeys(str(known.date_to_session(one, "previous").date()) for one in wanted)
     return [one for one in found if FIRST <= day(one) <= LAST]
@@ -251,9 +258,9 @@ def test_week_that_ends_on_friday_begins_on_saturday() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 5, 21, 63, 250, 5000])
 def test_every_n_sessions_are_exactly_n_sessions_apart(n: int) -> None:
-    rows = np.flatnonzero(scheduled(NEW_YORK, n, "XNYS"))
+    rows = np.flatnonzero(scheduled(new_york(), n, "XNYS"))
     assert (np.diff(rows) == n).all()
-    assert abs(len(rows) - len(NEW_YORK) / n) < 1
+    assert abs(len(rows) - len(new_york()) / n) < 1
 
 
 def test_sessions_are_counted_both_ways_from_the_first_of_the_year_2000() -> None:
@@ -281,8 +288,8 @@ def test_wider_schedule_does_not_move_a_count(monkeypatch: pytest.MonkeyPatch) -
 def test_offset_moves_a_schedule_by_exactly_that_many_sessions(every: str | int, data: st.DataObject) -> None:
     most = OFFSETS[every] if isinstance(every, str) else every - 1
     offset = data.draw(st.integers(-most, most))
-    plain, moved = scheduled(NEW_YORK, every, "XNYS"), scheduled(NEW_YORK, every, "XNYS", offset)
-    inner = slice(300, len(NEW_YORK) - 300)
+    plain, moved = scheduled(new_york(), every, "XNYS"), scheduled(new_york(), every, "XNYS", offset)
+    inner = slice(300, len(new_york()) - 300)
     assert np.array_equal(moved[inner], np.roll(plain, offset)[inner])
 
 
@@ -291,8 +298,8 @@ def test_schedule_of_a_few_rows_is_that_of_all(every: str | int, data: st.DataOb
     most = OFFSETS[every] if isinstance(every, str) else every - 1
     offset = data.draw(st.integers(-most, most))
     rows = slice(first, first + count, data.draw(st.integers(1, 3)))
-    until = np.cumsum(scheduled(NEW_YORK, every, "XNYS", offset))[rows]
-    found = scheduled(NEW_YORK[rows], every, "XNYS", offset)
+    until = np.cumsum(scheduled(new_york(), every, "XNYS", offset))[rows]
+    found = scheduled(new_york()[rows], every, "XNYS", offset)
     assert found[1:].tolist() == (np.diff(until) > 0).tolist()  # those between two rows are met by the later one
 
 
@@ -313,7 +320,7 @@ def test_offsets_in_december_2022(every: str, offset: int, expected: str) -> Non
 
 
 def test_first_sessions_of_months_are_those_of_pandas() -> None:
-    by_month = pd.Series(NEW_YORK, index=pd.DatetimeIndex(NEW_YORK).to_period("M")).groupby(level=0)
+    by_month = pd.Series(new_york(), index=pd.DatetimeIndex(new_york()).to_period("M")).groupby(level=0)
     assert picks("month", 1) == [str(one.date()) for one in by_month.first()]
     assert picks("month", -2)[:-1] == [str(one.iloc[-3].date()) for _, one in by_month][:-1]
 
@@ -367,8 +374,8 @@ def test_calendar_with_an_offset_is_due(
 )
 def test_what_is_no_schedule_is_refused(every: str, offset: int, words: str) -> None:
     for ask in (
-        lambda: scheduled(NEW_YORK[:5], every, "XNYS", offset),
-        lambda: due(NEW_YORK[0], NEW_YORK[0], every, "XNYS", offset),
+        lambda: scheduled(new_york()[:5], every, "XNYS", offset),
+        lambda: due(new_york()[0], new_york()[0], every, "XNYS", offset),
     ):
         with pytest.raises(ConfigError) as error:
             ask()
@@ -411,6 +418,7 @@ def test_day_of_an_exchange_is_that_of_its_time_zone(instant: str, calendar: str
 
 ASKS = """
 import sys
+from functools import cache
 from pathlib import Path
 from research.market import calendars
 calendars.FOLDER = Path(sys.argv[1])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,10 +144,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def write_market(folder: Path) -> None:
     """Three assets on 300 sessions, as prices and volumes in CSV files."""
     rng = np.random.default_rng(1)
-    days = pd.Index(pd.bdate_range("2020-06-01", periods=320), name="date")
-    import exchange_calendars
-
-    days = days[days.isin(exchange_calendars.get_calendar("XNYS").sessions)][:300].rename("date")
+    days = new_york.sessions("2020-06-01", "2022-06-01")[:300].rename("date")
     shocks = rng.normal(2e-4, 0.01, (len(days), 3))
     prices = pd.DataFrame(100.0 * np.exp(shocks.cumsum(axis=0)), days, ["SPY", "AGG", "GLD"]).round(4)
     prices.to_csv(folder / "prices.csv")

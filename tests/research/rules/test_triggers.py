@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pytest
 
@@ -34,7 +34,7 @@ See = Callable[..., View]
 
 
 def made(returns: Array) -> Market:
-    sessions = xcals.get_calendar("XNYS", start="2018-01-02", end="2019-12-31").sessions[: len(returns)]
+    sessions = new_york.sessions("2018-01-02", "2019-12-31")[: len(returns)]
     names = tuple(f"L{i}" for i in range(returns.shape[1]))
     table = instruments_table(names, asset_class=["stock"] * len(names))
     everywhere = np.ones(returns.shape, dtype=bool)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +20,7 @@ from research.rules.wealth_rules import WealthRule
 
 TARGET = FixedWeights((0.6, 0.4))
 FREE = Costs.bps(2)
-SESSIONS = xcals.get_calendar("XNYS", start="2018-01-02", end="2019-12-31").sessions
+SESSIONS = new_york.sessions("2018-01-02", "2019-12-31")
 
 
 def market_of(returns: Array, cash: float = 0.0) -> Market:

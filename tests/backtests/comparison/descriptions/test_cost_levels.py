@@ -23,6 +23,8 @@ from research.allocation import FixedWeights
 from research.portfolio import load_portfolio
 from research.risk import growth
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 NAMES = ["never", "monthly", "quarterly", "threshold", "hrp_monthly"]
 
 

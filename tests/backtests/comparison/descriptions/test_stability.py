@@ -21,6 +21,8 @@ from backtests.comparison.descriptions.stability import (
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 FILES = Path(__file__).parents[4] / "data" / "portfolios"
 FEW = ["quarterly", "threshold", "threshold_within"]
 TURNED = ["quarterly", "threshold", "tuned"]

@@ -29,6 +29,8 @@ from research.risk.stress.episodes import Episode
 from research.risk.stress.shocked_market import market_after
 from research.risk.stress.shocks import Shock
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 FILES = Path(__file__).parents[4] / "data" / "portfolios"
 FEW = ["never", "quarterly", "threshold", "tuned", "closed_form", "hrp_monthly"]
 

@@ -30,6 +30,8 @@ from foundation.arrays import Array
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Threshold
 
+pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+
 FILE = Path("data/portfolios/sixty_forty.yaml")
 NAMES = ["never", "quarterly", "yearly", "threshold", "tuned"]
 TUNED = 40  # configurations of the file's tuning

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import exchange_calendars as xcals
+import new_york
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +24,7 @@ P, SIGMA, COST, G = 0.6, 0.16, 0.001, 2.0
 
 
 def sessions_of(days: int) -> pd.DatetimeIndex:
-    return xcals.get_calendar("XNYS", start="2015-01-02", end="2019-12-31").sessions[:days]
+    return new_york.sessions("2015-01-02", "2019-12-31")[:days]
 
 
 def test_worlds_have_the_moments_of_the_market() -> None:

@@ -3,17 +3,16 @@
 import pandas as pd
 import pytest
 
-from backtests.studies.real_markets import NAMED_CASES, Case, all_cases, case
+from backtests.studies.real_markets import NAMED_CASES, all_cases, case
 from backtests.studies.real_markets.cases import BEFORE, FUNDS, STOCKS, YEARS, eligible
 from foundation.errors import ConfigError
 
-CASES = all_cases()
-
 
 def test_there_are_72_cases_at_least_each_of_its_own_name() -> None:
-    assert len({one.name for one in CASES}) == len(CASES) == 6 * 10 + 4 * 3 + 1
-    assert {one.window for one in CASES} == set(range(1995, 2025, 3))
-    sizes = {len(one.weights) for one in CASES}
+    cases = all_cases()
+    assert len({one.name for one in cases}) == len(cases) == 6 * 10 + 4 * 3 + 1
+    assert {one.window for one in cases} == set(range(1995, 2025, 3))
+    sizes = {len(one.weights) for one in cases}
     assert (min(sizes), max(sizes)) == (2, 19)
 
 
@@ -24,17 +23,17 @@ def test_the_draw_is_the_one_that_was_written_down() -> None:
     assert [name for name, _ in case("stocks-6-2013").weights] == ["SBUX", "UAA", "SHLD", "JPM", "XOM", "MA"]
 
 
-@pytest.mark.parametrize("one", CASES, ids=lambda one: one.name)
-def test_training_ends_before_a_test_whose_lines_are_there_throughout(one: Case) -> None:
-    market = one.market
-    assert market.assets == tuple(name for name, _ in one.weights)
-    first, end = market.dates.searchsorted(one.start), len(market.dates)
-    five_years = market.dates.searchsorted(one.start - pd.DateOffset(years=BEFORE))
-    assert market.listed[five_years].all()
-    assert market.tradable[five_years + 1 :].all()
-    assert (market.dates[first - 1], market.dates[first]) < (one.start, market.dates[-1])
-    assert 2.8 < (market.dates[-1] - one.start).days / 365.25 < YEARS
-    assert 725 < end - first < 760
+def test_training_ends_before_a_test_whose_lines_are_there_throughout() -> None:
+    for one in all_cases():
+        market = one.market
+        assert market.assets == tuple(name for name, _ in one.weights), one.name
+        first, end = market.dates.searchsorted(one.start), len(market.dates)
+        five_years = market.dates.searchsorted(one.start - pd.DateOffset(years=BEFORE))
+        assert market.listed[five_years].all(), one.name
+        assert market.tradable[five_years + 1 :].all(), one.name
+        assert (market.dates[first - 1], market.dates[first]) < (one.start, market.dates[-1]), one.name
+        assert 2.8 < (market.dates[-1] - one.start).days / 365.25 < YEARS, one.name
+        assert 725 < end - first < 760, one.name
 
 
 def test_targets_are_equal_or_fall_and_some_hold_cash() -> None:

@@ -10,6 +10,7 @@ import pytest
 from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
+from desk.commands.orders import fills as of_fills
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
@@ -151,8 +152,11 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     cash = "33,390.80"  # 21,350.40 + 133 × 383.50 - 5.10 - 400 × 97.40
     assert re.search(rf"^USD .* {cash}$", done.out, re.MULTILINE)
     assert re.search(r"buy +AGG +721 +321$", done.out, re.MULTILINE)
-    assert rebalance("book", "fill", "desk", fills, "--ticket", ticket).out == done.out
-    assert rebalance("book", "fill", "desk", fills).out == done.out
+    shown, booked = done.out.rsplit("\n\n", 1)
+    assert booked == "fills.csv: booked 2 fills.\n"
+    for more in (("--ticket", ticket), ()):
+        again = rebalance("book", "fill", "desk", fills, *more)
+        assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
     journal = rebalance("journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
 
@@ -169,7 +173,7 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
     ]
     fills.write_text(HEADER + "\n".join(rows) + "\n")
     with pytest.raises(DataError) as told:
-        books.fill_from("desk", fills)
+        of_fills.fill_from("desk", fills)
     for said in (
         "row 2: moment is",
         "row 3: fill '2' of 'AGG': quantity",
@@ -177,9 +181,9 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
         "row 5: 2 cells",
     ):
         assert f"fills.csv, {said}" in str(told.value)
-    fills.write_text("fill_id,day,asset\n")
-    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'moment, side, quantity"):
-        books.fill_from("desk", fills)
+    fills.write_text("fill_id,moment,asset\n")
+    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'side, quantity"):
+        of_fills.fill_from("desk", fills)
     assert books.read_book("desk") == before
 
 
@@ -196,7 +200,7 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
     done = rebalance("book", "fill", "desk", fills, "--ticket", earlier)
     assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
-    assert rebalance("book", "show", "desk").out == shown
+    assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
 def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from paper_desk import order, paper
-from venue_conformance import VenueConformance
+from venue_conformance import PartialFillConformance
 
 from desk.exchange.paper import FillModel, PaperVenue
 
 
-class TestPaperVenue(VenueConformance):
+class TestPaperVenue(PartialFillConformance):
     """At the close, with half of the volume at most."""
 
     filled = order("buy", "A", 10.0)
