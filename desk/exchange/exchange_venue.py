@@ -100,7 +100,7 @@ class ExchangeVenue:
 
     def _filled(self, order: Order, client_id: str, units: Decimal, done: Mapping[str, Any]) -> OrderState:
         """The state of an order that traded, whose fill is kept. Raises NotKnown for an answer that cannot be right."""
-        number = str(done.get("id", order.client_order_id))
+        number = str(done.get("id") or order.client_order_id)
         about = (self.currency, self.now(), number, self.name, order.client_order_id, order.account)
         try:
             fill = Fill(order.symbol, order.side, done["amount"], done["price"], *about, {"fees": done["fee"]})
@@ -173,21 +173,21 @@ def _answer(exchange: IExchange, ask: Callable[[], Mapping[str, Any]]) -> Mappin
         raise NotKnown(f"{type(exchange).__name__} gives no answer: {type(error).__name__}: {error}") from error
 
 
-def _exact(exchange: IExchange, what: str, stated: object, least: Decimal = NO_AMOUNT) -> Decimal:
+def _exact(exchange: IExchange, what: str, stated: object, least: Decimal | None = None) -> Decimal:
     """An amount as it is written. Raises NotKnown for what is no finite number, and for one below the least."""
     try:
         number = Decimal(str(stated))
     except InvalidOperation:
         number = Decimal("nan")
-    if not number.is_finite() or number < least:
-        above = "above zero" if least else "of at least zero"
+    if not number.is_finite() or (least is not None and number < least):
+        above = "" if least is None else " above zero"
         raise NotKnown(
-            f"{type(exchange).__name__} states {stated!r} as the {what}: it has to be a number {above}. Ask it again, "
+            f"{type(exchange).__name__} states {stated!r} as the {what}: it has to be a number{above}. Ask it again, "
             "or take the asset out of the portfolio file."
         )
     return number
 
 
 def _stated(done: Mapping[str, Any]) -> dict[str, Any]:
-    """What an answer says; None is not said."""
+    """The entries of an answer that are not None."""
     return {name: value for name, value in done.items() if value is not None}
