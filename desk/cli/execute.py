@@ -53,8 +53,13 @@ def execute(
         tell(before_text(prepared), prepared.faults if dry_run else prepared.is_refused)
         if dry_run or not prepared.moment.orders:
             return
+        question = f"Send {len(prepared.moment.left):,} orders to {exchange}?"
         if prepared.moment.left and not prepared.faults and not yes:
-            typer.confirm(f"Send {len(prepared.moment.left):,} orders to {exchange}?", abort=True)
+            if not typer.confirm(question):
+                tell("Nothing is sent.", failed=True)
+            prepared = prepared.again()
+            if prepared.is_refused:
+                tell("\n".join(["Nothing is sent: since it was shown,", *prepared.faults]), failed=True)
         sent = []
         with kept("orders"):
             for each in prepared.send():

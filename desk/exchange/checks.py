@@ -15,6 +15,7 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.tickets.order_ids import number
 from research.market.calendars import closes, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -69,7 +70,9 @@ def _file(moment: Moment) -> Faults:
 
 
 def _expiry(moment: Moment) -> Faults:
-    last = moment.sending.get("expires", "")
+    last, first = moment.sending.get("expires", ""), moment.document["last_close"]
+    if str(moment.today) < first:
+        yield f"The list is of the closes of {first}, and it is {moment.today}: send it on a later session."
     if last and str(moment.today) > last:
         yield f"The ticket expired: its orders are good on {last}, and it is {moment.today}. {moment.anew}"
 
@@ -91,7 +94,8 @@ def _duplicates(moment: Moment) -> Faults:
     for each in moment.orders:
         if each.id in moment.sent_before:
             ticket = moment.sent_before[each.id][:16]
-            yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
+            fix = "Execute that ticket again: it takes its fills, and sends what waits."
+            yield f"{_capital(each)}: it was sent with list {ticket}. {fix}"
     if moment.unfinished:
         yield (
             f"List {moment.unfinished[:16]} has open orders at {moment.venue}, or fills that are not journalled. "
@@ -202,7 +206,7 @@ def _holdings(moment: Moment) -> Faults:
     for each in moment.orders:
         before = getattr(each.order, "shares_before", None)
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
-        if before is not None and held != decimal(before):
+        if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
             yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
 

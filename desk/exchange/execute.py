@@ -40,14 +40,16 @@ WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no
 class Sent:
     """An order, and its outcome.
 
-    order : the order.
-    state : as the venue has it, or None where it was not sent, or nothing is known of it.
-    why   : why there is no state, in words, or "".
+    order    : the order.
+    state    : as the venue has it, or None where it was not sent, or nothing is known of it.
+    why      : why there is no state, in words, or "".
+    is_known : false where the venue may have the order, and gave no answer.
     """
 
     order: TicketOrder
     state: OrderState | None
     why: str = ""
+    is_known: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -153,10 +155,11 @@ class Execution:
         moments = [datetime.fromisoformat(entry.record.sent_at) for entry in sent]
         return min(moments, default=self.venue.now())
 
-    def _fall_silent(self, error: NotKnown) -> None:
+    def _fall_silent(self, error: NotKnown, order: TicketOrder | None = None) -> None:
         """Send and ask nothing more of a venue that gives no answer."""
+        fix = "Run the same command again" if self._has_ids or order is None else f"Look there for {order.text}"
         self._is_silent = True
-        self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
+        self._halted = f"{self.venue.name} gives no answer ({error}). {fix}"
 
     @property
     def _has_ids(self) -> bool:
@@ -180,8 +183,8 @@ class Execution:
                 return Sent(order, None, why)
             state = self._placed(order)
         except NotKnown as error:
-            self._fall_silent(error)
-            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
+            self._fall_silent(error, order)
+            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}", is_known=False)
         if not self._has_ids:
             self._take_fills()  # nobody can ask for them later
         self._journal_answer(order, state)
@@ -304,7 +307,9 @@ class Execution:
         new = [fill for fill in own if fill.key not in taken]
         if not new:
             return
-        quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
+        quotes = dict[str, Quote]()
+        with suppress(NotKnown):  # a fill is journalled without a quote as well
+            quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.exchange.checks import checked
-from desk.exchange.exchange_venue import ExchangeVenue, IExchange
+from desk.exchange.exchange_venue import ExchangeVenue, IExchange, balances_of, prices_of
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Place, moment_of
 from desk.exchange.stops import alone, stop_file
@@ -43,7 +43,8 @@ class PortfolioManager:
 
     def get_current_allocation(self, exchange: IExchange) -> dict[str, float]:
         """By asset, the fraction of the value that the exchange holds; the rest is its money."""
-        return _fractions(self._held(exchange), self._held(exchange).weights)
+        held = self._held(exchange)
+        return _fractions(held, held.weights)
 
     def rebalance_portfolio(self, exchange: IExchange, dry_run: bool = False) -> dict[str, Any]:
         """Make the list of today from what the exchange holds, and send it.
@@ -53,7 +54,8 @@ class PortfolioManager:
         Returns : `status` (completed, nothing_to_do, dry_run, partial, failed), `initial_allocation` and
                   `target_allocation` by asset as fractions, `trades` (type, asset, value, quantity, price, status and
                   reason of each), and `errors`, the sentences that stood against sending.
-        Raises  : ConfigError for a file whose policy is not named, or has to be fitted first.
+        Raises  : ConfigError for a file whose policy is not named, or has to be fitted first; NotKnown for balances
+                  and prices that the exchange does not give, or are no numbers.
         """
         portfolio = self._held(exchange)
         listed = trade_list(portfolio, self._policy(), name=portfolio.policy or "", as_of=self._today())
@@ -82,7 +84,8 @@ class PortfolioManager:
             journal.append([list_event(document)])
             done = list(Execution(journal, venue, document, moment.orders, moment.quotes, stop_file).run())
         filled = sum(each.state is not None and each.state.status == "filled" for each in done)
-        status = "completed" if filled == len(done) else "partial" if filled else "failed"
+        traded = any(each.state is not None and each.state.filled for each in done)
+        status = "completed" if filled == len(done) else "partial" if traded else "failed"
         return {"status": status, "trades": list(map(_trade, done)), "errors": [each.why for each in done if each.why]}
 
     @property
@@ -104,14 +107,14 @@ class PortfolioManager:
 
     def _held(self, exchange: IExchange) -> Portfolio:
         """The portfolio with what the exchange holds, at its prices."""
-        assets, balances = self.portfolio.market.assets, exchange.get_account_balances()
+        assets, balances = self.portfolio.market.assets, balances_of(exchange)
         symbols = {asset: self.portfolio.ticket.symbol(asset) for asset in assets}
-        prices, today = exchange.get_ticker_prices(list(symbols.values())), self._today()
+        prices, today = prices_of(exchange, list(symbols.values())), self._today()
         held: dict[str, Any] = {"cash": float(balances.get(self._money, 0)), "positions": None}
         for asset, symbol in symbols.items():
             held[f"lines.{asset}.shares"] = float(balances.get(symbol, 0))
             held[f"lines.{asset}.holdings"] = None
-        rows = [f"{asset},{prices[symbol]},{today}" for asset, symbol in symbols.items()]
+        rows = [f"{asset},{prices[symbol]:f},{today}" for asset, symbol in symbols.items()]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "prices.csv"
             path.write_text("\n".join(["asset,price,date", *rows]))
@@ -131,6 +134,6 @@ def _trade(sent: Sent) -> dict[str, Any]:
         "value": order.value,
         "quantity": order.quantity,
         "price": getattr(order.order, "price", None),
-        "status": "not sent" if state is None else state.status,
+        "status": state.status if state else "not sent" if sent.is_known else "not known",
         "reason": sent.why if state is None else state.reason,
     }

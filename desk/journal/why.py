@@ -35,7 +35,9 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
     lines = lines or ["It was not sent: the journal has no order, fill or refusal of it."]
     if not made:
         return [*lines, f"{NOT_KNOWN}: which list it comes from. No list of the journal has it."]
-    return [*lines, *_of_list(journal, made[-1], order), *_of_run(made[-1], reports or REPORTS)]
+    earlier = [entry for entry in made if own and entry.sequence < own[0].sequence]  # the list may be made again later
+    last = (earlier or made)[-1]
+    return [*lines, *_of_list(journal, last, order), *_of_run(last, reports or REPORTS)]
 
 
 def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:

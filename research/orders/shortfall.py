@@ -164,7 +164,7 @@ def _cost(units: float, start: float | None, end: float | None) -> float | None:
     """The cost of a move of the price on signed units; 0 for no units, None where a price is not known."""
     if not units:
         return 0.0
-    return None if start is None or end is None else units * (end - start)
+    return None if start is None or end is None else units * (end - start) + 0.0  # never -0.0
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:

@@ -54,9 +54,10 @@ class Ready:
 
     path      : path of the ticket.
     moment    : what is known of it.
-    checks    : outcome of the checks; () for a ticket of which all orders were answered.
+    checks    : outcome of the checks; () for a ticket that was sent and of which all orders were answered.
     execution : its sending.
     book      : name of the book of its portfolio, or "".
+    again     : looks and checks again: a person may take minutes to answer.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Ready:
     checks: tuple[Check, ...]
     execution: Execution
     book: str
+    again: Callable[[], "Ready"]
 
     @property
     def faults(self) -> list[str]:
@@ -119,16 +121,14 @@ def ready(asked: Asked) -> Iterator[Ready]:
         def look() -> Moment:
             return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
 
-        moment = look()
-        checks = checked(moment) if moment.left else []
-        stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
-        yield Ready(
-            path=asked.ticket,
-            moment=moment,
-            checks=tuple(checks),
-            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop, look),
-            book=_book_of(document, file, journal),
-        )
+        def prepared() -> Ready:
+            moment = look()
+            checks = checked(moment) if moment.left or (moment.orders and not moment.state.sent) else []
+            stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
+            sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
+            return Ready(asked.ticket, moment, tuple(checks), sending, _book_of(document, file, journal), prepared)
+
+        yield prepared()
 
 
 def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:

@@ -25,7 +25,7 @@ def before_text(ready: Ready) -> str:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
-    if moment.left:
+    if ready.checks:
         parts += [_ladder_text(ready), _checks_text(ready), _unbooked_text(ready)]
     return "\n\n".join(filter(None, parts))
 
@@ -59,7 +59,7 @@ def progress_text(sent: Sent) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
-        return wrapped(f"not sent   {order.text}: {sent.why}.")
+        return wrapped(f"{'not sent' if sent.is_known else 'not known':<9}  {order.text}: {sent.why}.")
     reason = f": {state.reason}" if state.reason else ""
     part = f", {state.filled.normalize():,f} filled" if state.status != "filled" and state.filled else ""
     return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")

@@ -51,7 +51,8 @@ def verify_journal(files: Sequence[Path] = ()) -> Verified:
             heads[str(path)] = Head(int(stated["count"]), str(stated["sha256"]))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path} states no head of a journal ({error!r}): it needs journal: count, sha256."
+                f"{path} states no head of a journal: it needs `journal` with count and sha256. A ticket that was made "
+                "while the journal was empty has none."
             ) from error
     with Journal(read_only=True) as journal:
         return verify(journal, heads)

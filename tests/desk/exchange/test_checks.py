@@ -114,6 +114,11 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
         lambda m: replace(m, now=datetime(2023, 1, 3, 15, 0, tzinfo=UTC)),
         rf"The ticket expired: its orders are good on 2022-12-30, and it is 2023-01-03\. {ANEW}",
     ),
+    "too early": (
+        "not expired",
+        lambda m: replace(m, now=datetime(2022, 12, 28, 15, 0, tzinfo=UTC)),
+        r"The list is of the closes of 2022-12-29, and it is 2022-12-28: send it on a later session\.",
+    ),
     "approvals": (
         "approved",
         lambda m: replace(m, document={**m.document, "approvals": 2}),
@@ -127,7 +132,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "sent with another": (
         "no duplicates",
         lambda m: replace(m, sent_before={m.orders[0].id: "c" * 64}),
-        f"{A}it was sent with list c{{16}}\\. Book its fills, and then: rebalance trades .*",
+        f"{A}it was sent with list c{{16}}\\. Execute that ticket again: it takes .*",
     ),
     "open": (
         "no duplicates",
@@ -274,6 +279,11 @@ def test_approvals_and_refusals_of_the_journal_count(
         assert look() == {}
         judge(journal, document, "", "prices moved")
         assert look()["approved"][0].startswith("The ticket was refused. Approved by anna on ")
+
+
+def test_holdings_are_compared_to_the_digits_of_a_ticket(moment: Moment) -> None:
+    nearly = Decimal("900.000000000000000001")  # as a token of 18 decimals
+    assert faults(replace(moment, units={"U1": {"A": nearly, "B": Decimal(200)}})) == {}
 
 
 def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(

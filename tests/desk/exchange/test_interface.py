@@ -1,5 +1,6 @@
 """`from desk import IExchange, PortfolioManager`: what their users know works, and what they lack is said."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,11 +23,14 @@ PRICES = {"BTC": Decimal("16642.34"), "GLD": Decimal("168.85"), "SPY": Decimal("
 
 
 class Ledger(IExchange):
-    """An exchange in memory, which takes 10 bp of a trade. fails : the trade, from 1, at which it gives no answer."""
+    """An exchange in memory, which takes 10 bp of a trade.
 
-    def __init__(self, fails: int = 0, refuses: str = "", **held: str) -> None:
+    fails : the trade, from 1, at which it gives no answer. part : part of the units that it trades.
+    """
+
+    def __init__(self, fails: int = 0, refuses: str = "", part: str = "1", **held: str) -> None:
         self.balances = {asset: Decimal(units) for asset, units in held.items()}
-        self.fails, self.refuses, self.trades = fails, refuses, 0
+        self.fails, self.refuses, self.part, self.trades = fails, refuses, Decimal(part), 0
 
     def get_account_balances(self) -> dict[str, Decimal]:
         return dict(self.balances)
@@ -41,6 +45,7 @@ class Ledger(IExchange):
         self.trades += 1
         if asset == self.refuses:
             return {"status": "rejected", "reason": "trading of it is suspended"}
+        amount *= self.part
         way, fee = (1 if side == "buy" else -1), amount * PRICES[asset] / 1000
         self.balances[asset] = self.balances.get(asset, Decimal()) + way * amount
         self.balances["USDT"] -= way * amount * PRICES[asset] + fee
@@ -106,21 +111,89 @@ def test_after_a_trade_without_an_answer_nothing_more_is_traded(manager: Portfol
     with pytest.warns(UserWarning, match="no client ids"):
         done = manager.rebalance_portfolio(held)
     assert (done["status"], held.trades) == ("partial", 2)
-    assert [trade["status"] for trade in done["trades"]] == ["filled", "not sent", "not sent"]
+    assert [trade["status"] for trade in done["trades"]] == ["filled", "not known", "not sent"]
     assert "It is not known whether Ledger has it: TimeoutError: no answer in 10 s" in done["errors"][0]
     assert kinds(tmp_path) == ["list", "order", "fill", "acknowledgement", "order"]
 
 
-@pytest.mark.parametrize("answer", [None, {"price": "n/a"}, {"amount": Decimal("NaN")}, {"fee": None, "price": 0}])
-def test_an_answer_that_cannot_be_read_is_no_answer(
-    manager: PortfolioManager, answer: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_trade_in_part_is_said_and_the_next_list_completes_it(manager: PortfolioManager, tmp_path: Path) -> None:
+    held = exchange(part="0.5")
+    with pytest.warns(UserWarning, match="no client ids"):
+        done = manager.rebalance_portfolio(held)
+    assert (done["status"], held.trades) == ("partial", 3)
+    assert [trade["status"] for trade in done["trades"]] == ["cancelled"] * 3
+    assert done["trades"][0]["reason"] == "0.903912235 of 1.80782447 were traded"
+    assert kinds(tmp_path) == ["list", *["order", "fill", "acknowledgement", "cancellation"] * 3]
+    held.part = Decimal(1)
+    with pytest.warns(UserWarning, match="no client ids"):
+        assert manager.rebalance_portfolio(held)["status"] == "completed"
+    assert manager.rebalance_portfolio(held)["status"] == "nothing_to_do"
+
+
+ANSWERS = {
+    "nothing": (None, "it answered None"),
+    "a word": ("ok", "it answered 'ok'"),
+    "open": ({"status": "open"}, r"it answered \{'status': 'open'\}"),
+    "no number": ({"amount": "nan"}, "quantity is 'nan'"),
+    "below zero": ({"amount": -1}, "quantity is '-1'"),
+    "more": ({"amount": 1e9}, "it says that 1000000000.0 of 1.80782447 were traded"),
+    "no fee": ({"fee": {"cost": 1}}, "fees: fees is "),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_an_answer_that_cannot_be_right_is_no_fill(
+    manager: PortfolioManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
+    answer, said = ANSWERS[case]
     held = exchange()
     monkeypatch.setattr(held, "execute_trade", lambda *_: answer)
     with pytest.warns(UserWarning, match="no client ids"):
         done = manager.rebalance_portfolio(held)
-    assert [trade["status"] for trade in done["trades"]] == ["not sent"] * 3
-    assert "It is not known whether Ledger has it: " in done["errors"][0]
+    assert done["status"] == "failed"
+    assert [trade["status"] for trade in done["trades"]] == ["not known", "not sent", "not sent"]
+    assert re.search(said, done["errors"][0])
+    assert re.fullmatch(r"Ledger gives no answer .* Look there for order 20221230-.* to sell .* BTC", done["errors"][1])
+    assert kinds(tmp_path) == ["list", "order"]
+
+
+def test_balances_and_prices_may_be_floats_and_have_eighteen_decimals(manager: PortfolioManager) -> None:
+    held = exchange()
+    held.balances |= {"BTC": Decimal("1.900000000000000001"), "SPY": 40.0}  # type: ignore[dict-item]
+    assert manager.rebalance_portfolio(held, dry_run=True)["errors"] == []
+
+
+def test_a_price_that_is_none_is_said_before_anything_is_traded(
+    manager: PortfolioManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = exchange()
+    monkeypatch.setitem(held.balances, "GLD", Decimal("NaN"))
+    with pytest.raises(
+        NotKnown, match=r"^Ledger states Decimal\('NaN'\) as the balance of GLD: it has to be a number\."
+    ):
+        manager.rebalance_portfolio(held)
+    for stated in ({}, {"GLD": None}, {"GLD": 0}, {"GLD": "n/a"}):
+        monkeypatch.setattr(held, "get_ticker_prices", lambda _, own=stated: {**PRICES, "GLD": None, **own})
+        monkeypatch.setitem(held.balances, "GLD", Decimal(95))
+        with pytest.raises(NotKnown, match=r"^Ledger states .* as the price of GLD: .* above zero\. Ask it again, or"):
+            manager.rebalance_portfolio(held)
+    assert (held.trades, kinds(tmp_path)) == (0, [])
+
+
+def test_fills_are_journalled_where_prices_stop(manager: PortfolioManager, tmp_path: Path) -> None:
+    held, ask = exchange(), Ledger.get_ticker_prices
+
+    def prices(assets: Sequence[str]) -> dict[str, Decimal]:
+        if held.trades:
+            raise ConnectionError("no route to host")
+        return ask(held, assets)
+
+    held.get_ticker_prices = prices  # type: ignore[method-assign]
+    with pytest.warns(UserWarning, match="no client ids"):
+        done = manager.rebalance_portfolio(held)
+    assert (done["status"], held.trades) == ("partial", 1)
+    assert "Ledger gives no answer: ConnectionError: no route to host" in done["errors"][0]
+    assert kinds(tmp_path) == ["list", "order", "fill", "acknowledgement", "order"]
 
 
 def test_a_refused_trade_leaves_its_buy_waiting_for_the_cash(manager: PortfolioManager) -> None:

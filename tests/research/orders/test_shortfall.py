@@ -58,6 +58,10 @@ def test_a_sale_below_its_decision_price_costs_140000() -> None:
     assert (found.delay, found.trading, found.fees, found.total) == (100_000.0, 37_500.0, 2_500.0, 140_000.0)
 
 
+def test_a_sale_without_a_move_has_no_negative_zero() -> None:
+    assert str(shortfall(replace(SALE, arrival=SALE.decision)).delay) == "0.0"
+
+
 def test_quotes_at_the_fills_split_trading_into_spread_impact_and_timing() -> None:
     fills = (
         ObservedFill(100, 10.03, mid=10.00, half_spread=0.02),

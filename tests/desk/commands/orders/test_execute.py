@@ -140,13 +140,24 @@ def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: 
     assert kinds(home) == ["list"]
 
 
+def test_orders_that_were_sent_with_another_list_are_refused_though_they_are_filled(ticket: Path, home: Path) -> None:
+    assert executed(ticket).status == 0
+    before, first = kinds(home), hash_of(ticket)[:16]
+    rewritten(ticket, lambda document: document.update(headline="the same orders again"))
+    done = executed(ticket)
+    assert done.status == 1
+    assert f"133 SPY: it was sent with list {first}. Execute that ticket again: it" in " ".join(done.out.split())
+    assert kinds(home) == before
+
+
 def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
     ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert rebalance("execute", ticket, *PAPER, "--dry-run").status == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     done = rebalance("execute", ticket, *PAPER)
-    assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (130, True)
+    assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (1, True)
+    assert done.out.endswith("Nothing is sent.\n")
     assert kinds(home) == ["list"]
 
 

@@ -157,6 +157,18 @@ def test_why_goes_from_the_fill_back_to_the_data(ticket: Path) -> None:
     assert places == sorted(places)
 
 
+def test_why_names_the_list_that_was_sent_and_not_one_made_after(ticket: Path) -> None:
+    document = json.loads(ticket.read_text())
+    name = document["orders"][0]["client_order_id"]
+    with Journal(user="anna") as journal:
+        journal.append([Event(order(1).record, document["portfolio"], document["hash"], "", name)])
+        journal.append([list_event(document, [str(ticket.with_name("again.json"))])])
+        assert journal.head.count == 3
+    said = " ".join(rebalance("why", name).out.split())
+    assert "(entry 1), as of" in said
+    assert "again.json" not in said
+
+
 def test_why_says_what_is_not_known(ticket: Path, tmp_path: Path) -> None:
     document = json.loads(ticket.read_text())
     ran = json.loads(ticket.read_text()) | {"run": "gone", "hash": "ab" * 32}
