@@ -14,6 +14,7 @@ PICTURE = ROOT / "docs" / "assets" / "rooms.svg"
 WORDS = {
     "cli": "the command line",
     "commands": "what a command does",
+    "tca": "what orders cost",
     "exchange": "venues, sending, fills",
     "journal": "what was done, chained",
     "tickets": "orders to approve and send",

@@ -10,6 +10,7 @@ from benchmarks import (
     engine,
     environment,
     evidence,
+    execute,
     grid,
     hrp,
     journal,
@@ -21,6 +22,7 @@ from benchmarks import (
     market_data,
     metrics,
     networks,
+    paper_venue,
     placement,
     reconciliation,
     regimes,
@@ -28,6 +30,7 @@ from benchmarks import (
     sheet,
     start,
     tax,
+    tca,
     trades,
     universal,
 )
@@ -58,7 +61,10 @@ if __name__ == "__main__":
     market_data.main()
     start.main()
     trades.main()
+    execute.main()
     journal.main()
+    tca.main()
     booked_lists.main()
+    paper_venue.main()
     batch.main()
     main_job.main()

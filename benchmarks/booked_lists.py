@@ -1,23 +1,24 @@
-"""Ten years of trade lists, filled at the next close without slippage and booked, against the backtest in whole lots.
+"""Ten years of trade lists, sent to the paper venue and filled at the next close, against the backtest in whole lots.
 
     python -m benchmarks.booked_lists
 
 Quotes are in whole cents, an order costs a fixed amount, and there is neither income nor interest, so that no amount is
-rounded: both have the same NAV at every close.
+rounded: both have the same NAV at every close. The book and the paper account have the same units and cash.
 """
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
-from research.accounting.costs import CHARGED
-from research.market.calendars import closes
+from desk.exchange.paper import PaperVenue
+from desk.tickets import make_ticket
 from research.orders import TradeList, trade_list
 from research.orders.booking import book_after, open_book
 from research.orders.fills import Fill
@@ -46,17 +47,20 @@ def desk(test_start: str) -> Portfolio:
     return replace(portfolio, market=market, holdings=portfolio.shares * prices[-1])
 
 
-def booked(portfolio: Portfolio, rule: Rule, played: Backtest, last: int) -> Iterator[tuple[float, Book]]:
-    """NAV and book at each close from that of the opening trade to row `last`, each list filled at the file's lag."""
+def booked(portfolio: Portfolio, rule: Rule, played: Backtest, last: int, folder: Path) -> Iterator[tuple[float, Book]]:
+    """NAV and book at each close from that of the opening trade to row `last`, each list filled at the file's lag.
+
+    folder : folder of the paper venue, without one.
+    """
     market, first = portfolio.market, played.first
     units = played.ledger.units[0] * market.index[first] / market.prices[first]
-    held = at_close(portfolio, first, shares=np.rint(units), cash=float(played.ledger.cash[0]))
+    held = at_close(portfolio, first, shares=np.rint(units), cash=round(float(played.ledger.cash[0]), 2))
     held = replace(held, last_trade=market.dates[first])
     book, listed = open_book(held, "desk"), None
     yield held.nav, book
     for t in range(first + 1, last + 1):
         if listed is not None and listed.portfolio.date == market.dates[t - portfolio.lag]:
-            book, listed = book_after(book, listed.after(list(fills(listed, market.prices[t], market.days[t])))), None
+            book, listed = book_after(book, listed.after(fills(listed, portfolio, t, book, folder))), None
         state = {"shares": list(book.holders[0].units.values()), "cash": float(book.holders[0].cash["USD"])}
         held = at_close(portfolio, t, np.array(state["shares"], dtype=float), state["cash"])
         held = replace(held, last_trade=pd.Timestamp(book.last_trade), blotter=book.blotter)
@@ -72,23 +76,22 @@ def at_close(portfolio: Portfolio, t: int, shares: np.ndarray, cash: float) -> P
     return replace(portfolio, market=market, shares=shares, holdings=shares * market.prices[-1], cash=cash)
 
 
-def fills(listed: TradeList, prices: np.ndarray, day: np.datetime64) -> Iterator[Fill]:
-    """The orders of a list, filled at these prices (n,) at the close of a day, with the costs of the list."""
-    calendar = listed.portfolio.market.calendar
-    moment = pd.Timestamp(closes(np.array([day]), calendar)[0]).to_pydatetime().replace(tzinfo=UTC)
-    for a, i in listed.sized.rows():
-        quantity, paid = listed.sized.parts[a, i], listed.sized.each_charges[a, :, i].tolist()
-        fees = {name: Decimal(repr(fee)) for name, fee in zip(CHARGED, paid, strict=False)}
-        asset, price = listed.portfolio.market.assets[i], Decimal(repr(float(prices[i])))
-        side = "buy" if quantity > 0.0 else "sell"
-        yield Fill(asset, side, abs(float(quantity)), price, "USD", moment, f"{day}-{asset}", fees=fees)  # type: ignore[arg-type]
+def fills(listed: TradeList, portfolio: Portfolio, t: int, book: Book, folder: Path) -> list[Fill]:
+    """The fills of a list on paper at the close of row t. Raises AssertionError where the account is not the book's."""
+    ticket, day = make_ticket(listed), portfolio.market.dates[t].date()
+    orders = [(order, order.client_order_id) for order in ticket.orders]
+    with PaperVenue.for_ticket(ticket.document, portfolio=portfolio, as_of=day, folder=folder) as venue:
+        assert (venue.units(""), venue.cash("")) == (book.holders[0].units, book.holders[0].cash)
+        assert {state.status for state in venue.place_all(orders)} == {"filled"}
+        return venue.fills(venue.now())
 
 
 def furthest(portfolio: Portfolio, name: str, rule: Rule, closes: int | None = None) -> tuple[float, int, int]:
     """The largest distance of the two paths of NAV, currency; the fills that were booked, and the closes compared."""
     played = backtest_candidate(portfolio, rule, name)
     last = len(portfolio.market.dates) - 1 if closes is None else played.first + closes
-    path = list(booked(portfolio, rule, played, last))
+    with tempfile.TemporaryDirectory() as folder:
+        path = list(booked(portfolio, rule, played, last, Path(folder)))
     nav = np.array([nav for nav, _ in path])
     assert not played.unpaid
     return float(np.abs(nav - played.ledger.nav[: len(nav)]).max()), len(path[-1][1].blotter.fills), len(nav)

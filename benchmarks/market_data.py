@@ -1,11 +1,14 @@
 """The store of prices with 5,000 assets of 30 years: a market of 500 out of it, all of it checked, 500 assets updated.
 
+Then the first steps of a new user: the commands new, data fetch and report, each a process, on ten funds since 2016.
+
 The peer is what a user writes without a store: pandas' reader of the same Parquet files with a filter by asset, and a
 pivot of the closes, which knows no calendar, no revision and no return.
 """
 
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,17 +30,20 @@ from research.market.calendars import sessions
 from research.market.quality import check
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.rows import price_rows
-from research.market.store import PriceStore
+from research.market.store import PLACE, PriceStore
 
 ASSETS, CHOSEN, AT_ONCE = 5_000, 500, 100
 UPDATES = 250  # days, each with a row of the chosen assets
 FIRST, LAST = np.datetime64("1996-11-01"), np.datetime64("2026-10-30")
+FUNDS = ("SPY", "IWM", "EFA", "EEM", "AGG", "TLT", "LQD", "TIP", "GLD", "VNQ")
+FIRST_FUND = np.datetime64("2016-01-04")
 MOMENT = np.datetime64("2026-11-01T00:00:00", "us")
 AIMS = {
     "a market of 500": 2.5,
     "the same after 250 daily updates": 2.5,
     "all 5,000 checked": 60.0,
     "500 updated from a local server": 10.0,
+    "new, fetch and report of ten funds": 30.0,
 }
 NONE = Limits(10_000, 0.001)  # a source without limits
 
@@ -95,9 +101,29 @@ def checked(store: PriceStore, names: list[str]) -> None:
         check(store.read(names[start : start + AT_ONCE]))
 
 
+def first_steps(folder: Path) -> tuple[float, float]:
+    """The commands of a new user, against a server of this machine: seconds of the wall and of the processor."""
+    from provider_server import made_bars, serving
+
+    days = [day.item() for day in sessions(FIRST_FUND, np.datetime64("today") - 1, "XNYS")]
+    bars = {name: made_bars(days, 50.0, seed) for seed, name in enumerate(FUNDS)}
+    bars["DTB3"] = [bar._replace(close=4.0) for bar in made_bars(days, 4.0)]
+    folder.mkdir()
+    weights = [f"{name}=10" for name in FUNDS]
+    commands = [["new", "my.yaml", *weights, "--nav", "100000"], ["data", "fetch", "my.yaml"], ["report", "my.yaml"]]
+    wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    with serving(bars) as server:
+        place = {"PYTHONPATH": str(ROOT), "REBALANCE_HOME": str(folder), PLACE: str(folder / "stores")}
+        env = os.environ | place | {MIRROR: server.address}
+        for command in commands:
+            called = [sys.executable, "-m", "desk.cli", *command]
+            subprocess.run(called, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def refreshed(folder: Path) -> tuple[float, float]:
     """An update of 500 assets from a server of this machine, after a first fetch that is not timed."""
-    sys.path.append(str(ROOT / "tests"))
     from provider_server import made_bars, serving
 
     days = [day.item() for day in sessions(np.datetime64("2016-01-04"), np.datetime64("2022-12-29"), "XNYS")]
@@ -112,6 +138,7 @@ def refreshed(folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Make the store, time each task, and keep the figures."""
+    sys.path.append(str(ROOT / "tests"))
     with tempfile.TemporaryDirectory() as place:
         store = made_store(Path(place) / "made")
         names = store.assets()
@@ -125,6 +152,7 @@ def main() -> None:
         found["the same after 250 daily updates"] = timed(lambda: market_from_store(store, lines))
         found["all 5,000 checked"] = timed(lambda: checked(store, names))
         found["500 updated from a local server"] = refreshed(Path(place) / "yahoo")
+        found["new, fetch and report of ten funds"] = first_steps(Path(place) / "new")
         size = sum(path.stat().st_size for path in store.parts) / 1e9
     rows: list[list[str]] = []
     for name, (wall, processor) in found.items():

@@ -57,6 +57,11 @@ def cut(text: str, most: int = VALUE_LETTERS) -> str:
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of the message of an error without its full stop; its class where it has no message."""
+    return cut((str(error).strip() or type(error).__name__).partition("\n")[0].rstrip("."))
+
+
 def first_fault(error: "ValidationError") -> str:
     """The place and the message of the first of pydantic's findings."""
     first = error.errors(include_url=False)[0]

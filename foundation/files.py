@@ -24,6 +24,12 @@ WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
+def from_workbench(path: str | Path) -> str:
+    """A path as given, or that within the workbench's own folder, where a file is there alone."""
+    own = str(ROOT / path)
+    return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
+
+
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
     """Write text, in UTF-8, or bytes, and give the path; a file that is replaced keeps its mode.
 

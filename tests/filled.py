@@ -43,3 +43,12 @@ def filled(
         about = (assets[i], order.side, quantity, price, currency, moment, f"{name}{k}")
         found.append(Fill(*about, account=numbers[a], fees=paid))
     return found
+
+
+def exchanged(listed: TradeList, moment: datetime = FRIDAY) -> list[Fill]:
+    """Each exchange of money of a list, filled at its own rate."""
+    exchanges, basis = () if listed.money is None else listed.money.exchanges, listed.portfolio.basis
+    return [
+        Fill(x.currency, x.side, x.amount, x.basis_amount / x.amount, basis, moment, f"fx{k}", account=x.account)
+        for k, x in enumerate(exchanges)
+    ]

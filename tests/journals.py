@@ -6,6 +6,7 @@ import select
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from desk.journal.journal import Journal
 from desk.journal.records import Approved, Filled, OrderSent
 from desk.journal.verify import Verified, verify
 
+Work = Callable[[Path, int, int], None]  # of a folder, from a number on, to a pipe
 # Where no power can fail, a test need not wait for a disk that others use.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -43,14 +45,14 @@ def appending(folder: Path, first: int, told: int) -> None:
             os.write(told, b"%d\n" % k)
 
 
-def start(folder: Path, first: int) -> tuple[int, int]:
-    """A process that appends, and the end of its pipe."""
+def start(folder: Path, first: int, work: Work) -> tuple[int, int]:
+    """A process that works, and the end of its pipe."""
     told, writes = os.pipe()
     if process := os.fork():
         os.close(writes)
         return process, told
     try:
-        appending(folder, first, writes)
+        work(folder, first, writes)
     finally:
         os._exit(1)
 
@@ -63,19 +65,20 @@ def stopped(process: int, told: int) -> list[int]:
         return [int(line) for line in pipe.read().split()]
 
 
-def killed(folder: Path, kills: int, seed: int = 1, longest: float = 0.05) -> set[int]:
-    """Kill two processes that append, one or the other, each of which goes on; gives the orders that were kept.
+def killed(folder: Path, kills: int, seed: int = 1, longest: float = 0.05, work: Work = appending) -> set[int]:
+    """Kill two processes that work, one or the other, each of which goes on; gives the numbers that were kept.
 
     longest : seconds from the start of a process, or from the last kill, to a kill.
+    work    : called with the folder, the first of every second number, and the pipe to which it writes what it kept.
     """
     rng, kept = random.Random(seed), [[0], [1]]
-    running = [start(folder, 0), start(folder, 1)]
+    running = [start(folder, 0, work), start(folder, 1, work)]
     for _ in range(kills):
         select.select([told for _, told in running], [], [])
         time.sleep(rng.uniform(0.0, longest))
         which = rng.randrange(2)
         kept[which] += stopped(*running[which])
-        running[which] = start(folder, kept[which][-1])  # its last one, again
+        running[which] = start(folder, kept[which][-1], work)  # its last one, again
     for which in range(2):
         select.select([running[which][1]], [], [])
         kept[which] += stopped(*running[which])

@@ -9,6 +9,8 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import accumulate
 from math import isnan
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -97,6 +99,12 @@ def _listing(symbol: str) -> tuple[str, str, time, timedelta, float]:
     return next((kind for end, kind in kinds.items() if symbol.endswith(end)), NEW_YORK)
 
 
+@lru_cache(maxsize=100_000)
+def _stamp(session: date, opens: time, zone: str) -> int:
+    """Seconds from 1970 to the opening of a session."""
+    return int(datetime.combine(session, opens, ZoneInfo(zone)).timestamp())
+
+
 def _yahoo(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
     symbol = path.removeprefix("/v8/finance/chart/")
     if symbol not in bars_of:
@@ -104,7 +112,7 @@ def _yahoo(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
         return _json({"chart": {"result": None, "error": error}}, 404)
     zone, currency, opens, length, part = _listing(symbol)
     bars, later, total = bars_of[symbol], _later_splits(bars_of[symbol]), _total_factors(bars_of[symbol])
-    stamp = {b.session: int(datetime.combine(b.session, opens, ZoneInfo(zone)).timestamp()) for b in bars}
+    stamp = {bar.session: _stamp(bar.session, opens, zone) for bar in bars}
     start, end = int(params.get("period1", "-9999999999")), int(params.get("period2", "99999999999"))
     chosen = bars[-1:] if "range" in params else [bar for bar in bars if start <= stamp[bar.session] < end]
 
@@ -299,7 +307,11 @@ ALPHA_VANTAGE: Mapping[str, Callable[[Asked, Sequence[Bar]], dict[str, Any]]] = 
 
 
 def _fred(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
-    """Each value known from the day after its own on; without a key the values of the last vintage, as CSV."""
+    """Each value known from the day after its own on; without a key the values of the last vintage, as CSV.
+
+    Bars are in the order of publication: one of an earlier session than the bar before it revises that session, and is
+    published with that bar.
+    """
     graph = path.endswith("fredgraph.csv")
     symbol = params["id" if graph else "series_id"]
     if not graph and not params.get("api_key"):
@@ -308,16 +320,22 @@ def _fred(path: str, params: Asked, _: Asked, bars_of: Bars) -> Answer:
         missing = _json({"error_code": 400, "error_message": "Bad Request.  The series does not exist."}, 400)
         return (404, "text/html", b"<!DOCTYPE html><html><body>Not Found</body></html>") if graph else missing
     start, end = ("cosd", "coed") if graph else ("observation_start", "observation_end")
-    chosen = _within(bars_of[symbol], params.get(start), params.get(end))
-    value = {bar.session: "." if isnan(bar.close) else repr(bar.close) for bar in chosen}
+    bars = bars_of[symbol]
+    newest = accumulate((bar.session for bar in bars), max)
+    vintages: dict[date, dict[str, str]] = {}  # by session, values by the day from which they were known
+    for bar, day in zip(bars, newest, strict=True):
+        known = (day + timedelta(days=1)).isoformat()
+        vintages.setdefault(bar.session, {})[known] = "." if isnan(bar.close) else repr(bar.close)
+    chosen = {bar.session: vintages[bar.session] for bar in sorted(_within(bars, params.get(start), params.get(end)))}
     if graph:
-        return 200, CSV, _csv([["observation_date", symbol], *([str(day), cell] for day, cell in value.items())])
+        rows = ([str(day), [*of.values()][-1]] for day, of in chosen.items())
+        return 200, CSV, _csv([["observation_date", symbol], *rows])
     since, until = params.get("realtime_start", "2022-12-30"), params.get("realtime_end", "9999-12-31")
-    known = {day: (day + timedelta(days=1)).isoformat() for day in value}
     observations = [
-        {"realtime_start": max(since, known[day]), "realtime_end": until, "date": str(day), "value": cell}
-        for day, cell in value.items()
-        if known[day] <= until
+        {"realtime_start": max(since, known), "realtime_end": min(until, after), "date": str(day), "value": cell}
+        for day, of in chosen.items()
+        for (known, cell), after in zip(of.items(), [*[*of][1:], "9999-12-31"], strict=True)
+        if known <= until and since < after
     ]
     offset, limit = int(params.get("offset", "0")), int(params.get("limit", "100000"))
     page = {"count": len(observations), "offset": offset, "limit": limit, "units": "lin", "output_type": 1}

@@ -52,8 +52,7 @@ from foundation.progress import bar
 from research.allocation import Allocation, TargetPath
 from research.learning import Learned
 from research.market.calendars import row_count
-from research.market.notes import warnings_in
-from research.market.quality import poor_prices
+from research.market.quality import market_warnings
 from research.portfolio import Portfolio
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
@@ -365,7 +364,7 @@ def backtest_warnings(
     fitted, backtests : by policy, one at least, all on the same days.
     """
     first, last = next(iter(backtests.values())).dates[[0, -1]]
-    of_data = (*warnings_in(portfolio.market.notes, first, last), *poor_prices(portfolio.market, portfolio.file))
+    of_data = market_warnings(portfolio.market, first, last, portfolio.file)
     found = [*of_data, *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))

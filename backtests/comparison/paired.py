@@ -31,7 +31,7 @@ from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import listed, percent
 from research.market.calendars import row_count
-from research.market.notes import warnings_in
+from research.market.quality import market_warnings
 from research.rules.protocol import compiled_rule, traits
 from research.rules.standard_rule import WEEK
 
@@ -113,7 +113,7 @@ class PairedBacktests:
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data in the test, and on terms that differ beside the policies."""
         base = self.backtests[self.reference]
-        found = list(warnings_in(base.market.notes, *base.dates[[0, -1]]))
+        found = list(market_warnings(base.market, *base.dates[[0, -1]]))
         for name, played in self.backtests.items():
             terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
             if terms:

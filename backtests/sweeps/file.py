@@ -180,7 +180,7 @@ def _portfolios(document: Document) -> tuple[Portfolio, ...]:
     """The portfolios, whose paths are relative to the sweep's own file."""
     key = "portfolio" if document.has("portfolio") else "portfolios"
     files = _items(document, (key,), TEXT)
-    folder, many = Path(document.file).parent, [Path(file).stem for file in files]
+    folder, many = document.folder, [Path(file).stem for file in files]
     if len(set(many)) < len(many):
         document.refuse((key,), "two portfolios have the same name", files, "Rename one of the files.")
     for file in files:

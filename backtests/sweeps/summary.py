@@ -13,7 +13,7 @@ from backtests.sweeps.plan import PLAN_AXES, Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
 from foundation.paper.text_tables import text_table, warnings_text
-from research.market.notes import warnings_in
+from research.market.quality import market_warnings
 
 Intervals = Callable[[str, Sequence[int]], Mapping[int, str]]
 
@@ -79,7 +79,7 @@ def data_warnings(prepared: PreparedSweep) -> list[str]:
     for name, setup in prepared.setups.items():
         market, whose = setup.market, f"{name}: " if len(prepared.setups) > 1 else ""
         first = min(prepared.firsts[name, start] for start in prepared.plan.days)
-        found += [whose + text for text in warnings_in(market.notes, market.dates[first], market.dates[-1])]
+        found += [whose + text for text in market_warnings(market, market.dates[first], market.dates[-1])]
         paths = {id(path): path for (setup, *_), path in prepared.paths.items() if setup == name}
         found += [whose + text for path in paths.values() for text in path.remarks(first)]
     return found

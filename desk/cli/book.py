@@ -1,15 +1,29 @@
-"""`rebalance book open | fill | show | resolve`: what a portfolio holds after fills."""
+"""`rebalance book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, starting
+from desk.cli.options import File, Positions, starting
 from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep what a portfolio holds after its fills.")
+Symbols = Annotated[
+    list[str] | None, typer.Option(metavar="SYMBOL=LINE", help="Line of a broker's symbol, or ignore; may be repeated.")
+]
 NAME = Annotated[str, typer.Argument(help="Name of the book.", show_default=False)]
+
+
+def symbols_of(given: Iterable[str]) -> dict[str, str]:
+    """Symbols with their lines, as SYMBOL=LINE states them. Raises ConfigError for another form."""
+    pairs = [text.partition("=") for text in given]
+    for symbol, sign, line in pairs:
+        if not (symbol and sign and line):
+            raise ConfigError(f"--symbol is {symbol + sign + line!r}: write SYMBOL=LINE, such as BRK/B=BRK.B.")
+    return {symbol: line for symbol, _, line in pairs}
 
 
 @app.command("open")
@@ -18,9 +32,7 @@ def open_(
     name: Annotated[
         str, typer.Option("--as", help="Name of the book. [default: that of the portfolio]", show_default=False)
     ] = "",
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-    ] = None,
+    positions: Positions = None,
     not_held: Annotated[
         str, typer.Option(metavar="LINES", help="Lines such as GLD that are not held.", show_default=False)
     ] = "",
@@ -36,23 +48,36 @@ def open_(
 @app.command()
 def fill(
     name: NAME,
-    fills: Annotated[Path, typer.Argument(help="A CSV of fills: docs/book.md has its columns.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A table of fills, or a broker's CSV or JSON of transactions.", show_default=False)
+    ],
     ticket: Annotated[
         Path | None,
         typer.Option(help="JSON of the list whose orders they fill, if it was sent since.", show_default=False),
     ] = None,
+    symbol: Symbols = None,
+    zone: Annotated[
+        str, typer.Option(help="Time zone of times that state none, such as America/New_York.", show_default=False)
+    ] = "",
+    day_first: Annotated[
+        bool | None,
+        typer.Option("--day-first/--month-first", help="Order of day and month in 03/04/2023.", show_default=False),
+    ] = None,
+    decimal: Annotated[str, typer.Option(help="Sign before decimals, . or ,", show_default=False)] = "",
 ) -> None:
-    """Book the fills of a table, all or none; those that are booked already are left out."""
+    """Book fills, corrections and amounts of cash; what is booked is left out, and what has no order is listed."""
     with starting():
-        from desk.commands.orders import book
+        from desk.commands.orders import book, fills
+        from research.orders.bookkeeping.transaction import Reading
 
-    book.fill_from(name, fills, ticket)
-    print_text(book.show(name))
+    reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal)
+    imported = fills.fill_from(name, file, ticket, reading)
+    print_text("\n\n".join(filter(None, [book.show(name), "\n".join(imported.notes)])))
 
 
 @app.command()
 def show(name: NAME) -> None:
-    """Print a book: holdings, cash, open orders, and splits and dividends that the market's data has since."""
+    """Print a book: holdings, cash, open orders, and what is to be booked by name."""
     with starting():
         from desk.commands.orders import book
 
@@ -62,11 +87,33 @@ def show(name: NAME) -> None:
 @app.command()
 def resolve(
     name: NAME,
-    items: Annotated[list[str], typer.Argument(help="Names that `show` gives splits, dividends and open orders.")],
+    items: Annotated[
+        list[str],
+        typer.Argument(help="Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
+    ],
+    order: Annotated[
+        str, typer.Option(help="Id of the order whose fill it is. [default: a fill of no order]", show_default=False)
+    ] = "",
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="Leave rows of brokers' files out for good.")] = False,
 ) -> None:
-    """Book splits and dividends, and drop open orders, by name."""
+    """Book rows of brokers' files, splits and dividends, and drop open orders, by name."""
     with starting():
         from desk.commands.orders import book
 
-    book.resolve(name, items)
+    book.resolve(name, items, order, dismiss=dismiss)
     print_text(book.show(name))
+
+
+@app.command()
+def reconcile(
+    name: NAME,
+    positions: Annotated[Path, typer.Option(help="A broker's CSV of positions.", show_default=False)],
+    symbol: Symbols = None,
+) -> None:
+    """Compare a book with a broker's positions and the portfolio file; exit status 1 where book and broker differ."""
+    with starting():
+        from desk.commands.orders.reconcile import reconcile
+
+    text, same = reconcile(name, positions, symbols_of(symbol or ()))
+    print_text(text)
+    raise typer.Exit(0 if same else 1)

@@ -68,7 +68,7 @@ def check(
         str | None, typer.Option(help="A store, such as tiingo, whose closes are compared.", show_default=False)
     ] = None,
 ) -> None:
-    """Print what looks wrong in the prices of a file or a store. Exit status 1 if something must be looked at."""
+    """Print what looks wrong in the data of a file or a store. Exit status 1 if something must be looked at."""
     with starting():
         from desk.commands.data import check_data
 

@@ -26,6 +26,10 @@ File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portf
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
 ]
+Positions = Annotated[
+    Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
+]
+PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
 ]

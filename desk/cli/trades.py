@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.cli.options import KnownOn, Reports, TrustCode, starting
+from desk.cli.options import KnownOn, Positions, Reports, TrustCode, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -24,9 +24,7 @@ def trades(
     review: Annotated[
         bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
     ] = False,
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-    ] = None,
+    positions: Positions = None,
     prices: Annotated[
         Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
     ] = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted, listed
 from research.market.calendars import closes, day_at, sessions
-from research.market.quality import Quality, check, check_market, differences
+from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
 from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
@@ -34,11 +34,12 @@ from research.market.repairs import read_repairs
 from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.settings import names_of, read
+from research.portfolio.file.settings import names_of
+from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
-from research.portfolio.keys.stored_market import BILL, FETCH, instrument_of, known_moment, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
 RECENT = 14  # days that hold a session of every calendar
@@ -56,11 +57,9 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     Raises : ConfigError for a file whose market is no source.
     """
     document, keys = _market_keys(file)
-    series = {} if keys is None else _series(document, keys)
-    if keys is None or not (keys.source or series or _tables_of(keys)):
-        again = (
-            f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys and keys.store else ""
-        )
+    series = _series(document, keys)
+    if not (keys.source or series or _tables_of(keys)):
+        again = f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys.store else ""
         document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = dict[str, list[Wanted]]()
     if keys.source is not None:
@@ -71,20 +70,19 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     return wanted
 
 
-def _tables_of(keys: MarketKeys | None) -> tuple[PriceStore, Origin] | None:
+def _tables_of(keys: MarketKeys) -> tuple[PriceStore, Origin] | None:
     """The store of imported tables that a market reads, and their place; None for none."""
-    if keys is None or not keys.store:
+    if not keys.store:
         return None
     store = named_store(keys.store)
     origin = origin_of(store)
     return None if origin is None else (store, origin)
 
 
-def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys | None]:
-    """A portfolio file, and the keys of its market; None for an embedded market by name."""
+def _market_keys(file: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Document, MarketKeys]:
+    """A portfolio file, and the keys of its market."""
     document = read_document(file, overrides, names_of(PortfolioKeys))
-    has_keys = isinstance(document.value("market"), dict)
-    return document, read(document, ("market",), MarketKeys) if has_keys else None
+    return document, market_keys(document)
 
 
 def _series(document: Document, keys: MarketKeys) -> dict[tuple[str, str], str]:
@@ -163,9 +161,8 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     if source not in giving:
         raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
     document, keys = _market_keys(file)
-    calendar = "XNYS" if keys is None else keys.sessions
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
-    of = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
+    of = line_instruments(document)
     symbols = {name: known.symbol_at(instrument, source) for name, instrument in of.items()}
     store.folder.mkdir(parents=True, exist_ok=True)
     with Fetcher(adapter, store.folder, clock) as fetcher:
@@ -173,7 +170,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     rows = [["asset", "price", "date", "currency", "quoted at", "source"]]
     for quote, instrument in zip(quotes, of.values(), strict=True):
         moment = datetime.fromisoformat(f"{quote.at}+00:00")
-        own = str(day_at(moment, instrument.calendar or calendar))
+        own = str(day_at(moment, instrument.calendar or keys.sessions))
         rows.append([quote.asset_id, repr(quote.price), own, quote.currency, f"{moment:%Y-%m-%dT%H:%M:%SZ}", source])
     stamp = f"{clock.now():%Y%m%dT%H%M%SZ}"
     return write_whole(store.folder / f"quotes-{stamp}.csv", "".join(",".join(row) + "\n" for row in rows))
@@ -192,27 +189,57 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
     return "\n\n".join(import_tables(named_store(name), path, (clock or Clock()).moment(), options))
 
 
-def check_data(named: str, against: str | None = None) -> Quality:
+@dataclass(frozen=True)
+class Checked:
+    """The quality of prices, and of series of a source; None where there are none."""
+
+    prices: Quality | None
+    series: SeriesQuality | None = None
+
+    @property
+    def must_be_looked_at(self) -> bool:
+        """True if a price or a series must be."""
+        return any(each.must_be_looked_at for each in (self.prices, self.series) if each is not None)
+
+    def text(self) -> str:
+        """Both, for a terminal."""
+        return "\n\n".join(each.text() for each in (self.prices, self.series) if each is not None)
+
+
+def check_data(named: str, against: str | None = None, clock: Clock | None = None) -> Checked:
     """The quality of what a portfolio file reads, as of its moment and with its repairs, or of what a store has.
 
     named   : path of a portfolio file, or name of a store.
     against : name of another store, whose closes of the same assets are compared; None for none.
+    clock   : that of the system by default; series are due up to its day.
     Raises  : ConfigError for what is neither, and for a file whose store lacks an asset.
     """
     _check_named(named)
     if named in store_names():
-        keys, known_on, ids = MarketKeys(store=named), None, named_store(named).assets()
-        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in ids}
-    else:
-        document, stated = _market_keys(named)
-        if stated is None or not stated.of_store:
-            return check_market(load_portfolio(named).market)
-        keys = stated
-        known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
-        of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
-        if absent := sorted(set(of) - set(kept)):
-            document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
-        ids = list(of)
+        store = named_store(named)
+        codes = dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
+        series = [asset for asset, code in codes.items() if named in ADAPTERS and not code]  # nobody's price
+        prices = [asset for asset in ids if asset not in series]
+        today = np.datetime64((clock or Clock()).now().date(), "D")
+        of_series = check_series(store.read(series, ()), today) if series else None
+        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in prices}
+        if of_series and not prices and against is None:
+            return Checked(None, of_series)
+        return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)
+    document, keys = _market_keys(named)
+    if not keys.of_store:
+        return Checked(check_market(load_portfolio(named).market))
+    known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
+    of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
+    if absent := sorted(set(of) - set(kept)):
+        document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
+    return Checked(_check_prices(keys, of, known_on, against))
+
+
+def _check_prices(
+    keys: MarketKeys, of: Mapping[str, Instrument], known_on: np.datetime64 | None, against: str | None
+) -> Quality:
+    """The quality of the prices of instruments, by their ids, in the store of a market, with its repairs."""
     classes = {asset: one.asset_class for asset, one in of.items() if one.asset_class}
     gone = [asset for asset, one in of.items() if one.delisted is not None]
     calendars = {asset: one.calendar or keys.sessions for asset, one in of.items()}
@@ -224,7 +251,9 @@ def check_data(named: str, against: str | None = None) -> Quality:
     other = named_store(against)
     both = [asset for asset in other.assets() if asset in of]
     if not both:
-        raise ConfigError(f"--against is {against!r}: that store has none of {listed(ids, most=5)}. Fetch them first.")
+        raise ConfigError(
+            f"--against is {against!r}: that store has none of {listed([*of], most=5)}. Fetch them first."
+        )
     apart = differences(known, other.read(both, known_on=known_on), (store.name, against))
     return replace(quality, findings=(*quality.findings, *apart))
 
@@ -290,7 +319,7 @@ def revisions_text(named: str, run: Path | None = None) -> str:
             raise ConfigError(f"--run is of {file}, portfolio {name!r}, and not of {named}: name that file.")
         settings = _in_place_of(document.tree, ran["settings"]["portfolio"])
         document, keys = _market_keys(named, settings)
-    if keys is None or not keys.of_store:
+    if not keys.of_store:
         document.refuse(
             ("market",), "is of no store, which alone keeps revisions", document.value("market"), QUOTE_TEXT
         )

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from backtests.runs.folder import MANIFEST, SUMMARY_FILE, Run, write_json
 from backtests.runs.manifest import sign
+from desk.journal import journal_head
 from foundation.files import ROOT, write_whole
 from foundation.paper.formats import plain_json
 from foundation.printable import printable
@@ -32,9 +33,14 @@ def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run
 
 
 def write_summary(folder: Path, run: Run, text: str, facts: Mapping[str, Any]) -> None:
-    """Write the text of the terminal, and the manifest with facts of the result, into the folder of a run."""
+    """Write the text of the terminal, and the manifest with facts of the result, into the folder of a run.
+
+    The manifest also states the head of the journal, where there is one.
+    """
     write_whole(folder / SUMMARY_FILE, printable(f"{text}\n"))
-    write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+    head = journal_head()
+    known = facts if head is None else {**facts, "journal": asdict(head)}
+    write_json(folder / MANIFEST, run.manifest(**plain_json(known)))
 
 
 def finish(folder: Path, run: Run, started: datetime, text: str, facts: Mapping[str, Any]) -> None:

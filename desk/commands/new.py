@@ -319,6 +319,8 @@ def _lines(draft: _Draft) -> str:
             "symbol": "" if symbol == asset else _word(symbol),
             "shares": "" if draft.asked.positions else "0",
             "fractional": "true" if one.lot < 1.0 else "",
+            "minimum_purchase": f"{one.minimum_purchase:g}" if one.minimum_purchase else "",
+            "cut_off": _word(one.cut_off) if one.cut_off else "",
             "currency": "" if one.currency in ("", draft.settings.basis) else one.currency,
         } | (dict.fromkeys(("commission_bps", "half_spread_bps"), "0") if one.kind == "fund" else {})
         more = "".join(f", {key}: {value}" for key, value in stated.items() if value)

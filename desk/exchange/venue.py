@@ -6,9 +6,10 @@ for its client id before it places one again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from typing import Literal, Protocol
 
 from desk.journal.records import Quote
@@ -80,6 +81,10 @@ class Venue(Protocol):
         """The venue's clock, in UTC."""
         ...
 
+    def wait(self, until: datetime) -> None:
+        """Return when the venue's clock shows a moment: one that plays another day moves it there."""
+        ...
+
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
         """Place an order, or a slice of one: the ticket's order with the quantity of the slice.
 
@@ -118,3 +123,16 @@ class Venue(Protocol):
     def rules(self, symbols: Iterable[str]) -> Mapping[str, SymbolRules]:
         """The steps of each symbol. A symbol that the venue does not know is left out."""
         ...
+
+
+def quotes_of(venue: Venue, symbols: Iterable[str]) -> dict[str, Quote]:
+    """The quotes of the moment; a bid, ask or last price that is no number above zero is None."""
+
+    def price(value: float | None) -> float | None:
+        return value if value is not None and 0.0 < value < inf else None
+
+    given = venue.quotes(symbols)
+    return {
+        symbol: replace(each, bid=price(each.bid), ask=price(each.ask), last=price(each.last))
+        for symbol, each in given.items()
+    }

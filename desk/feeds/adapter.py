@@ -26,6 +26,7 @@ class Wanted:
     first    : first day, None for all that the source has.
     last     : last day; a bar of a session that is not over is left out.
     currency : currency of its quotes where the source does not say it.
+    known    : day of the last vintage that is there, of a source that dates its vintages; None for none.
     """
 
     asset_id: str
@@ -33,16 +34,27 @@ class Wanted:
     first: date | None
     last: date
     currency: str = "USD"
+    known: date | None = None
 
 
 @dataclass(frozen=True)
 class Request:
-    """A GET request. `key` is the secret that it holds in a header or parameter: messages show `***` in its place."""
+    """A GET request.
+
+    key    : secret that it holds in a header or parameter: messages show `***` in its place.
+    shared : true where several assets have it, such as figures of one company: one answer serves all of a call.
+    """
 
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = field(default="", repr=False)
+    shared: bool = False
+
+    @property
+    def asks(self) -> tuple[object, ...]:
+        """Its address and parameters, which are those of each request for the same."""
+        return self.url, *self.params.items()
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,8 @@ class Adapter(ABC):
     key_optional : true where it also answers without its key, and gives less: the key is then "".
     browser      : true where it answers browsers alone, by their TLS.
     pages        : true where a history may be an answer of several pages (`more`).
+    revises      : true where it may revise any value: an update asks for all days, and of a source that dates its
+                   vintages for those that came since.
     adjustment   : adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes.
     """
 
@@ -98,6 +112,7 @@ class Adapter(ABC):
     key_optional: bool = False
     browser: bool = False
     pages: bool = False
+    revises: bool = False
     adjustment: str = "raw"
 
     @abstractmethod

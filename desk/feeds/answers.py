@@ -296,9 +296,10 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     Raises : FeedError for two different bars of one session, a split that its quotes do not show, an adjusted close
              that moves by other events than the answer has, and what `research.market.rows.checked_rows` refuses.
     """
-    table = bars.table[bars.table["close"].notna()].drop_duplicates().sort_values("session", ignore_index=True)
-    double = table["session"].duplicated()
-    if double.any():
+    table = bars.table[bars.table["close"].notna()].sort_values("session", ignore_index=True)
+    if table["session"].duplicated().any():
+        table = table.drop_duplicates(ignore_index=True)
+    if (double := table["session"].duplicated()).any():
         row = int(np.argmax(double))
         closes = table["close"].iloc[row - 1 : row + 1].tolist()
         asked.refuse(f"two bars of {table['session'].iloc[row]:%Y-%m-%d}, closes {closes}. Ask again later.", "later")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
@@ -49,6 +50,7 @@ class Fetcher:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
+        self._sharing, self._shared = Lock(), dict[tuple[object, ...], Reply]()
         self._key, self._mirror = source_key(self.adapter), mirror()
         self._transport: Transport = Browser() if self.adapter.browser else Plain()
 
@@ -83,9 +85,11 @@ class Fetcher:
 
     def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
         """The rows, or why there are none; `replies` holds those before a request that failed, and is empty else."""
+        requests, before = list[Request](), tuple[Reply, ...]()
         try:
-            for request in self.adapter.requests(wanted, self._key)[len(replies) :]:
-                replies.append(self.reply(request))
+            requests += self.adapter.requests(wanted, self._key)
+            for request in requests[len(replies) :]:
+                replies.append(self._shared_reply(request) if request.shared else self.reply(request))
             while True:
                 before, replies[:] = tuple(replies), ()  # an answer that cannot be read is asked for again
                 following = self.adapter.more(wanted, before, self._key)
@@ -94,7 +98,18 @@ class Fetcher:
                 replies[:] = before
                 replies.append(self.reply(following))
         except DataError as error:
-            return self._public(error)
+            public = self._public(error)
+            for request in requests if public.kind == "later" else ():
+                if self._shared.get(request.asks) in before:  # and not a later answer to another asset
+                    self._shared.pop(request.asks, None)
+            return public
+
+    def _shared_reply(self, request: Request) -> Reply:
+        """The answer to a request that other assets have, too, sent once."""
+        with self._sharing:
+            if request.asks not in self._shared:
+                self._shared[request.asks] = self.reply(request)
+            return self._shared[request.asks]
 
     def _public(self, error: DataError) -> FeedError:
         """A new error without the key: that of an adapter may show what the source repeats of it."""
@@ -169,14 +184,24 @@ def source_key(adapter: Adapter) -> str:
 
     Raises : FeedError of kind "source", without the key, where there is none, or one that is no plain text.
     """
-    variable = adapter.key_variable
-    if not variable:
+    if not adapter.key_variable:
         return ""
+    return read_key(adapter.name, adapter.key_variable, adapter.key_from, adapter.key_optional)
+
+
+def read_key(name: str, variable: str, key_from: str, optional: bool = False) -> str:
+    """A key from an environment variable or the keyring, "" where there is none and it is optional.
+
+    name     : name of what needs the key.
+    variable : environment variable.
+    key_from : the place where a user gets a key.
+    Raises   : as `source_key`.
+    """
     key = os.environ.get(variable, "").strip() or _from_keyring(variable)
-    if not key and not adapter.key_optional:
+    if not key and not optional:
         raise FeedError(
-            f"{adapter.name} needs a key, and the environment variable {variable} has none: get one at "
-            f"{adapter.key_from}, and set the variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
+            f"{name} needs a key, and the environment variable {variable} has none: get one at {key_from}, and set the "
+            f"variable, or keep it with `keyring set {KEYRING} {variable}`.", "source",
         )  # fmt: skip
     if not (key.isascii() and key.isprintable()):
         raise FeedError(f"the key in {variable} has characters that no key has: copy it anew.", "source")

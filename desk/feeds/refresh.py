@@ -117,8 +117,9 @@ def fetch(
 
     Of an asset that the store knows it asks for what follows, and for the last `AGAIN` sessions again; where their
     splits and dividends are not those known, for everything again: the source may have changed the past with them.
-    Of a source of total-return closes it always asks for everything: each dividend changes all earlier ones. Where no
-    first day is wanted, that of the earlier calls stays.
+    Of a source of total-return closes it always asks for everything: each dividend changes all earlier ones; likewise
+    of one that revises any value, there for the vintages that are not known yet. Where no first day is wanted, that of
+    the earlier calls stays.
 
     wanted  : bars of different assets; `last` should be the last session that is over.
     clock   : that of the system by default.
@@ -182,7 +183,8 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
     there, asked = set(store.assets()), store.about.get(_asked(adapter), {})
     ids = [each.asset_id for each in wanted if each.asset_id in there]
     known = store.read(ids, tuple(EVENTS))
-    spans = {asset: slice(*known.bounds[i : i + 2]) for i, asset in enumerate(ids)}
+    vintages = _last_vintages(store, ids) if adapter.revises else {}
+    spans = dict(zip(ids, known.slices, strict=True))
     gaps = {}
     for each in wanted:
         span = spans.get(each.asset_id, slice(0))
@@ -190,11 +192,20 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
         ask: Wanted | None = each
         if len(days) and since and (each.first is None or since <= each.first.isoformat()):
             whole = replace(each, first=None if since == ALL else date.fromisoformat(since))
-            ask = whole if adapter.adjustment == TOTAL else replace(whole, first=days[-AGAIN:][0].item())
+            all_days = adapter.adjustment == TOTAL or adapter.revises
+            ask = whole if all_days else replace(whole, first=days[-AGAIN:][0].item())
+            ask = replace(ask, known=vintages.get(each.asset_id))
             ask = ask if days[-1] < np.datetime64(each.last) else None
         events = {name: known.numbers[name][span] for name in EVENTS}
         gaps[each.asset_id] = _Gap(whole, ask, days, known.numbers["close"][span], events)
     return gaps
+
+
+def _last_vintages(store: PriceStore, ids: Sequence[str]) -> dict[str, date]:
+    """The day of the last vintage of each asset that has one."""
+    rows = store.rows(ids, history=True)
+    dated = rows[rows["fetched_at"] == rows["fetched_at"].dt.normalize()]  # a moment of a fetch is no day
+    return {str(asset): moment.date() for asset, moment in dated.groupby("asset_id")["fetched_at"].max().items()}
 
 
 def _asked(adapter: Adapter) -> str:
@@ -205,21 +216,24 @@ def _asked(adapter: Adapter) -> str:
 def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
     known_least_first = sorted(gaps.values(), key=lambda gap: gap.days[-1].item() if len(gap.days) else date.min)
     asks = tuple(gap.ask for gap in known_least_first if gap.ask is not None)
-    requests, limits = sum(_request_counts(adapter, asks)), adapter.limits
+    requests, limits = _request_count(adapter, asks), adapter.limits
     used = Pace(adapter.name, limits, store.folder, clock).used()
     seconds = max(requests - 1, 0) // limits.requests * limits.seconds
     days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
     return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day, adapter.pages)
 
 
-def _request_counts(adapter: Adapter, asks: Sequence[Wanted]) -> Iterator[int]:
-    """The number of requests for each asset, without further pages; none where the adapter refuses to make any."""
-    key = ""
+def _request_count(adapter: Adapter, asks: Sequence[Wanted]) -> int:
+    """The number of requests for assets, without further pages; none where the adapter refuses to make any."""
+    key, own, shared = "", 0, set[tuple[object, ...]]()
     with suppress(FeedError):  # a plan needs no key
         key = source_key(adapter)
     for ask in asks:
         with suppress(FeedError):
-            yield len(adapter.requests(ask, key))
+            requests = adapter.requests(ask, key)
+            own += sum(not request.shared for request in requests)
+            shared |= {request.asks for request in requests if request.shared}
+    return own + len(shared)
 
 
 class _Call:
@@ -337,7 +351,11 @@ class _Call:
         revisions = pd.DataFrame()
         if self.changed:
             revisions = self.store.revisions(self.changed)
-            revisions = revisions[revisions["known_after"] >= self.began.replace(tzinfo=None)]
+            asks = (gap.ask for gap in self.gaps.values() if gap.ask is not None)
+            dated = {ask.asset_id: pd.Timestamp(ask.known) + pd.Timedelta(days=1) for ask in asks if ask.known}
+            began = pd.Timestamp(self.began.replace(tzinfo=None))
+            since = [dated.get(asset, began) for asset in revisions["asset_id"]]  # vintages are dated before the call
+            revisions = revisions[revisions["known_after"] >= pd.DatetimeIndex(since)]
         return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
 
 

@@ -1,4 +1,4 @@
-"""One GET request over TLS that is verified: a `Reply`, or a `Fault`, since an exception could hold the key of a URL.
+"""One request over TLS that is verified: a `Reply`, or a `Fault`, since an exception could hold the key of a URL.
 
 Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy that signs anew, HTTPS_PROXY the proxy.
 """
@@ -79,9 +79,13 @@ class Plain:
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""
+        return self.send("GET", url, headers)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply | Fault:
+        """The answer to one request of any method, of any status, or why there is none. It is sent once."""
         content, until = bytearray(), time.monotonic() + CONNECT + ANSWER
         try:
-            with self.client.stream("GET", url, headers={"User-Agent": AGENT, **headers}) as answer:
+            with self.client.stream(method, url, headers={"User-Agent": AGENT, **headers}, content=body) as answer:
                 for chunk in answer.iter_bytes():
                     content += chunk
                     if len(content) > LARGEST_ANSWER:

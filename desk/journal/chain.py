@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from desk.journal.records import RECORDS, Record
-from desk.tickets.order_ids import canonical_json, plain
+from desk.tickets.order_ids import plain
 from foundation.arguments import first_fault, refuse
+from foundation.canonical import canonical_json
 from foundation.errors import DataError
 
 

@@ -110,6 +110,7 @@ class OrderSent:
     slice, attempt : places from 0; a slice that is sent again after the venue refused it is another attempt.
     quantity       : units, or None where `notional` is sent.
     quote          : quote at the sending.
+    sent_at        : moment of the venue's clock, UTC.
     """
 
     kind: ClassVar[str] = "order"
@@ -128,6 +129,7 @@ class OrderSent:
     slice: int = 0
     attempt: int = 0
     quote: Quote | None = None
+    sent_at: str = ""
 
 
 @dataclass(frozen=True)

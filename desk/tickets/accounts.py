@@ -14,8 +14,7 @@ from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, MODEL, 
 from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
-from research.market.notes import warnings_in
-from research.market.quality import poor_prices
+from research.market.quality import market_warnings
 from research.orders.lots.position import Position, order_limits
 from research.orders.today import trade_list
 from research.orders.trade_list import TradeList
@@ -71,7 +70,7 @@ class Model:
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
         shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
-        of_data = (*warnings_in(market.notes, portfolio.test_start), *poor_prices(market, portfolio.file))
+        of_data = market_warnings(market, portfolio.test_start, file=portfolio.file)
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok, (*of_data, *portfolio.notes))
 
     @property

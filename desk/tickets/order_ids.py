@@ -1,15 +1,13 @@
 """Ids of orders, from their content: an order that is sent twice has one id, so that a broker refuses the second."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from foundation.canonical import content_hash
 from research.portfolio import TicketTerms
-from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
+from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER, TICKET_DIGITS
 
-DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 ID_DIGITS = 20  # of a hash: 80 bits an order
 ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
 
@@ -45,13 +43,7 @@ def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
     content |= {"held": number(held), "portfolio": portfolio, "as_of": as_of, **terms.venue(sent["symbol"])}
-    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
-    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
-
-
-def canonical_json(document: Mapping[str, Any]) -> str:
-    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return f"{as_of.replace('-', '')}-{content_hash(plain(content))[:ID_DIGITS]}"
 
 
 def plain(value: Any) -> Any:
@@ -64,5 +56,5 @@ def plain(value: Any) -> Any:
 
 
 def number(value: float) -> float | None:
-    """A price or a quantity to 15 significant digits, or None for NaN."""
-    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
+    """A price or a quantity to the significant digits of a ticket, or None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.{TICKET_DIGITS}g}")

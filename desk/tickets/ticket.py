@@ -4,7 +4,6 @@ Ids and hash come from content alone. An order that is sent twice has one id, so
 ticket of which anything was changed has another hash than the one that was approved.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -13,7 +12,10 @@ from typing import Any
 import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from desk.tickets.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
+from desk.tickets.order_ids import client_order_id_of, number, plain, sent_of
+from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
+from desk.tickets.sending import Sending, sending_of
+from foundation.canonical import content_hash
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import CashByCurrency, Local
@@ -25,7 +27,7 @@ from research.portfolio import Portfolio, TicketTerms
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate
 
-SCHEMA = 1  # version of docs/schemas/ticket-1.json
+SCHEMA = 2  # version of docs/schemas/ticket-2.json
 DECIMALS = 10  # of a weight, fraction of NAV
 LIST_DIGITS = 16  # of a hash: 64 bits a list
 
@@ -155,6 +157,11 @@ class Ticket:
     fx          : money to exchange.
     cash        : cash by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
     approvals   : persons who must approve it; 0 asks for nobody, and is not in the document.
+    sending     : terms under which its orders are sent.
+    file_sha256 : sha256 of the portfolio file, hex; "" where it is not stated, and then not in the document.
+    slices      : slices of orders by client id; {} where each is sent whole, and then not in the document.
+    beside      : facts of the machine and the moment, which stand beside the hash and not under it: `path` of the
+                  portfolio file, and `journal`, the head of the journal before the list.
     """
 
     portfolio: str
@@ -178,6 +185,7 @@ class Ticket:
     would_trade: tuple[HypotheticalOrder, ...]
     outside: tuple[str, ...]
     before_after: Mapping[str, Any]
+    sending: Sending
     tax_lots: tuple[Mapping[str, Any], ...] = ()
     harvest: tuple[Mapping[str, Any], ...] = ()
     binding: tuple[str, ...] = ()
@@ -188,11 +196,14 @@ class Ticket:
     fx: tuple[ExchangeOrder, ...] = ()
     cash: tuple[Mapping[str, Any], ...] = ()
     approvals: int = 0
+    file_sha256: str = ""
+    slices: Mapping[str, OrderSlices] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def hash(self) -> str:
-        """The sha256 of `canonical_json(ticket.document)`, which holds all that the ticket says, hex."""
-        return hashlib.sha256(canonical_json(self.document).encode()).hexdigest()
+        """The `content_hash` of `ticket.document`, which holds all that the ticket says."""
+        return content_hash(self.document)
 
     @property
     def list_id(self) -> str:
@@ -201,9 +212,16 @@ class Ticket:
 
     @property
     def document(self) -> dict[str, Any]:
-        """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
-        parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
-        rare = {"exchanges", "sec_types", "approvals"} | (set() if self.cash else {"fx", "cash"})
+        """All that the ticket says but its hash and what stands beside it, in plain JSON types.
+
+        Whole numbers have no decimal point.
+        """
+        parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        del parts["beside"]
+        parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
+        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "slices"} | (
+            set() if self.cash else {"fx", "cash"}
+        )
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole
@@ -229,6 +247,7 @@ def make_ticket(trades: TradeList) -> Ticket:
     facts, terms = content.facts, portfolio.ticket
     orders = tuple(_orders(portfolio, trades.sized, content, money))
     _check_limits(orders)
+    slices = order_slices(trades, map(asdict, orders))
     given: dict[str, Any] = dict(content.provenance)
     given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
@@ -250,8 +269,10 @@ def make_ticket(trades: TradeList) -> Ticket:
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
+        sending=sending_of(trades, list(dict.fromkeys(order.asset for order in orders))),
+        slices=slices,
         binding=tuple(content.binding),
-        notes=tuple(content.notes),
+        notes=(*content.notes, *slices_note(trades, slices)),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
     )
 

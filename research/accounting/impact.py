@@ -39,3 +39,15 @@ class Impact:
             window = getattr(self, name)
             if not (is_whole(window) and window >= least):
                 refuse(f"{name} of impact is", window, f"give a whole number of sessions, {least} at least.")
+
+    def on_price(self, notional: float, volume: float, volatility: float) -> float:
+        """The move of the price by a trade with one coefficient, fraction: its cost over its notional.
+
+        notional, volume : currency, and currency a day.
+        volatility       : fraction a day.
+
+        >>> round(Impact(coefficient=1.0).on_price(10_000.0, 1_000_000.0, 0.02), 12)  # 2 % x a tenth
+        0.002
+        """
+        coefficient = float(np.ravel(self.coefficient)[0])
+        return float(coefficient * volatility * (notional / volume) ** (self.exponent - 1.0))

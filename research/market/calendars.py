@@ -103,19 +103,54 @@ def closes(days: Days, calendar: str) -> NDArray[np.datetime64]:
     >>> str(closes(np.array(["2022-11-25"], dtype="datetime64[D]"), "XNYS")[0])  # an early close
     '2022-11-25T18:00'
     """
+    return _moments(days, calendar, opening=False)
+
+
+def opens(days: Days, calendar: str) -> NDArray[np.datetime64]:
+    """(T,) moments, in UTC, at which sessions open. Raises ConfigError for a day that is none.
+
+    >>> str(opens(np.array(["2022-11-25"], dtype="datetime64[D]"), "XNYS")[0])
+    '2022-11-25T14:30'
+    """
+    return _moments(days, calendar, opening=True)
+
+
+def _moments(days: Days, calendar: str, *, opening: bool) -> NDArray[np.datetime64]:
     schedule = _schedule(calendar, days)
-    known, moments = _closes(calendar, *schedule.asked)
+    known, *moments = _hours(calendar, *schedule.asked)
     if not np.isin(days, known).all():
         odd = days[int(np.argmin(np.isin(days, known)))]
         raise ConfigError(f"{odd} is no session of the exchange calendar {calendar!r}. Give sessions of it.")
-    return moments[np.searchsorted(known, days)]
+    return moments[0 if opening else 1][np.searchsorted(known, days)]
 
 
 @cache
-def _closes(calendar: str, first_year: int, last_year: int) -> tuple[Days, NDArray[np.datetime64]]:
-    """The sessions of some years, both included, and the moments at which they close."""
-    ends = _calendar(calendar, first_year, last_year)[0].closes
-    return ends.index.to_numpy().astype("datetime64[D]"), ends.dt.tz_convert(None).to_numpy().astype("datetime64[m]")
+def _hours(calendar: str, first_year: int, last_year: int) -> tuple[Days, Days, Days]:
+    """The sessions of some years, both included, and the moments at which they open and close."""
+    place = place_of(f"hours of {calendar}", first_year, last_year)
+    if (kept := _kept_hours(place)) is not None:
+        return kept
+    known = _calendar(calendar, first_year, last_year)[0]
+    moments = [each.dt.tz_convert(None).to_numpy().astype("datetime64[m]") for each in (known.opens, known.closes)]
+    days = known.sessions.to_numpy().astype("datetime64[D]")
+    if place is not None:
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, np.stack([each.astype(np.int64) for each in (days, *moments)]).tobytes())
+    return days, *moments
+
+
+def _kept_hours(place: Path | None) -> tuple[Days, Days, Days] | None:
+    """The sessions and their hours, as `_hours` wrote them, or None where no file can be read."""
+    if place is None:
+        return None
+    try:
+        days, opening, closing = np.frombuffer(place.read_bytes(), dtype=np.int64).reshape(3, -1)
+    except (OSError, ValueError):  # there is none, or it ends within a row
+        return None
+    if not len(days) or (np.diff(days) <= 0).any() or (opening > closing).any():
+        return None
+    return days.astype("datetime64[D]"), opening.astype("datetime64[m]"), closing.astype("datetime64[m]")
 
 
 def day_at(instant: datetime, calendar: str) -> np.datetime64:

@@ -17,7 +17,9 @@ from research.market.calendars import Days
 from research.market.rows import PER_UNIT
 
 LEAST_SPLIT = 0.2  # logarithm: smaller splits, such as 11 for 10, do not stand out from prices' moves
-SPLIT_MOVE = 0.5  # of a split's logarithm: no price moves by more on the day of a split
+LARGE_SPLIT = np.log(2.0)  # logarithm: on the day of one, no price moves by half of it
+SPLIT_MOVE = 0.5  # of a large split's logarithm: no price moves by more on its day
+SAME_MOVE = 0.25  # of a split's logarithm, within which a move is that of the split, or none
 LARGEST_YIELD = 0.999  # of a dividend over the close before
 ONE_ASSET = np.zeros(1, dtype=np.int64)  # where its bars begin
 
@@ -93,14 +95,22 @@ class TradedCloses:
         return _growth(self.total, self.begins) / self.moved - 1.0
 
     @property
-    def is_clear(self) -> Mask:
-        """(R,) true for a split that stands out from prices' moves, behind another close."""
-        return (np.abs(np.log(self.split)) > LEAST_SPLIT) & ~np.isnan(self.moved)
+    def shows_split(self) -> Mask:
+        """(R,) true for a split that the closes show: they hardly move otherwise than the adjusted ones, or at all."""
+        size = np.abs(np.log(self.split))
+        explained = np.nan_to_num(_growth(self.total, self.begins), nan=1.0)
+        return (size > 0.0) & (np.abs(np.log(self.moved / explained)) <= SAME_MOVE * size)
 
     @property
     def hides_split(self) -> Mask:
-        """(R,) true for a split that stands out, and that the closes do not show."""
-        return self.is_clear & (np.abs(np.log(self.moved)) > SPLIT_MOVE * np.abs(np.log(self.split)))
+        """(R,) true for a split that stands out, and that the closes do not show.
+
+        A price may move by as much as a small split: of such a one only a move by the split itself, either way, says
+        that the quotes lack it or have it twice.
+        """
+        size, move = np.abs(np.log(self.split)), np.abs(np.log(self.moved))
+        itself, far = np.abs(move - size) <= SAME_MOVE * size, move > SPLIT_MOVE * size
+        return (size > LEAST_SPLIT) & np.where(size < LARGE_SPLIT, itself, far)
 
     def apart(self, dividend: Array) -> Array:
         """(R,) by how much a dividend's yield differs from that of adjusted closes, NaN where there are none.

@@ -1,9 +1,11 @@
 """The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ OFFER = (
     "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
 SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
+CUT_OFF = "16:00 America/New_York"  # an example
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
 TRADING = ("", "sell_only", "buy_only", "locked")  # what a line may be traded in; nothing said is both ways
 INSTRUMENT_COLUMNS = (
@@ -50,6 +53,19 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     given = neutral | columns
     table = pd.DataFrame({name: given[name] for name in INSTRUMENT_COLUMNS}, index=pd.Index(assets, name="asset"))
     return checked_instruments(table, "the instruments")
+
+
+def is_cut_off(text: str) -> bool:
+    """True for a time of day with its time zone, until which orders of a mutual fund are dealt at the next NAV.
+
+    >>> is_cut_off(CUT_OFF), is_cut_off("16:00")
+    (True, False)
+    """
+    clock, _, zone = text.partition(" ")
+    try:
+        return bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", clock) and ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return False
 
 
 _CHECKED: deque[pd.DataFrame] = deque(maxlen=2)  # the last tables: of a simulation, and of a market cut before an exit

@@ -57,11 +57,6 @@ class Note(str):
         return not begins_late and not ends_early
 
 
-def warnings_in(notes: Iterable[Note], first: Day | None = None, last: Day | None = None) -> tuple[str, ...]:
-    """The warnings about the days from `first` to `last`, both included."""
-    return tuple(str(note) for note in notes if note.warning and note.falls_in(first, last))
-
-
 def counted(count: int, thing: str) -> str:
     """A number with its noun.
 

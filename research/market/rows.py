@@ -55,7 +55,7 @@ def price_rows(
     count, codes = len(days), np.asarray(currency, dtype=object)
     texts = {"asset_id": asset_id, "currency": codes, "source": source}
     columns: dict[str, Any] = {name: np.broadcast_to(np.asarray(given[name], dtype=float), count) for name in NUMBERS}
-    columns |= {name: np.broadcast_to(np.asarray(text, dtype=object), count) for name, text in texts.items()}
+    columns |= {name: _repeated(text, count) for name, text in texts.items()}
     if hundredths := set(codes.ravel().tolist()) & HUNDREDTHS.keys():
         columns |= {name: columns[name] * np.where(np.isin(codes, [*hundredths]), 0.01, 1.0) for name in PER_UNIT}
         columns["currency"] = [HUNDREDTHS.get(code, code) for code in columns["currency"].tolist()]
@@ -98,8 +98,11 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     refuse(
         ~((values["split"] <= SPLIT) & (values["split"] >= 1 / SPLIT)), "split", f"It is {1 / SPLIT:g} to {SPLIT:g}."
     )
-    rows = _in_order(rows)
-    key = (pd.factorize(rows["asset_id"])[0], rows["session"].to_numpy(), rows["fetched_at"].to_numpy())
+    key = [rows["fetched_at"].to_numpy(), days, pd.factorize(rows["asset_id"], sort=True)[0]]
+    order = np.lexsort(key)
+    if (order[1:] < order[:-1]).any():
+        rows, key = rows.take(order), [part[order] for part in key]
+    rows = rows.reset_index(drop=True)
     again = np.append(False, np.logical_and.reduce([part[1:] == part[:-1] for part in key]))
     if again.any():
         t = int(np.argmax(again))
@@ -111,13 +114,11 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     return rows
 
 
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows by asset, session and moment; themselves where they are in this order."""
-    codes = pd.factorize(rows["asset_id"], sort=True)[0]
-    order = np.lexsort((rows["fetched_at"].to_numpy(), rows["session"].to_numpy(), codes))
-    if (order == np.arange(len(rows))).all():
-        return rows.reset_index(drop=True)
-    return rows.take(order).reset_index(drop=True)
+def _repeated(texts: ArrayLike, count: int) -> Any:
+    """(R,) texts, one for all rows or one for each."""
+    if isinstance(texts, str):
+        return pd.array([texts], dtype="str").take(np.zeros(count, dtype=np.int64))  # else pandas reads each again
+    return np.broadcast_to(np.asarray(texts, dtype=object), count)
 
 
 def _cell(found: object) -> str:

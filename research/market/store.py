@@ -37,7 +37,8 @@ from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, session
 Found = TypeVar("Found")
 PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
-ASSETS_A_PART = 100  # of a part that joins others: a group of rows an asset, found by its statistics
+ASSETS_A_PART = 100  # of a part that joins others
+LEAST_GROUP = 1_000  # rows of a group of such a part, which is found by its statistics: more are of one asset
 PARTS = 32  # small ones, past which they are joined
 FOLDS = 3  # by how many times more joined parts there may be than their assets need, before all are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
@@ -51,6 +52,17 @@ SCHEMA = pa.schema(
         ("currency", pa.dictionary(pa.int32(), pa.string())),
         ("source", pa.dictionary(pa.int32(), pa.string())),
         ("fetched_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+_ROWS = pa.schema(  # of a table of rows, as pandas has them, with the index of each asset
+    [
+        ("asset", pa.int64()),
+        ("session", pa.timestamp("s")),
+        *((name, pa.float64()) for name in NUMBERS),
+        ("currency", pa.string()),
+        ("source", pa.string()),
+        ("fetched_at", pa.timestamp("us")),
     ]
 )
 
@@ -89,6 +101,11 @@ class Known:
     def bounds(self) -> NDArray[np.int64]:
         """(n + 1,) where the rows of each asset begin, and where those of the last end."""
         return np.searchsorted(self.asset, np.arange(len(self.assets) + 1))
+
+    @cached_property
+    def slices(self) -> list[slice]:
+        """The rows of each asset."""
+        return [slice(first, last) for first, last in pairwise(self.bounds.tolist())]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -157,15 +174,7 @@ class PriceStore:
         rows = rows.reset_index(drop=True)
         span = {"first": rows["session"].min(), "last": rows["session"].max()}
         known = self.rows(rows["asset_id"].unique().tolist(), **span, history=True)
-        in_force = known.drop_duplicates(["asset_id", "session"], keep="last")
-        beside = rows[["asset_id", "session"]].merge(in_force, how="left", on=["asset_id", "session"], sort=False)
-        same = (beside["fetched_at"] <= rows["fetched_at"]).to_numpy()  # what was known earlier is another vintage
-        for name in NUMBERS:
-            same = same & ~differs(rows[name].to_numpy(), beside[name].to_numpy())
-        same = same & (rows["currency"] == beside["currency"]).to_numpy()
-        key = ["asset_id", "session", "fetched_at"]
-        again = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(known[key]))
-        kept = rows[~same & ~again].reset_index(drop=True)
+        kept = rows[~_there(rows, known)].reset_index(drop=True) if len(known) else rows
         if len(kept):
             self._write(kept)
             if len(replace(self, ending=SMALL).parts) > PARTS:
@@ -220,13 +229,11 @@ class PriceStore:
             repeated = np.logical_and.reduce([part[keep][1:] == part[keep][:-1] for part in key]).any()
         else:
             (_, _, keep), repeated = self._in_force(table, ids, known_on), False
-        frame: pd.DataFrame = table.take(pa.array(keep)).to_pandas()
+        table = table.select(["asset", *ROW_COLUMNS[1:]]).take(pa.array(keep)).cast(_ROWS)
+        frame: pd.DataFrame = table.to_pandas()
         if repeated:  # of a row that stands in two parts
             frame = frame.drop_duplicates(ignore_index=True)
         frame["asset_id"] = pd.array(ids, dtype="str").take(frame["asset"].to_numpy())
-        frame = frame.astype({"currency": "str", "source": "str"})
-        frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[s]")
-        frame["fetched_at"] = frame["fetched_at"].dt.tz_localize(None)
         return frame[list(ROW_COLUMNS)]
 
     def revisions(self, assets: Sequence[str] | None = None) -> pd.DataFrame:
@@ -235,14 +242,21 @@ class PriceStore:
         Returns : table with asset_id, session, column, before, after, known_before and known_after.
         """
         rows = self.rows(assets, history=True)
-        again = rows.duplicated(["asset_id", "session"], keep="first").to_numpy()
-        found = []
+        again = np.flatnonzero(rows.duplicated(["asset_id", "session"], keep="first").to_numpy())
+        changed, column, before, after = [again[:0]], [], [again[:0] * 1.0], [again[:0] * 1.0]
         for name in NUMBERS:
-            changed = np.flatnonzero(again & differs(rows[name].shift().to_numpy(), rows[name].to_numpy()))
-            earlier, later = rows.iloc[changed - 1].reset_index(drop=True), rows.iloc[changed].reset_index(drop=True)
-            changes = later[["asset_id", "session"]].assign(column=name, before=earlier[name], after=later[name])
-            found.append(changes.assign(known_before=earlier["fetched_at"], known_after=later["fetched_at"]))
-        return pd.concat(found).sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
+            values = rows[name].to_numpy()
+            at = again[differs(values[again - 1], values[again])]
+            changed.append(at)
+            column += [name] * len(at)
+            before.append(values[at - 1])
+            after.append(values[at])
+        at = np.concatenate(changed)
+        found = rows[["asset_id", "session"]].take(at).assign(column=pd.array(column, dtype="str"))
+        known = rows["fetched_at"].to_numpy()
+        found = found.assign(before=np.concatenate(before), after=np.concatenate(after))
+        found = found.assign(known_before=known[at - 1], known_after=known[at])
+        return found.sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
 
     def assets(self) -> list[str]:
         """The ids that it has rows of, sorted."""
@@ -261,11 +275,11 @@ class PriceStore:
     def span(self, assets: Sequence[str]) -> tuple[np.datetime64, np.datetime64] | None:
         """Days between which all rows of these assets lie, None without rows; the days themselves may have none."""
         ids = sorted(assets)
-        among = [group for group in self._all_groups() if bisect_left(ids, group.least) < bisect_right(ids, group.most)]
+        among = [group for group in self._all_groups() if group.may_have(ids)]
         return (min(group.first for group in among), max(group.last for group in among)) if among else None
 
     def compact(self) -> None:
-        """Join small parts into parts of `ASSETS_A_PART` assets, a group of rows an asset, which are quick to read.
+        """Join small parts into parts of `ASSETS_A_PART` assets, in groups of rows by asset, which are quick to read.
 
         All parts are joined once the joined ones are `FOLDS` times as many as their assets need. One that is killed
         leaves rows in two parts, where they count once; one that is under way elsewhere is left alone.
@@ -286,10 +300,16 @@ class PriceStore:
             sync_names(self.folder)
 
     def _write(self, rows: pd.DataFrame, kind: str = SMALL) -> Path:
-        """Write rows, in order of their assets, as a whole part: a group of rows an asset if joined, else one group."""
+        """Write rows, in order of their assets, as a whole part: joined ones in groups by asset, others in one group.
+
+        A group of fewer than `LEAST_GROUP` rows takes in the next asset: many small ones take long to read.
+        """
         stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
         table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
-        begins = np.flatnonzero(np.append(True, asset[1:] != asset[:-1])) if kind == JOINED else [0]
+        begins = [0]
+        for start in (np.flatnonzero(asset[1:] != asset[:-1]) + 1).tolist() if kind == JOINED else ():
+            if start - begins[-1] >= LEAST_GROUP:
+                begins.append(start)
         buffer = io.BytesIO()
         with pq.ParquetWriter(
             buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
@@ -333,11 +353,12 @@ class PriceStore:
         self, index: Mapping[str, int], columns: Sequence[str], span: tuple[np.datetime64, np.datetime64]
     ) -> pa.Table:
         """The rows of all groups that have some of these ids and of these sessions."""
-        wanted = list(dict.fromkeys(("session", "fetched_at", *columns)))
+        wanted, ids = list(dict.fromkeys(("session", "fetched_at", *columns))), sorted(index)
         found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
         for path in self.parts:
-            among = [group for group in _groups(path) if group.first <= span[1] and group.last >= span[0]]
-            whole = [group for group in among if group.of_one and group.least in index]
+            of_days = (group for group in _groups(path) if group.first <= span[1] and group.last >= span[0])
+            among = [group for group in of_days if group.may_have(ids)]
+            whole = [group for group in among if group.of_one]
             mixed = [group.number for group in among if not group.of_one]
             if whole or mixed:
                 with _opened(path) as part:
@@ -377,6 +398,31 @@ class PriceStore:
                 f"rows are known since {first:%Y-%m-%d %H:%M:%S} UTC. Choose a later moment."
             )
         raise DataError(f"store {self.name!r} has no prices of {asset!r}. {did_you_mean(asset, self.assets())}")
+
+
+def _there(rows: pd.DataFrame, known: pd.DataFrame) -> NDArray[np.bool_]:
+    """(R,) true for rows that say what was in force by then, or that are there already.
+
+    known : rows by asset, session and moment, one at least.
+    """
+    ids = {asset: code for code, asset in enumerate(known["asset_id"].unique())}
+
+    def keys(table: pd.DataFrame) -> NDArray[np.int64]:
+        codes, names = pd.factorize(table["asset_id"])
+        assets = np.array([ids.get(name, -1) for name in names])[codes]
+        return np.asarray(assets * DAYS_A_KEY + sessions_of(table).astype("int64"))
+
+    ours, theirs = keys(known), keys(rows)
+    latest = np.searchsorted(ours, theirs, side="right") - 1  # the row in force
+    there = ours[latest] == theirs
+    moments, fetched = known["fetched_at"].to_numpy(), rows["fetched_at"].to_numpy()
+    same = there & (moments[latest] <= fetched)  # what was known earlier is another vintage
+    same &= (known["currency"].to_numpy()[latest] == rows["currency"].to_numpy()).astype(bool)
+    for name in NUMBERS:
+        same &= ~differs(known[name].to_numpy()[latest], rows[name].to_numpy())
+    for k in np.flatnonzero(there & ~same & (fetched <= moments[latest])).tolist():  # vintages
+        same[k] = fetched[k] in moments[np.searchsorted(ours, theirs[k]) : latest[k] + 1]
+    return np.asarray(same)
 
 
 def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
@@ -429,6 +475,10 @@ class _Group(NamedTuple):
     def of_one(self) -> bool:
         """True if all its rows are of one asset."""
         return self.least == self.most
+
+    def may_have(self, ids: Sequence[str]) -> bool:
+        """True if some of these ids, which are sorted, lie between its least and its greatest."""
+        return bisect_left(ids, self.least) < bisect_right(ids, self.most)
 
 
 @lru_cache(maxsize=4096)

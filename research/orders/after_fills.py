@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,20 @@ from research.market.calendars import day_at, session_after
 from research.orders.fills import Fill
 from research.orders.tax.tax_lots import AccountOrders, after_sales, trade_lots
 from research.portfolio import Portfolio, TaxLots
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
+from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.rates import decimal, rounded
 
 MORE = Decimal("1e-9")  # of a quantity: venues round quantities
 ONE_CENT = Decimal("0.01")  # by which the amount of an order in money may be exceeded
 BookedFills = Sequence[BookedFill]
+
+
+class Matching(NamedTuple):
+    """The portfolio after the fills that have an order, and the others, each with the reason in a sentence."""
+
+    portfolio: Portfolio
+    unmatched: tuple[tuple[Fill, str], ...]
 
 
 def after_fills(portfolio: Portfolio, fills: Iterable[Fill]) -> Portfolio:
@@ -39,57 +47,125 @@ def after_fills(portfolio: Portfolio, fills: Iterable[Fill]) -> Portfolio:
     Raises    : DataError for fills of orders that nobody sent, of more than was ordered, that were booked before, of
                 another currency, account or asset, and that sell more than is held; all of them in one message.
     """
+    after, unmatched = match_fills(portfolio, fills)
+    if unmatched:
+        raise DataError(all_mistakes("the list of fills", [why for _, why in unmatched]))
+    return after
+
+
+def match_fills(portfolio: Portfolio, fills: Iterable[Fill], corrects: str = "") -> Matching:
+    """The portfolio after those of the fills that have an order, as `after_fills`, and the fills that have none.
+
+    corrects : venue and id of the fill in whose place they stand, or "".
+    Raises   : DataError for fills that sell more than is held.
+    """
     before = portfolio.blotter or Blotter()
     orders, rows, seen = list(before.orders), list[BookedFill](), set(before.fill_ids)
-    mistakes = []
+    places, unmatched = _Places.of(orders), []
     for fill in sorted(fills, key=lambda each: (each.moment, each.key)):
         try:
             if fill.key in seen:
                 fill.refuse("fill_id", fill.fill_id, "It is booked already: leave the second one out.")
-            k = _order_of(portfolio, orders, fill)
+            k = _order_of(portfolio, orders, places, fill)
             done = _filled(fill, orders[k])
             rows += _rows(portfolio, fill, orders[k], done)
             orders[k] = done
+            places.by_id.setdefault(done.order_id, k)
             seen.add(fill.key)
         except DataError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise DataError(all_mistakes("the list of fills", mistakes))
+            unmatched.append((fill, str(error)))
+    rows = [replace(row, corrects=corrects) for row in rows]
     blotter = replace(before, orders=tuple(orders), fills=(*before.fills, *rows))
-    return replace(_moved(portfolio, rows) if rows else portfolio, blotter=blotter)
+    return Matching(replace(after_rows(portfolio, rows), blotter=blotter), tuple(unmatched))
+
+
+def after_unsent(portfolio: Portfolio, fill: Fill) -> Portfolio:
+    """The portfolio after a fill that is of none of its orders, such as a trade that somebody made at the broker.
+
+    Raises : DataError for another account, asset or currency, a fill that is booked, and more sold than is held.
+    """
+    blotter = portfolio.blotter or Blotter()
+    _check_asset(portfolio, fill)
+    if fill.key in blotter.fill_ids:
+        fill.refuse("fill_id", fill.fill_id, "It is booked already.")
+    if len(accounts := accounts_of(portfolio, fill)) > 1:
+        fill.refuse("account", fill.account, f"Give one of {', '.join(accounts)}.")
+    assets = portfolio.market.assets
+    in_money = fill.asset in assets and bool(np.isnan(portfolio.prices.per_unit[assets.index(fill.asset)]))
+    amount = fill.quantity * fill.price if in_money else fill.quantity
+    order = SentOrder("", accounts[0], fill.asset, BUY_OR_SELL[fill.side == "sell"], amount, in_money)
+    rows = tuple(_rows(portfolio, replace(fill, order_id=""), order, _filled(replace(fill, order_id=""), order)))
+    return replace(after_rows(portfolio, rows), blotter=replace(blotter, fills=(*blotter.fills, *rows)))
 
 
 # -- one fill ----------------------------------------------------------------------------------------------------------
 
 
-def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], fill: Fill) -> int:
-    """The place of the order of a fill: that of its id, or else the one of its account, asset and side."""
-    like = (_account(portfolio, fill), fill.asset, fill.side)
+class _Places(NamedTuple):
+    """The places of orders: the first of each id, and all of each asset and side."""
+
+    by_id: dict[str, int]
+    alike: dict[tuple[str, str], list[int]]
+
+    @classmethod
+    def of(cls, orders: Sequence[SentOrder]) -> "_Places":
+        """Those of some orders."""
+        places = cls({}, {})
+        for k, order in enumerate(orders):
+            places.by_id.setdefault(order.order_id, k)
+            places.alike.setdefault((order.asset, order.side), []).append(k)
+        return places
+
+
+def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], places: _Places, fill: Fill) -> int:
+    """The place of the order of a fill: that of its id, or else the only one of its account, asset and side.
+
+    Of several the one counts of which as much is open; an order is not filled before it was sized.
+    """
+    accounts = accounts_of(portfolio, fill)
     _check_asset(portfolio, fill)
-    for k, order in enumerate(orders):
-        same = (order.account, order.asset, order.side) == like
-        if fill.order_id and fill.order_id == order.order_id and not same:
-            what = f"to {order.side} {order.asset}{f' in {order.account}' if order.account else ''}"
-            fill.refuse("order_id", fill.order_id, f"That order is {what}: the fill is to {fill.side} {fill.asset}.")
-        if same and (fill.order_id in ("", order.order_id) or not order.order_id):
+    if fill.order_id and (k := places.by_id.get(fill.order_id)) is not None:
+        order = orders[k]
+        if (order.asset, order.side) == (fill.asset, fill.side) and order.account in accounts:
             return k
-    what = f"the order to {fill.side} {fill.asset}{f' in {like[0]}' if like[0] else ''}"
-    fill.refuse("order_id", fill.order_id, f"Nobody sent {what}: look at the orders that are open.")
+        what = f"to {order.side} {order.asset}{f' in {order.account}' if order.account else ''}"
+        fill.refuse("order_id", fill.order_id, f"That order is {what}: the fill is to {fill.side} {fill.asset}.")
+    like = [k for k in places.alike.get((fill.asset, fill.side), ()) if orders[k].account in accounts]
+    if fill.order_id:
+        like = [k for k in like if not orders[k].order_id][:1]
+    elif len(like) > 1:
+        enough = [k for k in like if _amount(fill, orders[k]) <= orders[k].left]
+        if len(enough) != 1:
+            named = ", ".join(orders[k].order_id or orders[k].account for k in like)
+            fill.refuse("order_id", "", f"Several orders may be its own, {named}: say which.")
+        like = enough
+    if not like:
+        what = f"the order to {fill.side} {fill.asset}{f' in {accounts[0]}' if accounts[0] else ''}"
+        fill.refuse("order_id", fill.order_id, f"Nobody sent {what}: look at the orders that are open.")
+    asked = portfolio.blotter and portfolio.blotter.asked
+    if not fill.order_id and asked and (day := day_at(fill.moment, portfolio.market.calendar)) < np.datetime64(asked):
+        fill.refuse("moment", str(day), f"The order was sized at the close of {asked}: give the id of its own.")
+    return like[0]
 
 
-def _account(portfolio: Portfolio, fill: Fill) -> str:
-    """The name of the account of a fill, which names or numbers it."""
+def accounts_of(portfolio: Portfolio, fill: Fill) -> list[str]:
+    """Names of the accounts that a fill may be of: the one that it names or numbers, or all where it names none.
+
+    Raises : DataError for an account that the portfolio does not have.
+    """
     known = {word: each.name for each in portfolio.accounts for word in (each.name, each.number)}
+    if known and not fill.account:
+        return [each.name for each in portfolio.accounts]
     known = known or {"": "", portfolio.ticket.account: ""}
     if fill.account not in known:
         fill.refuse("account", fill.account, f"The portfolio has {', '.join(filter(None, known)) or 'no accounts'}.")
-    return known[fill.account]
+    return [known[fill.account]]
 
 
 def _check_asset(portfolio: Portfolio, fill: Fill) -> None:
     """Raise DataError for an asset that is neither line nor currency, and for another currency than that of it."""
     assets, currencies = portfolio.market.assets, portfolio.currencies
-    money = {portfolio.basis} if currencies is None else set(currencies.cash)
+    money = set(portfolio.cash_by_currency)
     if fill.asset in assets:
         of_line = portfolio.basis if currencies is None else currencies.lines[assets.index(fill.asset)]
         if fill.currency != of_line:
@@ -102,14 +178,19 @@ def _check_asset(portfolio: Portfolio, fill: Fill) -> None:
 
 def _filled(fill: Fill, order: SentOrder) -> SentOrder:
     """The order with the fill in it. Raises DataError for more than was ordered."""
-    amount = fill.quantity * fill.price
-    filled = order.filled + (amount if order.in_money else fill.quantity)
+    amount, filled = fill.quantity * fill.price, order.filled + _amount(fill, order)
     if filled > order.quantity + (ONE_CENT if order.in_money else MORE * order.quantity):
-        fix = f"The order is for {order.quantity}, and {order.filled} of it were filled before."
+        quantity, before = (f"{amount.normalize():f}" for amount in (order.quantity, order.filled))
+        fix = f"The order is for {quantity}, and {before} of it were filled before."
         fill.refuse("quantity", str(fill.quantity), fix)
     fees = {**order.fees, **{name: order.fees.get(name, NO_AMOUNT) + fee for name, fee in fill.fees.items()}}
     known = order.order_id or fill.order_id
     return replace(order, order_id=known, filled=filled, notional=order.notional + amount, fees=fees)
+
+
+def _amount(fill: Fill, order: SentOrder) -> Decimal:
+    """The part of the quantity of an order that a fill fills."""
+    return fill.quantity * fill.price if order.in_money else fill.quantity
 
 
 def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder) -> Iterator[BookedFill]:
@@ -122,8 +203,10 @@ def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder)
     cents = [rounded(fill.currency, order.notional) for order in (before, after)]
     fees = [sum((rounded(fill.currency, fee) for fee in order.fees.values()), NO_AMOUNT) for order in (before, after)]
     rate = fill.rate or (Decimal(1) if currencies is None else decimal(currencies.rates.rate(fill.currency)))
-    worth, cash = way * fill.quantity * fill.price * rate, way * (cents[0] - cents[1]) + fees[0] - fees[1]
-    yield BookedFill(*about, fill.asset, way * fill.quantity, worth, fill.currency, cash)
+    amount, cash = way * fill.quantity * fill.price, way * (cents[0] - cents[1]) + fees[0] - fees[1]
+    moved = (way * fill.quantity, amount * rate, fill.currency, cash)
+    by_rule = not fill.order_id
+    yield BookedFill(*about, fill.asset, *moved, amount=amount, fees=fill.fees, by_rule=by_rule)
     if not is_line:
         yield BookedFill(*about, fill.asset, NO_AMOUNT, NO_AMOUNT, fill.asset, way * fill.quantity)
 
@@ -131,8 +214,10 @@ def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder)
 # -- the portfolio after them ------------------------------------------------------------------------------------------
 
 
-def _moved(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
-    """The portfolio after these fills, but for its blotter."""
+def after_rows(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
+    """The portfolio after these fills, but for its blotter. Raises DataError for more sold than is held."""
+    if not rows:
+        return portfolio
     units, worth = _sums(portfolio, rows)
     per_unit = portfolio.prices.per_unit
     accounts = tuple(
@@ -149,14 +234,14 @@ def _moved(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
         shares=np.where(np.isnan(portfolio.shares), np.nan, shares),
         last_trade=max(portfolio.last_trade, min(pd.Timestamp(max(row.day for row in rows)), portfolio.date)),
         accounts=accounts,
-        tax_lots=_lots(portfolio, rows),
+        tax_lots=lots_after(portfolio, rows),
     )
     return _paid(moved, rows)
 
 
 def _sums(portfolio: Portfolio, rows: BookedFills) -> tuple[np.ndarray, np.ndarray]:
     """(A, n) signed units that fills moved, and their worth in the basis, as decimals."""
-    names, assets = [each.name for each in portfolio.accounts] or [""], portfolio.market.assets
+    names, assets = portfolio.account_names, portfolio.market.assets
     units, worth = np.full((2, len(names), len(assets)), NO_AMOUNT)
     for row in rows:
         if row.asset in assets:
@@ -179,8 +264,8 @@ def _left(portfolio: Portfolio, held: Array, moved: np.ndarray) -> Array:
 def _paid(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
     """The portfolio with the cash that the fills leave, by account and currency."""
     currencies, basis = portfolio.currencies, portfolio.basis
-    whole = {basis: portfolio.cash} if currencies is None else currencies.cash
-    before = {each.name: each.balances or {basis: each.cash} for each in portfolio.accounts} or {"": whole}
+    whole = portfolio.cash_by_currency
+    before = {each.name: each.cash_by_currency(basis) for each in portfolio.accounts} or {"": whole}
     exact = {name: {c: decimal(amount) for c, amount in of.items()} for name, of in before.items()}
     for row in rows:
         exact[row.account][row.currency] = exact[row.account].get(row.currency, NO_AMOUNT) + row.cash
@@ -194,7 +279,7 @@ def _paid(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
     return replace(portfolio, cash=value(whole), accounts=accounts, currencies=replace(currencies, cash=whole))
 
 
-def _lots(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
+def lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
     """The tax lots: what is filled of a line on one day in one account is one purchase or sale."""
     tax, bare = portfolio.tax_lots, np.isnan(portfolio.prices.per_unit)  # bare: held in units of one currency unit
     if tax is None:

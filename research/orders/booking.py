@@ -1,6 +1,6 @@
 """Books from portfolios: opened from what is held, written after fills, and moved by the splits and dividends since."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,8 @@ from foundation.arguments import did_you_mean
 from foundation.errors import DataError
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
-from research.portfolio.holdings.book import Book, HeldLot, Holder
+from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import decimal, rounded
 
 
@@ -23,17 +24,19 @@ def open_book(portfolio: Portfolio, name: str) -> Book:
     A line that the file states in currency, and that has a quote, is held in units from here on.
     """
     blank = Book(name, portfolio.file, portfolio.basis, portfolio.date.date(), portfolio.last_trade.date(), ())
-    return book_after(blank, portfolio)
+    book = book_after(blank, portfolio)
+    lots = None if book.lots is None else BookLots(book.lots, book.sold_at_loss)
+    return replace(book, opening=Opening(book.last_trade, lots))
 
 
 def book_after(book: Book, portfolio: Portfolio) -> Book:
     """The book with what a portfolio holds after fills, and with its blotter."""
-    tax, days = portfolio.tax_lots, [fill.day for fill in (portfolio.blotter or Blotter()).fills]
+    tax, days = portfolio.tax_lots, [fill.day for fill in (portfolio.blotter or Blotter()).standing]
     quoted = ~np.isnan(portfolio.prices.per_unit)
     realised = {} if tax is None else {f"{portfolio.trade_day:%Y}": tax.rules.realised}
     return replace(
         book,
-        last_trade=max([book.last_trade, *days]),
+        last_trade=max([book.opening.last_trade if book.opening else book.last_trade, *days]),
         holders=tuple(_holders(portfolio)),
         unquoted=tuple(asset for asset, known in zip(portfolio.market.assets, quoted, strict=True) if not known),
         lots=None if tax is None else tuple(_lots(portfolio)),
@@ -47,14 +50,15 @@ def _holders(portfolio: Portfolio) -> Iterator[Holder]:
     assets, basis, currencies = portfolio.market.assets, portfolio.basis, portfolio.currencies
     for each in portfolio.accounts:
         units = {asset: decimal(held) for asset, held in zip(assets, each.units, strict=True)}
-        yield Holder(each.name, units, _exact(each.balances or {basis: each.cash}))
+        yield Holder(each.name, units, _exact(each.cash_by_currency(basis)))
     if not portfolio.accounts:
         rates = np.ones(len(assets)) if currencies is None else currencies.of_lines
         prices = portfolio.prices.per_unit
         values = np.where(np.isnan(prices), portfolio.holdings / rates, portfolio.holdings / prices)
         held = np.where(np.isnan(portfolio.shares), values, portfolio.shares)
-        cash = {basis: portfolio.cash} if currencies is None else currencies.cash
-        yield Holder("", {asset: decimal(x) for asset, x in zip(assets, held, strict=True)}, _exact(cash))
+        yield Holder(
+            "", {asset: decimal(x) for asset, x in zip(assets, held, strict=True)}, _exact(portfolio.cash_by_currency)
+        )
 
 
 def _exact(cash: Mapping[str, float]) -> dict[str, Decimal]:
@@ -102,13 +106,23 @@ class CorporateAction:
 def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...]:
     """The splits and dividends since a book was opened that are not booked, by the market of the portfolio.
 
-    A dividend is of the units that were held at the close before its ex-date; both are in the order of their days, and
-    a split is booked before what follows it in its line.
+    A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
+    which an entry of the broker booked it. Both are in the order of their days, and a split is booked before what
+    follows it in its line.
     """
-    return tuple(event for event in _events(book, portfolio) if event.name not in book.events)
+    paid = {(entry.event, entry.account) for entry in book.entries}
+    rest = (
+        replace(
+            event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) not in paid}
+        )
+        for event in all_events(book, portfolio)
+        if event.name not in book.events
+    )
+    return tuple(event for event in rest if event.cash or event.split != 1)
 
 
-def _events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
+def all_events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
+    """The splits and dividends since a book was opened, booked or not, by the market of the portfolio."""
     market, none = portfolio.market, np.zeros(portfolio.market.shape)
     splits = none + 1.0 if market.splits is None else market.splits
     dividends = none if market.dividends is None else market.dividends
@@ -143,11 +157,7 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     for other in found.values():
         if other.asset == event.asset and other.split != 1 and other.day < event.day:
             raise DataError(f"{name} follows {other.name}, which is not booked: book that first.")
-    by, asset = event.split, event.asset
-    lots = book.lots and tuple(
-        replace(lot, units=lot.units * float(by), price=lot.price / float(by)) if lot.asset == asset else lot
-        for lot in book.lots
-    )
+    by, asset, opening = event.split, event.asset, book.opening
     orders = tuple(
         replace(each, quantity=each.quantity * by, filled=each.filled * by)
         if each.asset == asset and not each.in_money
@@ -161,10 +171,35 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     return replace(
         book,
         holders=tuple(_moved(holder, event) for holder in book.holders),
-        lots=lots,
+        lots=book.lots and _split_lots(book.lots, event),
+        opening=opening and replace(opening, lots=opening.lots and _split_opening(opening.lots, event)),
+        entries=(*book.entries, *_dividends(event)),
         blotter=replace(blotter, orders=orders, fills=fills),
         events=(*book.events, name),
     )
+
+
+def _split_lots(lots: Sequence[HeldLot], event: CorporateAction) -> tuple[HeldLot, ...]:
+    by = float(event.split)
+    return tuple(
+        replace(lot, units=lot.units * by, price=lot.price / by) if lot.asset == event.asset else lot for lot in lots
+    )
+
+
+def _split_opening(of: BookLots, event: CorporateAction) -> BookLots:
+    return replace(of, lots=_split_lots(of.lots, event))
+
+
+def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
+    """The entries of a dividend by the market's data, one an account."""
+    for account, cash in ((account, cash) for account, cash in event.cash.items() if cash):
+        named = market_entry(event.name, account)
+        yield CashEntry(named, "dividend", event.day, account, event.currency, cash, event.asset, "", event.name)
+
+
+def market_entry(event: str, account: str) -> str:
+    """The id of the entry of a dividend by the market's data."""
+    return f"{event} {account}".strip()
 
 
 def _moved(holder: Holder, event: CorporateAction) -> Holder:

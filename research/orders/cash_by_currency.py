@@ -195,7 +195,7 @@ class CashByCurrency:
             return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
         paid = self.request.account or accounts[0].name
         flows = [self.request.flow if each.name == paid else 0.0 for each in accounts]
-        cash = [each.balances or {basis: each.cash} for each in accounts]
+        cash = [each.cash_by_currency(basis) for each in accounts]
         return [self._of_account(a, each.name, cash[a], flows[a]) for a, each in enumerate(accounts)]
 
     def _of_account(

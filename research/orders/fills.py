@@ -1,6 +1,7 @@
 """A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -13,9 +14,10 @@ from foundation.table_files import fault, read_text
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
-FEES = "fees"  # name of fees that are given in all
+FEES, OF_FEE = "fees", "fees: "  # name of fees that are given in all; what begins the column of one of them
 NEEDED_COLUMNS = ("fill_id", "moment", "asset", "side", "quantity", "price", "currency")
 OTHER_COLUMNS = ("venue", "order_id", "account", FEES, "rate")
+CORRECTING = frozenset(("corrects", "fee_currency", "kind", "amount"))  # of a table that has more than fills
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,16 @@ class Fill:
         return number
 
 
+def is_table_of_fills(path: Path) -> bool:
+    """True for a CSV that `read_fills` reads: its header has `fill_id` and `moment`, and no column of `CORRECTING`."""
+    text = read_text(path, guess=True)
+    with suppress(DataError):
+        _, header = next((row, cells) for row, cells in text.rows() if any(cells))
+        names = {cell.strip() for cell in header}
+        return {"fill_id", "moment"} <= names and not names & CORRECTING
+    return False
+
+
 def read_fills(path: Path) -> list[Fill]:
     """The fills of a CSV with a header of `NEEDED_COLUMNS`, and of `OTHER_COLUMNS` where there are any.
 
@@ -115,7 +127,7 @@ def read_fills(path: Path) -> list[Fill]:
         try:
             if len(cells) != len(names):
                 raise DataError(f"{len(cells)} cells below {len(names)} columns. Write one for each column.")
-            found.append(_read_fill({name: cell for name, cell in zip(names, cells, strict=True) if cell}))
+            found.append(fill_of({name: cell for name, cell in zip(names, cells, strict=True) if cell}))
         except DataError as error:
             mistakes.append(f"{path.name}, row {row}: {error}")
     if mistakes:
@@ -123,7 +135,8 @@ def read_fills(path: Path) -> list[Fill]:
     return found
 
 
-def _read_fill(cells: Mapping[str, str]) -> Fill:
+def fill_of(cells: Mapping[str, str]) -> Fill:
+    """The fill of a row, by column; "fees: commission" is the fee of this name. Raises DataError for its mistakes."""
     if absent := [name for name in NEEDED_COLUMNS if name not in cells]:
         raise DataError(f"no {', '.join(absent)}. Fill the cell.")
     try:
@@ -134,5 +147,15 @@ def _read_fill(cells: Mapping[str, str]) -> Fill:
         raise DataError(
             f"moment is {shown(cells['moment'])}. Write it with its offset from UTC, such as 2022-12-30T15:00:00Z."
         ) from None
-    given: dict[str, Any] = {**cells, "moment": moment, FEES: cells.get(FEES, "0")}
+    named = {name.removeprefix(OF_FEE): cell for name, cell in cells.items() if name.startswith(OF_FEE)}
+    others = {name: cell for name, cell in cells.items() if not name.startswith(OF_FEE)}
+    given: dict[str, Any] = {**others, "moment": moment, FEES: named or cells.get(FEES, "0")}
     return Fill(**given)
+
+
+def cells_of(fill: Fill) -> dict[str, str]:
+    """A fill as a row, by column: `fill_of` reads it."""
+    cells = {name: getattr(fill, name) for name in (*NEEDED_COLUMNS, *OTHER_COLUMNS) if name != FEES}
+    fees = {f"{OF_FEE}{name}": fee for name, fee in fill.fees.items()}
+    stated = {**cells, "moment": fill.moment.isoformat(), **fees}
+    return {name: str(value) for name, value in stated.items() if value not in ("", None)}

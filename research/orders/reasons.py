@@ -116,14 +116,18 @@ class Reasons:
 
     def _past_band(self, i: int) -> str:
         """The distance of line `i` outside its band, in words; "" inside, and for a line that goes to a point."""
-        (lower, upper), weight = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
+        (lower, upper), weight = self._box(i), float(self.sized.position.weights[i])
         past = max(lower - weight, weight - upper)
         return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= LEAST_GAP else ""
 
     # -- where it goes ---------------------------------------------------------------------------------------------
 
+    def _box(self, i: int) -> tuple[float, float]:
+        """The bounds of the box of line `i`, fraction of NAV."""
+        return float(self.wanted[0][i]), float(self.wanted[1][i])
+
     def _aim(self, i: int) -> str:
-        (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
+        (lower, upper), before = self._box(i), float(self.sized.position.weights[i])
         goal, slack, buys = float(self.sized.goal[i]), self.sized.slack, bool(self.sized.units[i] > 0.0)
         outside = max(lower - goal, goal - upper) > slack
         if kept := self._kept(i):
@@ -187,7 +191,7 @@ class Reasons:
             words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
         why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
-        (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
+        (lower, upper), before = self._box(i), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
         return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
@@ -255,6 +259,8 @@ class Reasons:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
+        if amount < (least := float(position.least(sized.rounded)[i])):
+            return f"an order of {amount:,.2f} {basis} is below the minimum purchase of {least:,.2f}"
         if limit := self._limit(i):
             side = "buy" if wished > 0.0 else "sell"
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
@@ -274,7 +280,7 @@ class Reasons:
 
     def _why_still(self, i: int) -> str:
         """The reason why the exact step does not trade line `i`."""
-        (lower, upper), goal = (float(bound[i]) for bound in self.wanted), float(self.sized.goal[i])
+        (lower, upper), goal = self._box(i), float(self.sized.goal[i])
         if kept := self._kept(i):
             return f"stays {kept}"
         if max(lower - goal, goal - upper) > self.sized.slack:

@@ -76,12 +76,7 @@ def trade_list(
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target or portfolio.unopened else policy
     asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
-    going_on = asked.going_on(None if request.to_target else Unfinished.of(bound))
-    answer, orders = going_on.answer()
-    if going_on.step is None or orders.moved.any():
-        asked = going_on
-    else:  # nothing of what is open can be sent
-        answer, orders = asked.answer()
+    asked, answer, orders = asked.answered()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
         portfolio=portfolio,
@@ -171,11 +166,15 @@ class _Asked:
     greedy: bool
     step: Unfinished | None = None
 
-    def going_on(self, step: Unfinished | None) -> "_Asked":
-        """The same, which completes a step; None for none."""
-        if step is None:
-            return self
-        return replace(self, step=step, position=replace(self.position, open_units=step.most))
+    def answered(self) -> tuple["_Asked", Hold | Trade, Orders]:
+        """The inputs that decide, their decision and its orders: an open step is completed if any of it can be sent."""
+        step = None if self.request.to_target else Unfinished.of(self.portfolio)
+        if step is not None:
+            completing = replace(self, step=step, position=replace(self.position, open_units=step.most))
+            answer, orders = completing.answer()
+            if orders.moved.any():
+                return completing, answer, orders
+        return self, *self.answer()
 
     def answer(self) -> tuple[Hold | Trade, Orders]:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""

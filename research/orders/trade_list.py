@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.paper.wording import listed
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
-from research.market.notes import warnings_in
-from research.market.quality import poor_prices
+from research.market.quality import market_warnings
 from research.orders import page
 from research.orders.accounts.household import Divided, accounts_with_flow, with_flow_in_cash
 from research.orders.after_fills import after_fills
@@ -45,6 +45,11 @@ CASH_REASONS = {
     True: "the deposit stays in cash, and the policy holds",
     False: "cash pays the withdrawal, and the policy holds",
 }
+
+CUT_OFF_NOTE = (
+    "{}: an order until {} is dealt at the NAV of its day, which is struck after it. The price here is an earlier NAV: "
+    "order the amount; its units are known then."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,9 +224,18 @@ class TradeList:
         missed = self._rows.reasons(self.sized).missed
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
-        market = portfolio.market
-        of_data = (*warnings_in(market.notes, portfolio.test_start), *poor_prices(market, portfolio.file))
-        return (*found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+        of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
+        return (*self._cut_offs, *found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+
+    @property
+    def _cut_offs(self) -> tuple[str, ...]:
+        """A note for each cut-off of mutual funds that the list trades."""
+        cut_offs, moved = self.portfolio.limits.cut_offs, self.sized.moved
+        funds = dict[str, list[str]]()
+        for asset, cut_off, trades in zip(self.portfolio.market.assets, cut_offs, moved, strict=bool(cut_offs)):
+            if cut_off and trades:
+                funds.setdefault(cut_off, []).append(asset)
+        return tuple(CUT_OFF_NOTE.format(listed(assets), cut_off) for cut_off, assets in funds.items())
 
     @property
     def _of_store(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SIGN_OF_SIDE, SentOrder
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.rates import decimal
+from research.portfolio.keys.ticket import TICKET_DIGITS
 
 UNFINISHED = Why("unfinished")
 
@@ -34,7 +35,7 @@ class Unfinished:
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Unfinished | None":
         """That of the blotter of a portfolio; None where nothing is open in its lines."""
-        assets, names = portfolio.market.assets, [each.name for each in portfolio.accounts] or [""]
+        assets, names = portfolio.market.assets, portfolio.account_names
         orders = () if portfolio.blotter is None else portfolio.blotter.open
         orders = tuple(each for each in orders if each.asset in assets and each.account in names)
         goal, left = np.full(len(assets), np.nan), np.zeros((len(names), len(assets)))
@@ -76,7 +77,7 @@ class Unfinished:
 
 def sent_orders(portfolio: Portfolio, sized: Orders, money: CashByCurrency | None) -> Iterator[SentOrder]:
     """The orders of a list, and the money that it exchanges, as they are sent; nothing of them is filled."""
-    names = [each.name for each in portfolio.accounts] or [""]
+    names = portfolio.account_names
     for a, i in sized.rows():
         quoted = bool(sized.position.quoted[i])
         amount = abs(sized.each_notional[a, i]) if money is None else abs(money.local(a, i).notional)
@@ -102,5 +103,5 @@ def _price(portfolio: Portfolio, i: int) -> float | None:
 
 
 def _plain(amount: float) -> Decimal:
-    """Units or a price to 15 significant digits, as a ticket states them."""
-    return Decimal(f"{amount:.15g}")
+    """Units or a price as a ticket states them."""
+    return Decimal(f"{amount:.{TICKET_DIGITS}g}")

@@ -1,6 +1,5 @@
 """Portfolios from a desk's YAML file; every error names the file, the key, the value found and how to fix it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.files import ROOT
+from foundation.files import from_workbench
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.file.document import Document, read_document
@@ -21,7 +20,7 @@ from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.holdings import given_book
-from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_lines, strategic_of
+from research.portfolio.holdings.lines import check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
@@ -60,21 +59,24 @@ def load_portfolio(
     ('SPY', 'AGG')
     """
     faults = Faults()
-    document = read_document(_found(path), overrides, names_of(PortfolioKeys), trust_code=trust_code, faults=faults)
+    document = read_document(
+        from_workbench(path), overrides, names_of(PortfolioKeys), trust_code=trust_code, faults=faults
+    )
     with faults:
         keys = read(document.knowing(faults), (), PortfolioKeys)
     find_mistakes(document, faults)
     if faults.found:  # else what could not be judged needs prices
         faults.end()
-    portfolio, lines = _read(document, keys)
+    parts = _read_parts(document, keys)
+    portfolio = _portfolio(document, keys, parts)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
-    check_restrictions(document, lines, portfolio.cash)
-    return replace(portfolio, settings=settings_of(document, portfolio, lines))
+    check_restrictions(document, parts.lines, portfolio.cash)
+    return replace(portfolio, settings=settings_of(document, portfolio, parts.lines))
 
 
-def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line]]:
-    """The portfolio without its settings, and its lines, before they are held against each other."""
+def _read_parts(document: Document, keys: PortfolioKeys) -> Parts:
+    """The parts of a portfolio by name, each read from its keys and from the parts before it."""
     names, of = tuple(document.mapping("policies")), Parts()
     of.read(
         quoted=lambda: read_market(document),
@@ -111,7 +113,12 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         ),
         ticket=lambda: read_ticket(document, of.market),
     )
-    found = Portfolio(
+    return of
+
+
+def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
+    """The portfolio of these parts without its settings, before its lines are held against each other."""
+    return Portfolio(
         name=keys.name,
         file=document.file,
         market=of.market,
@@ -157,7 +164,6 @@ def _read(document: Document, keys: PortfolioKeys) -> tuple[Portfolio, list[Line
         blotter=None if of.book is None else of.book.blotter,
         trust_code=document.trust_code,
     )
-    return found, of.lines
 
 
 def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
@@ -167,12 +173,6 @@ def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
     """
     returns = min(LOOKBACK, YEARS * periods_per_year)
     return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
-
-
-def _found(path: str | Path) -> str:
-    """The path of a portfolio file: as given, or in the workbench's folder, where only that one is there."""
-    own = str(ROOT / path)
-    return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
 def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:

@@ -40,6 +40,9 @@ class Limits:
     minimum_trade : currency; a smaller order is not sent.
     lots : (n,) smallest number of units that a line trades in.
     fractional : (n,) lines that trade in fractions of a unit.
+    minimum_purchase : (n,) currency of the line; a smaller buy is not sent.
+    cut_offs : (n,) time of day and time zone until which orders of a line, a mutual fund, are dealt at the NAV of the
+        same day; "" for none.
     tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
     max_days_outside : maximum share of the test days on which a line may be outside its range.
     max_drawdown : stated maximum drawdown, fraction of NAV, or None; futures of a year count how often it is reached.
@@ -48,13 +51,15 @@ class Limits:
     minimum_trade: float
     lots: Array
     fractional: Mask
+    minimum_purchase: Array = field(default_factory=lambda: np.array(0.0))
+    cut_offs: tuple[str, ...] = ()
     tracking_error: float | None = None
     max_days_outside: float = 0.05
     max_drawdown: float | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        freeze_fields(self, "lots")
+        freeze_fields(self, "lots", "minimum_purchase")
         freeze_fields(self, "fractional", dtype=bool)
 
 
@@ -199,6 +204,16 @@ class Portfolio:
         """The close at which its last orders were sized: that of the last trade where nothing else is known."""
         asked = None if self.blotter is None else self.blotter.asked
         return self.last_trade if asked is None else pd.Timestamp(asked)
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """The names of its accounts; ("",) where it has none, and is all one account."""
+        return tuple(each.name for each in self.accounts) or ("",)
+
+    @property
+    def cash_by_currency(self) -> Mapping[str, float]:
+        """Its cash by currency; all of it is in the basis where it has one currency."""
+        return {self.basis: self.cash} if self.currencies is None else self.currencies.cash
 
     @property
     def quoted_in(self) -> tuple[str, ...]:

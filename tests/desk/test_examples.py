@@ -41,6 +41,7 @@ from research.portfolio.keys import (
     market,
     orders,
     policies,
+    sending,
     stress,
     ticket,
     weight_limits,
@@ -467,6 +468,7 @@ KEYS = {
     ("accounts", ANY): names_of(household.AccountKeys),
     ("positions",): set(names_of(holdings.PositionKeys)) - {"book"},  # which no fresh clone has: docs/book.md shows it
     ("ticket",): names_of(ticket.TicketTerms),
+    ("ticket", "sending"): names_of(sending.SendingLimits),
     ("stress",): names_of(stress.StressKeys),
     ("stress", "episodes", ANY): names_of(stress.EpisodeKeys),
     ("forecasts",): names_of(forecasts.ForecastKeys),

@@ -17,6 +17,8 @@ PAGES = [
     "docs/constraints.md",
     "docs/data.md",
     "docs/examples.md",
+    "docs/exchanges.md",
+    "docs/execution.md",
     "docs/extending.md",
     "docs/forecasts.md",
     "docs/glossary.md",
@@ -30,6 +32,7 @@ PAGES = [
     "docs/tickets.md",
     "docs/trade_lists.md",
     "docs/taxes.md",
+    "docs/tca.md",
     "docs/views.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -27,6 +27,7 @@ from research.market import Market, load_market, market_from_frame
 from research.market.plausible import far_closes
 from research.market.reading.sources import assemble
 from research.market.reading.tables import read_table
+from research.orders.bookkeeping.activity import read_activity
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import Document
 from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes
@@ -34,6 +35,7 @@ from research.portfolio.holdings.rates import Rates, read_rates
 from research.rules import Threshold
 
 ROOT = Path(__file__).parents[2]
+SIXTY_FORTY = "data/portfolios/sixty_forty.yaml"
 LINES = ("SPY", "AGG", "QQQ")
 ODD = ("does not end with a line break", "read with a decimal point", "check its units and its price",
        "units times price are", "not in UTF-8", "look for a split or a wrong price")  # fmt: skip
@@ -402,6 +404,59 @@ def read_accounts_of(path: Path, model: Model, content: bytes, truth: Any) -> st
     return max(outcomes, key=m.COUNTS.index, default="refused")
 
 
+# -- transactions ----------------------------------------------------------------------------------------------------
+
+HEADER = ["id", "Date", "Action", "Symbol", "Quantity", "Price", "Fees & Comm", "Amount"]
+NO_CHANGE_SEEN = (m.restyle_cell, m.swap_names)  # a quantity and a price may have each other's name
+TRANSACTION_CHANGES = tuple(change for change in (*TABLE_CHANGES, m.bare) if change not in NO_CHANGE_SEEN)
+
+
+def transactions(rng: random.Random) -> Case:
+    """A file of a broker: trades of two funds, and transfers of cash."""
+    rows, truth = [], []
+    for k in range(rng.randint(3, 6)):
+        day, cents, fee = f"2023-01-{rng.randint(3, 28):02d}", rng.randint(9_000, 45_000), rng.randint(1, 999)
+        asset, side, units = rng.choice(LINES[:2]), rng.choice(["Buy", "Sell"]), rng.randint(20, 3_000)
+        net = (units * cents if side == "Sell" else -units * cents) - fee
+        if k == 0:
+            asset = side = ""
+            net = rng.choice([1, -1]) * rng.randint(1, 500_000)
+        money = f"{'-' if net < 0 else ''}${abs(net) / 100:,.2f}"
+        numbers = ["", "", ""] if k == 0 else [f"{units:,}", f"${cents / 100:.2f}", f"${fee / 100:.2f}"]
+        rows.append([f"T{k}", day, side or "Wire Transfer", asset, *numbers, money])
+        truth.append((day, asset, side.lower(), net) if k == 0 else (day, asset, side.lower(), units, cents, fee))
+    sheet = Sheet(HEADER, rows, [["Transactions for account"]], [["Transactions Total"]], ("id",))
+    return Case(sheet, Counter(truth))
+
+
+def read_transactions_of(path: Path, portfolio: Any, content: bytes, truth: Any) -> str:
+    """What becomes of a broker's file of transactions; a trade of an asset that is no line is listed, not booked."""
+    put(path, content)
+    try:
+        got = read_activity(path, portfolio)
+    except DataError:
+        return "refused"
+    trades = [
+        (
+            f"{f.moment:%Y-%m-%d}",
+            f.asset,
+            f.side,
+            int(f.quantity),
+            round(100 * f.price),
+            round(100 * sum(f.fees.values())),
+        )
+        for f in got.fills
+        if f.asset in LINES
+    ]
+    cash = [(str(e.day), e.asset, "", round(100 * e.amount)) for e in (*got.entries, *got.proposals)]
+    found, strange = Counter([*trades, *cash]), any(f.asset not in LINES for f in got.fills)
+    odd = ("left aside: no amount", "left aside: text", "a fee may stand in a column that is not read", *ODD)
+    notes = [note for note in got.notes if "'Transactions Total'" not in note]
+    if found == truth:
+        return "right"
+    return "noted" if (strange and found <= truth) or any(each in note for note in notes for each in odd) else "wrong"
+
+
 # -- what must hold --------------------------------------------------------------------------------------------------
 
 
@@ -428,6 +483,11 @@ def kinds(folder: Path) -> dict[str, Kind]:
         ),
         "market": Kind(closes, partial(read_closes, folder / "prices.csv"), TABLE_CHANGES),
         "rates": Kind(rates, partial(read_rates_of, folder / "rates.csv", of_rates), (*TABLE_CHANGES, m.swap_names)),
+        "transactions": Kind(
+            transactions,
+            partial(read_transactions_of, folder / "transactions.csv", load_portfolio(ROOT / SIXTY_FORTY)),
+            TRANSACTION_CHANGES,
+        ),
         "accounts": Kind(accounts, partial(read_accounts_of, folder / "accounts.csv", two_funds()), of_accounts),
     }
 
@@ -438,16 +498,18 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
     return kinds(tmp_path_factory.mktemp("fuzzed"))
 
 
-@pytest.mark.parametrize("kind", ["positions", "market", "rates", "accounts"])
+@pytest.mark.parametrize("kind", ["positions", "market", "rates", "transactions", "accounts"])
 def test_a_file_with_nothing_wrong_is_right(drawn: dict[str, Kind], kind: str) -> None:
     draw, read, _ = drawn[kind]
     cases = [draw(random.Random(k)) for k in range(25)]
     assert {read(sheet.written().encode(), truth) for sheet, truth in cases} == {"right"}
 
 
-@pytest.mark.parametrize(("kind", "count"), [("positions", 500), ("market", 500), ("rates", 500), ("accounts", 1_000)])
+@pytest.mark.parametrize(("kind", "count"), [
+    ("positions", 500), ("market", 500), ("rates", 500), ("transactions", 300), ("accounts", 1_000),
+])  # fmt: skip
 def test_a_file_with_one_thing_wrong_is_right_refused_or_noted(drawn: dict[str, Kind], kind: str, count: int) -> None:
     found = fuzz(*drawn[kind], count=count, seed=1)
     assert found["right"] > 0.12 * count
-    assert found["refused"] > 0.5 * count
+    assert found["refused"] > (0.2 if kind == "transactions" else 0.5) * count
     assert found["noted"] > 0 or kind == "positions"  # a file that is cut off lacks an asset

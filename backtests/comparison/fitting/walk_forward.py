@@ -39,7 +39,7 @@ from research.allocation import Allocation
 from research.learning import Learned
 from research.market import Market
 from research.market.checks import PANELS
-from research.market.notes import warnings_in
+from research.market.quality import market_warnings
 from research.portfolio import Portfolio
 from research.rules import Rule, RuleTraits, TunedThreshold, UnfittedRule
 from research.rules.protocol import Schedule, fitted_until, held_by, long_name, traits
@@ -151,8 +151,9 @@ class WalkForward:
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data, the fits of folds, and learned policies in their folds."""
         names = [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
+        first, last = self.played.dates[[0, -1]]
         found = [
-            *warnings_in(self.portfolio.market.notes, *self.played.dates[[0, -1]]),
+            *market_warnings(self.portfolio.market, first, last, self.portfolio.file),
             *fitted_without(self.portfolio, dict(zip(names, self.fits, strict=True))),
         ]
         if not len(self.played.ledger.asked):

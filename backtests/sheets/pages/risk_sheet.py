@@ -22,8 +22,7 @@ from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, class_words, counted, listed, number, percent
-from research.market.notes import warnings_in
-from research.market.quality import check_market
+from research.market.quality import check_market, market_warnings
 
 SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
 SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
@@ -202,7 +201,7 @@ def source_words(risk: HoldingsRisk) -> str:
 def risk_warnings(risk: HoldingsRisk) -> list[str]:
     """The warnings of the sheet: notes on data in the sample and on policies, and figures that are not defined."""
     return [
-        *map(str, warnings_in(risk.portfolio.market.notes, *risk.sample)),
+        *market_warnings(risk.portfolio.market, *risk.sample, risk.portfolio.file),
         *risk.notes,
         *(f"No {UNDEFINED.get(name, f'loss ({name})')}: {why}" for name, why in risk.undefined.items()),
     ]

@@ -3,24 +3,27 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from desk.commands.orders.fill_entries import journal_fills
 from desk.commands.orders.trades import replaced_files
-from desk.journal import Event, Journal
-from desk.journal.records import Filled
-from desk.tickets.formats.ticket_json import read_document
+from desk.journal import Journal
+from desk.tickets.ticket import LIST_DIGITS
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT, locked
+from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
+from foundation.paper.wording import counted
 from research.orders.after_fills import after_fills
 from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
-from research.orders.fills import Fill, read_fills
+from research.orders.bookkeeping.importing import fill_of_item, with_item, without_item
+from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
-from research.portfolio.holdings.book import Book, book_path, read_book, write_book
+from research.portfolio.holdings.book import Book, BookItem, book_path, read_book, write_book
 from research.portfolio.holdings.rates import decimal
 
 
@@ -30,12 +33,12 @@ def open_from(file: Path, name: str = "", positions: Path | None = None, not_hel
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
-    document = read_file(file if file.exists() else ROOT / file)
+    document = read_file(from_workbench(file))
     asked = document.value("positions", "book") if document.has("positions", "book") else ""
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
     name = name or asked or portfolio.name
-    with _writing(name):
+    with writing(name):
         if book_path(name).exists():
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
@@ -53,17 +56,32 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
     """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced.
 
     ticket : as `read_document` reads it.
+    Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
-    with _writing(name):
+    with writing(name):
         book = read_book(name)
         if book.blotter.ticket == ticket["hash"]:
             return book
+        _check_new(book, ticket)
         numbers = {account.number: account.name for account in portfolio_of(book).accounts}
         orders = tuple(_sent(ticket, numbers))
-        asked = book.opened.fromisoformat(ticket["last_close"])
+        asked = date.fromisoformat(ticket["last_close"])
         blotter = replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders)
         write_book(book := replace(book, blotter=blotter))
     return book
+
+
+def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
+    """Raise DataError for a ticket of an earlier close than the orders of a book, and for one of which it has fills."""
+    name, asked = f"list {ticket['hash'][:LIST_DIGITS]}", book.blotter.asked
+    fix = f"Leave the ticket out where fills are of the open orders; to trade again: rebalance trades {book.file}"
+    if asked is not None and date.fromisoformat(ticket["last_close"]) < asked:
+        what = f"{name} is of the close of {ticket['last_close']}, and one of {asked} was sent since"
+        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
+    ids = {order["client_order_id"] for order in (*ticket["orders"], *ticket.get("fx", ()))}
+    if booked := sorted(ids & {fill.order_id for fill in book.blotter.fills}):
+        what = f"{name}: fills of {', '.join(booked)} are booked, and another list was sent since"
+        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
 
 
 def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[SentOrder]:
@@ -78,44 +96,9 @@ def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[Sen
         yield SentOrder(each["client_order_id"], account, each["currency"], way, decimal(each["amount"]))
 
 
-def fill_from(name: str, path: Path, ticket: Path | None = None) -> Book:
-    """Book and journal the fills of a table (`read_fills`) that are not booked yet, and give the book.
-
-    ticket : the ticket whose orders they fill, if it was sent since; None for the orders that are open.
-    Raises : DataError as `read_fills`, `read_document` and `after_fills` do; then no fill is booked.
-    """
-    fills = read_fills(path)
-    if ticket is not None:
-        document = read_document(ticket)
-        if document["file"] != (of := Path(read_book(name).file).name):
-            raise ConfigError(f"{ticket} is a list of {document['file']}, and book {name!r} is of {of}: name its own.")
-        send(name, document)
-    book = book_fills(name, fills)
-    with Journal() as journal:  # which takes a fill once: a call that was killed here is made again
-        journal.append([Event(_filled(fill), ticket=book.blotter.ticket, order=fill.order_id) for fill in fills])
-    return book
-
-
-def _filled(fill: Fill) -> Filled:
-    """A fill as the journal keeps it."""
-    return Filled(
-        venue=fill.venue,
-        fill=fill.fill_id,
-        side=fill.side,
-        symbol=fill.asset,
-        quantity=float(fill.quantity),
-        price=float(fill.price),
-        currency=fill.currency,
-        fee=float(sum(fill.fees.values())),
-        fee_currency=fill.currency,
-        traded_at=f"{fill.moment:%Y-%m-%dT%H:%M:%S.%fZ}",
-        account=fill.account,
-    )
-
-
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     """Book those of the fills that are not booked yet, and give the book. Raises DataError as `after_fills` does."""
-    with _writing(name):
+    with writing(name):
         book = read_book(name)
         new = [fill for fill in fills if fill.key not in book.blotter.fill_ids]
         if new:
@@ -123,23 +106,34 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     return book
 
 
-def resolve(name: str, items: Sequence[str]) -> Book:
-    """Book splits and dividends, and drop orders that are open, by the names that `show` gives them."""
-    with _writing(name):
-        book = read_book(name)
-        portfolio = portfolio_of(book)
+def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool = False) -> Book:
+    """Book what `show` lists by these names: splits, dividends, rows of a broker's file; and drop orders that are open.
+
+    One is booked after the other: those before one that is refused stay booked.
+    order   : id of the order whose fill an item is; "" books it as a fill of none.
+    dismiss : true to leave the rows of a broker's file out for good.
+    Raises  : DataError for a name that is not listed, and for what cannot be booked.
+    """
+    with Journal() as journal, writing(name):
+        book, portfolio = read_book(name), portfolio_of(read_book(name))
+        fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
-            if item in {order.order_id for order in book.blotter.open}:
-                orders = tuple(order for order in book.blotter.orders if order.order_id != item)
+            if dismiss:
+                book = without_item(book, item)
+            elif item in {each.name for each in book.open_items}:
+                book = with_item(book, portfolio_of(book), item, order)
+            elif item in {each.order_id for each in book.blotter.open}:
+                orders = tuple(each for each in book.blotter.orders if each.order_id != item)
                 book = replace(book, blotter=replace(book.blotter, orders=orders))
             else:
                 book = with_event(book, portfolio, item)
-        write_book(book)
+            write_book(book)
+        journal_fills(journal, book, fills)
     return book
 
 
 @contextmanager
-def _writing(name: str) -> Iterator[None]:
+def writing(name: str) -> Iterator[None]:
     """Hold a book, so that two processes that book fills do so one after the other."""
     path = book_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,20 +145,26 @@ def _writing(name: str) -> Iterator[None]:
 
 
 def show(name: str) -> str:
-    """A book as text: holdings, cash now and on settlement, open orders, and splits and dividends to be booked."""
+    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
     book = read_book(name)
     try:
         events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
         told = ""
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
-    return "\n\n".join(filter(None, [_head(book), _holdings(book), _cash(book), _open(book), _since(events), told]))
+    parts = [_head(book), _holdings(book), _cash(book), _open(book), _items(book), _since(events), told]
+    return "\n\n".join(filter(None, parts))
 
 
 def _head(book: Book) -> str:
     traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
     ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
-    fills = f"{len(book.blotter.fills):,} fills booked"
+    standing, undone = book.blotter.standing, book.blotter.corrections
+    fills = f"{counted(len({fill.fill_id for fill in standing}), 'fill')} booked"
+    if by_rule := {fill.fill_id for fill in standing if fill.by_rule}:
+        fills += f" ({len(by_rule):,} by account, asset and side, without the id of an order)"
+    fills += f", {len(undone):,} taken back" if undone else ""
+    fills += f", {counted(len(book.entries), 'amount')} of cash" if book.entries else ""
     return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
 
 
@@ -204,6 +204,18 @@ def _open(book: Book) -> str:
         for each in orders
     ]
     return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
+
+
+def _items(book: Book) -> str:
+    if not book.open_items:
+        return ""
+    told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
+    fix = f"rebalance book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
+    return f"Of brokers' files, and not booked ({fix}):\n{told}"
+
+
+def _why(item: BookItem) -> str:
+    return item.why if item.entry is None or item.entry.text in item.why else f"{item.entry.text} ({item.why})"
 
 
 def _since(events: Sequence[CorporateAction]) -> str:

@@ -3,9 +3,10 @@
 Users ask for a list every day, so that further imports of a report are made only where a report is looked for.
 """
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +17,13 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, settings_of
-from desk.journal import Journal, list_event
+from desk.journal import Journal, journal_head, list_event
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
-from desk.tickets.ticket import make_ticket
+from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
-from foundation.files import ROOT, replacing_together, writing
+from foundation.files import from_workbench, replacing_together, writing
 from foundation.paper.formats import plain_json
 from foundation.table_files import plain_number
 from research.learning import Learned, LearnedPolicy
@@ -165,7 +166,7 @@ def replaced_files(
     """
     pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
     given = {"positions.file": positions, "prices": prices, FX_TODAY: None if pairs else fx}
-    files = {key: str(_found(path)) for key, path in given.items() if path}
+    files = {key: str(Path(from_workbench(path)).absolute()) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
     instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
@@ -183,11 +184,6 @@ def _pairs(fx: str) -> dict[str, float]:
             raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")
         found[pair] = value
     return found
-
-
-def _found(path: str | Path) -> Path:
-    own = ROOT / path
-    return own if own.is_file() and not Path(path).exists() else Path(path).absolute()
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -266,7 +262,7 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     if not given:
         return "Nothing was written: `out` is empty."
-    paths, ticket = check_out(given, reports), make_ticket(trades)
+    paths, ticket = check_out(given, reports), _to_send(trades)
     contents = [format_of("out", path).write(ticket) for path in paths]
     with replacing_together(paths) as files:
         for path, file, content in zip(paths, files, contents, strict=True):
@@ -277,6 +273,14 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
                 [list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])]
             )
     return f"Written to {', '.join(given)}."
+
+
+def _to_send(trades: TradeList) -> Ticket:
+    """The ticket of a list, with the hash and the path of its portfolio file, and the journal's head."""
+    path, head = Path(trades.portfolio.file).absolute(), journal_head()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    beside = {"path": str(path)} | ({} if head is None else {"journal": asdict(head)})
+    return replace(make_ticket(trades), file_sha256=sha256, beside=beside)
 
 
 def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:

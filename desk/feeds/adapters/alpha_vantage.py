@@ -9,7 +9,7 @@ wording changes: an answer is recognised by its data. A notice repeats the key, 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from typing import Any, NamedTuple
 
@@ -84,7 +84,9 @@ class AlphaVantage(Adapter):
         if figure := FIGURE.fullmatch(wanted.symbol):
             symbol, function, window = figure.groups()
             daily = {"interval": "daily", "time_period": window, "series_type": "close"}
-            return [self._request(function, {"symbol": symbol} | ({} if function == OVERVIEW else daily), key)]
+            if function == OVERVIEW:
+                return [replace(self._request(function, {"symbol": symbol}, key), shared=True)]
+            return [self._request(function, {"symbol": symbol} | daily, key)]
         series = series_of(wanted.symbol)
         size = {} if series.function == "DIGITAL_CURRENCY_DAILY" else {"outputsize": "compact"}
         bars = self._request(series.function, series.params | size, key)

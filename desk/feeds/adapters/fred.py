@@ -36,9 +36,10 @@ class Fred(Adapter):
     key_variable: str = "FRED_API_KEY"
     key_from: str = "https://fredaccount.stlouisfed.org/apikeys"
     key_optional: bool = True
+    revises: bool = True
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
-        """The vintages by periods of some years or, without a key, the values of today as a table."""
+        """The vintages since those known, by periods of some years; without a key, the values of today as a table."""
         if key:
             return [self._observations(wanted, period, 0, key) for period in _periods(wanted)]
         span = {"cosd": str(wanted.first or FIRST_DAY.date()), "coed": str(wanted.last)}
@@ -68,8 +69,8 @@ class Fred(Adapter):
         found = found[found["close"].notna()].drop_duplicates()
         found = found.sort_values(["session", "fetched_at"], kind="stable", ignore_index=True)
         same = (found["session"] == found["session"].shift()) & (found["close"] == found["close"].shift())
-        first = pd.Timestamp(wanted.first or FIRST_DAY)
-        found = found[~same & found["session"].between(first, pd.Timestamp(wanted.last))]
+        within = found["session"].between(pd.Timestamp(wanted.first or FIRST_DAY), pd.Timestamp(wanted.last))
+        found = found[~same & within & (found["fetched_at"] > pd.Timestamp(_day_before(wanted) or date.min))]
         late = found["fetched_at"] > pd.Timestamp(fetched_at)
         if late.any():
             day = found["fetched_at"].max()
@@ -89,13 +90,18 @@ class Fred(Adapter):
         return Request(f"{self.base}/fred/series/observations", params, {}, key)
 
 
+def _day_before(wanted: Wanted) -> date | None:
+    """The day before the last vintage that is there: by it FRED dates all that was known before, and has no more."""
+    return wanted.known and wanted.known - timedelta(days=1)
+
+
 def _periods(wanted: Wanted) -> list[tuple[str, str]]:
     """The periods of real time that together have all vintages of the days wanted, in one request each."""
     begins = [date(year, 1, 1) for year in range(VINTAGES_FROM, wanted.last.year + 1, VINTAGE_YEARS)]
-    first = wanted.first or date.min
-    begins = [day for day in begins if day > first]
+    first = _day_before(wanted) or wanted.first  # no value is known before its own day
+    begins = [day for day in begins if day > (first or date.min)]
     ends = [(day - timedelta(days=1)).isoformat() for day in begins]
-    starts = [str(wanted.first or EARLIEST), *map(str, begins)]
+    starts = [str(first or EARLIEST), *map(str, begins)]
     return list(zip(starts, [*ends, FOREVER], strict=True))
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
@@ -25,7 +26,6 @@ from research.market.rows import HUNDREDTHS
 FAR_PAST = datetime(1900, 1, 1, tzinfo=UTC)  # before any bar; an earlier start is not answered
 FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
 EVENTS = ("dividends", "capitalGains", "splits")
-NO_SESSIONS = np.zeros(0, dtype="datetime64[D]")
 FURTHEST = 7.2e9  # seconds from 1970 of any moment that is read
 YAHOO_LIMITS = Limits(60, 60.0)
 
@@ -54,14 +54,15 @@ class Yahoo(Adapter):
         stamps = at(result, "timestamp") or []
         if not isinstance(stamps, list):
             asked.shape("list of timestamps", stamps)
-        seconds = [_seconds(asked, stamp) for stamp in stamps]
-        local = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True)).tz_convert(zone)
-        sessions = local.tz_localize(None).to_numpy().astype("datetime64[D]") if seconds else NO_SESSIONS
+        local = _local([_seconds(asked, stamp) for stamp in stamps], zone)
+        sessions = local.astype("datetime64[D]")
         table = _table(asked, result, sessions)
-        finished = _finished(asked, meta, np.array(seconds, float), local, table["volume"].to_numpy())
+        close, volume = (table[name].to_numpy() for name in ("close", "volume"))
+        finished = _finished(asked, meta, zone, local, volume)
         bars = _bars(asked, wanted, result, zone, table[finished])
-        live = table[~finished & (table["volume"] > 0) & table["session"].ge(pd.Timestamp(max(bars.splits, default=0)))]
-        return market_rows(asked, wanted, replace(bars, latest=live["close"].iloc[-1] if len(live) else np.nan))
+        split_day = np.datetime64(max(bars.splits, default=date.min), "D")
+        live = close[~finished & (volume > 0) & (sessions >= split_day)]
+        return market_rows(asked, wanted, replace(bars, latest=live[-1] if len(live) else np.nan))
 
     def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
         """The requests of the quotes of the moment, one for each asset, from symbols by asset id."""
@@ -127,6 +128,12 @@ def _seconds(asked: Asked, stamp: object) -> float:
     return seconds
 
 
+def _local(seconds: Sequence[float], zone: ZoneInfo) -> NDArray[np.datetime64]:
+    """The time of day there at moments in seconds since 1970."""
+    moments = pd.to_datetime(np.array(seconds, float), unit="s", utc=True)
+    return moments.tz_convert(zone).tz_localize(None).to_numpy()
+
+
 def _table(asked: Asked, result: Mapping[str, Any], sessions: Days) -> pd.DataFrame:
     def column(name: str) -> Array | None:
         path = ("adjclose", 0, "adjclose") if name == "total" else ("quote", 0, name)
@@ -140,27 +147,34 @@ def _table(asked: Asked, result: Mapping[str, Any], sessions: Days) -> pd.DataFr
     return bar_table(sessions, column)
 
 
-def _finished(asked: Asked, meta: Mapping[str, Any], seconds: Array, local: pd.DatetimeIndex, volume: Array) -> Mask:
+def _finished(
+    asked: Asked, meta: Mapping[str, Any], zone: ZoneInfo, local: NDArray[np.datetime64], volume: Array
+) -> Mask:
     """(R,) false for bars of a session that is not over, and for bars that a later one of their session replaces.
 
     The last bar of a session that is not over is stamped with its last trade in place of the open, or has no volume.
     One that is stamped at the close or later is over, and another one of its session is of the time before.
+
+    local  : (R,) stamps in the time of the exchange.
+    volume : (R,) units.
     """
-    keep = np.ones(len(seconds), bool)
-    if not len(seconds):
+    keep = np.ones(len(local), bool)
+    if not len(local):
         return keep
-    last = int(np.argmax(seconds))
-    opens, over = set(pd.Series(local.delete(last).time).mode()), False
+    days = local.astype("datetime64[D]")
+    last, times = int(np.argmax(local)), local - days
+    found, counts = np.unique(np.delete(times, last), return_counts=True)
+    opens, over = found[counts == counts.max(initial=0)], False
     regular = at(meta, "currentTradingPeriod", "regular")
     if regular is not None:
         began, ended = (_seconds(asked, at(regular, name)) for name in ("start", "end"))
-        start, end = pd.to_datetime([began, ended], unit="s", utc=True).tz_convert(local.tz)
-        opens.add(start.time())
+        start, end = _local([began, ended], zone)
+        opens = np.append(opens, start - start.astype("datetime64[D]"))
         if asked.moment < np.datetime64(int(ended), "s"):
-            keep &= local.date != start.date()
-        over = bool(keep[last]) and local[last].time() >= end.time()
-    if local[last].time() not in opens:
-        keep &= local.date != local[last].date()
+            keep &= days != start.astype("datetime64[D]")
+        over = bool(keep[last]) and times[last] >= end - end.astype("datetime64[D]")
+    if times[last] not in opens:
+        keep &= days != days[last]
         keep[last] = over
     elif volume[last] == 0 and np.any(volume > 0):
         keep[last] = False

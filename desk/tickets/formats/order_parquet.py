@@ -2,8 +2,8 @@
 
 from typing import BinaryIO, get_type_hints
 
-from desk.tickets.order_ids import canonical_json
 from desk.tickets.ticket import RatedOrder, Ticket
+from foundation.canonical import canonical_json
 
 KEY = b"rebalance_ticket"  # of the metadata
 

@@ -1,31 +1,32 @@
-"""The whole ticket as JSON, as docs/schemas/ticket-1.json describes it."""
+"""The whole ticket as JSON, as docs/schemas/ticket-2.json describes it; version 1 is read, too."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from desk.tickets.order_ids import canonical_json
 from desk.tickets.ticket import SCHEMA, Ticket
 from foundation.arguments import shown
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 
 BEGIN = f'{{\n  "schema": {SCHEMA},\n  "hash": "'
+READ = [BEGIN, BEGIN.replace(f"{SCHEMA}", "1")]  # the beginnings of the versions that are read
+BESIDE = ("path", "journal")  # keys that the hash does not cover
 
 
 def write(ticket: Ticket) -> bytes:
-    """The document of the ticket, with its hash second; UTF-8."""
-    whole = {"schema": SCHEMA, "hash": ticket.hash, **ticket.document}
+    """The document of the ticket, with its hash second, and then what stands beside that; UTF-8."""
+    whole = {"schema": SCHEMA, "hash": ticket.hash, **ticket.beside, **ticket.document}
     return f"{json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds a ticket."""
-    return file.read(len(BEGIN)) == BEGIN.encode()
+    return file.read(len(BEGIN)).decode("utf-8", "replace") in READ
 
 
 def read_document(path: str | Path) -> dict[str, Any]:
-    """The document of a ticket, with its hash, as it was written.
+    """The document of a ticket, with its hash and what stands beside that, as it was written.
 
     Raises : OSError for a file that cannot be read; DataError for one that is no ticket, and for one that was changed.
     """
@@ -35,9 +36,10 @@ def read_document(path: str | Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(Path(path).read_bytes())
         stated = document.pop("hash")
-        found = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+        beside = {key: document.pop(key) for key in BESIDE if key in document}
+        found = content_hash(document)
     except ValueError as error:
         raise DataError(f"{path} was changed: it is no JSON any more ({error}). Make the list anew.") from error
     if stated != found:
         raise DataError(f"{path} was changed: it states the hash {shown(stated)}, and has {found}. Make the list anew.")
-    return {"hash": stated, **document}
+    return {"hash": stated, **beside, **document}

@@ -2,9 +2,22 @@
 
 bars : an asset's bars by themselves.  peers : growth net of the median peer.  moves : what peers do not explain.
 findings : a finding, and the points that each kind costs.  report : the check of a set of assets, and its result.
+series : the check of series, which are no prices.
 """
 
 from research.market.quality.findings import KINDS, Finding
-from research.market.quality.report import Quality, check, check_market, differences, known_of, poor_prices
+from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
+from research.market.quality.series import SeriesQuality, check_series
 
-__all__ = ["KINDS", "Finding", "Quality", "check", "check_market", "differences", "known_of", "poor_prices"]
+__all__ = [
+    "KINDS",
+    "Finding",
+    "Quality",
+    "SeriesQuality",
+    "check",
+    "check_market",
+    "check_series",
+    "differences",
+    "known_of",
+    "market_warnings",
+]

@@ -56,9 +56,8 @@ def net_of_peers(known: Known, growth: Array, classes: Mapping[str, str]) -> Arr
         block = panel[:, at : at + DAYS_AT_ONCE]
         block[:] = _peers(block.T.copy(), groups).T
     net = growth.copy()
-    for i, (first, last) in enumerate(zip(known.bounds[:-1], known.bounds[1:], strict=True)):
-        along = np.cumsum(panel[i], dtype=float)[column[first:last]]
-        net[first + 1 : last] -= np.diff(along)
+    for i, part in enumerate(known.slices):
+        net[part][1:] -= np.diff(np.cumsum(panel[i], dtype=float)[column[part]])
     return net
 
 

@@ -14,7 +14,7 @@ from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from research.market.calendars import Days
 from research.market.market import Market
-from research.market.notes import counted
+from research.market.notes import Day, counted
 from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings
 from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
 from research.market.quality.moves import dividend_findings, move_findings
@@ -85,8 +85,7 @@ class Quality:
         if days is None:
             found = [each.days for each in self._by_asset[asset]]
             days = np.unique(np.concatenate(found)) if found else self.known.days[:0]
-        i = self.known.assets.index(asset)
-        part = slice(self.known.bounds[i], self.known.bounds[i + 1])
+        part = self.known.slices[self.known.assets.index(asset)]
         own = self.known.days[part]
         at = np.searchsorted(own, days)[:, None] + np.arange(-rows, rows + 1)
         shown = np.unique(at[(at >= 0) & (at < len(own))])
@@ -151,8 +150,7 @@ def check(
     found, known = _one_row_a_session(known)
     growth = log_growth(known)
     net = net_of_peers(known, growth, classes)
-    for i, asset in enumerate(known.assets):
-        part = slice(known.bounds[i], known.bounds[i + 1])
+    for asset, part in zip(known.assets, known.slices, strict=True):
         numbers = {name: values[part] for name, values in known.numbers.items()}
         bars = Bars(asset, of_each[asset], known.days[part], net[part], local_scale(net[part]), numbers)
         found += [*own_findings(bars), *move_findings(bars), *dividend_findings(bars)]
@@ -168,12 +166,20 @@ def check_market(market: Market) -> Quality:
     return check(known_of(market), market.calendar, classes, tuple(delisted))
 
 
-def poor_prices(market: Market, file: str) -> tuple[str, ...]:
-    """A warning where lines of a market from a store have less than `LOOK` points.
+def market_warnings(
+    market: Market, first: Day | None = None, last: Day | None = None, file: str = "FILE"
+) -> tuple[str, ...]:
+    """The warnings of a market: those of its notes on some days, and one of prices that must be looked at.
 
-    file : path of the portfolio file that reads it, whose check the warning names by the file's name: the path as the
-           notebook of a report has it leads nowhere from where the reader stands.
+    first, last : the days, both included; None where they have no beginning or no end.
+    file        : path of the portfolio file that reads the market, whose check the warning names by the file's name:
+                  the path as the notebook of a report has it leads nowhere from where the reader stands.
     """
+    return (*(str(note) for note in market.notes_in(first, last) if note.warning), *_poor_prices(market, file))
+
+
+def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
+    """A warning where lines of a market from a store have less than `LOOK` points."""
     if not market.origin:
         return ()
     poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
@@ -235,8 +241,7 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
 
 def _closes(known: Known, asset: str) -> tuple[Days, Array]:
     """Days and closes of an asset, the last of each session."""
-    i = known.assets.index(asset)
-    part = slice(known.bounds[i], known.bounds[i + 1])
+    part = known.slices[known.assets.index(asset)]
     days = known.days[part]
     last = np.append(days[1:] != days[:-1], True)
     return days[last], known.numbers["close"][part][last]
@@ -288,8 +293,7 @@ def _unchecked(known: Known) -> tuple[str, ...]:
     """Sentences on the numbers that the rows lack."""
     absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
     parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
-    bounds = zip(known.bounds[:-1], known.bounds[1:], strict=True)
-    rare = [asset for asset, (a, b) in zip(known.assets, bounds, strict=True) if not is_daily(known.days[a:b])]
+    rare = [asset for asset, part in zip(known.assets, known.slices, strict=True) if not is_daily(known.days[part])]
     if rare:
         parts.append(f"Gaps are not checked where rows are rarer than sessions: {cut(', '.join(rare))}.")
     few = [asset for asset, count in zip(known.assets, np.diff(known.bounds), strict=True) if count < BARS_OF_A_SCALE]

@@ -106,7 +106,7 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
             f"adjustment is {stated!r}, and {bars.file} has {beside} Adj Close: do not state it, or leave a column out."
         )
     if (has_close and has_total) or stated in ("raw", "split") or (has_events and not from_yahoo and stated is None):
-        bars, stated = _with_splits(bars, stated)
+        bars, stated = _with_splits(bars, stated, from_yahoo)
         bars, notes = _with_dividends(bars)
         return bars, stated, notes
     neutral = {name: np.full(len(bars.days), value) for name, value in NO_EVENT.items()}
@@ -118,8 +118,12 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     return bars, adjustment, ()
 
 
-def _with_splits(bars: TableBars, stated: str | None) -> tuple[TableBars, str]:
-    """The bars as traded where splits are given, else as they are, and their adjustment."""
+def _with_splits(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str]:
+    """The bars as traded where splits are given, else as they are, and their adjustment.
+
+    Most splits of which the closes show one reading decide; where they show none, yfinance's closes are adjusted.
+    Raises : DataError where nothing says whether closes are adjusted, and where a split contradicts the others.
+    """
     split = bars.numbers.get("split", np.ones(len(bars.days)))
     if (split == 1.0).all():
         return bars.having(split=split), stated or ("raw" if "split" in bars.numbers else "split")
@@ -128,11 +132,11 @@ def _with_splits(bars: TableBars, stated: str | None) -> tuple[TableBars, str]:
     factor = np.concatenate([as_traded(part) for part in np.split(split, bars.begins[1:])])
     as_is = bars.having(split=split)
     undone = as_is.having(**unadjusted(as_is.numbers, factor))
-    jumps = np.abs(np.log(as_is.traded.moved)) < np.abs(np.log(undone.traded.moved))
-    clear, seen = as_is.traded.is_clear, (split != 1.0) & ~np.isnan(as_is.traded.moved)
-    votes = jumps[clear if clear.any() else seen]
-    is_raw = stated == "raw" if stated or not len(votes) else bool(np.mean(votes) > 0.5)
-    quoted = as_is if is_raw else undone
+    raw, adjusted = (int(each.traded.shows_split.sum()) for each in (as_is, undone))
+    if not (stated or from_yahoo or raw or adjusted):
+        what = "closes that do not show whether they are adjusted for it: split"
+        bars.refuse((split != 1.0) & ~np.isnan(as_is.traded.moved), "split", what, "State `adjustment`: raw or split.")
+    quoted = as_is if (stated == "raw" if stated else raw > adjusted) else undone
     what = "two adjustments in one series: the close does not move as at other splits or as stated; split"
     bars.refuse(quoted.traded.hides_split, "split", what, "Correct it, or state `adjustment`: raw or split.")
     return quoted, "raw"

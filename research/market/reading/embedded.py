@@ -1,7 +1,7 @@
 """The markets that come with the workbench, by name. `data/README.md` has their origins, licences and defects."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -143,9 +143,7 @@ def us_etf_ohlcv() -> Market:
     end = long.groupby("ticker")["date"].max().min()
     later = sorted(long.loc[long["date"] > end, "ticker"].unique())
     long = long[long["date"] <= end]
-    fields = ["adj_close", "close", "volume", "open", "high", "low"]
-    wide = long.pivot(index="date", columns="ticker", values=fields)  # noqa: PD010  (pivot_table averages doubles)
-    tables = {name: table_of(wide[name], f"{path.name} ({name})") for name in fields}
+    tables = _tables(path, long, "date", ("adj_close", "close", "volume", "open", "high", "low"))
     names = tables["adj_close"].names
     idle = long[long["volume"] == 0]
     idlers = sorted(idle["ticker"].unique())
@@ -212,8 +210,7 @@ def etf_dividends() -> Market:
     growth = long["split_coefficient"] * (long["close"] + long["dividend_amount"]) / before
     long["total_return"] = growth.fillna(1.0).groupby(long["ticker"]).cumprod()
     fields = ("total_return", "open", "high", "low", "close", "volume", "dividend_amount", "split_coefficient")
-    wide = {name: long.pivot(index="timestamp", columns="ticker", values=name) for name in fields}  # noqa: PD010
-    tables = {name: table_of(wide[name], f"{path.name} ({name})") for name in fields}
+    tables = _tables(path, long, "timestamp", fields)
     names = tables["close"].names
     return assemble(
         tables["total_return"],
@@ -324,6 +321,12 @@ def _stocks(
         notes=notes,
         scheduled=True,
     )
+
+
+def _tables(path: Path, rows: pd.DataFrame, day: str, fields: Sequence[str]) -> dict[str, Table]:
+    """The wide table of each field. rows : a row a day and ticker. day : name of the column of days."""
+    wide = {name: rows.pivot(index=day, columns="ticker", values=name) for name in fields}  # noqa: PD010
+    return {name: table_of(table, f"{path.name} ({name})") for name, table in wide.items()}
 
 
 def _embedded(path: Path) -> Table:

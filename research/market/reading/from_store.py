@@ -165,9 +165,9 @@ def _stored(
         block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
         for row, i in enumerate(among):
             k = known.assets.index(lines[i].asset_id)  # two lines may be of one asset
-            bars = {name: values[known.bounds[k] : known.bounds[k + 1]] for name, values in known.numbers.items()}
-            bar_days = known.days[known.bounds[k] : known.bounds[k + 1]]
-            at, values = _on_sessions(bars, _places(bar_days, every, lines[i].calendar, calendar), len(earlier))
+            part = known.slices[k]
+            bars = {name: values[part] for name, values in known.numbers.items()}
+            at, values = _on_sessions(bars, _places(known.days[part], every, lines[i].calendar, calendar), len(earlier))
             for name, of_bars in values.items():
                 block[name][row, at] = of_bars
             for name in ("index", "close") if lines[i].is_rate and len(at) else ():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from foundation.arguments import cut
+from foundation.arguments import cut, first_line
 from foundation.errors import DataError
 from foundation.table_files import DELIMITERS, MOST_OF_FRAMES, TableText, fault, quoted, read_bytes, read_text
 from research.market.notes import counted
@@ -18,6 +18,7 @@ from research.market.reading.cell_forms import Cells, reads_as_day
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 FRAMES: dict[str, Callable[[Any], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 WORKBOOKS = (".xlsx", ".xlsm")
+TABLES = (*TEXTS, *FRAMES, *WORKBOOKS)  # end the names of files that are read
 NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -62,8 +63,7 @@ def read_grid(path: Path) -> Grid:
     except DataError:
         raise
     except Exception as error:  # a broken archive or table: the libraries raise what they meet
-        first = cut((str(error).strip() or type(error).__name__).partition("\n")[0].rstrip("."))
-        raise DataError(f"{path.name} cannot be read as {kind}: found {first}. Save it anew.") from error
+        raise DataError(f"{path.name} cannot be read as {kind}: found {first_line(error)}. Save it anew.") from error
 
 
 def _of_frame(name: str, frame: pd.DataFrame) -> Grid:

@@ -19,7 +19,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import item_lines
 from foundation.table_files import MOST_OF_FRAMES, read_bytes
 from research.market.notes import counted
-from research.market.reading.grids import TEXTS
+from research.market.reading.grids import TABLES, TEXTS
 from research.market.reading.price_import import Understood, understand
 from research.market.rows import SOURCE_ROUNDING
 from research.market.store import ABOUT, PriceStore, revision_texts
@@ -27,6 +27,8 @@ from research.market.store import ABOUT, PriceStore, revision_texts
 IMPORTED = "imported"  # fact of a store: {"path": …, "options": {…}, "read": {name of a file: sha256}}
 NOT_STATED = "not stated"
 BESIDE_FILES = (".", "~$")  # begin the names of files that programs keep beside those of a user
+PROSE = ("readme", "read_me", "license", "licence", "notice", "changelog")  # begin the names of texts beside tables
+LEFT_OUT = "left out, since they are no tables"
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,29 @@ class Origin:
 
     def files(self) -> list[Path]:
         """The tables, by name. Raises DataError where there is none, and for a folder that cannot be read."""
+        if not self.path.is_dir():
+            return [self.path]
+        files = [file for file in self._visible() if _is_table(file)]
+        if not files:
+            raise DataError(f"{self.path} has no tables. Name a table, or a folder of tables.")
+        return files
+
+    def others(self) -> list[str]:
+        """The names of the files of a folder that are no tables. Raises DataError as `files` does."""
+        return [file.name for file in self._visible() if not _is_table(file)] if self.path.is_dir() else []
+
+    def _visible(self) -> list[Path]:
         try:
-            found = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
+            found = sorted(self.path.iterdir())
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror}). Allow reading it.") from error
-        files = [file for file in found if not (file.name.startswith(BESIDE_FILES) or file.is_dir())]
-        if not files:
-            raise DataError(f"{self.path} has no files. Name a table, or a folder of tables.")
-        return files
+        return [file for file in found if not (file.name.startswith(BESIDE_FILES) or file.is_dir())]
+
+
+def _is_table(file: Path) -> bool:
+    """True if a table would have such a name."""
+    name = file.name.lower()
+    return name.endswith(TABLES) and not name.startswith(PROSE)
 
 
 class ImportedTable(NamedTuple):
@@ -86,10 +103,12 @@ def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options:
     tables, failed = _read_tables(store, origin.files(), options, moment)
     if failed:
         raise next(iter(failed.values()))
-    return [
+    texts = [
         f"{table.understood.text()}\n\n{len(kept):,} rows were new or changed; store {store.name!r} has them."
         for table, kept in zip(tables, _take(store, origin, tables), strict=True)
     ]
+    others = "\n".join(_listed(LEFT_OUT, origin.others()))
+    return [*texts, others] if others else texts
 
 
 def update_tables(
@@ -127,6 +146,7 @@ def update_tables(
             *_listed("new assets", sorted({*rows["asset_id"]} - before)),
             *_listed("refused, and nothing of them taken", map(str, failed.values())),
             *_listed("gone, while their rows stay in the store", gone),
+            *_listed(LEFT_OUT, origin.others()),
         ]
     ), not failed
 

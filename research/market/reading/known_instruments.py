@@ -17,7 +17,7 @@ from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import cell_text, fault, plain_number, quoted, read_text
-from research.market.instruments import OFFER, SMALLEST_LOT
+from research.market.instruments import CUT_OFF, OFFER, SMALLEST_LOT, is_cut_off
 from research.market.reading.tables import DATA
 from research.market.store import stores_folder
 
@@ -55,6 +55,8 @@ class Instrument:
     sector      : GICS sector in lower case.
     currency    : code of the currency in which it is quoted.
     lot         : least number of units in a trade.
+    minimum_purchase : currency; a smaller buy is not sent.
+    cut_off     : time of day and time zone until which orders of a fund are dealt at the NAV of the same day.
     calendar    : exchange calendar of its sessions, such as XNYS, 24/7 or 24/5.
     isin, figi  : identifiers.
     listed      : first day on which it traded, or None.
@@ -71,6 +73,8 @@ class Instrument:
     sector: str = ""
     currency: str = ""
     lot: float = 1.0
+    minimum_purchase: float = 0.0
+    cut_off: str = ""
     calendar: str = ""
     isin: str = ""
     figi: str = ""
@@ -154,7 +158,12 @@ def known_instruments() -> Instruments:
 @cache
 def _known(own: Path, changed: int | None) -> Instruments:
     """The shipped instruments, with those of a file that was last changed then; None where there is none."""
-    return Instruments(read_instruments(DATA / FILE) | ({} if changed is None else read_instruments(own)))
+    return Instruments(_shipped() | ({} if changed is None else read_instruments(own)))
+
+
+@cache
+def _shipped() -> dict[str, Instrument]:
+    return read_instruments(DATA / FILE)
 
 
 def _spelling(symbol: str) -> str:
@@ -247,6 +256,12 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return read
 
 
+def _cut_off(text: str) -> str:
+    if not is_cut_off(text):
+        raise ValueError(text)
+    return text
+
+
 def _between(low: float, high: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         if (number := plain_number(text)) is None or not low <= number <= high:
@@ -261,6 +276,8 @@ CELLS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "kind": (_matching("|".join(INSTRUMENT_KINDS)), f"Use one of {', '.join(INSTRUMENT_KINDS)}."),
     "currency": (_matching("[A-Z]{3}"), "Write its code, such as EUR."),
     "lot": (_between(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
+    "minimum_purchase": (_between(0.0, LARGEST_NUMBER), "Give currency, zero or above."),
+    "cut_off": (_cut_off, f"Write a time of day with its time zone, such as {CUT_OFF}."),
     "isin": (isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
     "figi": (_matching("[A-Z0-9]{12}"), "It has twelve letters and digits."),
     "listed": DAY_CELL,

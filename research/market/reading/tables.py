@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import FIRST_DAY, LAST_DAY, cut
+from foundation.arguments import FIRST_DAY, LAST_DAY, cut, first_line
 from foundation.errors import DataError, all_mistakes
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import MOST_OF_FRAMES, QUOTED, TableText, fault, quoted, read_bytes, read_text
@@ -68,7 +68,7 @@ class Table:
 
     def faults(self, bad: NDArray[np.bool_], what: str, fix: str) -> Iterator[str]:
         """A sentence for each cell that is not right, with the value found there.  Parameters are those of `refuse`."""
-        for t, i in np.argwhere(bad).tolist():
+        for t, i in np.argwhere(bad).tolist() if bad.any() else ():  # nearly always none, which `any` sees sooner
             yield f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}"
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -140,7 +140,7 @@ def read_frame(path: Path, **options: Any) -> tuple[pd.DataFrame, tuple[str, ...
         raise
     except Exception as error:  # a broken archive, row or table: pyarrow and pandas raise what they meet
         raise DataError(
-            f"{path} cannot be read as {kind}: found {_first_line(error)}. Correct or save it anew."
+            f"{path} cannot be read as {kind}: found {first_line(error)}. Correct or save it anew."
         ) from error
 
 
@@ -248,7 +248,3 @@ def _numbers(
 
 def _row(source: str, line: str, t: int) -> str:
     return f"{source}, {line} {t + 2 if line == 'line' else t}"
-
-
-def _first_line(error: BaseException) -> str:
-    return cut((str(error).strip() or type(error).__name__).partition("\n")[0].rstrip("."))

@@ -142,8 +142,7 @@ class DivisionProgramme:
     def _cost(self, m: int, by: float) -> dict[int, float]:
         """The cost of a move in money, times `by`; impact at the chord of the largest order, which is no less."""
         parameters, i = self.problem.position.cost_parameters, self.moves[m][1]
-        day = self.problem.position.day
-        rate = float(parameters.rates[min(day, len(parameters.rates) - 1), HALF_SPREAD, i]) + self._impact(i)
+        rate = float(self.problem.position.rates[HALF_SPREAD, i]) + self._impact(i)
         ticket = {4 * m + 2: by * float(parameters.ticket[i]) / self.money, 4 * m + 3: by}
         return _sum(self._value(m, by * rate), ticket)
 
@@ -164,10 +163,11 @@ class DivisionProgramme:
     def _line_rows(self, lines: Sequence[int]) -> None:
         """Add the rows of balance: the parts of each line that are sent and not sent sum to the order of the list."""
         problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
-        least = COUNTED * position.nav * (1.0 + LOT) if self.mode.without == MINIMUM else position.least
-        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), COMMISSION]
-        for m, (_, i, _) in enumerate(self.moves):
-            top = self.upper[4 * m]
+        of_way = {way: position.least(np.full(len(position.units), way)) for way in (1, -1)}
+        counted = COUNTED * position.nav * (1.0 + LOT)
+        rates = position.rates[COMMISSION]
+        for m, (_, i, way) in enumerate(self.moves):
+            top, least = self.upper[4 * m], counted if self.mode.without == MINIMUM else float(of_way[way][i])
             self._at_least({4 * m + 2: top, 4 * m: -1.0}, 0.0)
             if self.upper[4 * m + 1]:
                 self._at_least({4 * m + 2: 1.0, 4 * m + 1: -1.0}, 0.0)
@@ -210,7 +210,7 @@ class DivisionProgramme:
     def _cents(self, i: int) -> float:
         """The most that rounding takes of an order of line `i`, currency: half a cent of each broken amount."""
         position, parameters = self.problem.position, self.problem.position.cost_parameters
-        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), :, i]
+        rates = position.rates[:, i]
         amounts = np.array([position.lots[i] * position.prices[i], parameters.ticket[i], parameters.minimum[i]])
         broken = np.abs(100.0 * amounts - np.rint(100.0 * amounts)) > LOT
         count = broken[0] + (rates > 0.0).sum() + broken[1] + (broken[2] and rates[0] == 0.0) + (self._impact(i) > 0.0)

@@ -74,7 +74,7 @@ class _Stated:
     limit        : limit over several lines, or None.
     line         : line that `bought` and `sold` limit, units.
     kind         : kind of a limit that a `Relaxation` may relax, else "".
-    least        : least notional of an order, currency.
+    least        : least notional of an order, currency; `purchase` that of a buy of `line`.
     whole        : true if orders are in whole lots.
     """
 
@@ -85,6 +85,7 @@ class _Stated:
     sold: float = np.inf
     kind: str = ""
     least: float = 0.0
+    purchase: float = 0.0
     whole: bool = False
 
 
@@ -133,6 +134,12 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
     found.append(_Stated(WHOLE_LOTS, whole=True))
     if position.minimum > 0.0:
         found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", kind=MINIMUM, least=position.minimum))
+    purchases = zip(position.assets, np.broadcast_to(position.minimum_purchase, len(position.units)), strict=True)
+    found += [
+        _Stated(f"the minimum purchase of {asset}, {least:,.2f}", line=i, purchase=float(least))
+        for i, (asset, least) in enumerate(purchases)
+        if least > 0.0
+    ]
     hard = (limit for limit in limits_of(position, floor) if limit.binds)
     return [*found, *(_Stated(limit.name, limit, kind=limit.kind) for limit in hard)]
 
@@ -298,15 +305,17 @@ class _Search:
 def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
     """Orders of every line in both directions, as far as some of the limits let them go."""
     n, nav, price, held = len(position.units), position.nav, position.prices, np.maximum(position.units, 0.0)
-    whole, least = any(one.whole for one in stated), max((one.least for one in stated), default=0.0)
+    whole = any(one.whole for one in stated)
+    least = np.full(2 * n, max((COUNTED * nav, *(one.least for one in stated))))
     bought = MOST_TRADED * max(nav, float((held * price).max(initial=0.0))) / price
     sold = held.copy()
     for one in stated:
         bought[one.line], sold[one.line] = min(bought[one.line], one.bought), min(sold[one.line], one.sold)
+        least[one.line] = max(least[one.line], one.purchase)
     rows, units = np.tile(np.arange(n), 2), np.concatenate([bought, sold])
     lots = units / position.lots[rows]
     in_lots = np.full(2 * n, whole) & (position.lots * price > DIVISIBLE_LOT * nav)[rows]
     full = np.where(in_lots, np.floor(lots + LOT), lots)
     left = np.where((np.arange(2 * n) >= n) & (sold >= held)[rows], lots - full, 0.0)
     odd = np.where(left > LOT, left * position.lots[rows], 0.0)
-    return OrderColumns.of(position, rows, np.repeat([1.0, -1.0], n), full, odd, in_lots, max(least, COUNTED * nav))
+    return OrderColumns.of(position, rows, np.repeat([1.0, -1.0], n), full, odd, in_lots, least)

@@ -15,6 +15,7 @@ from foundation.compiled import linked
 from foundation.tolerances import LOT, WEIGHT
 from research.orders.lots.lot_problem import LotProblem, cash_distance
 from research.orders.lots.lot_search import (
+    LEAST_VALUE,
     LOT_STEPS,
     LOT_VALUE,
     PRICE,
@@ -134,7 +135,7 @@ def _whole(of: Relaxed, i: int) -> float:
 def _first(of: Relaxed, i: int) -> float:
     """The steps of the smallest order of line i."""
     lines = of.terms.lines
-    return min(max(np.ceil(of.terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[LOT_STEPS, i])
+    return min(max(np.ceil(lines[LEAST_VALUE, i] / lines[LOT_VALUE, i] - LOT), 1.0), lines[LOT_STEPS, i])
 
 
 @linked

@@ -146,13 +146,16 @@ class LotProblem:
         """(n,) for each line, its `away`, its cost, and the amount outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
-        outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
         cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
-        return (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
+        return (self.away(after) + OUTSIDE * self.outside(after) + cost) / self.position.nav
 
     def away(self, after: Array) -> Array:
         """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
         return distances(after, self.goal, self.unpaid)
+
+    def outside(self, after: Array) -> Array:
+        """(n,) amounts by which values (n,) are outside the lines' boxes, currency."""
+        return np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
 
     @property
     def shared(self) -> "LotProblem":

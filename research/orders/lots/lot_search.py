@@ -21,7 +21,7 @@ ROUNDS = 20  # of mending, and a line of improving: each changes what is left, a
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
 (UNITS_HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER_BOUND, UPPER_BOUND, WHOLE_LOTS, ODD,
- LOT_STEPS, MOST_VOLUME, DIVISIBLE, SETTLES) = range(16)  # fmt: skip
+ LOT_STEPS, MOST_VOLUME, DIVISIBLE, SETTLES, LEAST_VALUE) = range(17)  # fmt: skip
 NONE, TOGETHER, ALONE = range(3)  # what the search found
 CHARGE_ROWS = len(COST_COLUMNS)  # rows of scratch: the charges of an order, then these
 OTHER, FREED, KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
@@ -40,7 +40,6 @@ class Terms(NamedTuple):
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
     adverse   : adverse move under which cash stays above zero, fraction of prices.
-    least     : notional of the smallest order that is sent, currency.
     most      : largest number of orders.
     turnover  : largest turnover, one-way, fraction of NAV.
     early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
@@ -57,7 +56,6 @@ class Terms(NamedTuple):
     debt: float
     floor: float
     adverse: float
-    least: float
     most: int
     turnover: float
     early: Array
@@ -71,7 +69,8 @@ class Terms(NamedTuple):
         settles = np.zeros(n) if position.settles is None else position.settles
         lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal,
                  np.broadcast_to(problem.unpaid, n), problem.way, problem.lower, problem.upper, problem.whole,
-                 problem.odd, problem.steps, problem.most, problem.fine, settles)  # fmt: skip
+                 problem.odd, problem.steps, problem.most, problem.fine, settles,
+                 position.least(problem.way))  # fmt: skip
         return cls(
             lines=np.array(lines, dtype=float),
             costs=costs,
@@ -83,7 +82,6 @@ class Terms(NamedTuple):
             debt=float(position.debt),
             floor=float(problem.floor),
             adverse=float(limits.adverse_move),
-            least=float(position.least),
             most=n if limits.most is None else limits.most,
             turnover=np.inf if limits.turnover is None else float(limits.turnover),
             early=np.array(position.early),
@@ -185,7 +183,7 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
     """True if the order of line i is large enough to be sent, or none."""
-    return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
+    return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.lines[LEAST_VALUE, i] * (1.0 - WEIGHT)
 
 
 @linked
@@ -200,7 +198,7 @@ def best_alone(terms: Terms, units: Array) -> None:
     """Write the units (n,) that are best for each line by itself: nothing, or the whole lots next to its share."""
     for i in range(len(units)):
         wanted = _wanted(terms, i, terms.lines[UNPAID, i])
-        least = np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
+        least = np.ceil(terms.lines[LEAST_VALUE, i] / terms.lines[LOT_VALUE, i] - LOT)
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
             tried = _units(terms, i, min(lots, terms.lines[LOT_STEPS, i]))
@@ -482,7 +480,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
     share, goal = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
     most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
     to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
-    sent = np.ceil(terms.least / lot - LOT)
+    sent = np.ceil(lines[LEAST_VALUE, i] / lot - LOT)
     return _units(terms, i, min(max(max(to, steps + 1.0), sent), lines[LOT_STEPS, i]))
 
 

@@ -200,14 +200,13 @@ def _columns(problem: LotProblem) -> OrderColumns:
     """The orders of the lines that may trade."""
     position, rows = problem.position, problem.able
     lots, odd, whole = problem.whole[rows], problem.odd[rows], ~problem.fine[rows]
-    return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least)
+    return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least(problem.way)[rows])
 
 
 def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
     """(7 k,) the point of the programme at signed units (n,)."""
     after = problem.value + units * problem.position.prices
-    outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
-    own = np.array([problem.away(after), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    own = np.array([problem.away(after), problem.outside(after)])[:, orders.rows] / (UNIT * problem.position.nav)
     return np.append(orders.at(units), own)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from foundation.arrays import Array, Rows, frozen
 from foundation.compiled import linked
 from foundation.tolerances import COUNTED, LOT, TRIGGER
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
 from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import OUTSIDE, LotProblem, Proof
 from research.orders.lots.lot_search import (
@@ -99,8 +98,7 @@ class Tree(NamedTuple):
     @classmethod
     def of(cls, problem: LotProblem, covariance: Array, searched: bool = True) -> "Tree":
         """The problem in arrays, with its lines in an order that does not depend on that of the portfolio."""
-        position, parameters = problem.position, problem.position.cost_parameters
-        nav, n = position.nav, len(problem.way)
+        position, nav, n = problem.position, problem.position.nav, len(problem.way)
         order = problem.able[np.argsort(covariance.diagonal()[problem.able], kind="stable")]
         rows = _levels(order, covariance, problem) if searched else order
         m, away = len(rows), (problem.value - problem.goal) / nav
@@ -110,8 +108,7 @@ class Tree(NamedTuple):
         factor = np.linalg.cholesky(within).T
         shift = np.asarray(np.linalg.solve(within, covariance[np.ix_(rows, still)] @ away[still]), dtype=float)
         stays = float(away[still] @ covariance[np.ix_(still, still)] @ away[still] - shift @ within @ shift)
-        rates = parameters.rates[min(position.day, len(parameters.rates) - 1)]
-        rate = (problem.way * (rates[COMMISSION] + rates[HALF_SPREAD]))[rows]
+        rate = (problem.way * position.rates.sum(axis=0))[rows]
         lean = np.linalg.solve(factor.T, rate)
         part = min(1.0, COSTS / max(float(np.sqrt(lean @ lean)), COSTS))
         rate, lean = part * rate, part * lean
@@ -165,8 +162,7 @@ def _least_outside(problem: LotProblem) -> Array:
         wanted = problem.way * (np.where(np.isfinite(bound), bound, problem.value) - problem.value) / problem.lot
         for near in (np.floor(wanted), np.ceil(wanted), none, problem.whole, problem.steps):
             after = problem.value + problem.units(np.clip(near, 0.0, problem.steps)) * problem.position.prices
-            outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
-            least = np.minimum(least, outside)
+            least = np.minimum(least, problem.outside(after))
     return OUTSIDE * least / problem.position.nav
 
 

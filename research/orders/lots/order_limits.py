@@ -126,7 +126,7 @@ def room(position: Position) -> tuple[Array, Array]:
 
 def sendable(position: Position, units: Array, slack: float) -> Mask:
     """Orders of signed units (..., n) that are large enough to be sent, and lines without one; see `broken_by`."""
-    found: Mask = np.abs(units) * position.prices >= position.least * (1.0 - slack)
+    found: Mask = np.abs(units) * position.prices >= position.least(units) * (1.0 - slack)
     return found | (units == 0.0)
 
 

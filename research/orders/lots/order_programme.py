@@ -37,7 +37,7 @@ class OrderColumns:
     top      : (k,) most units of that column.
     rest     : (k,) value of the odd lot.
     whole    : (k,) whether the first column is a whole number.
-    least    : value of the smallest order.
+    least    : (k,) value of the smallest order.
     """
 
     position: Position
@@ -47,15 +47,15 @@ class OrderColumns:
     top: Array
     rest: Array
     whole: Mask
-    least: float
+    least: Array
 
     @classmethod
     def of(
-        cls, position: Position, rows: Rows, way: Array, lots: Array, odd: Array, whole: Mask, least: float
+        cls, position: Position, rows: Rows, way: Array, lots: Array, odd: Array, whole: Mask, least: Array
     ) -> "OrderColumns":
         """The columns of orders of at most so many lots (k,), whole or not (k,), and odd units (k,).
 
-        least : notional of the smallest order, currency.
+        least : (k,) notional of the smallest order, currency.
         """
         money, lot = UNIT * position.nav, (position.lots * position.prices)[rows]
         step = np.where(whole, lot, BUNDLE * position.nav)
@@ -67,8 +67,7 @@ class OrderColumns:
     @property
     def rates(self) -> Array:
         """(2, k) commission and half-spread, fraction of the notional."""
-        rates = self.position.cost_parameters.rates
-        return rates[min(self.position.day, len(rates) - 1)][:, self.rows]
+        return self.position.rates[:, self.rows]
 
     @property
     def ticket(self) -> Array:

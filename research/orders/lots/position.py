@@ -62,6 +62,7 @@ class Position:
     covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
     settles         : (n,) sessions from an order to its settlement, where lines differ; else None.
     open_units      : (n,) the most units of an order, inf where it does not go on with orders that are open.
+    minimum_purchase : (n,) currency; a smaller buy is not sent.
     """
 
     units: Array
@@ -85,6 +86,7 @@ class Position:
     covariance: Array | None = None
     settles: Array | None = None
     open_units: Array = field(default_factory=lambda: np.array(np.inf))
+    minimum_purchase: Array = field(default_factory=lambda: np.array(0.0))
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -96,12 +98,14 @@ class Position:
             market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
+        money = np.ones(len(made.units)) if portfolio.currencies is None else portfolio.currencies.of_lines
         share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
         if share is not None:
             most = share * dollar_volume(market)[last] / made.prices
         return replace(
             made,
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
+            minimum_purchase=frozen(portfolio.limits.minimum_purchase * money),
             limits=order_limits(portfolio, made.nav),
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
             covariance=_covariance(portfolio) if portfolio.orders.objective == TRACKING_ERROR else None,
@@ -177,9 +181,18 @@ class Position:
         return 1.0 - float(self.weights.sum())
 
     @property
-    def least(self) -> float:
-        """The least notional of an order, currency: the stated minimum, and the least that counts as a trade."""
-        return max(self.minimum, COUNTED * self.nav)
+    def rates(self) -> Array:
+        """(2, n) commission and half-spread of this day, fraction of notional."""
+        rates = self.cost_parameters.rates
+        return rates[min(self.day, len(rates) - 1)]
+
+    def least(self, way: Array) -> Array:
+        """(n,) the least notional of an order in these directions (n,), currency, below 0 for a sell.
+
+        It is the stated minimum, and the least that counts as a trade; that of a buy is also its minimum purchase.
+        """
+        least = max(self.minimum, COUNTED * self.nav)
+        return np.where(way > 0.0, np.maximum(self.minimum_purchase, least), least)
 
     def most(self, way: Array) -> Array:
         """(n,) the most units of an order in these directions (n,), below 0 for a sell."""

@@ -170,7 +170,9 @@ class Orders:
             return []
         position, more, lot = self.asked.position, self.units.copy(), self.position.lots[i]
         least = COUNTED * position.nav / position.prices[i]
-        more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
+        more[i] = max(
+            more[i] + max(lot, least), np.ceil(position.least(more)[i] / position.prices[i] / lot - LOT) * lot
+        )
         floor = self.asked.floor
         return [day for day in (*position.early, np.inf) if position.short_on(more, floor, day) > 0.0]
 

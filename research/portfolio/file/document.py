@@ -42,6 +42,11 @@ class Document:
     trust_code: bool = False
     wrong: frozenset[KeyPath] = frozenset()
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the file, from which the paths in it are read."""
+        return Path(self.file).parent
+
     # -- refusals ----------------------------------------------------------------------------------------------------
 
     def refuse(self, path: KeyPath, what: str, found: object, fix: str, name: str = "") -> NoReturn:

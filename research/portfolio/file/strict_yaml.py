@@ -6,6 +6,8 @@ text (a ticker may be ON or 600519), and a key that appears twice is an error, w
 
 import math
 import re
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,13 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
         raise ConfigError(f"{cut(file)} cannot be read: {cut(str(error))}. Give a YAML file in UTF-8.") from error
     if len(content) > MOST_BYTES:
         raise ConfigError(f"{file} has more than {MOST_BYTES:,} bytes. Give the YAML file of a portfolio or a sweep.")
+    values, lines = _parsed(file, text)
+    return deepcopy(values), dict(lines)
+
+
+@lru_cache(maxsize=4)  # one load reads its file and the shared stresses more than once
+def _parsed(file: str, text: str) -> tuple[dict[str, Any], Lines]:
+    """The mapping that a text holds, and the line of each key. file : its name in messages."""
     try:
         root = yaml.compose(text, Loader=_Composer)
     except yaml.YAMLError as error:

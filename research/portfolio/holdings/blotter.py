@@ -61,6 +61,11 @@ class BookedFill:
     worth    : signed units times price in the currency of the portfolio, not rounded.
     currency : currency of the cash.
     cash     : signed change of cash, fees in it, in whole cents.
+    amount   : signed units times price in the currency, not rounded; 0 in books of version 1.
+    fees     : by name, fees in the currency, not rounded.
+    by_rule  : true if account, asset and side chose its order, and no id.
+    corrects : of the right fill in place of a corrected one, venue and id of that one; else "".
+    undone   : of a row that takes a fill back, id of the bust or correction; else "".
     """
 
     fill_id: str
@@ -73,6 +78,11 @@ class BookedFill:
     worth: Decimal
     currency: str
     cash: Decimal
+    amount: Decimal = NO_AMOUNT
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+    by_rule: bool = False
+    corrects: str = ""
+    undone: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,8 @@ class Blotter:
     asked  : close at which the orders were sized, or None.
     ticket : hash of their ticket, or "".
     orders : the orders.
-    fills  : the fills, in the order in which they were booked.
+    fills  : the fills, in the order in which they were booked; a fill that was taken back has rows of its id that sum
+             to nothing.
     """
 
     asked: date | None = None
@@ -99,6 +110,22 @@ class Blotter:
     def fill_ids(self) -> frozenset[str]:
         """The ids of the fills that were booked."""
         return frozenset(fill.fill_id for fill in self.fills)
+
+    @property
+    def corrections(self) -> frozenset[str]:
+        """The ids of the busts and corrections that were booked."""
+        return frozenset(fill.undone for fill in self.fills if fill.undone)
+
+    def rows_of(self, fill_id: str) -> tuple[BookedFill, ...]:
+        """The rows of a fill that stands; () for one that was taken back, or is not booked. fill_id : venue and id."""
+        rows = tuple(fill for fill in self.fills if fill.fill_id == fill_id)
+        return () if any(row.undone for row in rows) else rows
+
+    @property
+    def standing(self) -> tuple[BookedFill, ...]:
+        """The rows of the fills that were not taken back."""
+        undone = {fill.fill_id for fill in self.fills if fill.undone}
+        return tuple(fill for fill in self.fills if fill.fill_id not in undone)
 
     def unsettled(self, day: date) -> dict[tuple[str, str], Decimal]:
         """By account and currency, the part of today's cash that comes, or below zero goes, after a day."""

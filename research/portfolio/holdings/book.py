@@ -5,28 +5,31 @@ fingerprint is the sha256 of all else in it, so that a change by another hand is
 written.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.names import check_name
 from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 
-BOOK_SCHEMA = 1  # version of docs/schemas/book-1.json
+BOOK_SCHEMA = 2  # version of docs/schemas/book-2.json
+READ_SCHEMAS = 1, BOOK_SCHEMA  # 1 is 2 without entries, items and opening lots
 FINGERPRINT = "fingerprint"
+Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,52 @@ class HeldLot:
 
 
 @dataclass(frozen=True)
+class BookLots:
+    """The tax lots of a book.
+
+    lots         : the lots.
+    sold_at_loss : by line, day of its last sale at a loss.
+    """
+
+    lots: tuple[HeldLot, ...]
+    sold_at_loss: Mapping[str, date]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The state of a book when it was opened, to which it goes back where fills are taken back.
+
+    last_trade : day of the last trade.
+    lots       : tax lots, in which a split that is booked later counts; None where the portfolio has none.
+    """
+
+    last_trade: date
+    lots: BookLots | None = None
+
+
+@dataclass(frozen=True)
+class BookItem:
+    """A row of a broker's file that was not booked; it is listed until it is resolved by its name.
+
+    name     : its name.
+    why      : why it was not booked, in words.
+    fill     : the fill, as a row of a table of fills states it; {} if it is none.
+    entry    : the amount of cash, or None.
+    undoes   : of a bust or a correction, its id; else "".
+    corrects : venue and id of the fill that it takes back, "" where the file does not state it.
+    resolved : "", "booked" or "dismissed".
+    """
+
+    name: str
+    why: str
+    fill: Mapping[str, str] = field(default_factory=dict)
+    entry: CashEntry | None = None
+    undoes: str = ""
+    corrects: str = ""
+    resolved: Resolved = ""
+
+
+@dataclass(frozen=True)
 class Book:
     """The holdings of a portfolio after the fills that were booked.
 
@@ -70,6 +119,9 @@ class Book:
     sold_at_loss : by line, day of its last sale at a loss.
     blotter    : the orders that were sent last, and all fills that were booked.
     events     : names of the splits and dividends that were booked.
+    entries    : cash that came and went without an order, in the order in which it was booked.
+    items      : rows of brokers' files that were not booked by themselves.
+    opening    : its state when it was opened; None in books of version 1.
     schema     : version of the file.
     """
 
@@ -87,13 +139,21 @@ class Book:
     sold_at_loss: Mapping[str, date] = field(default_factory=dict)
     blotter: Blotter = field(default_factory=Blotter)
     events: tuple[str, ...] = ()
+    entries: tuple[CashEntry, ...] = ()
+    items: tuple[BookItem, ...] = ()
+    opening: Opening | None = None
     schema: int = BOOK_SCHEMA
 
     @property
     def document(self) -> dict[str, Any]:
         """All that its file says, with its fingerprint, in plain JSON types."""
         parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(self, mode="json")
-        return parts | {FINGERPRINT: _fingerprint(parts)}
+        return parts | {FINGERPRINT: content_hash(parts)}
+
+    @property
+    def open_items(self) -> tuple[BookItem, ...]:
+        """The items that are not resolved."""
+        return tuple(item for item in self.items if not item.resolved)
 
     @property
     def positions(self) -> Positions:
@@ -124,7 +184,7 @@ def read_book(name: str) -> Book:
     try:
         parts = json.loads(path.read_bytes())
         stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
-        if stated != _fingerprint(parts):
+        if stated != content_hash(parts):
             fix = "Restore the file as it was, or delete it and open the book again."
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
         book = book_adapter().validate_json(json.dumps(parts), strict=True)
@@ -137,11 +197,11 @@ def read_book(name: str) -> Book:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
-    if book.schema != BOOK_SCHEMA:
-        raise DataError(
-            f"{path} is a book of version {book.schema}: found {book.schema}. This code reads {BOOK_SCHEMA}."
-        )
-    return book
+    if book.schema not in READ_SCHEMAS:
+        fix = "Read it with the code that wrote it, or open the book again."
+        known = " and ".join(map(str, READ_SCHEMAS))
+        raise DataError(f"{path} has version {book.schema} of a book, and this code reads {known}. {fix}")
+    return replace(book, schema=BOOK_SCHEMA)
 
 
 def write_book(book: Book) -> Path:
@@ -165,9 +225,3 @@ def book_schema() -> dict[str, Any]:
     required = [*made["properties"], FINGERPRINT]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made,
             "properties": properties, "required": required}  # fmt: skip
-
-
-def _fingerprint(parts: object) -> str:
-    """The sha256 of plain JSON as one line with sorted keys and no blanks, hex."""
-    line = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(line.encode()).hexdigest()

@@ -4,6 +4,7 @@ Header names are those of the exports of Schwab, Fidelity, Vanguard, E*TRADE, J.
 Questrade, Hargreaves Lansdown, DEGIRO and comdirect, and the usual words.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from foundation.table_files import (
     QUOTED,
     Number,
     Row,
+    TableText,
     cell_text,
     decimal_sign,
     fault,
@@ -58,15 +60,16 @@ NEXT = {
 }  # fmt: skip
 # names that stand for a field where a header has none of those above, the first of them that it has
 AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
-MONEY = ("value", "price")  # fields whose header may state a currency, as in "Value $", "Wert in EUR", "Price (pence)"
 STATED = re.compile(r"(.+?) (?:in )?\(?([$€£]|[a-z]{3}|pence|base)\)?")
 PENCE = "PENCE"  # hundredths of a pound
 AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
 OF_TRADES = frozenset(
     ("trade date", "run date", "settlement date", "date/time", "action", "transaction type", "buy/sell")
 )  # a table with one of these columns is of transactions
-STATEMENT = "Open Positions", "Long Open Positions"  # sections of a statement of Interactive Brokers
+ACCOUNT = "Account Information", "Data", "Account"  # before the account of a statement
 CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
+ASIDE = CASH_REPORT, ACCOUNT[0], "Statement"  # sections that are read, or say nothing of an amount
+HEADER_NAMES = 3  # names of positions by which a row is their header
 TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
@@ -82,13 +85,39 @@ Columns = dict[str, Column]  # by field
 
 
 @dataclass(frozen=True)
+class TableKind:
+    """A kind of table: how its headers are recognised.
+
+    names    : by field, names of its column; two columns with such names are refused.
+    ranked   : by field, names of its column, the best first: a header's best one counts.
+    sections : sections of a statement of Interactive Brokers that are such tables.
+    one_of   : fields of which a header has at least one; () for no such condition.
+    money    : fields whose header may state a currency, as in "Value $", "Wert in EUR", "Price (pence)".
+    trades   : true for tables of transactions, which other kinds leave aside.
+    word     : what its rows are, in messages.
+    """
+
+    names: Mapping[str, Sequence[str]]
+    ranked: Mapping[str, Sequence[str]]
+    sections: Sequence[str]
+    one_of: Sequence[str] = ()
+    money: Sequence[str] = ()
+    trades: bool = False
+    word: str = "positions"
+
+
+POSITIONS = TableKind(NAMES, NEXT, ("Open Positions", "Long Open Positions"), money=("value", "price"))
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """The fields that a header must and may have, names of declared fields, and the currency of the portfolio."""
+    """The fields that a header must and may have, the declared names, the portfolio's currency, the kind of table."""
 
     required: Sequence[str]
     others: Sequence[str]
     declared: Mapping[str, str]
     basis: str
+    kind: TableKind = POSITIONS
 
     @cached_property
     def known(self) -> dict[str, tuple[str, int]]:
@@ -96,8 +125,8 @@ class Wanted:
         found: dict[str, tuple[str, int]] = {}
         for field in (*self.required, *self.others):
             if field not in self.declared:
-                found |= dict.fromkeys(NAMES.get(field, ()), (field, 0))
-                found |= {name: (field, rank) for rank, name in enumerate(NEXT.get(field, ()), 1)}
+                found |= dict.fromkeys(self.kind.names.get(field, ()), (field, 0))
+                found |= {name: (field, rank) for rank, name in enumerate(self.kind.ranked.get(field, ()), 1)}
         return found | {cell_text(name).casefold(): (field, 0) for field, name in self.declared.items()}
 
     def column(self, number: int, name: str) -> tuple[str, int, Column] | None:
@@ -108,13 +137,15 @@ class Wanted:
         label, unit = stated.groups() if (stated := STATED.fullmatch(label)) else ("", "")
         currency = {"pence": PENCE, "base": self.basis, "£": "GBP", "€": "EUR"}.get(unit, unit.upper())
         field, rank = self.known.get(label, ("", 0))
-        if field not in MONEY or currency not in {"$", PENCE, self.basis, *CURRENCIES}:
+        if field not in self.kind.money or currency not in {"$", PENCE, self.basis, *CURRENCIES}:
             return None
         return field, rank + len(NAMES), Column(number, name, currency)
 
     def is_header(self, found: Collection[str]) -> bool:
         """True if a row with these fields has all required ones. A description stands for an undeclared asset."""
         lacking = {*self.required, *self.declared} - set(found)
+        if self.kind.one_of and not set(self.kind.one_of) & set(found):
+            return False
         return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
 
 
@@ -128,6 +159,7 @@ class BrokerTable:
     names   : name of each column that the header names, "" where it has none.
     title   : the text of the nearest row above with one cell.
     rows    : rows below it that are not empty.
+    money   : fields whose header may state a currency.
     """
 
     source: str
@@ -136,6 +168,7 @@ class BrokerTable:
     names: tuple[str, ...]
     title: str
     rows: tuple[Row, ...]
+    money: Sequence[str] = POSITIONS.money
 
     def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
         """The fault of a field in a row, in a sentence.  found : text in place of that of its cell."""
@@ -164,7 +197,7 @@ class BrokerTable:
         A column without a name after one of money belongs to it: a currency stands in one, and the amount in the other.
         """
         at = self.columns[field].number if field in self.columns else len(cells)
-        more = field in MONEY and self.names[at + 1 : at + 2] == ("",)
+        more = field in self.money and self.names[at + 1 : at + 2] == ("",)
         return f"{_at(cells, at)} {_at(cells, at + 1)}".strip() if more else _at(cells, at)
 
     def number(self, cells: Sequence[str], field: str, decimal: str, of: str = "") -> Number | None:
@@ -189,12 +222,14 @@ class BrokerFile:
     delimiter : delimiter between its cells.
     cash      : line, currency and amount of cash outside of tables; no valid currency stands for the portfolio's.
     notes     : items that were left aside, in sentences.
+    account   : account that a statement of Interactive Brokers names, or "".
     """
 
     tables: tuple[BrokerTable, ...]
     delimiter: str
     cash: tuple[tuple[int, str, str], ...]
     notes: tuple[str, ...]
+    account: str = ""
 
     def decimal(self, fields: Sequence[str]) -> tuple[str, str]:
         """The decimal sign that numbers of these fields prove, and a note about it.
@@ -212,6 +247,7 @@ def read_broker_file(
     others: Sequence[str],
     declared: Mapping[str, str] | None = None,
     basis: str = "",
+    kind: TableKind = POSITIONS,
 ) -> BrokerFile:
     """The tables of a file whose headers have the required fields.
 
@@ -220,28 +256,46 @@ def read_broker_file(
     others   : fields that it may have.
     declared : by field, the header's name; fields that are not declared are recognised.
     basis    : currency of the portfolio, which a header calls the base.
+    kind     : kind of table.
     Raises   : DataError for a file that cannot be read, that has no such table, and whose headers are ambiguous.
     """
     text = read_text(path, guess=True)
-    wanted = Wanted(required, others, declared or {}, basis)
+    wanted = Wanted(required, others, declared or {}, basis, kind)
     found: dict[str, list[BrokerTable]] = {}
     rows_by: dict[str, list[Row]] = {}
     broken: DataError | None = None
     for delimiter in DELIMITERS:
         try:
-            rows = [(line, list(map(cell_text, cells))) for line, cells in text.rows(delimiter)]
+            listed = _json_rows(text) if text.text.lstrip().startswith("[") else text.rows(delimiter)
+            rows = [(line, list(map(cell_text, cells))) for line, cells in listed]
         except DataError as error:
             broken = broken or error
             continue
         rows_by[delimiter] = rows
-        if tables := list(_tables(path.name, _of_statement(rows), wanted)):
+        if tables := list(_tables(path.name, _of_statement(rows, kind), wanted)):
             found[delimiter] = tables
     if not found:
         _refuse(path, rows_by, wanted, broken)
     delimiter = max(found, key=lambda d: max(len(table.columns) for table in found[d]))
     tables, rows = found[delimiter], rows_by[delimiter]
-    notes = (*text.notes, *_asides(path.name, rows))
-    return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes)
+    notes = (*text.notes, *_asides(path.name, rows, kind))
+    account = next((c[3] for _, c in rows if c[:3] == list(ACCOUNT) and len(c) > 3), "")
+    return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes, account)
+
+
+def _json_rows(text: TableText) -> Iterator[Row]:
+    """The rows of a JSON list of objects, as brokers' interfaces answer: a header before those of the same names.
+
+    The row of an object is its place in the list, from 1. Raises DataError for another JSON.
+    """
+    try:
+        listed = [(row, dict(each)) for row, each in enumerate(json.loads(text.text), 1)]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{text.name} is no JSON list of objects ({error}). Export it anew, or as CSV.") from error
+    for names in dict.fromkeys(tuple(each) for _, each in listed):
+        same = [(row, each) for row, each in listed if tuple(each) == names]
+        yield same[0][0], list(names)
+        yield from ((row, ["" if value is None else str(value) for value in each.values()]) for row, each in same)
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
@@ -256,15 +310,15 @@ def _texts(cells: Sequence[str]) -> list[str]:
     return [cell for cell in cells if cell]
 
 
-def _of_statement(rows: list[Row]) -> list[Row]:
-    """The rows of a statement's open positions, if it has sections in the first column; else all rows."""
-    if not _is_statement(rows):
+def _of_statement(rows: list[Row], kind: TableKind) -> list[Row]:
+    """The rows of a statement's sections of this kind, if it has them in the first column; else all rows."""
+    if not _is_statement(rows, kind):
         return rows
-    return [(n, c) for n, c in rows if len(c) > 1 and c[0] in STATEMENT and c[1] in ("Header", "Data")]
+    return [(n, c) for n, c in rows if len(c) > 1 and c[0] in kind.sections and c[1] in ("Header", "Data")]
 
 
-def _is_statement(rows: list[Row]) -> bool:
-    return any(len(c) > 1 and c[0] in STATEMENT and c[1] == "Header" for _, c in rows)
+def _is_statement(rows: list[Row], kind: TableKind) -> bool:
+    return any(len(c) > 1 and c[0] in kind.sections and c[1] == "Header" for _, c in rows)
 
 
 def _cash_outside(rows: list[Row], tables: Sequence[BrokerTable]) -> Iterator[tuple[int, str, str]]:
@@ -281,12 +335,14 @@ def _cash_outside(rows: list[Row], tables: Sequence[BrokerTable]) -> Iterator[tu
                 yield line, row["Currency"], row["Total"]
 
 
-def _asides(source: str, rows: list[Row]) -> Iterator[str]:
+def _asides(source: str, rows: list[Row], kind: TableKind) -> Iterator[str]:
     """Sentences on rows that belong to none of the tables."""
-    if _is_statement(rows):
+    if _is_statement(rows, kind):
         others = dict.fromkeys(c[0] for _, c in rows if len(c) > 1 and c[1] == "Header")
-        if names := [name for name in others if name not in (*STATEMENT, CASH_REPORT)]:
-            yield f"{source}: sections other than positions and cash are ignored: {cut(', '.join(names))}."
+        if names := [name for name in others if name not in (*kind.sections, *ASIDE)]:
+            yield f"{source}: sections other than {kind.word} and cash are ignored: {cut(', '.join(names))}."
+    elif kind.trades:
+        return
     elif trades := next((line for line, cells in rows if _is_of_trades(cells, ())), 0):
         yield f"{source}, row {trades}: a table of transactions begins here and is ignored."
 
@@ -300,7 +356,7 @@ def _tables(source: str, rows: list[Row], wanted: Wanted) -> Iterator[BrokerTabl
     i = 0
     while i < len(rows):
         tall, fields = _header_at(source, rows, i, wanted)
-        if fields is not None or _is_of_trades(rows[i][1], wanted.declared.values()):
+        if fields is not None or _is_aside(rows[i][1], wanted):
             heads.append((i, tall, fields))
             i += tall
         else:
@@ -316,7 +372,7 @@ def _tables(source: str, rows: list[Row], wanted: Wanted) -> Iterator[BrokerTabl
         names = [" ".join(_texts(column)) for column in head]
         while names and not names[-1]:
             names.pop()
-        yield BrokerTable(source, rows[start + tall - 1][0], fields, tuple(names), title, body)
+        yield BrokerTable(source, rows[start + tall - 1][0], fields, tuple(names), title, body, wanted.kind.money)
 
 
 def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[int, Columns | None]:
@@ -325,7 +381,7 @@ def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[in
     Names may be split over two rows, as in "Market" over "Value": then both together name the columns.
     """
     line, cells = rows[i]
-    if _is_of_trades(cells, wanted.declared.values()):
+    if not wanted.kind.trades and _is_aside(cells, wanted):
         return 1, None
     alone = _fields(source, line, [[cell] for cell in cells], wanted)
     below = rows[i + 1][1] if i + 1 < len(rows) else []
@@ -355,13 +411,15 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
     for field, ranked in hits.items():
         lowest = min(rank for rank, _ in ranked)
         first, *others = [column for rank, column in ranked if rank == lowest]
-        if others and field in NAMES:
+        if others and field in wanted.kind.names:
             raise DataError(
                 f"{source}, row {line}: two columns may hold the {field}: found {quoted(first.label)} and "
                 f"{quoted(others[0].label)}. Declare one of them, columns: {{{field}: {cut(first.label, QUOTED)}}}; "
                 "columns of one name must be renamed."
             )
         found[field] = first
+    if wanted.kind.trades:
+        return found
     units, asset = (found[f].label.casefold() if f in found else "" for f in ("units", "asset"))
     return None if units == AMOUNT and asset != SYMBOL_ISIN and "units" not in wanted.declared else found
 
@@ -373,6 +431,15 @@ def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
     return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & {name.casefold() for name in declared}
 
 
+def _is_aside(cells: Sequence[str], wanted: Wanted) -> bool:
+    """True if a row is the header of a table of another kind: of transactions, or of positions among transactions."""
+    if not wanted.kind.trades:
+        return _is_of_trades(cells, wanted.declared.values())
+    names = {name for fields in (NAMES, NEXT) for of_field in fields.values() for name in of_field}
+    known = sum(cell.casefold() in names for cell in cells)
+    return known >= HEADER_NAMES and not any(c.isdigit() for cell in cells for c in cell)
+
+
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: DataError | None) -> NoReturn:
     """Raise the error that no table was found, with the contents of the file and the names to declare."""
     widths = {d: max((len(_texts(cells)) for _, cells in rows), default=0) for d, rows in rows_by.items()}
@@ -380,11 +447,10 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
     if broken and max(widths.values(), default=0) < 2:
         raise broken
     for line, cells in rows:
-        if _is_of_trades(cells, wanted.declared.values()):
-            raise DataError(
-                f"{path.name}, row {line}: a list of transactions, not of holdings: found {_listed(cells)}. Export the "
-                "positions."
-            )
+        if _is_aside(cells, wanted):
+            own, other = ("transactions", "positions") if wanted.kind.trades else ("positions", "transactions")
+            what = f"a list of {other}, not of {own}: found {_listed(cells)}. Export the {own}."
+            raise DataError(f"{path.name}, row {line}: {what}")
     line, cells = max(
         rows, key=lambda row: (sum(map(bool, map(partial(wanted.column, 0), row[1]))), len(_texts(row[1])))
     )
@@ -395,6 +461,11 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
     else:
         what = f"no row names a column of {' and one of '.join(f for f in wanted.required if f not in wanted.declared)}"
     example = ", ".join(f"{field}: …" for field in wanted.required)
+    if wanted.kind.trades:
+        raise DataError(
+            f"{path.name}: no table of {wanted.kind.word}: found {_listed(cells)} in row {line}. Export the "
+            "transactions as CSV, or write a table with the columns of docs/book.md."
+        )
     raise DataError(
         f"{path.name}: {what}: found {_listed(cells)} in row {line}. Declare what the header calls them, columns: "
         f"{{{example}}}, or export the positions as CSV."

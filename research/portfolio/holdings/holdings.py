@@ -1,7 +1,6 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -163,7 +162,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     keys = position_keys(document, assets)
     columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
     path = ("positions", "file")
-    where = Path(document.file).parent / (keys.file or "")
+    where = document.folder / (keys.file or "")
     currencies = dict(zip(assets, quoted.currency, strict=True))
     more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
     with document.placing(path, "positions"):
@@ -206,7 +205,7 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     """
     if not document.has("prices"):
         return None
-    where = Path(document.file).parent / document.value("prices")
+    where = document.folder / document.value("prices")
     with document.placing(("prices",)):
         return read_prices(where, quoted, right)
 

@@ -62,6 +62,10 @@ class Account:
         freeze_fields(self, "units")
         freeze_fields(self, "prefers", dtype=bool)
 
+    def cash_by_currency(self, basis: str) -> Mapping[str, float]:
+        """Its cash by currency; all of it is in the basis where the portfolio has one currency."""
+        return self.balances or {basis: self.cash}
+
 
 def read_accounts(
     document: Document, quoted: Market, assets: Sequence[str], positions: Positions | None, rates: Rates

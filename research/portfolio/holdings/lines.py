@@ -12,7 +12,7 @@ from foundation.arguments import LARGEST_NUMBER
 from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import FixedWeights
 from research.market import Market
-from research.market.instruments import SMALLEST_LOT
+from research.market.instruments import CUT_OFF, SMALLEST_LOT, is_cut_off
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, Told, checked, record
@@ -26,11 +26,18 @@ from research.portfolio.holdings.tax_file import LotKeys
 from research.portfolio.keys.costs import COST_KEYS, CostKeys
 
 RANGE = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
+OPTIONAL = ("sector", "minimum_purchase", "cut_off", "trading", "currency")  # of a line as settings
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
 
 
 Range = Annotated[
     Pair, checked(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE)
+]
+
+
+CutOff = Annotated[
+    str,
+    checked(lambda text: "" if is_cut_off(text) else "no time of day with its time zone", f"Write it as {CUT_OFF}."),
 ]
 
 
@@ -50,6 +57,8 @@ class LineKeys(CostKeys):
         | None
     ) = None
     fractional: bool | None = None
+    minimum_purchase: Amount | None = None
+    cut_off: CutOff | None = None
     trading: Literal["sell_only", "buy_only", "locked"] | None = None
     tax_lots: Annotated[list[LotKeys], Field(min_length=1)] | None = None
     exposures: Exposures | None = None
@@ -75,6 +84,8 @@ class Line:
     shares: float
     holdings: float
     lot: float
+    minimum_purchase: float
+    cut_off: str
     trading: str
     currency: str
     exposures: Split
@@ -104,6 +115,8 @@ def read_line(document: Document, asset: str, held: Held) -> Line:
         shares=shares,
         holdings=holdings,
         lot=_lot(keys, float(known["lot"])),
+        minimum_purchase=keys.minimum_purchase or 0.0,
+        cut_off=keys.cut_off or "",
         trading=keys.trading or "",
         currency=keys.currency or "",
         exposures=read_exposures(document, path),
@@ -186,7 +199,7 @@ def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
-    settings |= {name: word for name in ("sector", "trading", "currency") if (word := getattr(line, name))}
+    settings |= {name: word for name in OPTIONAL if (word := getattr(line, name))}
     settings |= {"exposures": exposure_settings(line.exposures)} if line.exposures else {}
     return settings | held | {"lot": line.lot} | line.costs
 

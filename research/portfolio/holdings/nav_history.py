@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def read_nav_history(document: Document, market: Market) -> NavHistory:
     if not document.has(KEY):
         return NavHistory()
     with document.placing((KEY,)):
-        return nav_history_of(read_table(Path(document.file).parent / document.value(KEY)), market)
+        return nav_history_of(read_table(document.folder / document.value(KEY)), market)
 
 
 def nav_history_of(table: Table, market: Market) -> NavHistory:

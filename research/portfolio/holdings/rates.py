@@ -254,7 +254,7 @@ def _file(document: Document, key: str, basis: str) -> _Source:
     """The rates of the file that a key names."""
     file = Path(document.value(key))
     with document.placing((key,)):
-        days, quoted, notes = read_rate_file(Path(document.file).parent / file)
+        days, quoted, notes = read_rate_file(document.folder / file)
     return _Source(file.name, key, days, quoted, notes)
 
 

@@ -16,7 +16,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book import Book, BookLots
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
 from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, TaxLots, TaxRules
@@ -119,17 +119,27 @@ def lots_of_book(
     if book.lots is None or not document.has("tax"):
         return None
     keys, day = read(document, ("tax",), TaxKeys), trade_day(market, prices)
+    rules = replace(_rules(keys), realised=book.realised.get(f"{day:%Y}", 0.0))
+    return tax_lots_of(BookLots(book.lots, book.sold_at_loss), rules, market.assets, accounts)
+
+
+def tax_lots_of(held: BookLots, rules: TaxRules, assets: Sequence[str], accounts: Sequence[Account]) -> TaxLots:
+    """The lots of a book, or those at its opening, by line, under the rules of tax.
+
+    assets   : (n,) lines.
+    accounts : accounts, which are taxable or sheltered.
+    """
     sheltered = {account.name for account in accounts if not account.taxable}
 
     def of(asset: str, is_sheltered: bool) -> tuple[TaxLot, ...]:
-        lots = (lot for lot in book.lots or () if lot.asset == asset and (lot.account in sheltered) == is_sheltered)
+        lots = (lot for lot in held.lots if lot.asset == asset and (lot.account in sheltered) == is_sheltered)
         return tuple(TaxLot(pd.Timestamp(lot.date), lot.units, lot.price, lot.account) for lot in lots)
 
     return TaxLots(
-        rules=replace(_rules(keys), realised=book.realised.get(f"{day:%Y}", 0.0)),
-        lots=tuple(of(asset, False) for asset in market.assets),
-        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in book.sold_at_loss.items()},
-        sheltered=tuple(of(asset, True) for asset in market.assets),
+        rules=rules,
+        lots=tuple(of(asset, False) for asset in assets),
+        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in held.sold_at_loss.items()},
+        sheltered=tuple(of(asset, True) for asset in assets),
     )
 
 

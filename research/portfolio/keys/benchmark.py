@@ -6,7 +6,6 @@ measured by the strategic target, whatever the benchmark is; no other figure of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -103,7 +102,7 @@ def _of_line(document: Document, market: Market, name: str, test_start: pd.Times
 
 def _from_file(document: Document, market: Market, keys: SeriesKeys, test_start: pd.Timestamp) -> NamedBenchmark:
     path, file = ("benchmark",), keys.file
-    where = Path(document.file).parent / file
+    where = document.folder / file
     try:
         table = read_table(where)
     except DataError as error:

@@ -1,6 +1,5 @@
 """The factors of a portfolio file: returns from a file of its own, on the days of the test."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -37,7 +36,7 @@ def factors_in(
     found, path = document.value("factors"), ("factors",)
     keys = read(document, path, FactorKeys) if isinstance(found, dict) else FactorKeys(file=found)
     with document.placing((*path, "file"), "factors"):
-        factors = read_factors(Path(document.file).parent / keys.file)
+        factors = read_factors(document.folder / keys.file)
         factors.on(market.days[market.dates >= test_start], max(periods_per_year, len(factors.names) + 2))
     if keys.fingerprint not in (None, factors.fingerprint):
         what = f"{keys.file} has changed: its content has another fingerprint, {factors.fingerprint}"

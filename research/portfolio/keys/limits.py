@@ -31,6 +31,8 @@ def read_limits(document: Document, lines: list[Line]) -> Limits:
         minimum_trade=keys.minimum_trade,
         lots=lots,
         fractional=lots < 1.0,
+        minimum_purchase=np.array([line.minimum_purchase for line in lines]),
+        cut_offs=tuple(line.cut_off for line in lines),
         tracking_error=keys.tracking_error,
         max_days_outside=keys.max_days_outside,
         max_drawdown=keys.max_drawdown,

@@ -17,6 +17,12 @@ from research.portfolio.keys.stored_facts import with_stored_facts
 from research.portfolio.keys.stored_market import cash_source, stored_market
 
 
+def market_keys(document: Document) -> MarketKeys:
+    """The keys under `market`; an embedded market that is named alone is a file. Raises ConfigError as `read` does."""
+    source = document.value("market")
+    return read(document, ("market",), MarketKeys) if isinstance(source, dict) else MarketKeys(file=source)
+
+
 def read_market(document: Document) -> Market:
     """An embedded market by name, one from files whose paths are relative to the portfolio's own, or one of a store."""
     return market_reader(document)()
@@ -24,16 +30,11 @@ def read_market(document: Document) -> Market:
 
 def market_reader(document: Document) -> Callable[[], Market]:
     """A function that reads the market, whose keys are checked. Raises ConfigError for a market that is not known."""
-    folder, source = Path(document.file).parent, document.value("market")
-    path: KeyPath = ("market",)
-    options: dict[str, Any] = {}
-    facts: dict[str, Path | Indicator] = {}
-    keys = read(document, path, MarketKeys) if isinstance(source, dict) else MarketKeys(file=source)
-    if isinstance(source, dict):
-        path, source = ("market", "file"), str(keys.file)
-        facts = _facts(document, keys.facts or {}, folder)
-        options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
-        options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
+    folder, keys = document.folder, market_keys(document)
+    path: KeyPath = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
+    source, facts = str(keys.file), _facts(document, keys.facts or {}, folder)
+    options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
+    options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
     if not keys.of_store and source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         known = did_you_mean(source, EMBEDDED).removesuffix(".")
         fix = f"{known}, or a path to a .csv or .parquet file.{import_hint(folder / source)}"

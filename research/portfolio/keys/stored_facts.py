@@ -21,7 +21,7 @@ from research.portfolio.file.document import Document
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.market_keys import ALPHA_VANTAGE, FRED, MarketKeys, StoredFact, is_stored
-from research.portfolio.keys.stored_market import FETCH, instrument_of, known_moment
+from research.portfolio.keys.stored_market import FETCH, known_moment, line_instruments
 
 COMPANIES = ("", "stock")  # kinds of instruments that may have an overview
 LATER = "Run `rebalance data update` after the next session, or state `lag:`, the days after which it was published."
@@ -35,8 +35,9 @@ def stored_facts(document: Document, keys: MarketKeys) -> dict[str, StoredFact]:
 
 def lines_of(document: Document, fact: StoredFact) -> dict[str, Instrument]:
     """The lines of a file that may have a figure of Alpha Vantage, with their instruments."""
-    found = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
-    return {name: one for name, one in found.items() if fact.overview is None or one.kind in COMPANIES}
+    return {
+        name: one for name, one in line_instruments(document).items() if fact.overview is None or one.kind in COMPANIES
+    }
 
 
 def with_stored_facts(document: Document, keys: MarketKeys, market: Market, cash: CashSource = None) -> Market:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -78,7 +77,7 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
     kept : ids of an imported store, which may be written as its table writes them.
     """
     known = known_instruments()
-    found = {name: instrument_of(name, line) for name, line in document.mapping("lines").items()}
+    found = line_instruments(document)
     if keys.store:
         stated = {name: _symbol(name, line) for name, line in document.mapping("lines").items()}
         found |= {name: replace(found[name], asset_id=symbol) for name, symbol in stated.items() if symbol in kept}
@@ -98,10 +97,10 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
     return found if of_line is None or benchmark in found else found | {benchmark: of_line}
 
 
-def instrument_of(name: str, line: Mapping[str, object]) -> Instrument:
-    """The instrument of a line of a file, by its `symbol` or its name."""
-    symbol = _symbol(name, line)
-    return known_instruments().find(symbol) or Instrument(asset_id=symbol)
+def line_instruments(document: Document) -> dict[str, Instrument]:
+    """The instruments of the lines of a file, each by its `symbol` or its name; an unknown symbol is its own id."""
+    symbols = {name: _symbol(name, line) for name, line in document.mapping("lines").items()}
+    return {name: known_instruments().find(symbol) or Instrument(symbol) for name, symbol in symbols.items()}
 
 
 def _symbol(name: str, line: Mapping[str, object]) -> str:
@@ -154,7 +153,7 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
         if cash == "bill":
             return bill_rates(known_on)
         if isinstance(cash, str):
-            table = read_table(Path(document.file).parent / cash)
+            table = read_table(document.folder / cash)
             known = ~np.isnan(table.cells[:, 0])
             if (np.abs(table.cells[known, 0]) < LEAST_PERCENT).all() and "percent" not in table.names[0].lower():
                 fix = f"Write them in percent, or name the column `percent` in place of {table.names[0]!r}."

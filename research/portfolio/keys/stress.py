@@ -10,7 +10,6 @@ The house's stand in `data/stress.yaml`. A portfolio file may name another file,
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -120,7 +119,7 @@ def _shared(document: Document, file: str | None) -> SharedStressKeys:
     """The episodes and shocks of the house, or of the file that `stress` names, from the folder of the portfolio's."""
     if file is None:
         return read(read_document(HOUSE), (), SharedStressKeys)
-    where = Path(document.file).parent / file
+    where = document.folder / file
     try:
         return read(read_document(where, known=names_of(SharedStressKeys)), (), SharedStressKeys)
     except ConfigError as error:

@@ -13,10 +13,13 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
+from research.portfolio.keys.sending import SendingLimits
+from research.portfolio.keys.slicing import SlicingTerms
 
 OrderType = Literal["market", "market_on_close", "limit"]
-MARKET_ORDER, _, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
+MARKET_ORDER, CLOSE_ORDER, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
 SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
+TICKET_DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")
 ByLine = Annotated[Mapping[str, Value], Field(min_length=1)]
@@ -40,6 +43,8 @@ class TicketTerms:
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
+    sending       : limits that are checked before a list is sent.
+    slicing       : slices in which each order is sent; None sends it whole.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -56,6 +61,8 @@ class TicketTerms:
     exchanges: ByLine[Text] = field(default_factory=dict)
     sec_types: ByLine[SecType] = field(default_factory=dict)
     approvals: Approvals = 0
+    sending: SendingLimits | None = None
+    slicing: SlicingTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""
@@ -65,6 +72,9 @@ class TicketTerms:
         if self.order_type != LIMIT_ORDER and self.collar_bps is not None:
             what = f"an order type of {self.order_type} has no limit price"
             raise Told(what, "Leave it out, or write `order_type: limit`.", "collar_bps")
+        if self.slicing is not None and self.order_type == CLOSE_ORDER:
+            fix = "Leave it out, or write `order_type: market` or `limit`."
+            raise Told("an order for the close is filled at one price, in no slices", fix, "slicing")
 
     def days(self, asset: str) -> int:
         """Sessions from the trade of an asset to its settlement."""

@@ -1,12 +1,29 @@
 """What a reader must judge of the data stands below a backtest and below a sweep, as below a report."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.comparison.comparison import backtest_warnings
+from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.comparison.fitting.walk_forward import walk_forward
+from backtests.comparison.paired import pair
+from backtests.sheets.pages.risk_sheet import risk_warnings
+from backtests.sweeps.plan import Configuration, listed
+from backtests.sweeps.setup import prepare_sweep
+from backtests.sweeps.summary import data_warnings
+from backtests.today.holdings_risk import holdings_risk
 from desk.commands.report import make_backtest
 from desk.commands.sweep import make_sweep
+from desk.tickets.accounts import Model
+from research.market.calendars import sessions
+from research.market.rows import price_rows
+from research.market.store import PLACE, named_store
+from research.orders import trade_list
+from research.portfolio import Portfolio, load_portfolio
 
 PORTFOLIO = """\
 name: Halted
@@ -67,3 +84,41 @@ def test_a_sweep_warns_of_the_same_data_and_keeps_it_in_its_summary(desk: Path) 
     file.write_text(axes + "starts: 2020-09-01\n")
     later = make_sweep(file, reports=desk.parent / "reports").text
     assert later.count("Warning: ") == 1, "no sweep warns of days before its first"
+
+
+# -- prices of a store that must be looked at --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portfolio:
+    """The same portfolio on prices of a store, one of which is a hundredth of its neighbours."""
+    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
+    days = sessions(np.datetime64("2019-01-02"), np.datetime64("2020-12-31"), "XNYS")
+    for seed, asset in enumerate(("AA", "BB")):
+        close = 100.0 * np.exp(np.random.default_rng(seed).normal(0.0, 0.01, len(days)).cumsum())
+        close[40] /= 100.0 if asset == "BB" else 1.0
+        named_store("mine").add(
+            price_rows(asset, days, close, currency="USD", source="mine", fetched_at=np.datetime64("2021-01-01", "us"))
+        )
+    text = PORTFOLIO.replace("{file: prices.csv, calendar: XNYS, missing: halt}", "{store: mine, cash: 0.0}")
+    (tmp_path / "desk.yaml").write_text(text)
+    return load_portfolio(tmp_path / "desk.yaml")
+
+
+def test_whoever_warns_of_a_market_warns_of_prices_that_must_be_looked_at(poor: Portfolio) -> None:
+    rule = poor.policies["quarterly"]
+    played = {name: backtest_candidate(poor, rule, name) for name, rule in poor.policies.items()}
+    told: dict[str, Iterable[str]] = {
+        "a trade list": trade_list(poor, rule).notes,
+        "lists of accounts": Model.of(poor, rule, "quarterly").notes,
+        "a comparison": backtest_warnings(poor, {}, played),
+        "paired backtests": pair(played, "quarterly", 5.0, draws=100).warnings,
+        "a walk forward": walk_forward(poor, "quarterly", ["2020-03-02"]).warnings,
+        "a sweep": data_warnings(prepare_sweep(poor, listed([Configuration(rule)]))),
+        "a risk sheet": risk_warnings(holdings_risk(poor, {}, paths=8)),
+    }
+    nameless = ("paired backtests", "a sweep")  # which know no portfolio file
+    for who, texts in told.items():
+        [said] = [text for text in texts if "must be looked at" in text]
+        assert said.startswith("The prices of 1 line must be looked at, the worst by points of 100: BB "), who
+        assert said.endswith(f". `rebalance data check {'FILE' if who in nameless else 'desk.yaml'}` says why."), who

@@ -31,6 +31,7 @@ from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
+from research.market.quality import Finding
 from research.market.store import PLACE, named_store
 from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
@@ -475,7 +476,7 @@ def test_an_import_that_contradicts_its_store_is_refused(desk: Desk) -> None:
 def test_a_folder_is_imported_whole_or_not_at_all(desk: Desk) -> None:
     folder = desk.folder / "tables"
     folder.mkdir()
-    with pytest.raises(DataError, match="tables has no files"):
+    with pytest.raises(DataError, match="tables has no tables"):
         import_table(folder, "mine", desk.time.clock)
     table_of(desk).rename(folder / "a.csv")
     (folder / "b.csv").write_text("who,what\nme,this\n")
@@ -558,6 +559,25 @@ def test_a_coin_is_not_asked_for_at_a_source_of_shares(desk: Desk) -> None:
         desk.fetch()
 
 
+def findings(named: str, against: str | None = None) -> tuple[Finding, ...]:
+    prices = check_data(named, against).prices
+    assert prices is not None
+    return prices.findings
+
+
+def test_a_check_of_series_has_no_score_and_fails_where_they_are_late(desk: Desk) -> None:
+    desk.fetch()
+    done = rebalance("data", "check", "fred")
+    assert done.status == 0, done.err
+    assert "score" not in done.out.replace("has no score", "")
+    [row] = [line.split() for line in done.out.splitlines() if line.startswith("DTB3 ")]
+    assert row == ["DTB3", f"{len(DAYS) - 1}", "1.0", "2022-06-01", TODAY, "0"]
+    desk.time.move(8 * 24 * 3600.0)
+    late = rebalance("data", "check", "fred")
+    assert late.status == 1
+    assert f"DTB3 is late: its last observation is of {TODAY}, 9 days ago, and the median step is 1 day." in late.out
+
+
 def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: Desk) -> None:
     early = rebalance("data", "check", desk.file)
     assert (early.status, early.out) == (2, "")
@@ -565,16 +585,14 @@ def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: De
     desk.fetch()
     clean = rebalance("data", "check", desk.file)
     assert clean.status == 0, clean.out
-    assert check_data("yahoo").scores == check_data(str(desk.file)).scores
+    assert findings("yahoo") == findings(str(desk.file))
     desk.next_day(SPY=revised("SPY", "2023-01-13", 100.0))
     found = rebalance("data", "check", "yahoo")
     assert found.status == 1
     assert "2023-01-13" in found.out + found.err
     other = import_table(table_of(desk), "mine", desk.time.clock, adjustment="raw")
     assert "store 'mine' has them" in other
-    apart = [
-        each for each in check_data(str(desk.file), "mine").findings if each not in check_data(str(desk.file)).findings
-    ]
+    apart = set(findings(str(desk.file), "mine")) - set(findings(str(desk.file)))
     assert [each.asset for each in apart] == ["SPY"]
 
 
@@ -588,7 +606,7 @@ def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: D
     import_table(desk.folder / "london.csv", "london", desk.time.clock, adjustment="raw", currency="USD")
     text = desk.file.read_text().replace("source: yahoo", "store: london").replace("XNYS", "XLON")
     desk.file.write_text(text.replace("SPY:", "A:").replace("AGG:", "B:"))
-    assert [(each.asset, each.kind) for each in check_data(str(desk.file)).findings] == [("A", "scale")]
+    assert [(each.asset, each.kind) for each in findings(str(desk.file))] == [("A", "scale")]
     repaired = f"XLON, repairs: [{{asset: A, days: {days[100]}, how: forward_fill}}]"
     desk.file.write_text(desk.file.read_text().replace("XLON", repaired))
     assert not check_data(str(desk.file)).must_be_looked_at

@@ -148,6 +148,7 @@ def test_other_spellings_give_the_id_and_symbols_of_the_source_stand_beside_it(l
     assert found.market.assets == ("BRK-B", "BTC", "VFIAX", "ON")
     assert found.limits.lots.tolist() == [1.0, 1e-8, 0.001, 1.0]
     assert found.costs.commission.tolist() == pytest.approx([1e-4, 1e-3, 0.0, 1e-4])
+    assert found.limits.cut_offs == ("", "", "16:00 America/New_York", "")
     lines = yaml.safe_load(text_of("BTC=50", "ON=50"))["lines"]  # by YAML 1.1, which reads a bare ON as true
     assert {asset: line.get("symbol") for asset, line in lines.items()} == {"BTC": "BTC-USD", "ON": None}
 

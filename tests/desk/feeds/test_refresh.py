@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,6 +18,7 @@ from provider_server import NONE, Server, Source, Time, made_bars, own_certifica
 
 from desk.feeds import refresh
 from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
+from desk.feeds.adapters import ADAPTERS
 from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import MIRROR
 from desk.feeds.pace import Clock
@@ -352,7 +353,6 @@ def test_the_bill_is_extended_from_fred_without_a_key(
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
     later = extend_bill(Time("2022-12-31T06:00:00").clock)
     assert (later.rows, later.requests) == (0, 1)
-    assert served.asked[1].params["cosd"] == str(DAYS[-AGAIN])
 
 
 def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
@@ -382,7 +382,47 @@ def test_a_key_that_is_set_later_brings_the_vintages_of_what_is_there(
     known = store.rows(["DTB3"], history=True)["fetched_at"]
     assert (known.min() - pd.Timestamp(DAYS[0])).days == 1
     extend_bill(clock)
-    assert served.asked[-1].params["observation_start"] == str(DAYS[-AGAIN])
+    assert served.asked[-1].params["realtime_start"] == str(DAYS[-1])
+
+
+@pytest.mark.parametrize("key", ["", "0123456789abcdef"])
+def test_after_a_long_pause_all_values_come_and_the_revisions_of_old_ones(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.setenv("FRED_API_KEY", key)
+    of = [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]
+    served.bars = {"DTB3": of[:20]}
+    assert extend_bill(Time("2022-11-01T06:00:00").clock).rows == 20
+    served.bars = {"DTB3": [*of[:30], of[0]._replace(close=9.0), *of[30:]]}  # published with the thirtieth
+    later = extend_bill(Time().clock)
+    assert (later.rows, later.requests) == (len(DAYS) - 20, 1)
+    [revision] = later.revisions.to_dict("records")
+    assert (revision["session"].date(), revision["before"], revision["after"]) == (DAYS[0], RATES[0], 9.0)
+    assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == [9.0, *RATES[1:]]
+    published = pd.Timestamp(DAYS[29]) + pd.Timedelta(days=1)
+    assert revision["known_after"] == (published if key else pd.Timestamp(Time().clock.moment()))
+    again = extend_bill(Time("2022-12-31T06:00:00").clock)
+    assert (again.rows, len(again.revisions), again.requests) == (0, 0, 1)
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("faults", "requests"), [({}, 2), ({0: "HTML"}, 3)])
+def test_one_request_an_asset_serves_all_figures_of_its_overview(
+    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch, faults: dict[str | int, str], requests: int
+) -> None:
+    monkeypatch.setenv("ALPHAVANTAGE_API_KEY", "AB12CD34EF56")
+    names = [f"{symbol}:OVERVIEW:{figure}" for symbol in ("IBM", "HPQ") for figure in ("PERatio", "EPS", "Beta")]
+    served.bars, served.faults = {name: BARS[SYMBOLS[k]] for k, name in enumerate(names)}, faults
+    asks = [Wanted(name, name, None, DAYS[-1] + timedelta(days=1), currency="") for name in names]
+    store, time = PriceStore(tmp_path / "alpha_vantage", "alpha_vantage"), Time()
+    done = fetch(store, ADAPTERS["alpha_vantage"], asks, clock=time.clock)
+    assert done.plan.requests == 2
+    assert len(served.asked) == requests
+    values = {name: store.read([name]).numbers["close"][-1] for name in store.assets()}
+    assert values == {name: BARS[SYMBOLS[k]][-1].close for k, name in enumerate(names)}
 
 
 SMALL_BATCH = 8  # assets

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from line_groups import members
 
 from desk.tickets.order_ids import ID
+from desk.tickets.sending import Sending
 from desk.tickets.ticket import HeldLine, Order, Ticket, make_ticket
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders import TradeList, trade_list
 from research.orders.content import DISCLAIMER
 from research.portfolio import OrderLimits, Portfolio, TicketTerms
+from research.portfolio.keys.sending import SendingLimits
 from research.portfolio.keys.weight_limits import WeightLimit
 from research.rules import Never, Threshold
 
@@ -170,7 +172,7 @@ def changed(value: Any) -> Any:
     return f"{value}x" if isinstance(value, str) else 1.0 if value is None else value + 1
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Ticket)])
+@pytest.mark.parametrize("name", [f.name for f in fields(Ticket) if f.name not in ("beside", "sending")])
 def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio, name: str) -> None:
     ticket = make_ticket(listed(two))
     value = getattr(ticket, name)
@@ -185,6 +187,19 @@ def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio
     else:
         others = [changed(value)]
     assert all(replace(ticket, **{name: other}).hash != ticket.hash for other in others)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Sending)])
+def test_a_change_of_the_terms_of_sending_changes_the_hash(two: Portfolio, name: str) -> None:
+    ticket = make_ticket(listed(two))
+    value = getattr(ticket.sending, name)
+    other = SendingLimits(collar=50.0) if name == "limits" else changed(value)
+    assert replace(ticket, sending=replace(ticket.sending, **{name: other})).hash != ticket.hash
+
+
+def test_the_path_and_the_head_of_the_journal_leave_the_hash_alone(two: Portfolio) -> None:
+    ticket = make_ticket(listed(two))
+    assert replace(ticket, beside={"path": "/elsewhere/desk.yaml"}).hash == ticket.hash
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Order)])

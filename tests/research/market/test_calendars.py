@@ -467,6 +467,30 @@ def test_a_copy_that_is_not_read_is_built_anew(kept: Path, tmp_path: Path) -> No
     assert copy.read_bytes() == kept.read_bytes()
 
 
+HOURS = """
+import sys
+from pathlib import Path
+from research.market import calendars
+calendars.FOLDER = Path(sys.argv[1])
+days = calendars.np.array(["2022-11-23", "2022-11-25"], dtype="M8[D]")
+print(*calendars.opens(days, "XNYS"), *calendars.closes(days, "XNYS"), "exchange_calendars" in sys.modules)
+"""
+
+
+def test_hours_are_built_once_and_a_damaged_copy_of_them_is_built_anew(tmp_path: Path) -> None:
+    def asked() -> list[str]:
+        command = [sys.executable, "-c", HOURS, str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    hours = ["2022-11-23T14:30", "2022-11-25T14:30", "2022-11-23T21:00", "2022-11-25T18:00"]
+    asked()  # it keeps the sessions, for which it imports the calendar
+    assert asked() == [*hours, "True"]
+    assert asked() == [*hours, "False"]
+    largest = max(tmp_path.iterdir(), key=lambda path: path.stat().st_size)  # three rows; sessions alone are one
+    largest.write_bytes(largest.read_bytes()[:-4])
+    assert asked() == [*hours, "True"]
+
+
 def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(kept: Path, tmp_path: Path) -> None:
     registered = (
         "import exchange_calendars as xcals; xcals.deregister_calendar('XNYS'); "

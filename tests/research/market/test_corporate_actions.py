@@ -40,6 +40,21 @@ def test_a_split_is_shown_by_closes_that_move_by_less_than_half_of_it(second: fl
     assert traded.hides_split.tolist() == [False, hidden]
 
 
+@pytest.mark.parametrize("ratio", [1.1, 1.25, 1.5, 1 / 1.5])
+def test_a_small_split_is_hidden_by_a_move_of_its_own_size_alone(ratio: float) -> None:
+    """Twice the split, the split that is lacking, and moves that are none of these."""
+
+    def hidden(move: float) -> bool:
+        traded = TradedCloses(
+            np.array([100.0, 100.0 * move / ratio]), np.array([1.0, ratio]), np.full(2, np.nan), ONE_ASSET
+        )
+        return bool(traded.hides_split[1])
+
+    stands_out = ratio != 1.1
+    assert [hidden(ratio), hidden(1.01 / ratio)] == [stands_out, stands_out]
+    assert not any(hidden(ratio**part) for part in (-2.0, -0.7, -0.4, 0.0, 0.4, 0.7, 1.3, 2.0))
+
+
 @pytest.mark.parametrize("convention", ["total returns", "CRSP"])
 def test_a_dividend_is_shown_by_either_convention_of_adjustment(convention: str) -> None:
     """Three of 100, while the price falls to 90: growth of 93 / 100, or of 90 / (100 - 3)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from filled import FRIDAY, filled
+from filled import FRIDAY, exchanged, filled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -145,19 +145,7 @@ def test_each_account_has_its_own_units_cash_and_lots() -> None:
 def test_lines_in_another_currency_and_exchanges_move_the_cash_of_each_currency() -> None:
     made = trade_list(two := load_portfolio("data/examples/orders_in_two_currencies.yaml"), two.policies["quarterly"])
     assert made.money is not None
-    fx = [
-        Fill(
-            each.currency,
-            each.side,
-            each.amount,
-            each.basis_amount / each.amount,
-            "EUR",
-            FRIDAY,
-            f"fx{k}",
-            account=each.account,
-        )
-        for k, each in enumerate(made.money.exchanges)
-    ]
+    fx = exchanged(made)
     assert fx
     ours, landed = made.after([*_in_local(made), *fx]), made.after()
     assert [dict(each.balances) for each in ours.accounts] == [dict(each.balances) for each in landed.accounts]

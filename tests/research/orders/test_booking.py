@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from booked import later
 
 from foundation.errors import DataError
 from research.orders import trade_list
@@ -15,19 +16,6 @@ from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 from research.portfolio.holdings.book import Book
 from research.rules import Threshold
-
-
-def later(portfolio: Portfolio, split: int = 1, paid: int = 2) -> Portfolio:
-    """Two sessions later: A was split two for one on the first, and pays 0.505 a unit on the second.
-
-    split, paid : rows of the split and the dividend.
-    """
-    market = portfolio.market
-    splits, dividends = np.ones((3, 2)), np.zeros((3, 2))
-    splits[split, 0], dividends[paid, 0] = 2.0, 0.505
-    dates = pd.DatetimeIndex(["2022-12-29", "2022-12-30", "2023-01-03"])
-    prices = np.array([[100.0, 50.0], [50.0, 50.0], [50.0, 50.0]])
-    return replace(portfolio, market=replace(market, dates=dates, prices=prices, splits=splits, dividends=dividends))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from research.portfolio.holdings.rates import Rate, Rates
 from research.rules import Calendar, Never
 
 D = Decimal
-SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "ticket-1.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "ticket-2.json"
 TO_TARGET = Request(to_target=True)
 DAY = np.datetime64("2022-12-29")
 PAIRS = {"EUR": ("EUR", "USD"), "JPY": ("USD", "JPY")}

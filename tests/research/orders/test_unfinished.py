@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filled import filled
+from filled import exchanged, filled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import PolicyError
 from research.orders import Request, TradeList, trade_list
+from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, NoTradeRegion, Threshold, Within
 
@@ -129,3 +130,35 @@ def test_each_account_completes_its_own_orders() -> None:
     fills = [fill for fill in filled(first) if fill.account == "U1"]
     second = trade_list(first.after(fills), rule)
     assert of_accounts(second) == [order for order in of_accounts(first) if order[0] != "joint"]
+
+
+@pytest.mark.parametrize("name", ["orders_of_accounts", "orders_in_two_currencies", "orders_in_whole_lots"])
+def test_in_accounts_currencies_and_lots_the_next_list_is_what_is_left(name: str) -> None:
+    portfolio = load_portfolio(f"data/examples/{name}.yaml", {"limits.minimum_trade": 0})
+    rule = next(iter(portfolio.policies.values()))
+    first = trade_list(portfolio, rule)
+    assert not first.empty
+    half = first.after([*filled(first, HALF), *exchanged(first)])
+    second, left = trade_list(half, rule), Unfinished.of(half)
+    assert left is not None
+    np.testing.assert_allclose(second.sized.parts, left.left, rtol=1e-12)
+    done = second.after(filled(second, name="g"))
+    for one, whole in zip(done.accounts, first.after().accounts, strict=True):
+        np.testing.assert_allclose(one.units, whole.units, rtol=1e-12)
+    np.testing.assert_allclose(done.shares, first.after().shares, rtol=1e-12)
+    assert trade_list(done, rule).empty
+
+
+def test_an_order_in_an_amount_is_completed_by_the_rest_of_it(desk: Any) -> None:
+    """40,000 of A and 60,000 of B, which is held in currency and bought by 20,000; 40 % of it is filled."""
+    portfolio = desk([100.0, np.nan], [600, 40_000.0], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
+    rule = Threshold(portfolio.strategic, 0.02)
+    first = trade_list(portfolio, rule)
+    part = Decimal("0.4")
+    second = trade_list(after := first.after(filled(first, part)), rule)
+    (order,) = (each for each in after.blotter.orders if each.asset == "B")  # type: ignore[union-attr]
+    assert (order.in_money, order.left) == (True, Decimal(12_000))
+    assert second.sized.units.tolist() == [-120.0, 12_000.0]
+    done = second.after(filled(second, name="g"))
+    assert (done.holdings.tolist(), done.cash) == ([40_000.0, 60_000.0], 0.0)
+    assert trade_list(done, rule).empty

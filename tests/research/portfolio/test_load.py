@@ -80,6 +80,16 @@ def test_line_trades_in_lots_or_fractions(write: Any, written: str, lot: float, 
     assert (limits.lots[1], limits.fractional[1]) == (lot, fractional)
 
 
+def test_a_fund_has_a_minimum_purchase_and_a_cut_off(write: Any) -> None:
+    of_fund = "minimum_purchase: 2_500, cut_off: 16:00 America/New_York"
+    got = load_portfolio(write("lot: 10", of_fund))
+    assert got.limits.minimum_purchase[:2].tolist() == [0.0, 2500.0]
+    assert got.limits.cut_offs[:2] == ("", "16:00 America/New_York")
+    assert {"minimum_purchase": 2500.0, "cut_off": "16:00 America/New_York"}.items() <= got.settings["lines"][
+        "AGG"
+    ].items()
+
+
 def test_lot_of_the_market_is_the_default() -> None:
     got = load_portfolio("data/portfolios/global_multi_asset.yaml")
     assert dict(zip(got.market.assets, got.limits.lots, strict=True))["BTC"] == 1e-8
@@ -294,6 +304,9 @@ ERRORS = [
     ("lot: 10", "lot: 10, fractional: true", "lines.AGG.fractional", "cannot be combined with a lot", "True",
      "Keep one"),
     ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
+    ("lot: 10", "minimum_purchase: -1", "lines.AGG.minimum_purchase", "out of bounds", "-1", ""),
+    ("lot: 10", "cut_off: 16 h", "lines.AGG.cut_off", "no time of day with its time zone", "'16 h'",
+     "Write it as 16:00 America/New_York."),
     ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "out of bounds", "-2", "at least 0"),
     ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "out of bounds", "5000", "below 5,000"),
     ("cash: 1", "holding: {management_fee_bps: -20}\ncash: 1", "holding.management_fee_bps", "out of bounds", "-20",

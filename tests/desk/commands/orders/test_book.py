@@ -1,6 +1,7 @@
 """`rebalance book`: opened once, shown, written after fills, and resolved by name; the user's file stays as it is."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
+from desk.commands.orders import fills as of_fills
+from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import DataError
 from research.orders import trade_list
@@ -87,6 +90,36 @@ def test_a_ticket_that_was_sent_is_not_sent_again(file: Path, ticket: Ticket) ->
     assert books.send("desk", document(ticket)) == booked
 
 
+def test_a_ticket_of_an_earlier_close_does_not_replace_the_orders_of_a_newer_one(
+    file: Path, ticket: Ticket, tmp_path: Path
+) -> None:
+    earlier = replace(ticket, last_close="2022-12-28")
+    books.send("desk", document(earlier))
+    newer = books.send("desk", document(ticket))  # as it may: nothing of the first is filled
+    assert (newer.blotter.ticket, str(newer.blotter.asked)) == (ticket.hash, "2022-12-29")
+    with pytest.raises(DataError, match=r"is of the close of 2022-12-28, and one of 2022-12-29 was sent since"):
+        books.send("desk", document(earlier))
+    written, fills = tmp_path / "earlier.json", tmp_path / "fills.csv"
+    written.write_bytes(ticket_json.write(earlier))
+    fills.write_text(FILLS)
+    done = rebalance("book", "fill", "desk", fills, "--ticket", written)
+    assert (done.status, "one of 2022-12-29 was sent since. Leave the ticket out" in done.said) == (2, True)
+    assert books.read_book("desk") == newer
+
+
+def test_a_ticket_with_booked_fills_is_not_sent_after_another_one_of_the_same_close(file: Path, ticket: Ticket) -> None:
+    books.send("desk", document(ticket))
+    books.book_fills("desk", filled(ticket, 0.5))
+    portfolio = load_portfolio(file)
+    second = make_ticket(trade_list(portfolio, portfolio.policies["threshold"]))
+    assert [order.quantity for order in second.orders] == [67, 361]
+    newer = books.send("desk", document(second))
+    ids = sorted(order.client_order_id for order in ticket.orders)
+    with pytest.raises(DataError, match=f"fills of {', '.join(ids)} are booked, and another list was sent since"):
+        books.send("desk", document(ticket))
+    assert books.read_book("desk") == newer
+
+
 def test_fills_of_another_order_are_refused_and_the_book_stays(file: Path, ticket: Ticket) -> None:
     before = books.send("desk", document(ticket))
     wrong = Fill("SPY", "sell", 10, 383.44, "USD", FRIDAY, "1", order_id="20221229-00000000000000000000")  # type: ignore[arg-type]
@@ -119,8 +152,11 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     cash = "33,390.80"  # 21,350.40 + 133 × 383.50 - 5.10 - 400 × 97.40
     assert re.search(rf"^USD .* {cash}$", done.out, re.MULTILINE)
     assert re.search(r"buy +AGG +721 +321$", done.out, re.MULTILINE)
-    assert rebalance("book", "fill", "desk", fills, "--ticket", ticket).out == done.out
-    assert rebalance("book", "fill", "desk", fills).out == done.out
+    shown, booked = done.out.rsplit("\n\n", 1)
+    assert booked == "fills.csv: booked 2 fills.\n"
+    for more in (("--ticket", ticket), ()):
+        again = rebalance("book", "fill", "desk", fills, *more)
+        assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
     journal = rebalance("journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
 
@@ -137,7 +173,7 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
     ]
     fills.write_text(HEADER + "\n".join(rows) + "\n")
     with pytest.raises(DataError) as told:
-        books.fill_from("desk", fills)
+        of_fills.fill_from("desk", fills)
     for said in (
         "row 2: moment is",
         "row 3: fill '2' of 'AGG': quantity",
@@ -145,10 +181,26 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
         "row 5: 2 cells",
     ):
         assert f"fills.csv, {said}" in str(told.value)
-    fills.write_text("fill_id,day,asset\n")
-    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'moment, side, quantity"):
-        books.fill_from("desk", fills)
+    fills.write_text("fill_id,moment,asset\n")
+    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'side, quantity"):
+        of_fills.fill_from("desk", fills)
     assert books.read_book("desk") == before
+
+
+def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_orders_stay(
+    file: Path, ticket: Ticket, tmp_path: Path
+) -> None:
+    earlier, later, fills = tmp_path / "earlier.json", tmp_path / "later.json", tmp_path / "fills.csv"
+    assert rebalance(*TRADES, file, "--out", earlier).status == 0
+    fills.write_text(FILLS)
+    assert rebalance("book", "fill", "desk", fills, "--ticket", earlier).status == 0
+    assert rebalance(*TRADES, file, "--out", later).status == 0  # AGG is open
+    fills.write_text(f"{HEADER}3,2022-12-30T16:00:00Z,AGG,buy,21,97.40,USD,,\n")
+    shown = rebalance("book", "fill", "desk", fills, "--ticket", later).out
+    assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
+    done = rebalance("book", "fill", "desk", fills, "--ticket", earlier)
+    assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
+    assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
 def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_path: Path) -> None:

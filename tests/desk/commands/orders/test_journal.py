@@ -11,6 +11,8 @@ import yaml
 from commanded import FILE, TRADES, rebalance
 from journals import fill, order
 
+from backtests.runs.folder import MANIFEST
+from desk.commands.made import run_for, write_summary
 from desk.commands.orders.journal import judge_ticket
 from desk.journal.chain import Event, digest
 from desk.journal.journal import JOURNAL, Journal, system_user
@@ -18,6 +20,7 @@ from desk.journal.records import OrderSent
 from desk.journal.tickets import list_event, ticket_event, ticket_state
 from foundation.errors import ConfigError, DataError
 from foundation.home import HOME
+from research.portfolio import load_portfolio
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,16 @@ def ticket(written: tuple[Path, Path], tmp_path: Path, home: Path) -> Path:
         home.mkdir(exist_ok=True)
         (home / name).write_bytes((written[1] / name).read_bytes())
     return written[0]
+
+
+def test_tickets_and_manifests_state_the_head_that_the_journal_had(ticket: Path, tmp_path: Path) -> None:
+    portfolio = load_portfolio(FILE)
+    write_summary(tmp_path, run_for("backtest", portfolio, {}), "text", {})
+    with Journal(read_only=True) as journal:
+        heads = [asdict(head) for head in (journal.head_at(1), journal.head) if head is not None]
+    stated = [json.loads(path.read_text())["journal"] for path in (ticket, tmp_path / MANIFEST)]
+    assert stated == heads == heads[:1] * 2  # the list was journalled once, and then made again
+    assert rebalance("journal", "verify", ticket, tmp_path / MANIFEST).status == 0
 
 
 def test_a_list_that_is_written_is_journalled_once_with_its_orders(ticket: Path) -> None:

@@ -16,6 +16,8 @@ from jsonschema import Draft202012Validator
 
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import SCHEMA, Ticket, make_ticket
+from foundation.canonical import content_hash
+from foundation.errors import DataError
 
 FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{SCHEMA}.json"
 VALIDATOR = Draft202012Validator(json.loads(FILE.read_text(encoding="utf-8")))
@@ -44,6 +46,17 @@ def test_any_list_is_read_back(desk: Any, data: Any) -> None:
 def test_a_list_that_holds_says_what_a_trade_to_target_would_be(real: Ticket) -> None:
     found = json.loads(ticket_json.write(real))
     assert bool(found["would_trade"]) == found["holds"] == (not found["orders"])
+
+
+def test_a_ticket_of_version_1_is_read_and_a_changed_one_is_refused(tmp_path: Path, real: Ticket) -> None:
+    document = {key: part for key, part in real.document.items() if key != "sending"} | {"schema": 1}
+    stated = content_hash(document)
+    path = tmp_path / "trades.json"
+    path.write_text(json.dumps({"schema": 1, "hash": stated, **document}, indent=2))
+    assert ticket_json.read_document(path) == {"hash": stated, **document}
+    path.write_text(path.read_text().replace('"policy": "', '"policy": "x'))
+    with pytest.raises(DataError, match="was changed: it states the hash"):
+        ticket_json.read_document(path)
 
 
 def older(found: dict[str, Any]) -> None:

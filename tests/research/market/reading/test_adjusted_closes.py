@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
@@ -78,9 +78,35 @@ def test_a_dividend_that_the_adjusted_close_has_and_its_column_lacks_is_noted() 
     assert as_quoted(table.having(dividend=np.array([0.0, 3.0, 0.0])), None, from_yahoo=True)[2] == ()
 
 
+SMALL_SPLITS = st.sampled_from([1.1, 1.25, 1.5, 0.8])
+
+
+@given(SMALL_SPLITS, st.floats(-0.74, 0.74), st.booleans(), st.booleans())
+def test_a_small_split_on_a_day_of_a_large_move_is_read_right_or_asked_about(
+    ratio: float, part: float, is_raw: bool, has_total: bool
+) -> None:
+    """A move of up to three quarters of the split: 18 % for five for four, 35 % for three for two."""
+    move, split = ratio**part, [1.0, ratio, 1.0]
+    traded = np.array([100.0, 100.0 * move / ratio, 101.0 * move / ratio])
+    close = traded if is_raw else traded / as_traded(np.array(split))
+    total = {"total": np.array([100.0, 100.0 * move, 101.0 * move])} if has_total else {}
+    table = bars(close=close, split=split, **total)
+    stated = as_quoted(table, "raw" if is_raw else "split", from_yahoo=False)[0]
+    np.testing.assert_allclose(stated.numbers["close"], traded, rtol=1e-12)
+    assume(abs(abs(part) - 0.25) > 1e-9)
+    if abs(part) > 0.25 and not has_total:
+        with pytest.raises(DataError, match="do not show whether they are adjusted for it: split of A on 2020-08-28"):
+            as_quoted(table, None, from_yahoo=False)
+    else:
+        quoted = as_quoted(table, None, from_yahoo=False)[0]
+        np.testing.assert_allclose(quoted.numbers["close"], traded, rtol=1e-12)
+
+
 EVENTS = st.lists(
     st.tuples(
-        st.floats(0.98, 1.02), st.sampled_from([1.0, 1.0, 1.0, 2.0, 4.0, 0.1]), st.sampled_from([0.0, 0.0, 0.01])
+        st.floats(0.98, 1.02),
+        st.sampled_from([1.0, 1.0, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0, 0.1]),
+        st.sampled_from([0.0, 0.0, 0.01]),
     ),
     min_size=2,
     max_size=12,

@@ -91,7 +91,7 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {  # the faults of the other p
     "cut within a number": ("b.csv", "Date,SPY\n2022-12-29,38", r"b\.csv ends within a line, and may be cut off"),
     "cut archive": ("b.csv.gz", gzip.compress(SECOND.encode() * 99)[:-20], r"b\.csv\.gz cannot be read"),
     "cut frame": ("b.parquet", PARQUET, r"b\.parquet cannot be read as \.parquet"),
-    "type": ("b.pdf", "%PDF-1.7\n", r"unknown kind of file .*b\.pdf"),
+    "type": ("b.csv", "%PDF-1.7\n", r"b\.csv is a workbook or a PDF"),
     "HTML": ("b.csv", "<!DOCTYPE html>\n<html><body>Will be right back</body></html>\n", r"b\.csv"),
     "notice": ("b.csv", "Exceeded the daily hits limit\n", r"b\.csv"),
     "another adjustment": ("b.csv", "Date,Adj Close\n2022-12-29,1\n", "adjustment is 'raw', and b.csv has only Adj"),
@@ -117,6 +117,19 @@ def test_a_faulty_table_is_named_and_hides_no_other(folder: Folder, fault: str) 
     assert folder.closes() == [381.4, 376.66, 383.44, 384.0]
 
 
+def test_files_that_are_no_tables_are_named_and_fail_nothing(folder: Folder) -> None:
+    for name in ("readme.txt", "README", "terms.pdf", "notes.md", ".hidden.csv", "~$a.xlsx"):
+        folder.drop(name, "For each ticker, a close.\n")
+    folder.drop("b.csv", SECOND)
+    text, whole = folder.update()
+    assert whole
+    left_out = ["left out, since they are no tables:", "- README", "- notes.md", "- readme.txt", "- terms.pdf"]
+    assert text.splitlines()[1:] == left_out
+    assert folder.closes() == [381.4, 376.66, 383.44]
+    other = PriceStore(folder.store.folder.parent / "other", "other")
+    assert import_tables(other, folder.path, NOW, RAW)[-1].splitlines() == left_out
+
+
 def test_a_refused_table_is_read_again_and_nothing_of_it_was_taken(folder: Folder) -> None:
     bad = folder.drop("b.csv", SECOND + "2022-12-30,x\n")
     for _ in range(2):
@@ -130,7 +143,7 @@ def test_a_refused_table_is_read_again_and_nothing_of_it_was_taken(folder: Folde
 def test_a_place_that_is_gone_or_empty_says_what_to_do(folder: Folder) -> None:
     (folder.path / "a.csv").unlink()
     folder.drop(".hidden", "")
-    with pytest.raises(DataError, match=r"drops has no files\. Name a table, or a folder"):
+    with pytest.raises(DataError, match=r"drops has no tables\. Name a table, or a folder"):
         folder.update()
     moved = folder.path.rename(folder.path.with_name("moved"))
     with pytest.raises(DataError, match=r"drops, from which store 'mine' was imported, is not there\. Put it back, or"):

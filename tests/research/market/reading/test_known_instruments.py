@@ -150,6 +150,16 @@ def test_a_users_rows_are_added_and_replace_those_of_the_same_id(own: Path) -> N
     assert known.by_id["SPY"] == KNOWN.by_id["SPY"]
 
 
+def test_a_fund_has_a_minimum_purchase_and_a_cut_off(own: Path) -> None:
+    own.write_text("asset_id,kind,minimum_purchase,cut_off\nFUND,fund,2500,12:00 Europe/Paris\n")
+    found = known_instruments().by_id["FUND"]
+    assert (found.minimum_purchase, found.cut_off) == (2500.0, "12:00 Europe/Paris")
+    for wrong in ("25:00 Europe/Paris", "12:00 Europe/Pariss", "12:00", "noon"):
+        own.write_text(f"asset_id,kind,cut_off\nFUND,fund,{wrong}\n")
+        with pytest.raises(DataError, match=r"column 'cut_off': .*such as 16:00 America/New_York"):
+            known_instruments()
+
+
 @pytest.mark.parametrize(
     ("row", "column", "said"),
     [

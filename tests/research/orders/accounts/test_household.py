@@ -342,7 +342,7 @@ def test_with_one_account_the_list_is_the_same_to_the_bit(desks: Any, data: Any)
 
 def test_every_format_names_the_account_of_each_order() -> None:
     ticket = make_ticket(listed(household()))
-    schema = json.loads(Path("docs/schemas/ticket-1.json").read_text())
+    schema = json.loads(Path("docs/schemas/ticket-2.json").read_text())
     document = json.loads(ticket_json.write(ticket))
     jsonschema.Draft202012Validator(schema).validate(document)
     assert [row["account"] for row in document["accounts"]] == ["taxable", "ira"]

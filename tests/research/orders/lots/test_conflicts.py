@@ -199,6 +199,14 @@ def test_a_ticket_that_cash_cannot_pay_is_part_of_the_conflict(one: Position) ->
     assert WHOLE_LOTS not in without.names
 
 
+def test_a_minimum_purchase_that_a_range_has_no_place_for_is_part_of_the_conflict(one: Position) -> None:
+    """A is at 10 % of 10,000 and may be at 14 %: at most 400 of it are bought."""
+    assert conflict(replace(one, minimum_purchase=np.array([390.0])), 0.0) is None
+    found = conflict(replace(one, minimum_purchase=np.array([410.0])), 0.0)
+    assert found is not None
+    assert [name.split(" (")[0] for name in found.names] == ["the minimum purchase of A, 410.00", "range of A"]
+
+
 def test_a_search_without_nodes_finds_no_conflict_of_whole_lots(one: Position) -> None:
     assert conflict(one, 8_755.0, nodes=0) is None
 

@@ -51,6 +51,9 @@ def problem_of(rng: np.random.Generator) -> LotProblem:
             turnover=None if rng.random() < 0.6 else float(rng.uniform(0.01, 0.3)),
         ),
     )
+    own = rng.spawn(1)[0]  # which leaves the other draws as they are
+    purchase = np.where(own.random(n) < 0.2, own.uniform(0.0, 0.2, n) * nav / n, 0.0)
+    position = replace(position, minimum_purchase=purchase)
     value = units * prices
     goal = np.where(rng.random(n) < 0.1, 0.0, np.maximum(value + rng.normal(0.0, 0.3, n) * nav / n, 0.0))
     way = np.where(rng.random(n) < 0.1, 0.0, np.sign(goal - value))
@@ -99,7 +102,7 @@ def test_a_line_alone_takes_the_best_of_nothing_and_the_lots_next_to_its_share()
         found = alone(problem)
         share = problem.goal - problem.unpaid
         losses, lots = problem.each(found), np.maximum(problem.way * (share - problem.value), 0.0) / problem.lot
-        least = np.ceil(problem.position.least / problem.lot - 1e-6)
+        least = np.ceil(problem.position.least(problem.way) / problem.lot - 1e-6)
         for steps in (0.0 * lots, np.floor(lots), np.ceil(lots), least):
             units = problem.units(np.minimum(steps, problem.steps))
             allowed = problem.sendable(units)

@@ -146,6 +146,28 @@ def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
     assert got.held["reason"].tolist() == [below]
 
 
+def test_a_buy_under_the_minimum_purchase_of_its_fund_is_held_with_that_reason_and_a_sale_is_sent(desk: Any) -> None:
+    three = desk([10.0, 10.0, 10.0], [5_500, 4_450, 0], 500.0, [0.5, 0.45, 0.05])
+    limits = replace(three.limits, minimum_purchase=np.array([9_000.0, 600.0, 600.0]))
+    got = trade_list(replace(three, limits=limits), Threshold(three.strategic, 0.02))
+    assert got.orders["asset"].tolist() == ["A", "C"]
+    below = "0.50 points under target: an order of 500.00 USD is below the minimum purchase of 600.00"
+    assert got.held["reason"].tolist() == [below]
+
+
+def test_the_cut_off_of_a_fund_is_said_on_a_list_that_trades_it(desk: Any) -> None:
+    four = desk([10.0] * 4, [5_500, 4_000, 0, 0], 500.0, [0.5, 0.45, 0.05, 0.0])
+    limits = replace(
+        four.limits, cut_offs=("", "16:00 America/New_York", "16:00 America/New_York", "12:00 Europe/Paris")
+    )
+    got = trade_list(replace(four, limits=limits), Threshold(four.strategic, 0.02))
+    assert sorted(got.orders["asset"]) == ["A", "B", "C"]
+    assert [note for note in got.notes if "NAV" in note] == [
+        "B and C: an order until 16:00 America/New_York is dealt at the NAV of its day, which is struck after it. The "
+        "price here is an earlier NAV: order the amount; its units are known then."
+    ]
+
+
 def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
     fine = desk([100.0, 16_642.343], [600, 2.1], 5_000.0, [0.6, 0.39], lots=[1.0, 1e-8])
     got = trade_list(fine, Threshold(fine.strategic, 0.01))

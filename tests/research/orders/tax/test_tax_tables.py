@@ -17,7 +17,7 @@ from research.orders.request import Request
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules, load_portfolio
 from research.rules import Calendar, Never, Threshold
 
-SCHEMA = Path(__file__).parents[4] / "docs" / "schemas" / "ticket-1.json"
+SCHEMA = Path(__file__).parents[4] / "docs" / "schemas" / "ticket-2.json"
 RULES = TaxRules(rate=0.2, short_rate=0.35, lots="highest")
 
 

@@ -81,6 +81,19 @@ def test_what_yaml_would_guess_or_drop_is_refused(tmp_path: Path, text: str, mes
         read(tmp_path, text)
 
 
+def test_a_change_of_what_was_read_does_not_reach_the_next_reading(tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text("lines: {SPY: {range: [0.1, 0.2]}}\n")
+    tree, lines = read_yaml(str(path))
+    tree["lines"]["SPY"]["range"][0], lines["lines", "SPY"] = 0.9, 7
+    assert read_yaml(str(path)) == (
+        {"lines": {"SPY": {"range": [0.1, 0.2]}}},
+        {("lines",): 1, ("lines", "SPY"): 1, ("lines", "SPY", "range"): 1},
+    )
+    path.write_text("lines: {SPY: {range: [0.1, 0.3]}}\n")
+    assert read_yaml(str(path))[0] == {"lines": {"SPY": {"range": [0.1, 0.3]}}}
+
+
 def test_missing_file_is_named_with_the_folder_it_was_sought_in(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no file .*nowhere\.yaml\. Correct the path; it is read from .*"):
         read_yaml(str(tmp_path / "nowhere.yaml"))

@@ -11,11 +11,12 @@ import pytest
 from filled import filled
 from jsonschema import Draft202012Validator
 
+from foundation.canonical import content_hash
 from foundation.errors import ConfigError, DataError
 from research.orders import trade_list
 from research.orders.booking import book_after, open_book
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import Book, Holder, book_path, book_schema, read_book, write_book
+from research.portfolio.holdings.book import FINGERPRINT, Book, Holder, book_path, book_schema, read_book, write_book
 
 FILES = (
     "sixty_forty",
@@ -24,6 +25,7 @@ FILES = (
     "orders_in_two_currencies",
     "orders_in_whole_lots",
 )
+LATER = ("entries", "items", "opening")  # fields that version 1 does not have
 POSITIONS = {"positions": {"book": "desk"}, "cash": None}
 
 
@@ -89,6 +91,26 @@ def test_a_book_cut_short_and_one_that_is_not_there_are_refused(book: Book) -> N
         read_book("other")
     with pytest.raises(ConfigError, match="has a slash"):
         book_path("../desk")
+
+
+def test_a_book_of_another_version_is_refused(book: Book) -> None:
+    write_book(replace(book, schema=3))
+    with pytest.raises(DataError, match=r"desk\.json has version 3 of a book, and this code reads 1 and 2\. Read it"):
+        read_book("desk")
+
+
+def test_a_book_of_version_1_is_read_and_written_as_one_of_version_2(book: Book) -> None:
+    """Its fills state neither amount nor fees, and it has neither entries, items nor its state at the opening."""
+    row = {"fill_id": "v:1", "order_id": "", "day": "2022-12-30", "settles": "2023-01-04", "account": "",
+           "asset": "SPY", "units": "10", "worth": "3834.4", "currency": "USD", "cash": "-3834.40"}  # fmt: skip
+    parts = {name: part for name, part in replace(book, schema=1).document.items() if name not in (FINGERPRINT, *LATER)}
+    parts["blotter"] |= {"fills": [row]}
+    path = write_book(book)
+    path.write_text(json.dumps(parts | {FINGERPRINT: content_hash(parts)}))
+    read = read_book("desk")
+    (fill,) = read.blotter.fills
+    assert (read.schema, read.holders, fill.units, fill.amount, fill.undone) == (2, book.holders, 10, 0, "")
+    assert json.loads(write_book(read).read_text())["schema"] == 2
 
 
 def test_a_book_of_other_lines_or_another_currency_is_refused(book: Book) -> None:

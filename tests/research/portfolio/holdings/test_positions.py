@@ -183,7 +183,7 @@ def test_vanguard_with_funds_in_a_table_without_symbols(tmp_path: Path) -> None:
 def test_interactive_brokers_statement(tmp_path: Path) -> None:
     got = reading(tmp_path, INTERACTIVE, symbols={"BRK B": "BRK.B"})
     assert (got.units, got.balances) == ({"BRK.B": 12.0, "SPY": 100.0}, {"USD": 43_419.25})
-    assert "positions.csv: sections other than positions and cash are ignored: Statement, Trades." in got.notes
+    assert "positions.csv: sections other than positions and cash are ignored: Trades." in got.notes
     assert "positions.csv, row 11 is no position: a part of the row above." in got.notes
 
 
@@ -308,7 +308,7 @@ def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) ->
         ("Nr,Titel,Stück\n1,SPY,3\n", "no row names a column of asset and one of units: found 'Nr', 'Titel', 'Stück'"),
         (
             '"Date","Action","Symbol","Description","Quantity","Price"\n"12/27/2022","Buy","SPY","x","3","4"\n',
-            "row 1: a list of transactions, not of holdings: found 'Date', 'Action'",
+            "row 1: a list of transactions, not of positions: found 'Date', 'Action'",
         ),
         ("Symbol,Quantity,Shares\nSPY,1,2\n", "row 1: two columns may hold the units: found 'Quantity' and 'Shares'."),
         ("Symbol,Quantity,Quantity\nSPY,1,2\n", "two columns may hold the units: found 'Quantity' and 'Quantity'"),

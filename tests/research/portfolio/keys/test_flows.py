@@ -59,7 +59,9 @@ def test_a_key_of_flows_that_says_nothing_is_refused(write: Any) -> None:
 
 def test_orders_in_whole_lots_take_contributions_in_cash(write: Any) -> None:
     lots = "execution: {sizing: units}\nflows: {every: month, amount: 100, use: cash}\ntest_start"
-    assert load_portfolio(write(BEFORE, lots)).flows is not None
+    found = load_portfolio(write(BEFORE, lots)).flows
+    assert found is not None
+    assert (found.use, set(found.amounts.values())) == ("cash", {100.0})
     with pytest.raises(ConfigError, match=r"flows \(.*desk\.yaml, line 17\): orders in whole lots .*use='cash'"):
         load_portfolio(write(BEFORE, lots.replace(", use: cash", "")))
     with pytest.raises(ConfigError, match=r"flows \(.*desk\.yaml, line 17\): .* needs sizing='fractional'"):

@@ -1,6 +1,5 @@
 """Facts of a portfolio file from stores: what they are, from when on they are known, and what is refused."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from research.market.calendars import sessions
 from research.market.rows import price_rows
 from research.market.store import PLACE, named_store
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.keys.stored_market import KNOWN_ON
 
 FILE = """\
 name: Stored
@@ -85,24 +83,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stores(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stores of the test's own."""
-    monkeypatch.delenv(KNOWN_ON, raising=False)
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
-    return Path(shutil.copytree(kept, tmp_path / "stores"))
-
-
-@pytest.fixture
-def load(stores: Path, tmp_path: Path) -> Load:
-    def loaded(fact: str, **changed: str) -> Portfolio:
-        text = FILE.replace("FACT", fact)
-        for old, new in changed.items():
-            assert old in text
-            text = text.replace(old, new, 1)
-        (tmp_path / "desk.yaml").write_text(text, encoding="utf-8")
-        return load_portfolio(tmp_path / "desk.yaml")
-
-    return loaded
+def load(load_text: Load) -> Load:
+    """What loads the file with a fact, and with pieces of its text changed."""
+    return lambda fact, **changed: load_text(FILE.replace("FACT", fact), **changed)
 
 
 def fact_of(found: Portfolio) -> np.ndarray:

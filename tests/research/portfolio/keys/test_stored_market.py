@@ -13,7 +13,6 @@ import yaml
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.cash import bill_return, embedded_rates
-from research.market.quality import poor_prices
 from research.market.rows import price_rows
 from research.market.store import PLACE, PriceStore, named_store
 from research.orders import trade_list
@@ -74,26 +73,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stores(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stores of the test's own."""
-    monkeypatch.delenv(KNOWN_ON, raising=False)
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
-    return Path(shutil.copytree(kept, tmp_path / "stores"))
-
-
-@pytest.fixture
-def load(stores: Path, tmp_path: Path) -> Load:
+def load(load_text: Load) -> Load:
     """What loads the file with pieces of its text changed."""
-
-    def loaded(market: str = MARKET, **changed: str) -> Portfolio:
-        text = FILE.replace(MARKET, market)
-        for old, new in changed.items():
-            assert old in text, f"nothing to change: {old!r}"
-            text = text.replace(old, new, 1)
-        (tmp_path / "desk.yaml").write_text(text, encoding="utf-8")
-        return load_portfolio(tmp_path / "desk.yaml")
-
-    return loaded
+    return lambda market=MARKET, **changed: load_text(FILE.replace(MARKET, market), **changed)
 
 
 def closes(name: str, asset: str) -> np.ndarray:
@@ -122,7 +104,8 @@ def test_the_test_starts_after_a_third_of_the_data_and_the_first_day_is_that_of_
 
 
 def test_prices_that_must_be_looked_at_are_told_to_whoever_trades_on_them(load: Load) -> None:
-    assert poor_prices(load().market, "desk.yaml") == ()
+    found = load()
+    assert not any("looked at" in note for note in trade_list(found, found.policies["quarterly"]).notes)
     keep("yahoo", "SPY", DAYS[[40]], closes("yahoo", "SPY")[[40]] / 100.0, LATER)
     found = load()
     (said,) = (note for note in trade_list(found, found.policies["quarterly"]).notes if "looked at" in note)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
 from research.portfolio import TicketTerms, load_portfolio
+from research.portfolio.keys.sending import SendingLimits
 
 BEFORE = "test_start"
 WHOLE = """{order_type: limit, collar_bps: 50, time_in_force: DAY, account: DU12, symbols: {SPY: SPY.P},
@@ -47,7 +48,35 @@ def test_every_key_is_read(write: Any) -> None:
     assert (got.symbol("SPY"), got.symbol("AGG")) == ("SPY.P", "AGG")
 
 
-@pytest.mark.parametrize("ticket", [WHOLE, "{order_type: market_on_close}", "{account: DU12}"])
+SENDING = """{account: DU12, sending: {collar: 3, collar_unit: spreads, order_notional: 1000, day_loss: 50,
+  do_not_trade: [TSLA], venues: {DU12: paper}}}
+"""
+
+
+def test_the_limits_of_sending_are_read(write: Any) -> None:
+    limits = load_portfolio(with_ticket(write, SENDING)).ticket.sending
+    assert limits == SendingLimits(3.0, "spreads", 1_000.0, None, None, 50.0, ("TSLA",), {"DU12": "paper"})
+
+
+@pytest.mark.parametrize(
+    ("sending", "said"),
+    [
+        ("{collar_unit: spreads}", r"ticket\.sending.*a unit without a collar .*Add `collar:`, a number of them"),
+        ("{collar: 0}", r"ticket\.sending\.collar: .*line \d+.*found 0"),
+        ("{order_notional: -5}", r"ticket\.sending\.order_notional: .*line \d+.*found -5"),
+        ("{do_not_trade: []}", r"ticket\.sending\.do_not_trade: .*line \d+"),
+        ("{stop: 5}", r"ticket\.sending.*stop"),
+    ],
+)
+def test_wrong_limits_of_sending_are_refused_with_their_place(write: Any, sending: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_portfolio(with_ticket(write, f"{{sending: {sending}}}"))
+
+
+SLICED = "{slicing: {kind: participation, rate: 0.1, curve: [3, 1, 2], minutes: 90}}"
+
+
+@pytest.mark.parametrize("ticket", [WHOLE, SENDING, "{order_type: market_on_close}", "{account: DU12}", SLICED])
 def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket: str) -> None:
     first = load_portfolio(with_ticket(write, ticket))
     path = tmp_path / "again.yaml"
@@ -77,6 +106,12 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
         ("{symbols: {SPX: A}}", r"ticket\.symbols\.SPX: no line of the portfolio .*found 'SPX'\. Did you mean 'SPY'\?"),
         ("{symbols: {SPY: AGG}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'AGG'\. Give each line"),
         ("{symbols: {SPY: X, AGG: X}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'X'"),
+        ("{slicing: {kind: twop}}", r"slicing\.kind: not one of its words .*found 'twop'\. Did you mean 'twap'\?"),
+        ("{slicing: {kind: twap, rate: 0.3}}", r"slicing\.rate: twap has no such key .*found 0\.3\. It takes slices"),
+        ("{slicing: {kind: vwap}}", r"slicing\.curve: missing .*Add `curve:`, which vwap needs\."),
+        ("{slicing: {kind: vwap, curve: [0]}}", r"slicing\.curve: no volume in any interval .*found \[0\]"),
+        ("{slicing: {kind: participation, rate: 2}}", r"slicing\.rate: out of bounds .*found 2\. "),
+        ("{order_type: market_on_close, slicing: {kind: twap}}", r"slicing: an order for the close is filled at one"),
         ("{symbols: {SPY: }}", r"ticket\.symbols\.SPY: says nothing .*found None"),
     ],
 )  # fmt: skip

@@ -1,0 +1,67 @@
+"""`rebalance policies` and `train`: learned policies, and the training of those that come with the workbench."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import Reports, kept, starting
+from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
+from foundation.files import writing
+from foundation.progress import bar
+
+
+def policies(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a policy or of all its seeds: write their card there as a page.")
+    ] = None,
+    reports: Reports = None,
+) -> None:
+    """List the learned policies of the workbench and of past runs; with FOLDER, write the card of that policy."""
+    if folder is not None:
+        with starting():
+            from backtests.sheets.pages.policy_card import write_card
+
+        with writing(folder), bar(None, "drawing the card"):
+            written = write_card(folder)
+        print_text(f"Written to {written}.")
+        return
+    with starting():
+        from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
+
+    with bar(None, "reading policies"):
+        listed = policies_text(policy_folders(reports))
+    print_text(listed)
+
+
+train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")
+
+
+@train.callback()
+def training() -> None:
+    """Train again a policy that comes with the workbench."""
+
+
+@train.command()
+def universal(
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 1,
+    steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="[default: data/policies/universal, for the seed and steps it has]", show_default=False),
+    ] = None,
+) -> None:
+    """Train the universal policy from its seed: about ten minutes of one core. An interrupted training resumes."""
+    with starting():
+        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
+        from research.learning.universal.rule import FOLDER
+
+    if folder is None and (seed, steps) != (SEED, UPDATES):
+        raise ConfigError(
+            f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
+            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
+        )
+    with kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
+        made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
+    print_text(f"Written to {made}.")

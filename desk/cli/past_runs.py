@@ -1,0 +1,101 @@
+"""`rebalance verify | runs | note | show | pdf | diff | replay`: runs that are finished; `trials`: what they tried."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import FinishedRun, Reports, Retrain, TrustCode, run_in, starting
+from desk.commands.terminal import print_text, tell
+from foundation.progress import bar
+
+
+def verify(run: FinishedRun, reports: Reports = None) -> None:
+    """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
+    with starting():
+        from backtests.runs.verify import verify as verified
+
+    found = verified(run_in(reports, run))
+    tell(repr(found), found.changed)
+
+
+def runs(
+    kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
+    portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
+    since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
+    sort: Annotated[str, typer.Option(help="time, or a column such as loss; -loss has the largest first.")] = "time",
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only runs of which this holds, such as 'loss<2'; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in the units of records.")] = False,
+    reports: Reports = None,
+) -> None:
+    """List the finished runs with their figures, the newest first."""
+    with starting():
+        from desk.commands.past_runs import Wanted, runs_text
+
+    print_text(runs_text(reports, Wanted(kind, portfolio, since, sort, where or ()), as_json))
+
+
+def note(
+    run: FinishedRun,
+    text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")],
+    reports: Reports = None,
+) -> None:
+    """Note something of RUN, for `rebalance runs`."""
+    with starting():
+        from desk.commands.past_runs import note_run
+
+    print_text(note_run(run_in(reports, run), text))
+
+
+def trials(
+    portfolio: Annotated[
+        str, typer.Argument(help="Only trials of this portfolio, such as sixty_forty. [default: all]")
+    ] = "",
+) -> None:
+    """Show the trial book: how many configurations were tried, and what that leaves of the best of them."""
+    with starting():
+        from desk.commands.trials import trials_text
+
+    with bar(None, "reading the trial book"):
+        text = trials_text(portfolio)
+    print_text(text)
+
+
+def show(run: FinishedRun, reports: Reports = None) -> None:
+    """Show again what RUN printed when it was made, and where its sheet is."""
+    with starting():
+        from desk.commands.past_runs import show_text
+
+    print_text(show_text(run_in(reports, run)))
+
+
+def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
+    """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
+    with starting():
+        from desk.commands.print_page import print_page
+
+    print_text(f"{print_page(run)}")
+
+
+def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
+    """Say what differs between two runs: settings, data, code, packages, figures, and the first day of wealth."""
+    with starting():
+        from desk.commands.past_runs import diff_text
+
+    print_text(diff_text(run_in(reports, run), run_in(reports, other)))
+
+
+def replay(
+    run: FinishedRun,
+    file: Annotated[Path | None, typer.Option(help="The portfolio file, where it is not where it was.")] = None,
+    retrain: Retrain = False,
+    trust_code: TrustCode = None,
+) -> None:
+    """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
+    with starting():
+        from desk.commands.past_runs import replay as made_again
+
+    found = made_again(run, file, retrain, trust_code)
+    tell(found.text, not found.same)

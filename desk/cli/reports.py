@@ -1,0 +1,104 @@
+"""`rebalance report`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT
+from backtests.runs.parameters import declared
+from desk.cli.options import Cluster, File, KnownOn, Reports, Retrain, TrustCode, kept, starting
+from desk.commands.terminal import print_text, tell
+
+
+def parameters_text() -> str:
+    """The parameters of a report with their explanations in the notebook, one a line."""
+    if not COMPARING.exists():  # not in a checkout
+        return ""
+    known = {name: parameter for name, parameter in declared(COMPARING).items() if name not in SET_BY_REPORT}
+    lines = [f"  {name:<10} {parameter.meaning}" for name, parameter in known.items()]
+    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
+
+
+def report(
+    file: File,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
+    ] = None,
+    retrain: Retrain = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
+    with starting():
+        from desk.commands.print_page import print_page
+        from desk.commands.report import make_report
+
+    made = make_report(file, parameter or (), reports, retrain, trust_code)
+    print_text(made.text)
+    if pdf:
+        print_text(f"{print_page(made.folder)}")
+
+
+def batch(
+    files: Annotated[
+        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated: every combination is run."),
+    ] = None,
+    notebook: Annotated[
+        str | None,
+        typer.Option(help=f"Name of the notebook that is executed. [default: {COMPARING.stem}]", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the batch's folder beside its runs. [default: batch]", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Workers on this machine, one notebook each. [default: 1]", show_default=False)
+    ] = None,
+    cluster: Cluster = None,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Leave alone what has the data, settings and code of the last batch.")
+    ] = False,
+    retrain: Retrain = False,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Make a report of each of FILES with each combination of parameters, and one page over all of them.
+
+    A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
+    """
+    with starting():
+        from desk.commands.batch import make_batch, plan_of
+
+    with kept("runs"):
+        plan = plan_of(
+            files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
+        )
+        made = make_batch(plan, reports, retrain=retrain, if_changed=if_changed, trust_code=trust_code)
+    tell(made.text, made.failed)
+
+
+def backtest(
+    file: File,
+    policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
+    sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
+    retrain: Retrain = False,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Backtest one policy of FILE, print its summary, and write its results."""
+    with starting():
+        from desk.commands.report import make_backtest
+
+    print_text(make_backtest(file, policy, reports, retrain, sheet, trust_code).text)

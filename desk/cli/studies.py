@@ -1,0 +1,91 @@
+"""`rebalance audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import Cluster, File, PolicyName, Reports, TrustCode, kept, starting
+from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
+from foundation.files import writing
+from foundation.progress import bar
+
+
+def audit(
+    file: File,
+    policy: PolicyName = None,
+    days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
+    workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also play shuffled days, random times and martingale worlds.")
+    ] = False,
+    trust_code: TrustCode = None,
+) -> None:
+    """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
+    with starting():
+        from desk.commands.audit import make_audit
+
+    made = make_audit(file, policy, days, workers, controls, trust_code)
+    tell(made.text, made.found)
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="A sweep file, such as data/sweeps/thresholds.yaml.")],
+    workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
+    cluster: Cluster = None,
+    reports: Reports = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
+) -> None:
+    """Backtest every configuration of FILE, and write their metrics as one run. An interrupted sweep resumes."""
+    with starting():
+        from desk.commands.sweep import make_sweep
+
+    with kept("chunks"):
+        print_text(make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh).text)
+
+
+def laboratory(
+    paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Seed of the paths; rules are tuned on paths of the next seed.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads.")] = 1,
+    reports: Reports = None,
+) -> None:
+    """Backtest every rule in a simulated market with a known optimal policy, and write the gaps as one run."""
+    with starting():
+        from desk.commands.laboratory import make_laboratory
+
+    print_text(make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports).text)
+
+
+def study(
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
+    workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
+    cluster: Cluster = None,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Without learned policies.")] = False,
+    exposure: Annotated[
+        bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
+    ] = False,
+    reports: Reports = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
+) -> None:
+    """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
+    with starting():
+        from backtests.runs.folder import REPORTS
+        from backtests.runs.tasks import check_workers
+        from backtests.sheets.pages.real_markets import write_study_sheet
+        from backtests.studies.real_markets import Budget, run
+        from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, LEARNER_STEPS, SEEDS
+
+    check_workers(workers)
+    if rules_only and exposure:
+        raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
+    steps = {} if rules_only else EXPOSURE_STEPS if exposure else LEARNER_STEPS
+    budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
+    what = "rules-only" if rules_only else "exposure" if exposure else "study"
+    folder = (reports or REPORTS) / what
+    with kept("cases"), writing(folder):
+        made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
+        with bar(None, "drawing the page"):
+            write_study_sheet(folder, made)
+    print_text(f"{made!r}\n\n{folder}")

@@ -1,0 +1,182 @@
+"""A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from desk.commands.orders import book
+from desk.exchange.checks import Check, checked
+from desk.exchange.execute import Execution, Sent, unanswered
+from desk.exchange.moment import Moment, Place, moment_of
+from desk.exchange.paper import PaperVenue
+from desk.exchange.stops import alone, stop_file
+from desk.exchange.ticket_orders import TicketOrder
+from desk.journal import Journal, list_event
+from desk.tickets.formats.ticket_json import read_document
+from foundation.arguments import day, one_of
+from foundation.errors import ConfigError
+from research.portfolio import load_portfolio
+from research.portfolio.file.document import read_document as read_file
+from research.portfolio.holdings.book import read_book
+
+if TYPE_CHECKING:
+    from desk.exchange.alpaca import AlpacaVenue
+    from desk.exchange.ccxt_venue import CcxtVenue
+
+LEAST_DIGITS = 8  # of a hash that confirms a sending
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The request.
+
+    ticket    : path of the ticket.
+    exchange  : name of the venue, one of `VENUES`.
+    as_of     : session that the paper venue plays, YYYY-MM-DD, or "".
+    portfolio : portfolio file whose market has the prices of the paper venue, or None.
+    quotes    : CSV of quotes for the paper venue, or None.
+    """
+
+    ticket: Path
+    exchange: str
+    as_of: str = ""
+    portfolio: Path | None = None
+    quotes: Path | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A ticket that was checked and not sent yet.
+
+    path      : path of the ticket.
+    moment    : what is known of it.
+    checks    : outcome of the checks; () for a ticket of which all orders were answered.
+    left      : orders of which the journal has no answer of the venue.
+    execution : its sending.
+    book      : name of the book of its portfolio, or "".
+    """
+
+    path: Path
+    moment: Moment
+    checks: tuple[Check, ...]
+    left: tuple[TicketOrder, ...]
+    execution: Execution
+    book: str
+
+    @property
+    def faults(self) -> list[str]:
+        """The sentences that stand against its sending."""
+        return [fault for check in self.checks for fault in check.faults]
+
+    def check_confirmed(self, confirm: str) -> None:
+        """Raise ConfigError unless a text is the beginning of the hash of the ticket, long enough to mean it."""
+        ticket = self.moment.document["hash"]
+        if len(confirm) < LEAST_DIGITS or not ticket.startswith(confirm):
+            raise ConfigError(
+                f"--confirm is {confirm!r}: give the first {LEAST_DIGITS} or more digits of the ticket's hash, which "
+                f"begins with {ticket[:LEAST_DIGITS]}, if this is the list that was approved."
+            )
+
+    def send(self) -> Iterator[Sent]:
+        """Send what was not sent, and give what became of each order; then book the fills.
+
+        Raises : DataError where the book does not take the list, before anything is sent, or the fills of it.
+        """
+        journal, document = self.execution.journal, self.moment.document
+        if not self.moment.state.lists:
+            journal.append([list_event(document, [str(self.path.absolute())])])
+        if self.book and self.left:
+            book.send(self.book, document)
+        yield from self.execution.run()
+        if self.book:
+            book.book_fills(self.book, self.execution.fills)
+
+
+@contextmanager
+def ready(asked: Asked) -> Iterator[Ready]:
+    """A ticket, checked, with its venue and the journal open; no other process sends a list of its portfolio meanwhile.
+
+    Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
+             another process sends a list, and for a book of another portfolio.
+    """
+    one_of("--exchange is", asked.exchange, VENUES)
+    document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
+    file = _file_of(document, asked.portfolio)
+    with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
+        remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
+        sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+
+        def look() -> Moment:
+            return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
+
+        moment = look()
+        left = tuple(unanswered(journal, moment.slices))
+        yield Ready(
+            path=asked.ticket,
+            moment=moment,
+            checks=tuple(checked(moment)) if left else (),
+            left=left,
+            execution=Execution(journal, venue, document, moment.slices, moment.quotes, stop_file, look),
+            book=_book_of(document, file),
+        )
+
+
+def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
+    """The paper venue on the session that is asked for."""
+    portfolio = None if asked.portfolio is None else load_portfolio(asked.portfolio)
+    session = day("--as-of is", asked.as_of).date() if asked.as_of else None
+    return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
+
+
+def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
+    """Alpaca, by its API of paper or of live trading."""
+    from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
+
+    _check_no_paper(asked)
+    check_coins(document)
+    return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
+
+
+def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
+    """Binance, or its test network."""
+    from desk.exchange.ccxt_venue import CcxtVenue
+
+    _check_no_paper(asked)
+    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
+    return CcxtVenue(asked.exchange, symbols, live=asked.exchange.endswith(LIVE_NAME))
+
+
+def _check_no_paper(asked: Asked) -> None:
+    for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
+        if given:
+            raise ConfigError(f"{name} is for the paper venue, and {asked.exchange} has its own: leave it out.")
+
+
+LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], "PaperVenue | AlpacaVenue | CcxtVenue"]] = {
+    "paper": _paper,
+    "alpaca": _alpaca,
+    f"alpaca{LIVE_NAME}": _alpaca,
+    "binance": _binance,
+    f"binance{LIVE_NAME}": _binance,
+}
+
+
+def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
+    """The portfolio file of a ticket, where its path says, or as it is given; None where it is at neither."""
+    places = [Path(document["path"])] if "path" in document else []
+    places += [given] if given is not None and given.name == document["file"] else []
+    return next((path for path in places if path.is_file()), None)
+
+
+def _book_of(document: Mapping[str, Any], file: Path | None) -> str:
+    """The name of the book that a portfolio file reads, or ""."""
+    if file is None or not (content := read_file(file)).has("positions", "book"):
+        return ""
+    name = str(content.value("positions", "book"))
+    if (of := Path(read_book(name).file).name) != document["file"]:
+        raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
+    return name

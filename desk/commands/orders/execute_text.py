@@ -1,0 +1,141 @@
+"""The screens of `rebalance execute`: what it will do, each order as it is sent, and how it ended."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from desk.commands.orders.execute import Ready
+from desk.exchange.execute import Sent
+from desk.exchange.ticket_orders import TicketOrder, cash_ladder
+from desk.journal.tickets import moment_text
+from foundation.paper.text_tables import text_table, wrapped
+from research.orders.content import price_text
+from research.orders.fills import Fill
+from research.portfolio.holdings.blotter import NO_AMOUNT
+
+ORDER_HEAD = ["order", "account", "side", "asset", "quantity", "type", "price", "value", "", "cost", "settles"]
+SLICES_HEAD = ["order", "slices", "least", "largest", "last after, min", "expected cost", "± std"]
+
+
+def before_text(ready: Ready) -> str:
+    """The screen before sending: orders, cash by day, and the outcome of the checks."""
+    moment, document = ready.moment, ready.moment.document
+    head = f"List {document['hash'][:16]} of {document['portfolio']}, to {moment.venue}: {document['headline']}"
+    parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
+    if moment.orders:
+        parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
+    if document.get("slices"):
+        parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
+    if ready.left:
+        parts += [_ladder_text(ready), _checks_text(ready), _unbooked_text(ready)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _slices_row(stated: tuple[str, Mapping[str, Any]]) -> list[str]:
+    """The slices of an order by its id: their number, units of the least and the largest, time, cost and risk."""
+    order, found = stated
+    units = [quantity for _, quantity in found["slices"]]
+    costs = ("" if found[name] is None else f"{found[name]:,.2f}" for name in ("cost", "risk"))
+    return [
+        order,
+        f"{len(units):,}",
+        f"{min(units):,.10g}",
+        f"{max(units):,.10g}",
+        f"{found['slices'][-1][0]:g}",
+        *costs,
+    ]
+
+
+def sent_text(ready: Ready) -> str:
+    """A sentence on the moment at which the ticket was sent, or "" for one that was not."""
+    sent = ready.moment.state.sent
+    if not sent:
+        return "" if ready.moment.orders else "The list has no order: there is nothing to send."
+    left = f"Orders without an answer, which are sent now: {len(ready.left):,}." if ready.left else ""
+    return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
+
+
+def progress_text(sent: Sent) -> str:
+    """The outcome of an order, in a line."""
+    order, state = sent.order, sent.state
+    if state is None:
+        return wrapped(f"not sent   {order.text}: {sent.why}.")
+    reason = f": {state.reason}" if state.reason else ""
+    part = f", {state.filled.normalize():,f} filled" if state.status != "filled" and state.filled else ""
+    return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")
+
+
+def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
+    """The screen after sending: fills, cash of the accounts, and open orders."""
+    venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
+    balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
+    cash = [["cash", "now"], *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances)]
+    not_done = [each for each in sent if each.is_open]
+    is_open = text_table(
+        [["open", ""], *([each.order.id, each.order.text.partition(" to ")[2]] for each in not_done)], left=2
+    )
+    booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
+    parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
+    return "\n\n".join(filter(None, [*parts, booked]))
+
+
+def _order_row(each: TicketOrder) -> list[str]:
+    order = each.order
+    price, limit, cost = (getattr(order, name, None) for name in ("price", "limit_price", "cost"))
+    quantity = "" if each.quantity is None else f"{each.quantity:,.10g}"
+    kind = f"{getattr(order, 'order_type', 'market')}{'' if limit is None else f' {price_text(limit)}'}"
+    shown = ["" if price is None else price_text(price), f"{each.notional:,.2f}", order.currency]
+    cells = [each.id, order.account, order.side, each.item, quantity, kind, *shown]
+    return [*cells, "" if cost is None else f"{cost:,.2f}", order.settlement_date]
+
+
+def _ladder_text(ready: Ready) -> str:
+    """Cash of each account and currency before the orders, and once each day has settled, if they fill as listed."""
+    moment = ready.moment
+    rows = list(cash_ladder(moment.orders, moment.cash, moment.document["currency"]))
+    days = sorted({row.day for row in rows})
+    owners = dict.fromkeys((row.account, row.currency) for row in rows)
+    balances = {row[:3]: f"{row.balance:,.2f}" for row in rows}
+    table = [
+        [f"{account}  {code}".strip(), *(balances[account, code, day] for day in days)] for account, code in owners
+    ]
+    return text_table([["cash", *(day or "before" for day in days)], *table], left=1)
+
+
+def _checks_text(ready: Ready) -> str:
+    passed = ", ".join(check.name for check in ready.checks if not check.faults)
+    failed = (f"Failed, {check.name}: {fault}" for check in ready.checks for fault in check.faults)
+    return _lines([f"Checked: {passed}.", *failed])
+
+
+def _unbooked_text(ready: Ready) -> str:
+    """A sentence where fills cannot be booked, since the portfolio file is not known."""
+    document, place = ready.moment.document, ready.moment.place
+    if place.file_sha256:
+        return ""
+    return wrapped(
+        f"{document['file']} is not known here: fills are journalled, and booked in no book. A list that is made with "
+        "`rebalance trades` names its file."
+    )
+
+
+def _fills_text(fills: Sequence[Fill]) -> str:
+    if not fills:
+        return "Nothing is filled."
+    return text_table(
+        [["filled", "side", "asset", "quantity", "mean price", "value", "", "fees"], *_fill_rows(fills)], left=3
+    )
+
+
+def _fill_rows(fills: Sequence[Fill]) -> Iterator[list[str]]:
+    for order in dict.fromkeys(fill.order_id for fill in fills):
+        own = [fill for fill in fills if fill.order_id == order]
+        quantity = sum((fill.quantity for fill in own), NO_AMOUNT)
+        value = sum((fill.quantity * fill.price for fill in own), NO_AMOUNT)
+        fees = sum((fee for fill in own for fee in fill.fees.values()), NO_AMOUNT)
+        units = f"{quantity.normalize():,f}"
+        money = [price_text(float(value / quantity)), f"{value:,.2f}", own[0].currency, f"{fees:,.2f}"]
+        yield [order, own[0].side, own[0].asset, units, *money]
+
+
+def _lines(sentences: Sequence[str]) -> str:
+    return "\n".join(map(wrapped, sentences))

@@ -1,0 +1,110 @@
+"""The report on what journalled orders cost: read from the journal, held against a portfolio file, and written."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from desk.commands.orders.trades import policy_now
+from desk.journal.journal import Journal
+from desk.tca.end_prices import end_prices
+from desk.tca.orders import no_price, read_orders
+from desk.tca.page import main_picture, report_html
+from desk.tca.report import Report
+from desk.tca.suggestion import CostChange, changed_costs, cost_changes, policy_costs
+from foundation.arguments import day, refuse
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.files import write_whole, writing
+from foundation.paper.files import png_file
+from foundation.paper.formats import csv_text
+from foundation.paper.wording import number
+from research.orders.shortfall import Delay
+from research.portfolio import Portfolio
+
+FORMS: dict[str, Callable[[Report], str | bytes]] = {
+    ".html": report_html,
+    ".csv": lambda report: csv_text(report.orders),
+    ".png": lambda report: png_file(main_picture(report)),
+}
+
+
+def cost_report(
+    ticket: str = "",
+    since: str = "",
+    portfolio: Portfolio | None = None,
+    delay: Delay = "wanted",
+    reports: Path | None = None,
+    folder: Path | None = None,
+) -> Report:
+    """The report on the orders of a journal.
+
+    ticket    : the beginning of the hash of a list, "" for all.
+    since     : first day, YYYY-MM-DD, "" for all.
+    portfolio : only orders of its lists; its closes value what was not filled, and its costs are compared.
+    delay     : convention of delay and opportunity, as `shortfall` takes it.
+    reports   : folder of the runs, or None for the usual one.
+    folder    : folder of the journal, or None for that of the desk.
+    Raises    : ConfigError for a day that is none, and where the journal has no such order; DataError where it cannot
+                be read.
+    """
+    since = f"{day('since is', since):%Y-%m-%d}" if since else ""
+    price = no_price if portfolio is None else end_prices(portfolio)
+    with Journal(folder, read_only=True) as journal:
+        table, faults = read_orders(journal, ticket=ticket, since=since, delay=delay, end_price=price)
+        place, head = journal.folder, journal.head
+    if portfolio is not None:
+        table = table[table["portfolio"] == portfolio.name].reset_index(drop=True)
+    report = Report(table, faults, delay, asked=_asked(ticket, since, portfolio), head=head)
+    if table.empty:
+        raise ConfigError(
+            f"the journal in {place} has none of {report.asked} that was sent, filled or refused. Send a list first, "
+            f"or ask for others. {' '.join(faults)}".rstrip()
+        )
+    if portfolio is None:
+        return report
+    changes = tuple(cost_changes(table, portfolio))
+    return replace(report, changes=changes, effect=_effect(portfolio, changes, reports))
+
+
+def _asked(ticket: str, since: str, portfolio: Portfolio | None) -> str:
+    of = [portfolio.name] if portfolio is not None else []
+    of += [f"list {ticket[:16]}"] if ticket else []
+    return f"the orders of {' and '.join(of) or 'the journal'}{f' since {since}' if since else ''}"
+
+
+def _effect(portfolio: Portfolio, changes: Sequence[CostChange], reports: Path | None) -> str:
+    """A sentence on the costs of the policy at the suggested costs."""
+    if not changes:
+        return (
+            f"No change of the costs of {portfolio.file} is suggested: no class has orders of two days or more with "
+            "their fees and with quotes at all their fills."
+        )
+    try:
+        rule, name, _ = policy_now(portfolio, "", reports)
+        before, after = policy_costs(portfolio, rule, name, changed_costs(portfolio, changes))
+    except (ConfigError, DataError, PolicyError) as error:
+        return f"The effect of the suggested costs on a policy is not known: {error}"
+    return (
+        f"At the suggested costs, policy {name} costs {number(after)} bp of NAV a year in the test of "
+        f"{portfolio.file}, and {number(before)} at those of the file ({number(after - before, signed=True)}). To see "
+        f"which policy is then recommended, write them into the file and run: rebalance report {portfolio.file}"
+    )
+
+
+def check_outputs(out: Iterable[str]) -> list[Path]:
+    """The paths of outputs. Raises ConfigError for another ending than those of `FORMS`."""
+    paths = [Path(path) for path in out]
+    for path in paths:
+        if path.suffix not in FORMS:
+            refuse("--out is", str(path), f"end it with {', '.join(FORMS)}.")
+    return paths
+
+
+def save_report(report: Report, paths: Sequence[Path]) -> str:
+    """Write a report to each path, in the form of its ending. Gives a sentence.
+
+    Raises : DataError for a picture of orders of which no total is known.
+    """
+    for path in paths:
+        with writing(path):
+            write_whole(path, FORMS[path.suffix](report))
+    return f"Written to {', '.join(map(str, paths))}." if paths else "Nothing was written."

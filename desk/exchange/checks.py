@@ -1,0 +1,301 @@
+"""The checks of a ticket before its orders are sent: each gives a sentence a fault, with order, field, value and fix.
+
+All of them look at one `Moment`. A ticket that is resumed is not checked against what its own orders have changed.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from desk.exchange.moment import Moment
+from desk.exchange.ticket_orders import TicketOrder, cash_ladder
+from desk.exchange.venue import SymbolRules
+from desk.journal.records import Quote
+from research.market.calendars import closes, sessions
+from research.orders.price_age import sessions_since
+from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.rates import decimal
+
+BASIS_POINTS = 1e4  # of one
+ISSUER = slice(2, 8)  # of an ISIN with a CUSIP in it, such as those of the US and Canada: the number of the issuer
+CUSIP_COUNTRIES = ("US", "CA")
+ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
+SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
+PAPER = "paper"
+
+
+Faults = Iterator[str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check and its outcome. faults : a sentence each, () where it passes."""
+
+    name: str
+    faults: tuple[str, ...]
+
+
+def checked(moment: Moment) -> list[Check]:
+    """The outcome of all checks; of those alone that hold for a resumed ticket, where it was sent before."""
+    wanted = ALWAYS if moment.state.sent else {**ALWAYS, **FIRST}
+    return [Check(name, tuple(check(moment))) for name, check in wanted.items()]
+
+
+def faults_between(moment: Moment) -> list[str]:
+    """The sentences that stand against the next slices of a ticket of which earlier ones were sent."""
+    every = {**ALWAYS, **FIRST}
+    return [fault for name in BETWEEN for fault in every[name](moment)]
+
+
+# -- the ticket --------------------------------------------------------------------------------------------------------
+
+
+def _version(moment: Moment) -> Faults:
+    if not moment.sending and moment.venue != PAPER:
+        yield f"The ticket is of version 1, which only the paper venue takes: found {moment.venue}. {moment.anew}"
+
+
+def _file(moment: Moment) -> Faults:
+    stated = moment.document.get("file_sha256", "")
+    if stated and moment.place.file_sha256 != stated:
+        what = f"has another hash, {moment.place.file_sha256[:16]}" if moment.place.file_sha256 else "is not there"
+        yield (
+            f"The portfolio file {moment.document['file']} {what}: the list was made from {stated[:16]}. {moment.anew}"
+        )
+
+
+def _expiry(moment: Moment) -> Faults:
+    last = moment.sending.get("expires", "")
+    if last and str(moment.today) > last:
+        yield f"The ticket expired: its orders are good on {last}, and it is {moment.today}. {moment.anew}"
+
+
+def _approval(moment: Moment) -> Faults:
+    state, wanted = moment.state, max(moment.state.wanted, moment.document.get("approvals", 0))
+    persons = {entry.user for entry in state.approvals}
+    if state.refusals:
+        yield f"The ticket was refused. {state.text} {moment.anew}"
+    elif len(persons) < wanted:
+        by = f" ({', '.join(sorted(persons))})" if persons else ""
+        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
+
+
+def _duplicates(moment: Moment) -> Faults:
+    for name, count in Counter(each.id for each in moment.orders).items():
+        if count > 1:
+            yield f"The ticket has order {name} {count} times. {moment.anew}"
+    for each in moment.orders:
+        if each.id in moment.sent_before:
+            ticket = moment.sent_before[each.id][:16]
+            yield f"{_capital(each)}: it was sent with list {ticket}. Book its fills, and then: {moment.place.remake}"
+        if (each.order.account, each.symbol) in moment.open_before:
+            yield (
+                f"{_capital(each)}: an order of an earlier list in {each.symbol} is open at {moment.venue}. Cancel it, "
+                "or wait for it."
+            )
+
+
+# -- stops and limits --------------------------------------------------------------------------------------------------
+
+
+def _stop(moment: Moment) -> Faults:
+    if moment.place.stop:
+        yield f"{moment.place.stop} stops all sending. Remove this file to send again."
+
+
+def _notional(moment: Moment) -> Faults:
+    most, total = moment.limits.get("order_notional"), sum(each.value for each in moment.orders)
+    for each in moment.orders:
+        if most is not None and each.value > most:
+            yield _fault(each, "value", f"{each.value:,.2f}", f"At most {most:,.2f} are allowed (order_notional).")
+    most = moment.limits.get("ticket_notional")
+    if most is not None and total > most:
+        yield f"The orders are worth {total:,.2f}: at most {most:,.2f} are allowed (ticket_notional). Send less."
+
+
+def _day(moment: Moment) -> Faults:
+    most, sent = moment.limits.get("day_notional"), moment.day.notional
+    total = sent + (0.0 if moment.state.sent else sum(each.value for each in moment.orders))
+    if most is not None and total > most:
+        yield (
+            f"With {sent:,.2f} sent today, the orders would bring the day to {total:,.2f}: at most {most:,.2f} are "
+            "allowed (day_notional). Send them on another day."
+        )
+    most = moment.limits.get("day_loss")
+    if most is not None and moment.day.loss > most:
+        yield (
+            f"The fills of today lost {moment.day.loss:,.2f} against the prices of their lists: at most {most:,.2f} "
+            "are allowed (day_loss). Look at the fills first: rebalance journal show"
+        )
+
+
+def _do_not_trade(moment: Moment) -> Faults:
+    isins = moment.sending.get("isins", {})
+    for name in moment.limits.get("do_not_trade", ()):
+        known = moment.instruments.find(name)
+        isin, asset = (known.isin, known.asset_id) if known else (name, name)
+        own = [each for each in moment.orders if {name, asset} & {each.item, each.symbol}]
+        own += [each for each in moment.orders if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
+        for each in own:
+            yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
+        if not (known or own or ISIN.fullmatch(name)):
+            near = moment.instruments.nearest(name)
+            yield f"`do_not_trade` has {name}, which is no known instrument. {near}Write its symbol, name or ISIN."
+
+
+def _same_issuer(one: str, other: str) -> bool:
+    """True for two ISINs with one issuer's number of CUSIP."""
+    with_cusip = all(ISIN.fullmatch(isin) and isin.startswith(CUSIP_COUNTRIES) for isin in (one, other))
+    return with_cusip and one[ISSUER] == other[ISSUER]
+
+
+# -- prices, holdings, cash --------------------------------------------------------------------------------------------
+
+
+def _collar(moment: Moment) -> Faults:
+    collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
+    for each in moment.orders:
+        price = getattr(each.order, "price", None)
+        if collar is None or price is None:
+            continue
+        quote = moment.quotes.get(each.symbol, Quote())
+        now = quote.ask if each.order.side == "buy" else quote.bid
+        now = quote.last if now is None else now
+        step = _collar_step(unit, quote, moment.sending["volatilities"].get(each.item))
+        if now is None or step is None:
+            what = "price" if now is None else "bid and ask"
+            yield _fault(each, "quote", f"without {what}", "The collar cannot be checked: ask again when there is one.")
+        elif abs(now / price - 1.0) > collar * step:
+            away = f"{now:,.10g}, {abs(now / price - 1.0) * BASIS_POINTS:,.0f} bp from the {price:,.10g} of the list"
+            limit = f"The collar is {collar:g} {unit}, {collar * step * BASIS_POINTS:,.0f} bp."
+            yield _fault(each, "quote", away, f"{limit} {moment.anew}")
+
+
+def _collar_step(unit: str, quote: Quote, volatility: float | None) -> float | None:
+    """The unit of a collar as a fraction of the price; None where it is not known."""
+    if unit == "bps":
+        return 1.0 / BASIS_POINTS
+    if unit == "volatilities":
+        return volatility
+    if quote.bid is None or quote.ask is None:
+        return None
+    return 2.0 * (quote.ask - quote.bid) / (quote.ask + quote.bid)
+
+
+def _age(moment: Moment) -> Faults:
+    most = moment.sending.get("max_age")
+    for each in moment.orders:
+        dated = getattr(each.order, "price_date", "")
+        if most is None or not dated:
+            continue
+        age = sessions_since(np.datetime64(dated), moment.today, moment.calendar)
+        if age > most:
+            yield _fault(each, "price", f"of {dated}, {age} sessions old", f"At most {most} are allowed. {moment.anew}")
+
+
+def _holdings(moment: Moment) -> Faults:
+    for each in moment.orders:
+        before = getattr(each.order, "shares_before", None)
+        held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
+        if before is not None and held != decimal(before):
+            found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
+            yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
+
+
+def _cash(moment: Moment) -> Faults:
+    for row in cash_ladder(moment.orders, moment.cash, moment.document["currency"]):
+        if row.day and row.balance < SMALLEST_CASH:
+            of = f"account {row.account}" if row.account else "the account"
+            yield (
+                f"Cash of {of} would be {row.balance:,.2f} {row.currency} on {row.day}: its orders cost more than is "
+                f"there. {moment.anew}"
+            )
+
+
+# -- the venue ---------------------------------------------------------------------------------------------------------
+
+
+def _venue(moment: Moment) -> Faults:
+    for each in moment.orders:
+        wanted = (moment.limits.get("venues") or {}).get(each.order.account, moment.venue)
+        if moment.venue not in (wanted, PAPER):
+            yield _fault(each, "venue", moment.venue, f"Account {each.order.account} trades on {wanted} (venues).")
+        if (kind := getattr(each.order, "order_type", "market")) not in moment.capabilities.order_types:
+            known = ", ".join(sorted(moment.capabilities.order_types))
+            yield _fault(each, "order type", kind, f"{moment.venue} takes {known}: change `ticket: order_type`.")
+        if hasattr(each.order, "symbol") and each.symbol not in moment.rules:
+            fix = f"{moment.venue} does not know it: state the right one under `ticket: symbols`."
+            yield _fault(each, "symbol", each.symbol, fix)
+        else:
+            yield from _steps(each, moment.rules.get(each.symbol, SymbolRules()), moment.venue)
+
+
+def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
+    limit = getattr(each.order, "limit_price", None)
+    for name, value, step in (("quantity", each.quantity, rules.lot), ("limit price", limit, rules.tick)):
+        if value is not None and step and decimal(value) % step:
+            fix = f"{venue} takes multiples of {step.normalize():f}: state the lot of the asset in the portfolio file."
+            yield _fault(each, name, f"{value:,.10g}", fix)
+    if rules.minimum_notional is not None and decimal(each.notional) < rules.minimum_notional:
+        fix = f"{venue} takes no order below {rules.minimum_notional:f}: raise `limits: minimum_trade`."
+        yield _fault(each, "value", f"{each.notional:,.2f}", fix)
+
+
+def _open(moment: Moment) -> Faults:
+    day, calendar = moment.today, moment.calendar
+    if not len(sessions(day, day, calendar)):
+        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on a session."
+    elif np.datetime64(moment.now.replace(tzinfo=None)) >= closes(np.array([day]), calendar)[0]:
+        yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
+
+
+def _slices(moment: Moment) -> Faults:
+    if not (last := max((each.minutes for each in moment.slices), default=0.0)):
+        return
+    if not moment.capabilities.id_length:
+        yield (
+            f"The orders are sent in slices, and {moment.venue} takes no client ids by which they are told apart. "
+            f"Leave out `ticket: slicing`. {moment.anew}"
+        )
+    if len(sessions(moment.today, moment.today, moment.calendar)):
+        end = closes(np.array([moment.today]), moment.calendar)[0]
+        if np.datetime64(moment.now.replace(tzinfo=None)) + last * np.timedelta64(60, "s") >= end:
+            yield (
+                f"The last slices would be sent {last:,.10g} minutes from now, and {moment.venue} closes at "
+                f"{end.item():%H:%M} UTC. Send the list earlier, or with fewer `minutes` of slicing. {moment.anew}"
+            )
+
+
+ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
+    "version": _version,
+    "not expired": _expiry,
+    "approved": _approval,
+    "not stopped": _stop,
+    "limits of the day": _day,
+    "market open": _open,
+}
+FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
+    "portfolio file": _file,
+    "no duplicates": _duplicates,
+    "size of orders": _notional,
+    "issuers": _do_not_trade,
+    "quotes in the collar": _collar,
+    "age of prices": _age,
+    "holdings": _holdings,
+    "cash on settlement": _cash,
+    "known to the venue": _venue,
+    "time of slices": _slices,
+}
+BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
+
+
+def _fault(each: TicketOrder, field: str, found: str, fix: str) -> str:
+    return f"{_capital(each)}: {field} is {found}. {fix}"
+
+
+def _capital(each: TicketOrder) -> str:
+    return f"{each.text[:1].upper()}{each.text[1:]}"

@@ -1,0 +1,98 @@
+"""Requests to a venue, each sent once, with its secrets in no sentence: an answer in JSON, or why there is none.
+
+An order that is sent twice may be filled twice. So nothing is repeated here, and whatever leaves the outcome of a
+request open is `NotKnown`: no answer, a part of one, a page in place of JSON, and the statuses of a server that may
+have done what it was asked (408, 429, 5xx).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from desk.exchange.venue import NotKnown
+from desk.feeds.adapter import Limits
+from desk.feeds.fetching import masked
+from desk.feeds.pace import Clock, Pace
+from desk.feeds.transport import UNTRUSTED, Fault, Plain
+from foundation.arguments import cut
+from foundation.errors import DataError
+
+OPEN_OUTCOMES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)  # beside 500 and above
+
+
+class Answer(NamedTuple):
+    """An answer. status : of HTTP, below 500. content : its JSON, with numbers as Decimal; None without. text : it."""
+
+    status: int
+    content: Any
+    text: str
+
+
+class Connection:
+    """A connection to one venue, for several threads.
+
+    name    : name of the venue, with which sentences begin.
+    headers : headers of each request.
+    secrets : keys, in place of which sentences show `***`.
+    limits  : the pace that the venue allows.
+    clock   : clock of the pace.
+    """
+
+    def __init__(
+        self, name: str, headers: Mapping[str, str], secrets: Sequence[str], limits: Limits, clock: Clock
+    ) -> None:
+        self.name, self._headers, self._secrets = name, headers, secrets
+        self._pace, self._transport = Pace(name, limits, Path(), clock), Plain()
+
+    def ask(
+        self, method: str, url: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """The answer to one request, sent once.
+
+        params : parameters of the URL.
+        body   : content, sent as JSON.
+        Raises : as `send`.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self.send(method, f"{url}?{urlencode(params)}" if params else url, headers, content)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """The answer to one request, sent once.
+
+        Raises : NotKnown where the outcome is open; DataError for a certificate that is not valid, a redirection, and
+                 keys that are refused (401): the venue then did nothing.
+        """
+        self._pace.turn()
+        reply = self._transport.send(method, url, {"Accept": "application/json", **headers, **self._headers}, body)
+        place = f"{self.name} ({method} {urlsplit(url).path})"
+        if isinstance(reply, Fault):
+            raise (DataError if reply is UNTRUSTED else NotKnown)(f"{place} {reply.sentence}")
+        text = self.public(reply.content.decode(errors="replace"))
+        answer_text = f"{place} answers {reply.status}, {cut(text)!r}"
+        if 300 <= reply.status < 400:
+            raise DataError(f"{answer_text}: it redirects, and nothing is sent elsewhere. Correct its address.")
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            raise DataError(f"{answer_text}: it refuses the keys. Copy them anew, those of this address.")
+        if reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NotKnown(f"{answer_text}. Ask again later.")
+        if reply.status == HTTPStatus.NO_CONTENT:
+            return Answer(reply.status, None, text)
+        try:
+            return Answer(reply.status, json.loads(text, parse_float=Decimal), text)
+        except (ValueError, RecursionError):
+            raise NotKnown(f"{answer_text}, which is no JSON. Ask again later.") from None
+
+    def public(self, text: str) -> str:
+        """The text with `***` in place of each secret."""
+        for secret in self._secrets:
+            text = masked(text, secret)
+        return text
+
+    def close(self) -> None:
+        """Close it."""
+        self._transport.close()

@@ -1,0 +1,334 @@
+"""The sending of a ticket's orders: journal first, then send, then ask.
+
+All orders of a ticket are journalled in one commit before the first is sent. An order that the journal had before, or
+that got no answer, is sent only after the venue said that it does not have its client id. So the same call goes on
+where a killed one stood, and nothing is sent twice. A buy is sent only once its cash is there.
+
+Where the ticket states slices, those of one moment are journalled and sent as orders are, once the venue's clock shows
+it and nothing stands against them then. Moments count from the first order that the journal has.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from desk.exchange.checks import faults_between
+from desk.exchange.moment import Moment
+from desk.exchange.ticket_orders import TicketOrder
+from desk.exchange.venue import NotKnown, OrderState, Venue, quotes_of
+from desk.journal.chain import Entry, Event
+from desk.journal.fills import fill_event
+from desk.journal.journal import Journal
+from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Record, Refused
+from desk.journal.tickets import ticket_event
+from desk.tickets.exchange_orders import ExchangeOrder
+from foundation.errors import DataError
+from research.orders.fills import Fill
+from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.rates import decimal
+from research.portfolio.keys.ticket import MARKET_ORDER
+
+WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An order, and its outcome.
+
+    order : the order.
+    state : as the venue has it, or None where it was not sent, or nothing is known of it.
+    why   : why there is no state, in words, or "".
+    """
+
+    order: TicketOrder
+    state: OrderState | None
+    why: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """True if it is not filled, refused or cancelled."""
+        return self.state is None or self.state.status == "open"
+
+    @property
+    def is_about_to_fill(self) -> bool:
+        """True if the venue has it open, and it is at market."""
+        at_market = getattr(self.order.order, "order_type", MARKET_ORDER) == MARKET_ORDER
+        return at_market and self.state is not None and self.state.status == "open"
+
+
+@dataclass
+class Execution:
+    """One sending of a ticket, or its resumption.
+
+    journal  : the journal, open.
+    venue    : the venue.
+    document : the ticket (`ticket_json.read_document`).
+    orders   : its orders in the sequence in which they are sent.
+    quotes   : quotes of the moment by symbol, which the journal keeps.
+    stop     : gives why nothing more is to be sent, or "".
+    look     : gives what is known now, before later slices.
+    wait     : waits so many seconds.
+    fills    : the fills of the ticket, after `run`; `order_id` is that of the ticket, `asset` that of the portfolio.
+    """
+
+    journal: Journal
+    venue: Venue
+    document: Mapping[str, Any]
+    orders: Sequence[TicketOrder]
+    quotes: Mapping[str, Quote]
+    stop: Callable[[], str] = str
+    look: Callable[[], Moment] | None = None
+    wait: Callable[[float], None] = time.sleep
+    fills: list[Fill] = field(default_factory=list)
+    _new: set[tuple[str, int | None]] = field(default_factory=set)
+    _open: list[Sent] = field(default_factory=list)
+    _waited: bool = False
+    _halted: str = ""
+    _is_silent: bool = False
+
+    def run(self) -> Iterator[Sent]:
+        """Send what was not sent, in turn, and give what became of each order; then take the fills."""
+        last, waiting = max((order.minutes for order in self.orders), default=0.0), list[TicketOrder]()
+        for minutes, group in groupby(self.orders, key=lambda order: order.minutes):
+            orders = list(group)
+            if minutes and any(unanswered(self.journal, orders)):
+                self._await(minutes)
+            if self._has_ids and not self._halted:
+                self._begin(orders)
+            if waiting:  # buys: they go first among those of now
+                orders, waiting = sorted([*waiting, *orders], key=lambda order: order.order.side == "buy"), []
+            for order in orders:
+                sent = self._sent(order)
+                if sent.state is None and not self._halted and minutes < last:  # the cash of a later sell may suffice
+                    waiting.append(order)
+                elif sent.is_about_to_fill and self._has_ids:
+                    self._open.append(sent)
+                else:
+                    yield sent
+        self._let_fill()
+        yield from self._open
+        self._take_fills()
+
+    def _let_fill(self) -> None:
+        """Give open orders at market a few seconds: most venues fill an order after taking it."""
+        with suppress(NotKnown):  # the order is there, and the next call asks for it
+            for seconds in () if self._halted else WAITS:
+                if not any(each.is_about_to_fill for each in self._open):
+                    break
+                self.venue.wait(self.venue.now() + timedelta(seconds=seconds))
+                self._open = [self._asked_again(each) for each in self._open]
+
+    def _asked_again(self, sent: Sent) -> Sent:
+        state = self.venue.state(sent.order.venue_id) if sent.is_about_to_fill else None
+        if state is None:
+            return sent
+        self._journal_answer(sent.order, state)
+        return Sent(sent.order, state)
+
+    def _await(self, minutes: float) -> None:
+        """Take the fills so far, wait for the moment of later slices, and see what stands against them then."""
+        if self._halted:
+            return
+        self._waited = False
+        try:
+            self._take_fills()
+            self.venue.wait(self._began + timedelta(minutes=minutes))
+            if self.look is not None:
+                moment = self.look()
+                self.quotes = moment.quotes
+                self._halted = " ".join(faults_between(moment))
+        except NotKnown as error:
+            self._fall_silent(error)
+
+    @property
+    def _began(self) -> datetime:
+        """The moment from which those of slices count."""
+        sent = self.journal.entries(ticket=self.document["hash"], kind=OrderSent.kind)
+        moments = [datetime.fromisoformat(entry.record.sent_at) for entry in sent]
+        return min(moments, default=self.venue.now())
+
+    def _fall_silent(self, error: NotKnown) -> None:
+        """Send and ask nothing more of a venue that gives no answer."""
+        self._is_silent = True
+        self._halted = f"{self.venue.name} gives no answer ({error}). Run the same command again"
+
+    @property
+    def _has_ids(self) -> bool:
+        """False at a venue that takes no client ids: there each order is journalled right before it is sent."""
+        return self.venue.capabilities.id_length > 0
+
+    # -- one order -----------------------------------------------------------------------------------------------------
+
+    def _sent(self, order: TicketOrder) -> Sent:
+        """Send an order, unless the venue has it, or something stands against it."""
+        if self._is_silent:
+            return Sent(order, None, self._halted)
+        try:
+            if (known := self._known(order)) is not None:
+                return Sent(order, known)
+            self._halted = self._halted or self.stop()
+            if not (self._halted or self._waited) and self._short_of_cash(order):
+                self._waited = True  # once at each moment
+                self._let_fill()
+            if why := self._halted or self._short_of_cash(order):
+                return Sent(order, None, why)
+            state = self._placed(order)
+        except NotKnown as error:
+            self._fall_silent(error)
+            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}")
+        self._journal_answer(order, state)
+        return Sent(order, state)
+
+    def _known(self, order: TicketOrder) -> OrderState | None:
+        """The state of an order that was sent or may have been, as the venue has it, or else the journal."""
+        if (order.id, order.slice) in self._new:
+            return None
+        entries = {entry.kind: entry for entry in _own_entries(self.journal, order)}
+        if Refused.kind in entries:  # a venue may keep no order that it refused
+            return OrderState(order.venue_id, "refused", reason=entries[Refused.kind].record.reason)
+        if not self._has_ids:
+            return self._known_without_id(order, entries)
+        if OrderSent.kind in entries and (state := self.venue.state(order.venue_id)) is not None:
+            self._journal_answer(order, state)
+            return state
+        return None
+
+    def _known_without_id(self, order: TicketOrder, entries: dict[str, Entry]) -> OrderState | None:
+        """The state in the journal of an order of a venue that cannot be asked. Raises NotKnown where it has none."""
+        if Acknowledged.kind in entries:
+            return OrderState(order.venue_id, "filled", decimal(order.quantity or order.notional))
+        if OrderSent.kind in entries:
+            raise NotKnown("it takes no client ids, and the order was about to be sent. Look for it there")
+        return None
+
+    def _placed(self, order: TicketOrder) -> OrderState:
+        """Place an order; where no answer comes, ask for it before it is placed once more."""
+        if not self._has_ids:
+            self._begin([order])
+            return self.venue.place(order.order, order.venue_id)
+        try:
+            return self.venue.place(order.order, order.venue_id)
+        except NotKnown:
+            for seconds in WAITS:
+                self.wait(seconds)
+                if (state := self.venue.state(order.venue_id)) is not None:
+                    return state
+            return self.venue.place(order.order, order.venue_id)
+
+    def _short_of_cash(self, order: TicketOrder) -> str:
+        """The reason why a buy has to wait, or "": cash counts that has settled when the buy settles."""
+        if isinstance(order.order, ExchangeOrder) or order.order.side == "sell":
+            return ""
+        currency, account = order.order.currency, order.order.account
+        late = {each.id for each in self.orders if each.order.settlement_date > order.order.settlement_date}
+        if late:
+            self._take_fills()
+        later = (f.quantity * f.price for f in self.fills if f.order_id in late and f.side == "sell")
+        there = self.venue.cash(account).get(currency, NO_AMOUNT) - sum(later, NO_AMOUNT)
+        if (needed := self._cost(order)) <= there:
+            return ""
+        return f"it needs {needed:,.2f} {currency}, and {there:,.2f} are there by {order.order.settlement_date}"
+
+    def _cost(self, order: TicketOrder) -> Decimal:
+        """The cash that a buy takes, at its limit, or at the quote of the moment where that is above its price."""
+        assert not isinstance(order.order, ExchangeOrder)
+        notional, units = decimal(order.notional), order.quantity
+        quote = self.quotes.get(order.symbol, Quote())
+        price = order.order.limit_price or quote.ask or quote.last
+        if units is not None and price is not None:
+            notional = max(notional, decimal(units) * decimal(price))
+        return notional + decimal(order.order.cost)
+
+    # -- the journal ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, orders: Iterable[TicketOrder]) -> None:
+        """Journal orders that are about to be sent, in one commit, those that it has not."""
+        missing = [each for each in orders if OrderSent.kind not in _kinds(self.journal, each)]
+        now = f"{self.venue.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        self.journal.append([self._event(each, self._record(each, now)) for each in missing])
+        self._new |= {(each.id, each.slice) for each in missing}
+
+    def _record(self, order: TicketOrder, now: str) -> OrderSent:
+        return OrderSent(
+            venue=self.venue.name,
+            venue_id=order.venue_id,
+            side=order.order.side,
+            symbol=order.symbol,
+            quantity=order.quantity,
+            currency=order.order.currency,
+            order_type=getattr(order.order, "order_type", "market"),
+            notional=order.notional,
+            limit_price=getattr(order.order, "limit_price", None),
+            account=order.order.account,
+            slice=order.slice or 0,
+            quote=self.quotes.get(order.symbol),
+            sent_at=now,
+        )
+
+    def _journal_answer(self, order: TicketOrder, state: OrderState) -> None:
+        """Journal what the venue says of an order."""
+        about, records = (self.venue.name, order.venue_id), list[Record]()
+        if state.status == "refused":
+            records.append(Refused(state.reason, *about))
+        else:
+            records.append(Acknowledged(*about, state.reference))
+        if state.status == "cancelled":
+            whole = order.notional if order.quantity is None else order.quantity
+            records.append(Cancelled(*about, float(decimal(whole) - state.filled), state.reason))
+        self.journal.append([self._event(order, record) for record in records])
+
+    def _event(self, order: TicketOrder, record: Record) -> Event:
+        return ticket_event(self.document, record, order.id)
+
+    # -- fills ---------------------------------------------------------------------------------------------------------
+
+    def _take_fills(self) -> None:
+        """Take the fills of the ticket from the venue, and journal those that are new, with the quote of now."""
+        orders = {each.venue_id or each.id: each for each in self.orders}  # without ids, fills name those of the ticket
+        since = datetime.fromisoformat(self.document["last_close"]).replace(tzinfo=UTC)
+        own = [fill for fill in self.venue.fills(since) if fill.order_id in orders]
+        taken = {fill.key for fill in self.fills}
+        new = [fill for fill in own if fill.key not in taken]
+        if not new:
+            return
+        quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
+        events = list[Event]()
+        for fill in new:
+            order = orders[fill.order_id]
+            mine = fill_of(order, fill)
+            ticket, portfolio = self.document["hash"], self.document["portfolio"]
+            quote = quotes.get(order.symbol)
+            events.append(fill_event(mine, ticket, portfolio, venue_id=order.venue_id, quote=quote))
+            self.fills.append(mine)
+        self.journal.append(events)
+
+
+def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
+    """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
+    return (each for each in orders if not {Acknowledged.kind, Refused.kind} & _kinds(journal, each))
+
+
+def _kinds(journal: Journal, order: TicketOrder) -> set[str]:
+    return {entry.kind for entry in _own_entries(journal, order)}
+
+
+def _own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
+    """The entries of an order; of a slice, its own."""
+    entries = journal.entries(order=order.id)
+    return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
+
+
+def fill_of(order: TicketOrder, fill: Fill) -> Fill:
+    """A fill of a venue with the names of the ticket. Raises DataError for one of another symbol or side."""
+    names = {order.symbol, order.item}
+    if fill.asset not in names or fill.side != order.order.side:
+        raise DataError(
+            f"{fill.venue} reports fill {fill.fill_id} to {fill.side} {fill.asset} of {order.text}: found another "
+            "symbol or side. Ask the venue; nothing of it is booked."
+        )
+    return replace(fill, asset=order.item, order_id=order.id, account=order.order.account)

@@ -1,0 +1,136 @@
+"""A paper account: units, cash by settlement day, what open orders have put aside, and how fills move it.
+
+A buy may be paid with the proceeds of a sale that settle no later than the buy does, as the lists of a ticket reckon:
+on no day from its settlement on may cash be below zero. Units that were bought may be sold at once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import accumulate
+from typing import Literal
+
+from desk.exchange.paper.fill_model import FillModel, Part
+from desk.exchange.paper.orders import PaperOrder
+from desk.exchange.paper.prices import Bar
+from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.rates import rounded
+
+BEFORE = ""  # settlement day of what was there before: earlier than any other
+EVER = "9999-12-31"  # a settlement day after all others
+Kind = Literal["units", "cash"]
+Key = tuple[Kind, str, str]  # kind; symbol or currency; settlement day, of units always `BEFORE`
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A balance of an account before the orders of a ticket. kind : "units" or "cash". item : symbol or currency."""
+
+    account: str
+    kind: Kind
+    item: str
+    amount: Decimal
+
+    @property
+    def text(self) -> str:
+        """The amount and what it is of."""
+        return f"{self.amount:,f} {self.item}"
+
+
+@dataclass
+class Account:
+    """An account while orders are placed.
+
+    name     : name of the account.
+    balances : units and cash, cash as what comes in and goes out by settlement day.
+    reserved : by kind and symbol or currency, what open orders may still take.
+    last     : last session on which it placed an order, or "".
+    changed  : balances that were moved.
+    opened   : what it has that no row says yet.
+    """
+
+    name: str
+    balances: dict[Key, Decimal] = field(default_factory=dict)
+    reserved: dict[tuple[Kind, str], Decimal] = field(default_factory=dict)
+    last: str = ""
+    changed: set[Key] = field(default_factory=set)
+    opened: list[Opening] = field(default_factory=list)
+
+    def move(self, key: Key, amount: Decimal) -> None:
+        """Add an amount of units, or of cash."""
+        self.balances[key] = self.balances.get(key, NO_AMOUNT) + amount
+        self.changed.add(key)
+
+    def reserve(self, kind: Kind, item: str, amount: Decimal) -> None:
+        """Put aside what an open order may still take."""
+        self.reserved[kind, item] = self.reserved.get((kind, item), NO_AMOUNT) + amount
+
+    def book(self, order: PaperOrder, booked: "Booking", settles: str) -> None:
+        """Move units and cash by a fill; an exchange moves cash of two currencies."""
+        bought = order.sign * booked.part.quantity
+        self.move(("cash", order.item, settles) if order.is_exchange else ("units", order.item, BEFORE), bought)
+        self.move(("cash", order.currency, settles), booked.cash)
+
+    def units(self, symbol: str) -> Decimal:
+        """The units that may be sold."""
+        held = self.balances.get(("units", symbol, BEFORE), NO_AMOUNT)
+        return held - self.reserved.get(("units", symbol), NO_AMOUNT)
+
+    def cash(self, currency: str, settles: str = EVER) -> Decimal:
+        """The cash that an order may take which settles on a day: the least balance from that day on, less reserves."""
+        by_day = sorted((day, amount) for (_, item, day), amount in self._of("cash") if item == currency)
+        balances = list(accumulate((amount for _, amount in by_day), initial=NO_AMOUNT))
+        first = sum(day <= settles for day, _ in by_day)
+        return min(balances[first:]) - self.reserved.get(("cash", currency), NO_AMOUNT)
+
+    def items(self, kind: Kind) -> list[str]:
+        """Symbols of its units, or currencies of its cash."""
+        return sorted({item for (_, item, _), _ in self._of(kind)})
+
+    def _of(self, kind: Kind) -> Iterator[tuple[Key, Decimal]]:
+        return ((key, amount) for key, amount in self.balances.items() if key[0] == kind)
+
+
+def reservation(order: PaperOrder, bar: Bar, left: Decimal) -> tuple[Kind, str, Decimal]:
+    """The kind, symbol or currency, and amount that an open order may still take.
+
+    left : units, or currency of an order in money, that are not filled.
+    """
+    price = order.limit_price or bar.close or order.price or Decimal(1)
+    if order.sign < 0:
+        return "units", order.item, left / price if order.in_money else left
+    return "cash", order.currency, rounded(order.currency, left if order.in_money else left * price)
+
+
+# -- fees and cash of fills --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Booking:
+    """The effect of a fill. part : the fill. fees : by name. cash : signed change of cash, fees included."""
+
+    part: Part
+    fees: Mapping[str, Decimal]
+    cash: Decimal
+
+
+def bookings(order: PaperOrder, parts: Sequence[Part], bar: Bar, model: FillModel) -> Iterator[Booking]:
+    """The effects of the fills of an order: notional and fees are rounded as sums, so that parts cost what one does."""
+    names, quantity, notional = _fee_names(order, bar, model), NO_AMOUNT, NO_AMOUNT
+    paid, fees = NO_AMOUNT, dict.fromkeys(names, NO_AMOUNT)
+    for part in parts:
+        quantity, notional = quantity + part.quantity, notional + part.notional
+        share = (notional if order.in_money else quantity) / order.fees_of
+        charged = {name: rounded(order.currency, order.fees[name] * share) for name in names}
+        own = {name: charged[name] - fees[name] for name in names}
+        cash = -order.sign * (rounded(order.currency, notional) - paid) - sum(own.values(), NO_AMOUNT)
+        yield Booking(part, {name: fee for name, fee in own.items() if fee}, cash)
+        paid, fees = rounded(order.currency, notional), charged
+
+
+def _fee_names(order: PaperOrder, bar: Bar, model: FillModel) -> list[str]:
+    """The expected costs that are charged as fees: those that are not in the price."""
+    in_price = {"impact"} if model.impact is not None else set()
+    if model.half_spread_bps is not None or bar.bid is not None:
+        in_price.add("half_spread")
+    return [name for name in order.fees if name not in in_price]

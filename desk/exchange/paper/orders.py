@@ -1,0 +1,119 @@
+"""An order as the paper venue takes it: the ticket's order, or its exchange of money, in exact numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from desk.tickets.exchange_orders import ExchangeOrder
+from desk.tickets.ticket import Order
+from foundation.paper.cells import number_text
+from research.accounting.costs import CHARGED
+from research.portfolio.holdings.blotter import SIGN_OF_SIDE
+
+RATE_DIGITS = 12  # significant, of the price of a currency
+DAY_ORDER = "DAY"
+NO_FEES: Mapping[str, Decimal] = {}
+
+
+@dataclass(frozen=True)
+class PaperOrder:
+    """An order under its client id.
+
+    account     : account as the order names it.
+    symbol      : symbol of the venue; of an exchange of money, the pair.
+    item        : symbol whose units are bought or sold, or the foreign currency of an exchange.
+    sign        : 1 for a buy, -1 for a sell.
+    quantity    : units; currency where the order is `in_money`.
+    lot         : least number of units as the ticket states it, or None.
+    limit_price : currency per unit, or None.
+    price       : price at which the ticket sized it, or the rate of an exchange, currency per unit, or None.
+    currency    : currency of the price, the fees and what is paid.
+    fees        : by name, the expected costs of the whole order on the ticket, currency.
+    fees_of     : units, or currency, that the fees are for: those of the order, of which this may be a slice.
+    settles     : settlement day on the ticket.
+    is_exchange : true for an exchange of money.
+    """
+
+    client_id: str
+    account: str
+    symbol: str
+    item: str
+    sign: int
+    quantity: Decimal
+    lot: Decimal | None
+    order_type: str
+    time_in_force: str
+    limit_price: Decimal | None
+    price: Decimal | None
+    currency: str
+    fees: Mapping[str, Decimal]
+    fees_of: Decimal
+    settles: str
+    in_money: bool = False
+    is_exchange: bool = False
+
+    @property
+    def step(self) -> Decimal:
+        """The step in which it fills, units."""
+        return self.lot or Decimal("1e-9")
+
+
+def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
+    """An order of a ticket, or a slice of one, under its client id."""
+    if isinstance(order, ExchangeOrder):
+        return _exchange(order, client_id)
+    in_money = order.quantity is None
+    quantity = exact(order.notional if order.quantity is None else order.quantity)
+    notional, price = exact(order.notional), _optional(order.price)
+    return PaperOrder(
+        client_id=client_id,
+        account=order.account,
+        symbol=order.symbol,
+        item=order.symbol,
+        sign=SIGN_OF_SIDE[order.side],
+        quantity=quantity,
+        lot=_optional(order.lot),
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        limit_price=_optional(order.limit_price),
+        price=price,
+        currency=order.currency,
+        fees={name: exact(getattr(order, name)) for name in CHARGED},
+        fees_of=quantity if in_money or not price else notional / price,
+        settles=order.settlement_date,
+        in_money=in_money,
+    )
+
+
+def _exchange(order: ExchangeOrder, client_id: str) -> PaperOrder:
+    """An exchange: so many units of the foreign currency, each for its rate in the basis."""
+    rate, quantity = exact(order.rate), exact(order.amount)
+    first, second = order.pair[:3], order.pair[3:]
+    price = rate if first == order.currency else Decimal(f"{1 / rate:.{RATE_DIGITS}g}")
+    return PaperOrder(
+        client_id=client_id,
+        account=order.account,
+        symbol=order.pair,
+        item=order.currency,
+        sign=SIGN_OF_SIDE[order.side],
+        quantity=quantity,
+        lot=None,
+        order_type="market",
+        time_in_force=DAY_ORDER,
+        limit_price=None,
+        price=price,
+        currency=second if first == order.currency else first,
+        fees=NO_FEES,
+        fees_of=quantity,
+        settles=order.settlement_date,
+        is_exchange=True,
+    )
+
+
+def _optional(value: float | None) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
+def exact(value: float) -> Decimal:
+    """A number as it is written, whole ones without decimals."""
+    return Decimal(number_text(value))

@@ -1,0 +1,27 @@
+"""The stops of a desk: a file that stops all sending, and another process that sends for the same portfolio."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from foundation.errors import ConfigError
+from foundation.files import locked
+from foundation.home import home_folder
+
+STOP = "STOP"  # file in `home_folder()`
+
+
+def stop_file() -> str:
+    """The path of the file that stops all sending, or "" where there is none."""
+    path = home_folder() / STOP
+    return str(path) if path.exists() else ""
+
+
+@contextmanager
+def alone(portfolio: str) -> Iterator[None]:
+    """Hold a portfolio, so that no other process sends a list of it. Raises ConfigError where one does."""
+    folder = home_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / f".{portfolio}.execute.lock", wait=False) as is_free:
+        if not is_free:
+            raise ConfigError(f"another process sends a list of {portfolio}: wait until it ends, and call again.")
+        yield

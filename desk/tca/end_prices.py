@@ -1,0 +1,34 @@
+"""The price after an order, at which units are valued that were not filled: the close of its day in a market."""
+
+from datetime import datetime
+
+import numpy as np
+
+from desk.tca.orders import EndPrice
+from research.market.calendars import day_at
+from research.portfolio import Portfolio
+
+
+def lines_of(portfolio: Portfolio) -> dict[str, int]:
+    """By name of the asset, and by the broker's symbol, the line of a portfolio."""
+    assets = portfolio.market.assets
+    by_symbol = {portfolio.ticket.symbol(asset): i for i, asset in enumerate(assets)}
+    return dict(zip(assets, range(len(assets)), strict=True)) | by_symbol
+
+
+def end_prices(portfolio: Portfolio) -> EndPrice:
+    """A function of symbol, currency and moment that gives the close of that day of the exchange, currency per unit.
+
+    It gives None for a symbol of no line, a line in another currency than the portfolio's, and a day without a close.
+    """
+    market, lines = portfolio.market, lines_of(portfolio)
+    quoted_in, rows = portfolio.quoted_in, {str(day): t for t, day in enumerate(market.days)}
+
+    def price(symbol: str, currency: str, moment: str) -> float | None:
+        if symbol not in lines or not currency == quoted_in[lines[symbol]] == portfolio.basis:
+            return None
+        row = rows.get(str(day_at(datetime.fromisoformat(moment), market.calendar)))
+        close = np.nan if row is None else market.prices[row, lines[symbol]]
+        return None if np.isnan(close) else float(close)
+
+    return price

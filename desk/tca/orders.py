@@ -1,0 +1,228 @@
+"""The orders of a journal with the parts of their implementation shortfall, a row an order.
+
+An order counts once it was sent, filled, or refused by a venue; exchanges of currencies are left out. Corrections
+replace the values of the entries that they name, so that a busted fill does not count.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pandas as pd
+from pydantic import ValidationError
+
+from desk.journal.chain import Entry, adapter
+from desk.journal.journal import Journal
+from desk.journal.records import Cancelled, Corrected, Filled, ListedOrder, ListMade, OrderSent, Quote, Refused
+from foundation.arguments import first_fault
+from foundation.errors import DataError
+from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall
+
+EndPrice = Callable[[str, str, str], float | None]
+SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
+AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
+WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size")
+NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
+COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))
+
+
+class Orders(NamedTuple):
+    """The orders that were read.
+
+    table  : a row an order, the oldest first, with `COLUMNS`; NaN for what is not known.
+    faults : a sentence for each order that was left out.
+    """
+
+    table: pd.DataFrame
+    faults: tuple[str, ...]
+
+
+@dataclass
+class Trace:
+    """The records of one order, in the sequence of the journal. moment : of its first entry."""
+
+    ticket: str = ""
+    portfolio: str = ""
+    moment: str = ""
+    listed: ListedOrder | None = None
+    sent: list[OrderSent] = field(default_factory=list)
+    fills: list[Filled] = field(default_factory=list)
+    ends: list[Cancelled | Refused] = field(default_factory=list)
+
+    @property
+    def counts(self) -> bool:
+        """True if it was sent, filled or refused, and is no exchange of currencies, which has units and no price."""
+        listed = self.listed
+        is_exchange = listed is not None and listed.price is None and listed.quantity is not None
+        return not is_exchange and bool(self.sent or self.fills or self.ends)
+
+
+def no_price(symbol: str, currency: str, moment: str) -> None:
+    """No price after an order, where no market is given."""
+
+
+def read_orders(
+    journal: Journal, *, ticket: str = "", since: str = "", delay: Delay = "wanted", end_price: EndPrice = no_price
+) -> Orders:
+    """The orders of a journal with their parts.
+
+    ticket    : the beginning of the hash of their list, "" for all.
+    since     : first day on which they traded, YYYY-MM-DD, "" for all.
+    delay     : convention of delay and opportunity, as `shortfall` takes it.
+    end_price : function of symbol, currency and moment that gives the price at which units are valued that were not
+                filled, currency per unit, or None.
+
+    In the table, `state` is filled, ended (cancelled or refused) or open; `moment`, `day` and `hour`, in UTC, are those
+    of the first fill, else of the sending by the venue's clock, else of the first entry. `notional`, the value of the
+    units wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all
+    parts.
+    """
+    rows, faults = [], []
+    for name, trace in traces(journal).items():
+        if trace.ticket.startswith(ticket) and trace.counts:
+            try:
+                row = row_of(name, trace, delay, end_price)
+            except DataError as error:
+                faults.append(str(error))
+                continue
+            rows += [row] if row["day"] >= since else []
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[len(WORDS) :], float))
+    return Orders(table.sort_values("moment", kind="stable", ignore_index=True), tuple(faults))
+
+
+def traces(journal: Journal) -> dict[str, Trace]:
+    """By client id, the records of each order, corrected."""
+    corrections: dict[int, dict[str, Any]] = {}
+    for entry in journal.entries(kind=Corrected.kind):
+        corrections.setdefault(entry.record.corrects, {}).update(entry.record.values)
+    found: dict[str, Trace] = {}
+    for entry in journal.entries(kind=ListMade.kind):
+        for listed in entry.record.orders:
+            found.setdefault(listed.order, Trace(entry.ticket, entry.portfolio)).listed = listed
+    for kind, place in ((OrderSent, "sent"), (Filled, "fills"), (Cancelled, "ends"), (Refused, "ends")):
+        for entry in journal.entries(kind=kind.kind):
+            if entry.order:
+                trace = found.setdefault(entry.order, Trace())
+                trace.ticket, trace.portfolio = trace.ticket or entry.ticket, trace.portfolio or entry.portfolio
+                trace.moment = trace.moment or entry.moment
+                getattr(trace, place).append(_corrected(entry, corrections.get(entry.sequence)))
+    return found
+
+
+def _corrected(entry: Entry, values: Mapping[str, Any] | None) -> Any:
+    """The record of an entry with the values of its corrections. Raises DataError for those that it cannot have."""
+    if not values:
+        return entry.record
+    unknown = sorted(set(values) - set(vars(entry.record)))
+    try:
+        record, why = adapter(entry.kind).validate_python(vars(entry.record) | values), ""
+    except ValidationError as error:
+        why = first_fault(error)
+    if why := f"it has no {', '.join(unknown)}" if unknown else why:
+        raise DataError(
+            f"entry {entry.sequence} of the journal, a {entry.kind}, is corrected by {dict(values)}: {why}. Journal "
+            "another correction of it."
+        )
+    return record
+
+
+def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[str, Any]:
+    """The row of an order. Raises DataError for what cannot be an order."""
+    fills = [fill for fill in trace.fills if fill.quantity]
+    records: list[OrderSent | Filled | ListedOrder] = [*trace.sent, *fills, *filter(None, [trace.listed])]
+    if not records:
+        raise DataError(f"order {name}: the journal has neither its list nor its sending. Journal the list.")
+    of = records[0]
+    _check_fills(name, of, fills)
+    venue = next((record.venue for record in [*trace.sent, *trace.fills, *trace.ends]), "")
+    quote = trace.sent[0].quote if trace.sent else None
+    moment = fills[0].traded_at if fills else (trace.sent[0].sent_at if trace.sent else "") or trace.moment
+    observed = ObservedOrder(
+        name,
+        of.side,
+        wanted=_wanted(name, trace, fills),
+        fills=tuple(_observed(fill) for fill in fills),
+        decision=trace.listed.price if trace.listed else None,
+        arrival=mid(quote),
+        end=end_price(of.symbol, of.currency, moment),
+        fees=_fees(fills, of.currency),
+    )
+    notional = None if observed.decision is None else observed.wanted * observed.decision
+    return {
+        "order": name,
+        "ticket": trace.ticket,
+        "portfolio": trace.portfolio,
+        "asset": trace.listed.symbol if trace.listed else of.symbol,
+        "side": of.side,
+        "venue": venue,
+        "currency": of.currency,
+        "state": "filled" if not observed.rest else "ended" if trace.ends else "open",
+        "moment": moment,
+        "day": moment[:10],
+        "hour": moment[11:13],
+        "size": "" if notional is None else next(words for limit, words in SIZES.items() if notional < limit),
+        "fills": len(fills),
+        "filled": observed.filled,
+        **{column: getattr(observed, column) for column in ("wanted", "decision", "arrival", "end")},
+        "notional": notional,
+        "traded": sum(fill.quantity * fill.price for fill in fills),
+        **vars(shortfall(observed, delay)),
+    }
+
+
+def _check_fills(name: str, of: OrderSent | Filled | ListedOrder, fills: Sequence[Filled]) -> None:
+    """Raise DataError for a fill of another side or currency than its order."""
+    for fill in fills:
+        for part in ("side", "currency"):
+            if (found := getattr(fill, part)) != (own := getattr(of, part)):
+                raise DataError(
+                    f"order {name}: {part} of fill {fill.fill} is {found!r}, and {own!r} of the order. Journal a "
+                    "correction of the fill."
+                )
+
+
+def _wanted(name: str, trace: Trace, fills: Sequence[Filled]) -> float:
+    """Units that were wanted: of the list, else of all slices; of an order in an amount, the units that were filled."""
+    slices = {sent.slice: sent.quantity for sent in trace.sent}  # of a slice that was sent again, the last attempt
+    quantities = [trace.listed.quantity] if trace.listed else list(slices.values())
+    known = [quantity for quantity in quantities if quantity is not None]
+    wanted = sum(known) if known and len(known) == len(quantities) else sum(fill.quantity for fill in fills)
+    if not wanted:
+        raise DataError(f"order {name}: it was in an amount of currency, and nothing of it was filled. It is left out.")
+    return wanted
+
+
+def _observed(fill: Filled) -> ObservedFill:
+    """A fill with its quote, which counts where it is of the moment of the fill, or states none."""
+    quote = fill.quote
+    if quote is not None and quote.moment and abs(_seconds(quote.moment) - _seconds(fill.traded_at)) > AT_FILL:
+        quote = None
+    return ObservedFill(fill.quantity, fill.price, mid(quote), half_spread(quote))
+
+
+def _seconds(moment: str) -> float:
+    """Seconds since 1970 of a moment, in UTC where it states no offset."""
+    found = datetime.fromisoformat(moment)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _fees(fills: Sequence[Filled], currency: str) -> float | None:
+    """The fees of fills in a currency, None where some are in another."""
+    alike = all(fill.fee_currency == currency or not fill.fee for fill in fills)
+    return sum(fill.fee for fill in fills) if alike else None
+
+
+def mid(quote: Quote | None) -> float | None:
+    """The middle of a quote's bid and ask, else its last price, currency per unit; None where it has neither."""
+    half = half_spread(quote)
+    if quote is None or half is None or quote.bid is None:
+        return quote.last if quote is not None and quote.last else None
+    return quote.bid + half
+
+
+def half_spread(quote: Quote | None) -> float | None:
+    """Half of ask less bid, currency per unit; None where one is missing, or the bid is above the ask."""
+    if quote is None or not quote.bid or not quote.ask or not 0.0 < quote.bid <= quote.ask:
+        return None
+    return (quote.ask - quote.bid) / 2.0

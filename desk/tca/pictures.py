@@ -1,0 +1,50 @@
+"""Pictures of what orders cost: each part, and each asset, with intervals."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+import pandas as pd
+
+from backtests.inference.estimates import Estimate
+from desk.tca.groups import Group, PartSum
+from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import number
+
+ASSETS_SHOWN = 30
+STYLE, TOTAL = LineStyle("sky", width=1.6), LineStyle("ink", width=2.0, bold=True)
+MEAN = "Mark: mean cost in bp of notional; line: its 95 % interval, which takes days as independent."
+
+
+def parts_picture(parts: Sequence[PartSum]) -> Picture:
+    """The cost of each part in bp. parts : of orders in one currency."""
+    shown = [(each.part, each.mean, TOTAL if each.part == "total" else STYLE) for each in parts if each.mean]
+    return _intervals("cost_by_part", "Cost by part", MEAN, shown)
+
+
+def assets_picture(found: Sequence[Group]) -> Picture:
+    """The total cost of each asset in bp. found : groups by asset in one currency, the first of which are drawn."""
+    shown = [(group.value, group.total, STYLE) for group in found[:ASSETS_SHOWN]]
+    more = f" The {ASSETS_SHOWN} assets with the largest notional." if len(found) > ASSETS_SHOWN else ""
+    return _intervals("cost_by_asset", "Cost by asset", f"{MEAN}{more}", shown)
+
+
+def _intervals(name: str, title: str, caption: str, shown: Sequence[tuple[str, Estimate, LineStyle]]) -> Picture:
+    """Rows of means with their intervals; one without an interval is a mark alone."""
+    data = pd.DataFrame(
+        [(row, e.value, e.lower, e.upper) for row, e, _ in shown], columns=["name", "bp", "lower", "upper"]
+    )
+    rows = [Row(row, e.value, e.lower, e.upper, style, figure=number(e.value, 1)) for row, e, style in shown]
+    ends = [end for row in rows for end in (row.estimate, row.lower, row.upper) if isfinite(end)]
+
+    def draw(f: Format) -> Canvas:
+        panel = rows_panel(f, name, len(rows), Axis.over([*ends, 0.0]))
+        panel.scales("Mean cost", "bp of notional")
+        interval_rows(panel, rows, zero=True)
+        return panel.canvas
+
+    alt = "; ".join(f"{row} {estimate.text()}" for row, estimate, _ in shown)
+    return picture(name, title, caption, f"{title}, bp: {alt}.", data, draw)

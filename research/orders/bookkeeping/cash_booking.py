@@ -1,0 +1,91 @@
+"""Cash entries in a book: each is booked once, and a dividend by the broker or by the market's data, never by both."""
+
+from dataclasses import replace
+
+from foundation.errors import DataError
+from research.orders.booking import CorporateAction, all_events, market_entry
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.cash_entries import CashEntry
+
+PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
+TAKEN_BACK = " taken back"  # ends the id of an entry that takes the fee of a fill back
+
+
+def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
+    """The book after one amount of cash.
+
+    A dividend of the broker takes the place of that of the market's data, whether this one is booked or proposed: the
+    latest of its asset whose ex-date is at most `PAY_DAYS` earlier.
+    Raises : DataError for an entry that is booked already, of another account or currency, of units of a line that are
+             not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
+    """
+    _check(book, entry)
+    event = _event_of(book, portfolio, entry) if entry.kind == "dividend" else None
+    if event is None:
+        return _booked(book, entry)
+    paid = [each for each in book.entries if (each.event, each.account) == (event.name, entry.account)]
+    if event.name in book.events and not paid:
+        raise DataError(
+            f"{entry.text}: {event.name} of {event.cash[entry.account]:,f} is booked by market data. Dismiss this one."
+        )
+    for other in paid:
+        if other.entry_id == market_entry(event.name, entry.account):
+            rest = tuple(each for each in book.entries if each != other)
+            book = replace(_with_cash(book, replace(other, amount=-other.amount)), entries=rest)
+    return _booked(book, replace(entry, event=event.name))
+
+
+def without_entries_of(book: Book, fill: str) -> Book:
+    """The book without the fees in another currency of a fill that was taken back. fill : its venue and id."""
+    of_fill = [entry for entry in book.entries if entry.fill == fill]
+    if not any(entry.entry_id.endswith(TAKEN_BACK) for entry in of_fill):
+        for entry in of_fill:
+            book = _booked(book, replace(entry, entry_id=f"{entry.entry_id}{TAKEN_BACK}", amount=-entry.amount))
+    return book
+
+
+def _check(book: Book, entry: CashEntry) -> None:
+    accounts = {holder.account: holder for holder in book.holders}
+    if entry.entry_id in {each.entry_id for each in book.entries}:
+        raise DataError(f"{entry.text}: it is booked already.")
+    if entry.account not in accounts:
+        named = ", ".join(filter(None, accounts)) or "no accounts"
+        raise DataError(f"{entry.text}: the book has {named}, found {entry.account!r}. Give one of them.")
+    holder = accounts[entry.account]
+    if entry.currency in holder.units:
+        if holder.units[entry.currency] + entry.amount < 0:
+            raise DataError(f"{entry.text}: {holder.units[entry.currency].normalize():,f} units are held.")
+        if book.lots is not None:
+            raise DataError(f"{entry.text}: the book has tax lots, and a fee in units of a line is a sale of them.")
+    elif entry.currency not in {code for each in book.holders for code in each.cash}:
+        known = ", ".join(dict.fromkeys(code for each in book.holders for code in each.cash))
+        raise DataError(f"{entry.text}: the book has cash in {known}. State {entry.currency} in the portfolio file.")
+
+
+def _event_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CorporateAction | None:
+    """The dividend of the market's data that an entry of the broker is."""
+    events = [
+        event
+        for event in all_events(book, portfolio)
+        if event.asset == entry.asset and event.split == 1 and entry.account in event.cash
+        if 0 <= (entry.day - event.day).days <= PAY_DAYS
+    ]
+    return events[-1] if events else None
+
+
+def _booked(book: Book, entry: CashEntry) -> Book:
+    return replace(_with_cash(book, entry), entries=(*book.entries, entry))
+
+
+def _with_cash(book: Book, entry: CashEntry) -> Book:
+    """The book with the amount of an entry in its cash, or in the units of a line."""
+    return replace(book, holders=tuple(_paid(h, entry) if h.account == entry.account else h for h in book.holders))
+
+
+def _paid(holder: Holder, entry: CashEntry) -> Holder:
+    of, amount = entry.currency, entry.amount
+    if of in holder.units:
+        return replace(holder, units={**holder.units, of: holder.units[of] + amount})
+    return replace(holder, cash={**holder.cash, of: holder.cash.get(of, NO_AMOUNT) + amount})

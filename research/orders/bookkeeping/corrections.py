@@ -1,0 +1,208 @@
+"""Busts and corrections of fills: units, cash, order and tax lots as if the fill had never been booked, or been right.
+
+The rows of the fill stay in the book, and rows that take them back are added. Cash is what the remaining fills of the
+order leave, to the cent. Tax lots are computed anew from those at the opening of the book.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import NoReturn
+
+from foundation.errors import DataError
+from research.market.calendars import day_at
+from research.orders.after_fills import after_rows, lots_after, match_fills
+from research.orders.fills import Fill
+from research.portfolio import Portfolio, TaxLots
+from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
+from research.portfolio.holdings.rates import rounded
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A bust or a correction of a fill, as a venue reports it.
+
+    key      : venue and id of the report, by which it is booked once.
+    corrects : venue and id of the fill, or "" where the venue does not state it.
+    fill     : the right fill; None for a bust.
+    like     : of a bust without `corrects`, the content of the fill that it takes back; else None.
+    """
+
+    key: str
+    corrects: str
+    fill: Fill | None = None
+    like: Fill | None = None
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise DataError for what is wrong with it."""
+        of = self.corrects or (f"{self.like.side} {self.like.quantity} {self.like.asset}" if self.like else "a fill")
+        raise DataError(f"correction {self.key} of {of}: {what}")
+
+
+def after_correction(portfolio: Portfolio, correction: Correction, opening: TaxLots | None) -> Portfolio:
+    """The portfolio after a bust or a correction.
+
+    opening : tax lots when the book was opened; None where the portfolio has none.
+    Raises  : DataError for a fill that is not booked, was taken back or was booked by a book of version 1, for one
+              that several may be, for tax lots whose opening is not known, and for a right fill that its order does not
+              allow.
+    """
+    blotter = portfolio.blotter or Blotter()
+    if correction.key in blotter.corrections:
+        correction.refuse("it is booked already.")
+    rows = blotter.rows_of(_corrected(portfolio, blotter, correction))
+    if portfolio.tax_lots is not None and opening is None:
+        correction.refuse("the book does not know the tax lots at its opening. Open another from what is held now.")
+    if not rows[0].amount:
+        correction.refuse("a book of version 1 has it, without its amount. Open another from what is held now.")
+    before, portfolio = portfolio, _without(portfolio, blotter, rows, correction.key)
+    if correction.fill is not None:
+        portfolio = _with_right_fill(portfolio, rows, correction)
+    return portfolio if opening is None else replace(portfolio, tax_lots=_lots_anew(before, portfolio, opening))
+
+
+def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -> str:
+    """The key of the fill that stands and that is corrected: the right one, where it was corrected before."""
+    if correction.like is not None:
+        like = correction.like
+        rows = [row for row in blotter.standing if _is_like(portfolio, row, like)]
+        if len({(_order_key(row), *sorted(row.fees.items())) for row in rows}) != 1:  # equal fills leave the same
+            correction.refuse(f"{len(rows)} booked fills are like it. Name it by its id, or dismiss the correction.")
+        return rows[-1].fill_id
+    key = correction.corrects
+    while not blotter.rows_of(key):
+        right = [row.fill_id for row in blotter.fills if row.corrects == key]
+        if not right:
+            booked = key in blotter.fill_ids
+            correction.refuse("it was taken back before." if booked else "that fill is not booked: book it first.")
+        key = right[-1]
+    return key
+
+
+def _is_like(portfolio: Portfolio, row: BookedFill, like: Fill) -> bool:
+    """True if a booked row is that of a fill with this content."""
+    units = SIGN_OF_SIDE[like.side] * like.quantity
+    same = (row.asset, row.units, row.amount) == (like.asset, units, units * like.price)
+    of_day = row.day == day_at(like.moment, portfolio.market.calendar).astype(object)
+    return same and of_day and (not like.account or row.account in _names(portfolio, like.account))
+
+
+def _names(portfolio: Portfolio, account: str) -> set[str]:
+    """The names of an account that is named or numbered."""
+    return {each.name for each in portfolio.accounts if account in (each.name, each.number)} or {""}
+
+
+def _without(portfolio: Portfolio, blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Portfolio:
+    """The portfolio without the rows of one fill, but for its tax lots."""
+    back = tuple(_back(blotter, rows, key))
+    orders = tuple(_unfilled(order, rows[0]) if _is_of(order, rows[0]) else order for order in blotter.orders)
+    after = after_rows(replace(portfolio, tax_lots=None), back)
+    return replace(
+        after,
+        tax_lots=portfolio.tax_lots,
+        last_trade=portfolio.last_trade,
+        blotter=replace(blotter, orders=orders, fills=(*blotter.fills, *back)),
+    )
+
+
+def _back(blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Iterator[BookedFill]:
+    """The rows that take those of one fill back."""
+    for row in rows:
+        cash = -row.cash
+        of_order = [r for r in blotter.fills if _order_key(r) == _order_key(row)]
+        if row.order_id and all(r.amount for r in of_order):  # else each fill was rounded by itself
+            left = [r for r in blotter.standing if _order_key(r) == _order_key(row) and r.fill_id != row.fill_id]
+            cash = _cash(row.currency, left) - sum((r.cash for r in of_order), NO_AMOUNT)
+        fees = {name: -fee for name, fee in row.fees.items()}
+        yield replace(
+            row, units=-row.units, worth=-row.worth, amount=-row.amount, cash=cash, fees=fees, corrects="", undone=key
+        )
+
+
+def _order_key(row: BookedFill) -> tuple[str, str, str, str]:
+    """The order of a row, and the currency in which it pays."""
+    return row.order_id, row.account, row.asset, row.currency
+
+
+def _fees(rows: Sequence[BookedFill]) -> dict[str, Decimal]:
+    """By name, the sum of the fees of some fills."""
+    fees: dict[str, Decimal] = {}
+    for row in rows:
+        for name, fee in row.fees.items():
+            fees[name] = fees.get(name, NO_AMOUNT) + fee
+    return fees
+
+
+def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:
+    """The cash that the fills of one order leave: its notional and each of its fees, rounded."""
+    paid = sum((rounded(currency, fee) for fee in _fees(rows).values()), NO_AMOUNT)
+    return -rounded(currency, sum((row.amount for row in rows), NO_AMOUNT)) - paid
+
+
+def _is_of(order: SentOrder, row: BookedFill) -> bool:
+    """True if a row is of an order."""
+    same = (order.account, order.asset) == (row.account, row.asset)
+    return same and order.order_id == row.order_id and SIGN_OF_SIDE[order.side] * row.units > 0
+
+
+def _unfilled(order: SentOrder, row: BookedFill) -> SentOrder:
+    """An order without one of its fills."""
+    amount = abs(row.amount)
+    fees = {name: fee - row.fees.get(name, NO_AMOUNT) for name, fee in order.fees.items()}
+    filled = order.filled - (amount if order.in_money else abs(row.units))
+    return replace(order, filled=filled, notional=order.notional - amount, fees=fees)
+
+
+def _with_right_fill(portfolio: Portfolio, rows: Sequence[BookedFill], correction: Correction) -> Portfolio:
+    """The portfolio with the right fill, which is of the order of the wrong one."""
+    assert correction.fill is not None
+    before, wrong = portfolio.blotter or Blotter(), rows[0]
+    fill = replace(correction.fill, order_id=wrong.order_id or wrong.fill_id, account=wrong.account)
+    while fill.key in before.fill_ids:
+        fill = replace(fill, fill_id=f"{fill.fill_id}-right")
+    if any(_is_of(order, wrong) for order in before.orders):
+        given = before
+    else:
+        given = replace(before, orders=(_order_again(before, wrong, fill),))
+    after, unmatched = match_fills(replace(portfolio, blotter=given), [fill], wrong.fill_id)
+    for _, why in unmatched:
+        correction.refuse(why)
+    assert after.blotter is not None
+    right = (replace(row, order_id=wrong.order_id) for row in after.blotter.fills[len(before.fills) :])
+    orders = after.blotter.orders if given is before else before.orders
+    return replace(after, blotter=replace(before, orders=orders, fills=(*before.fills, *right)))
+
+
+def _order_again(blotter: Blotter, wrong: BookedFill, fill: Fill) -> SentOrder:
+    """The order of an earlier list, as the fills of it that stand have filled it, with room for one more."""
+    rows = [row for row in blotter.standing if wrong.order_id and _order_key(row) == _order_key(wrong)]
+    filled, notional = (
+        sum((abs(x) for x in of), NO_AMOUNT) for of in ([r.units for r in rows], [r.amount for r in rows])
+    )
+    side = BUY_OR_SELL[fill.side == "sell"]
+    about = (fill.order_id, wrong.account, wrong.asset, side, filled + fill.quantity)
+    return SentOrder(*about, filled=filled, notional=notional, fees=_fees(rows))
+
+
+def _lots_anew(before: Portfolio, after: Portfolio, opening: TaxLots) -> TaxLots | None:
+    """The tax lots after all fills that stand, from those at the opening.
+
+    before : the portfolio before the correction, by which gains that were realised are changed.
+    """
+    tax = before.tax_lots
+    if (
+        tax is None
+        or (lots := _from_opening(after, opening)) is None
+        or (old := _from_opening(before, opening)) is None
+    ):
+        return None
+    realised = tax.rules.realised + lots.rules.realised - old.rules.realised
+    return replace(lots, rules=replace(tax.rules, realised=realised))
+
+
+def _from_opening(portfolio: Portfolio, opening: TaxLots) -> TaxLots | None:
+    """The tax lots at the opening after the fills of a portfolio that stand."""
+    rows = [] if portfolio.blotter is None else list(portfolio.blotter.standing)
+    undone = [replace(row, units=-row.units, worth=-row.worth, cash=-row.cash) for row in rows]
+    at_opening = after_rows(replace(portfolio, tax_lots=None), undone)
+    return lots_after(replace(at_opening, tax_lots=opening), rows)

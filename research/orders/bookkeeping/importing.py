@@ -1,0 +1,318 @@
+"""The transactions of a broker's file in a book: what has an order or an id is booked, the rest is listed by name."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from foundation.errors import DataError
+from foundation.paper.wording import counted
+from research.market.calendars import day_at
+from research.orders.after_fills import after_unsent, match_fills
+from research.orders.booking import book_after
+from research.orders.bookkeeping.activity import Activity
+from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
+from research.orders.bookkeeping.corrections import Correction, after_correction
+from research.orders.fills import Fill, cells_of, fill_of
+from research.portfolio import Portfolio, TaxLots
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
+from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
+from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.tax_file import tax_lots_of
+
+OWN_ID = re.compile("[0-9]{8}-[0-9a-f]{20}")  # of an order of a ticket, also of one that the book does not have
+RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
+NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it", "its kind is not known"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A book after a file, and what is to be said of its rows, in sentences."""
+
+    book: Book
+    notes: tuple[str, ...]
+
+
+def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: Mapping[str, str]) -> Imported:
+    """The book after the transactions of a broker's file, in whatever order and however often they are stated.
+
+    A fill of an order that was sent is booked, an amount of cash with an id, a bust or a correction of a fill that is
+    booked. Each other one is an item of the book until it is resolved; one that is listed already is tried again.
+    portfolio : of the book, as it stands.
+    orders    : by the venue's ids of orders, their ids in the ticket.
+    Raises    : DataError for fills that sell more than is held, and for cash below zero.
+    """
+    notes = list(activity.notes)
+    after, items = _with_fills(book, portfolio, activity, orders, notes)
+    made = _book_after(book, after)
+    paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
+    for entry, is_stated in paid:
+        made, item = _with_cash(made, after, _named(entry, portfolio), is_stated)
+        items += [item] if item else []
+    if early := sum(entry.day <= book.opened for entry, _ in paid):
+        notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
+    made = replace(made, items=_merged(made, items))
+    _check_cash(portfolio, book, made)
+    return Imported(made, tuple(notes))
+
+
+def _book_after(book: Book, portfolio: Portfolio) -> Book:
+    """The book after fills and corrections, without the fees in other currencies of fills that were taken back."""
+    made = book_after(book, portfolio)
+    for key in dict.fromkeys(row.fill_id for row in made.blotter.fills if row.undone):
+        made = without_entries_of(made, key)
+    return made
+
+
+def item_name(key: str) -> str:
+    """The name of an item, by which it is resolved: the venue and the id of its row."""
+    return key.removeprefix(":").replace(" ", "-")
+
+
+# -- fills and corrections ---------------------------------------------------------------------------------------------
+
+
+def _blotter(portfolio: Portfolio) -> Blotter:
+    return portfolio.blotter or Blotter()
+
+
+def _with_fills(
+    book: Book, portfolio: Portfolio, activity: Activity, orders: Mapping[str, str], notes: list[str]
+) -> tuple[Portfolio, list[BookItem]]:
+    """The portfolio after the fills and corrections that can be booked, and items of the others.
+
+    Those that wait in the book are tried again. A correction may leave room in an order for a fill.
+    """
+    dismissed = {item.name for item in book.items if item.resolved == "dismissed"}
+    waiting = [item for item in book.open_items if not item.undoes.endswith(RESTATED)]
+    own = {order.order_id for order in _blotter(portfolio).orders}
+    stated = [replace(fill, order_id=_order_id(fill.order_id, orders, own)) for fill in activity.fills]
+    fills = {fill.key: fill for fill in (*filter(None, map(fill_of_item, waiting)), *stated)}
+    reports = {each.key: each for each in (*filter(None, map(correction_of, waiting)), *activity.corrections)}
+    reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
+    left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
+    left = list(_since(book, portfolio, left, notes))
+    before_split = {fill.key: (fill, why) for fill in left if (why := _split_since(book, portfolio, fill))}
+    after, left = portfolio, [fill for fill in left if fill.key not in before_split]
+    while True:
+        count = len(_blotter(after).fills)
+        after, unmatched = match_fills(after, left)
+        after, refused = _corrected(book, after, reports.values())
+        left = [fill for fill, _ in unmatched]
+        if not left or len(_blotter(after).fills) == count:
+            break
+    unmatched = (*unmatched, *before_split.values())
+    items = [BookItem(item_name(fill.key), why, cells_of(fill)) for fill, why in unmatched]
+    items += [_correction_item(reports[key], why) for key, why in refused.items()]
+    return after, [*items, *_restated(book, activity.fills)]
+
+
+def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
+    """The id of an order in its ticket, by that of the venue; "" where nobody knows the venue's."""
+    return orders.get(stated, stated if stated in own or OWN_ID.fullmatch(stated) else "")
+
+
+def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[str]) -> Iterator[Fill]:
+    """The fills that are not in the holdings of a book; a note says how many were when it was opened."""
+    early, booked = 0, book.blotter.fill_ids
+    for fill in fills:
+        if fill.key in booked:
+            continue
+        if not fill.order_id and _day(portfolio, fill) <= book.opened:
+            early += 1
+        else:
+            yield fill
+    if early:
+        what = f"{counted(early, 'fill')} of {book.opened} or before: the book was opened with what they left"
+        notes.append(f"Left aside: {what}.")
+
+
+def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
+    """The reason why the units of a fill are not those of the book: a split that is booked since; else ""."""
+    of_asset, day = f"split-{fill.asset}-", _day(portfolio, fill)
+    splits = [name for name in book.events if name.startswith(of_asset)]
+    later = [name for name in splits if date.fromisoformat(name.removeprefix(of_asset)) > day]
+    if not later:
+        return ""
+    return f"{later[0]} is booked, and its units are of {day}. Dismiss it, and write a fill in units of now."
+
+
+def _restated(book: Book, fills: Iterable[Fill]) -> Iterator[BookItem]:
+    """The items of fills that are booked with another amount or other fees."""
+    booked = {row.fill_id: row for row in reversed(book.blotter.fills) if not row.undone}
+    resolved = {item.name for item in book.items if item.resolved}
+    for fill in fills:
+        row, amount = booked.get(fill.key), SIGN_OF_SIDE[fill.side] * fill.quantity * fill.price
+        if row is None or not row.amount or (row.amount, _paid(row)) == (amount, _paid(fill)):
+            continue
+        right = replace(fill, fill_id=f"{fill.fill_id}{RESTATED}")
+        if item_name(right.key) not in resolved:
+            money = f"{amount:,f} {fill.currency} with fees of {_paid(fill):,f}"
+            why = f"fill {fill.fill_id} of {fill.asset} is booked as {row.amount:,f} with fees of {_paid(row):,f}"
+            yield _correction_item(Correction(right.key, fill.key, right), f"{why}, and the file states {money}")
+
+
+def _paid(row: BookedFill | Fill) -> Decimal:
+    return sum(row.fees.values(), NO_AMOUNT)
+
+
+def _day(portfolio: Portfolio, fill: Fill) -> date:
+    day: date = day_at(fill.moment, portfolio.market.calendar).astype(object)
+    return day
+
+
+def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correction]) -> tuple[Portfolio, dict[str, str]]:
+    """The portfolio after the corrections that can be booked, whichever comes first, and why the others cannot."""
+    left, refused = [c for c in corrections if c.key not in _blotter(portfolio).corrections], dict[str, str]()
+    while left:
+        refused = {}
+        for each in left:
+            try:
+                if each.fill and (why := _split_since(book, portfolio, each.fill)):
+                    each.refuse(why)
+                portfolio = after_correction(portfolio, each, opening_lots(book, portfolio))
+            except DataError as error:
+                refused[each.key] = str(error)
+        if len(refused) == len(left):
+            break
+        left = [each for each in left if each.key in refused]
+    return portfolio, refused
+
+
+def opening_lots(book: Book, portfolio: Portfolio) -> TaxLots | None:
+    """The tax lots when a book was opened, None where it keeps none."""
+    if book.opening is None or book.opening.lots is None or portfolio.tax_lots is None:
+        return None
+    return tax_lots_of(book.opening.lots, portfolio.tax_lots.rules, portfolio.market.assets, portfolio.accounts)
+
+
+def _correction_item(of: Correction, why: str) -> BookItem:
+    content = of.fill or of.like
+    return BookItem(item_name(of.key), why, cells_of(content) if content else {}, None, of.key, of.corrects)
+
+
+def fill_of_item(item: BookItem) -> Fill | None:
+    """The fill that an item is, None where it is none."""
+    return fill_of(item.fill) if item.fill and not item.undoes else None
+
+
+def correction_of(item: BookItem) -> Correction | None:
+    """The correction that an item is, None where it is none."""
+    if not item.undoes:
+        return None
+    content = fill_of(item.fill) if item.fill else None
+    is_like = not item.corrects
+    return Correction(item.undoes, item.corrects, None if is_like else content, content if is_like else None)
+
+
+# -- cash --------------------------------------------------------------------------------------------------------------
+
+
+def _named(entry: CashEntry, portfolio: Portfolio) -> CashEntry:
+    """The entry with its account as the portfolio names it."""
+    names = {each.number: each.name for each in portfolio.accounts if each.number}
+    return replace(entry, account=names.get(entry.account, entry.account))
+
+
+def _with_cash(book: Book, portfolio: Portfolio, entry: CashEntry, is_stated: bool) -> tuple[Book, BookItem | None]:
+    """The book after an amount of cash, or the item that it is."""
+    name = item_name(entry.entry_id)
+    known = {each.entry_id for each in book.entries} | {item.entry.entry_id for item in _resolved(book) if item.entry}
+    if entry.entry_id in known or entry.day <= book.opened:
+        return book, None
+    if not is_stated:
+        return book, BookItem(name, UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED, {}, entry)
+    try:
+        if entry.fill and not book.blotter.rows_of(entry.fill):
+            raise DataError(f"{entry.text}: its fill, {entry.fill}, is not booked.")
+        return with_entry(book, portfolio, entry), None
+    except DataError as error:
+        return book, BookItem(name, str(error), {}, entry)
+
+
+def _resolved(book: Book) -> Iterator[BookItem]:
+    return (item for item in book.items if item.resolved)
+
+
+def _check_cash(portfolio: Portfolio, before: Book, after: Book) -> None:
+    """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold."""
+    for old, new in zip(before.holders, after.holders, strict=True):
+        left = _cash(portfolio, new)
+        if left < 0.0 and left < _cash(portfolio, old):
+            where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
+            raise DataError(
+                f"{where} is left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is booked. "
+                "Give the deposits or the sales that pay for it, too."
+            )
+
+
+def _cash(portfolio: Portfolio, holder: Holder) -> float:
+    """The cash of an account in the basis."""
+    if portfolio.currencies is None:
+        return float(holder.cash.get(portfolio.basis, NO_AMOUNT))
+    return float(portfolio.currencies.rates.value({code: float(amount) for code, amount in holder.cash.items()}))
+
+
+# -- items -------------------------------------------------------------------------------------------------------------
+
+
+def _merged(book: Book, items: Iterable[BookItem]) -> tuple[BookItem, ...]:
+    """The items of the book, with these in place of open ones of their names; those that are booked now say so."""
+    new = {item.name: item for item in items}
+    booked = book.blotter.fill_ids | book.blotter.corrections | {entry.entry_id for entry in book.entries}
+    keys = {item_name(key) for key in booked}
+    merged = []
+    for item in book.items:
+        if not item.resolved and item.name in keys:
+            merged.append(replace(item, resolved="booked"))
+        elif item.resolved or item.name not in new:
+            merged.append(item)
+    names = {item.name for item in merged}
+    return (*merged, *(item for item in new.values() if item.name not in names))
+
+
+def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> Book:
+    """The book after one of its items, whatever kept it from being booked by itself.
+
+    A fill is booked as one of an order, or of none, such as a trade that somebody made at the broker.
+    order  : id of the order whose fill it is, or "".
+    Raises : DataError for a name that is no open item, and for what cannot be booked.
+    """
+    item = open_item(book, name)
+    fill = fill_of(item.fill) if item.fill else None
+    if fill is not None and (why := _split_since(book, portfolio, fill)):
+        raise DataError(f"{name}: {why}")
+    if correction := correction_of(item):
+        made = _book_after(book, after_correction(portfolio, correction, opening_lots(book, portfolio)))
+    elif fill is None:
+        assert item.entry is not None
+        made = with_entry(book, portfolio, item.entry)
+    elif order:
+        after, unmatched = match_fills(portfolio, [replace(fill, order_id=order)])
+        if unmatched:
+            raise DataError(unmatched[0][1])
+        made = _book_after(book, after)
+    else:
+        made = _book_after(book, after_unsent(portfolio, fill))
+    _check_cash(portfolio, book, made)
+    return _marked(made, item, "booked")
+
+
+def without_item(book: Book, name: str) -> Book:
+    """The book with one of its items dismissed: it is not booked, and not listed again."""
+    return _marked(book, open_item(book, name), "dismissed")
+
+
+def _marked(book: Book, item: BookItem, resolved: Resolved) -> Book:
+    marked = replace(item, resolved=resolved)
+    return replace(book, items=tuple(marked if each == item else each for each in book.items))
+
+
+def open_item(book: Book, name: str) -> BookItem:
+    """The open item of a name. Raises DataError for another name."""
+    for item in book.open_items:
+        if item.name == name:
+            return item
+    named = ", ".join(item.name for item in book.open_items) or "none"
+    raise DataError(f"book {book.name} has no open item {name!r}. It has {named}.")

@@ -1,0 +1,95 @@
+"""Moments in the files of brokers, as moments in UTC: nothing about a day or a time zone is guessed."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from foundation.errors import DataError
+from foundation.table_files import quoted
+from research.market.calendars import day_at
+
+NOON = 12  # hour in UTC of a day that is stated without a time
+ZONES = {"utc": "UTC", "gmt": "UTC", "z": "UTC", "est": "America/New_York", "edt": "America/New_York"}
+YEAR_FIRST = r"(?P<year>[0-9]{4})[-./]?(?P<month>[0-9]{2})[-./]?(?P<day>[0-9]{2})"
+YEAR_LAST = r"(?P<one>[0-9]{1,2})(?P<sign>[./-])(?P<two>[0-9]{1,2})(?P=sign)(?P<last>[0-9]{4})"
+CLOCK = r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
+MOMENT = re.compile(
+    rf"(?:{YEAR_FIRST}|{YEAR_LAST})(?:[ ,;T]+{CLOCK}(?: ?(?P<half>[AaPp][Mm]))?)?"
+    r"(?: ?(?P<zone>[A-Za-z]{1,4}|[+-][0-9]{2}:?[0-9]{2}))?"
+)
+AS_OF = " as of "  # before the day that counts, where Schwab writes two
+
+
+def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
+    """True if the day stands before the month in the dates of a file whose year stands last.
+
+    stated : what the user says; None takes what the dates show. A point between them shows the day first.
+    Raises : DataError where they do not show it.
+    """
+    dates = [match for text in texts if (match := MOMENT.fullmatch(_last(text))) and match["sign"]]
+    if stated is not None or not dates:
+        return bool(stated)
+    shown = {True for m in dates if m["sign"] == "." or int(m["one"]) > 12} | {
+        False for m in dates if int(m["two"]) > 12
+    }
+    if len(shown) != 1:
+        raise DataError(
+            f"{file}: the day or the month may stand first: found {quoted(dates[0][0])}. Say so: --day-first or "
+            "--month-first."
+        )
+    return shown.pop()
+
+
+def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
+    """The moment that a text states, in UTC.
+
+    first    : true if the day stands before the month where the year stands last.
+    zone     : time zone of a time that states none, such as America/New_York, or "".
+    calendar : of the market: a day without a time is a day of its exchange.
+    Raises   : DataError for no moment, and for a time without a zone.
+    """
+    match = MOMENT.fullmatch(_last(text))
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day = _date(match, first)
+        if match["hour"] is None:
+            return _noon(datetime(year, month, day, NOON, tzinfo=UTC), calendar)
+        hour = int(match["hour"]) % 12 + 12 * (match["half"].lower() == "pm") if match["half"] else int(match["hour"])
+        part = int((match["part"] or "0").ljust(6, "0")[:6])
+        naive = datetime(year, month, day, hour, int(match["minute"]), int(match["second"] or 0), part)
+    except ValueError:
+        raise DataError(f"{quoted(text)} is no day and no moment. Write it as 2022-12-30T15:00:00Z.") from None
+    return naive.replace(tzinfo=_zone(text, match["zone"] or zone)).astimezone(UTC)
+
+
+def _last(text: str) -> str:
+    return text.rpartition(AS_OF)[2].strip()
+
+
+def _date(match: re.Match[str], first: bool) -> tuple[int, int, int]:
+    if match["year"]:
+        return int(match["year"]), int(match["month"]), int(match["day"])
+    one, two = int(match["one"]), int(match["two"])
+    return (int(match["last"]), two, one) if first else (int(match["last"]), one, two)
+
+
+def _noon(noon: datetime, calendar: str) -> datetime:
+    """A moment that is on this day at the exchange: noon in UTC, or midnight where that is the day after."""
+    same = day_at(noon, calendar) == np.datetime64(noon.date())
+    return noon if same else noon - timedelta(hours=NOON)
+
+
+def _zone(text: str, name: str) -> ZoneInfo | timezone:
+    if not name:
+        raise DataError(f"{quoted(text)} states no time zone. Say that of the file, such as --zone America/New_York.")
+    if name[0] in "+-":
+        minutes = 60 * int(name[1:3]) + int(name[-2:])
+        return timezone(timedelta(minutes=minutes if name[0] == "+" else -minutes))
+    try:
+        return ZoneInfo(ZONES.get(name.casefold(), name))
+    except (KeyError, ValueError, OSError):
+        raise DataError(f"{quoted(name)} is no time zone. Give one such as --zone America/New_York.") from None

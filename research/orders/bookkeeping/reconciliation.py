@@ -1,0 +1,200 @@
+"""A book, a broker's positions and a portfolio file line by line: differences, and what could explain them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import combinations
+from typing import NamedTuple
+
+from foundation.paper.wording import listed
+from research.orders.booking import events_since
+from research.orders.bookkeeping.importing import fill_of_item
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.positions import Positions
+from research.portfolio.holdings.rates import decimal
+
+SAME_UNITS, SAME_CASH = Decimal("1e-9"), Decimal("0.005")  # differences that are none: fraction of units, currency
+SHOWN_CAUSES = 5  # of those that may be a part of a difference
+MAX_TOGETHER = 12  # causes of which sums are tried
+ALL_ACCOUNTS = "all accounts"  # name of their sum, where the broker's file names none
+
+
+class Cause(NamedTuple):
+    """Something that could make a broker's amount differ from the book's.
+
+    amount : the broker's less the book's; None where it is not known.
+    words  : in words.
+    """
+
+    account: str
+    of: str
+    amount: Decimal | None
+    words: str
+
+
+@dataclass(frozen=True)
+class ReconciledLine:
+    """Units of a line, or cash in a currency, of one account.
+
+    account : name of the account, or "".
+    of      : line or currency.
+    book    : amount in the book.
+    broker  : amount in the broker's file, 0 where it has no row.
+    file    : amount that the portfolio file states, None where it states none.
+    causes  : what could explain the difference, in words; () without one.
+    """
+
+    account: str
+    of: str
+    book: Decimal
+    broker: Decimal
+    file: Decimal | None
+    causes: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> Decimal:
+        """The broker's amount less the book's."""
+        return self.broker - self.book
+
+    def differs(self, is_cash: bool) -> bool:
+        """True if the amounts differ by more than rounding."""
+        least = SAME_CASH if is_cash else SAME_UNITS * max(abs(self.book), abs(self.broker))
+        return abs(self.difference) > least
+
+
+def reconcile(
+    book: Book, portfolio: Portfolio, positions: Positions, stated: Book | None
+) -> tuple[ReconciledLine, ...]:
+    """Each line and currency of each account, those that differ with their causes.
+
+    portfolio : of the book.
+    positions : the broker's.
+    stated    : a book of what the portfolio file states, or None where it states no holdings.
+    """
+    names = {each.number: each.name for each in portfolio.accounts if each.number}
+    apart = bool(portfolio.accounts) and bool(positions.accounts)
+    of_book, of_file = (_amounts(each, apart) for each in (book, stated))
+    of_broker = _of_broker(positions, names, apart)
+    currencies = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
+    causes = list(_causes(book, portfolio, names, apart))
+    lines = []
+    for account, of in dict.fromkeys((*of_book, *of_broker)):
+        amounts = (of_book.get((account, of), NO_AMOUNT), of_broker.get((account, of), NO_AMOUNT))
+        line = ReconciledLine(account, of, *amounts, of_file.get((account, of)))
+        if line.differs(of in currencies):
+            here = [cause for cause in causes if (cause.account, cause.of) == (account, of)]
+            line = replace(line, causes=(*_explained(line.difference, here), *_without_row(line, of_broker)))
+        lines.append(line)
+    return tuple(lines)
+
+
+def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
+    """By account, and line or currency, the amounts of a book; summed over accounts where these are not apart."""
+    amounts: dict[tuple[str, str], Decimal] = {}
+    for holder in () if book is None else book.holders:
+        for of, amount in (*holder.units.items(), *holder.cash.items()):
+            at = _at(holder.account, of, apart)
+            amounts[at] = amounts.get(at, NO_AMOUNT) + amount
+    return amounts
+
+
+def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
+    return (account if apart or not account else ALL_ACCOUNTS), of
+
+
+def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
+    """The same of a broker's file. names : by number, names of accounts."""
+    total = ALL_ACCOUNTS if names else ""
+    amounts: dict[tuple[str, str], Decimal] = {}
+    rows = [(row.account, row.asset, row.units) for row in positions.held]
+    rows += [(row.account, row.currency, row.amount) for row in positions.cash]
+    for account, of, amount in rows:
+        at = (names.get(account, account) if apart else total), of
+        amounts[at] = amounts.get(at, NO_AMOUNT) + decimal(amount)
+    return amounts
+
+
+def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:
+    return () if (line.account, line.of) in of_broker else ("the broker's file has no row of it",)
+
+
+# -- causes ------------------------------------------------------------------------------------------------------------
+
+
+def _explained(difference: Decimal, causes: Sequence[Cause]) -> tuple[str, ...]:
+    """The causes of just this difference; else the fewest that are together; else those that may be a part of it."""
+    if exact := [cause.words for cause in causes if cause.amount == difference]:
+        return tuple(exact)
+    known = [cause for cause in causes if cause.amount and not cause.words.startswith(BOOKED)][:MAX_TOGETHER]
+    for count in range(2, len(known) + 1):
+        for some in combinations(known, count):
+            if sum((cause.amount or NO_AMOUNT for cause in some), NO_AMOUNT) == difference:
+                return (f"together {listed([cause.words for cause in some])}",)
+    parts = [cause.words for cause in causes if not cause.words.startswith(BOOKED)]
+    if not parts:
+        return ("nothing that the book knows explains it",)
+    more = [f"{len(parts) - SHOWN_CAUSES:,} more"] if len(parts) > SHOWN_CAUSES else []
+    return (f"perhaps in part {listed([*parts[:SHOWN_CAUSES], *more])}",)
+
+
+BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill that stands in the book
+
+
+def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
+    """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
+    for cause in (*_open_orders(book), *_items(book, names), *_events(book, portfolio), *_of_fills(book)):
+        yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
+
+
+def _open_orders(book: Book) -> Iterator[Cause]:
+    for order in book.blotter.open:
+        left = f"{order.left.normalize():,f}"
+        words = f"a fill of {order.order_id or 'an order'} to {order.side} {order.asset}, of which {left} is open"
+        yield Cause(order.account, order.asset, SIGN_OF_SIDE[order.side] * order.left, words)
+        for currency in _cash_of(book, order.account):
+            yield Cause(order.account, currency, None, words)
+
+
+def _cash_of(book: Book, account: str) -> tuple[str, ...]:
+    return tuple(code for holder in book.holders if holder.account == account for code in holder.cash)
+
+
+def _items(book: Book, names: Mapping[str, str]) -> Iterator[Cause]:
+    for item in book.open_items:
+        words = f"{item.name}, which is not booked"
+        if item.entry:
+            yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words)
+        elif fill := fill_of_item(item):
+            account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
+            yield Cause(account, fill.asset, way * fill.quantity, words)
+            fees = sum(fill.fees.values(), NO_AMOUNT)
+            yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words)
+        else:
+            for row in book.blotter.rows_of(item.corrects):
+                yield Cause(row.account, row.asset, -row.units, words)
+                yield Cause(row.account, row.currency, -row.cash, words)
+
+
+def _events(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
+    for event in events_since(book, portfolio):
+        words = f"{event.name}, which is not booked"
+        for account, cash in event.cash.items():
+            yield Cause(account, event.currency, cash, words)
+        for holder in book.holders if event.split != 1 else ():
+            yield Cause(holder.account, event.asset, _held(holder, event.asset) * (event.split - 1), words)
+
+
+def _held(holder: Holder, asset: str) -> Decimal:
+    return holder.units.get(asset, NO_AMOUNT)
+
+
+def _of_fills(book: Book) -> Iterator[Cause]:
+    """Fills that have not settled by the day of the last trade, and fills that stand in the book alone."""
+    for (account, currency), cash in book.blotter.unsettled(book.last_trade).items():
+        yield Cause(account, currency, -cash, f"cash of fills that settle after {book.last_trade}")
+    for row in book.blotter.standing:
+        words = f"{BOOKED}: fill {row.fill_id.removeprefix(':')} of {row.day}"
+        yield Cause(row.account, row.asset, -row.units, words)
+        yield Cause(row.account, row.currency, -row.cash, words)

@@ -1,0 +1,45 @@
+"""Cash that comes and goes without an order: deposits, withdrawals, interest, dividends, taxes and fees."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "other"]
+
+
+@dataclass(frozen=True)
+class CashEntry:
+    """One amount of cash.
+
+    entry_id : id at the broker, by which it is booked once; of a dividend by the market's data, made from its event.
+    kind     : its kind.
+    day      : day on which it was paid.
+    account  : name of the account, or "".
+    currency : currency, or the line of which units pay a fee.
+    amount   : signed amount, what comes in positive; units of a line.
+    asset    : line that pays a dividend, or "".
+    words    : description by the broker.
+    event    : name of the dividend of the market's data that it is, or "".
+    fill     : venue and id of the fill whose fee it is, or "".
+    """
+
+    entry_id: str
+    kind: EntryKind
+    day: date
+    account: str
+    currency: str
+    amount: Decimal
+    asset: str = ""
+    words: str = ""
+    event: str = ""
+    fill: str = ""
+
+    @property
+    def text(self) -> str:
+        """The entry in words."""
+        about = " ".join(filter(None, (self.kind, f"of {self.asset}" if self.asset else "")))
+        where = f" in {self.account}" if self.account else ""
+        words = f": {self.words}" if self.words else ""
+        money = f"{self.amount:,.2f}" if self.amount == round(self.amount, 2) else f"{self.amount:,f}"
+        return f"{about} of {money} {self.currency} on {self.day}{where}{words}"

@@ -1,0 +1,216 @@
+"""`rebalance execute`: shown, asked, sent on paper, journalled and booked once; and the tickets that it refuses."""
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanded import FILE, TRADES, Done, rebalance
+
+from desk.commands.orders import book as books
+from desk.commands.orders.execute import Asked, ready
+from desk.journal import Journal, verify
+from foundation.canonical import content_hash
+from foundation.files import locked
+
+PAPER = ("--exchange", "paper")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def ticket(home: Path, tmp_path: Path) -> Path:
+    """The list of a portfolio file that reads its book: 133 SPY are sold, 721 AGG bought."""
+    made = tmp_path / "desk.yaml"
+    made.write_text(FILE.read_text())
+    books.open_from(made, "desk")
+    made.write_text(re.sub(r", shares: [0-9_]*|(?m:^cash: .*)", "", FILE.read_text()) + "\npositions: {book: desk}\n")
+    assert rebalance(*TRADES, made, "--out", tmp_path / "trades.json").status == 0
+    return tmp_path / "trades.json"
+
+
+def hash_of(ticket: Path) -> str:
+    return str(json.loads(ticket.read_text())["hash"])
+
+
+def executed(ticket: Path, *words: object) -> Done:
+    """The command, without a question."""
+    return rebalance("execute", ticket, *PAPER, "--yes", "--confirm", hash_of(ticket)[:8], *words)
+
+
+def kinds(home: Path) -> list[str]:
+    with Journal(home) as journal:
+        assert not verify(journal).faults
+        return [entry.kind for entry in journal.entries()]
+
+
+def rewritten(ticket: Path, change: Any) -> None:
+    """Write a ticket with a change and the hash that goes with it."""
+    document = json.loads(ticket.read_text())
+    beside = {key: document.pop(key) for key in ("hash", "path", "journal") if key in document}
+    change(document)
+    stated = content_hash(document)
+    head = {"schema": document.pop("schema"), **beside, "hash": stated}
+    ticket.write_text(
+        json.dumps({"schema": head.pop("schema"), "hash": head.pop("hash"), **head, **document}, indent=2)
+    )
+
+
+def test_a_list_is_sent_filled_booked_and_then_nothing_is_left_to_trade(ticket: Path, home: Path) -> None:
+    done = executed(ticket)
+    assert done.status == 0
+    assert re.search(r"cash +before +2023-01-03\nUSD +21,350\.40 +2,062\.21\n", done.out)
+    assert "Checked: version, not expired, approved, not stopped, " in done.out
+    assert "Failed" not in done.out
+    assert re.search(r"sell +SPY +133 +383\.44 +50,997\.52 +USD +10\.20\n", done.out)
+    assert re.search(r"cash +now\nUSD +2,062\.21\n\nNo order is open\.\n\nBooked in 'desk'", done.out)
+    assert kinds(home) == ["list", "order", "order", *["acknowledgement"] * 2, *["fill"] * 2]
+    assert re.search(r"^SPY +3,127$", rebalance("book", "show", "desk").out, re.MULTILINE)
+    assert "No trade: " in rebalance(*TRADES, ticket.with_name("desk.yaml")).out
+
+
+def test_a_ticket_that_was_sent_is_not_sent_again(ticket: Path, home: Path) -> None:
+    executed(ticket)
+    before = kinds(home)
+    done = rebalance("execute", ticket, *PAPER)  # it asks nothing
+    assert done.status == 0
+    assert re.search(r"Sent by \S+ on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Nothing is sent again\.", done.out)
+    assert kinds(home) == before
+    assert "2 fills booked" in rebalance("book", "show", "desk").out
+
+
+def test_a_list_without_orders_asks_and_sends_nothing(ticket: Path, home: Path) -> None:
+    executed(ticket)
+    empty = ticket.with_name("empty.json")
+    rebalance(*TRADES, ticket.with_name("desk.yaml"), "--out", empty)
+    done = rebalance("execute", empty, *PAPER)
+    assert (done.status, "The list has no order: there is nothing to send." in done.out) == (0, True)
+    assert kinds(home).count("order") == 2
+
+
+def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: Path) -> None:
+    executed(ticket)
+    later = ticket.with_name("later.json")
+    rebalance(*TRADES, ticket.with_name("desk.yaml"), "--withdraw", 5_000, "--out", later)
+    assert executed(later).status == 0
+    done = executed(ticket)
+    assert (done.status, "Nothing is sent again." in done.out) == (0, True)
+    assert "3 fills booked" in rebalance("book", "show", "desk").out
+
+
+def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
+    with ready(Asked(ticket, "paper")) as prepared:
+        assert next(iter(prepared.send())).order.symbol == "SPY"
+    assert kinds(home) == ["list", "order", "order", "acknowledgement"]
+    done = executed(ticket)
+    assert done.status == 0
+    assert "Orders without an answer, which are sent now: 1." in done.out
+    assert kinds(home)[4:] == ["acknowledgement", "fill", "fill"]
+    assert "2 fills booked" in rebalance("book", "show", "desk").out
+
+
+def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
+    ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rebalance("execute", ticket, *PAPER, "--dry-run").status == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    done = rebalance("execute", ticket, *PAPER)
+    assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (130, True)
+    assert kinds(home) == ["list"]
+
+
+def test_a_question_that_is_answered_sends(ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert rebalance("execute", ticket, *PAPER).status == 0
+    assert kinds(home).count("fill") == 2
+
+
+@pytest.mark.parametrize("confirm", ["", "1234567", "0" * 64])
+def test_yes_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
+    done = rebalance("execute", ticket, *PAPER, "--yes", *(["--confirm", confirm] if confirm else []))
+    assert done.status == 2
+    assert ("--confirm is" if confirm else "--yes and --confirm HASH belong together") in done.err
+    assert kinds(home) == ["list"]
+
+
+def test_a_ticket_that_was_edited_by_hand_is_refused(ticket: Path, home: Path) -> None:
+    ticket.write_text(ticket.read_text().replace('"quantity": 133', '"quantity": 1330'))
+    done = executed(ticket)
+    assert (done.status, "was changed: it states the hash" in done.err) == (2, True)
+    assert kinds(home) == ["list"]
+
+
+def refused(done: Done, home: Path, said: str) -> None:
+    """The check failed, the exit status says so, and nothing is journalled but the list."""
+    assert done.status == 1
+    assert said in " ".join(done.out.split())
+    assert "order" not in kinds(home)
+
+
+def test_a_ticket_that_expired_is_refused_with_the_command_that_makes_it_anew(ticket: Path, home: Path) -> None:
+    said = "Failed, not expired: The ticket expired: its orders are good on 2022-12-30, and it is 2023-01-03. Make the "
+    remake = f"list anew: rebalance trades {ticket.with_name('desk.yaml')} --out {ticket}"
+    refused(executed(ticket, "--as-of", "2023-01-03"), home, f"{said}{remake}")
+
+
+def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Path) -> None:
+    file = ticket.with_name("desk.yaml")
+    file.write_text(f"{file.read_text()}\n# changed\n")
+    refused(executed(ticket), home, "Failed, portfolio file: The portfolio file desk.yaml has another hash")
+
+
+def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(ticket: Path, home: Path) -> None:
+    other = ticket.with_name("other.yaml")
+    other.write_text(FILE.read_text())
+    books.open_from(other, "other")
+    file = ticket.with_name("desk.yaml")
+    file.write_text(file.read_text().replace("book: desk", "book: other"))
+    done = executed(ticket)
+    assert (done.status, "book 'other' is of other.yaml, and the ticket of desk.yaml" in done.err) == (2, True)
+    assert kinds(home) == ["list"]
+
+
+def test_a_file_stops_all_sending(ticket: Path, home: Path) -> None:
+    (home / "STOP").touch()
+    refused(executed(ticket), home, f"Failed, not stopped: {home / 'STOP'} stops all sending.")
+
+
+def as_version_1(document: dict[str, Any]) -> None:
+    """Without what version 2 added."""
+    del document["sending"], document["file_sha256"]
+    document["schema"] = 1
+
+
+def test_a_ticket_of_version_1_is_sent_on_paper(ticket: Path, home: Path) -> None:
+    rewritten(ticket, as_version_1)
+    ticket.write_text(re.sub(r'\n  "path": "[^"]*",', "", ticket.read_text()))
+    done = executed(ticket)
+    assert done.status == 0
+    assert "desk.yaml is not known here: fills are journalled, and booked in no book." in " ".join(done.out.split())
+    assert kinds(home).count("fill") == 2
+    assert "no fills booked" in rebalance("book", "show", "desk").out
+
+
+def test_a_list_of_a_portfolio_of_which_another_process_sends_one_waits(ticket: Path, home: Path) -> None:
+    with locked(home / ".Sixty-forty.execute.lock", wait=True):
+        done = executed(ticket)
+    assert (done.status, "another process sends a list of Sixty-forty" in done.err) == (2, True)
+
+
+def test_paper_fills_by_the_bars_of_a_market_and_by_quotes(ticket: Path, home: Path) -> None:
+    quotes = ticket.with_name("quotes.csv")
+    quotes.write_text("symbol,bid,ask\nSPY,380,380.02\nAGG,97,97.01\n")
+    done = executed(ticket, "--quotes", quotes)
+    assert re.search(r"sell +SPY +133 +380\.00 +50,540\.00 ", done.out)
+    with Journal(home) as journal:
+        (first, _) = journal.entries(kind="order")
+        (fill, _) = journal.entries(kind="fill")
+    assert (first.record.quote.bid, first.record.quote.ask) == (380.0, 380.02)
+    assert (fill.record.quote.bid, fill.record.quote.ask) == (380.0, 380.02)

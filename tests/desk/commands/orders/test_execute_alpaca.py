@@ -1,0 +1,100 @@
+"""`rebalance execute` against a server that speaks Alpaca's format: sent, filled, journalled and not sent again."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
+from commanded import FILE, TRADES, Done, rebalance
+from provider_server import Time
+
+from desk.exchange import alpaca
+from desk.exchange.alpaca import AlpacaVenue
+from desk.journal import Journal, verify
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Alpaca]:
+    """An account that has what the portfolio file says, at the open of the day after its last close."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name.replace("-", "_"), key)
+    quotes, units = (
+        {"SPY": ("383.40", "383.50"), "AGG": ("97.40", "97.44")},
+        {"SPY": Decimal(3260), "AGG": Decimal(7460)},
+    )
+    with alpaca_server(quotes, cash=Decimal("21350.40"), units=units) as found:
+
+        def sleep(seconds: float) -> None:
+            found.moment += timedelta(seconds=seconds)
+
+        clock = replace(Time().clock, sleep=sleep)
+        monkeypatch.setattr(alpaca, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=clock))
+        monkeypatch.setattr(alpaca, "PAPER", found.address)
+        yield found
+
+
+@pytest.fixture
+def ticket(served: Alpaca, tmp_path: Path) -> Path:
+    """133 SPY are sold, 721 AGG bought."""
+    made = tmp_path / "desk.yaml"
+    made.write_text(f"{FILE.read_text()}\nticket: {{account: {ACCOUNT}}}\n")
+    assert rebalance(*TRADES, made, "--out", tmp_path / "trades.json").status == 0
+    return tmp_path / "trades.json"
+
+
+def executed(ticket: Path, *words: object) -> Done:
+    confirm = json.loads(ticket.read_text())["hash"][:8]
+    return rebalance("execute", ticket, "--exchange", "alpaca", "--yes", "--confirm", confirm, *words)
+
+
+def test_a_list_is_sent_once_and_its_fills_are_journalled(ticket: Path, served: Alpaca, tmp_path: Path) -> None:
+    done = executed(ticket)
+    assert done.status == 0, done.out + done.err
+    assert served.units == {"SPY": 3260 - 133, "AGG": 7460 + 721}
+    assert (served.posts, executed(ticket).status, served.posts) == (2, 0, 2)
+    with Journal(tmp_path / "home") as journal:
+        fills = [entry.record for entry in journal.entries(kind="fill")]
+        assert not verify(journal).faults
+    assert [(fill.symbol, fill.quantity, fill.price, fill.venue) for fill in fills] == [
+        ("SPY", 133.0, 383.4, "alpaca"), ("AGG", 721.0, 97.44, "alpaca"),
+    ]  # fmt: skip
+    assert not any(key in done.out + done.err for key in KEYS.values())
+
+
+def test_orders_that_are_filled_after_they_were_taken_pay_for_buys_and_are_journalled_in_the_same_call(
+    ticket: Path, served: Alpaca, tmp_path: Path
+) -> None:
+    served.late = True
+    done = executed(ticket)
+    assert done.status == 0, done.out
+    assert "No order is open." in done.out
+    assert served.units == {"SPY": 3260 - 133, "AGG": 7460 + 721}
+    with Journal(tmp_path / "home") as journal:
+        kinds = [entry.kind for entry in journal.entries()]
+    assert kinds == ["list", "order", "order", "acknowledgement", "acknowledgement", "fill", "fill"]
+
+
+def test_an_answer_that_is_lost_after_the_order_was_taken_doubles_nothing(ticket: Path, served: Alpaca) -> None:
+    served.faults = {0: "taken:504", 1: "taken:HTML"}
+    assert executed(ticket).status == 0
+    assert (len(served.orders), len(served.fills)) == (2, 2)
+
+
+def test_an_order_that_is_refused_is_not_sent_again(ticket: Path, served: Alpaca) -> None:
+    served.refused = ("SPY",)
+    assert executed(ticket).status == 1
+    assert executed(ticket).status == 1  # the buy still waits for the cash of the sell
+    assert served.posts == 1
+
+
+def test_options_of_the_paper_venue_are_refused(ticket: Path, served: Alpaca) -> None:
+    done = executed(ticket, "--as-of", "2022-12-30")
+    assert done.status == 2
+    assert "--as-of is for the paper venue, and alpaca has its own: leave it out." in done.said
+    assert served.posts == 0

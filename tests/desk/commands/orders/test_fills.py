@@ -1,0 +1,140 @@
+"""`rebalance book fill` with a broker's file, and `book reconcile`: booked once, journalled, listed, and compared."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from commanded import FILE, TRADES, rebalance
+
+from desk.commands.orders import book as books
+from desk.commands.orders.fills import fill_from
+from desk.journal import Event, Journal
+from desk.journal.records import Acknowledged, OrderSent
+from desk.tickets.formats.ticket_json import read_document
+from research.orders.bookkeeping.activity import read_activity
+from research.orders.bookkeeping.importing import with_activity
+from research.portfolio.holdings.book import Book, read_book, write_book
+
+HEADER = "id,moment,kind,asset,side,quantity,price,currency,fee,order_id,corrects,amount\n"
+SOLD = "1,2022-12-30T15:00:00Z,,SPY,sell,133,383.50,USD,5.10,abc,,\n"
+BOUGHT = "2,2022-12-30T15:01:00Z,,AGG,buy,400,97.40,USD,,,,\n"
+RIGHT = "3,2022-12-30T15:02:00Z,,SPY,sell,133,383.40,USD,5.10,,1,\n"
+BUST = "4,2022-12-30T15:03:00Z,,AGG,buy,0,,USD,,,2,\n"
+PAID = "5,2023-01-03,deposit,,,,,USD,,,,1000\n"
+STRAY = "6,2022-12-30T15:00:00Z,,GLD,buy,10,170,USD,,,,\n"
+
+
+@pytest.fixture
+def ticket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The ticket of a list to sell 133 of SPY and to buy 721 of AGG, from a portfolio file that reads its open book."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    file, made = tmp_path / "desk.yaml", tmp_path / "tonight.json"
+    file.write_text(FILE.read_text())
+    books.open_from(file, "desk")
+    file.write_text(re.sub(r", shares: [0-9_]*|(?m:^cash: .*)", "", FILE.read_text()) + "\npositions: {book: desk}\n")
+    assert rebalance(*TRADES, file, "--out", made).status == 0
+    return made
+
+
+def broker_file(ticket: Path, *rows: str, name: str = "broker.csv") -> Path:
+    path = ticket.with_name(name)
+    path.write_text(HEADER + "".join(rows))
+    return path
+
+
+def held(book: Book) -> dict[str, float]:
+    (holder,) = book.holders
+    return {of: float(amount) for of, amount in (*holder.units.items(), *holder.cash.items())}
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Kind and order of each entry of the journal after the list."""
+    with Journal(read_only=True) as journal:
+        return [(entry.kind, entry.order) for entry in journal.entries()][1:]
+
+
+def test_a_file_is_booked_and_journalled_once_with_its_corrections(ticket: Path) -> None:
+    """21,350.40 + 133 × 383.40 − 5.10 + 1,000.00 = 73,337.50."""
+    orders = {row["asset"]: row["client_order_id"] for row in json.loads(ticket.read_text())["orders"]}
+    first = fill_from("desk", broker_file(ticket, SOLD, BOUGHT), ticket).book
+    assert held(first) == {"SPY": 3_127, "AGG": 7_860, "USD": 33_390.80}
+    again = fill_from("desk", broker_file(ticket, SOLD, BOUGHT, RIGHT, BUST, PAID)).book
+    assert held(again) == {"SPY": 3_127, "AGG": 7_460, "USD": 73_337.50}
+    entries = kinds()
+    assert entries == [("fill", orders["SPY"]), ("fill", orders["AGG"]), ("correction", orders["SPY"]),
+                       ("correction", orders["AGG"])]  # fmt: skip
+    with Journal(read_only=True) as journal:
+        values = [(entry.record.corrects, dict(entry.record.values)) for entry in journal.entries(kind="correction")]
+    assert values == [(2, {"quantity": 133.0, "price": 383.4, "fee": 5.1}), (3, {"quantity": 0.0})]
+    assert fill_from("desk", broker_file(ticket, BUST, SOLD, PAID, RIGHT, BOUGHT)).book == again
+    assert kinds() == entries
+
+
+def test_a_file_that_was_booked_and_not_journalled_is_journalled_by_the_same_call(ticket: Path) -> None:
+    """As where a process is killed between the two."""
+    path = broker_file(ticket, SOLD, RIGHT)
+    books.send("desk", read_document(ticket))
+    portfolio, book = books.portfolio_of(read_book("desk")), read_book("desk")
+    write_book(with_activity(book, portfolio, read_activity(path, portfolio), {}).book)
+    assert (len(read_book("desk").blotter.fills), kinds()) == (3, [])
+    fill_from("desk", path)
+    assert [kind for kind, _ in kinds()] == ["fill", "correction"]
+
+
+def test_ids_of_the_venue_in_the_journal_name_the_order(ticket: Path) -> None:
+    document = json.loads(ticket.read_text())
+    order = document["orders"][0]["client_order_id"]
+    sent = OrderSent("ib", "short-id", "sell", "SPY", 133.0, "USD", "market")
+    taken = Acknowledged("ib", "short-id", "abc")
+    with Journal() as journal:
+        journal.append([Event(each, ticket=document["hash"], order=order) for each in (sent, taken)])
+    (row,) = fill_from("desk", broker_file(ticket, SOLD), ticket).book.blotter.fills
+    assert (row.order_id, row.by_rule) == (order, False)
+    assert "1 fill booked." in rebalance("book", "show", "desk").out
+
+
+def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path) -> None:
+    path = broker_file(ticket, SOLD, STRAY, PAID)
+    done = rebalance("book", "fill", "desk", path, "--ticket", ticket, "--symbol", "GLD=AGG")
+    assert done.status == 0, done.said
+    assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
+    assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
+    other = rebalance("book", "fill", "desk", broker_file(ticket, STRAY.replace("6,", "7,"), name="other.csv"))
+    assert re.search(
+        r"not booked \(rebalance book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
+    )
+    refused = rebalance("book", "resolve", "desk", "7")
+    assert (refused.status, "asset is 'GLD'" in refused.said) == (2, True)
+    gone = rebalance("book", "resolve", "desk", "7", "--dismiss")
+    assert "not booked" not in gone.out
+    again = rebalance("book", "fill", "desk", ticket.with_name("other.csv"))
+    assert again.out == f"{gone.out}\nother.csv: nothing new to book.\n"
+
+
+def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:
+    path = broker_file(ticket, STRAY.replace("GLD", "AGG"))
+    fill_from("desk", path)
+    assert kinds() == []
+    assert re.search(r"^AGG +7,470$", rebalance("book", "resolve", "desk", "6").out, re.MULTILINE)
+    assert kinds() == [("fill", "")]
+
+
+def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Path) -> None:
+    fill_from("desk", broker_file(ticket, SOLD), ticket)
+    positions = ticket.with_name("positions.csv")
+    positions.write_text("Symbol,Quantity,Market value\nSPY,3127,1199016.88\nAGG,7460,726446.8\nCash,,72350.80\n")
+    same = rebalance("book", "reconcile", "desk", "--positions", positions)
+    assert (same.status, "0 of 3 differ between book desk and positions.csv." in same.out) == (0, True)
+    positions.write_text("Symbol,Quantity,Market value\nSPY,3260,1250014.4\nAGG,8181,796661.1\nCash,,21350.40\n")
+    done = rebalance("book", "reconcile", "desk", "--positions", positions)
+    assert done.status == 1
+    assert re.search(r"^SPY +3,127 +3,260 +133$", done.out, re.MULTILINE)
+    assert re.search(r"^USD +72,350.80 +21,350.40 +-51,000.40$", done.out, re.MULTILINE)
+    assert "  SPY: booked and perhaps not at the broker: fill 1 of 2022-12-30." in done.out
+    assert re.search(r"  AGG: a fill of 20221229-[0-9a-f]{20} to buy AGG, of which 721 is open\.", done.out)
+
+
+def test_a_symbol_without_its_line_is_refused(ticket: Path) -> None:
+    done = rebalance("book", "fill", "desk", broker_file(ticket, SOLD), "--symbol", "GLD")
+    assert (done.status, "write SYMBOL=LINE, such as BRK/B=BRK.B" in done.said) == (2, True)

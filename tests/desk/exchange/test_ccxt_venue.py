@@ -1,0 +1,181 @@
+"""Binance as a venue through ccxt, against a server of this machine that speaks its format, faults included."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from binance_server import KEY, SECRET, Binance
+from provider_server import Time
+from venue_conformance import PartialFillConformance
+from venue_server import serving_venue
+
+from desk.exchange.ccxt_venue import TRADES_A_PAGE, CcxtVenue
+from desk.exchange.venue import NotKnown, SymbolRules
+from desk.feeds import transport
+from desk.tickets.ticket import Order
+from foundation.errors import DataError
+
+QUOTES = {"BTCEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
+PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
+TIME = Time("2022-12-30T15:00:00")
+SENT = {
+    "side": "buy", "symbol": "BTC/EUR", "quantity": 0.6, "order_type": "market", "limit_price": None,
+    "notional": 9_300.0, "currency": "EUR", "account": "", "client_order_id": "a",
+}  # fmt: skip
+ORDER = Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | SENT))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", KEY)
+    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
+
+
+def server(**having: Any) -> Binance:
+    return Binance(QUOTES, {"EUR": Decimal(50_000)}, **having)
+
+
+@pytest.fixture
+def served() -> Iterator[Binance]:
+    with serving_venue(server()) as found:
+        yield found
+
+
+def at(served: Binance) -> CcxtVenue:
+    def sleep(seconds: float) -> None:
+        served.moment += timedelta(seconds=seconds)
+
+    return CcxtVenue("binance", PAIRS, address=served.address, clock=replace(TIME.clock, sleep=sleep))
+
+
+class TestConformance(PartialFillConformance):
+    """Binance does what a venue must do, where its fees are in euros."""
+
+    filled = ORDER
+    resting = replace(ORDER, order_type="limit", limit_price=14_000.0, client_order_id="b")
+    partial = replace(ORDER, symbol="ETH/EUR", client_order_id="c")
+    refused = replace(ORDER, symbol="XRP/EUR", client_order_id="d")
+
+    @pytest.fixture(autouse=True)
+    def start(self) -> Iterator[None]:
+        with serving_venue(server(parts=3, thin=("ETHEUR",), halted=("XRPEUR",))) as self.served:
+            yield
+
+    def open_venue(self, folder: Path) -> CcxtVenue:
+        return at(self.served)
+
+
+def test_an_id_is_not_placed_again_though_binance_would_take_it(served: Binance) -> None:
+    venue = at(served)
+    first = venue.place(ORDER, "id1")
+    assert venue.place(ORDER, "id1") == first
+    assert at(served).place(ORDER, "id1") == first
+    assert len(served.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["slow", "drop", "429", "418", "504", "-1007", "-1006", "HTML", "cut", "empty", "list"]
+)
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
+    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
+    with serving_venue(server(faults={0: f"{'taken:' * taken}{fault}"})) as served:
+        venue = at(served)
+        with pytest.raises(NotKnown, match=r"^binance") as told:
+            venue.place(ORDER, "id1")
+        assert served.posts == 1
+        assert (venue.state("id1") is not None) == taken
+        assert venue.place(ORDER, "id1").status == "filled"
+        assert len(served.orders) == 1
+    assert KEY not in str(told.value)
+    assert SECRET not in str(told.value)
+
+
+def test_refusals_are_told_in_the_words_of_the_exchange(served: Binance) -> None:
+    venue = at(served)
+    poor = venue.place(replace(ORDER, quantity=10.0), "id1")
+    assert poor.status == "refused"
+    assert "Account has insufficient balance" in poor.reason
+    step = venue.place(replace(ORDER, quantity=0.123456), "id2")
+    assert step.reason == "the amount 0.123456 is no multiple of the step of BTC/EUR; 0.12345 is"
+    tick = venue.place(replace(ORDER, order_type="limit", limit_price=15_000.123), "id5")
+    assert tick.reason == "the price 15000.123 is no multiple of the step of BTC/EUR; 15000.12 is"
+    assert venue.place(replace(ORDER, currency="USD"), "id6").reason == "BTC/EUR trades in EUR, and the order is in USD"
+    assert venue.place(replace(ORDER, symbol="SPY"), "id3").reason == "SPY is no pair of binance and the ticket"
+    assert venue.place(replace(ORDER, quantity=None), "id4").status == "refused"
+    assert served.posts == 1
+
+
+def test_a_clock_of_this_machine_that_is_off_does_no_harm(served: Binance) -> None:
+    """The timestamps of requests are those of the exchange's clock; that of this machine is years ahead of it."""
+    assert at(served).place(ORDER, "id1").status == "filled"
+
+
+@pytest.mark.parametrize(
+    ("coin", "units", "fee"), [("BTC", "0.5994", "9.306"), ("EUR", "0.6", "9.306"), ("ETH", "0.6", "1.1")]
+)
+def test_fees_are_booked_so_that_cash_and_units_are_those_of_the_account(
+    coin: str, units: str, fee: str, served: Binance
+) -> None:
+    served.free["ETH"], served.fee_in = Decimal(1), coin
+    venue = at(served)
+    venue.place(ORDER, "id1")
+    [fill] = venue.fills()
+    assert (fill.quantity, fill.price, fill.fees) == (Decimal(units), 15_510, {f"commission in {coin}": Decimal(fee)})
+    assert venue.units("")["BTC/EUR"] == fill.quantity
+    paid = fill.quantity * fill.price + sum(fill.fees.values())
+    assert 50_000 - venue.cash("")["EUR"] == paid - (Decimal(fee) if coin == "ETH" else 0)
+
+
+def test_coins_that_stand_for_a_dollar_are_dollars() -> None:
+    with serving_venue(Binance({"BTCUSDT": ("16500.00", "16510.00")}, {"USDT": Decimal(20_000)}, fee_in="")) as served:
+        venue = CcxtVenue("binance", ["BTC/USDT"], address=served.address, clock=TIME.clock)
+        assert venue.cash("") == {"USD": 20_000}
+        state = venue.place(replace(ORDER, symbol="BTC/USDT", quantity=1.0, currency="USD"), "id1")
+        [fill] = venue.fills()
+        assert (state.status, fill.currency, fill.quantity) == ("filled", "USD", Decimal("0.999"))
+        assert venue.cash("") == {"USD": 20_000 - fill.quantity * fill.price - sum(fill.fees.values())}
+
+
+def test_a_fee_without_a_price_is_refused_with_a_fix(served: Binance) -> None:
+    served.fee_in = "BNB"
+    venue = at(served)
+    venue.place(ORDER, "id1")
+    with pytest.raises(
+        DataError, match=r"takes fees in BNB, which has no price in EUR: .* Have its fees taken in EUR\."
+    ):
+        venue.fills()
+
+
+def test_trades_of_more_than_a_page_come_once(served: Binance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.exchange.ccxt_venue.TRADES_A_PAGE", 4)
+    served.parts = 3
+    venue = at(served)
+    for k in range(4):
+        venue.place(replace(ORDER, quantity=0.003), f"id{k}")
+    fills = at(served).fills()
+    assert [fill.order_id for fill in fills] == [f"id{k}" for k in range(4) for _ in range(3)]
+    assert len({fill.fill_id for fill in fills}) == 12
+    assert TRADES_A_PAGE == 1_000
+
+
+def test_wrong_and_absent_keys_are_told_without_them(served: Binance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", "wrong-key")
+    with pytest.raises(DataError, match="refuses the keys") as told:
+        at(served).cash("")
+    assert "wrong-key" not in str(told.value)
+    monkeypatch.delenv("BINANCE_API_SECRET")
+    with pytest.raises(DataError, match="environment variable BINANCE_API_SECRET has none"):
+        at(served)
+
+
+def test_rules_are_the_steps_of_the_exchange(served: Binance) -> None:
+    assert at(served).rules(["BTC/EUR", "SPY"]) == {
+        "BTC/EUR": SymbolRules(Decimal("0.00001"), Decimal("0.01"), Decimal(5))
+    }

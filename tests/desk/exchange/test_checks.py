@@ -1,0 +1,298 @@
+"""The checks before a ticket is sent: each finds its fault, and says order, field, value and fix."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from executed import PLACE, document_of, execution, paper_for, sent
+
+from desk.exchange.checks import checked
+from desk.exchange.moment import Day, Moment, moment_of
+from desk.exchange.paper import PaperVenue
+from desk.exchange.venue import SymbolRules
+from desk.journal import Journal, list_event
+from desk.journal.records import Quote
+from desk.journal.tickets import judge
+from research.portfolio import TicketTerms
+from research.portfolio.keys.sending import SendingLimits
+
+LIMITS = SendingLimits(
+    collar=100.0, order_notional=50_000.0, ticket_notional=80_000.0, day_notional=100_000.0, day_loss=500.0,
+    do_not_trade=("TSLA",), venues={"U1": "paper"},
+)  # fmt: skip
+ANEW = "Make the list anew: rebalance trades desk.yaml --out trades.json"
+MONDAY = datetime(2023, 1, 2, 15, 0, tzinfo=UTC)  # a holiday
+
+
+@pytest.fixture(scope="module")
+def document(desk: Any) -> dict[str, Any]:
+    """A sell of 400 A at 100, and a buy of 798 B at 50, made with the hash "aa…" of the portfolio file."""
+    made = desk((100.0, 50.0), (900, 200), 0.0, (0.5, 0.5))
+    return document_of(made, TicketTerms(account="U1", sending=LIMITS), file_sha256="a" * 64)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path, user="anna") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def moment(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    folder = tmp_path_factory.mktemp("home")
+    with paper_for(document, folder) as venue, Journal(folder, user="anna") as journal:
+        return moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+
+
+def faults(moment: Moment) -> dict[str, list[str]]:
+    return {check.name: list(check.faults) for check in checked(moment) if check.faults}
+
+
+def test_a_right_ticket_passes_all_checks(moment: Moment) -> None:
+    assert len(checked(moment)) == 16
+    assert faults(moment) == {}
+
+
+def limited(**limits: Any) -> Callable[[Moment], Moment]:
+    """The ticket with these limits."""
+
+    def change(moment: Moment) -> Moment:
+        sending = {**moment.sending, "limits": {**moment.limits, **limits}}
+        return replace(moment, document={**moment.document, "sending": sending})
+
+    return change
+
+
+def quoted(**quote: Any) -> Callable[[Moment], Moment]:
+    return lambda moment: replace(moment, quotes={**moment.quotes, "A": Quote(**quote)})
+
+
+def ruled(**rules: Any) -> Callable[[Moment], Moment]:
+    return lambda moment: replace(moment, rules={**moment.rules, "A": SymbolRules(**rules)})
+
+
+def of_version_1(moment: Moment) -> Moment:
+    document = {key: part for key, part in moment.document.items() if key != "sending"}
+    return replace(moment, document=document, venue="alpaca")
+
+
+def of_one_issuer(name: str) -> Callable[[Moment], Moment]:
+    """A is a class of shares of Alphabet, another class of which is on the list."""
+
+    def change(moment: Moment) -> Moment:
+        sending = {**moment.sending, "isins": {"A": "US02079K3059"}}
+        return limited(do_not_trade=[name])(replace(moment, document={**moment.document, "sending": sending}))
+
+    return change
+
+
+def with_collar(unit: str, **quote: Any) -> Callable[[Moment], Moment]:
+    return lambda moment: limited(collar=2.0, collar_unit=unit)(quoted(**quote)(moment))
+
+
+def volatile(moment: Moment) -> Moment:
+    sending = {**moment.sending, "volatilities": {"A": 0.01, "B": 0.01}}
+    return with_collar("volatilities", last=97.0)(replace(moment, document={**moment.document, "sending": sending}))
+
+
+A, B = "Order 20221229-[0-9a-f]{20} to sell 400 A: ", "Order 20221229-[0-9a-f]{20} to buy 798 B: "
+CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
+    "version 1": ("version", of_version_1, rf"The ticket is of version 1, .*: found alpaca\. {ANEW}"),
+    "file": (
+        "portfolio file",
+        lambda m: replace(m, place=PLACE._replace(file_sha256="b" * 64)),
+        rf"The portfolio file by_hand.yaml has another hash, b{{16}}: the list was made from a{{16}}\. {ANEW}",
+    ),
+    "no file": ("portfolio file", lambda m: replace(m, place=PLACE), ".* is not there: the list was made from .*"),
+    "expired": (
+        "not expired",
+        lambda m: replace(m, now=datetime(2023, 1, 3, 15, 0, tzinfo=UTC)),
+        rf"The ticket expired: its orders are good on 2022-12-30, and it is 2023-01-03\. {ANEW}",
+    ),
+    "approvals": (
+        "approved",
+        lambda m: replace(m, document={**m.document, "approvals": 2}),
+        r"It has 0 of 2 approvals\. Let others call: rebalance approve TICKET\.json",
+    ),
+    "twice": (
+        "no duplicates",
+        lambda m: replace(m, orders=(*m.orders, m.orders[0])),
+        rf"The ticket has order 20221229-[0-9a-f]{{20}} 2 times\. {ANEW}",
+    ),
+    "sent with another": (
+        "no duplicates",
+        lambda m: replace(m, sent_before={m.orders[0].id: "c" * 64}),
+        f"{A}it was sent with list c{{16}}\\. Book its fills, and then: rebalance trades .*",
+    ),
+    "open": (
+        "no duplicates",
+        lambda m: replace(m, open_before=frozenset({("U1", "B")})),
+        f"{B}an order of an earlier list in B is open at paper\\. Cancel it, or wait for it\\.",
+    ),
+    "stop": (
+        "not stopped",
+        lambda m: replace(m, place=m.place._replace(stop="/home/STOP")),
+        r"/home/STOP stops all sending\. Remove this file to send again\.",
+    ),
+    "order": (
+        "size of orders",
+        limited(order_notional=39_960.0),
+        f"{A}value is 40,000\\.00\\. At most 39,960\\.00 are allowed \\(order_notional\\)\\.",
+    ),
+    "ticket": (
+        "size of orders",
+        limited(ticket_notional=79_000.0),
+        r"The orders are worth 79,900\.00: at most 79,000\.00 are allowed \(ticket_notional\)\. Send less\.",
+    ),
+    "day": (
+        "limits of the day",
+        lambda m: replace(m, day=Day(30_000.0, 0.0)),
+        r"With 30,000\.00 sent today, the orders would bring the day to 109,900\.00: at most 100,000\.00 .*",
+    ),
+    "loss": (
+        "limits of the day",
+        lambda m: replace(m, day=Day(0.0, 501.0)),
+        r"The fills of today lost 501\.00 against the prices of their lists: at most 500\.00 are allowed .*",
+    ),
+    "asset": ("issuers", limited(do_not_trade=["A"]), f"{A}issuer is A\\. It is on the list `do_not_trade`: .*"),
+    "issuer": ("issuers", of_one_issuer("GOOG"), f"{A}issuer is GOOG\\. It is on the list `do_not_trade`: .*"),
+    "issuer of an ISIN": ("issuers", of_one_issuer("US02079K1079"), f"{A}issuer is US02079K1079\\. .*"),
+    "unknown issuer": (
+        "issuers",
+        limited(do_not_trade=["TSLAA"]),
+        r"`do_not_trade` has TSLAA, which is no known instrument\. Did you mean TSLA \(Tesla, Inc\.\).* Write its .*",
+    ),
+    "collar": (
+        "quotes in the collar",
+        quoted(bid=98.9, ask=101.0, last=100.0),
+        f"{A}quote is 98\\.9, 110 bp from the 100 of the list\\. The collar is 100 bps, 100 bp\\. {ANEW}",
+    ),
+    "spreads": (
+        "quotes in the collar",
+        with_collar("spreads", bid=99.5, ask=99.6),
+        f"{A}quote is 99\\.5, 50 bp from the 100 of the list\\. The collar is 2 spreads, 20 bp\\. .*",
+    ),
+    "no spread": (
+        "quotes in the collar",
+        with_collar("spreads", last=100.0),
+        f"{A}quote is without bid and ask\\. The collar cannot be checked: .*",
+    ),
+    "volatility": (
+        "quotes in the collar",
+        volatile,
+        f"{A}quote is 97, 300 bp from the 100 of the list\\. The collar is 2 volatilities, 200 bp\\. .*",
+    ),
+    "no quote": ("quotes in the collar", quoted(), f"{A}quote is without price\\. The collar cannot be checked: .*"),
+    "age": (
+        "age of prices",
+        lambda m: replace(m, now=datetime(2023, 1, 4, 15, 0, tzinfo=UTC)),
+        f"{A}price is of 2022-12-29, 3 sessions old\\. At most 2 are allowed\\. {ANEW}",
+    ),
+    "holdings": (
+        "holdings",
+        lambda m: replace(m, units={"U1": {"A": Decimal(900), "B": Decimal(150)}}),
+        f"{B}units held is 150 at paper, and the list was made with 200\\. Correct the holdings of .*",
+    ),
+    "cash": (
+        "cash on settlement",
+        lambda m: replace(m, cash={"U1": {"USD": Decimal(-100)}}),
+        r"Cash of account U1 would be -\d+\.\d\d USD on 2023-01-03: its orders cost more than is there\. .*",
+    ),
+    "venue": (
+        "known to the venue",
+        lambda m: replace(limited(venues={"U1": "kraken"})(m), venue="alpaca"),
+        f"{A}venue is alpaca\\. Account U1 trades on kraken \\(venues\\)\\.",
+    ),
+    "type": (
+        "known to the venue",
+        lambda m: replace(m, capabilities=replace(m.capabilities, order_types=frozenset({"limit"}))),
+        f"{A}order type is market\\. paper takes limit: change `ticket: order_type`\\.",
+    ),
+    "symbol": (
+        "known to the venue",
+        lambda m: replace(m, rules={"B": SymbolRules()}),
+        f"{A}symbol is A\\. paper does not know it: state the right one under `ticket: symbols`\\.",
+    ),
+    "lot": ("known to the venue", ruled(lot=Decimal(7)), f"{A}quantity is 400\\. paper takes multiples of 7: .*"),
+    "too small": (
+        "known to the venue",
+        ruled(minimum_notional=Decimal(40_001)),
+        f"{A}value is 40,000\\.00\\. paper takes no order below 40001: raise `limits: minimum_trade`\\.",
+    ),
+    "holiday": (
+        "market open",
+        lambda m: replace(m, now=MONDAY),
+        r"paper is closed: 2023-01-02 is no session of XNYS\. Send the list on a session\.",
+    ),
+    "closed": (
+        "market open",
+        lambda m: replace(m, now=datetime(2022, 12, 30, 21, 0, tzinfo=UTC)),
+        rf"paper is closed: the session of 2022-12-30 is over at 21:00 UTC\. {ANEW}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_fault_is_found_and_said(moment: Moment, case: str) -> None:
+    name, change, said = CASES[case]
+    found = faults(change(moment))[name]
+    assert re.fullmatch(said, found[0]), found
+
+
+def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    class NotANumber(PaperVenue):
+        def quotes(self, symbols: Any) -> dict[str, Quote]:
+            return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
+
+    with NotANumber.for_ticket(document, folder=tmp_path) as venue:
+        moment = moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+    assert set(moment.quotes.values()) == {Quote(source="paper")}
+    assert [fault.partition(": ")[2] for fault in faults(moment)["quotes in the collar"]] == [
+        "quote is without price. The collar cannot be checked: ask again when there is one."
+    ] * 2
+
+
+def test_approvals_and_refusals_of_the_journal_count(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    journal.append([list_event(document | {"approvals": 1})])
+    with paper_for(document, tmp_path) as venue:
+        look = lambda: faults(moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64)))  # noqa: E731
+        assert "approved" in look()
+        judge(journal, document, "")
+        assert look() == {}
+        judge(journal, document, "", "prices moved")
+        assert look()["approved"][0].startswith("The ticket was refused. Approved by anna on ")
+
+
+def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with paper_for(document, tmp_path) as venue:
+        sent(document, journal, venue)
+        moment, _ = execution(document, journal, venue)
+    assert moment.state.sent
+    assert [check.name for check in checked(moment)] == [
+        "version", "not expired", "approved", "not stopped", "limits of the day", "market open",
+    ]  # fmt: skip
+    assert faults(moment) == {}
+
+
+def test_the_day_counts_what_was_sent_and_what_fills_lost(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    """400 A are sold at 101 and 798 B bought at 50.50; they were sized at 100 and 50. Fees are those of the list."""
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last\nA,101\nB,50.5\n")
+    journal.append([list_event(document)])
+    with paper_for(document, tmp_path, quotes=quotes) as venue:
+        sent(document, journal, venue)
+        day = moment_of(document, journal, venue, PLACE).day
+    fees = sum(row["cost"] for row in document["orders"])
+    assert day.notional == 400 * 100 + 798 * 50
+    assert day.loss == pytest.approx(-400 * 1.0 + 798 * 0.5 + fees, abs=0.01)

@@ -1,0 +1,257 @@
+"""The sending of a ticket on paper: once, in its sequence, whatever answers are lost and wherever it is killed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanded import ROOT
+from executed import BadLine, document_of, execution, paper_for, replayed, sent
+
+from desk.exchange.execute import unanswered
+from desk.exchange.paper import FillModel
+from desk.exchange.ticket_orders import cash_ladder
+from desk.exchange.venue import Capabilities, NotKnown
+from desk.journal import Journal, verify
+from research.portfolio import TicketTerms, load_portfolio
+
+START = {"A": 900, "B": 100, "C": 1_500, "D": 10, "E": 500}
+PRICES = (100.0, 50.0, 20.0, 200.0, 10.0)
+
+
+@pytest.fixture
+def document(desk: Any) -> dict[str, Any]:
+    """Two sells and three buys of an account."""
+    made = desk(PRICES, list(START.values()), 1_000.0, [0.2] * 5)
+    return document_of(made, TicketTerms(account="U1"))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path, user="anna") as opened:
+        yield opened
+
+
+def kinds(journal: Journal) -> list[str]:
+    return [entry.kind for entry in journal.entries()]
+
+
+def check_whole(document: dict[str, Any], journal: Journal, folder: Path) -> None:
+    """Every order is journalled, taken and filled once, and the account is what the journal's fills make of it."""
+    ids = [row["client_order_id"] for row in document["orders"]]
+    found = Counter((entry.kind, entry.order) for entry in journal.entries())
+    assert found == Counter({(kind, order): 1 for kind in ("order", "acknowledgement", "fill") for order in ids})
+    units, cash = replayed(journal)
+    with paper_for(document, folder) as venue:
+        assert venue.cash("U1") == {"USD": Decimal(1_000) + cash}
+        assert venue.units("U1") == {name: held + units.get(name, 0) for name, held in START.items()}
+    assert not verify(journal).faults
+
+
+def test_all_is_journalled_in_one_commit_before_the_first_is_sent_and_sells_go_first(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with paper_for(document, tmp_path) as venue:
+        done = sent(document, journal, venue)
+    assert [each.order.order.side for each in done] == ["sell", "sell", "buy", "buy", "buy"]
+    assert [each.state.status for each in done if each.state] == ["filled"] * 5
+    entries = list(journal.entries())
+    assert [entry.kind for entry in entries] == ["order"] * 5 + ["acknowledgement"] * 5 + ["fill"] * 5
+    assert len({entry.moment for entry in entries[:5]}) == 1
+    first = entries[0].record
+    assert (first.quote.last, first.quote.bid, first.sent_at) == (100.0, None, "2022-12-30T14:30:00.000000Z")
+    check_whole(document, journal, tmp_path)
+
+
+LISTS = ("examples/orders_in_two_currencies", "examples/orders_of_accounts", "examples/orders_on_an_exchange",
+         "portfolios/stocks_20")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_cash_after_the_fills_is_that_of_the_ladder(name: str, journal: Journal, tmp_path: Path) -> None:
+    """Several accounts and currencies, an exchange of money, fractions of coins, and orders in amounts."""
+    document = document_of(load_portfolio(ROOT / "data" / f"{name}.yaml"))
+    with paper_for(document, tmp_path) as venue:
+        moment, sending = execution(document, journal, venue)
+        ladder = list(cash_ladder(moment.orders, moment.cash, document["currency"]))
+        assert [each.state.status for each in sending.run() if each.state] == ["filled"] * len(moment.orders)
+        for account, currency, day, balance in ladder:
+            if day == ladder[-1].day:
+                assert venue.cash(account)[currency] == pytest.approx(balance, abs=Decimal("0.03")), (account, currency)
+
+
+def test_what_was_sent_is_not_sent_again(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+    with BadLine.for_ticket(document, folder=tmp_path) as venue:
+        sent(document, journal, venue)
+        before = journal.head
+        again = sent(document, journal, venue)
+        assert venue.placed == 5
+    assert [each.state.status for each in again if each.state] == ["filled"] * 5
+    assert journal.head == before
+    assert not list(unanswered(journal, [each.order for each in again]))
+
+
+@pytest.mark.parametrize(("when", "placed"), [("after", 5), ("before", 6)])
+def test_an_order_without_an_answer_is_asked_for_before_it_is_placed_once_more(
+    document: dict[str, Any], journal: Journal, tmp_path: Path, when: str, placed: int
+) -> None:
+    with BadLine.for_ticket(document, folder=tmp_path) as venue:
+        venue.lost = {2: when}
+        done = sent(document, journal, venue)
+        assert venue.placed == placed
+        assert venue.asked == (1 if when == "after" else 3)
+    assert [each.state.status for each in done if each.state] == ["filled"] * 5
+    check_whole(document, journal, tmp_path)
+
+
+def test_after_two_lost_answers_nothing_more_is_sent_and_the_next_call_goes_on(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with BadLine.for_ticket(document, folder=tmp_path) as venue:
+        venue.lost = {2: "before", 3: "after"}
+        done = sent(document, journal, venue)
+        assert [each.state is None for each in done] == [False, True, True, True, True]
+        assert done[1].why == "It is not known whether paper has it: the line was cut"
+        assert done[2].why == "paper gives no answer (the line was cut). Run the same command again"
+        assert len(list(unanswered(journal, [each.order for each in done]))) == 4
+        sent(document, journal, venue)
+        assert venue.placed == 6  # the third call had reached it
+    check_whole(document, journal, tmp_path)
+
+
+def test_a_venue_that_gives_no_answer_is_not_asked_for_every_order(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    class Silent(BadLine):
+        def state(self, client_id: str) -> Any:
+            self.asked += 1
+            raise NotKnown("no answer in 10 s")
+
+    with Silent.for_ticket(document, folder=tmp_path) as venue:
+        sent(document, journal, venue, stop=lambda: "STOP is there")
+        done = sent(document, journal, venue)
+        assert (venue.asked, venue.placed) == (1, 0)
+    assert [each.state for each in done] == [None] * 5
+    assert done[4].why == "paper gives no answer (no answer in 10 s). Run the same command again"
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def check(left: list[int]) -> None:
+    """End the process where no more points are left before it."""
+    left[0] -= 1
+    if left[0] == -1:
+        raise Killed
+
+
+def test_a_sending_that_ends_at_any_call_goes_on_where_it_stood(document: dict[str, Any], tmp_path: Path) -> None:
+    """Before and after each call of the journal and the venue that changes them."""
+    calls = 0
+    for point in range(100):
+        folder, left = tmp_path / str(point), [point]
+
+        def counted(call: Any, left: list[int] = left) -> Any:
+            def run(*given: Any) -> Any:
+                check(left)
+                answer = call(*given)
+                check(left)
+                return answer
+
+            return run
+
+        with Journal(folder, user="anna") as journal, paper_for(document, folder) as venue:
+            journal.append, venue.place = counted(journal.append), counted(venue.place)  # type: ignore[method-assign]
+            try:
+                sent(document, journal, venue)
+            except Killed:
+                calls += 1
+        with Journal(folder, user="anna") as journal, paper_for(document, folder) as venue:
+            sent(document, journal, venue)
+            check_whole(document, journal, folder)
+        if left[0] > 0:
+            break
+    assert calls == 2 * (1 + 5 + 5 + 1)  # the orders, each order, each answer, the fills
+
+
+def test_a_buy_waits_until_its_cash_is_there(desk: Any, journal: Journal, tmp_path: Path) -> None:
+    document = document_of(desk((100.0, 50.0), (900, 0), 0.0, (0.5, 0.5)), TicketTerms("limit", collar_bps=50.0))
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last,volume\nA,100,400\nB,50,100000\n")
+    with paper_for(document, tmp_path, quotes=quotes, model=FillModel(participation=0.5)) as venue:
+        sell, buy = sent(document, journal, venue)
+        assert sell.state is not None
+        assert (sell.state.status, sell.state.filled) == ("open", 200)
+        assert buy.state is None
+        needed, there = 898 * Decimal("50.25") + Decimal("44.90"), 200 * 100 - Decimal("20.00")
+        assert buy.why == f"it needs {needed:,.2f} USD, and {there:,.2f} are there by 2023-01-03"
+    assert kinds(journal) == ["order", "order", "acknowledgement", "fill"]
+
+
+def test_proceeds_that_settle_after_a_buy_are_not_its_cash(desk: Any, journal: Journal, tmp_path: Path) -> None:
+    made = desk((100.0, 50.0), (900, 0), 0.0, (0.5, 0.5))
+    document = document_of(made, TicketTerms(settlement_days_by_line={"A": 1}))
+    for row in document["orders"]:
+        row["settlement_date"] = {"sell": "2023-01-04", "buy": "2023-01-03"}[row["side"]]
+    with paper_for(document, tmp_path) as venue:
+        _, buy = sent(document, journal, venue)
+        assert buy.state is None
+        assert ", and -" in buy.why  # the fees of the sell have to be paid
+
+
+def test_a_stop_between_two_orders_leaves_the_rest_for_the_next_call(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    stops = iter(["", "", "STOP is there"])
+    with paper_for(document, tmp_path) as venue:
+        done = sent(document, journal, venue, stop=lambda: next(stops))
+        assert [each.why for each in done] == ["", "", *["STOP is there"] * 3]
+        assert len(venue.fills()) == 2
+        sent(document, journal, venue)
+    check_whole(document, journal, tmp_path)
+
+
+class WithoutIds(BadLine):
+    """A venue that takes no client ids: it cannot be asked for an order."""
+
+    capabilities = replace(BadLine.capabilities, id_length=0)
+
+    def place(self, order: Any, client_id: str) -> Any:
+        assert client_id == ""
+        return super().place(order, f"own-{order.client_order_id}")
+
+    def state(self, client_id: str) -> Any:
+        raise AssertionError("it cannot be asked")
+
+
+def test_at_a_venue_without_ids_an_order_that_got_no_answer_is_never_sent_again(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    assert isinstance(WithoutIds.capabilities, Capabilities)
+    with WithoutIds.for_ticket(document, folder=tmp_path) as venue:
+        venue.lost = {2: "after"}
+        done = sent(document, journal, venue)
+        assert [each.state is None for each in done] == [False, True, True, True, True]
+        assert [entry.kind for entry in journal.entries()].count("order") == 2  # each right before it is sent
+        again = sent(document, journal, venue)
+        assert [each.state is None for each in again] == [False, True, True, True, True]
+        assert "Look for it there" in again[1].why
+        assert venue.placed == 2
+
+
+def test_an_order_that_the_venue_refuses_is_journalled_with_its_reason(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    document["orders"][0]["quantity"] = 5_000
+    with paper_for(document, tmp_path, model=FillModel()) as venue:
+        done = sent(document, journal, venue)
+        assert done[0].state is not None
+        assert done[0].state.status == "refused"
+        (entry,) = journal.entries(kind="refusal")
+        assert entry.record.reason == done[0].state.reason
+        moment, _ = execution(document, journal, venue)
+        assert not list(unanswered(journal, moment.orders[:1]))

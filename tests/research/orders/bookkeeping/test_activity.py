@@ -1,0 +1,356 @@
+"""Transactions in the formats of brokers and venues: the same trades and amounts of cash from each of them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.errors import DataError
+from research.orders import trade_list
+from research.orders.after_fills import match_fills
+from research.orders.bookkeeping.activity import Activity, read_activity
+from research.orders.bookkeeping.transaction import Reading
+from research.portfolio import Portfolio, load_portfolio
+
+NEW_YORK = Reading(zone="America/New_York")
+IB_STATEMENT = """Statement,Header,Field Name,Field Value
+Account Information,Header,Field Name,Field Value
+Account Information,Data,Account,U1234567
+Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Code
+Trades,Data,Order,Stocks,USD,AGG,"2022-12-30, 10:15:32","1,400",97.4,"-136,360",-3.9,O
+Trades,Data,Order,Stocks,USD,SPY,"2022-12-30, 10:16:01",-133,383.5,51005.5,-5.1,C
+Trades,SubTotal,,Stocks,USD,SPY,,-133,,51005.5,-5.1,
+Dividends,Header,Currency,Date,Description,Amount
+Dividends,Data,USD,2023-01-31,SPY(US78462F1030) Cash Dividend USD 1.781122 per Share (Ordinary Dividend),"5,806.46"
+Dividends,Data,Total,,,"5,806.46"
+Withholding Tax,Header,Currency,Date,Description,Amount,Code
+Withholding Tax,Data,USD,2023-01-31,SPY(US78462F1030) Cash Dividend USD 1.781122 per Share - US Tax,-870.97,
+Interest,Header,Currency,Date,Description,Amount
+Interest,Data,EUR,2023-01-05,EUR Credit Interest for Dec-2022,12.34
+Deposits & Withdrawals,Header,Currency,Settle Date,Description,Amount
+Deposits & Withdrawals,Data,USD,2023-01-10,Electronic Fund Transfer,10000
+Deposits & Withdrawals,Data,USD,2023-01-11,Disbursement,-2500
+Fees,Header,Subtitle,Currency,Date,Description,Amount
+Fees,Data,Other Fees,USD,2023-01-04,Market data,-10
+"""
+IB_FLEX = """"ClientAccountID","CurrencyPrimary","Symbol","TradeID","OrigTradeID","DateTime","Buy/Sell","Quantity",\
+"TradePrice","IBCommission","IBCommissionCurrency","TransactionType","OrderReference","LevelOfDetail"
+"U1","USD","SPY","","0","20221230;101532","SELL","-233","383.5","-10.2","USD","ExchTrade","ours","ORDER"
+"U1","USD","SPY","501","0","20221230;101532","SELL","-100","383.5","-5.1","EUR","ExchTrade","ours","EXECUTION"
+"U1","USD","SPY","502","501","20221230;111532","SELL (Ca.)","100","383.5","5.1","EUR","TradeCancel","ours","EXECUTION"
+"U1","USD","SPY","503","0","20221230;101533","SELL","-133","383.5","-5.1","USD","ExchTrade","ours","EXECUTION"
+"""
+IB_CASH = """"ClientAccountID","CurrencyPrimary","Symbol","Date/Time","Amount","Type","TransactionID","Description"
+"U1","USD","SPY","20230131","5806.46","Dividends","900","SPY CASH DIVIDEND"
+"U1","USD","SPY","20230131","-870.97","Withholding Tax","901","SPY CASH DIVIDEND - US TAX"
+"U1","USD","","20230105","-3.21","Broker Interest Paid","902","USD DEBIT INT"
+"U1","USD","","20230110","-2500","Deposits/Withdrawals","903","DISBURSEMENT"
+"""
+SCHWAB = """"Transactions  for account Individual ...123 as of 01/31/2023 10:00:00 AM ET"
+"Date","Action","Symbol","Description","Quantity","Price","Fees & Comm","Amount"
+"01/31/2023","Qualified Dividend","SPY","SPDR S&P 500","","","","$5,806.46"
+"01/17/2023 as of 01/16/2023","Bank Interest","","BANK INT 121622-011523","","","","$1.23"
+"01/10/2023","MoneyLink Transfer","","Tfr BANK","","","","-$2,500.00"
+"01/03/2023","Cancel Buy","AGG","ISHARES CORE","400","$97.40","$3.90","$38,963.90"
+"01/03/2023","Buy","AGG","ISHARES CORE","400","$97.40","$3.90","-$38,963.90"
+"01/03/2023","Buy","AGG","ISHARES CORE","400","$97.40","$3.90","-$38,963.90"
+"12/30/2022","Sell","SPY","SPDR S&P 500","133","$383.50","$5.10","$51,000.40"
+"Transactions Total","","","","","","","$1"
+"""
+FIDELITY = """
+
+Run Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),Amount ($),Settlement Date
+ 12/30/2022, YOU SOLD SPDR S&P500 ETF (SPY) (Cash), SPY, SPDR S&P500,Cash,-133,383.5,4.95,0.65,50999.90,01/04/2023
+ 01/31/2023, DIVIDEND RECEIVED SPDR S&P500 ETF (SPY) (Cash), SPY, SPDR S&P500,Cash,,,,,5806.46,
+ 01/31/2023, PURCHASE INTO CORE ACCOUNT FIDELITY GOVERNMENT (SPAXX) (Cash), SPAXX, FIDELITY,Cash,5806.46,1,,,-5806.46,
+ 01/03/2023, Electronic Funds Transfer Received (Cash), , No Description,Cash,,,,,1000,
+
+"The data and information in this spreadsheet is provided to you solely for your use"
+"""
+ALPACA = """[{"id": "20221230::f", "activity_type": "FILL", "transaction_time": "2022-12-30T15:15:32.709802Z",
+"type": "partial_fill", "price": "383.50", "qty": "100", "side": "sell", "symbol": "SPY", "leaves_qty": "33",
+"order_id": "o-1", "cum_qty": "100", "order_status": "partially_filled"},
+{"id": "20230131::d", "activity_type": "DIV", "date": "2023-01-31", "net_amount": "5806.46", "symbol": "SPY",
+"qty": "3260", "per_share_amount": "1.78"},
+{"id": "20230131::t", "activity_type": "DIVNRA", "date": "2023-01-31", "net_amount": "-870.97", "symbol": "SPY"},
+{"id": "20230103::f", "activity_type": "FEE", "date": "2023-01-03", "net_amount": "-0.05", "description": "TAF fee"},
+{"id": "20230103::c", "activity_type": "CSD", "date": "2023-01-03", "net_amount": "1000"},
+{"id": "20230103::w", "activity_type": "CSW", "date": "2023-01-03", "net_amount": "-200"},
+{"id": "20230103::i", "activity_type": "INT", "date": "2023-01-03", "net_amount": "3.21"}]
+"""
+DEGIRO = """Datum,Tijd,Product,ISIN,Beurs,Aantal,Koers,,Waarde,,Wisselkoers,Transactiekosten en/of,,Totaal,,Order ID
+30-12-2022,16:15,SPY,US78462F1030,NSY,-133,"383,5000",USD,"47800,00",EUR,"1,0671","-2,00",EUR,"47798,00",EUR,3f0a
+"""
+GERMAN = """Datum;Uhrzeit;Symbol;Art;Stück;Kurs;Währung;Provision
+30.12.2022;16:15:32;SPY;Verkauf;1.133;383,50;USD;5,10
+"""
+BINANCE = """Date(UTC),Pair,Side,Price,Executed,Amount,Fee
+2022-12-30 15:00:01,BTCUSDT,BUY,16500.10,0.5BTC,8250.05USDT,0.0005BTC
+2022-12-30 15:00:02,BTCUSDT,SELL,16500.10,0.25BTC,4125.025USDT,0.0123BNB
+"""
+KRAKEN = """"txid","ordertxid","pair","time","type","ordertype","price","cost","fee","vol","margin","misc","ledgers"
+"TX1","OABC12","XXBTZUSD","2022-12-30 15:00:00.1234","buy","market",16500.1,8250.05,13.2,0.5,0,"","L1,L2"
+"""
+OWN = """id,moment,kind,account,asset,side,quantity,price,currency,fee,fee_currency,corrects,amount,description
+1,2022-12-30T15:00:00Z,,,SPY,sell,10,383.5,USD,1,USD,,,
+2,2022-12-30T15:00:00Z,,,SPY,sell,12,383.5,USD,1,USD,1,,
+3,2022-12-30T16:00:00Z,,,SPY,sell,0,,USD,,,2,,
+4,2023-01-03,deposit,,,,,,USD,,,,1000,from the bank
+"""
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio("data/portfolios/sixty_forty.yaml")
+
+
+@pytest.fixture(scope="module")
+def coins() -> Portfolio:
+    return load_portfolio("data/portfolios/global_multi_asset.yaml")
+
+
+def read(tmp_path: Path, text: str, portfolio: Portfolio, reading: Reading = NEW_YORK) -> Activity:
+    path = tmp_path / ("file.json" if text.startswith("[") else "file.csv")
+    path.write_text(text)
+    return read_activity(path, portfolio, reading)
+
+
+def trades(activity: Activity) -> list[tuple[Any, ...]]:
+    """Asset, side, quantity, price, currency and fees of each fill."""
+    return [
+        (f.asset, f.side, f.quantity, f.price, f.currency, {n: str(x) for n, x in f.fees.items()})
+        for f in activity.fills
+    ]
+
+
+def amounts(entries: Any) -> list[tuple[Any, ...]]:
+    """Kind, day in January, line, amount and currency of each entry."""
+    return [(e.kind, (e.day - date(2022, 12, 31)).days, e.asset, str(e.amount), e.currency) for e in entries]
+
+
+def at(hour: int, minute: int, second: int = 0, microsecond: int = 0) -> datetime:
+    return datetime(2022, 12, 30, hour, minute, second, microsecond, tzinfo=UTC)
+
+
+SOLD = ("SPY", "sell", 133, Decimal("383.5"), "USD")
+
+
+def test_a_statement_of_interactive_brokers(tmp_path: Path, portfolio: Portfolio) -> None:
+    got = read(tmp_path, IB_STATEMENT, portfolio)
+    assert trades(got) == [
+        ("AGG", "buy", 1_400, Decimal("97.4"), "USD", {"commission": "3.9"}),
+        (*SOLD, {"commission": "5.1"}),
+    ]
+    assert [fill.moment for fill in got.fills] == [at(15, 15, 32), at(15, 16, 1)]
+    assert amounts(got.proposals) == [
+        ("dividend", 31, "SPY", "5806.46", "USD"),
+        ("tax", 31, "SPY", "-870.97", "USD"),
+        ("interest", 5, "", "12.34", "EUR"),
+        ("deposit", 10, "", "10000", "USD"),
+        ("withdrawal", 11, "", "-2500", "USD"),
+        ("fee", 4, "", "-10", "USD"),
+    ]
+    assert got.notes == ("file.csv, row 10 is left aside: text or a total, 'Dividends'.",)
+
+
+def test_money_exchanged_in_two_currencies_fills_the_order_of_a_list(tmp_path: Path) -> None:
+    """The list buys 7,964.20 USD for 7,468.30 EUR; the statement sells these EUR at 1.0664, and charges 2 USD."""
+    portfolio = load_portfolio("data/examples/orders_in_two_currencies.yaml")
+    made = trade_list(portfolio, portfolio.policies["quarterly"])
+    number = portfolio.accounts[0].number
+    statement = f"""Account Information,Data,Account,{number}
+Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm in USD,Code
+Trades,Data,Order,Forex,USD,EUR.USD,"2022-12-30, 10:15:32","-7,468.30",1.0664,7964.20,-2,
+"""
+    got = read(tmp_path, statement, portfolio)
+    (order,) = (each for each in made.sent().blotter.orders if each.asset == "USD")  # type: ignore[union-attr]
+    done = match_fills(made.sent(), got.fills)
+    assert done.unmatched == ()
+    rows = done.portfolio.blotter.fills  # type: ignore[union-attr]
+    assert [(row.currency, row.cash) for row in rows] == [("EUR", Decimal("-7468.30")), ("USD", order.quantity)]
+    assert [(entry.amount, entry.currency) for entry in got.entries] == [(-2, "USD")]
+
+
+def test_flex_queries_of_interactive_brokers(tmp_path: Path, portfolio: Portfolio) -> None:
+    """Rows that sum executions are left out; a cancelled trade names the one that it takes back."""
+    got = read(tmp_path, IB_FLEX, portfolio)
+    assert [(fill.key, fill.quantity, fill.order_id, fill.fees) for fill in got.fills] == [
+        ("ib:501", 100, "ours", {}),
+        ("ib:503", 133, "ours", {"commission": Decimal("5.1")}),
+    ]
+    assert [(each.key, each.corrects, each.fill) for each in got.corrections] == [("ib:502", "ib:501", None)]
+    assert [(e.entry_id, e.fill, e.amount, e.currency) for e in got.entries] == [
+        ("ib:501 commission", "ib:501", Decimal("-5.1"), "EUR")
+    ]
+    paid = read(tmp_path, IB_CASH, portfolio)
+    assert [entry.entry_id for entry in paid.entries] == ["ib:900", "ib:901", "ib:902", "ib:903"]
+    assert amounts(paid.entries) == [
+        ("dividend", 31, "SPY", "5806.46", "USD"),
+        ("tax", 31, "SPY", "-870.97", "USD"),
+        ("interest", 5, "", "-3.21", "USD"),
+        ("withdrawal", 10, "", "-2500", "USD"),
+    ]
+
+
+def test_positions_in_the_same_file_are_no_transactions(tmp_path: Path, portfolio: Portfolio) -> None:
+    positions = '"ClientAccountID","CurrencyPrimary","Symbol","Quantity","MarkPrice","PositionValue"\n' + 2 * (
+        '"U1","USD","SPY","3260","383.44","1250014.4"\n'
+    )
+    got = read(tmp_path, IB_FLEX + positions + IB_CASH, portfolio)
+    assert [fill.fill_id for fill in got.fills] == ["501", "503"]
+    assert [entry.entry_id for entry in got.entries] == ["ib:501 commission", "ib:900", "ib:901", "ib:902", "ib:903"]
+
+
+def test_transactions_of_schwab(tmp_path: Path, portfolio: Portfolio) -> None:
+    """Equal rows of a day are told apart by their number; a cancelled trade has no id of its own."""
+    got = read(tmp_path, SCHWAB, portfolio, Reading())
+    bought = ("AGG", "buy", 400, Decimal("97.4"), "USD", {"fees": "3.9"})
+    assert trades(got) == [bought, bought, (*SOLD, {"fees": "5.1"})]
+    assert len({fill.key for fill in got.fills}) == 3
+    (bust,) = got.corrections
+    assert bust.like is not None
+    assert (bust.corrects, bust.fill, bust.like.quantity, bust.like.side) == ("", None, 400, "buy")
+    assert amounts(got.proposals) == [
+        ("dividend", 31, "SPY", "5806.46", "USD"),
+        ("interest", 16, "", "1.23", "USD"),
+        ("withdrawal", 10, "", "-2500", "USD"),
+    ]
+
+
+def test_history_of_fidelity(tmp_path: Path, portfolio: Portfolio) -> None:
+    got = read(tmp_path, FIDELITY, portfolio, Reading())
+    assert trades(got) == [(*SOLD, {"commission": "4.95", "fees": "0.65"})]
+    assert amounts(got.proposals) == [("dividend", 31, "SPY", "5806.46", "USD"), ("deposit", 3, "", "1000", "USD")]
+    assert len(got.notes) == 2
+
+
+def test_activities_of_alpaca(tmp_path: Path, portfolio: Portfolio) -> None:
+    got = read(tmp_path, ALPACA, portfolio, Reading())
+    (fill,) = got.fills
+    assert (fill.key, fill.order_id, fill.quantity, fill.side) == ("alpaca:20221230::f", "o-1", 100, "sell")
+    assert fill.moment == at(15, 15, 32, 709_802)
+    assert amounts(got.entries) == [
+        ("dividend", 31, "SPY", "5806.46", "USD"),
+        ("tax", 31, "SPY", "-870.97", "USD"),
+        ("fee", 3, "", "-0.05", "USD"),
+        ("deposit", 3, "", "1000", "USD"),
+        ("withdrawal", 3, "", "-200", "USD"),
+        ("interest", 3, "", "3.21", "USD"),
+    ]
+
+
+@pytest.mark.parametrize(("text", "quantity", "moment"), [
+    (DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)),
+])  # fmt: skip
+def test_local_formats(tmp_path: Path, portfolio: Portfolio, text: str, quantity: int, moment: datetime) -> None:
+    """Commas before decimals, the day first, and a time zone that the user states."""
+    got = read(tmp_path, text, portfolio, Reading(zone="Europe/Amsterdam"))
+    (fill,) = got.fills
+    assert (fill.asset, fill.side, fill.quantity, fill.price) == ("SPY", "sell", quantity, Decimal("383.5"))
+    assert (fill.currency, fill.moment) == ("USD", moment)
+    paid = [(entry.amount, entry.currency) for entry in got.entries]
+    assert (fill.fees, paid) in [({"commission": Decimal("5.1")}, []), ({}, [(Decimal(-2), "EUR")])]
+
+
+def test_trades_of_binance_and_kraken_are_in_utc_and_pay_fees_in_coins(tmp_path: Path, coins: Portfolio) -> None:
+    assert "BTC" in coins.market.assets
+    got = read(tmp_path, BINANCE, coins, Reading({"BTCUSDT": "BTC"}))
+    assert [row[:5] for row in trades(got)] == [
+        ("BTC", "buy", Decimal("0.5"), Decimal("16500.1"), "USD"),
+        ("BTC", "sell", Decimal("0.25"), Decimal("16500.1"), "USD"),
+    ]
+    assert [(e.amount, e.currency, e.fill == fill.key) for e, fill in zip(got.entries, got.fills, strict=True)] == [
+        (Decimal("-0.0005"), "BTC", True),
+        (Decimal("-0.0123"), "BNB", True),
+    ]
+    (fill,) = read(tmp_path, KRAKEN, coins, Reading()).fills
+    assert (fill.key, fill.asset, fill.order_id, fill.currency) == ("kraken:TX1", "BTC", "OABC12", "USD")
+    assert (fill.moment, fill.fees) == (at(15, 0, 0, 123_400), {"fees": Decimal("13.2")})
+
+
+def test_a_table_of_ones_own_states_corrections_busts_and_cash(tmp_path: Path, portfolio: Portfolio) -> None:
+    got = read(tmp_path, OWN, portfolio, Reading())
+    assert [fill.key for fill in got.fills] == [":1"]
+    assert [(c.key, c.corrects, c.fill and c.fill.quantity) for c in got.corrections] == [
+        (":2", ":1", 12),
+        (":3", ":2", None),
+    ]
+    assert [(e.entry_id, e.kind, e.amount, e.words) for e in got.entries] == [(":4", "deposit", 1_000, "from the bank")]
+
+
+# -- what is asked, and what is wrong ----------------------------------------------------------------------------------
+
+
+def test_a_time_without_a_zone_and_days_that_can_be_read_two_ways_are_asked_for(
+    tmp_path: Path, portfolio: Portfolio
+) -> None:
+    with pytest.raises(DataError, match=r"row 5: '2022-12-30, 10:15:32' states no time zone\. Say that of the file"):
+        read(tmp_path, IB_STATEMENT, portfolio, Reading())
+    either = "Date,Action,Symbol,Quantity,Price\n02/01/2023,Buy,AGG,1,97.4\n"
+    with pytest.raises(DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --day-fi"):
+        read(tmp_path, either, portfolio)
+    days = [
+        read(tmp_path, either, portfolio, Reading(day_first=first)).fills[0].moment.date() for first in (True, False)
+    ]
+    assert days == [date(2023, 1, 2), date(2023, 2, 1)]
+    with pytest.raises(DataError, match=r"numbers may have a decimal point or a decimal comma: found '97,400'"):
+        read(tmp_path, "Date;Action;Symbol;Quantity;Price\n2023-01-03;Buy;AGG;1;97,400\n", portfolio)
+
+
+def test_mistakes_are_told_with_their_rows_all_at_once(tmp_path: Path, portfolio: Portfolio) -> None:
+    rows = [
+        "Date,Action,Symbol,Quantity,Price,Amount",
+        "2022-13-30,Buy,AGG,1,97.4,",
+        "2022-12-30,Buy,AGG,1x,97.4,",
+        "2022-12-30,Buy,AGG,1,0,",
+        "2022-12-30,Reinvest,AGG,1,97.4,",
+        ",Buy,AGG,1,97.4,",
+        "2022-12-30,Buy,AGG,10,97.4,-9740",
+        "2022-12-30,Buy,AGG,1,400,97.4,-136360",
+    ]
+    with pytest.raises(DataError) as told:
+        read(tmp_path, "\n".join([*rows, ""]), portfolio)
+    for said in (
+        "row 2: '2022-13-30' is no day and no moment",
+        "row 3: units is '1x'. Write a plain number",
+        "row 4: fill '20221230T120000--AGG-buy-1-0' of 'AGG': price is '0'",
+        "row 5: nothing says whether AGG is bought or sold. Name a column side",
+        "row 6: '' is no day and no moment",
+        "row 7: AGG: units times price are 974.00, and the amount is 9,740.00. Correct the one that is wrong",
+        "row 8: the row has another number of cells than the header of row 1. Put numbers with separators",
+    ):
+        assert f"file.csv, {said}" in str(told.value)
+
+
+def test_a_row_that_is_there_twice_counts_once_and_two_of_one_id_are_refused(
+    tmp_path: Path, portfolio: Portfolio
+) -> None:
+    head, row = "id,Date,Action,Symbol,Quantity,Price\n", "7,2023-01-03,Buy,AGG,4,97.4\n"
+    got = read(tmp_path, head + 2 * row, portfolio)
+    assert (len(got.fills), got.notes) == (1, ("file.csv, row 3 is left aside: it is row 2 again.",))
+    with pytest.raises(DataError, match=r"row 3: id 7 is that of row 2, with another content\. Correct one of them"):
+        read(tmp_path, head + row + row.replace("4,", "5,"), portfolio)
+
+
+def test_an_amount_with_a_fee_that_no_column_states_is_noted(tmp_path: Path, portfolio: Portfolio) -> None:
+    head, row = "Date,Action,Symbol,Quantity,Price,{},Amount\n", "2023-01-03,Buy,AGG,100,97.4,4.95,-9744.95\n"
+    assert read(tmp_path, head.format("Commission") + row, portfolio).notes == ()
+    (note,) = read(tmp_path, head.format("Courtage") + row, portfolio).notes
+    assert note.endswith("and the amount is 9,744.95: a fee may stand in a column that is not read.")
+
+
+def test_a_split_is_left_aside_and_cash_of_an_unknown_kind_is_proposed(tmp_path: Path, portfolio: Portfolio) -> None:
+    rows = (
+        "id,Date,Action,Symbol,Quantity,Price,Amount\n1,2023-01-03,Stock Split,SPY,10,,\n2,2023-01-03,Journal,,,,12\n"
+    )
+    got = read(tmp_path, rows, portfolio)
+    assert (got.fills, got.entries, amounts(got.proposals)) == ((), (), [("other", 3, "", "12", "USD")])
+    assert got.notes == ("file.csv, row 2 is left aside: no amount, and no units with a price.",)
+
+
+@pytest.mark.parametrize("text", ["Symbol,Quantity,Price\nSPY,1,2\n", "hello\n", '[{"id": 1}, 2]', "[1"])
+def test_a_file_without_transactions_is_refused(tmp_path: Path, portfolio: Portfolio, text: str) -> None:
+    with pytest.raises(DataError, match=r"no table of transactions|no JSON list of objects|a list of positions"):
+        read(tmp_path, text, portfolio)

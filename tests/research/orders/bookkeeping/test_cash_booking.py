@@ -1,0 +1,94 @@
+"""A dividend is booked by the broker's entry or by the market's data, and never by both."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from booked import later
+
+from foundation.errors import DataError
+from research.orders.booking import events_since, open_book, with_event
+from research.orders.bookkeeping.cash_booking import with_entry
+from research.portfolio import Portfolio
+from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.cash_entries import CashEntry
+
+EVENT = "dividend-A-2023-01-03"
+PAID = CashEntry("ib:1", "dividend", date(2023, 1, 31), "", "USD", Decimal("257.55"), "A")  # 15 % less than 600 × 0.505
+
+
+@pytest.fixture
+def market(two: Portfolio) -> Portfolio:
+    """600 of A, which pays 0.505 on 2023-01-03: 303.00."""
+    return later(two, split=-1)
+
+
+@pytest.fixture
+def book(two: Portfolio) -> Book:
+    return open_book(two, "desk")
+
+
+def usd(book: Book) -> Decimal:
+    return book.holders[0].cash["USD"]
+
+
+def test_the_brokers_entry_takes_the_place_of_a_dividend_that_is_proposed(market: Portfolio, book: Book) -> None:
+    assert [event.name for event in events_since(book, market)] == [EVENT]
+    paid = with_entry(book, market, PAID)
+    assert (usd(paid), [entry.event for entry in paid.entries]) == (Decimal("5257.55"), [EVENT])
+    assert events_since(paid, market) == ()
+    with pytest.raises(DataError, match=f"book desk has no open '{EVENT}'"):
+        with_event(paid, market, EVENT)
+
+
+def test_the_brokers_entry_takes_the_place_of_a_dividend_that_is_booked(market: Portfolio, book: Book) -> None:
+    proposed = with_event(book, market, EVENT)
+    assert usd(proposed) == Decimal("5303.00")
+    paid = with_entry(proposed, market, PAID)
+    assert (usd(paid), [entry.entry_id for entry in paid.entries]) == (Decimal("5257.55"), ["ib:1"])
+    second = replace(PAID, entry_id="ib:2", amount=Decimal("45.45"))  # such as a part of it that is paid apart
+    assert usd(with_entry(paid, market, second)) == Decimal("5303.00")
+    with pytest.raises(DataError, match=r"257\.55 USD on 2023-01-31: it is booked already"):
+        with_entry(paid, market, PAID)
+
+
+@pytest.mark.parametrize("entry", [
+    replace(PAID, asset="B"), replace(PAID, asset=""), replace(PAID, kind="tax"), replace(PAID, day=date(2023, 1, 2)),
+    replace(PAID, day=date(2023, 4, 4)),
+])  # fmt: skip
+def test_another_amount_leaves_the_dividend_proposed(market: Portfolio, book: Book, entry: CashEntry) -> None:
+    paid = with_entry(book, market, entry)
+    assert (usd(paid), [event.name for event in events_since(paid, market)]) == (Decimal("5257.55"), [EVENT])
+
+
+def test_a_dividend_is_proposed_in_the_accounts_in_which_the_broker_did_not_pay_it(market: Portfolio) -> None:
+    """400 and 200 units pay 202.00 and 101.00."""
+    holders = tuple(
+        Holder(name, {"A": Decimal(units), "B": Decimal()}, {"USD": Decimal(0)})
+        for name, units in (("one", 400), ("other", 200))
+    )
+    book = Book("desk", "", "USD", date(2022, 12, 29), date(2022, 12, 29), holders)
+    paid = with_entry(book, market, replace(PAID, account="one", amount=Decimal(202)))
+    (event,) = events_since(paid, market)
+    assert event.cash == {"other": Decimal("101.00")}
+    both = with_event(paid, market, EVENT)
+    assert [holder.cash["USD"] for holder in both.holders] == [202, 101]
+    assert events_since(both, market) == ()
+
+
+def test_a_dividend_that_a_book_of_version_1_booked_is_not_booked_again(market: Portfolio, book: Book) -> None:
+    old = replace(with_event(book, market, EVENT), entries=())
+    with pytest.raises(DataError, match=r"dividend-A-2023-01-03 of 303\.00 is booked by market data"):
+        with_entry(old, market, PAID)
+
+
+def test_an_account_a_currency_and_units_that_are_not_there_are_refused(market: Portfolio, book: Book) -> None:
+    for change, said in (
+        ({"account": "U9"}, "the book has no accounts, found 'U9'"),
+        ({"currency": "EUR"}, "the book has cash in USD. State EUR in the portfolio file"),
+        ({"currency": "A", "amount": Decimal(-601)}, "600 units are held"),
+    ):
+        with pytest.raises(DataError) as told:
+            with_entry(book, market, replace(PAID, kind="fee", **change))  # type: ignore[arg-type]
+        assert said in str(told.value)

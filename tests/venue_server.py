@@ -1,0 +1,120 @@
+"""A server of this machine in place of a venue, with faults: `serving_venue(server)` serves it.
+
+A fault of `faults`, by number of a POST from 0, answers in place of the usual answer: after the venue did what it was
+asked where it begins with "taken:", else before.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+HTML = b"<!DOCTYPE html><html><body>Service Unavailable</body></html>"
+SLOW = 5.0  # seconds
+Reply = tuple[int, Any]  # status and content: JSON, or bytes as they are
+
+
+class Asked(NamedTuple):
+    """A request."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(kw_only=True)
+class VenueServer:
+    """What a server is asked, and its faults.
+
+    FAULTS : answers by name of a fault, besides slow, drop (no answer) and cut (half of the usual one).
+    """
+
+    FAULTS: ClassVar[Mapping[str, Reply]] = {}
+
+    faults: Mapping[int, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    posts: int = 0
+    address: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def answer(self, asked: Asked) -> Reply:
+        """The usual answer."""
+        raise NotImplementedError
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    served: VenueServer
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def _answer(self, method: str) -> None:
+        served, parts = self.served, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with served.lock:
+            served.asked.append(f"{method} {parts.path}")
+            fault = served.faults.get(served.posts, "") if method == "POST" else ""
+            served.posts += method == "POST"
+            taken, _, kind = fault.rpartition(":")
+            status, content = 0, b""
+            if taken or not fault:
+                status, content = served.answer(Asked(method, parts.path, parts.query, dict(self.headers), body))
+        status, content = served.FAULTS.get(kind, (status, content))
+        self._send(status, content if isinstance(content, bytes) else json.dumps(content).encode(), kind)
+
+    def _send(self, status: int, content: bytes, kind: str) -> None:
+        if kind in ("slow", "drop"):
+            self.served.over.wait(SLOW * (kind == "slow"))
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        if 300 <= status < 400:
+            self.send_header("Location", "https://elsewhere.invalid/")
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if kind == "cut" else content)
+        self.close_connection = kind == "cut"
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is a client's matter."""
+
+
+Served = TypeVar("Served", bound=VenueServer)
+
+
+@contextmanager
+def serving_venue(served: Served) -> Iterator[Served]:
+    """A server while the block lasts."""
+    listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
+    served.address = f"http://127.0.0.1:{listener.server_port}"
+    thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        served.over.set()
+        listener.shutdown()
+        listener.server_close()
+        thread.join()
