@@ -136,7 +136,7 @@ def growth(close: Array, split: Array, dividend: Array) -> Array:
 
 
 def differs(one: Array, other: Array) -> Mask:
-    """(R,) true for numbers that differ by more than `SOURCE_ROUNDING`; NaN differs from any number, not from NaN."""
+    """True for numbers (R,) or (R, k) that differ by more than `SOURCE_ROUNDING`; NaN differs from a number alone."""
     with np.errstate(invalid="ignore"):
         near = np.abs(one - other) <= SOURCE_ROUNDING * np.maximum(np.abs(one), np.abs(other))
     return np.asarray(~(near | (np.isnan(one) & np.isnan(other))))

@@ -243,19 +243,20 @@ class PriceStore:
         """
         rows = self.rows(assets, history=True)
         again = np.flatnonzero(rows.duplicated(["asset_id", "session"], keep="first").to_numpy())
-        changed, column, before, after = [again[:0]], [], [again[:0] * 1.0], [again[:0] * 1.0]
-        for name in NUMBERS:
-            values = rows[name].to_numpy()
-            at = again[differs(values[again - 1], values[again])]
-            changed.append(at)
-            column += [name] * len(at)
-            before.append(values[at - 1])
-            after.append(values[at])
-        at = np.concatenate(changed)
-        found = rows[["asset_id", "session"]].take(at).assign(column=pd.array(column, dtype="str"))
-        known = rows["fetched_at"].to_numpy()
-        found = found.assign(before=np.concatenate(before), after=np.concatenate(after))
-        found = found.assign(known_before=known[at - 1], known_after=known[at])
+        values, known = rows[list(NUMBERS)].to_numpy(), rows["fetched_at"].to_numpy()
+        place, column = np.nonzero(differs(values[again - 1], values[again]))
+        at = again[place]
+        found = (
+            rows[["asset_id", "session"]]
+            .take(at)
+            .assign(
+                column=pd.array(NUMBERS, dtype="str").take(column),
+                before=values[at - 1, column],
+                after=values[at, column],
+                known_before=known[at - 1],
+                known_after=known[at],
+            )
+        )
         return found.sort_values(["known_after", "asset_id", "session"], kind="stable", ignore_index=True)
 
     def assets(self) -> list[str]:

@@ -69,6 +69,7 @@ class TestConformance(PartialFillConformance):
 
     def open_venue(self, folder: Path) -> AlpacaVenue:
         def sleep(seconds: float) -> None:
+            TIME.move(seconds)
             self.served.moment += timedelta(seconds=seconds)
 
         return AlpacaVenue("alpaca", self.served.address, self.served.address, replace(TIME.clock, sleep=sleep))

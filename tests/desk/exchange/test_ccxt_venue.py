@@ -1,6 +1,6 @@
 """Binance as a venue through ccxt, against a server of this machine that speaks its format, faults included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,15 +9,22 @@ from typing import Any
 
 import pytest
 from binance_server import KEY, SECRET, Binance
+from executed import PLACE, document_of
 from provider_server import Time
 from venue_conformance import PartialFillConformance
 from venue_server import serving_venue
 
 from desk.exchange.ccxt_venue import TRADES_A_PAGE, CcxtVenue
+from desk.exchange.checks import checked
+from desk.exchange.execute import Execution
+from desk.exchange.moment import moment_of
 from desk.exchange.venue import NotKnown, SymbolRules
 from desk.feeds import transport
+from desk.journal import Journal
 from desk.tickets.ticket import Order
 from foundation.errors import DataError
+from research.portfolio import TicketTerms
+from research.portfolio.keys.slicing import SlicingTerms
 
 QUOTES = {"BTCEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
 PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
@@ -45,11 +52,14 @@ def served() -> Iterator[Binance]:
         yield found
 
 
-def at(served: Binance) -> CcxtVenue:
+def at(served: Binance, pairs: Sequence[str] = PAIRS) -> CcxtVenue:
+    """The venue; its waiting moves the clock of the server, too."""
+
     def sleep(seconds: float) -> None:
+        TIME.move(seconds)
         served.moment += timedelta(seconds=seconds)
 
-    return CcxtVenue("binance", PAIRS, address=served.address, clock=replace(TIME.clock, sleep=sleep))
+    return CcxtVenue("binance", pairs, address=served.address, clock=replace(TIME.clock, sleep=sleep))
 
 
 class TestConformance(PartialFillConformance):
@@ -135,7 +145,7 @@ def test_fees_are_booked_so_that_cash_and_units_are_those_of_the_account(
 
 def test_coins_that_stand_for_a_dollar_are_dollars() -> None:
     with serving_venue(Binance({"BTCUSDT": ("16500.00", "16510.00")}, {"USDT": Decimal(20_000)}, fee_in="")) as served:
-        venue = CcxtVenue("binance", ["BTC/USDT"], address=served.address, clock=TIME.clock)
+        venue = at(served, ["BTC/USDT"])
         assert venue.cash("") == {"USD": 20_000}
         state = venue.place(replace(ORDER, symbol="BTC/USDT", quantity=1.0, currency="USD"), "id1")
         [fill] = venue.fills()
@@ -179,3 +189,19 @@ def test_rules_are_the_steps_of_the_exchange(served: Binance) -> None:
     assert at(served).rules(["BTC/EUR", "SPY"]) == {
         "BTC/EUR": SymbolRules(Decimal("0.00001"), Decimal("0.01"), Decimal(5))
     }
+
+
+def test_a_ticket_in_slices_passes_the_checks_and_is_sent(desk: Any, tmp_path: Path) -> None:
+    """Of two coins at 16,500 one half is sold, in two slices."""
+    terms = TicketTerms(symbols={"A": "BTC/USDT"}, slicing=SlicingTerms("twap", slices=2))
+    document = document_of(desk((16_500.0,), (2.0,), 0.0, (0.5,), lots=0.001), terms)
+    quotes, free = {"BTCUSDT": ("16500.00", "16510.00")}, {"BTC": Decimal(2)}
+    with serving_venue(Binance(quotes, free, fee_in="")) as served, Journal(tmp_path, user="anna") as journal:
+        with at(served, ["BTC/USDT"]) as venue:
+            moment = moment_of(document, journal, venue, PLACE)
+            assert [fault for check in checked(moment) for fault in check.faults] == []
+            sent = list(Execution(journal, venue, document, moment.slices, moment.quotes).run())
+            assert [each.state.status for each in sent if each.state] == ["filled", "filled"]
+            assert [order["origQty"] for order in served.orders] == ["0.5", "0.5"]
+            assert venue.cash("") == {"USD": Decimal(16_500) * Decimal("0.999")}
+        assert [entry.record.sent_at[11:16] for entry in journal.entries(kind="order")] == ["15:00", "15:30"]

@@ -29,11 +29,13 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Alpaca]:
         {"SPY": Decimal(3260), "AGG": Decimal(7460)},
     )
     with alpaca_server(quotes, cash=Decimal("21350.40"), units=units) as found:
+        time = Time()
 
         def sleep(seconds: float) -> None:
+            time.move(seconds)
             found.moment += timedelta(seconds=seconds)
 
-        clock = replace(Time().clock, sleep=sleep)
+        clock = replace(time.clock, sleep=sleep)
         monkeypatch.setattr(alpaca, "AlpacaVenue", partial(AlpacaVenue, data=found.address, clock=clock))
         monkeypatch.setattr(alpaca, "PAPER", found.address)
         yield found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn_lists import drawn_list
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from journals import IN_MEMORY
 
@@ -18,6 +18,8 @@ from desk.exchange.paper.openings import openings_of
 from desk.exchange.venue import OrderState
 from desk.tickets import make_ticket
 from desk.tickets.ticket import Order, Ticket
+from foundation.errors import ConfigError
+from research.accounting.costs import CHARGED
 from research.orders import trade_list
 from research.orders.request import Request
 from research.portfolio import Portfolio, load_portfolio
@@ -85,15 +87,23 @@ def test_quotes_of_a_file_are_those_at_which_orders_fill(desk: Callable[..., Por
 
 @given(data=st.data())
 def test_any_ticket_leaves_at_its_own_prices_what_it_says(desk: Any, data: Any) -> None:
-    """Cash to the cent, and units; a limit that a whole tick brings to the other side of the price stays open."""
-    ticket = make_ticket(drawn_list(data, desk))
+    """Cash but for rounding, and units; a limit that a whole tick brings to the other side of the price stays open.
+
+    Of each order the venue rounds the notional and four fees to the cent, and the list rounds its cash.
+    """
+    try:
+        ticket = make_ticket(drawn_list(data, desk))
+    except ConfigError:  # a sale whose limit a whole tick brings above the close
+        reject()
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         venue, states = played(ticket, Path(folder))
         found = {state.client_id: state.status for state in states}
         away = {each.client_order_id for each in ticket.orders if is_away(each)}
         assert found == {each: "open" if each in away else "filled" for each in found}
         if states and not away:
-            assert abs(venue.cash("DU12")["USD"] - Decimal(repr(ticket.totals["cash_after"]))) < CENT
+            rounded = 1 + len(ticket.orders) * (1 + len(CHARGED))
+            away_by = abs(venue.cash("DU12")["USD"] - Decimal(repr(ticket.totals["cash_after"])))
+            assert away_by <= rounded * CENT / 2
             for order in ticket.orders:
                 if order.shares_after is not None:
                     assert float(venue.units("DU12")[order.symbol]) == pytest.approx(order.shares_after, rel=1e-12)
