@@ -140,7 +140,9 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
         little = PPOSettings(worlds=16, rollout=4, batch=32, epochs=1, hidden=8)
         held = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.0))
         spec = Learned(held, steps=64, seeds=(1,), learner="ppo", ppo=little, action=action)
-        policy = train(spec, before, COSTS, 5.0, 252, workers=1).policy
+        with pytest.MonkeyPatch.context() as patch:  # how much it is worth is not asked
+            patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+            policy = train(spec, before, COSTS, 5.0, 252, workers=1).policy
         if action == "hold_or_trade":  # so little training leaves it at holding, where it begins
             policy = replace(policy, net=policy.net._replace(bias_2=-policy.net.bias_2))
         TRAINED[key] = policy
@@ -267,9 +269,13 @@ def costs_on(market: Market, by_day: bool = False) -> Costs:
     return Costs(COSTS.commission[:n], spreads[:days, :n])
 
 
-def its_lines(name: str, market: Market) -> Market:
-    """The market that a policy of the battery is played on: an optimal region knows two lines."""
-    return market.select(["A", "B"]) if name == "optimal" else market
+def its_market(name: str, market: Market) -> Market:
+    """The market that a policy of the battery is played on: it ends soon after the last day that is looked at.
+
+    An optimal region knows two lines.
+    """
+    soon = market.until(market.dates[START + 75])
+    return soon.select(["A", "B"]) if name == "optimal" else soon
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +353,7 @@ def test_no_decision_depends_on_what_comes_after_it(
     learns = name.startswith("learned")  # it refuses the target that an exit leaves it
     world, rows = (market, days) if learns else (leaving, sorted({*days[1:4], LEFT - 3, LEFT - 1, LEFT, LEFT + 10}))
     assert learns or world.exits[3] == LEFT
-    audit = assert_blind(POLICIES[name], its_lines(name, world), rows)
+    audit = assert_blind(POLICIES[name], its_market(name, world), rows)
     assert (audit.table["decisions"].iloc[-1] > 0) == (name != "never, equal")
 
 
@@ -356,7 +362,7 @@ def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
     market: Market, days: list[int], name: str
 ) -> None:
     """Without a lag the engine asks before it books: on the day of a listing and at a month's end."""
-    assert_blind(POLICIES[name], its_lines(name, market), days[2:4], lag=0)
+    assert_blind(POLICIES[name], its_market(name, market), days[2:4], lag=0)
 
 
 @pytest.mark.parametrize("name", ["no-trade region", "cost and benefit", "best point", "classes", "universal"])
