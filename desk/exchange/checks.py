@@ -96,6 +96,11 @@ def _duplicates(moment: Moment) -> Faults:
             ticket = moment.sent_before[each.id][:16]
             fix = "Execute that ticket again: it takes its fills, and sends what waits."
             yield f"{_capital(each)}: it was sent with list {ticket}. {fix}"
+    for order in moment.silent:
+        yield (
+            f"Order {order} of an earlier list got no answer from {moment.venue}. Look for it there, and journal what "
+            f"became of it: PortfolioManager(…).settle({order!r}, traded=True), or False"
+        )
     if moment.unfinished:
         yield (
             f"List {moment.unfinished[:16]} has open orders at {moment.venue}, or fills that are not journalled. "
@@ -127,7 +132,7 @@ def _day(moment: Moment) -> Faults:
     if most is not None and total > most:
         yield (
             f"With {sent:,.2f} sent today, the orders would bring the day to {total:,.2f}: at most {most:,.2f} are "
-            "allowed (day_notional). Send them on another day."
+            "allowed (day_notional). Send less, or the rest on another day."
         )
     most = moment.limits.get("day_loss")
     if most is not None and moment.day.loss > most:
@@ -235,6 +240,8 @@ def _venue(moment: Moment) -> Faults:
             yield _fault(each, "order type", kind, f"{moment.venue} takes {known}: change `ticket: order_type`.")
         if hasattr(each.order, "symbol") and each.symbol not in moment.rules:
             fix = f"{moment.venue} does not know it: state the right one under `ticket: symbols`."
+            if moment.venue == PAPER:
+                fix += " Paper knows those of its quotes or bars."
             yield _fault(each, "symbol", each.symbol, fix)
         else:
             yield from _steps(each, moment.rules.get(each.symbol, SymbolRules()), moment.venue)

@@ -172,18 +172,23 @@ class Execution:
         """Send an order, unless the venue has it, or something stands against it."""
         if self._is_silent:
             return Sent(order, None, self._halted)
+        is_placed = True
         try:
             if (known := self._known(order)) is not None:
                 return Sent(order, known)
+            is_placed = False
             self._halted = self._halted or self.stop()
             if not (self._halted or self._waited) and self._short_of_cash(order):
                 self._waited = True  # once at each moment
                 self._let_fill()
             if why := self._halted or self._short_of_cash(order):
                 return Sent(order, None, why)
+            is_placed = True
             state = self._placed(order)
         except NotKnown as error:
-            self._fall_silent(error, order)
+            self._fall_silent(error, order if is_placed else None)
+            if not is_placed:
+                return Sent(order, None, self._halted)
             return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}", is_known=False)
         if not self._has_ids:
             self._take_fills()  # nobody can ask for them later

@@ -14,9 +14,11 @@ from typing import Any
 from desk.exchange.checks import checked
 from desk.exchange.exchange_venue import ExchangeVenue, IExchange, balances_of, prices_of
 from desk.exchange.execute import Execution, Sent
-from desk.exchange.moment import Place, moment_of
+from desk.exchange.moment import ANSWERS, Place, moment_of
 from desk.exchange.stops import alone, stop_file
+from desk.journal.chain import Event
 from desk.journal.journal import Journal, utc_now
+from desk.journal.records import Acknowledged, OrderSent, Refused
 from desk.journal.tickets import list_event
 from desk.tickets.ticket import make_ticket
 from foundation.arrays import Array
@@ -67,6 +69,22 @@ class PortfolioManager:
             "errors": [],
         }
         return result if listed.empty else result | self._sent(exchange, listed, dry_run)
+
+    def settle(self, order: str, *, traded: bool) -> None:
+        """Journal what became of an order that got no answer, as the exchange shows it; until then no list is sent.
+
+        order  : id of the order, as `errors` has it.
+        Raises : ConfigError for an order that was not sent, or has its answer.
+        """
+        with Journal() as journal:
+            sent = {entry.kind: entry for entry in journal.entries(order=order)}
+            if OrderSent.kind not in sent or ANSWERS & set(sent):
+                what = "has its answer" if ANSWERS & set(sent) else "was not sent"
+                raise ConfigError(f"order {order!r} {what}: see rebalance journal show --order {order}")
+            entry = sent[OrderSent.kind]
+            about = (entry.record.venue, entry.record.venue_id)
+            record = Acknowledged(*about) if traded else Refused("it did not trade", *about)
+            journal.append([Event(record, entry.portfolio, entry.ticket, entry.run, order)])
 
     def _sent(self, exchange: IExchange, listed: TradeList, dry_run: bool) -> dict[str, Any]:
         """The outcome of a list that is not empty."""

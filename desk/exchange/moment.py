@@ -20,6 +20,8 @@ from research.market.reading.known_instruments import Instruments, known_instrum
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
+ANSWERS = {Acknowledged.kind, Refused.kind}
+
 
 class Day(NamedTuple):
     """The orders and fills of a day of a portfolio, in its currency.
@@ -57,6 +59,7 @@ class Moment:
     day          : what was sent and filled today.
     sent_before  : by order id, the hash of another ticket with which it was sent.
     unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
+    silent       : ids of orders of earlier lists of which a venue without client ids gave no answer.
     instruments  : the known instruments.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
@@ -71,6 +74,7 @@ class Moment:
     day: Day
     sent_before: Mapping[str, str]
     unfinished: str
+    silent: tuple[str, ...]
     instruments: Instruments
     venue: str
     capabilities: Capabilities
@@ -128,6 +132,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
         day=_day(journal, document, now),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
+        silent=() if can.id_length else tuple(_silent(journal, venue.name, document)),
         instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
@@ -141,8 +146,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
 
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
     """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
-    answers = {Acknowledged.kind, Refused.kind}
-    return (each for each in orders if not any(entry.kind in answers for entry in own_entries(journal, each)))
+    return (each for each in orders if not any(entry.kind in ANSWERS for entry in own_entries(journal, each)))
 
 
 def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
@@ -154,6 +158,14 @@ def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:
     sent = ((each.id, entry) for each in orders for entry in journal.entries(order=each.id, kind=OrderSent.kind))
     return [(order, entry.ticket) for order, entry in sent if entry.ticket != ticket]
+
+
+def _silent(journal: Journal, venue: str, document: Mapping[str, Any]) -> Iterator[str]:
+    """The orders of other lists of the portfolio that were about to be sent to a venue, without an answer of it."""
+    for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind):
+        answered = any(answer.kind in ANSWERS for answer in journal.entries(order=entry.order))
+        if entry.record.venue == venue and entry.ticket != document["hash"] and not answered:
+            yield entry.order
 
 
 def _unfinished(journal: Journal, venue: Venue, document: Mapping[str, Any]) -> str:

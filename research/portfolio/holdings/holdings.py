@@ -1,6 +1,7 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -64,12 +65,18 @@ class PositionKeys:
 
 
 def given_book(document: Document) -> Book | None:
-    """The book that `positions: {book: NAME}` names, or None. Raises ConfigError for one that cannot be read."""
+    """The book that `positions: {book: NAME}` names, or None.
+
+    Raises : ConfigError for one that cannot be read, and for one of another portfolio file.
+    """
     if not document.has("positions", "book"):
         return None
-    name = read(document, ("positions",), PositionKeys).book
-    with document.placing(("positions", "book"), "positions"):
-        return read_book(name or "")
+    name, key = read(document, ("positions",), PositionKeys).book, ("positions", "book")
+    with document.placing(key, "positions"):
+        book = read_book(name or "")
+    if (of := Path(book.file).name) != (file := Path(document.file).name):
+        document.refuse(key, f"the book is of {of}", name, f"Open one: rebalance book open {file} --as NAME")
+    return book
 
 
 def given_files(

@@ -227,7 +227,8 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "symbol": (
         "known to the venue",
         lambda m: replace(m, rules={"B": SymbolRules()}),
-        f"{A}symbol is A\\. paper does not know it: state the right one under `ticket: symbols`\\.",
+        f"{A}symbol is A\\. paper does not know it: state the right one under `ticket: symbols`\\. "
+        "Paper knows those of its quotes or bars\\.",
     ),
     "lot": ("known to the venue", ruled(lot=Decimal(7)), f"{A}quantity is 400\\. paper takes multiples of 7: .*"),
     "too small": (

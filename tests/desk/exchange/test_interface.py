@@ -116,6 +116,26 @@ def test_after_a_trade_without_an_answer_nothing_more_is_traded(manager: Portfol
     assert kinds(tmp_path) == ["list", "order", "fill", "acknowledgement", "order"]
 
 
+def test_no_list_is_sent_until_a_person_says_what_became_of_an_order_without_an_answer(
+    manager: PortfolioManager, tmp_path: Path
+) -> None:
+    held = exchange(fails=2)
+    with pytest.warns(UserWarning, match="no client ids"):
+        manager.rebalance_portfolio(held)
+    held.fails, trades = 0, held.trades
+    held.balances["USDT"] -= 1  # another list, with other ids
+    done = manager.rebalance_portfolio(held)
+    assert (done["status"], held.trades) == ("failed", trades)
+    (order,) = re.findall(r"Order (\S+) of an earlier list got no answer from Ledger", " ".join(done["errors"]))
+    manager.settle(order, traded=True)
+    with pytest.raises(ConfigError, match="has its answer"):
+        manager.settle(order, traded=True)
+    with pytest.raises(ConfigError, match="was not sent"):
+        manager.settle("20221229-0", traded=True)
+    with pytest.warns(UserWarning, match="no client ids"):
+        assert manager.rebalance_portfolio(held)["status"] == "completed"
+
+
 def test_a_trade_in_part_is_said_and_the_next_list_completes_it(manager: PortfolioManager, tmp_path: Path) -> None:
     held = exchange(part="0.5")
     with pytest.warns(UserWarning, match="no client ids"):
