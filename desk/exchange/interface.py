@@ -14,7 +14,7 @@ from typing import Any
 from desk.exchange.checks import checked
 from desk.exchange.exchange_venue import ExchangeVenue, IExchange, balances_of, prices_of
 from desk.exchange.execute import Execution, Sent
-from desk.exchange.moment import ANSWERS, Place, moment_of
+from desk.exchange.moment import ANSWER_KINDS, Place, moment_of
 from desk.exchange.stops import alone, stop_file
 from desk.journal.chain import Event
 from desk.journal.journal import Journal, utc_now
@@ -78,8 +78,8 @@ class PortfolioManager:
         """
         with Journal() as journal:
             sent = {entry.kind: entry for entry in journal.entries(order=order)}
-            if OrderSent.kind not in sent or ANSWERS & set(sent):
-                what = "has its answer" if ANSWERS & set(sent) else "was not sent"
+            if OrderSent.kind not in sent or ANSWER_KINDS & set(sent):
+                what = "has its answer" if ANSWER_KINDS & set(sent) else "was not sent"
                 raise ConfigError(f"order {order!r} {what}: see rebalance journal show --order {order}")
             entry = sent[OrderSent.kind]
             about = (entry.record.venue, entry.record.venue_id)

@@ -20,7 +20,7 @@ from research.market.reading.known_instruments import Instruments, known_instrum
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
-ANSWERS = {Acknowledged.kind, Refused.kind}
+ANSWER_KINDS = {Acknowledged.kind, Refused.kind}
 
 
 class Day(NamedTuple):
@@ -146,7 +146,7 @@ def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place
 
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
     """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
-    return (each for each in orders if not any(entry.kind in ANSWERS for entry in own_entries(journal, each)))
+    return (each for each in orders if not any(entry.kind in ANSWER_KINDS for entry in own_entries(journal, each)))
 
 
 def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
@@ -163,7 +163,7 @@ def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -
 def _silent(journal: Journal, venue: str, document: Mapping[str, Any]) -> Iterator[str]:
     """The orders of other lists of the portfolio that were about to be sent to a venue, without an answer of it."""
     for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind):
-        answered = any(answer.kind in ANSWERS for answer in journal.entries(order=entry.order))
+        answered = any(answer.kind in ANSWER_KINDS for answer in journal.entries(order=entry.order))
         if entry.record.venue == venue and entry.ticket != document["hash"] and not answered:
             yield entry.order
 
