@@ -122,6 +122,7 @@ class CoinExchange(Adapter):
             raise FeedError(NO_CCXT.format(self.name), "source") from None
         exchange = getattr(ccxt, self.name)({"enableRateLimit": False})
         exchange.has["fetchCurrencies"] = False
+        exchange.parse_precision = lambda _: None  # steps of orders: ccxt writes as many zeros as an answer says
         if self.market_id:
             market = {"id": self.market_id.format(*pair.groups()), "symbol": pair[0], "base": pair[1], "quote": pair[2]}
             exchange.set_markets([market | {"type": "spot", "spot": True}])

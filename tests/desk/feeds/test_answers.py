@@ -490,6 +490,18 @@ def test_a_mangled_answer_gives_its_bars_or_a_sentence(case: int, seed: int) -> 
         check_rows(found, of, name)
 
 
+def test_the_steps_of_orders_at_an_exchange_are_not_read() -> None:
+    """ccxt writes a step with as many zeros as an answer says: of a billion it never came back."""
+    case = next(k for k, of in enumerate(MANGLED) if of[0] == "kraken")
+    (name, symbol, of, _), (markets, *bars) = MANGLED[case], WHOLE[case]
+    content = json.loads(markets.content)
+    for pair in content["result"].values():
+        pair["pair_decimals"] = 10**9
+    found = outcome(name, symbol, [Reply(200, json.dumps(content).encode()), *bars])
+    assert isinstance(found, pd.DataFrame)
+    check_rows(found, of, name)
+
+
 def test_an_error_names_the_source_and_the_symbol() -> None:
     with pytest.raises(FeedError, match=r"^yahoo, SPY: it is so\. Do that\.$"):
         Asked("yahoo", "SPY", NOW).refuse("it is so. Do that.")
