@@ -96,7 +96,7 @@ class Binance(VenueServer):
 
     def _market(self, name: str) -> dict[str, Any]:
         about = {"symbol": name, "status": "TRADING", "baseAsset": name[:3], "quoteAsset": name[3:], "filters": STEPS}
-        digits = dict.fromkeys(("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision"), 8)
+        digits = dict.fromkeys(("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision"), 10**9)  # absurd
         return about | digits | {"orderTypes": ["LIMIT", "MARKET"], "isSpotTradingAllowed": True, "permissions": []}
 
     def _ticker(self, name: str) -> dict[str, Any]:

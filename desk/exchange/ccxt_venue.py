@@ -83,6 +83,7 @@ class CcxtVenue:
         """The exchange object of ccxt: numbers are text, and requests go through `_fetch`."""
         api = getattr(self._ccxt, self.exchange)({"apiKey": key, "secret": secret, "enableRateLimit": False})
         api.number, api.fetch, api.has["fetchCurrencies"] = str, self._fetch, False
+        api.parse_precision = lambda _: None  # of coins, not of orders: as many zeros as it is told
         api.options |= {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "adjustForTimeDifference": True}
         if not live:
             api.set_sandbox_mode(True)
