@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
+from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
-WAIT = 60_000  # milliseconds for another process's transaction
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
 ALTERED = "Run: rebalance journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
@@ -89,15 +89,12 @@ class Journal:
             raise DataError(
                 f"{self.folder / HEAD} is missing: where the journal ends is not stated. {ALTERED}"
             ) from None
-        place = f"{(self.folder / JOURNAL).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         try:
             with self._reported():
-                self.rows = sqlite3.connect(place, timeout=WAIT / 1000, isolation_level=None, uri=True)
+                self.rows = connected(self.folder / JOURNAL, read_only=read_only)
                 if not read_only:
                     with self._locked():
-                        self.rows.execute("PRAGMA journal_mode = WAL")
-                        self.rows.execute("PRAGMA synchronous = FULL")
-                        self.rows.executescript(TABLE)
+                        create(self.rows, TABLE)
                         self._checked_head()
         except BaseException:
             os.close(self._file)
@@ -128,17 +125,12 @@ class Journal:
         """
         kept = list[Kept]()
         with self._reported(), self._locked():
-            self.rows.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self.rows):
                 head = self._checked_head()
                 moment = f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
                 for event in events:
                     kept.append(self._kept(entry_of(event, head, moment, self.user)))
                     head = max(head, Head(kept[-1].entry.sequence, kept[-1].entry.sha256))
-                self.rows.execute("COMMIT")
-            finally:
-                if self.rows.in_transaction:
-                    self.rows.execute("ROLLBACK")
             self._write_head(head)
         return kept
 

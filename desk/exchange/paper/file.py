@@ -16,12 +16,12 @@ from typing import NamedTuple
 from desk.exchange.paper.account import BEFORE, Account, Booking, Kind, Opening
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.venue import NotKnown, OrderState, Status
+from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.files import locked
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import BUY_OR_SELL
 
 PAPER = "paper.sqlite"
-WAIT = 60_000  # milliseconds for another process's transaction
 TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS openings (account TEXT, kind TEXT, item TEXT, amount TEXT NOT NULL,
@@ -71,10 +71,8 @@ class PaperFile:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / PAPER
         with self._reported(), locked(folder / f"{PAPER}.lock", wait=True):
-            self.rows = sqlite3.connect(self.path, timeout=WAIT / 1000, isolation_level=None)
-            self.rows.execute("PRAGMA journal_mode = WAL")
-            self.rows.execute("PRAGMA synchronous = FULL")
-            self.rows.executescript(TABLES)
+            self.rows = connected(self.path)
+            create(self.rows, TABLES)
 
     def close(self) -> None:
         """Close it."""
@@ -83,14 +81,8 @@ class PaperFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A block whose writes are all on the disk after it, or none of them."""
-        with self._reported():
-            self.rows.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.rows.execute("COMMIT")
-            finally:
-                if self.rows.in_transaction:
-                    self.rows.execute("ROLLBACK")
+        with self._reported(), transaction(self.rows):
+            yield
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

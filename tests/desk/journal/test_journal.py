@@ -63,7 +63,7 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> 
 def test_a_journal_that_another_program_holds_is_waited_for_and_then_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desk.journal.journal.WAIT", 10)
+    monkeypatch.setattr("desk.journal.sqlite_tables.WAIT", 10)
     with Journal(tmp_path) as journal:
         other = sqlite3.connect(tmp_path / JOURNAL, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

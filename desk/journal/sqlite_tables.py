@@ -1,0 +1,33 @@
+"""Tables of the desk in SQLite: what is written is on the disk when a transaction ends, and processes take turns."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WAIT = 60_000  # milliseconds for another process's transaction
+
+
+def connected(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to a file, which is made where it is missing, unless it is only read. Raises sqlite3.Error."""
+    place = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    return sqlite3.connect(place, timeout=WAIT / 1000, isolation_level=None, uri=True)
+
+
+def create(rows: sqlite3.Connection, tables: str) -> None:
+    """Create the tables of a script, which are written ahead and synced in full. Raises sqlite3.Error."""
+    rows.execute("PRAGMA journal_mode = WAL")
+    rows.execute("PRAGMA synchronous = FULL")
+    rows.executescript(tables)
+
+
+@contextmanager
+def transaction(rows: sqlite3.Connection) -> Iterator[None]:
+    """A block whose writes are all on the disk after it, or none of them. Raises sqlite3.Error."""
+    rows.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        rows.execute("COMMIT")
+    finally:
+        if rows.in_transaction:
+            rows.execute("ROLLBACK")
