@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
-from desk.exchange.connection import Answer, Connection
+from desk.exchange.connection import Answer, ConnectedVenue, Connection
 from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
 from desk.feeds.adapter import Limits
 from desk.feeds.fetching import read_key
@@ -66,7 +66,7 @@ def check_coins(document: Mapping[str, Any]) -> None:
             raise ConfigError(f"order {order['client_order_id']} to {order['side']} {order['asset']}: {fault}")
 
 
-class AlpacaVenue:
+class AlpacaVenue(ConnectedVenue):
     """An account at Alpaca, as `desk.exchange.venue.Venue` has it.
 
     name    : name of the venue in journal and messages.
@@ -84,30 +84,12 @@ class AlpacaVenue:
         self.name, self._trading, self._data = name, f"{trading}/v2", data
         keys = [read_key(name, variable, KEYS_FROM) for variable in KEY_VARIABLES]
         headers = {variable.replace("_", "-"): key for variable, key in zip(KEY_VARIABLES, keys, strict=True)}
-        self._clock = clock or Clock()
-        self._connection = Connection(name, headers, keys, A_MINUTE, self._clock)
+        super().__init__(Connection(name, headers, keys, A_MINUTE, clock or Clock()))
         self._orders: dict[str, tuple[str, str]] = {}  # by Alpaca's own id, the client id and the symbol
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connection."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
     def now(self) -> datetime:
         """As `Venue.now`."""
         return self._moment(self._record("/clock"), "timestamp")
-
-    def wait(self, until: datetime) -> None:
-        """As `Venue.wait`."""
-        while (left := (until - self.now()).total_seconds()) > 0.0:
-            self._clock.sleep(left)
 
     # orders
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, Self, cast
+from typing import Any, cast
 
-from desk.exchange.connection import Connection
+from desk.exchange.connection import ConnectedVenue, Connection
 from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
 from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
 from desk.feeds.adapter import Limits
@@ -49,7 +49,7 @@ class _Refused(DataError):
         self.is_unknown = is_unknown
 
 
-class CcxtVenue:
+class CcxtVenue(ConnectedVenue):
     """An account at Binance, as `desk.exchange.venue.Venue` has it.
 
     name    : name of the venue in journal and messages.
@@ -70,10 +70,10 @@ class CcxtVenue:
             self._ccxt: Any = import_module("ccxt")
         except ImportError:
             raise DataError(NO_CCXT.format(self.exchange)) from None
-        self.name, self._clock = name, clock or Clock()
+        self.name = name
         variables = (f"{self.exchange.upper()}_API_KEY", f"{self.exchange.upper()}_API_SECRET")
         key, secret = (read_key(name, variable, f"https://www.{self.exchange}.com") for variable in variables)
-        self._connection = Connection(name, {}, (key, secret), PACE, self._clock)
+        super().__init__(Connection(name, {}, (key, secret), PACE, clock or Clock()))
         self._api = self._opened(key, secret, live, address)
         self._orders: dict[str, tuple[str, str]] = {}  # by the exchange's own id, the client id and the pair
         self._call("load_markets")
@@ -91,26 +91,9 @@ class CcxtVenue:
             api.urls["api"] = dict.fromkeys(api.urls["api"], f"{address}/api/v3")
         return api
 
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connection."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
     def now(self) -> datetime:
         """As `Venue.now`."""
         return _moment(self._call("fetch_time"))
-
-    def wait(self, until: datetime) -> None:
-        """As `Venue.wait`."""
-        while (left := (until - self.now()).total_seconds()) > 0.0:
-            self._clock.sleep(left)
 
     # -- orders --------------------------------------------------------------------------------------------------------
 

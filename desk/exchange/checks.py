@@ -169,7 +169,7 @@ def _collar(moment: Moment) -> Faults:
     collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
     left = {each.id for each in moment.left}
     for each in moment.orders:
-        price = getattr(each.order, "price", None)
+        price = each.price
         if collar is None or price is None or each.id not in left:
             continue
         quote = moment.quotes.get(each.symbol, Quote())
@@ -235,9 +235,11 @@ def _venue(moment: Moment) -> Faults:
         wanted = venues.get(each.order.account, "none of them") if venues else moment.venue
         if moment.venue not in (wanted, PAPER):
             yield _fault(each, "venue", moment.venue, f"Account {each.order.account} trades on {wanted} (venues).")
-        if (kind := getattr(each.order, "order_type", "market")) not in moment.capabilities.order_types:
+        if each.order_type not in moment.capabilities.order_types:
             known = ", ".join(sorted(moment.capabilities.order_types))
-            yield _fault(each, "order type", kind, f"{moment.venue} takes {known}: change `ticket: order_type`.")
+            yield _fault(
+                each, "order type", each.order_type, f"{moment.venue} takes {known}: change `ticket: order_type`."
+            )
         if hasattr(each.order, "symbol") and each.symbol not in moment.rules:
             fix = f"{moment.venue} does not know it: state the right one under `ticket: symbols`."
             if moment.venue == PAPER:
@@ -248,8 +250,7 @@ def _venue(moment: Moment) -> Faults:
 
 
 def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
-    limit = getattr(each.order, "limit_price", None)
-    for name, value, step in (("quantity", each.quantity, rules.lot), ("limit price", limit, rules.tick)):
+    for name, value, step in (("quantity", each.quantity, rules.lot), ("limit price", each.limit_price, rules.tick)):
         if value is not None and step and decimal(value) % step:
             fix = f"{venue} takes multiples of {step.normalize():f}: state the lot of the asset in the portfolio file."
             yield _fault(each, name, f"{value:,.10g}", fix)

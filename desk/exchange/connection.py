@@ -6,11 +6,13 @@ have done what it was asked (408, 429, 5xx).
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
 from desk.exchange.venue import NotKnown
@@ -45,7 +47,7 @@ class Connection:
     def __init__(
         self, name: str, headers: Mapping[str, str], secrets: Sequence[str], limits: Limits, clock: Clock
     ) -> None:
-        self.name, self._headers, self._secrets = name, headers, secrets
+        self.name, self.clock, self._headers, self._secrets = name, clock, headers, secrets
         self._pace, self._transport = Pace(name, limits, Path(), clock), Plain()
 
     def ask(
@@ -96,3 +98,31 @@ class Connection:
     def close(self) -> None:
         """Close it."""
         self._transport.close()
+
+
+class ConnectedVenue(ABC):
+    """A venue behind a connection, to be closed, or used in a `with` block."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """As `Venue.now`."""
+
+    def wait(self, until: datetime) -> None:
+        """As `Venue.wait`."""
+        while (left := (until - self.now()).total_seconds()) > 0.0:
+            self._connection.clock.sleep(left)

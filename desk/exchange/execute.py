@@ -59,7 +59,7 @@ class Sent:
     @property
     def is_about_to_fill(self) -> bool:
         """True if the venue has it open, and it is at market."""
-        at_market = getattr(self.order.order, "order_type", MARKET_ORDER) == MARKET_ORDER
+        at_market = self.order.order_type == MARKET_ORDER
         return at_market and self.state is not None and self.state.status == "open"
 
 
@@ -255,7 +255,7 @@ class Execution:
         assert not isinstance(order.order, ExchangeOrder)
         notional, units = decimal(order.notional), order.quantity
         quote = self.quotes.get(order.symbol, Quote())
-        price = order.order.limit_price or quote.ask or quote.last
+        price = order.limit_price or quote.ask or quote.last
         if units is not None and price is not None:
             notional = max(notional, decimal(units) * decimal(price))
         return notional + decimal(order.order.cost)
@@ -277,9 +277,9 @@ class Execution:
             symbol=order.symbol,
             quantity=order.quantity,
             currency=order.order.currency,
-            order_type=getattr(order.order, "order_type", "market"),
+            order_type=order.order_type,
             notional=order.notional,
-            limit_price=getattr(order.order, "limit_price", None),
+            limit_price=order.limit_price,
             account=order.order.account,
             slice=order.slice or 0,
             quote=self.quotes.get(order.symbol),

@@ -151,7 +151,7 @@ def _trade(sent: Sent) -> dict[str, Any]:
         "asset": order.item,
         "value": order.value,
         "quantity": order.quantity,
-        "price": getattr(order.order, "price", None),
+        "price": order.price,
         "status": state.status if state else "not sent" if sent.is_known else "not known",
         "reason": sent.why if state is None else state.reason,
     }

@@ -12,6 +12,7 @@ from desk.tickets.ticket import Order, RatedOrder
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
+from research.portfolio.keys.ticket import MARKET_ORDER
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,21 @@ class TicketOrder:
         if isinstance(self.order, ExchangeOrder):
             return self.order.basis_amount
         return self.order.notional_basis if isinstance(self.order, RatedOrder) else self.order.notional
+
+    @property
+    def order_type(self) -> str:
+        """Its type, one of `ORDER_TYPES`; money is exchanged at market."""
+        return MARKET_ORDER if isinstance(self.order, ExchangeOrder) else self.order.order_type
+
+    @property
+    def limit_price(self) -> float | None:
+        """Its limit, currency per unit, or None."""
+        return None if isinstance(self.order, ExchangeOrder) else self.order.limit_price
+
+    @property
+    def price(self) -> float | None:
+        """The close that it was sized at, currency per unit; None without a quote, and for an exchange of money."""
+        return None if isinstance(self.order, ExchangeOrder) else self.order.price
 
     @property
     def text(self) -> str:
