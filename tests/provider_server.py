@@ -5,18 +5,17 @@ sends it. Bodies are those of `provider_bodies`.
 """
 
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
+from local_server import Handler, serving_locally
 from provider_bodies import Answer, Bar, Bars, body, exchange_id
 
 from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
@@ -97,13 +96,8 @@ def _names(asked: Asked, symbol: object) -> bool:
     return isinstance(symbol, str) and exchange_id(asked.provider, symbol) in words
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     served: Server
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -149,14 +143,6 @@ class _Handler(BaseHTTPRequestHandler):
         return body(asked.provider, path, params, asked.headers, bars)
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is a client's matter."""
-
-
 @contextmanager
 def serving(
     bars: Bars,
@@ -167,21 +153,8 @@ def serving(
 ) -> Iterator[Server]:
     """A server of these bars while the block lasts, over TLS where it is given a certificate."""
     served = Server(bars, faults or {}, times)
-    listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        listener.socket = context.wrap_socket(listener.socket, server_side=True, do_handshake_on_connect=False)
-    served.address = f"http{'s' if certificate else ''}://127.0.0.1:{listener.server_port}"
-    thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with serving_locally(served, _Handler, certificate):
         yield served
-    finally:
-        served.over.set()
-        listener.shutdown()
-        listener.server_close()
-        thread.join()
 
 
 def own_certificate(path: Path) -> Path:

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+from local_server import Handler, serving_locally
 
 HTML = b"<!DOCTYPE html><html><body>Service Unavailable</body></html>"
 SLOW = 5.0  # seconds
@@ -49,13 +50,8 @@ class VenueServer:
         raise NotImplementedError
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     served: VenueServer
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -94,27 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = kind == "cut"
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is a client's matter."""
-
-
 Served = TypeVar("Served", bound=VenueServer)
 
 
 @contextmanager
 def serving_venue(served: Served) -> Iterator[Served]:
     """A server while the block lasts."""
-    listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
-    served.address = f"http://127.0.0.1:{listener.server_port}"
-    thread = threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with serving_locally(served, _Handler):
         yield served
-    finally:
-        served.over.set()
-        listener.shutdown()
-        listener.server_close()
-        thread.join()

@@ -14,7 +14,7 @@ from executed import BadLine, document_of, execution, paper_for, replayed, sent
 from desk.exchange.moment import unanswered
 from desk.exchange.paper import FillModel, PaperVenue
 from desk.exchange.ticket_orders import cash_ladder
-from desk.exchange.venue import Capabilities, NotKnown
+from desk.exchange.venue import NotKnown
 from desk.journal import Journal, verify
 from research.portfolio import TicketTerms, load_portfolio
 
@@ -275,7 +275,6 @@ class WithoutIds(BadLine):
 def test_at_a_venue_without_ids_an_order_that_got_no_answer_is_never_sent_again(
     document: dict[str, Any], journal: Journal, tmp_path: Path
 ) -> None:
-    assert isinstance(WithoutIds.capabilities, Capabilities)
     with WithoutIds.for_ticket(document, folder=tmp_path) as venue:
         venue.lost = {2: "after"}
         done = sent(document, journal, venue)
