@@ -9,7 +9,6 @@ from research.portfolio import TicketTerms
 from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER, TICKET_DIGITS
 
 ID_DIGITS = 20  # of a hash: 80 bits an order
-ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
 
 
 def sent_of(

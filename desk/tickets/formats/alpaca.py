@@ -12,15 +12,15 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from desk.tickets.formats.carried import COIN, check_carried, check_no_exchange, sec_type, symbol_fault
-from desk.tickets.order_ids import ID
 from desk.tickets.ticket import Order, Ticket
 from foundation.errors import ConfigError
 from foundation.paper.cells import number_text
+from research.portfolio.keys.ticket import ORDER_ID
 
 SYMBOL = re.compile(r"[A-Za-z0-9.\-]+|[A-Z0-9]+/(?:USD|USDC|USDT|BTC)")
 PAIR_MARK = "/"  # in the symbol of a coin, BTC/USD, whose orders do not end with the day: Alpaca takes gtc or ioc
 ALPACA_CURRENCY, ALPACA_DECIMALS = "USD", 9  # of an order; of a quantity
-FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ID}",\n')
+FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ORDER_ID}",\n')
 
 
 def write(ticket: Ticket) -> bytes:

@@ -14,16 +14,16 @@ from typing import BinaryIO
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.formats.carried import account_fault, check_carried, is_coin, sec_type, symbol_fault
 from desk.tickets.formats.order_csv import begins_with, csv_bytes
-from desk.tickets.order_ids import ID
 from desk.tickets.ticket import Order, Ticket
 from foundation.paper.cells import cell_text, number_text
+from research.portfolio.keys.ticket import ORDER_ID
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
 AT_ONCE = "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes([COLUMNS])
-TAGGED = re.compile(rf".*,{ID},[^,]*\n")
+TAGGED = re.compile(rf".*,{ORDER_ID},[^,]*\n")
 PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 

@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 
 from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
 from desk.tickets.formats.order_csv import begins_with, csv_bytes
-from desk.tickets.order_ids import ID, ID_DIGITS
+from desk.tickets.order_ids import ID_DIGITS
 from desk.tickets.ticket import Order, Ticket
 from foundation.errors import ConfigError
 from foundation.paper.cells import cell_text, no_formula, number_text
 from research.portfolio.holdings.household import decimal_sum
+from research.portfolio.keys.ticket import ORDER_ID
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
            "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
@@ -23,7 +24,7 @@ COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "S
 TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
 HEADER = csv_bytes([COLUMNS])
 Row = dict[str, Any]  # of `Ticket.rows`
-FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
+FIRST = re.compile(rf"{ORDER_ID},[0-9a-f]{{16}},.*\n")
 
 
 def write(ticket: Ticket) -> bytes:

@@ -20,8 +20,8 @@ from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.tax_file import tax_lots_of
+from research.portfolio.keys.ticket import ORDER_ID
 
-OWN_ID = re.compile("[0-9]{8}-[0-9a-f]{20}")  # of an order of a ticket, also of one that the book does not have
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
 NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it", "its kind is not known"
 
@@ -110,7 +110,7 @@ def _with_fills(
 
 def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
     """The id of an order in its ticket, by that of the venue; "" where nobody knows the venue's."""
-    return orders.get(stated, stated if stated in own or OWN_ID.fullmatch(stated) else "")
+    return orders.get(stated, stated if stated in own or re.fullmatch(ORDER_ID, stated) else "")
 
 
 def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[str]) -> Iterator[Fill]:

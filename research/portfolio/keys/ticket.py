@@ -19,6 +19,7 @@ from research.portfolio.keys.slicing import SlicingTerms
 OrderType = Literal["market", "market_on_close", "limit"]
 MARKET_ORDER, CLOSE_ORDER, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)
 SecType = Literal["STK", "FUND", "CASH", "CRYPTO"]  # of Interactive Brokers: those without an expiry and a strike
+ORDER_ID = r"[0-9]{8}-[0-9a-f]{20}"  # form of an id of an order: 29 characters; brokers take 32
 TICKET_DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 FINER = 2  # decimals that a limit price below one unit of its currency has more
 Value = TypeVar("Value")

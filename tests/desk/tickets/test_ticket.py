@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from line_groups import members
 
-from desk.tickets.order_ids import ID
 from desk.tickets.sending import Sending
 from desk.tickets.ticket import HeldLine, Order, Ticket, make_ticket
 from foundation.errors import ConfigError
@@ -22,6 +21,7 @@ from research.orders import TradeList, trade_list
 from research.orders.content import DISCLAIMER
 from research.portfolio import OrderLimits, Portfolio, TicketTerms
 from research.portfolio.keys.sending import SendingLimits
+from research.portfolio.keys.ticket import ORDER_ID
 from research.portfolio.keys.weight_limits import WeightLimit
 from research.rules import Never, Threshold
 
@@ -125,7 +125,7 @@ def test_ids_are_equal_for_equal_orders_whatever_list_they_are_of(two: Portfolio
     one = [order.client_order_id for order in make_ticket(listed(two)).orders]
     other = make_ticket(listed(two, run="r-2", name="another policy"))
     assert [order.client_order_id for order in other.orders] == one
-    assert all(re.fullmatch(ID, found) for found in one)
+    assert all(re.fullmatch(ORDER_ID, found) for found in one)
     assert all(len(found) <= 32 for found in one)
     assert len(set(one)) == 2
 
