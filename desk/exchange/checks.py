@@ -15,7 +15,7 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
-from desk.tickets.order_ids import number
+from desk.tickets.order_ids import list_id, number
 from research.market.calendars import closes, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -93,7 +93,7 @@ def _duplicates(moment: Moment) -> Faults:
             yield f"The ticket has order {name} {count} times. {moment.anew}"
     for each in moment.orders:
         if each.id in moment.sent_before:
-            ticket = moment.sent_before[each.id][:16]
+            ticket = list_id(moment.sent_before[each.id])
             fix = "Execute that ticket again: it takes its fills, and sends what waits."
             yield f"{_capital(each)}: it was sent with list {ticket}. {fix}"
     for order in moment.silent:
@@ -103,7 +103,7 @@ def _duplicates(moment: Moment) -> Faults:
         )
     if moment.unfinished:
         yield (
-            f"List {moment.unfinished[:16]} has open orders at {moment.venue}, or fills that are not journalled. "
+            f"List {list_id(moment.unfinished)} has open orders at {moment.venue}, or fills that are not journalled. "
             f"Cancel what is open, or wait for it, and execute that list once more. {moment.anew}"
         )
 

@@ -8,6 +8,7 @@ from desk.journal.chain import Entry, Event
 from desk.journal.journal import Journal, Kept
 from desk.journal.records import Approved, ListedOrder, ListMade, OrderSent, Record, Refused
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
+from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
 
@@ -91,7 +92,7 @@ def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str
     Returns  : the entry, and the state of the ticket after it.
     Raises   : ConfigError for the approval of a ticket that was refused, and for the refusal of one that was sent.
     """
-    state, number = ticket_state(journal, document["hash"]), document["hash"][:16]
+    state, number = ticket_state(journal, document["hash"]), list_id(document["hash"])
     if state.refusals and not refusal:
         raise ConfigError(f"ticket {number} can no longer be approved: {state.text} Make the list anew.")
     if state.sent and refusal:

@@ -11,6 +11,7 @@ from desk.journal.journal import Journal
 from desk.journal.records import ListMade, text_of
 from desk.journal.tickets import moment_text, ticket_state
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 
 NOT_KNOWN = "This is not known"
@@ -46,7 +47,7 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
     place, row = next((k, row) for k, row in enumerate(record.orders, start=1) if row.order == order)
     price = "without a price" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
     yield (
-        f"It is order {place} of {len(record.orders)} of list {made.ticket[:16]} of {made.portfolio}, "
+        f"It is order {place} of {len(record.orders)} of list {list_id(made.ticket)} of {made.portfolio}, "
         f"{text_of(row)}, {price}: {row.reason}."
     )
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
@@ -65,7 +66,7 @@ def _of_file(path: str, ticket: str) -> str:
     return (
         f"Its ticket is {path}."
         if found == ticket
-        else f"Its ticket is not {path} any more, which holds list {found[:16]}."
+        else f"Its ticket is not {path} any more, which holds list {list_id(found)}."
     )
 
 

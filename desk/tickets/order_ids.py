@@ -9,6 +9,7 @@ from research.portfolio import TicketTerms
 from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER, TICKET_DIGITS
 
 ID_DIGITS = 20  # of a hash: 80 bits an order
+LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 
 def sent_of(
@@ -57,3 +58,8 @@ def plain(value: Any) -> Any:
 def number(value: float) -> float | None:
     """A price or a quantity to the significant digits of a ticket, or None for NaN."""
     return None if math.isnan(value) else float(f"{value:.{TICKET_DIGITS}g}")
+
+
+def list_id(ticket: str) -> str:
+    """The beginning of the hash of a ticket, by which files and messages name its list."""
+    return ticket[:LIST_DIGITS]

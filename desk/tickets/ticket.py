@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from desk.tickets.order_ids import client_order_id_of, number, plain, sent_of
+from desk.tickets.order_ids import client_order_id_of, list_id, number, plain, sent_of
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
 from foundation.canonical import content_hash
@@ -29,7 +29,6 @@ from research.portfolio.holdings.rates import shown_rate
 
 SCHEMA = 2  # version of docs/schemas/ticket-2.json
 DECIMALS = 10  # of a weight, fraction of NAV
-LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ class Ticket:
     @property
     def list_id(self) -> str:
         """The beginning of the hash, by which files and messages name the list."""
-        return self.hash[:LIST_DIGITS]
+        return list_id(self.hash)
 
     @property
     def document(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from desk.commands.orders.fill_entries import journal_fills
 from desk.commands.orders.trades import replaced_files
 from desk.journal import Journal
-from desk.tickets.ticket import LIST_DIGITS
+from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
@@ -73,7 +73,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
 
 def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
     """Raise DataError for a ticket of an earlier close than the orders of a book, and for one of which it has fills."""
-    name, asked = f"list {ticket['hash'][:LIST_DIGITS]}", book.blotter.asked
+    name, asked = f"list {list_id(ticket['hash'])}", book.blotter.asked
     fix = f"Leave the ticket out where fills are of the open orders; to trade again: rebalance trades {book.file}"
     if asked is not None and date.fromisoformat(ticket["last_close"]) < asked:
         what = f"{name} is of the close of {ticket['last_close']}, and one of {asked} was sent since"

@@ -16,7 +16,7 @@ from desk.exchange.stops import alone, stop_file
 from desk.journal import Journal, list_event
 from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
-from desk.tickets.ticket import LIST_DIGITS
+from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -190,7 +190,5 @@ def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -
     before, booked = found.blotter.ticket, found.blotter.fill_ids
     fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
     if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):
-        raise ConfigError(
-            f"book {name!r} lacks fills of list {before[:LIST_DIGITS]}: execute that list once more first."
-        )
+        raise ConfigError(f"book {name!r} lacks fills of list {list_id(before)}: execute that list once more first.")
     return name

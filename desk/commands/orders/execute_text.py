@@ -7,6 +7,7 @@ from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.journal.tickets import moment_text
+from desk.tickets.order_ids import list_id
 from foundation.paper.text_tables import text_table, wrapped
 from research.orders.content import price_text
 from research.orders.fills import Fill
@@ -19,7 +20,7 @@ SLICES_HEAD = ["order", "slices", "least", "largest", "last after, min", "expect
 def before_text(ready: Ready) -> str:
     """The screen before sending: orders, cash by day, and the outcome of the checks."""
     moment, document = ready.moment, ready.moment.document
-    head = f"List {document['hash'][:16]} of {document['portfolio']}, to {moment.venue}: {document['headline']}"
+    head = f"List {list_id(document['hash'])} of {document['portfolio']}, to {moment.venue}: {document['headline']}"
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
@@ -81,9 +82,9 @@ def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
 
 def _order_row(each: TicketOrder) -> list[str]:
     order = each.order
-    price, limit, cost = (getattr(order, name, None) for name in ("price", "limit_price", "cost"))
+    price, limit, cost = each.price, each.limit_price, getattr(order, "cost", None)
     quantity = "" if each.quantity is None else f"{each.quantity:,.10g}"
-    kind = f"{getattr(order, 'order_type', 'market')}{'' if limit is None else f' {price_text(limit)}'}"
+    kind = f"{each.order_type}{'' if limit is None else f' {price_text(limit)}'}"
     shown = ["" if price is None else price_text(price), f"{each.notional:,.2f}", order.currency]
     cells = [each.id, order.account, order.side, each.item, quantity, kind, *shown]
     return [*cells, "" if cost is None else f"{cost:,.2f}", order.settlement_date]

@@ -12,6 +12,7 @@ from desk.journal.verify import Verified, verify
 from desk.journal.why import why
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.order_ids import list_id
 from foundation.arguments import refuse
 from foundation.errors import DataError
 from foundation.files import replacing
@@ -35,7 +36,7 @@ def show_text(ticket: str = "", order: str = "", last: int | None = None) -> str
 
 
 def _line(entry: Entry) -> str:
-    about = " ".join(filter(None, (entry.portfolio, entry.ticket[:16], entry.order)))
+    about = " ".join(filter(None, (entry.portfolio, list_id(entry.ticket), entry.order)))
     return f"{entry.sequence:>8,}  {moment_text(entry)}  {entry.user}  {entry.kind}  {about}: {text_of(entry.record)}"
 
 
@@ -94,7 +95,7 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
     with Journal(user=user) as journal:
         kept, state = judge(journal, document, str(path.absolute()), refusal)
     again = "" if kept.is_new else f"Nothing was written: entry {kept.entry.sequence:,} says so. "
-    return f"{again}List {document['hash'][:16]} of {document['portfolio']}: {document['headline']}\n{state.text}"
+    return f"{again}List {list_id(document['hash'])} of {document['portfolio']}: {document['headline']}\n{state.text}"
 
 
 def why_text(order: str, reports: Path | None = None) -> str:

@@ -11,6 +11,7 @@ from desk.tca.orders import no_price, read_orders
 from desk.tca.page import main_picture, report_html
 from desk.tca.report import Report
 from desk.tca.suggestion import CostChange, changed_costs, cost_changes, policy_costs
+from desk.tickets.order_ids import list_id
 from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import write_whole, writing
@@ -67,7 +68,7 @@ def cost_report(
 
 def _asked(ticket: str, since: str, portfolio: Portfolio | None) -> str:
     of = [portfolio.name] if portfolio is not None else []
-    of += [f"list {ticket[:16]}"] if ticket else []
+    of += [f"list {list_id(ticket)}"] if ticket else []
     return f"the orders of {' and '.join(of) or 'the journal'}{f' since {since}' if since else ''}"
 
 
