@@ -95,17 +95,3 @@ class LinearImpact:
         """
         squared = risk_aversion * self.volatility**2 / self.adjusted(interval)
         return 2.0 * math.asinh(0.5 * interval * math.sqrt(squared)) / interval  # cosh a − 1 = 2 sinh²(a/2)
-
-
-def power_cost(trades: Array, volumes: Array, volatility: float, coefficient: float = 1.0, power: float = 1.5) -> float:
-    """The impact of trades by the power law of `research.accounting.Impact`, charged in each interval, currency.
-
-    Trades in proportion to volumes cost the least, and what the law charges their sum by the sum of the volumes.
-
-    trades      : (N,) units of each interval.
-    volumes     : (N,) units that the market trades in it, above zero.
-    volatility  : currency per unit and √session.
-    coefficient : coefficient of the law.
-    power       : exponent of the law.
-    """
-    return coefficient * volatility * float(np.sum(trades * (trades / volumes) ** (power - 1.0)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backtests.sheets.pictures.slicing import slicing_picture
 from foundation.errors import ConfigError
 from research.accounting.impact import Impact
-from research.orders.linear_impact import LinearImpact, power_cost
+from research.orders.linear_impact import LinearImpact
 from research.orders.slicing import (
     TWAP,
     VWAP,
@@ -128,6 +128,11 @@ def test_linear_impact_costs_what_the_order_is_expected_to_cost_when_traded_even
         assert sliced(order("52000", "1", impact=impact), TWAP(slices)).cost == pytest.approx(
             0.025 * 52_000 + 80.0 * 104.0**2, rel=1e-12
         )
+
+
+def power_cost(trades: np.ndarray, volumes: np.ndarray, volatility: float, coefficient: float) -> float:
+    """Impact by the 3/2 power of `research.accounting.Impact`, charged in each interval by its share of the volume."""
+    return coefficient * volatility * float(np.sum(trades * np.sqrt(trades / volumes)))
 
 
 def test_the_power_law_charges_volume_weighted_slices_what_it_charges_the_whole_order_of_a_session() -> None:
