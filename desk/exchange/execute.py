@@ -20,7 +20,7 @@ from typing import Any
 from desk.exchange.checks import faults_between
 from desk.exchange.moment import Moment, own_entries, unanswered
 from desk.exchange.ticket_orders import TicketOrder
-from desk.exchange.venue import NotKnown, OrderState, Venue, quotes_of
+from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Venue, quotes_of
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
@@ -304,7 +304,7 @@ class Execution:
     # -- fills ---------------------------------------------------------------------------------------------------------
 
     def _take_fills(self) -> None:
-        """Take the fills of the ticket from the venue, and journal those that are new, with the quote of now."""
+        """Take the fills of the ticket from the venue, and journal the new ones, with their quotes or that of now."""
         orders = {each.venue_id or each.id: each for each in self.orders}  # without ids, fills name those of the ticket
         since = datetime.fromisoformat(self.document["last_close"]).replace(tzinfo=UTC)
         own = [fill for fill in self.venue.fills(since) if fill.order_id in orders]
@@ -314,13 +314,14 @@ class Execution:
             return
         quotes = dict[str, Quote]()
         with suppress(NotKnown):  # a fill is journalled without a quote as well
-            quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
+            if asked := {orders[fill.order_id].symbol for fill in new if not isinstance(fill, QuotedFill)}:
+                quotes = quotes_of(self.venue, asked)
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]
             mine = fill_of(order, fill)
             ticket, portfolio = self.document["hash"], self.document["portfolio"]
-            quote = quotes.get(order.symbol)
+            quote = fill.quote if isinstance(fill, QuotedFill) else quotes.get(order.symbol)
             events.append(fill_event(mine, ticket, portfolio, venue_id=order.venue_id, quote=quote))
             self.fills.append(mine)
         self.journal.append(events)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.paper.prices import Bar, Session
+from desk.journal.records import Quote
 from foundation.arguments import is_number, is_whole, one_of, refuse
 from foundation.errors import DataError
 from research.accounting.impact import Impact
@@ -23,6 +24,7 @@ LOWEST_PRICE = Decimal("1e-12")  # of a fill: impact may bring a sale to zero
 UNIT_STEP = Decimal("1e-9")  # of an order in an amount of money
 AT = ("close", "open", "clock")
 ONE = Decimal(1)
+PAPER_MODEL = "model of the paper venue"  # begins the source of its quotes
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,19 @@ class FillModel:
 
 @dataclass(frozen=True)
 class Part:
-    """A fill of an order. quantity : units. price : currency per unit. moment : in UTC."""
+    """A fill of an order.
+
+    quantity : units.
+    price    : currency per unit.
+    moment   : in UTC.
+    quote    : quote that the model implies then: the price before spread and impact, and bid and ask round it, which
+               are that price where there is no spread.
+    """
 
     quantity: Decimal
     price: Decimal
     moment: datetime
+    quote: Quote
 
     @property
     def notional(self) -> Decimal:
@@ -88,11 +98,21 @@ def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetim
     bar, drawn = session.bars.get(order.symbol, Bar()), random.Random(f"{model.seed}/{order.client_id}")
     at_close = order.order_type == "market_on_close" or model.at == "close"
     moments = _moments(session, model, now, at_close, drawn)
-    price = _limited(order, bar, _price(order, bar, model, price_at(session, bar, model, moments[0], at_close)))
-    if price is None:
+    last = order.price or ONE if bar.close is None else price_at(session, bar, model, moments[0], at_close)
+    price = _price(order, bar, model, last)
+    limited = _limited(order, bar, price)
+    if limited is None:
         return ()
-    units = _split(order, _available(order, bar, price, model), len(moments), drawn)
-    return tuple(Part(each, price, moment) for each, moment in zip(units, moments, strict=False) if each > 0)
+    last = last if limited == price else limited  # the session came to the limit
+    bid, ask = map(float, _sides(order, bar, model, last))
+    units = _split(order, _available(order, bar, limited, model), len(moments), drawn)
+    return tuple(
+        Part(
+            each, limited, moment, Quote(bid, ask, float(last), f"{PAPER_MODEL}: {session.source}", moment.isoformat())
+        )
+        for each, moment in zip(units, moments, strict=False)
+        if each > 0
+    )
 
 
 def _moments(session: Session, model: FillModel, now: datetime, at_close: bool, drawn: random.Random) -> list[datetime]:
@@ -132,12 +152,18 @@ def bid_and_ask(bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, De
     return None if bar.bid is None or bar.ask is None else (bar.bid, bar.ask)
 
 
+def _sides(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, Decimal]:
+    """Bid and ask round a price for an order; the price itself where there is no spread."""
+    if bar.close is None or order.is_exchange or order.order_type == "market_on_close":
+        return price, price
+    return bid_and_ask(bar, model, price) or (price, price)
+
+
 def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Decimal:
     """The price after spread and impact."""
     if bar.close is None or order.is_exchange:
-        return order.price or price if bar.close is None else price
-    sides = None if order.order_type == "market_on_close" else bid_and_ask(bar, model, price)
-    moved = sides[order.sign > 0] if sides else price
+        return price
+    moved = _sides(order, bar, model, price)[order.sign > 0]
     if model.impact is not None:
         if bar.day_value is None or bar.volatility is None:
             raise DataError(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from desk.exchange.paper.account import Account, Opening, bookings, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
-from desk.exchange.paper.fill_model import FillModel, bid_and_ask, parts_of, price_at
+from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
@@ -194,7 +194,7 @@ class PaperVenue:
             return self._states("client_id = ?", client_id)[0]
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
-        """The fills since a moment, the oldest first: `order_id` is the client id."""
+        """The fills since a moment, the oldest first, with the model's quotes: `order_id` is the client id."""
         return self.file.fills(since, self.name)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class PaperVenue:
         price = price_at(self.session, bar, self.model, self._now)
         sides = bid_and_ask(bar, self.model, price)
         bid, ask = (None, None) if sides is None else map(float, sides)
-        return Quote(bid, ask, float(price), self.session.source, self._now.isoformat())
+        return Quote(bid, ask, float(price), f"{PAPER_MODEL}: {self.session.source}", self._now.isoformat())
 
     def rules(self, symbols: Iterable[str]) -> dict[str, SymbolRules]:
         """The steps of each symbol, those that are known."""
