@@ -37,7 +37,8 @@ class FillModel:
                     and else charges the half-spread that the ticket expects as a fee. The close has no spread.
     impact        : impact on the price from the value and volatility a day before the session; None charges the impact
                     that the ticket expects as a fee.
-    participation : largest part of the session's volume that an order gets, fraction.
+    participation : largest part of the session's volume that an order gets, fraction; 1 fills an order whole where no
+                    volume is known.
     parts         : largest number of fills of an order; their number and sizes are drawn.
     latency       : mean of the drawn seconds until a fill, and between the fills of an order; a fill at the close has
                     the moment of the close.
@@ -185,10 +186,10 @@ def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
 
 
 def _available(order: PaperOrder, bar: Bar, price: Decimal, model: FillModel) -> Decimal:
-    """The units that the session gives an order, in whole lots. Raises DataError where the volume is not known."""
+    """The units that a session gives an order, in whole lots. Raises DataError for a part of an unknown volume."""
     wanted = (order.quantity / price).quantize(UNIT_STEP, ROUND_DOWN) if order.in_money else order.quantity
-    if model.participation == 1.0 or bar.close is None or order.is_exchange:
-        return wanted
+    if bar.close is None or order.is_exchange or (model.participation == 1.0 and not bar.volume):
+        return wanted  # of funds, sources state a volume of 0
     if bar.volume is None:
         raise DataError(
             f"order {order.client_id} of {order.symbol} has no part of a volume: that of the session is not known. "

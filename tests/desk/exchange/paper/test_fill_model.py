@@ -129,6 +129,12 @@ def test_an_order_gets_a_part_of_the_volume_in_whole_lots() -> None:
     assert parts(model, "buy", "THIN", 20.0, of=none) == ()
 
 
+@pytest.mark.parametrize(("volume", "filled"), [(Decimal(12), 12), (Decimal(0), 20), (None, 20)])
+def test_no_order_gets_more_than_the_volume_that_is_known(volume: Decimal | None, filled: int) -> None:
+    thin = session(THIN=bar(10.0, 10.0, 10.0, 10.0, volume=volume))
+    assert [fill.quantity for fill in parts(FillModel(), "buy", "THIN", 20.0, of=thin)] == [filled]
+
+
 def test_a_part_of_an_unknown_volume_is_refused() -> None:
     with pytest.raises(DataError, match="order id of A has no part of a volume: that of the session is not known"):
         parts(FillModel(participation=0.5), of=session(A=bar(1.0, 1.0, 1.0, 1.0)))
