@@ -15,6 +15,7 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.order_ids import list_id, number
 from research.market.calendars import closes, sessions
 from research.orders.price_age import sessions_since
@@ -81,7 +82,7 @@ def _approval(moment: Moment) -> Faults:
     state, wanted = moment.state, max(moment.state.wanted, moment.document.get("approvals", 0))
     persons = {entry.user for entry in state.approvals}
     if state.refusals:
-        yield f"The ticket was refused. {state.text} {moment.anew}"
+        yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
         yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"

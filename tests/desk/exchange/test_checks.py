@@ -279,7 +279,9 @@ def test_approvals_and_refusals_of_the_journal_count(
         judge(journal, document, "")
         assert look() == {}
         judge(journal, document, "", "prices moved")
-        assert look()["approved"][0].startswith("The ticket was refused. Approved by anna on ")
+        assert look()["approved"][0].startswith("The ticket was refused. Approved by nobody. It asks for 1: 1 more")
+        judge(journal, document, "")
+        assert look() == {}
 
 
 def test_holdings_are_compared_to_the_digits_of_a_ticket(moment: Moment) -> None:
