@@ -17,7 +17,7 @@ from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
 from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.order_ids import list_id, number
-from research.market.calendars import closes, sessions
+from research.market.calendars import closes, session_after, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -214,7 +214,10 @@ def _holdings(moment: Moment) -> Faults:
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
         if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
-            yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
+            fix = f"Correct the holdings of {moment.document['file']}. {moment.anew}"
+            if moment.unfinished:
+                fix = f"Orders of list {list_id(moment.unfinished)} are open there, or their fills not journalled yet."
+            yield _fault(each, "units held", found, fix)
 
 
 def _cash(moment: Moment) -> Faults:
@@ -263,7 +266,8 @@ def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
 def _open(moment: Moment) -> Faults:
     day, calendar = moment.today, moment.calendar
     if not len(sessions(day, day, calendar)):
-        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on a session."
+        after = session_after(day, 1, calendar)
+        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on one: the next is {after}."
     elif np.datetime64(moment.now.replace(tzinfo=None)) >= closes(np.array([day]), calendar)[0]:
         yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
 
