@@ -145,7 +145,7 @@ def is_below(path: Path, *roots: Path) -> bool:
 def read_rows(
     path: Path, needed: Sequence[str], others: Sequence[str], row_of: Callable[[dict[str, str]], Read]
 ) -> list[Read]:
-    """What a function makes of each row of a CSV whose header names its columns; empty rows are left out.
+    """The rows of a CSV whose header names its columns, each as a function reads it; empty rows are left out.
 
     needed : columns that the header must have.
     others : columns that it may have.
