@@ -157,6 +157,8 @@ def test_fills_are_whole_lots_that_sum_to_the_order_and_follow_one_another(
     assert sum(fill.quantity for fill in fills) == 5 * lots
     assert all(fill.quantity > 0 and fill.quantity % 5 == 0 for fill in fills)
     assert len(fills) <= most
+    assert all(float(fill.price) == pytest.approx(fill.quote.ask, rel=1e-14) for fill in fills)
+    assert [fill.quote.moment for fill in fills] == [fill.moment.isoformat() for fill in fills]
     assert moments == sorted(moments)
     assert fills == parts(model, "buy", "A", 5.0 * lots, lot=5.0, now=NOON)
 
