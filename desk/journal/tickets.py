@@ -79,13 +79,13 @@ class TicketState:
 def ticket_state(journal: Journal, ticket: str) -> TicketState:
     """The state of a ticket. ticket : its hash."""
     kinds: dict[str, list[Entry]] = {}
-    words: dict[str, Entry] = {}
+    latest: dict[str, Entry] = {}
     for entry in journal.entries(ticket=ticket):
         kinds.setdefault(entry.kind, []).append(entry)
         if entry.kind in (Approved.kind, Refused.kind) and not entry.order:
-            words[entry.user] = entry
-    approvals = (entry for entry in words.values() if entry.kind == Approved.kind)
-    refusals = (entry for entry in words.values() if entry.kind == Refused.kind)
+            latest[entry.user] = entry
+    approvals = (entry for entry in latest.values() if entry.kind == Approved.kind)
+    refusals = (entry for entry in latest.values() if entry.kind == Refused.kind)
     return TicketState(*map(tuple, (kinds.get(ListMade.kind, ()), approvals, refusals, kinds.get(OrderSent.kind, ()))))
 
 

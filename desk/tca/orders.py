@@ -22,21 +22,8 @@ from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortf
 EndPrice = Callable[[str, str, str], float | None]
 SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
 AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
-WORDS = (
-    "order",
-    "ticket",
-    "portfolio",
-    "asset",
-    "side",
-    "venue",
-    "currency",
-    "state",
-    "moment",
-    "day",
-    "hour",
-    "size",
-    "quotes",
-)
+WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size",
+         "quotes")  # fmt: skip
 NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
 COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))
 

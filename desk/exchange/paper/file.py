@@ -161,7 +161,8 @@ class PaperFile:
             for each in outcome.booked
         ]
         self.rows.executemany("INSERT INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", fills)
-        for quote in (each.part.quote for each in outcome.booked[:1]):  # its fills have one price
+        if outcome.booked:
+            quote = outcome.booked[0].part.quote  # its fills have one price
             stated = (number, quote.bid, quote.ask, quote.last, quote.source)
             self.rows.execute("INSERT INTO quotes VALUES (?, ?, ?, ?, ?)", stated)
         return number

@@ -49,7 +49,7 @@ def _why_not_ours(path: Path) -> str:
     """A sentence on a file that does not begin as a ticket: another program may have written one anew."""
     try:
         is_rewritten = {"schema", "hash", "orders"} <= set(json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         is_rewritten = False
     if is_rewritten:
         return (
