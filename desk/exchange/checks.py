@@ -15,6 +15,7 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
 from research.market.calendars import closes, sessions
 from research.orders.price_age import sessions_since
@@ -22,8 +23,7 @@ from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
 
 BASIS_POINTS = 1e4  # of one
-ISSUER = slice(2, 8)  # of an ISIN with a CUSIP in it, such as those of the US and Canada: the number of the issuer
-CUSIP_COUNTRIES = ("US", "CA")
+ISSUER = slice(6)  # of a CUSIP: the number of the issuer
 ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
@@ -158,8 +158,8 @@ def _do_not_trade(moment: Moment) -> Faults:
 
 def _same_issuer(one: str, other: str) -> bool:
     """True for two ISINs with one issuer's number of CUSIP."""
-    with_cusip = all(ISIN.fullmatch(isin) and isin.startswith(CUSIP_COUNTRIES) for isin in (one, other))
-    return with_cusip and one[ISSUER] == other[ISSUER]
+    issuers = [cusip_of(isin)[ISSUER] for isin in (one, other) if ISIN.fullmatch(isin)]
+    return len(issuers) == 2 and issuers[0] == issuers[1] != ""
 
 
 # -- prices, holdings, cash --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from desk.tickets.ticket import Order, Ticket
 from foundation.errors import ConfigError
 
 COIN = "CRYPTO"
+CUSIP_COUNTRIES = ("US", "CA")
 Faults = Callable[[Order], Iterable[str]]
 
 
@@ -17,11 +18,20 @@ def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
     """
     found = [
         f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"
-        for order in ticket.orders
+        for order in ticket.by_account
         for fault in (*_for_all(order), *faults(order))
     ]
     if found:
         raise ConfigError("\n".join(found))
+
+
+def cusip_of(isin: str) -> str:
+    """The CUSIP in an ISIN of the US or Canada, or "".
+
+    >>> cusip_of("US78462F1030")
+    '78462F103'
+    """
+    return isin[2:11] if isin.startswith(CUSIP_COUNTRIES) else ""
 
 
 def check_no_exchange(ticket: Ticket, target: str) -> None:

@@ -73,7 +73,8 @@ def crosses_and_blocks(orders: Iterable[AccountOrder], lot: Decimal) -> tuple[li
     allocations of an account add up to its order.
     """
     orders = list(orders)
-    crosses = list(_crosses(*([each for each in orders if each.side == side] for side in ("sell", "buy")), lot))
+    sells, buys = ([each for each in orders if each.side == side] for side in ("sell", "buy"))
+    crosses = list(_crosses(sells, buys, lot))
     left = {each.order: each.quantity for each in orders}
     for cross in crosses:
         left[cross.sell_order] -= cross.quantity
@@ -94,16 +95,15 @@ def _crosses(sells: Sequence[AccountOrder], buys: Sequence[AccountOrder], lot: D
     whole = [[each.quantity // lot * lot * each.may_cross for each in side] for side in (sells, buys)]
     total = min(sum(side, NO_AMOUNT) for side in whole)
     sold, bought = (pro_rata(total, side, lot) for side in whole)
-    buyers = deque([buy, units] for buy, units in zip(buys, bought, strict=True) if units)
+    buyers = deque((buy, units) for buy, units in zip(buys, bought, strict=True) if units)
     for sell, units in zip(sells, sold, strict=True):
         while units:
-            buy, wanted = buyers[0]
+            buy, wanted = buyers.popleft()
             crossed = min(units, wanted)
             yield Cross(sell.asset, crossed, sell.account, sell.order, buy.account, buy.order)
             units -= crossed
-            buyers[0][1] -= crossed
-            if not buyers[0][1]:
-                buyers.popleft()
+            if wanted > crossed:
+                buyers.appendleft((buy, wanted - crossed))
 
 
 def pro_rata(total: Decimal, wanted: Sequence[Decimal], lot: Decimal) -> list[Decimal]:
