@@ -51,10 +51,11 @@ def execute(
         if yes:
             prepared.check_confirmed(confirm)
         tell(before_text(prepared), prepared.faults if dry_run else prepared.is_refused)
-        if dry_run or not prepared.moment.orders:
+        is_left = bool(prepared.moment.left or prepared.moment.crossed)
+        if dry_run or not (prepared.moment.orders or is_left):
             return
         question = f"Send {len(prepared.moment.left):,} orders to {exchange}?"
-        if prepared.moment.left and not prepared.faults and not yes:
+        if is_left and not prepared.faults and not yes:
             if not typer.confirm(question):
                 tell("Nothing is sent.", failed=True)
             prepared = prepared.again()

@@ -147,8 +147,9 @@ def _do_not_trade(moment: Moment) -> Faults:
     for name in moment.limits.get("do_not_trade", ()):
         known = moment.instruments.find(name)
         isin, asset = (known.isin, known.asset_id) if known else (name, name)
-        own = [each for each in moment.orders if {name, asset} & {each.item, each.symbol}]
-        own += [each for each in moment.orders if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
+        traded = (*moment.orders, *moment.crossed)
+        own = [each for each in traded if {name, asset} & {each.item, each.symbol}]
+        own += [each for each in traded if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
         for each in own:
             yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
         if not (known or own or ISIN.fullmatch(name)):
@@ -167,13 +168,13 @@ def _same_issuer(one: str, other: str) -> bool:
 
 def _collar(moment: Moment) -> Faults:
     collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
-    left = {each.id for each in moment.left}
-    for each in moment.orders:
+    left = {each.id for each in (*moment.left, *moment.crossed)}
+    for each in (*moment.orders, *moment.crossed):
         price = each.price
         if collar is None or price is None or each.id not in left:
             continue
         quote = moment.quotes.get(each.symbol, Quote())
-        now = quote.ask if each.order.side == "buy" else quote.bid
+        now = {"buy": quote.ask, "sell": quote.bid}.get(each.order.side)
         now = quote.last if now is None else now
         step = _collar_step(unit, quote, moment.sending["volatilities"].get(each.item))
         if now is None or step is None:
@@ -198,7 +199,7 @@ def _collar_step(unit: str, quote: Quote, volatility: float | None) -> float | N
 
 def _age(moment: Moment) -> Faults:
     most = moment.sending.get("max_age")
-    for each in moment.orders:
+    for each in (*moment.orders, *moment.crossed):
         dated = getattr(each.order, "price_date", "")
         if most is None or not dated:
             continue

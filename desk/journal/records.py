@@ -174,6 +174,31 @@ class Filled:
 
 
 @dataclass(frozen=True)
+class Allocated:
+    """Units of an account of a house: of a fill of a block, or of a cross, which is no order. The order is its own.
+
+    fill         : venue and id of the fill of the block, or "cross".
+    counterparty : the other account of a cross, or "".
+    price        : currency per unit.
+    """
+
+    kind: ClassVar[str] = "allocation"
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "fill", "counterparty")
+    says: ClassVar[str] = (
+        "{account}: {side} {quantity} {symbol} at {price} {currency}, fee {fee}, {fill} {counterparty}"
+    )
+    account: str
+    side: str
+    symbol: str
+    quantity: float
+    price: float
+    currency: str
+    fee: float
+    fill: str
+    counterparty: str = ""
+
+
+@dataclass(frozen=True)
 class Cancelled:
     """The end of an order with a rest unfilled. quantity : units of the rest, None where it is not known."""
 
@@ -204,7 +229,7 @@ class Corrected:
 
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
-    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Cancelled, Corrected)
+    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected)
 }
 
 

@@ -15,7 +15,7 @@ from desk.tickets.accounts import Model
 from desk.tickets.order_ids import ID_DIGITS, number
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
-from desk.tickets.ticket import DECIMALS, HeldLine, Order, Ticket, listed_orders
+from desk.tickets.ticket import WEIGHT_DECIMALS, HeldLine, Order, Ticket, listed_orders
 from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
@@ -106,10 +106,22 @@ def house_ticket(file: str, accounts: Sequence[HouseAccount], models: Mapping[st
         before_after={},
         sending=replace(sending[-1], **by_asset),
         slices=slices,
-        notes=(*house.cross_notes, *notes, *slices_note(portfolio, slices)),
+        notes=(*cross_notes(house.crosses), *notes, *slices_note(portfolio, slices)),
         allocations=house.allocations,
         crosses=tuple(house.crosses),
     )
+
+
+def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence on the crosses of each asset. crosses : as `Ticket.crosses`."""
+    for asset in dict.fromkeys(cross["asset"] for cross in crosses):
+        own = [cross for cross in crosses if cross["asset"] == asset]
+        units, value = (decimal_sum(cross[name] for cross in own) for name in ("quantity", "value"))
+        yield (
+            f"Crossed between accounts, without an order or a commission: {units:,.10g} {asset}, {value:,.2f} in "
+            f"{counted(len(own), 'trade')}, at {own[0]['price']:,.10g}, the {own[0]['price_source']} of "
+            f"{own[0]['price_date']}."
+        )
 
 
 def _check_alike(portfolios: Mapping[str, Portfolio]) -> None:
@@ -192,7 +204,7 @@ class _House:
         charges, first = self._charges(block.asset, quantity), self.listed[block.asset][0][1]
         charged: dict[str, Any] = {name: round(float(each), 2) for name, each in zip(CHARGED, charges, strict=False)}
         charged["cost"] = round(float(charges.sum()), 2)
-        after = round((held + signed) * self._price(block.asset) / self.nav, DECIMALS)
+        after = round((held + signed) * self._price(block.asset) / self.nav, WEIGHT_DECIMALS)
         return replace(
             first,
             priority=priority,
@@ -204,7 +216,7 @@ class _House:
             account=self._account,
             shares_before=number(held),
             shares_after=number(decimal_sum((held, signed))),
-            weight_before=round(held * self._price(block.asset) / self.nav, DECIMALS),
+            weight_before=round(held * self._price(block.asset) / self.nav, WEIGHT_DECIMALS),
             weight_target=after,
             weight_after=after,
             reason=f"block of {counted(len(block.allocations), 'account')}",
@@ -221,23 +233,12 @@ class _House:
         moved = {order.asset for order in self.orders}
         for asset, (model, i) in self.of_asset.items():
             if asset not in moved:
-                portfolio, value = model.portfolio, round(self.units[asset] * self._price(asset), 2)
-                weight, price = round(value / self.nav, DECIMALS), number(model.position.prices[i])
+                portfolio, units = model.portfolio, self.units[asset]
+                value = round(units * self._price(asset), 2) if units else 0.0
+                weight, price = round(value / self.nav, WEIGHT_DECIMALS), number(model.position.prices[i])
                 day = portfolio.prices.days[i]
-                yield HeldLine(asset, portfolio.ticket.symbol(asset), number(self.units[asset]), price,
+                yield HeldLine(asset, portfolio.ticket.symbol(asset), number(units), price,
                                "" if np.isnat(day) else str(day), value, weight, weight, "no block")  # fmt: skip
-
-    @property
-    def cross_notes(self) -> Iterator[str]:
-        """A sentence on the crosses of each asset."""
-        for asset in dict.fromkeys(cross["asset"] for cross in self.crosses):
-            own = [cross for cross in self.crosses if cross["asset"] == asset]
-            units, value = (decimal_sum(cross[name] for cross in own) for name in ("quantity", "value"))
-            yield (
-                f"Crossed between accounts, without an order or a commission: {units:,.10g} {asset}, {value:,.2f} in "
-                f"{counted(len(own), 'trade')}, at {own[0]['price']:,.10g}, the {own[0]['price_source']} of "
-                f"{own[0]['price_date']}."
-            )
 
     @property
     def totals(self) -> dict[str, float]:
@@ -256,7 +257,7 @@ class _House:
                    "crossed": sum(cross["value"] for cross in self.crosses),
                    "costs_saved": uncrossed - cost}  # fmt: skip
         return {name: round(amount, 2) for name, amount in amounts.items()} | {
-            "turnover": round(max(sides.values()) / self.nav, DECIMALS)
+            "turnover": round(max(sides.values()) / self.nav, WEIGHT_DECIMALS)
         }
 
     @property

@@ -27,7 +27,7 @@ from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate
 
 SCHEMA = 2  # version of docs/schemas/ticket-2.json
-DECIMALS = 10  # of a weight, fraction of NAV
+WEIGHT_DECIMALS = 10  # of a weight, fraction of NAV
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,9 @@ def make_ticket(trades: TradeList) -> Ticket:
         headline=content.headline,
         reason=str(facts["reason"]),
         left_out=str(facts["left_out"]),
-        totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
+        totals={
+            name: round(float(value), WEIGHT_DECIMALS) for name, value in facts.items() if isinstance(value, float)
+        },
         orders=orders,
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
@@ -396,4 +398,4 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _weight(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0
+    return round(float(value), WEIGHT_DECIMALS) + 0.0

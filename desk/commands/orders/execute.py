@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
+from desk.commands.orders.house import journal_allocations, journal_crosses, write_accounts_after
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
 
+ACCOUNTS = ".csv"  # ends the name of a file of accounts, of a house
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -53,6 +55,7 @@ class Ready:
     """A ticket that was checked and not sent yet.
 
     path      : path of the ticket.
+    file      : portfolio file, or file of the accounts of a house; None where it is not known.
     moment    : what is known of it.
     checks    : outcome of the checks; () for a ticket that was sent and of which all orders were answered.
     execution : its sending.
@@ -61,6 +64,7 @@ class Ready:
     """
 
     path: Path
+    file: Path | None
     moment: Moment
     checks: tuple[Check, ...]
     execution: Execution
@@ -99,9 +103,22 @@ class Ready:
             journal.append([list_event(document, [str(self.path.absolute())])])
         if self.book and self.moment.left:
             book.send(self.book, document)
+        journal_crosses(journal, document)
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)
+        if "allocations" in document:
+            journal_allocations(journal, document, self.execution.fills)
+
+    @property
+    def accounts_text(self) -> str:
+        """Write the accounts of a house as they are now, and say so; "" for other tickets."""
+        document, file = self.moment.document, self.file
+        if not {"allocations", "crosses"} & set(document):
+            return ""
+        if file is None or self.moment.place.file_sha256 != document["file_sha256"]:
+            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
+        return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
 @contextmanager
@@ -115,7 +132,8 @@ def ready(asked: Asked) -> Iterator[Ready]:
     document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
-        remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
+        of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
+        remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
 
         def look() -> Moment:
@@ -123,10 +141,13 @@ def ready(asked: Asked) -> Iterator[Ready]:
 
         def prepared() -> Ready:
             moment = look()
-            checks = checked(moment) if moment.left or (moment.orders and not moment.state.sent) else []
+            is_new = (moment.orders or moment.crossed) and not moment.state.sent
+            checks = checked(moment) if moment.left or is_new else []
             stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
             sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
-            return Ready(asked.ticket, moment, tuple(checks), sending, _book_of(document, file, journal), prepared)
+            return Ready(
+                asked.ticket, file, moment, tuple(checks), sending, _book_of(document, file, journal), prepared
+            )
 
         yield prepared()
 
@@ -181,7 +202,7 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
     """The name of the book that a portfolio file reads, or ""."""
-    if file is None or not (content := read_file(file)).has("positions", "book"):
+    if file is None or file.suffix == ACCOUNTS or not (content := read_file(file)).has("positions", "book"):
         return ""
     name = str(content.value("positions", "book"))
     found = read_book(name)

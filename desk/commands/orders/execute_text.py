@@ -7,6 +7,7 @@ from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.journal.tickets import moment_text
+from desk.tickets.house import cross_notes
 from desk.tickets.order_ids import list_id
 from foundation.paper.text_tables import text_table, wrapped
 from research.orders.content import price_text
@@ -24,6 +25,7 @@ def before_text(ready: Ready) -> str:
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
+    parts.append(_lines([*cross_notes(document.get("crosses", ()))]))
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
     if ready.checks:
@@ -77,7 +79,7 @@ def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     )
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
     parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
-    return "\n\n".join(filter(None, [*parts, booked]))
+    return "\n\n".join(filter(None, [*parts, booked, ready.accounts_text and wrapped(ready.accounts_text)]))
 
 
 def _order_row(each: TicketOrder) -> list[str]:
