@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from desk.exchange.connection import ConnectedVenue, Connection
-from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
+from desk.exchange.venue import Capabilities, Depth, NotKnown, OrderState, Status, SymbolRules
 from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
 from desk.feeds.adapter import Limits
 from desk.feeds.adapters.coins import NO_CCXT
@@ -31,6 +31,7 @@ from research.portfolio.holdings.rates import decimal
 
 PACE = Limits(20, 1.0)
 TRADES_A_PAGE = 1_000
+LEVELS = 100  # of each side of a book
 DOLLAR_COINS = ("USDT", "USDC", "FDUSD")  # which count as US dollars, at par
 STATES: Mapping[str, Status] = {
     "open": "open",
@@ -157,6 +158,17 @@ class CcxtVenue(ConnectedVenue):
     def quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
         """As `Venue.quotes`."""
         return {symbol: self._quote(self._call("fetch_ticker", symbol)) for symbol in self._known(symbols)}
+
+    def depth(self, symbols: Iterable[str]) -> Mapping[str, Depth]:
+        """The books of its pairs, and the fee of orders that take them, as the exchange states it for new accounts."""
+        books = {symbol: self._call("fetch_order_book", symbol, LEVELS) for symbol in self._known(symbols)}
+        return {
+            symbol: Depth(
+                _levels(book["bids"])[::-1], _levels(book["asks"]), Decimal(self._api.markets[symbol]["taker"] or 0)
+            )
+            for symbol, book in books.items()
+            if book["bids"] and book["asks"]
+        }
 
     def rules(self, symbols: Iterable[str]) -> Mapping[str, SymbolRules]:
         """As `Venue.rules`."""
@@ -293,3 +305,8 @@ def _currency(coin: str) -> str:
 
 def _moment(milliseconds: Any) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def _levels(rows: Sequence[Sequence[Any]]) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Price and units of each level, the lowest first: of texts, ccxt sorts the letters."""
+    return tuple(sorted((Decimal(str(row[0])), Decimal(str(row[1]))) for row in rows))

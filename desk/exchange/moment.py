@@ -122,10 +122,20 @@ class Moment:
         return f"Make the list anew: {self.place.remake}"
 
 
-def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:
-    """The facts of a ticket now, from journal and venue. Raises NotKnown where the venue gives no answer."""
+def moment_of(
+    document: Mapping[str, Any],
+    journal: Journal,
+    venue: Venue,
+    place: Place,
+    orders: tuple[TicketOrder, ...] | None = None,
+) -> Moment:
+    """The facts of a ticket now, from journal and venue.
+
+    orders : those for this venue, where several take the ticket; None for all.
+    Raises : NotKnown where the venue gives no answer.
+    """
     can, now = venue.capabilities, venue.now()
-    orders = ticket_orders(document, can)
+    orders = ticket_orders(document, can) if orders is None else orders
     symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
     return Moment(

@@ -112,7 +112,7 @@ def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue:
     """The orders in the slices that the ticket states, in the sequence in which they are sent; the others whole."""
     stated = document.get("slices", {})
     sent = [
-        TicketOrder(_part(each.order, units), _client_id(each.order, k, venue), k, minutes)
+        TicketOrder(part_of(each.order, units), _client_id(each.order, k, venue), k, minutes)
         for each in orders
         if each.id in stated
         for k, (minutes, units) in enumerate(stated[each.id]["slices"])
@@ -122,7 +122,7 @@ def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue:
     return sorted([*whole, *sent], key=lambda each: (each.minutes, place[each.id]))
 
 
-def _part(order: Order | ExchangeOrder, units: float) -> Order:
+def part_of(order: Order | ExchangeOrder, units: float) -> Order:
     """An order of so many units of another one, with its part of value and costs."""
     assert isinstance(order, Order)
     assert order.quantity

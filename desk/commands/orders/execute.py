@@ -1,9 +1,9 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
+from desk.exchange.routing import Routed, routing
 from desk.exchange.stops import alone, stop_file
+from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
 from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
@@ -123,33 +125,55 @@ class Ready:
 
 @contextmanager
 def ready(asked: Asked) -> Iterator[Ready]:
-    """A ticket, checked, with its venue and the journal open; no other process sends a list of its portfolio meanwhile.
+    """A ticket, checked, for one venue; as `ready_at`."""
+    with ready_at(asked, [asked.exchange]) as (found, _):
+        yield found[0]
+
+
+@contextmanager
+def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
+    """A ticket, checked for each venue, with them and the journal open; no other process sends a list meanwhile.
+
+    Of several venues, each order goes to those where it is expected to cost least, which are given, too.
+
+    exchanges : names of venues, in place of that of the request.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
-    one_of("--exchange is", asked.exchange, VENUES)
-    document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
+    for name in exchanges:
+        one_of("--exchange is", name, VENUES)
+    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
+        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
+    document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
-    with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
+    with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
+        venues: list[Venue] = [
+            opened.enter_context(VENUES[name](replace(asked, exchange=name), document)) for name in exchanges
+        ]
         of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
         remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+        chosen = routing(document, journal, venues) if len(venues) > 1 else None
 
-        def look() -> Moment:
-            return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
+        def at(venue: Venue) -> Ready:
+            orders = None if chosen is None else chosen.orders[venue.name]
 
-        def prepared() -> Ready:
-            moment = look()
-            is_new = (moment.orders or moment.crossed) and not moment.state.sent
-            checks = checked(moment) if moment.left or is_new else []
-            stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
-            sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
-            return Ready(
-                asked.ticket, file, moment, tuple(checks), sending, _book_of(document, file, journal), prepared
-            )
+            def look() -> Moment:
+                return moment_of(document, journal, venue, Place(sha256, remake, stop_file()), orders)
 
-        yield prepared()
+            def prepared() -> Ready:
+                moment = look()
+                is_new = (moment.orders or moment.crossed) and not moment.state.sent
+                checks = checked(moment) if moment.left or is_new else []
+                stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
+                sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
+                book_name = _book_of(document, file, journal)
+                return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)
+
+            return prepared()
+
+        yield list(map(at, venues)), () if chosen is None else chosen.choices
 
 
 def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
@@ -184,7 +208,7 @@ def _check_no_paper(asked: Asked) -> None:
 
 
 LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
-VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], "PaperVenue | AlpacaVenue | CcxtVenue"]] = {
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], AbstractContextManager[Venue]]] = {
     "paper": _paper,
     "alpaca": _alpaca,
     f"alpaca{LIVE_NAME}": _alpaca,

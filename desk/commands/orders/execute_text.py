@@ -5,6 +5,7 @@ from typing import Any
 
 from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
+from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.journal.tickets import moment_text
 from desk.tickets.house import cross_notes
@@ -56,6 +57,19 @@ def sent_text(ready: Ready) -> str:
     what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
     left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
     return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
+
+
+def choices_text(choices: Sequence[Routed]) -> str:
+    """The venues of each order, the cost that is expected there, and that of the whole order at each venue alone."""
+    rows = [
+        [routed.order.client_order_id, routed.order.side, routed.order.asset, route.venue,
+         f"{route.quantity.normalize():,f}", f"{route.cost:,.2f}",
+         ", ".join(f"{name} {cost:,.2f}" for name, cost in routed.alone.items())]
+        for routed in choices
+        for route in routed.routes
+    ]  # fmt: skip
+    head = ["order", "side", "asset", "venue", "quantity", "expected cost", "all at one venue"]
+    return text_table([head, *rows], left=4, width=None) if rows else ""
 
 
 def progress_text(sent: Sent) -> str:
