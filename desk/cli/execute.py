@@ -18,8 +18,8 @@ def execute(
     exchange: Annotated[
         list[str],
         typer.Option(
-            help="Venue to which its orders go: paper, alpaca (paper trading there), alpaca_live, binance or "
-            "binance_live. Given several times, each order goes where it is expected to cost least.",
+            help="Venue to which its orders go: paper, alpaca (paper trading there), alpaca_live, binance, "
+            "binance_live or kraken_live. Given several times, each order goes where it is expected to cost least.",
             show_default=False,
         ),
     ],

@@ -24,7 +24,7 @@ from research.portfolio.holdings.rates import decimal
 
 @dataclass(frozen=True)
 class Routed:
-    """Where an order goes.
+    """The venues of an order.
 
     routes : its new parts.
     alone  : by venue that could take all of them, the expected cost there, currency.
@@ -90,7 +90,7 @@ def _check_held(order: Order, state: Sequence["_AtVenue"]) -> None:
 
 
 class _AtVenue:
-    """A venue with what it says now, and what parts of orders are going to take there."""
+    """A venue with its answers now, less the cash that parts of orders are going to take."""
 
     def __init__(self, venue: Venue, symbols: Sequence[str], document: Mapping[str, Any]) -> None:
         self.venue, self.document = venue, document
@@ -105,7 +105,7 @@ class _AtVenue:
         return self.held[order.account].get(order.symbol, NO_AMOUNT)
 
     def offer(self, order: Order) -> Offer | None:
-        """What it offers for an order; None where it does not take it."""
+        """The offer of the venue for an order; None where it does not take it."""
         wanted = (self.document["sending"]["limits"].get("venues") or {}).get(order.account, self.venue.name)
         rules, book = self.rules.get(order.symbol), self.books.get(order.symbol)
         fits = order.order_type in self.venue.capabilities.order_types and wanted == self.venue.name

@@ -192,6 +192,15 @@ def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
     return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
 
 
+def _kraken(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
+    """Kraken, which has no test network."""
+    from desk.exchange.kraken import KrakenVenue
+
+    _check_no_paper(asked)
+    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
+    return KrakenVenue(asked.exchange, symbols, live=True)
+
+
 def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
     """Binance, or its test network."""
     from desk.exchange.ccxt_venue import CcxtVenue
@@ -214,6 +223,7 @@ VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], AbstractContextManager[Ve
     f"alpaca{LIVE_NAME}": _alpaca,
     "binance": _binance,
     f"binance{LIVE_NAME}": _binance,
+    f"kraken{LIVE_NAME}": _kraken,
 }
 
 
