@@ -92,6 +92,10 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     assert len(crosses) == 2 * len(document["crosses"]) > 0
     assert dict(moved) == dict.fromkeys(moved, 0)
 
+    told = rebalance("why", document["crosses"][0]["buy_order"])
+    assert told.status == 0
+    assert f"part of a block or of crosses of list {stated[:16]} of house." in " ".join(told.out.split())
+
     again = executed(house, stated)
     assert again.status == 0
     assert table(house / "house.after.csv") == after
