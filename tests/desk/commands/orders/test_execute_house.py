@@ -12,6 +12,7 @@ from commanded import FILE, TRADES, Done, rebalance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.commands.orders import execute
 from desk.commands.orders.house import allocated
 from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
@@ -122,6 +123,28 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
         assert sum(Decimal(row[asset]) for row in before.values()) == sum(Decimal(row[asset]) for row in after.values())
     cash = [sum(Decimal(row["cash"]) for row in rows.values()) for rows in (before, after)]
     assert abs(cash[0] - cash[1]) <= Decimal("0.02")
+
+
+@pytest.mark.parametrize("step", ["journal_crosses", "journal_allocations", "write_accounts_after"])
+def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
+    step: str, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = listed(house, ROWS)
+    with monkeypatch.context() as patch:
+
+        def killed(*_: object) -> None:
+            raise SystemExit(9)
+
+        patch.setattr(execute, step, killed)
+        assert executed(house, stated).status == 9
+        assert not (house / "house.after.csv").exists()
+    assert executed(house, stated).status == 0
+    ended = table(house / "house.after.csv")
+    with Journal(house / "home") as journal:
+        assert len(list(journal.entries(kind="order"))) == len(list(journal.entries(kind="fill"))) > 0
+    monkeypatch.setenv("REBALANCE_HOME", str(house / "other"))
+    assert executed(house, stated).status == 0
+    assert table(house / "house.after.csv") == ended
 
 
 def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
