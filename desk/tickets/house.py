@@ -138,6 +138,8 @@ def _check_alike(portfolios: Mapping[str, Portfolio]) -> None:
             ("orders: max_age", of.orders.max_age, one.orders.max_age),
             *((f"ticket: {key}", getattr(of.ticket, key), getattr(one.ticket, key))
               for key in ("account", "collar_bps", "exchange", "sec_type", "approvals", "sending", "slicing")),
+            *((f"ticket: {key} of {asset}", getattr(of.ticket, key).get(asset), getattr(one.ticket, key).get(asset))
+              for key in ("exchanges", "sec_types") for asset in of.market.assets if asset in one.market.assets),
         ):  # fmt: skip
             if found != wanted:
                 raise ConfigError(
@@ -153,7 +155,7 @@ class _House:
     """The blocks and crosses of the accounts, and what all of them hold together."""
 
     def __init__(self, accounts: Sequence[HouseAccount], models: Mapping[str, Model]) -> None:
-        self.accounts = accounts
+        self.accounts, self.account = accounts, next(iter(models.values())).portfolio.ticket.account
         self.of_asset = {asset: (model, i) for model in reversed(tuple(models.values()))
                          for i, asset in enumerate(model.portfolio.market.assets)}  # fmt: skip
         units = defaultdict[str, list[float]](list)
@@ -189,14 +191,15 @@ class _House:
         return charges
 
     def _priced(self, cross: Cross) -> dict[str, Any]:
-        order = self.listed[cross.asset][0][1]
-        model, i = self.of_asset[cross.asset]
-        price = decimal(order.price or 0.0)
-        stated = {"symbol": order.symbol, "quantity": float(cross.quantity), "price": order.price,
-                  "price_date": order.price_date,
-                  "price_source": bases(model.portfolio.market, model.portfolio.prices)[i],
-                  "value": float(cross.quantity * price)}  # fmt: skip
-        return asdict(cross) | stated
+        order, (model, i) = self.listed[cross.asset][0][1], self.of_asset[cross.asset]
+        return asdict(cross) | {
+            "symbol": order.symbol,
+            "quantity": float(cross.quantity),
+            "price": order.price,
+            "price_date": order.price_date,
+            "price_source": bases(model.portfolio.market, model.portfolio.prices)[i],
+            "value": float(cross.quantity * decimal(order.price or 0.0)),
+        }
 
     def _order(self, priority: int, name: str, block: Block) -> Order:
         quantity, held = float(block.quantity), self.units[block.asset]
@@ -213,7 +216,7 @@ class _House:
             limit_price=next(o.limit_price for _, o in self.listed[block.asset] if o.side == block.side),
             notional=round(float(block.quantity * decimal(first.price or 0.0)), 2),
             **charged,
-            account=self._account,
+            account=self.account,
             shares_before=number(held),
             shares_after=number(decimal_sum((held, signed))),
             weight_before=round(held * self._price(block.asset) / self.nav, WEIGHT_DECIMALS),
@@ -222,10 +225,6 @@ class _House:
             reason=f"block of {counted(len(block.allocations), 'account')}",
             client_order_id=name,
         )
-
-    @property
-    def _account(self) -> str:
-        return next(iter(self.of_asset.values()))[0].portfolio.ticket.account
 
     @property
     def held(self) -> Iterator[HeldLine]:
@@ -266,15 +265,13 @@ class _House:
         totals = self.totals
         sides = (f"{side} {', '.join(o.asset for o in self.orders if o.side == side)}" for side in ("sell", "buy"))
         named = "; ".join(side for side in sides if not side.endswith(" ")) or "no block"
-        saved = (
-            f"; {totals['crossed']:,.2f} crossed between accounts, which saves {totals['costs_saved']:,.2f} of costs"
-            if self.crosses
-            else ""
-        )
-        return (
+        text = (
             f"{named[0].upper()}{named[1:]}: {totals['sells'] + totals['buys']:,.2f} in "
-            f"{counted(len(self.orders), 'block')} for {counted(len(self.accounts), 'account')}{saved}."
+            f"{counted(len(self.orders), 'block')} for {counted(len(self.accounts), 'account')}"
         )
+        crossed, saved = totals["crossed"], totals["costs_saved"]
+        more = f"; {crossed:,.2f} crossed between accounts, which saves {saved:,.2f} of costs" if crossed else ""
+        return f"{text}{more}."
 
 
 def _by_asset(accounts: Sequence[HouseAccount]) -> dict[str, list[tuple[HouseAccount, Order]]]:
