@@ -175,26 +175,30 @@ class Filled:
 
 @dataclass(frozen=True)
 class Allocated:
-    """Units of an account of a house: of a fill of a block, or of a cross, which is no order. The order is its own.
+    """Units of an account of a house: of fills of a block, or of a cross, which is no order. The order is its own.
 
-    fill         : venue and id of the fill of the block, or "cross".
+    price        : of a block, the mean of its fills; currency per unit.
+    amount       : value of the units, currency.
+    block, fills : id of the block, and the number of its fills, in the order of the journal, that are allocated with
+                   these; "" and 0 for a cross.
     counterparty : the other account of a cross, or "".
-    price        : currency per unit.
     """
 
     kind: ClassVar[str] = "allocation"
-    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "fill", "counterparty")
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "fills", "counterparty")
     says: ClassVar[str] = (
-        "{account}: {side} {quantity} {symbol} at {price} {currency}, fee {fee}, {fill} {counterparty}"
+        "{account}: {side} {quantity} {symbol} at {price} {currency}, fee {fee}, {block} {counterparty}"
     )
     account: str
     side: str
     symbol: str
     quantity: float
     price: float
+    amount: float
     currency: str
-    fee: float
-    fill: str
+    fee: float = 0.0
+    block: str = ""
+    fills: int = 0
     counterparty: str = ""
 
 

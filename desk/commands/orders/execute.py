@@ -110,7 +110,7 @@ class Ready:
         if self.book:
             book.book_fills(self.book, self.execution.fills)
         if "allocations" in document:
-            journal_allocations(journal, document, self.execution.fills)
+            journal_allocations(journal, document)
 
     @property
     def accounts_text(self) -> str:

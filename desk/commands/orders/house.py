@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.journal import Event, Journal
-from desk.journal.records import Allocated
+from desk.journal.records import Allocated, Filled
 from desk.journal.tickets import ticket_event
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, AccountsFile
 from desk.tickets.formats.order_csv import csv_bytes
@@ -16,59 +16,73 @@ from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.wording import counted, listed
 from research.orders.accounts.crossing import pro_rata, shared_amount
-from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal, rounded, smallest
 
-Own = tuple[str, Allocated]  # with the id of the account's own order
-CROSS = "cross"  # in place of a fill
 SHOWN = 5  # accounts without cash that are named
+Own = tuple[str, Allocated]  # with the id of the account's own order
 
 
 def journal_crosses(journal: Journal, document: Mapping[str, Any]) -> None:
     """Journal the crosses of a ticket, for both accounts of each, in one commit; those that are there are kept."""
-    currency, events = document["currency"], list[Event]()
+    events = list[Event]()
     for cross in document.get("crosses", ()):
         for side, own, other in (("sell", "seller", "buyer"), ("buy", "buyer", "seller")):
-            about = (cross[own], side, cross["asset"], cross["quantity"], cross["price"], currency, 0.0)
-            events.append(ticket_event(document, Allocated(*about, CROSS, cross[other]), cross[f"{side}_order"]))
+            amounts = (cross["quantity"], cross["price"], cross["value"], document["currency"])
+            record = Allocated(cross[own], side, cross["asset"], *amounts, counterparty=cross[other])
+            events.append(ticket_event(document, record, cross[f"{side}_order"]))
     journal.append(events)
 
 
-def journal_allocations(journal: Journal, document: Mapping[str, Any], fills: Iterable[Fill]) -> None:
-    """Journal the fills of blocks that are not allocated yet, by account. Raises DataError as `allocated` does."""
+def journal_allocations(journal: Journal, document: Mapping[str, Any]) -> None:
+    """Journal by account the fills of blocks that are not allocated yet. Raises DataError as `allocated` does."""
+    entries = journal.entries(ticket=document["hash"], kind=Filled.kind)
+    fills = [(entry.order, entry.record) for entry in entries]
     journal.append(list(allocated(document, fills, _allocations(journal, document))))
 
 
-def allocated(document: Mapping[str, Any], fills: Iterable[Fill], before: Iterable[Own]) -> Iterator[Event]:
-    """Each fill by account, at its own price: pro rata of what an account still lacks, in whole lots, its fees alike.
+def allocated(
+    document: Mapping[str, Any], fills: Iterable[tuple[str, Filled]], before: Iterable[Own]
+) -> Iterator[Event]:
+    """The fills of each block by account, pro rata of what each still lacks, in whole lots, at their mean price.
+
+    Amounts and fees are in cents, and add up to those of the fills, of which the last account has the part of a cent.
 
     document : of the ticket, with its hash.
-    fills    : fills of its blocks; `order_id` is that of the block.
+    fills    : fills, each with the id of its block, in the order of the journal.
     before   : earlier allocations of the ticket, each with the id of its order.
     Raises   : DataError for fills of more than a block.
     """
-    filled, known = defaultdict[str, Decimal](Decimal), set[str]()
+    filled, known = defaultdict[str, Decimal](Decimal), defaultdict[str, int](int)
     for order, record in before:
-        if record.fill != CROSS:
+        if record.block:
             filled[order] += decimal(record.quantity)
-            known.add(record.fill)
+            known[record.block] = max(known[record.block], record.fills)
+    by_block = defaultdict[str, list[Filled]](list)
+    for block, fill in fills:
+        by_block[block].append(fill)
     lots = {row["client_order_id"]: decimal(row["lot"]) for row in document["orders"]}
-    for fill in (fill for fill in fills if fill.key not in known):
-        parts = document["allocations"][fill.order_id]
+    step = smallest(document["currency"])
+    for block, own in by_block.items():
+        new, parts = own[known[block] :], document["allocations"][block]
+        if not new:
+            continue
+        quantity = sum((decimal(fill.quantity) for fill in new), NO_AMOUNT)
         lacking = [decimal(part["quantity"]) - filled[part["order"]] for part in parts]
-        if fill.quantity > (left := sum(lacking, NO_AMOUNT)):
+        if quantity > (left := sum(lacking, NO_AMOUNT)):
             raise DataError(
-                f"{fill.venue} reports {fill.quantity:,} {fill.asset} in fill {fill.fill_id} of block {fill.order_id}, "
-                f"of which {left.normalize():,f} are left: ask the venue. Nothing of it is allocated."
+                f"{new[-1].venue} reports fills of {quantity.normalize():,f} {new[-1].symbol} of block {block}, of "
+                f"which {left.normalize():,f} are left: ask the venue. Nothing of it is allocated."
             )
-        units = pro_rata(fill.quantity, lacking, lots[fill.order_id])
-        fees = shared_amount(sum(fill.fees.values(), NO_AMOUNT), units, smallest(fill.currency))
-        for part, own, fee in zip(parts, units, fees, strict=True):
-            filled[part["order"]] += own
-            about = (part["account"], fill.side, fill.asset, float(own), float(fill.price), fill.currency, float(fee))
-            if own:
-                yield ticket_event(document, Allocated(*about, fill.key), part["order"])
+        got = [each for each in zip(parts, pro_rata(quantity, lacking, lots[block]), strict=True) if each[1]]
+        units = [each[1] for each in got]
+        value = sum((decimal(fill.quantity) * decimal(fill.price) for fill in new), NO_AMOUNT)
+        amounts = shared_amount(value, units, step)
+        fees = shared_amount(sum((decimal(fill.fee) for fill in new), NO_AMOUNT), units, step)
+        for (part, own_units), amount, fee in zip(got, amounts, fees, strict=True):
+            money = (float(value / quantity), float(amount), document["currency"], float(fee))
+            about = (part["account"], new[0].side, new[0].symbol, float(own_units), *money)
+            yield ticket_event(document, Allocated(*about, block, len(own)), part["order"])
 
 
 def _allocations(journal: Journal, document: Mapping[str, Any]) -> list[Own]:
@@ -94,9 +108,9 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
     """The accounts of a file after the crosses and allocations of a ticket."""
     moved = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal))
     for _, record in booked:
-        units = decimal(record.quantity) * SIGN_OF_SIDE[record.side]
-        moved[record.account][record.symbol] += units
-        moved[record.account][CASH_COLUMN] -= units * decimal(record.price) + decimal(record.fee)
+        sign = SIGN_OF_SIDE[record.side]
+        moved[record.account][record.symbol] += sign * decimal(record.quantity)
+        moved[record.account][CASH_COLUMN] -= sign * decimal(record.amount) + decimal(record.fee)
     rows, overdrawn = [file.columns], list[str]()
     for _, cells in file.rows():
         row = dict(zip(file.columns, cells, strict=False))

@@ -3,9 +3,10 @@
 import csv
 import json
 from collections import defaultdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from commanded import FILE, TRADES, Done, rebalance
@@ -13,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.commands.orders import execute
-from desk.commands.orders.house import allocated
+from desk.commands.orders.house import Own, allocated
 from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
+from desk.journal.records import Allocated, Filled
 from foundation.canonical import content_hash
 from foundation.errors import DataError
-from research.orders.fills import Fill
 
 PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
 ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
@@ -82,7 +83,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     assert sum(Decimal(row["cash"]) for row in after.values()) == pytest.approx(cash, abs=Decimal("0.03"))
     with Journal(house / "home") as journal:
         assert not verify(journal).faults
-        crosses = [e.record for e in journal.entries(kind="allocation") if e.record.fill == "cross"]
+        crosses = [e.record for e in journal.entries(kind="allocation") if not e.record.block]
         kinds = [entry.kind for entry in journal.entries()]
     moved = defaultdict[str, Decimal](Decimal)
     for record in crosses:
@@ -163,12 +164,19 @@ def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
 # -- fills in parts ----------------------------------------------------------------------------------------------------
 
 DOCUMENT = {"hash": "f" * 64, "portfolio": "house", "run": "", "currency": "USD"}
+Fills = list[tuple[str, Filled]]
 
 
-def fill(k: int, units: Decimal) -> Fill:
-    moment = datetime(2022, 12, 30, 15, k, tzinfo=UTC)
-    return Fill("SPY", "buy", units, Decimal("380.01") + k, "USD", moment, str(k), "paper", "block", "F100",
-                {"commission": Decimal("1.01")})  # fmt: skip
+def fill(k: int, units: int) -> tuple[str, Filled]:
+    return "block", Filled("paper", str(k), "buy", "SPY", float(units), 380.0123 + k, "USD", 1.01, "USD", "")
+
+
+def booked(document: dict[str, Any], fills: Fills, before: Sequence[Own]) -> list[Own]:
+    return [(event.order, cast(Allocated, event.record)) for event in allocated(document, fills, before)]
+
+
+def total(records: Sequence[Any], name: str) -> Decimal:
+    return sum((Decimal(repr(getattr(record, name))) for record in records), Decimal())
 
 
 @given(
@@ -176,31 +184,33 @@ def fill(k: int, units: Decimal) -> Fill:
     parts=st.lists(st.integers(1, 300), min_size=1, max_size=6),
     at=st.integers(0, 6),
 )
-def test_fills_in_parts_are_allocated_pro_rata_also_where_a_killed_command_goes_on(
+def test_fills_in_parts_are_allocated_pro_rata_in_one_call_or_in_two(
     wanted: list[int], parts: list[int], at: int
 ) -> None:
-    total, units = sum(wanted), list[int]()
+    whole, units = sum(wanted), list[int]()
     for part in parts:
-        units.append(min(part, total - sum(units)))
-    fills = [fill(k, Decimal(part)) for k, part in enumerate(units) if part]
+        units.append(min(part, whole - sum(units)))
+    fills = [fill(k, part) for k, part in enumerate(units) if part]
     own = [{"account": f"A{k}", "order": f"o{k}", "quantity": quantity} for k, quantity in enumerate(wanted)]
     document = DOCUMENT | {"orders": [{"client_order_id": "block", "lot": 1}], "allocations": {"block": own}}
-    whole = list(allocated(document, fills, ()))
-    first = list(allocated(document, fills[:at], ()))
-    assert [*first, *allocated(document, fills, [(event.order, event.record) for event in first])] == whole
-
-    got = defaultdict[str, Decimal](Decimal)
-    for each in fills:
-        records = [event.record for event in whole if event.record.fill == each.key]
-        assert sum(Decimal(repr(record.quantity)) for record in records) == each.quantity
-        assert sum(Decimal(repr(record.fee)) for record in records) == Decimal("1.01")
+    first = booked(document, fills[:at], ())
+    second = booked(document, fills, first)
+    assert booked(document, fills, [*first, *second]) == []
+    for calls, of in ((first, fills[:at]), (second, fills[at:])):
+        records = [record for _, record in calls]
+        assert total(records, "quantity") == total([each for _, each in of], "quantity")
+        assert total(records, "fee") == total([each for _, each in of], "fee")
+        value = sum((Decimal(repr(each.quantity)) * Decimal(repr(each.price)) for _, each in of), Decimal())
+        assert total(records, "amount") == value
         for record in records:
-            got[record.account] += Decimal(repr(record.quantity))
-    filled = sum(each.quantity for each in fills)
+            assert abs(record.amount - record.quantity * record.price) <= 0.0101
+        assert len({record.price for record in records}) <= 1
+    filled = sum(units)
     for part in own:
-        assert got[part["account"]] <= part["quantity"]
-        assert abs(got[part["account"]] - filled * part["quantity"] / total) < len(fills) + 1
-    if filled == total:
-        assert got == {part["account"]: part["quantity"] for part in own}
-    with pytest.raises(DataError, match="of which 0 are left" if filled == total else "are left: ask the venue"):
-        list(allocated(document, [*fills, fill(9, total - filled + 1)], ()))
+        got = total([record for _, record in (*first, *second) if record.account == part["account"]], "quantity")
+        assert got <= part["quantity"]
+        assert abs(got - Decimal(filled) * part["quantity"] / whole) < 2
+        assert filled < whole or got == part["quantity"]
+    left = "of which 0 are left" if filled == whole else "are left: ask the venue"
+    with pytest.raises(DataError, match=left):
+        booked(document, [*fills, fill(9, whole - filled + 1)], [*first, *second])
