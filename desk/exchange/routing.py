@@ -117,11 +117,13 @@ class _AtVenue:
         lot = max(
             (lot for lot in lots if not decimal(order.quantity or 0.0) % lot), default=min(lots, default=Decimal(1))
         )
-        levels, limit = (book.asks, None) if order.side == "buy" else (book.bids, self.units(order))
-        if order.side == "buy":
-            price = max(levels[-1][0] * (1 + book.fee), _paid(order))
-            limit = max(self.money.get((order.account, order.currency), NO_AMOUNT) / price // lot * lot, NO_AMOUNT)
-        return Offer(self.venue.name, levels, book.fee, lot, rules.minimum_notional or NO_AMOUNT, limit)
+        minimum = rules.minimum_notional or NO_AMOUNT
+        if order.side == "sell":
+            return Offer(self.venue.name, book.bids, book.fee, lot, minimum, self.units(order))
+        offer, quantity = Offer(self.venue.name, book.asks, book.fee, lot, minimum), decimal(order.quantity or 0.0)
+        cash = max(self.money.get((order.account, order.currency), NO_AMOUNT), NO_AMOUNT)
+        price = max(_paid(order), cost_at(offer, order.side, quantity, NO_AMOUNT) / quantity)
+        return offer._replace(limit=cash / price // lot * lot)
 
     def take(self, order: Order, route: Route) -> None:
         """Move the cash that a part takes or brings."""

@@ -91,6 +91,22 @@ def test_an_order_is_split_where_that_is_cheaper_and_goes_on_after_a_kill(
         assert sum(entry.record.quantity for entry in journal.entries(kind="fill")) == 1.0
 
 
+def test_a_buy_is_of_the_cash_that_is_there_and_not_of_the_last_price_of_a_book(
+    servers: list[Binance], desk: Any, tmp_path: Path
+) -> None:
+    """0.99 coins for 20,000 dollars, all of which one of the two has; the other book is cheaper."""
+    terms = TicketTerms(symbols={"A": "BTC/USDT"})
+    document = document_of(desk((16_500.0,), (1.0,), 20_000.0, (0.9,), lots=0.001), terms)
+    for server, coins, money, ask in zip(servers, "10", ("20000", "0"), ("16510.00", "16501.00"), strict=True):
+        server.free = {"BTC": Decimal(coins), "USDT": Decimal(money)}
+        server.books = {"BTCUSDT": ([["16500.00", "1"]], [[ask, "1"], ["100000.00", "1"]])}
+    with Journal(tmp_path, user="anna") as journal:
+        found = routing(document, journal, venues_of(servers))
+        [[bought], []] = parts(found).values()
+        assert bought == document["orders"][0]["quantity"] > 0.9
+        send(document, journal, venues_of(servers)[0], found)
+
+
 def test_what_a_venue_does_not_take_goes_to_the_other_and_holdings_are_those_of_both(
     servers: list[Binance], document: dict[str, Any], tmp_path: Path
 ) -> None:
