@@ -10,17 +10,18 @@ CUSIP_COUNTRIES = ("US", "CA")
 Faults = Callable[[Order], Iterable[str]]
 
 
-def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
+def check_carried(orders: Iterable[Order], target: str, faults: Faults) -> None:
     """Raise ConfigError that names every order which a format cannot carry, why, and what to do.
 
+    orders : those of the format: the orders of a ticket, or those by account.
     target : the format, in words.
     faults : faults of an order for this format, besides those for all formats.
     """
-    found = [
+    found = dict.fromkeys(
         f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"
-        for order in ticket.by_account
+        for order in orders
         for fault in (*_for_all(order), *faults(order))
-    ]
+    )
     if found:
         raise ConfigError("\n".join(found))
 

@@ -27,7 +27,7 @@ Fields = list[tuple[int, str]]
 
 def write(ticket: Ticket) -> bytes:
     """One message, or nothing for a ticket without orders. Raises ConfigError for an order that FIX cannot carry."""
-    check_carried(ticket, "FIX", _faults)
+    check_carried(ticket.by_account, "FIX", _faults)
     if not ticket.orders and not ticket.fx:
         return b""
     time = f"{ticket.as_of.replace('-', '')}-00:00:00"

@@ -32,7 +32,7 @@ def write(ticket: Ticket) -> bytes:
 
     Raises : ConfigError for orders that a basket cannot carry.
     """
-    check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
+    check_carried(ticket.by_account, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.by_account)
     return csv_bytes([COLUMNS, *orders, *(_exchange(each) for each in ticket.fx)])
 

@@ -32,7 +32,7 @@ def write(ticket: Ticket) -> bytes:
 
     Raises : ConfigError for an order that an allocation cannot carry.
     """
-    check_carried(ticket, "an OMS allocation", _faults)
+    check_carried(ticket.by_account, "an OMS allocation", _faults)
     if any(not each.account for each in ticket.fx):
         raise ConfigError("An OMS allocation needs an account for exchanges too: add `account:` under `ticket`.")
     blocks = defaultdict[tuple[str, str | int], list[Row]](list)
