@@ -17,7 +17,7 @@ from research.learning.worlds.rollouts import closed_form, evaluate
 from research.learning.worlds.training_days import scales, training_days
 from research.rules import TunedThreshold
 
-STEPS, PPO = 262_144, PPOSettings(worlds=256, rollout=32, batch=2048)
+STEPS, PPO = 131_072, PPOSettings(worlds=256, rollout=16, batch=2048)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,8 @@ def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(ma
     setup = Setup.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], tracking_penalty=PENALTY, periods_per_year=YEAR)
     tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), setup).policy
     assert bands[0] < tuned.band < bands[-1]
-    learned = train(
-        Learned(TARGET, steps=STEPS, seeds=(1,), learner="ppo", ppo=PPO), past, COSTS, PENALTY, YEAR, workers=1
-    ).policy
+    spec = Learned(TARGET, steps=STEPS // 2, seeds=(1,), learner="ppo", ppo=PPO)
+    learned = train(spec, past, COSTS, PENALTY, YEAR, workers=1).policy
     of_learned, of_tuned = (
         losses(backtest(market, policy, COSTS, start=market.dates[252 * 40 + 1]), strategic(market)).mean()
         for policy in (learned, tuned)

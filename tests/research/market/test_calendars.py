@@ -1,15 +1,17 @@
 """The exchange's schedule, against closures that anyone can look up."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
@@ -193,13 +195,18 @@ def picks(every: str | int, offset: int = 0) -> list[str]:
     return new_york()[scheduled(new_york(), every, "XNYS", offset)].astype(str).tolist()
 
 
-def on_or_before(wanted: pd.DatetimeIndex) -> list[str]:
-    """The session of New York on or before each day, each once, by exchange_calendars."""
+@cache
+def known_sessions() -> pd.DatetimeIndex:
+    """The sessions of New York by exchange_calendars."""
     import exchange_calendars as xcals  # which from here on keeps this process from reading what others built
 
-    known = xcals.get_calendar("XNYS", start="1929-01-01", end="2026-12-31")
-    found = dict.fromkeys(str(known.date_to_session(one, "previous").date()) for one in wanted)
-    return [one for one in found if FIRST <= day(one) <= LAST]
+    return xcals.get_calendar("XNYS", start="1929-01-01", end="2026-12-31").sessions
+
+
+def on_or_before(wanted: pd.DatetimeIndex) -> list[str]:
+    """The session of New York on or before each day, each once."""
+    found = known_sessions()[known_sessions().searchsorted(wanted, side="right") - 1].unique()
+    return [str(one.date()) for one in found if FIRST <= day(str(one.date())) <= LAST]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +291,7 @@ def test_wider_schedule_does_not_move_a_count(monkeypatch: pytest.MonkeyPatch) -
     assert np.array_equal(scheduled(fifties, 10, "XPAR", offset=-3), alone)
 
 
+@settings(max_examples=40)
 @given(ANY, st.data())
 def test_offset_moves_a_schedule_by_exactly_that_many_sessions(every: str | int, data: st.DataObject) -> None:
     most = OFFSETS[every] if isinstance(every, str) else every - 1
@@ -293,6 +301,7 @@ def test_offset_moves_a_schedule_by_exactly_that_many_sessions(every: str | int,
     assert np.array_equal(moved[inner], np.roll(plain, offset)[inner])
 
 
+@settings(max_examples=40)
 @given(ANY, st.data(), st.integers(0, 20_000), st.integers(1, 400))
 def test_schedule_of_a_few_rows_is_that_of_all(every: str | int, data: st.DataObject, first: int, count: int) -> None:
     most = OFFSETS[every] if isinstance(every, str) else every - 1
@@ -416,30 +425,51 @@ def test_day_of_an_exchange_is_that_of_its_time_zone(instant: str, calendar: str
 
 # -- kept in the cache -----------------------------------------------------------------------------------------------
 
-ASKS = """
-import sys
-from functools import cache
+# A process that has asked for nothing yet forks one for each line that it reads, which runs it and prints.
+CLEAN = """
+import json, os, sys
 from pathlib import Path
 from research.market import calendars
-calendars.FOLDER = Path(sys.argv[1])
-exec(sys.argv[2])
+for line in sys.stdin:
+    if os.fork() == 0:
+        try:
+            exec(json.loads(line))
+        finally:
+            sys.stdout.flush()
+            os._exit(0)
+    os.wait()
+    print(flush=True)
+"""
+ASKS = """
 found = calendars.sessions(*calendars.np.array(["2001-09-03", "2001-09-21"], dtype="M8[D]"), "XNYS")
 now = calendars.datetime.fromisoformat("2001-09-12T02:00:00+00:00")
 print(*found, calendars.day_at(now, "XNYS"), "exchange_calendars" in sys.modules)
 """
-
-
-def asked_in_a_process(folder: Path, first: str = "") -> str:
-    """Sessions of three weeks by a process of its own, and whether it imported exchange_calendars."""
-    done = subprocess.run([sys.executable, "-c", ASKS, str(folder), first], capture_output=True, text=True, check=True)
-    return done.stdout
+Asked = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asked() -> Iterator[Asked]:
+    """In a process of its own: sessions of three weeks, and whether exchange_calendars is imported; or other code."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CLEAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as at:
+        assert at.stdin
+        assert at.stdout
+
+        def said(folder: Path, first: str = "", code: str = ASKS) -> str:
+            print(json.dumps(f"calendars.FOLDER = Path({str(folder)!r})\n{first}\n{code}"), file=at.stdin, flush=True)
+            return "".join(iter(at.stdout.readline, "\n"))
+
+        yield said
+        at.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def kept(asked: Asked, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that the first process which asks for a calendar keeps."""
     folder = tmp_path_factory.mktemp("kept") / "calendars"
-    built = asked_in_a_process(folder)
+    built = asked(folder)
     assert "2001-09-10 2001-09-17" in built
     assert built.split()[-1] == "True"
     (file,) = folder.iterdir()
@@ -447,8 +477,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_a_calendar_is_built_once_and_read_in_the_next_process(kept: Path) -> None:
-    built, read = (kept.parents[1] / "said").read_text(), asked_in_a_process(kept.parent)
+def test_a_calendar_is_built_once_and_read_in_the_next_process(asked: Asked, kept: Path) -> None:
+    built, read = (kept.parents[1] / "said").read_text(), asked(kept.parent)
     assert (read.split()[:-1], read.split()[-1]) == (built.split()[:-1], "False")
 
 
@@ -460,52 +490,46 @@ def test_a_damaged_copy_is_not_read(kept: Path, tmp_path: Path, content: bytes) 
     assert calendars.kept_sessions(copy) is None
 
 
-def test_a_copy_that_is_not_read_is_built_anew(kept: Path, tmp_path: Path) -> None:
+def test_a_copy_that_is_not_read_is_built_anew(asked: Asked, kept: Path, tmp_path: Path) -> None:
     copy = tmp_path / kept.name
     copy.write_bytes(b"cut")
-    assert asked_in_a_process(tmp_path) == (kept.parents[1] / "said").read_text()
+    assert asked(tmp_path) == (kept.parents[1] / "said").read_text()
     assert copy.read_bytes() == kept.read_bytes()
 
 
 HOURS = """
-import sys
-from pathlib import Path
-from research.market import calendars
-calendars.FOLDER = Path(sys.argv[1])
 days = calendars.np.array(["2022-11-23", "2022-11-25"], dtype="M8[D]")
 print(*calendars.opens(days, "XNYS"), *calendars.closes(days, "XNYS"), "exchange_calendars" in sys.modules)
 """
 
 
-def test_hours_are_built_once_and_a_damaged_copy_of_them_is_built_anew(tmp_path: Path) -> None:
-    def asked() -> list[str]:
-        command = [sys.executable, "-c", HOURS, str(tmp_path)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
+def test_hours_are_built_once_and_a_damaged_copy_of_them_is_built_anew(asked: Asked, tmp_path: Path) -> None:
     hours = ["2022-11-23T14:30", "2022-11-25T14:30", "2022-11-23T21:00", "2022-11-25T18:00"]
-    asked()  # it keeps the sessions, for which it imports the calendar
-    assert asked() == [*hours, "True"]
-    assert asked() == [*hours, "False"]
+    asked(tmp_path, code=HOURS)  # it keeps the sessions, for which it imports the calendar
+    assert asked(tmp_path, code=HOURS).split() == [*hours, "True"]
+    assert asked(tmp_path, code=HOURS).split() == [*hours, "False"]
     largest = max(tmp_path.iterdir(), key=lambda path: path.stat().st_size)  # three rows; sessions alone are one
     largest.write_bytes(largest.read_bytes()[:-4])
-    assert asked() == [*hours, "True"]
+    assert asked(tmp_path, code=HOURS).split() == [*hours, "True"]
 
 
-def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(kept: Path, tmp_path: Path) -> None:
+def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(
+    asked: Asked, kept: Path, tmp_path: Path
+) -> None:
     registered = (
         "import exchange_calendars as xcals; xcals.deregister_calendar('XNYS'); "
         "xcals.register_calendar_type('XNYS', type(xcals.get_calendar('24/7')))"
     )
     copy = tmp_path / kept.name
     copy.write_bytes(kept.read_bytes())
-    assert "2001-09-08" in asked_in_a_process(tmp_path, registered)  # a Saturday
+    assert "2001-09-08" in asked(tmp_path, registered)  # a Saturday
     usual = (kept.parents[1] / "said").read_text()
-    assert (asked_in_a_process(tmp_path).split()[:-1], [*tmp_path.iterdir()]) == (usual.split()[:-1], [copy])
+    assert (asked(tmp_path).split()[:-1], [*tmp_path.iterdir()]) == (usual.split()[:-1], [copy])
 
 
-def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_keeps_nothing(asked: Asked, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "2001-09-10 2001-09-17" in asked_in_a_process(tmp_path / "file")
+    assert "2001-09-10 2001-09-17" in asked(tmp_path / "file")
 
 
 @pytest.mark.parametrize("every", ["month", "quarter", "year"])

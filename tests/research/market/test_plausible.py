@@ -40,13 +40,13 @@ def test_a_close_of_another_day_is_found_where_it_stands_out() -> None:
 
 
 def test_true_closes_are_seldom_far() -> None:
-    """1,000 drawn days of 21 funds, and of 20 stocks, whose earnings are what a reader has to confirm."""
+    """400 drawn days of 21 funds, and of 20 stocks, whose earnings are what a reader has to confirm."""
     rng, found = np.random.default_rng(2), {}
     for name in ("us_etf_ohlcv", "sp500_20"):
-        rows = rng.choice(np.arange(300, len(market(name).dates)), 500, replace=False)
+        rows = rng.choice(np.arange(300, len(market(name).dates)), 200, replace=False)
         found[name] = sum(bool(far_closes(market(name).until(market(name).dates[row]))) for row in rows)
-    assert found["us_etf_ohlcv"] <= 2
-    assert found["sp500_20"] <= 5
+    assert found["us_etf_ohlcv"] <= 1
+    assert found["sp500_20"] <= 2
 
 
 @pytest.mark.parametrize("day", ["2020-03-12", "2020-03-16", "2008-10-15", "2022-11-09"])

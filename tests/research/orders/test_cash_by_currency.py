@@ -91,6 +91,7 @@ def desks_abroad(draw: Any, desk: Any) -> tuple[Portfolio, dict[str, float]]:
 # -- the ledger ------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: Any) -> None:
     portfolio, rates = data.draw(desks_abroad(desk))
@@ -138,6 +139,7 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
     assert abs(totals["rounding"]) <= D(repr(portfolio.currencies.rounding_bound))  # type: ignore[union-attr]
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_more_is_exchanged_than_is_needed_and_then_nothing(desk: Any, data: Any) -> None:
     portfolio, _ = data.draw(desks_abroad(desk))

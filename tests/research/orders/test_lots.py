@@ -96,10 +96,10 @@ def every_vector(problem: LotProblem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_lots_are_the_best_of_all_vectors() -> None:
-    """Four hundred random cases, each enumerated."""
+    """Two hundred random cases, each enumerated."""
     rng, count, bound = np.random.default_rng(20), 0, 0
     behind = []
-    while count < 400:
+    while count < 200:
         if (problem := case(rng)) is None:
             continue
         count += 1
@@ -117,13 +117,13 @@ def test_lots_are_the_best_of_all_vectors() -> None:
         behind.append(problem.objective(greedy) - best)
         bound += int(not kept[losses.argmin()])
     print(f"{bound} bound; greedy behind by {np.mean(behind) * 1e4:.3f} bp of NAV, at most {np.max(behind) * 1e4:.1f}")
-    assert bound > 120
+    assert bound > 60
 
 
 def test_lots_that_share_the_cash_are_the_best_of_all_vectors() -> None:
-    """A hundred and fifty random cases, each enumerated; where shares leave cash, a lot that it pays for is bought."""
+    """Eighty random cases, each enumerated; where shares leave cash, a lot that it pays for is bought."""
     rng, count, more = np.random.default_rng(25), 0, 0
-    while count < 150:
+    while count < 80:
         if (free := case(rng)) is None or not (free.way > 0.0).any():
             continue
         count += 1
@@ -140,9 +140,9 @@ def test_lots_that_share_the_cash_are_the_best_of_all_vectors() -> None:
 
 
 def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
-    """Two hundred random cases, each enumerated; a tracking error of 1 bp weighs as much as 1 bp of costs."""
+    """A hundred random cases, each enumerated; a tracking error of 1 bp weighs as much as 1 bp of costs."""
     rng, count, others = np.random.default_rng(21), 0, 0
-    while count < 200:
+    while count < 100:
         if (nearest := case(rng)) is None:
             continue
         count += 1
@@ -161,7 +161,7 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
         assert solved.bound == pytest.approx(solved.objective, abs=1e-9)
         assert solved.objective <= problem.objective(by_distance.units)
         others += int((solved.units != by_distance.units).any())
-    assert others > 50
+    assert others > 25
 
 
 def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> None:
@@ -207,9 +207,9 @@ def early_cash(problem: LotProblem, units: np.ndarray) -> float:
 
 
 def test_lots_whose_settlement_dates_differ_are_the_best_of_all_vectors() -> None:
-    """A hundred random cases of little cash, each enumerated: what has not settled pays for nothing."""
+    """Fifty random cases of little cash, each enumerated: what has not settled pays for nothing."""
     rng, count, bound = np.random.default_rng(23), 0, 0
-    while count < 100:
+    while count < 50:
         if (free := case(rng)) is None or np.prod(free.steps + 1.0) > MOST_VECTORS / 40:
             continue
         settles, cash = rng.integers(1, 4, len(free.way)).astype(float), round(0.1 * free.position.cash, 2)
@@ -231,7 +231,7 @@ def test_lots_whose_settlement_dates_differ_are_the_best_of_all_vectors() -> Non
         assert solved.objective == pytest.approx(losses[kept & paid].min(), abs=1e-9), count
         bound += int(losses[kept & paid].min() > losses[kept].min() + 1e-9)
     print(f"{bound} bound")
-    assert bound > 15
+    assert bound > 7
 
 
 def test_equal_settlement_dates_change_nothing() -> None:

@@ -59,7 +59,7 @@ def test_least_trade_that_keeps_the_limits_goes_toward_targets(desk: Any, limits
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int) -> None:
     """And the trade past the point is the least that keeps them."""
     rng = np.random.default_rng(seed)
@@ -216,7 +216,7 @@ class TestAnyDesk:
             raise
 
     @given(st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_limits_that_bind_are_kept_by_what_is_held_afterwards(self, data: Any) -> None:
         got = self.listed(data)
         assert got is not None
@@ -281,9 +281,9 @@ def feasible(position: Position, names: set[str]) -> bool:
     return linprog(np.zeros(2 * n), A_ub=np.array(rows), b_ub=right, bounds=bounds).status == 0
 
 
-def test_eighty_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
+def test_forty_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
     rng = np.random.default_rng(20)
-    for _ in range(80):
+    for _ in range(40):
         position, planted_names = planted(rng)
         found = conflict(position, 0.0)
         assert found is not None
@@ -316,7 +316,7 @@ def with_trading(portfolio: Portfolio, words: list[str]) -> Portfolio:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_limit_trades_a_locked_line_or_turns_a_one_sided_list(desk: Any, seed: int) -> None:
     """With costs: a line that the step leaves alone stays where it may not be traded, whatever a limit asks for."""
     rng = np.random.default_rng(seed)

@@ -145,7 +145,7 @@ def past(goal: Array, weights: Array, target: Array) -> bool:
 @pytest.mark.parametrize("halts", [0.0, 0.3])
 def test_the_point_with_groups_is_that_of_a_quadratic_programme(halts: float) -> None:
     rng, agreed, unequal = np.random.default_rng(11), 0, 0
-    for _ in range(150):
+    for _ in range(100):
         weights, target, cost, lower, upper, cash, member, groups = case(rng)
         free = rng.random(len(weights)) >= halts
         cost = np.full_like(cost, 1e-3) if rng.random() < 0.5 else cost

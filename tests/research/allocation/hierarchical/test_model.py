@@ -1,7 +1,5 @@
 """What all hierarchical allocations share: invariants, bad input, and the record that explains a target."""
 
-import itertools
-
 import numpy as np
 import pytest
 from scipy.cluster import hierarchy
@@ -41,8 +39,8 @@ def test_the_order_of_columns_moves_nothing(stocks, past_of, name):
 
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_the_order_of_columns_moves_no_tree(stocks, past_of, distance):
-    for linkage, seed in itertools.product(LINKAGES, (1, 2)):
-        order = np.random.default_rng(seed).permutation(20)
+    order = np.random.default_rng(1).permutation(20)
+    for linkage in LINKAGES:
         model = HERC(window=252, distance=distance, linkage=linkage)
         one, other = (model.hierarchy(past_of(frame)) for frame in (stocks, stocks.iloc[:, order]))
         assert one.assets == other.assets

@@ -214,7 +214,7 @@ def _raised(limit, step):
 
 @pytest.mark.parametrize("aim", ["minimum_volatility", "maximum_sharpe", "utility", "target_risk"])
 def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_columns(drawn, turned, aim):
-    for seed in range(150):
+    for seed in range(75):
         rng = np.random.default_rng(seed)
         asked, known, mean = drawn(rng, int(rng.integers(3, 9)))
 

@@ -21,7 +21,7 @@ MODELS = (
     "benchmark_tracking",
     *MINIMISED_RISKS,
 )
-SETS = 25
+SETS = 12
 WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 1e-7}  # of NAV: their solutions are as accurate
 
 

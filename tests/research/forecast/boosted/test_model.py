@@ -43,11 +43,11 @@ def test_drawn_days_show_skill_in_one_of_twenty_markets_at_most() -> None:
     stocks = stocks.select(stocks.assets[:8]).until(stocks.dates[699])
     returns = stocks.returns[1:] - stocks.returns[1:].mean(axis=0)
     model, trusted = replace(SMALL, rounds=20, holdout=200), 0
-    for seed in range(200):
+    for seed in range(100):
         drawn = np.random.default_rng(seed).integers(0, len(returns), len(returns))
         shuffled = replace(stocks, returns=np.vstack([np.zeros(8), returns[drawn]]))
         trusted += model.fit(shuffled.past(699)).trust > 0.0
-    assert trusted <= 10
+    assert trusted <= 5
 
 
 def test_without_skill_means_are_cash_and_in_proportion_to_volatility_and_the_notes_say_so() -> None:

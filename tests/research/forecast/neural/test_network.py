@@ -29,6 +29,7 @@ SMALL = Network(
     dropout=0.0,
 )
 FROM = 126 + 1  # the first step's row
+BRIEF = replace(SMALL, batch=256)  # three steps of descent an epoch: enough where no accuracy is asserted
 
 
 def market_of(log_returns: np.ndarray) -> Market:
@@ -58,7 +59,7 @@ def learned(market: Market) -> FittedNetwork:
 
 def test_tft_learns_a_pattern_without_noise() -> None:
     wave = 0.01 * np.sin(2.0 * np.pi * (np.arange(420)[:, None] + [0, 3]) / 8.0)
-    settings = replace(SMALL, architecture="tft", epochs=30, patience=30, learning_rate=2e-2)
+    settings = replace(SMALL, architecture="tft", epochs=16, patience=16, learning_rate=3e-2)
     market = market_of(wave)
     found = settings.fit(market.past(400))
     assert found.losses[-1] < found.losses[0]
@@ -77,7 +78,7 @@ def test_tft_names_the_covariate_that_was_planted() -> None:
     facts = {"noise": rng.standard_normal((500, 3)), "signal": signal}
     market = with_facts(plain, {name: pd.DataFrame(values, dates, plain.assets) for name, values in facts.items()})
     settings = replace(
-        SMALL, architecture="tft", facts=tuple(facts), steps=1, history=3, epochs=12, patience=12, learning_rate=2e-2
+        SMALL, architecture="tft", facts=tuple(facts), steps=1, history=3, epochs=8, patience=8, learning_rate=2e-2
     )
     found = settings.fit(market.past(480))
     table = found.importance(market.past(490))
@@ -94,16 +95,17 @@ def test_tft_names_the_covariate_that_was_planted() -> None:
 @pytest.mark.parametrize(("architecture", "apart"), [("nhits", 0.5), ("dlinear", 0.3)])
 def test_an_autoregression_is_forecast_as_in_closed_form(architecture: str, apart: float) -> None:
     paths = autoregression(900, 4, 0.8)
-    settings = replace(SMALL, architecture=architecture, epochs=20, learning_rate=5e-3, hidden=16)  # type: ignore[arg-type]
+    settings = replace(SMALL, architecture=architecture, epochs=10, learning_rate=5e-3, hidden=16)  # type: ignore[arg-type]
     market = market_of(paths)
     found = settings.fit(market.past(800))
     rows = range(801, 890, 8)
-    medians = np.log1p(np.stack([found.quantiles(market.past(row))[0.5].to_numpy().reshape(4, 2) for row in rows]))
+    tables = [np.log1p(found.quantiles(market.past(row))) for row in rows]
+    medians = np.stack([table[0.5].to_numpy().reshape(4, 2) for table in tables])
     now = paths[list(rows)]
     for step in (1, 2):
         best = 0.8**step * now
         assert np.sqrt(np.mean(np.square(medians[:, :, step - 1] - best))) < apart * best.std()
-    spread = np.log1p([found.quantiles(market.past(row))[0.9].xs(1, level="step") for row in rows]) - medians[:, :, 0]
+    spread = np.stack([table[0.9].xs(1, level="step") for table in tables]) - medians[:, :, 0]
     assert np.median(spread) == pytest.approx(1.2816 * 0.01, rel=0.25)
 
 
@@ -111,12 +113,10 @@ def test_an_autoregression_is_forecast_as_in_closed_form(architecture: str, apar
 def test_the_same_seed_gives_the_same_forecast_to_the_bit_in_any_order_of_lines(
     market: Market, architecture: str
 ) -> None:
-    settings = replace(SMALL, architecture=architecture, epochs=1, dropout=0.1)  # type: ignore[arg-type]
+    settings = replace(BRIEF, architecture=architecture, epochs=1, dropout=0.1)  # type: ignore[arg-type]
     turned = market.select(market.assets[::-1])
-    a, b, c = (settings.fit(m.past(400)).predict(m.past(410)) for m in (market, market, turned))
-    assert a.mean.tobytes() == b.mean.tobytes()
-    assert a.covariance.tobytes() == b.covariance.tobytes()
-    assert a.mean[::-1].tobytes() == c.mean.tobytes()
+    a, b = (settings.fit(m.past(400)).predict(m.past(410)) for m in (market, turned))
+    assert a.mean[::-1].tobytes() == b.mean.tobytes()
     other = replace(settings, seed=1).fit(market.past(400)).predict(market.past(410))
     assert (other.mean != a.mean).any() or architecture == "dlinear"
 
@@ -141,7 +141,7 @@ def test_nothing_depends_on_days_to_come(market: Market, architecture: str) -> N
     assert one.fingerprint == two.fingerprint
     assert one.scales() == two.scales()
     pd.testing.assert_frame_equal(one.frame(one.scales()), two.frame(two.scales()), check_exact=True)
-    settings = replace(SMALL, architecture=architecture, epochs=1)  # type: ignore[arg-type]
+    settings = replace(BRIEF, architecture=architecture, epochs=1)  # type: ignore[arg-type]
     a, b = (settings.fit(m.past(390)).predict(m.past(400)) for m in (market, changed))
     assert a.mean.tobytes() == b.mean.tobytes()
     assert a.covariance.tobytes() == b.covariance.tobytes()
@@ -161,7 +161,7 @@ def test_training_that_was_interrupted_ends_at_the_same_bits(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With dropout, which draws in every step."""
-    settings = replace(SMALL, architecture="tft", epochs=3, patience=3, dropout=0.1)
+    settings = replace(BRIEF, architecture="tft", epochs=3, patience=3, dropout=0.1)
     past, told = market.past(400), []
     whole = settings.fit(past)
     judged = fitted.loss_of

@@ -20,7 +20,7 @@ from research.rules.networks.actions import decode_actions
 from research.rules.networks.features import LOOKBACK
 
 QUICK = GradientSettings(worlds=64)
-SPEC = Learned(TARGET, steps=12 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
+SPEC = Learned(TARGET, steps=8 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_its_slope_is_that_of_finite_differences(lab):
             assert slope == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=2e-3, abs=1e-6)
 
 
-def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
-    """A few seconds of descent are below the closed form, from its boxes on; one seed is one policy, to the bit."""
+def test_it_learns_what_the_closed_form_does_not_know_and_another_seed_another_policy(lab):
+    """A few seconds of descent are below the closed form, from its boxes on."""
     told: list[int] = []
     result = learn(lab, SPEC, 1, told.append)
     assert told[-1] == result.steps == SPEC.whole_steps
@@ -107,8 +107,7 @@ def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
     assert result.losses[0] < 0.995 * evaluate(lab, 0, closed_form(lab))
     brief = replace(QUICK, decisions=13)
     short = replace(SPEC, steps=2 * brief.update, gradient=brief)
-    one, again, other = (learn(lab, short, seed, told.append).net for seed in (1, 1, 2))
-    assert all((a == b).all() for a, b in zip(one, again, strict=True))
+    one, other = (learn(lab, short, seed, told.append).net for seed in (1, 2))
     assert (one.weight_0 != other.weight_0).any()
 
 

@@ -13,7 +13,6 @@ from shutil import copytree
 import numpy as np
 import pytest
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from foundation.errors import ConfigError, DataError
 from foundation.threads import one_thread
@@ -26,7 +25,7 @@ from research.learning.worlds.rollouts import VALIDATION, action_function, evalu
 from research.learning.worlds.training_days import training_days
 from research.rules.networks.policy_network import Network
 
-QUICK = Learned(TARGET, learner="ppo", steps=4_096, seeds=(3,), episode=12)
+QUICK = Learned(TARGET, learner="ppo", steps=2_048, seeds=(3,), episode=12)
 OWN = {
     "ppo": PPOSettings(worlds=32, rollout=8, batch=64, epochs=2, hidden=8),
     "sac": SACSettings(worlds=8, batch=32, buffer=300, hidden=8),
@@ -38,7 +37,7 @@ BY = {
     by: replace(
         QUICK,
         learner=by,
-        steps=1_024 if by in ("sac", "dqn") else QUICK.steps,  # an update for each eight of them
+        steps=512 if by in ("sac", "dqn") else QUICK.steps,  # an update for each eight of them
         action="hold_or_trade" if by == "dqn" else "bands",
         schedule="week" if by == "gradient" else "month",  # months are few to evaluate, and torch plays day by day
         **{by: OWN[by]},
@@ -82,6 +81,8 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("by", LEARNERS)
 def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, whole, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # slow, for the process below
+
     kept, board = tmp_path / "kept", tmp_path / "board"
     for stops in (0.3, 0.8):  # killed twice
 
@@ -191,7 +192,7 @@ FAST = {
 
 @pytest.mark.parametrize(
     ("by", "action", "steps"),
-    [("ppo", "hold_or_trade", 100_000), ("dqn", "hold_or_trade", 80_000), ("cross_entropy", "gate", 1_600_000)],
+    [("ppo", "hold_or_trade", 100_000), ("dqn", "hold_or_trade", 80_000), ("cross_entropy", "gate", 800_000)],
 )
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
     """Neither to trade every week nor never: it loses less than four fifths of the better of the two."""

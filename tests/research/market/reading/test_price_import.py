@@ -393,7 +393,7 @@ def outcome(path: Path, truth: dict[tuple[str, str], float]) -> str:
 
 def test_mutated_files_give_the_right_closes_or_a_sentence(tmp_path: Path) -> None:
     rng, outcomes = random.Random(41), Counter[str]()
-    for k in range(1_200):
+    for k in range(600):
         sheet, truth, changes = drawn(rng)
         path = tmp_path / f"{next(iter(truth))[0]}.csv"
         called, content = m.changed(rng, sheet, changes, SPOILS) if k % 10 else ("nothing", sheet.written().encode())
@@ -401,8 +401,8 @@ def test_mutated_files_give_the_right_closes_or_a_sentence(tmp_path: Path) -> No
         result = outcome(path, truth)
         outcomes[result] += 1
         assert result == "right" or (result != "wrong" and k % 10), f"{called}\n{content[:2_000]!r}\n{truth}"
-    assert outcomes["right"] > 420
-    assert outcomes["refused"] > 420
+    assert outcomes["right"] > 210
+    assert outcomes["refused"] > 210
 
 
 def test_returns_are_no_prices(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def kept(position: Position, floor: float) -> dict[str, np.ndarray]:
 
 def test_a_conflict_is_one_of_every_vector_of_lots_and_no_part_of_it_is() -> None:
     rng, conflicts, by_lots = np.random.default_rng(20), 0, 0
-    for number in range(120):
+    for number in range(60):
         position, floor = case(rng)
         of = kept(position, floor)
         found = conflict(position, floor)
@@ -163,7 +163,7 @@ def changed(position: Position, floor: float, words: str) -> tuple[Position, flo
 def test_each_stated_change_suffices_as_it_is_written_down() -> None:
     """Weights are of NAV after costs, of which tickets take a percent here, and changes are told in basis points."""
     rng, told = np.random.default_rng(22), 0
-    for number in range(50):
+    for number in range(35):
         position, floor = case(rng)
         few = replace(position.limits, most=None, turnover=None, weights=position.limits.weights[:1])
         position = replace(position, limits=few) if number % 3 else position
