@@ -150,13 +150,6 @@ def _facts(own: psutil.Process, scheduler: psutil.Process) -> dict[str, float]:
     }
 
 
-def simulate(workers: int, parts: int) -> Measured:
-    """Small parts of a sweep on a new cluster, one of whose workers is killed, against one worker."""
-    alone = played_alone(parts)
-    with started(workers) as (address, scheduler):
-        return against(alone, workers, address, scheduler)
-
-
 def played_alone(parts: int) -> dict[Part, bytes]:
     """The figures of small parts of a sweep, as one worker plays them."""
     return {part: figures.tobytes() for part, figures in run_all(*small_sweep(parts), run_part)}

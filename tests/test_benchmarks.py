@@ -9,9 +9,12 @@ bt is held to the same by the benchmark itself, with which it is installed.
 from collections.abc import Callable
 
 import numpy as np
+import psutil
 import pytest
+from distributed import LocalCluster
 
 from backtests.runs import tasks
+from backtests.sweeps.run_part import run_part
 from benchmarks import cluster, destination, jobs
 from benchmarks.jobs import Job, Played
 from research.market import Market, load_market
@@ -107,10 +110,20 @@ def test_every_solver_is_asked_for_the_same_destination(room: float) -> None:
     assert 0 < (destination.our_kernel(at)() != at.weights).sum() < 12
 
 
-def test_a_cluster_gives_the_bits_of_one_worker_though_one_of_its_workers_is_killed() -> None:
-    found = cluster.simulate(workers=2, parts=40)
-    assert found.equal
-    assert found.ahead <= tasks.AHEAD * 2
+def test_a_cluster_gives_the_bits_of_one_worker_a_few_parts_at_a_time() -> None:
+    """With workers in this process: `backtests/sweeps/test_run.py` kills some that are processes."""
+    alone = cluster.played_alone(40)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as there:
+        where = (there.scheduler_address, psutil.Process())
+        for wanted in (alone, dict.fromkeys(alone, b"")):
+            found = cluster.measure(
+                *cluster.small_sweep(40), run_part, lambda p, f, wanted=wanted: f.tobytes() == wanted[p], *where
+            )
+            assert found.equal is (wanted is alone)
+            assert found.tasks == 40
+            assert 1 < found.ahead <= tasks.AHEAD * 2
 
 
 def test_figures_of_curves_that_both_have_are_those_of_vectorbt() -> None:

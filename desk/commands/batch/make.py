@@ -21,7 +21,7 @@ from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
-from desk.commands.batch.run import FAILURES, Outcome, failed, name_of, outcome, row_of, table_of
+from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
 from foundation.errors import ConfigError
@@ -72,13 +72,8 @@ def make_batch(
             text = f"Nothing has changed since the previous batch: {counted(len(done), 'run')}, none of them made."
             return Made(final, f"{text}\n\n{final / INDEX}")
     todo = {job: name for job, name in names.items() if job not in done}
-    if plan.cluster:
-        became = on_cluster(todo, plan.notebook, home, retrain, plan.cluster)
-    else:
-        work = partial(outcome, notebook=plan.notebook, reports=home, retrain=retrain)
-        became = run_all(work, list(todo), plan.workers)
     try:
-        done |= dict(_told(became, len(plan.jobs), done))
+        done |= dict(_told(_outcomes(plan, todo, home, retrain), len(plan.jobs), done))
     finally:
         clear_killed(home)  # where workers were interrupted, or died
     rows = sorted((done[job] for job in plan.jobs), key=lambda row: row.portfolio)  # stable: parameters as asked for
@@ -135,6 +130,21 @@ def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> di
         if row is not None and row["status"] != "failed" and (home / name / MANIFEST).exists():
             found[job] = row_of(row, "unchanged")
     return found
+
+
+def _outcomes(plan: Plan, names: Mapping[Job, str], home: Path, retrain: bool) -> Iterator[tuple[Job, Outcome]]:
+    """Jobs with their outcomes: first those whose run is there, which need no worker, then others as they finish."""
+    left = dict(names)
+    for job, name in names.items() if not retrain else ():
+        found = found_run(job, home / name, plan.notebook)
+        if found is not None:
+            del left[job]
+            yield job, found
+    if plan.cluster:
+        yield from on_cluster(left, plan.notebook, home, retrain, plan.cluster)
+    else:
+        work = partial(outcome, notebook=plan.notebook, reports=home, retrain=retrain)
+        yield from run_all(work, list(left), plan.workers)
 
 
 def _told(

@@ -14,7 +14,7 @@ from backtests.runs.folder import staged
 from backtests.runs.tasks import as_they_finish, check_worker, cluster, code_here, in_processes, is_gone, threads_of
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
-from desk.commands.batch.run import TRIES, Outcome, failed, found_run, outcome
+from desk.commands.batch.run import TRIES, Outcome, failed, outcome
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, work_folder, write_whole, writing
 
@@ -59,16 +59,9 @@ def on_cluster(
     address  : address of the scheduler.
     Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
     """
-    left = []
-    for job, name in names.items():
-        found = None if retrain else found_run(job, reports / name, notebook)
-        if found is None:
-            left.append(job)
-        else:
-            yield job, found
-    if left:
+    if names:
         make = partial(make_there, code_here(), notebook.stem, retrain)
-        for job, (became, files) in _answers(make, left, address):
+        for job, (became, files) in _answers(make, list(names), address):
             yield job, _received(job, reports / names[job], became, files)
 
 

@@ -3,7 +3,6 @@
 One batch is made once; each test that changes its reports has a copy of them.
 """
 
-import json
 import os
 import re
 import shutil
@@ -24,16 +23,15 @@ from faults import full_at
 from killed_batch import SETTINGS, desks, killed, timeless
 
 import desk.commands.batch.workers as workers
-from backtests.runs.notebook import COMPARING
 from backtests.runs.tasks import code_here
+from desk.commands.batch.file import plan_of
+from desk.commands.batch.make import _unchanged, named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import found_run, name_of
 from desk.commands.batch.workers import make_there, on_cluster
-from desk.commands.report import ask_report
 
 TRADES = notebook_named("rebalance_now")
 TODAY = ("--notebook", TRADES.stem)
-REPORT = ("draws=200", "reference=never")
 HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 MAIN = "from desk.cli import main; main()"
 
@@ -159,10 +157,10 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     kept = (other / "manifest.json").read_bytes()
     assert "2 runs: 1 made, 0 found, 1 unchanged, 0 failed." in rebalance(*words, "--if-changed").out
     assert (other / "manifest.json").read_bytes() == kept
-    content = yaml.safe_load(file.read_text())
-    (reports.parent / file.name).write_text(yaml.safe_dump(content | {"cash": 2_000.0}))
-    words = ("batch", reports.parent / file.name, *TODAY, "-p", "policy=never", "--reports", reports)
-    assert "1 run: 1 made, 0 found, 0 failed." in rebalance(*words, "--if-changed").out  # of a changed portfolio
+    (reports.parent / file.name).write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"cash": 2_000.0}))
+    names, failures = named_runs(plan_of([night]))
+    assert (len(names), failures) == (2, {})
+    assert _unchanged(names, rows_of(reports), reports) == {}
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------
@@ -190,61 +188,6 @@ def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# -- a report --------------------------------------------------------------------------------------------------------
-
-
-def reported(file: Path, reports: Path, *more: object) -> str:
-    """Make a batch of one report, and give the name of its run."""
-    words = [word for parameter in REPORT for word in ("-p", parameter)]
-    done = rebalance("batch", file, *words, "--reports", reports, *more)
-    assert done.status == 0, done.err
-    return str(rows_of(reports)["run"].item())
-
-
-@pytest.fixture(scope="module")
-def report(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reports of a batch of one."""
-    folder = tmp_path_factory.mktemp("report")
-    reported(file, folder)
-    return folder
-
-
-def test_a_cluster_makes_the_bytes_of_a_report_once(
-    cluster: LocalCluster, file: Path, report: Path, tmp_path: Path
-) -> None:
-    words = ("--cluster", cluster.scheduler_address)
-    run = reported(file, tmp_path, *words)
-    assert of_run(tmp_path, run) == of_run(report, run) != {}
-    assert rebalance("verify", tmp_path / run).status == 0
-    assert reported(file, tmp_path, *words) == run
-    assert rows_of(tmp_path)["status"].tolist() == ["found"]
-
-
-def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
-    file: Path, report: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(report, tmp_path, dirs_exist_ok=True)
-    given = REPORT
-    (row,) = rows_of(tmp_path).to_dict("records")
-    asked = ask_report(file, given, tmp_path)
-    assert (row["status"], row["run"]) == ("made", asked.final.name)
-    sheet = json.loads((asked.final / "tearsheet.json").read_text())
-    assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
-    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
-    assert row["trades"] == sheet["trades"]["headline"]
-    assert row["warnings"].splitlines() == sheet["warnings"]
-    page = (tmp_path / "batch" / "index.html").read_text()
-    assert f"href=../{row['run']}/tearsheet.html>" in page
-    assert f"{100 * row['growth']:.2f}" in page
-    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
-    job = Job(file, given)
-    found = found_run(job, asked.final, COMPARING)
-    assert found is not None
-    assert (found.status, found.policy, found.growth) == ("found", row["policy"], row["growth"])
-    (asked.final / "trades.csv").write_text("half")
-    assert found_run(job, asked.final, COMPARING) is None
-
-
 # -- a cluster -------------------------------------------------------------------------------------------------------
 
 
@@ -263,18 +206,19 @@ def of_run(reports: Path, name: str) -> dict[str, bytes]:
     return {path: content for path, content in timeless(reports).items() if path.startswith(f"{name}/")}
 
 
-def test_a_cluster_tells_of_a_failing_cell(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
-    words = (*TODAY, "-p", "policy=nope", "--reports", tmp_path, "--cluster", cluster.scheduler_address)
-    there = rebalance("batch", file, *words)
-    assert there.status == 1
-    assert "1 run: 0 made, 0 found, 1 failed." in there.out
-    (bad,) = rows_of(tmp_path).to_dict("records")
-    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
-    assert f"The cell:\n\n{cell}" in (tmp_path / "batch" / bad["page"]).read_text()
+def test_a_cluster_makes_the_bytes_of_a_run_once(
+    cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path
+) -> None:
+    words = (*TODAY, "-p", "policy=quarterly", "--reports", tmp_path, "--cluster", cluster.scheduler_address)
+    assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
+    run = rows_of(tmp_path)["run"].item()
+    assert timeless(tmp_path) == of_run(whole, run) != {}
+    assert rebalance("verify", tmp_path / run).status == 0
+    assert "1 run: 0 made, 1 found, 0 failed." in rebalance("batch", file, *words).out
 
 
-def test_a_job_that_kills_each_of_its_workers_fails_alone(
-    cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_that_kills_each_of_its_workers_fails_alone_and_a_failing_cell_is_told(
+    cluster: LocalCluster, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deadly(*given: object) -> object:
         job = given[-1]
@@ -284,12 +228,15 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone(
         return make_there(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(workers, "make_there", deadly)
-    jobs = [Job(file, (f"policy={policy}",)) for policy in ("never", "quarterly")]
-    names = {job: name_of(job, TRADES) for job in jobs}
+    dies, fails = (Job(file, (f"policy={policy}",)) for policy in ("never", "nope"))
+    names = {job: name_of(job, TRADES) for job in (dies, fails)}
     found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
-    assert [found[job].status for job in jobs] == ["failed", "made"]
-    assert "the process that ran it died" in found[jobs[0]].verdict
-    assert timeless(tmp_path / "reports") == of_run(whole, names[jobs[1]]) != {}
+    assert [row.status for row in found.values()] == ["failed", "failed"]
+    assert "the process that ran it died" in found[dies].verdict
+    assert "policy 'nope' is not in" in found[fails].verdict
+    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
+    assert f"The cell:\n\n{cell}" in found[fails].failure
+    assert found[fails].page == f"failures/{names[fails]}.txt"
 
 
 def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, whole: Path, made: Done, tmp_path: Path) -> None:

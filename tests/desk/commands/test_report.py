@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +18,21 @@ import yaml
 from commanded import FILE as SMALL
 from commanded import ROOT, TRADES, Done, rebalance
 
+from backtests.runs.notebook import COMPARING
+from desk.commands.batch.plan import Job
+from desk.commands.batch.run import found_run
+from desk.commands.report import ask_report
+
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
 QUICK = ["-p", "rl_steps=4096", "-p", "rl_seeds=1", "-p", "draws=200"]
+GIVEN = ("reference=tuned", "benchmark=SPY")  # of the report that is killed: neither decides what is recommended
 CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
 
 
 class Resumed(NamedTuple):
-    """A report that was killed and made again: its file, what another said meanwhile, and what the killed one left.
+    """A report that was killed and made again by a batch: its file, what another said meanwhile, what was left.
 
     temporary : what stands in the system's folder for temporary files after the killed one, and after the other.
     """
@@ -64,8 +71,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_in(reports: Path, kind: str = "report") -> Path:
     """The one run of a kind."""
-    (found,) = [p for p in reports.iterdir() if json.loads((p / "manifest.json").read_text())["kind"] == kind]
-    return found
+    (found,) = [p for p in reports.glob("*/manifest.json") if json.loads(p.read_text())["kind"] == kind]
+    return found.parent
 
 
 def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None:
@@ -145,27 +152,27 @@ def test_a_quick_look_steers_no_desk(reports: Path) -> None:
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
-    """A full report that is killed while its notebook is in the middle of its comparison, and made again."""
+    """A full report that is killed while its notebook is in the middle of its comparison, and made again by a batch."""
     folder = tmp_path_factory.mktemp("resumed")
     file, reports = few(folder, "never", "tuned", of=SMALL), folder / "reports"
-    given = ["-p", "reference=tuned", "-p", "benchmark=SPY"]  # neither decides what is recommended
-    words = [*REBALANCE, "report", str(file), *given, "--reports", str(reports)]
+    words = [str(file), *(word for one in GIVEN for word in ("-p", one)), "--reports", str(reports)]
     temporary = folder / "temporary"
     temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    first = subprocess.Popen(words, cwd=ROOT, start_new_session=True, env=environment, **quiet)
+    first = subprocess.Popen([*REBALANCE, "report", *words], cwd=ROOT, start_new_session=True, env=environment, **quiet)
     while not list(reports.glob(".*.partial/.progress")):
         assert first.poll() is None
         time.sleep(0.02)
     os.killpg(first.pid, signal.SIGSTOP)  # so that it does not end before the second begins
-    meanwhile = rebalance(*words[1:])
+    meanwhile = rebalance("report", *words)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     left, stale = [p.name for p in reports.iterdir()], {p.name for p in temporary.iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(temporary))
-        again = rebalance(*words[1:])
+        patch.setenv("TMPDIR", str(temporary))
+        again = rebalance("batch", *words)
     return Resumed(file, reports, meanwhile, left, again, (stale, {p.name for p in temporary.iterdir()}))
 
 
@@ -179,6 +186,29 @@ def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(resumed: Resume
     assert [p.name for p in resumed.reports.iterdir() if p.name.startswith(".")] == []
     assert {name[:15] for name in resumed.temporary[0]} == {"rebalance-work-"}
     assert resumed.temporary[1] == set()
+
+
+def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
+    resumed: Resumed, tmp_path: Path
+) -> None:
+    (row,) = pd.read_parquet(resumed.reports / "batch" / "batch.parquet").to_dict("records")
+    run = ask_report(resumed.file, GIVEN, resumed.reports).final
+    assert (row["status"], row["run"], run) == ("made", run.name, run_in(resumed.reports))
+    sheet = json.loads((run / "tearsheet.json").read_text())
+    assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
+    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
+    assert row["trades"] == sheet["trades"]["headline"]
+    assert row["warnings"].splitlines() == sheet["warnings"]
+    page = (resumed.reports / "batch" / "index.html").read_text()
+    assert f"href=../{row['run']}/tearsheet.html>" in page
+    assert f"{100 * row['growth']:.2f}" in page
+    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
+    job, copy = Job(resumed.file, GIVEN), Path(shutil.copytree(run, tmp_path / run.name))
+    found = found_run(job, copy, COMPARING)
+    assert found is not None
+    assert (found.status, found.policy, found.growth) == ("found", row["policy"], row["growth"])
+    (copy / "trades.csv").write_text("half")
+    assert found_run(job, copy, COMPARING) is None
 
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resumed) -> None:

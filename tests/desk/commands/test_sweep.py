@@ -29,9 +29,8 @@ keep: {{best: 1, configurations: [0]}}
 """
 LARGE = f"""
 portfolio: {PORTFOLIO}
-rules: {{threshold: {{band: [{", ".join(str(k / 1000) for k in range(5, 30))}], to: [0, 0.25, 0.5, 0.75, 1]}}}}
-cost_multiples: [{", ".join(str(k / 2) for k in range(10))}]
-lags: [0, 1, 2, 5]
+rules: {{threshold: {{band: [{", ".join(str(k / 10_000) for k in range(50, 550))}], to: [0, 0.25, 0.5, 0.75, 1]}}}}
+cost_multiples: [1, 2]
 """
 
 
