@@ -6,6 +6,7 @@ training days. Both decide at the end of each period and trade at the close that
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,15 +71,27 @@ def region_of(policy: LearnedPolicy) -> Region:
     Raises : ConfigError as `optimal_region` does.
     """
     lab = _laboratory(policy, 2)
-    objective, model = policy.card["objective"], lab.model
-    return optimal_region(
-        np.array(lab.target),
-        model.mean,  # type: ignore[attr-defined]
-        model.covariance,  # type: ignore[attr-defined]
-        lab.costs.total,
-        objective["tracking_penalty"],
-        interval=SESSIONS[policy.schedule] / objective["periods_per_year"],
+    mean, covariance = lab.model.mean, lab.model.covariance  # type: ignore[attr-defined]
+    return _region(
+        lab.target,
+        tuple(mean.tolist()),
+        tuple(map(tuple, covariance.tolist())),
+        tuple(lab.costs.total.tolist()),
+        lab.tracking_penalty,
+        SESSIONS[policy.schedule] / lab.periods_per_year,
     )
+
+
+@lru_cache(maxsize=8)  # the gap of a policy and the picture of its region ask for the same one
+def _region(
+    target: tuple[float, ...],
+    mean: tuple[float, ...],
+    covariance: tuple[tuple[float, ...], ...],
+    cost: tuple[float, ...],
+    tracking_penalty: float,
+    interval: float,
+) -> Region:
+    return optimal_region(*map(np.array, (target, mean, covariance, cost)), tracking_penalty, interval)
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:

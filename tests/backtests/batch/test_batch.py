@@ -79,7 +79,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
 
 
 @given(data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_configurations_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
     market = data.draw(markets(make_market))
     n = len(market.assets)

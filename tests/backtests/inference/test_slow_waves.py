@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import fft, stats
+from scipy import fft, signal, stats
 
 from backtests.inference.slow_waves import (
     WAVES,
@@ -25,10 +25,7 @@ def slow(days: int, count: int, seed: int, memory: float = 0.97) -> np.ndarray:
     rng = np.random.default_rng(seed)
     shocks = rng.standard_normal((days, count + 1)) * math.sqrt(1.0 - memory**2)
     shocks[0] /= math.sqrt(1.0 - memory**2)
-    level = np.zeros_like(shocks)
-    level[0] = shocks[0]
-    for t in range(1, days):
-        level[t] = memory * level[t - 1] + shocks[t]
+    level = signal.lfilter([1.0], [1.0, -memory], shocks, axis=0)
     mixed = 0.5 * (level[:, :1] + level[:, 1:])
     return np.exp(mixed - 0.25)
 
@@ -213,7 +210,7 @@ def test_student_quantiles_are_those_of_the_tables() -> None:
     assert (round(quantile(0.95), 3), round(quantile(0.95, both=False), 3)) == (3.182, 2.353)
 
 
-@pytest.mark.parametrize("days", [42, 63, 126])
+@pytest.mark.parametrize("days", [42, 126])
 def test_the_confidence_set_keeps_equals_in_short_tests_too(days: int) -> None:
     """200 worlds of five equal policies without memory: 90 % within three standard errors and 3 % of bias."""
     rng = np.random.default_rng(days)

@@ -178,13 +178,13 @@ def writer(*words: object) -> subprocess.Popen[str]:
 
 
 def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(book: Path) -> None:
-    other = writer(0, 30)
+    other = writer(0, 20)
     assert other.stdout is not None
     other.stdout.readline()  # it has begun
-    for k in range(15, 45):
+    for k in range(10, 30):
         count_trials([batch([f"rule {k} {n}" for n in range(50)])])
     assert other.wait(timeout=120) == 0
-    assert len(read_book().trials) == 45 * 50
+    assert len(read_book().trials) == 30 * 50
     assert not [path for path in book.iterdir() if path.suffix != ".parquet"]
 
 
@@ -255,21 +255,7 @@ def test_what_other_functions_play_is_not_counted_twice(book: Path) -> None:
     assert len(read_book().trials) == 0
 
 
-def test_backtests_are_written_when_the_process_ends(book: Path) -> None:
-    script = (
-        "from backtests.engine import backtest; from research.portfolio import load_portfolio\n"
-        "from research.rules import Never\n"
-        "p = load_portfolio('data/portfolios/sixty_forty.yaml')\n"
-        "backtest(p.market, Never(p.strategic), p.costs)\n"
-    )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
-    assert read_book().trials["kind"].tolist() == ["backtest"]
-
-
-# -- damaged ---------------------------------------------------------------------------------------------------------
-
-
-def test_backtests_of_forked_processes_are_counted(book: Path) -> None:
+def test_backtests_are_written_when_their_process_ends_forked_ones_too(book: Path) -> None:
     """Processes that a pool forks end without `atexit`; what their parent waits to write is its own."""
     code = """
 from concurrent.futures import ProcessPoolExecutor
@@ -288,7 +274,12 @@ if __name__ == "__main__":
         list(pool.map(play, [0.02, 0.03, 0.04]))
 """
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert read_book().configurations == 4
+    found = read_book()
+    assert found.configurations == 4
+    assert set(found.trials["kind"]) == {"backtest"}
+
+
+# -- damaged ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_failed_write_loses_no_backtest(book: Path, market: Market) -> None:

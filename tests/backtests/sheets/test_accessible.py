@@ -10,24 +10,18 @@ from pathlib import Path
 import pytest
 from browser import Elements
 from swept import swept
-from written import words_written
+from written import ORIGIN
 
-from backtests.comparison import compare
 from backtests.engine import backtest
-from backtests.runs.folder import Run
 from backtests.sheets.pages.batch import batch_html
-from backtests.sheets.pages.real_markets import study_html, study_sheet
 from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_sheet
-from backtests.studies.real_markets import STUDY_FOLDER, Study
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.batch.run import Outcome, table_of
-from desk.commands.report import trades_of
 from foundation.paper.svg import DARK, LIGHT
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio
 from research.rules import Never
 
-ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 KINDS = ("tearsheet", "single", "risk", "sweep", "study", "batch")
 TAGS = re.compile(r"<[^>]+>")
 
@@ -45,27 +39,20 @@ def batch() -> str:
     return batch_html("nightly", "compare_policies", table_of(rows))
 
 
-def single() -> str:
-    """Of a policy with several lines a class."""
-    desk = load_portfolio("data/portfolios/global_multi_asset.yaml")
-    page: str = backtest(desk.market, desk.policies["quarterly"], desk.costs, start="2019-01-02").sheet().page(ORIGIN)
-    return page
-
-
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
-    place: Path = tmp_path_factory.mktemp("sheet")
-    words_written(comparison, trades_of(comparison), ORIGIN, place)
-    sheet = (place / "tearsheet.html").read_text(encoding="utf-8")
-    desk = comparison.portfolio
-    write_risk_sheet(place, holdings_risk(desk, {"never": Never(desk.strategic)}, paths=100), {"Run": "one"})
+def pages(
+    folder: Path, portfolio: Portfolio, study_page: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """One of each kind; that of a single policy has several lines a class."""
+    place = tmp_path_factory.mktemp("risk")
+    write_risk_sheet(place, holdings_risk(portfolio, {"never": Never(portfolio.strategic)}, paths=100), {"Run": "one"})
+    played = backtest(portfolio.market, portfolio.policies["quarterly"], portfolio.costs, start="2019-01-02")
     return {
-        "tearsheet": sheet,
-        "single": single(),
+        "tearsheet": (folder / "tearsheet.html").read_text(encoding="utf-8"),
+        "single": played.sheet().page(ORIGIN),
         "risk": (place / "risk.html").read_text(encoding="utf-8"),
         "sweep": sweep_sheet(swept(costs=(1.0, 3.0), lags=(1,))).page,
-        "study": study_html(study_sheet(Study.load(STUDY_FOLDER))),
+        "study": study_page,
         "batch": batch(),
     }
 

@@ -16,6 +16,7 @@ from backtests.comparison import PairedBacktests, compare
 from backtests.comparison.comparison import Comparison
 from backtests.engine import Backtest, backtest
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper.wording import number
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market, load_market
@@ -79,19 +80,14 @@ def two_of_three(portfolio: Portfolio) -> Comparison:
                    draws=300)  # fmt: skip
 
 
-def some_months(portfolio: Portfolio) -> Comparison:
-    return quick(replace(portfolio, test_start=pd.Timestamp("2022-09-01")), "quarterly", "yearly")
-
-
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (identical, ["both have the same returns", "Hansen's SPA: no policy differs from quarterly"]),
         (two_of_three, ["a true difference between", "again 0.00 [0.00, 0.00] 1.000 not significant"]),
-        (some_months, ["83 observations are too few, 250 are needed"]),
         (few_days, ["not available", "draws have a series or a difference that does not vary"]),
     ],
-    ids=["identical", "two identical of three", "some months", "a few days"],
+    ids=["identical", "two identical of three", "a few days"],
 )
 def test_no_sheet_shows_a_nan(
     portfolio: Portfolio, tmp_path: Path, make: Callable[[Portfolio], Comparison], says: list[str]
@@ -100,6 +96,37 @@ def test_no_sheet_shows_a_nan(
     check_no_nan(text)
     for words in says:
         assert words in " ".join(text.split())
+
+
+def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
+    """The growth of part of a year stands as what it is; that its differences are rates a year is said."""
+    name = found.recommendation.policy
+    nav = found.backtests[name].nav
+    grown = number(100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0))
+    assert re.search(rf"<dt>Total return <small>%</small></dt><dd><b>{grown}</b>", text)
+    assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
+    assert re.search(rf"\n{name} .* {grown} ", repr(found))
+    assert "CAGR not available for any of them: a test of " in text
+    assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
+    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
+    assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
+    of_growth = [row for row in numbers["evidence"] if row["metric"] == "growth"]
+    assert len(of_growth) == 2
+    assert all(row["estimate"] is row["lower"] is row["upper"] is None for row in of_growth)
+    assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
+    assert "year_to_date" not in numbers["trailing_returns"][name]
+    assert not re.search(r"it grew [\d.]+.% a year", text)
+
+
+def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio: Portfolio, tmp_path: Path) -> None:
+    found = quick(replace(portfolio, test_start=pd.Timestamp("2022-09-01")), "quarterly", "yearly")
+    text = shown(found, tmp_path)
+    check_no_nan(text)
+    assert "83 observations are too few, 250 are needed" in " ".join(text.split())
+    assert "less than three years" in text
+    not_annualised(found, tmp_path, text)
+    assert "No warnings" not in text
+    assert ">Nov</text>" in text
 
 
 def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio: Portfolio, tmp_path: Path) -> None:

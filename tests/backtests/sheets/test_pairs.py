@@ -5,11 +5,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from browser import Elements
-from written import written
 
-from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.inference.estimates import NotAvailable
@@ -17,17 +14,6 @@ from backtests.sheets.pages.tearsheet import comparison_html
 from backtests.sheets.sections.differences import differences_parts
 from backtests.sheets.sections.first_screen import first_screen
 from foundation.paper.wording import number
-from research.portfolio import load_portfolio
-
-
-@pytest.fixture(scope="module")
-def comparison() -> Comparison:
-    return compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=300)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(comparison, tmp_path_factory.mktemp("pairs"))
 
 
 def test_a_figure_has_its_interval_below_it(comparison: Comparison) -> None:
@@ -68,11 +54,11 @@ def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_
     comparison: Comparison, folder: Path
 ) -> None:
     said = differences_parts(comparison)[0].text
-    page = html.unescape((folder / "tearsheet.html").read_text(encoding="utf-8"))
-    for shown in (page, html.unescape(comparison_html(comparison))):
+    for page in ((folder / "tearsheet.html").read_text(encoding="utf-8"), comparison_html(comparison)):
+        shown = html.unescape(page)
         assert 0 < shown.index(said) < shown.index("Each policy minus") < shown.index("Each policy with")
         assert shown.count("Hansen's SPA over all policies") == 1
-        assert not Elements(shown).crossed
+        assert not Elements(page).crossed
     text = " ".join(repr(comparison).split())
     assert text.index(" ".join(said.split())) < text.index("Difference in loss J")
 

@@ -1,11 +1,13 @@
 """A setup of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from simulated import world
 
 from backtests.sweeps import Axes, Choices, Setup, Strategic, threshold
-from research.accounting import Costs
+from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights
 from research.rules import Calendar, Never
 
@@ -17,6 +19,13 @@ def setup() -> Setup:
     """A small one."""
     costs = Costs.bps(3, commission=[1, 5, 10], half_spread=2)
     return Setup.on(world(300, 3, seed=3), costs, FixedWeights((0.5, 0.3, 0.1)), FIRST, name="small")
+
+
+@pytest.fixture(scope="session")
+def lots(setup: Setup) -> Setup:
+    """The same, traded in whole units: what Python plays, each configuration by itself."""
+    market = replace(setup.market, prices=50.0 * setup.market.index)
+    return replace(setup, name="lots", market=market, nav=1e5, execution=Execution(sizing="units"))
 
 
 @pytest.fixture(scope="session")

@@ -100,22 +100,13 @@ def test_a_large_part_makes_the_bands_of_a_few_at_a_time(
     assert sizes == [50, 50, 44]
 
 
-def test_what_is_played_by_itself_is_a_part_of_its_own(setup: Setup, equal_bits: Equal) -> None:
-    lots = replace(
-        setup,
-        name="lots",
-        market=replace(setup.market, prices=50.0 * setup.market.index),
-        nav=1e5,
-        execution=Execution(sizing="units"),
-    )
+def test_what_is_played_by_itself_is_a_part_of_its_own(setup: Setup, lots: Setup) -> None:
     plan = Plan([Never(Strategic()), Threshold(Strategic(), 0.02)], (1.0, 2.0), (0, 1), portfolios=("small", "lots"))
     made = prepare_sweep([setup, lots], plan)
     assert list(parts_of(made)) == [Part(0, 8), *(Part(k, k + 1) for k in range(8, 16))]
     assert list(parts_of(prepare_sweep(setup, many := Plan(plan.policies, [k / 9 for k in range(600)])))) == list(
         many.parts()
     )
-    rows = [sweep([setup, lots], plan, workers=workers, progress=False).table for workers in (1, 2)]
-    assert equal_bits(*(table[list(BATCH_METRICS)].to_numpy() for table in rows))
 
 
 def test_parts_of_a_large_sweep_hold_a_few_that_are_played_by_themselves(setup: Setup) -> None:

@@ -305,7 +305,8 @@ def peak(act: Callable[[], object]) -> int:
 
 
 def test_memory_does_not_grow_with_configurations(setup: Setup, tmp_path: Path) -> None:
-    made = prepare_sweep(setup, many(64 * 200))
+    bands, multiples = [Threshold(Strategic(), k / 1000) for k in range(1, 201)], [k / 8 for k in range(64)]
+    made = prepare_sweep(setup, Plan(bands, multiples))
     parts = list(made.plan.parts())
 
     def swept(chunks: int) -> int:

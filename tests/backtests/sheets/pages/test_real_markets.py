@@ -4,44 +4,33 @@ import re
 from html import unescape
 from pathlib import Path
 
-import pytest
 from browser import Elements, check_page
 
 from backtests.sheets.pages.real_markets import study_html, study_sheet, write_study_sheet
 from backtests.sheets.parts import sheet_pictures
-from backtests.studies.real_markets import KEPT_EXPOSURE, STUDY_FOLDER, Study
+from backtests.sheets.tables import Block
+from backtests.studies.real_markets import KEPT_EXPOSURE, Study
 from backtests.studies.real_markets.findings import CHOSEN, ratios, sentences
 
 
-@pytest.fixture(scope="module")
-def kept() -> Study:
-    return Study.load(STUDY_FOLDER)
-
-
-@pytest.fixture(scope="module")
-def sheet(kept: Study):
-    return study_sheet(kept)
-
-
-def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, sheet, tmp_path: Path) -> None:
-    page = study_html(sheet)
-    elements = Elements(page)
+def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, study_page: str, tmp_path: Path) -> None:
+    elements = Elements(study_page)
     assert (elements.open, elements.crossed) == ([], [])
     ids = [attrs["id"] for tag, attrs in elements.found if tag == "section" and "id" in attrs]
     assert ids == ["results", "cases", "frontier", "further", "conventions"]
-    text = unescape(re.sub(r"<[^>]*>", " ", page))
+    text = unescape(re.sub(r"<[^>]*>", " ", study_page))
     assert all(sentence in text for sentence in sentences(kept))
-    assert not re.search(r"https?:|src=", re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL))
-    assert len(page) < 1_000_000
-    check_page(page, tmp_path)
+    assert not re.search(r"https?:|src=", re.sub(r"<svg.*?</svg>", "", study_page, flags=re.DOTALL))
+    assert len(study_page) < 1_000_000
+    check_page(study_page, tmp_path)
 
 
-def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, sheet) -> None:
+def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, study: Block) -> None:
     found = ratios(kept, CHOSEN).loc["gradient"]
-    (results,) = sheet["sections"][0]["parts"]
+    (results,) = study["sections"][0]["parts"]
     (row,) = [row["cells"] for row in results["rows"] if row["cells"][0] == "gradient"]
     assert row[1].startswith(f"{found['ratio']:.2f} [{found['lower']:.2f}, {found['upper']:.2f}]")
-    drawn = sheet_pictures(sheet)[0]
+    drawn = sheet_pictures(study)[0]
     assert drawn.title == f"gradient over {CHOSEN}"
     assert f"below 1 in {found['lower_in']:.0f} of {found['cases']:.0f}" in drawn.caption
 

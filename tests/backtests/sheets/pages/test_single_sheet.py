@@ -140,12 +140,6 @@ def test_the_first_words_say_the_rule_and_what_came_of_it(run) -> None:
 # in a notebook
 
 
-def test_a_figure_without_an_interval_says_why(played) -> None:
-    idle = backtest(played.market, Never(played.policy.allocation), played.costs, start=played.dates[0])
-    words = re.sub(r"<[^>]*>", " ", idle.sheet()._repr_html_())
-    assert "it never traded: its weights drift away, and no interval covers" in words
-
-
 def test_a_backtest_shows_and_writes_the_same_sheet(sheet, tmp_path) -> None:
     place = sheet.write(tmp_path / "made" / "here")
     assert place == tmp_path / "made" / "here" / PAGE
@@ -284,11 +278,13 @@ def test_a_benchmark_that_does_not_fit_is_refused(sheet, played, change, words) 
 # of which little can be said
 
 
-def test_a_policy_that_never_trades_has_a_sheet(played) -> None:
+def test_a_policy_that_never_trades_has_a_sheet_that_says_why_figures_have_no_interval(played) -> None:
     still = backtest(played.market, Never(FixedWeights((0.6, 0.4))), Costs.bps(2), start="2018-01-02", name="still")
     found = still.sheet()
     assert "never traded" in repr(found)
-    assert "No orders after the initial investment." in found._repr_html_()
+    words = re.sub(r"<[^>]*>", " ", found._repr_html_())
+    assert "No orders after the initial investment." in words
+    assert "it never traded: its weights drift away, and no interval covers" in words
     assert faults(found.numbers()) == []
 
 

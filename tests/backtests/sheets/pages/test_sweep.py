@@ -1,5 +1,6 @@
 """The sheet of a sweep: every number the table's, told in words, the same bytes, no address, a page that fits."""
 
+import ast
 import os
 import re
 import subprocess
@@ -8,15 +9,16 @@ from html import escape, unescape
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from browser import Elements, check_page
 from swept import swept
 
-from backtests.runs.notebook import execute
+from backtests.runs.parameters import check_parameters
 from backtests.sheets.notebook.interactive import axis_scale, metric_scale, parallel_plot
-from backtests.sheets.pages.sweep import SweepSheet, sweep_cell, sweep_pictures, sweep_sheet
+from backtests.sheets.pages.sweep import Pictures, SweepSheet, sweep_cell, sweep_pictures, sweep_sheet
 from backtests.sweeps.analysis import ladder, shortlist
 from backtests.sweeps.findings import Findings
 from backtests.sweeps.labels import at, policies, today
@@ -35,6 +37,11 @@ def table() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def page(table) -> str:
     return sweep_sheet(table, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"}).page
+
+
+@pytest.fixture(scope="module")
+def drawn(table) -> Pictures:
+    return sweep_pictures(table, tracking_penalty=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +146,7 @@ def test_the_table_holds_the_best_in_order(page, table) -> None:
     assert names == [(r["policy"], number(r["loss"])) for r in rows.to_dict("records")]
 
 
-def test_the_numbers_behind_each_picture_are_those_of_the_table(table) -> None:
-    drawn = sweep_pictures(table)
+def test_the_numbers_behind_each_picture_are_those_of_the_table(table, drawn) -> None:
     names = list(shortlist(table)["policy"])
     costs = drawn["cost_ladder"].data
     for name in names:
@@ -237,7 +243,7 @@ def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None
     drawn = sweep_pictures(own, tracking_penalty=5.0)["frontier"]
     assert "equal J" in drawn.wide
     assert "Not drawn (they track another target): hrp 252 (44 policies" in drawn.caption
-    strategic = sweep_pictures(own[own["allocation"] == "fixed"], tracking_penalty=5.0)["frontier"]
+    strategic = sweep_pictures(own[own["allocation"] == "strategic"], tracking_penalty=5.0)["frontier"]
     here = drawn.data[drawn.data["drawn"]]
     assert here["efficient"].tolist() == strategic.data["efficient"].tolist()
     alone = sweep_pictures(own[own["allocation"] == "hrp"], tracking_penalty=5.0)["frontier"]
@@ -245,9 +251,9 @@ def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None
     assert "equal J" not in alone.wide
 
 
-def test_a_ladder_stands_above_the_lowest_of_all_policies(table) -> None:
+def test_a_ladder_stands_above_the_lowest_of_all_policies(table, drawn) -> None:
     """Drawn are the best of each family at today's costs; at others another of the same family may be lower."""
-    data = sweep_pictures(table)["cost_ladder"].data
+    data = drawn["cost_ladder"].data
     whole = ladder(table, "cost_multiple")
     for row in data.to_dict("records"):
         assert row["behind"] == pytest.approx(row["loss"] - whole.loc[row["cost_multiple"]].min(), abs=1e-12)
@@ -256,13 +262,13 @@ def test_a_ladder_stands_above_the_lowest_of_all_policies(table) -> None:
     assert least.max() > 0.0
 
 
-def test_few_starts_are_told_one_by_one_and_have_no_quantiles(table) -> None:
-    drawn = sweep_pictures(table)["start_fan"]
+def test_few_starts_are_told_one_by_one_and_have_no_quantiles(table, drawn) -> None:
+    fan = drawn["start_fan"]
     values = ladder(table, "start")[shortlist(table)["policy"].iloc[0]]
     for value in values:
-        assert number(value) in drawn.caption
-    assert "80" not in drawn.caption
-    assert "broad" not in drawn.wide
+        assert number(value) in fan.caption
+    assert "80" not in fan.caption
+    assert "broad" not in fan.wide
 
 
 def test_the_portfolios_own_conditions_come_first_and_else_are_said_to_be_missing(table) -> None:
@@ -282,8 +288,7 @@ def test_figures_that_are_none_are_refused(table) -> None:
 # notebooks
 
 
-def test_a_picture_shows_itself_in_a_notebook_as_on_the_sheet(page, table) -> None:
-    drawn = sweep_pictures(table, tracking_penalty=5.0)
+def test_a_picture_shows_itself_in_a_notebook_as_on_the_sheet(page, drawn) -> None:
     block = drawn["frontier"]._repr_html_()
     assert drawn["frontier"].wide in block
     assert drawn["frontier"].wide in page
@@ -309,10 +314,21 @@ def test_pictures_that_parameters_of_one_value_lack_say_so(one, missing) -> None
     assert missing == set(re.findall(SAID, shown))
 
 
-def test_the_notebook_runs_where_parameters_have_one_value(tmp_path) -> None:
-    out = tmp_path / "out.ipynb"
-    execute(Path("notebooks/sweep_thresholds.ipynb"), out, {"bands": [0.02], "costs": [1.0], "lags": [1], "starts": 1})
-    assert set(re.findall(SAID, out.read_text())) == {"map 2", "cost ladder", "lag ladder", "start-date fan"}
+def test_the_notebook_runs_where_parameters_have_one_value() -> None:
+    """Its cells, one after the other in this process: tests of the command show that a kernel runs them."""
+    path = Path("notebooks/sweep_thresholds.ipynb")
+    names = check_parameters(path, {"bands": [0.02], "costs": [1.0], "lags": [1], "starts": 1})
+    shown = ""
+    for cell in nbformat.read(path, as_version=4)["cells"]:
+        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+            *lines, last = ast.parse(cell["source"]).body
+            exec(compile(ast.Module(lines, []), str(path), "exec"), names)
+            if isinstance(last, ast.Expr):
+                value = eval(compile(ast.Expression(last.value), str(path), "eval"), names)
+                shown += getattr(value, "_repr_html_", str)() or ""
+            else:
+                exec(compile(ast.Module([last], []), str(path), "exec"), names)
+    assert set(re.findall(SAID, shown)) == {"map 2", "cost ladder", "lag ladder", "start-date fan"}
 
 
 def test_a_sweep_shows_the_words_and_the_table_of_its_page(page, table) -> None:
@@ -326,7 +342,7 @@ def test_a_sweep_shows_the_words_and_the_table_of_its_page(page, table) -> None:
 def test_parallel_coordinates_have_an_axis_for_all_that_varies(table) -> None:
     figure = parallel_plot(table)
     labels = [d.label.partition("<br>")[0] for d in figure.data[0].dimensions]
-    varied = ["calendar", "band", "destination", "rule", "cost", "lag", "start"]  # in the order of the columns
+    varied = ["rule", "calendar", "band", "destination", "cost", "lag", "start"]  # in the order of the columns
     assert labels == [*varied, "Cost", "Tracking error", "Rebalancing loss J"]
     assert len(figure.data[0].dimensions[0].values) == len(table)
     best = int(table["loss"].argmin())

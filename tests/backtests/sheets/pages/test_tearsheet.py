@@ -3,75 +3,32 @@
 import html
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from browser import Elements, browse, check_page
-from written import words_written, written
+from written import ORIGIN, words_written, written
 
 from backtests.comparison.comparison import Comparison, compare
-from backtests.comparison.fitting.candidates import Fitted, backtest_candidate
 from backtests.evaluation.backtest_figures import FOLDED, metric_groups
-from backtests.evaluation.scores import score
 from backtests.inference.estimates import NotAvailable
-from backtests.runs.folder import Run
-from backtests.sheets.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
+from backtests.sheets.pages.tearsheet import comparison_html
 from desk.commands.report import trades_of
 from foundation.paper.files import FORMS
 from foundation.paper.wording import amount, number
-from research.learning import Training
 from research.portfolio import load_portfolio
 from research.risk import calendar_years
-from research.rules import Threshold, Within
 
-ORIGIN = Run("report", "global", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 HOSTILE = (
     "<script>alert(1)<script>",
     "=cmd()",
     '"><img src=x onerror=alert(1)>',
     "<svg onload=alert(1)>",
 )  # names without a slash
-
-
-@dataclass(frozen=True)
-class Carded(Threshold):
-    """A rule that stands in for one that was learned, with a card."""
-
-    card: ClassVar[dict[str, object]] = {"curve": [{"steps": 1000 * k, "loss": 3.0 - 0.1 * k} for k in range(6)]}
-
-
-def learned(comparison: Comparison, name: str) -> Comparison:
-    """The comparison with policy `name` as if it had been learned from three seeds: training would take its time."""
-    portfolio, strategic = comparison.portfolio, comparison.portfolio.strategic
-    policies = {seed: Carded(strategic, 0.015 + 0.005 * seed, Within(0.01)) for seed in (1, 2, 3)}
-    training = Training(policies, {1: 3.1, 2: 2.9, 3: 2.7}, closed_form=3.3, never=1259.0)
-    played = {seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
-    return replace(
-        comparison,
-        fitted={**comparison.fitted, name: Fitted(training.policy, training=training)},
-        backtests={**comparison.backtests, name: played[training.chosen]},
-        scores={**comparison.scores, name: score(played[training.chosen], comparison.benchmark)},
-        seed_backtests={name: played},
-        seed_scores={name: {seed: score(b, comparison.benchmark) for seed, b in played.items()}},
-    )
-
-
-@pytest.fixture(scope="module")
-def comparison(comparison) -> Comparison:
-    """That of all sheets, but one of its policies is learned."""
-    return learned(comparison, "threshold")
-
-
-@pytest.fixture(scope="module")
-def folder(comparison, tmp_path_factory) -> Path:
-    found = tmp_path_factory.mktemp("sheet")
-    write_tearsheet(found, comparison, trades_of(comparison), ORIGIN)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +38,7 @@ def page(folder) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> Path:
-    """A sheet whose portfolio, policies and lines are named to do harm."""
+    """A sheet without trades, whose portfolio, policies and lines are named to do harm."""
     desk = load_portfolio("data/portfolios/sixty_forty.yaml")
     rules = {name: desk.policies["threshold"] for name in HOSTILE}
     lines = desk.market.instruments.set_axis(pd.Index(["<b>bold<b>", "@SUM(A1)"], name="asset"))
@@ -91,15 +48,7 @@ def hostile(tmp_path_factory) -> Path:
         market=replace(desk.market, assets=tuple(lines.index), instruments=lines),
         policies={"quarterly": desk.policies["quarterly"], **rules},
     )
-    comparison = compare(desk, draws=100)
-    return written(comparison, tmp_path_factory.mktemp("hostile"), trades_of(comparison))
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory) -> Path:
-    """A sheet of two policies, without trades."""
-    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly", "threshold"], draws=100)
-    return words_written(comparison, None, ORIGIN, tmp_path_factory.mktemp("plain"))
+    return written(compare(desk, draws=100), tmp_path_factory.mktemp("hostile"))
 
 
 def csv(folder: Path, name: str) -> pd.DataFrame:
@@ -368,57 +317,34 @@ def test_names_do_no_harm_in_a_spreadsheet(hostile) -> None:
 # comparisons of other kinds
 
 
-def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> None:
-    strict = replace(portfolio, limits=replace(portfolio.limits, tracking_error=1e-5))
-    found = compare(strict, only=["quarterly", "monthly", "never"], draws=100)
-    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
-    text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def charged() -> Comparison:
+    """With taxes, fees, tickets and flows, and a limit that no policy keeps."""
+    flows = {"every": "month", "amount": 10_000}
+    keys = {"tax": {"rate": 0.2}, "holding": {"management_fee_bps": 20}, "flows": flows, "costs.bonds.ticket": 2}
+    desk = load_portfolio("data/portfolios/sixty_forty.yaml", keys | {"limits.tracking_error": 1e-5})
+    return compare(desk, only=["quarterly", "never"], draws=100)
+
+
+@pytest.fixture(scope="module")
+def charged_sheet(charged, tmp_path_factory) -> Path:
+    return words_written(charged, trades_of(charged), ORIGIN, tmp_path_factory.mktemp("charged"))
+
+
+def test_without_a_recommendation_the_sheet_says_why(charged_sheet) -> None:
+    text = (charged_sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
     assert "exceeds the limit of 0.00%" in text
     assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
 
 
-def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
-    """The growth of part of a year stands as what it is; that its differences are rates a year is said."""
-    name = found.recommendation.policy
-    nav = found.backtests[name].nav
-    grown = f"{100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0):.2f}"
-    assert re.search(rf"<dt>Total return <small>%</small></dt><dd><b>{grown}</b>", text)
-    assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
-    assert re.search(rf"\n{name} .* {grown} ", repr(found))
-    assert "CAGR not available for any of them: a test of " in text
-    assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
-    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
-    assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
-    of_growth = [row for row in numbers["evidence"] if row["metric"] == "growth"]
-    assert len(of_growth) == 2
-    assert all(row["estimate"] is row["lower"] is row["upper"] is None for row in of_growth)
-    assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
-    assert "year_to_date" not in numbers["trailing_returns"][name]
-    assert not re.search(r"it grew [\d.]+.% a year", text)
-
-
-def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> None:
-    short = replace(portfolio, test_start=pd.Timestamp("2022-10-03"))
-    found = compare(short, only=["quarterly", "monthly"], draws=100)
-    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
-    text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
-    assert "less than three years" in text
-    not_annualised(found, sheet, text)
-    assert "No warnings" not in text
-    assert ">Nov</text>" in text
-
-
-def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> None:
-    flows = {"every": "month", "amount": 10_000}
-    keys = {"tax": {"rate": 0.2}, "holding": {"management_fee_bps": 20}, "flows": flows, "costs.bonds.ticket": 2}
-    compared = compare(load_portfolio("data/portfolios/sixty_forty.yaml", keys), only=["quarterly", "never"], draws=100)
-    sheet = words_written(compared, trades_of(compared), ORIGIN, tmp_path)
-    text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
+def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(charged, charged_sheet) -> None:
+    text = html.unescape((charged_sheet / "tearsheet.html").read_text(encoding="utf-8"))
     assert "bp of notional a side, plus a ticket, tax on realised gains and a management fee; decided" in text
     assert "divided by NAV before it: commission, half-spread, a ticket and tax on realised gains. For holding," in text
-    played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
+    figures = json.loads((charged_sheet / "tearsheet.json").read_text(encoding="utf-8"))["figures"]
+    played = charged.backtests["quarterly"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
     for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
@@ -445,17 +371,17 @@ def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> 
     assert page.count('<section class="trade-list">') == 1
 
 
-def test_without_trades_there_is_no_trade_list(plain) -> None:
-    text = (plain / "tearsheet.html").read_text(encoding="utf-8")
+def test_without_trades_there_is_no_trade_list(hostile) -> None:
+    text = (hostile / "tearsheet.html").read_text(encoding="utf-8")
     assert 'id="trades"' not in text
     assert not Elements(text).crossed
 
 
-def test_where_all_policies_hold_one_target_the_sheet_does_not_ask_which(plain) -> None:
-    text = (plain / "tearsheet.html").read_text(encoding="utf-8")
+def test_where_all_policies_hold_one_target_the_sheet_does_not_ask_which(hostile) -> None:
+    text = (hostile / "tearsheet.html").read_text(encoding="utf-8")
     assert "Which rule, which target" not in text
     assert "Certainty equivalent" not in text
-    assert json.loads((plain / "tearsheet.json").read_text(encoding="utf-8"))["axes"] is None
+    assert json.loads((hostile / "tearsheet.json").read_text(encoding="utf-8"))["axes"] is None
 
 
 # blocks for notebooks
@@ -483,8 +409,7 @@ def test_a_style_of_a_block_touches_nothing_outside_it(comparison) -> None:
 
 def test_a_backtest_shows_itself(comparison) -> None:
     played = comparison.backtests["tuned"]
-    block = backtest_html(played)
-    assert played._repr_html_() == block
+    block = played._repr_html_()
     assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
     assert re.findall(r'<figure id="figure-(\w+)"', block) == ["growth", "trading", "weights"]
     assert not Elements(block).crossed

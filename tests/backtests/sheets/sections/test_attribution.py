@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
-from written import written
 
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import RebalancingPremium
@@ -19,35 +18,11 @@ from backtests.sheets.pages.tearsheet import SCHEMA
 from backtests.sheets.sections.attribution import _premium_words, attribution_numbers, attribution_parts
 from foundation.paper.picture import Picture
 from foundation.paper.wording import number
-from research.market import load_market
 from research.portfolio import load_portfolio
 from research.risk.simulation.long_run_variance import newey_west_lags
 
-NAMES = ["never", "quarterly", "threshold"]
 FILE = "data/portfolios/global_multi_asset.yaml"
 SCHEMAS = Path(__file__).parents[4] / "docs" / "schemas"
-
-
-@pytest.fixture(scope="module")
-def with_factors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the main file beside a file of two factors."""
-    folder, market = tmp_path_factory.mktemp("factors"), load_market("multi_asset_daily")
-    both = market.select(["SPY", "AGG"])
-    frame = pd.DataFrame(both.returns - both.cash[:, None], both.dates, ["equity", "bonds"]).loc["2010":]
-    frame.to_csv(folder / "factors.csv")
-    path = folder / "main.yaml"
-    path.write_text(f"{Path(FILE).read_text(encoding='utf-8')}\nfactors: factors.csv\n", encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def comparison(with_factors: Path) -> Comparison:
-    return compare(load_portfolio(with_factors, {"materiality_bps": 0.5}), only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(comparison, tmp_path_factory.mktemp("sheet"))
 
 
 def section(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """The section on behaviour: what it says, shows and writes are the numbers; what there is not is a sentence."""
 
-import html
 import json
 import re
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
-from written import written
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
@@ -154,7 +152,7 @@ def test_a_reference_that_is_recommended_stands_beside_the_one_that_never_trades
     assert "Of threshold, the recommended policy, beside never." in words
 
 
-def test_one_policy_and_a_short_test_say_what_they_lack(portfolio: Portfolio, tmp_path: Path) -> None:
+def test_one_policy_and_a_short_test_say_what_they_lack(portfolio: Portfolio) -> None:
     alone = compare(portfolio, only=["quarterly"], draws=100)
     assert alone.behaviour.other is None
     assert "There is no second policy beside quarterly" in said(behaviour_parts(alone))
@@ -164,11 +162,10 @@ def test_one_policy_and_a_short_test_say_what_they_lack(portfolio: Portfolio, tm
         only=["quarterly", "never"],
         draws=100,
     )
-    assert "need a year of whole months: the test is shorter" in said(behaviour_parts(short))
-    written(short, tmp_path)
-    page = (tmp_path / "tearsheet.html").read_text()
-    (section,) = re.findall(r'<section id="behaviour">.*?</section>', page, flags=re.DOTALL)
-    assert not re.search(r"(?i)\bnan\b|\binf\b", html.unescape(section))
+    parts = behaviour_parts(short)
+    assert "need a year of whole months: the test is shorter" in said(parts)
+    shown = [said(parts), repr(tables(parts)), *(p.caption + p.wide + p.narrow for p in pictures_in(parts))]
+    assert not re.search(r"(?i)\bnan\b|\binf\b", " ".join(shown))
 
 
 def test_many_assets_are_folded() -> None:

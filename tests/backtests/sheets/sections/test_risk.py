@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import check_page
-from written import written
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.policy_risk import PolicyRisk
-from backtests.sheets.parts import Words, pictures_in
+from backtests.sheets.parts import Part, Words, pictures_in
 from backtests.sheets.sections.risk import risk_numbers, risk_parts
 from foundation.paper.wording import percent
 from research.portfolio import Portfolio
@@ -159,30 +158,37 @@ def cut(portfolio: Portfolio, start: str, end: str = "2022-12-29") -> Portfolio:
     return replace(portfolio, market=portfolio.market.until(end), test_start=pd.Timestamp(start))
 
 
+def few(portfolio: Portfolio) -> tuple[Comparison, list[Part]]:
+    """A comparison of two policies, and its section."""
+    found = compare(portfolio, only=["quarterly", "never"], draws=100)
+    return found, list(risk_parts(found))
+
+
 def test_some_months_have_no_rolling_year_and_no_percentile_of_few_days(portfolio, tmp_path) -> None:
-    found = written(compare(cut(portfolio, "2022-09-01"), only=["quarterly", "never"], draws=100), tmp_path)
-    text = section(found)
+    found, parts = few(cut(portfolio, "2022-09-01"))
+    pictures = {picture.name: picture for picture in pictures_in(parts)}
+    text = " ".join([notes(found), *(picture.caption for picture in pictures.values())])
     reason = "Rolling volatility, Sharpe ratio, tracking error and beta need a year of 252 returns: the test has 83."
     assert reason in text
-    assert "None at 99 %: 83 returns leave 0.83 observations in the tail" in text
-    assert not (found / "figures" / "rolling.csv").exists()
-    page = (found / "tearsheet.html").read_text(encoding="utf-8")
-    (drawn,) = re.findall(r'<figure id="figure-months">.*?</figure>', page, flags=re.DOTALL)
+    assert "None at 99\u202f%: 83 returns leave 0.83 observations in the tail" in text
+    assert "rolling" not in pictures
+    drawn = pictures["months"].wide + pictures["months"].narrow
     assert [drawn.count(f">{month}</text>") for month in ("Jan", "Sep")] == [
         1,
         2,
     ]  # a narrow page leaves out Jan to Jun
-    assert not re.search(r"(?i)\bnan\b", text)
-    check_page(page, tmp_path)
+    shown = "".join(picture._repr_html_() for picture in pictures.values())
+    assert not re.search(r"(?i)\bnan\b", text + re.sub(r"<style.*?</style>", "", shown, flags=re.DOTALL))
+    check_page(shown, tmp_path, drawn=20)
 
 
 def test_a_year_to_the_day_has_one_point(portfolio, tmp_path) -> None:
     days = portfolio.market.days
     start = str(days[portfolio.market.row("2022-12-29") - 251])
-    found = written(compare(cut(portfolio, start), only=["quarterly", "never"], draws=100), tmp_path)
-    data = csv(found, "rolling")
-    assert data["date"].tolist() == ["2022-12-29"] * len(data)
-    check_page((found / "tearsheet.html").read_text(encoding="utf-8"), tmp_path)
+    _, parts = few(cut(portfolio, start))
+    (rolling,) = [picture for picture in pictures_in(parts) if picture.name == "rolling"]
+    assert rolling.data["date"].tolist() == ["2022-12-29"] * len(rolling.data)
+    check_page(rolling._repr_html_(), tmp_path, drawn=8)
 
 
 def test_nothing_recommended_shows_the_reference_alone(portfolio) -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from written import words_written
+from written import ORIGIN
 
 from backtests.comparison import Comparison, compare
 from backtests.comparison.selection import ActiveSharpe
-from backtests.runs.folder import Run
 from backtests.runs.trial_book import read_book
-from backtests.sheets.parts import Folded, Words
+from backtests.sheets.pages.tearsheet import pictures, sheet_numbers, whole_sheet
+from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.sections.selection import selection_numbers, selection_parts
+from backtests.sheets.sections.summary import summary_markdown
 from backtests.sheets.tables import Block
 from backtests.sweeps import Plan, Strategic, sweep
+from foundation.paper.formats import json_text
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -25,18 +27,15 @@ NAMES = ["never", "quarterly", "threshold"]
 
 
 @pytest.fixture(scope="module")
-def comparison() -> Comparison:
+def three() -> Comparison:
     return compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=NAMES, draws=100)
 
 
-def written(comparison: Comparison, folder: Path) -> Path:
-    run = Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de")
-    return words_written(comparison, None, run, folder)
-
-
-@pytest.fixture(scope="module")
-def sheet(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(comparison, tmp_path_factory.mktemp("sheet"))
+def shown(comparison: Comparison) -> tuple[str, str, list[Part]]:
+    """The numbers, the mail and the section of its sheet."""
+    sheet = whole_sheet(comparison, None, ORIGIN)
+    numbers = json_text(sheet_numbers(comparison, None, ORIGIN, pictures(sheet)))
+    return numbers, summary_markdown(sheet), list(selection_parts(comparison))
 
 
 def with_policy(comparison: Comparison, one: ActiveSharpe) -> Comparison:
@@ -60,9 +59,9 @@ def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
     return cast(Block, table)["rows"]
 
 
-def test_the_section_says_what_was_tried_and_what_luck_reaches(comparison: Comparison) -> None:
-    tried, overfitted, counted = words(comparison)
-    found = comparison.selection
+def test_the_section_says_what_was_tried_and_what_luck_reaches(three: Comparison) -> None:
+    tried, overfitted, counted = words(three)
+    found = three.selection
     assert tried == (
         f"This comparison tried 3 configurations, {found.effective} where variants count once. The best of so many "
         f"worthless ones would be expected to reach an active Sharpe ratio of {found.noise:.2f} by luck alone."
@@ -71,9 +70,9 @@ def test_the_section_says_what_was_tried_and_what_luck_reaches(comparison: Compa
     assert "rebalance trials sixty_forty deflates by all" in counted
 
 
-def test_each_policy_has_a_row(comparison: Comparison) -> None:
-    rows = {row["cells"][0]: row["cells"][1:] for row in rows_of(comparison)}
-    never, found = rows["never"], comparison.selection.policies["never"]
+def test_each_policy_has_a_row(three: Comparison) -> None:
+    rows = {row["cells"][0]: row["cells"][1:] for row in rows_of(three)}
+    never, found = rows["never"], three.selection.policies["never"]
     assert never == [
         f"{found.ratio:.2f}",
         f"{found.probability:.3f}",
@@ -81,10 +80,12 @@ def test_each_policy_has_a_row(comparison: Comparison) -> None:
         f"{found.track_record:.1f}",
     ]
     assert rows["quarterly"][3] == "none: not above zero"
+    assert math.isinf(three.selection.policies["quarterly"].track_record or 0.0)
+    assert selection_numbers(three.selection)["policies"]["quarterly"]["track_record"] is None
 
 
-def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
-    without = with_policy(comparison, ActiveSharpe(why_not="its active returns do not vary"))
+def test_what_is_not_defined_says_why(three: Comparison) -> None:
+    without = with_policy(three, ActiveSharpe(why_not="its active returns do not vary"))
     assert rows_of(without)[0]["cells"] == ["never", *["not available"] * 4, "its active returns do not vary"]
     alone = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly"], draws=100)
     tried, overfitted, _ = words(alone)
@@ -98,22 +99,18 @@ def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
     assert rows_of(alone)[0]["cells"][3] == "not available"
 
 
-def test_the_page_stays_the_same_when_more_is_tried(sheet: Path, comparison: Comparison, tmp_path: Path) -> None:
+def test_a_sheet_stays_the_same_when_more_is_tried(three: Comparison) -> None:
     before = len(read_book().trials)
-    sweep(comparison.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
+    sweep(three.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
     assert len(read_book().trials) == before + 1
-    after = written(compare(comparison.portfolio, only=NAMES, draws=100), tmp_path)
-    for name in ("tearsheet.html", "tearsheet.json"):
-        assert (sheet / name).read_bytes() == (after / name).read_bytes()
+    assert shown(compare(three.portfolio, only=NAMES, draws=100)) == shown(three)
 
 
-def test_the_numbers_of_the_sheet_are_those_of_the_comparison(sheet: Path, comparison: Comparison) -> None:
-    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
+def test_the_numbers_of_the_sheet_are_those_of_the_comparison(folder: Path, comparison: Comparison) -> None:
+    numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
     assert numbers == selection_numbers(comparison.selection)
     assert numbers["policies"]["never"]["ratio"] == comparison.selection.policies["never"].ratio
-    assert math.isinf(comparison.selection.policies["quarterly"].track_record or 0.0)
-    assert numbers["policies"]["quarterly"]["track_record"] is None
-    page = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+    page = (folder / "tearsheet.html").read_text(encoding="utf-8")
     section = re.search(r'<section id="selection">.*?</section>', page, flags=re.DOTALL)
     assert section is not None
     assert '<a href="#selection">Selection</a>' in page

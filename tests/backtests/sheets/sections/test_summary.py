@@ -9,16 +9,15 @@ from pathlib import Path
 import mistune
 import pandas as pd
 import pytest
-from written import words_written
+from written import ORIGIN
 
-from backtests.comparison import Comparison, compare
-from backtests.runs.folder import MAIL, Run
+from backtests.comparison import compare
+from backtests.runs.folder import MAIL
 from backtests.sheets.pages.tearsheet import whole_sheet
 from backtests.sheets.sections.summary import grid, plain, summary_markdown
 from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
 
-ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 HOSTILE = (
     "a|b",
     "*bold*",
@@ -53,11 +52,6 @@ def tables(page: str) -> list[list[list[str]]]:
         ]
         for table in re.findall(r"<table>(.*?)</table>", page, re.S)
     ]
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return words_written(comparison, trades_of(comparison), ORIGIN, tmp_path_factory.mktemp("sheet"))
 
 
 @pytest.fixture(scope="module")
