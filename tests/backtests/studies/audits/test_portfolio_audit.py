@@ -44,12 +44,12 @@ def portfolio() -> Portfolio:
 
 @pytest.mark.parametrize("kind", CHEATS)
 def test_a_cheat_is_caught(kind) -> None:
-    assert audited(kind, 1, days=12).result == "failed"
+    assert audited(kind, 1, days=6).result == "failed"
 
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_an_honest_oddity_is_not_accused(kind) -> None:
-    assert audited(kind, 2, days=8).result == ("not repeatable" if kind is unseeded_random else "passed")
+    assert audited(kind, 2, days=6).result == ("not repeatable" if kind is unseeded_random else "passed")
 
 
 # -- as it is used -----------------------------------------------------------------------------------------------------
