@@ -8,6 +8,7 @@ import typer
 from desk.cli.options import kept, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
+from foundation.paper.wording import counted
 
 
 def execute(
@@ -53,7 +54,7 @@ def execute(
         tell(before_text(prepared), prepared.faults if dry_run else prepared.is_refused)
         if dry_run or not prepared.moment.orders:
             return
-        question = f"Send {len(prepared.moment.left):,} orders to {exchange}?"
+        question = f"Send {counted(len(prepared.moment.left), 'order')} to {exchange}?"
         if prepared.moment.left and not prepared.faults and not yes:
             if not typer.confirm(question):
                 tell("Nothing is sent.", failed=True)

@@ -61,7 +61,10 @@ def trades(
         ),
     ] = "",
     as_of: Annotated[
-        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the exchange's]")
+        str,
+        typer.Option(
+            help="Today, YYYY-MM-DD: prices are aged to it, and later closes left out. [default: the exchange's]"
+        ),
     ] = "",
     stale_ok: Annotated[
         bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
@@ -145,7 +148,7 @@ def trades(
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(
-            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code
+            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code, as_of=as_of or None
         )
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)

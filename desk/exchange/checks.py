@@ -15,8 +15,9 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.order_ids import list_id, number
-from research.market.calendars import closes, sessions
+from research.market.calendars import closes, session_after, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -81,7 +82,7 @@ def _approval(moment: Moment) -> Faults:
     state, wanted = moment.state, max(moment.state.wanted, moment.document.get("approvals", 0))
     persons = {entry.user for entry in state.approvals}
     if state.refusals:
-        yield f"The ticket was refused. {state.text} {moment.anew}"
+        yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
         yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
@@ -213,7 +214,10 @@ def _holdings(moment: Moment) -> Faults:
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
         if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
-            yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
+            fix = f"Correct the holdings of {moment.document['file']}. {moment.anew}"
+            if moment.unfinished:
+                fix = f"Orders of list {list_id(moment.unfinished)} are open there, or their fills not journalled yet."
+            yield _fault(each, "units held", found, fix)
 
 
 def _cash(moment: Moment) -> Faults:
@@ -262,7 +266,8 @@ def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
 def _open(moment: Moment) -> Faults:
     day, calendar = moment.today, moment.calendar
     if not len(sessions(day, day, calendar)):
-        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on a session."
+        after = session_after(day, 1, calendar)
+        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on one: the next is {after}."
     elif np.datetime64(moment.now.replace(tzinfo=None)) >= closes(np.array([day]), calendar)[0]:
         yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
 

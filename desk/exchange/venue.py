@@ -71,6 +71,13 @@ class OrderState:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class QuotedFill(Fill):
+    """A fill of a venue that knows the quote of its moment; others are asked for one when the fill is journalled."""
+
+    quote: Quote | None = None
+
+
 class Venue(Protocol):
     """A venue. Each method raises NotKnown where it got no answer that counts."""
 

@@ -82,24 +82,34 @@ class ListMade:
 
 @dataclass(frozen=True)
 class Approved:
-    """The approval of a ticket by the user of the entry. quotes : by order id, the quotes of the moment."""
+    """The approval of a ticket by the user of the entry.
+
+    quotes : by order id, the quotes of the moment.
+    after  : entry of this user's refusal, which it withdraws, or 0.
+    """
 
     kind: ClassVar[str] = "approval"
-    identity: ClassVar[tuple[str, ...]] = ("ticket", "user")
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "user", "after")
     says: ClassVar[str] = "approved"
     quotes: Mapping[str, Quote] = field(default_factory=dict)
+    after: int = 0
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The refusal of a ticket by a person, or of an order by a venue; `venue` is "" for a person."""
+    """The refusal of a ticket by a person, or of an order by a venue.
+
+    venue : "" for a person.
+    after : entry of this person's approval, which it withdraws, or 0.
+    """
 
     kind: ClassVar[str] = "refusal"
-    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id")
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id", "after")
     says: ClassVar[str] = "refused: {reason}, {venue}"
     reason: str
     venue: str = ""
     venue_id: str = ""
+    after: int = 0
 
 
 @dataclass(frozen=True)

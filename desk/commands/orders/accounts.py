@@ -222,7 +222,7 @@ class _Solver:
         if not path.is_file():
             return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
-            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code)
+            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None)
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)
             return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)
