@@ -17,3 +17,11 @@ def few_simulated_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backtests.comparison.simulated_tests.TESTS", 20)
         yield
+
+
+@pytest.fixture(scope="module")
+def few_judged_sessions() -> Iterator[None]:
+    """Trained policies are judged on a twelfth of the sessions, where how well their loss is known does not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+        yield

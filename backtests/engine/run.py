@@ -319,8 +319,11 @@ def _play(
     if inputs.execution.sizing != "fractional":
         return play_daily(inputs, cash_units, ledger, bands)
     count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger)
-    of = {FLOW_BOOKING: "flow", EXIT_BOOKING: "delisted"}
-    return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None, {}
+    triggers, parts = [bands.trigger] * count, ledger.part_of[:count]
+    for words, others in (("flow", parts == FLOW_BOOKING), ("delisted", parts == EXIT_BOOKING)):
+        for j in np.flatnonzero(others).tolist():
+            triggers[j] = words
+    return tuple(triggers), None, {}
 
 
 def play_compiled(

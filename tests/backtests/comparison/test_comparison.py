@@ -15,7 +15,7 @@ from foundation.errors import ConfigError, PolicyError
 from research.learning import GradientSettings
 from research.portfolio import load_portfolio
 
-pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+pytestmark = pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 FEW = ["never", "monthly", "quarterly", "threshold"]

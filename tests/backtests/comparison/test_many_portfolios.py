@@ -8,10 +8,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import compare
-from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
-from backtests.comparison.paired import measured
-from backtests.comparison.recommendation import DailyTerms, question, recommend
-from backtests.comparison.simulated_tests import simulated_tests
+from backtests.comparison.verdict import Told, verdict_of
 from foundation.paper.wording import number
 from research.portfolio import load_portfolio
 from research.risk.measures import BPS
@@ -83,13 +80,11 @@ def test_nothing_much_worse_than_another_candidate_is_recommended_without_its_pr
     and the page says below which price of a trading day the other pays; or it is what the desk does now, and the other
     is not surely better."""
     desk = load_portfolio(drawn(tmp_path, seed))
-    benchmark = benchmark_of(desk, desk.market)
-    played = {name: backtest_candidate(desk, policy, name) for name, policy in desk.policies.items()}  # type: ignore[arg-type]
-    scores, terms = measured(played, benchmark), DailyTerms.of(played, benchmark)
-    made = recommend(*question(desk, scores, terms, simulated_tests(played, benchmark), played))
+    compared = compare(desk, draws=100)
+    made = compared.recommendation
     assert made.policy is not None
     work = {name: one.work for name, one in made.candidates.items()}
-    j = {name: scores[name]["loss"] for name in work}
+    j = {name: compared.scores[name]["loss"] for name in work}
     lost = {
         name: j[name] / BPS * desk.nav + desk.day_cost * work[name].days + desk.order_cost * work[name].orders
         for name in work
@@ -101,6 +96,6 @@ def test_nothing_much_worse_than_another_candidate_is_recommended_without_its_pr
         assert name in made.prices or (made.is_kept and one.better < 0.8), (made.policy, name, j, lost)
     if any(name in made.prices for name in much):
         best, price = next(iter(made.prices.items()))
-        said = compare(desk, draws=100).verdict.others
+        said = verdict_of(Told(compared, made, compared.evidence), "").others
         shown = number(price, 0 if price >= 10.0 else 2)
         assert f"{best} is expected to lose less while a trading day costs you below {shown} USD" in said

@@ -184,7 +184,7 @@ def made(world: World, make_market: Callable[..., Market]) -> tuple[Market, np.n
     return market, (parts / parts.sum())[:-1], np.array([world.bps, world.bps]) * np.array([[0.75e-4], [0.25e-4]])
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(world=worlds(), rule=rules())
 @example(  # a line far under its target makes the others give way, and cash must not go below zero for it
     World(3, 30, [0, 0, 0, 0, 0], 0.0, [6, 6, 6, 6, 6, 1], [5, 5, 5, 5, 5], 1), Rule("day", 0.05, 0.05, 1.0)
@@ -209,7 +209,7 @@ def test_the_random_markets_reach_what_they_are_for(make_market: Callable[..., M
     """Trades, kept lines, unbooked decisions and cash in the target all occur: comparing nothing proves nothing."""
     seen: dict[str, int] = {}
 
-    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
     @given(world=worlds(), rule=rules())
     def look(world: World, rule: Rule) -> None:
         market, weights, rates = made(world, make_market)

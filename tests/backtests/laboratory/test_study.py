@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from browser import Elements, check_page
 from commanded import rebalance
 from scipy.stats import ttest_rel
 
+from backtests.laboratory import simulated_market
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, WEEKS
 from backtests.laboratory.study import (
@@ -40,6 +42,17 @@ PATHS = 240
 FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
 EVENTS = "three assets, 10 bp and 1 bp an event"
 INVESTED = {name: FULLY_INVESTED[name] for name in ("three assets, 10 bp", EVENTS, "ten assets, 10 bp")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_descents() -> Iterator[None]:
+    """The bound is the lowest end of ten descents, and of fifty with a ticket, not of 50 and 300: it can be higher."""
+    simulated_market._bound.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, descents in (("STARTS", 10), ("WITH_TICKET", 50)):
+            patch.setattr(f"research.rules.optimum.lower_bound.{name}", descents)
+        yield
+    simulated_market._bound.cache_clear()
 
 
 @cache

@@ -30,7 +30,7 @@ from foundation.arrays import Array
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Threshold
 
-pytestmark = pytest.mark.usefixtures("few_simulated_tests")
+pytestmark = pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
 
 FILE = Path("data/portfolios/sixty_forty.yaml")
 NAMES = ["never", "quarterly", "yearly", "threshold", "tuned"]

@@ -20,6 +20,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, TunedThreshold
 
 FILE = Path(__file__).parents[4] / "data" / "portfolios" / "global_multi_asset.yaml"
+pytestmark = pytest.mark.usefixtures("few_judged_sessions")
 STARTS = ("2016-01-04", "2018-01-02", "2020-07-01")
 QUICK = PPOSettings(worlds=32, rollout=8, batch=64, epochs=2, hidden=8)
 

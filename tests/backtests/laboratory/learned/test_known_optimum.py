@@ -44,10 +44,10 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
 
 
 LEARNERS = {  # by name: what is known, the learner at a part of the benchmark's budget, and how large its gap may be
-    "gradient": (PLAIN, Learned(TARGET, 30_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.013),
-    "ppo": (PLAIN, Learned(TARGET, 100_000, (1,), learner="ppo"), 0.03),
+    "gradient": (PLAIN, Learned(TARGET, 20_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.013),
+    "ppo": (PLAIN, Learned(TARGET, 50_000, (1,), learner="ppo"), 0.03),
     "ppo, fee": (WITH_FEE, Learned(TARGET, 200_000, (3,), action="hold_or_trade", learner="ppo", ppo=FAST), HALF),
-    "gate, fee": (WITH_FEE, Learned(TARGET, 500_000, (2,), action="gate", learner="ppo"), HALF),
+    "gate, fee": (WITH_FEE, Learned(TARGET, 200_000, (2,), action="gate", learner="ppo"), HALF),
 }
 
 

@@ -17,6 +17,7 @@ from research.allocation import FixedWeights
 from research.learning import Learned, Reward, train
 from research.market import Market, instruments_table
 
+pytestmark = pytest.mark.usefixtures("few_judged_sessions")
 WHOLE, COSTS = FixedWeights((1.0,)), Costs.bps(1, commission=2)
 YEARS, LEARNED_ON, SPELL = 60, 40, 60  # of the market, of which to learn; sessions that it rises or falls, in the mean
 
@@ -40,7 +41,7 @@ def learned_beside_constant(drift: float) -> tuple[Backtest, Backtest]:
     last = market.dates[YEAR * LEARNED_ON]
     reward = Reward(objective=0.0, log_growth=1.0)
     spec = Learned(
-        WHOLE, steps=300_000, seeds=(1,), learner="ppo", action="exposure", reward=reward, block=250, episode=104
+        WHOLE, steps=180_000, seeds=(1,), learner="ppo", action="exposure", reward=reward, block=250, episode=104
     )
     policy = train(spec, market.until(last), COSTS, PENALTY, YEAR, workers=1).policy
     played = backtest(market, policy, COSTS, start=last + pd.offsets.BDay(), periods_per_year=YEAR)
@@ -73,4 +74,4 @@ def test_what_is_learned_steers_by_the_market(both: tuple[float, Backtest, Backt
     held = learned.weights.to_numpy()[21:-1, 0]
     month = np.convolve(learned.market.returns[learned.first + 1 :, 0], np.ones(21), "valid")[:-1]
     more = held[month > 0.0].mean() - held[month < 0.0].mean()
-    assert (more > 0.06) == (drift > 0.0)  # by processor 0.18 to 0.24 of a signal, and 0.01 to 0.02 of noise
+    assert (more > 0.06) == (drift > 0.0)  # by processor 0.13 to 0.15 of a signal, and 0.00 to 0.01 of noise

@@ -243,6 +243,7 @@ POLICIES: dict[str, Make] = {
 }
 
 TWO = FixedWeights((0.4, 0.3))
+BOOKED_AT_ONCE = ("month, fixed, in halves", "month, inverse volatility")  # of those by month
 
 
 @cache
@@ -346,22 +347,25 @@ def days(market: Market) -> list[int]:
 def test_no_decision_depends_on_what_comes_after_it(
     market: Market, leaving: Market, days: list[int], name: str
 ) -> None:
-    """Nor on an exit: in the halt, on the day before it, on the day of it and after it, nobody knew and all follow it.
+    """Nor on an exit: on the last day of the halt, on the day of it and after it, nobody knew and all follow it.
 
     Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
     """
     learns = name.startswith("learned")  # it refuses the target that an exit leaves it
-    world, rows = (market, days) if learns else (leaving, sorted({*days[1:4], LEFT - 3, LEFT - 1, LEFT, LEFT + 10}))
+    world, rows = (market, days) if learns else (leaving, sorted({*days[1:4], LEFT - 1, LEFT, LEFT + 10}))
     assert learns or world.exits[3] == LEFT
     audit = assert_blind(POLICIES[name], its_market(name, world), rows)
     assert (audit.table["decisions"].iloc[-1] > 0) == (name != "never, equal")
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [name for name in POLICIES if name in BOOKED_AT_ONCE or not name.startswith("month")])
 def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
     market: Market, days: list[int], name: str
 ) -> None:
-    """Without a lag the engine asks before it books: on the day of a listing and at a month's end."""
+    """Without a lag the engine asks before it books: on the day of a listing and at a month's end.
+
+    Targets are made before the engine runs and know no lag: of the calendars by month two are enough.
+    """
     assert_blind(POLICIES[name], its_market(name, market), days[2:4], lag=0)
 
 

@@ -44,12 +44,12 @@ def portfolio() -> Portfolio:
 
 @pytest.mark.parametrize("kind", CHEATS)
 def test_a_cheat_is_caught(kind) -> None:
-    assert audited(kind, 1, days=12).result == "failed"
+    assert audited(kind, 1, days=6).result == "failed"
 
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_an_honest_oddity_is_not_accused(kind) -> None:
-    assert audited(kind, 2, days=8).result == ("not repeatable" if kind is unseeded_random else "passed")
+    assert audited(kind, 2, days=6).result == ("not repeatable" if kind is unseeded_random else "passed")
 
 
 # -- as it is used -----------------------------------------------------------------------------------------------------
@@ -125,6 +125,7 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     assert (done.status, done.err.count("Traceback")) == (1, 0)
     assert "mine    failed" in done.out
     assert "mine: Look-ahead test failed: on " in done.out
+    file.write_text(re.sub(r"(?m)^  (never|quarterly|threshold_within|tuned): .*\n", "", file.read_text()))
     shared = ["audit", file, "--trust-code", "--days", "2"]
     alone, two = rebalance(*shared), rebalance(*shared, "--workers", "2")
     assert (alone.status, two.status) == (1, 1)

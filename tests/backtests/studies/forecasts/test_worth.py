@@ -17,7 +17,7 @@ from research.portfolio import Portfolio, load_portfolio
 
 @pytest.fixture(scope="module")
 def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2015-01-02"})
+    return load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2018-01-02"})
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from backtests.studies.real_markets.study import RECORD, _together
 from desk.cli import main
 from foundation.errors import ConfigError, DataError
 
-TINY = Budget(steps={"cross-entropy": 2 * UPDATE}, seeds=(3, 7))
-LEARNED = Budget(steps={"cross-entropy": UPDATE}, seeds=(3, 7), rules=False)
+TINY = Budget(steps={"cross-entropy": UPDATE}, seeds=(3, 7))
+LEARNED = Budget(steps={"cross-entropy": UPDATE}, seeds=(3,), rules=False)
 NAMES = ("funds-2-2013", "stocks-2-1995", "stocks-2-2004")
 CASES = [case(name) for name in NAMES]
 FEW = CASES[:2]
@@ -50,7 +50,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two cases, rules and learners, played in this process."""
     folder = tmp_path_factory.mktemp("whole")
-    study(FEW, folder, TINY, progress=False)
+    with pytest.MonkeyPatch.context() as patch:  # how well the loss of a policy is known matters to no test
+        patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+        study(FEW, folder, TINY, progress=False)
     return folder
 
 
@@ -92,7 +94,9 @@ def test_a_killed_study_goes_on_where_it_was_and_ends_the_same(learned: Path, tm
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_files(learned: Path, tmp_path: Path) -> None:
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         made = study(FEW, tmp_path, LEARNED, client=client, progress=False)
@@ -171,8 +175,9 @@ def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
         case(None)  # type: ignore[arg-type]
 
 
-def test_beside_learned_exposure_stands_what_holds_as_much() -> None:
+def test_beside_learned_exposure_stands_what_holds_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone: what the rules of the other study are worth is told there."""
+    monkeypatch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
     budget = Budget(steps={EXPOSURE: UPDATE}, seeds=(3,), rules=False)
     assert len(exposure_cases()) == 10 + 3
     assert budget.learners(case("stocks-2-1998"), 1.0) == []
@@ -207,7 +212,7 @@ def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_ask
     file.write_text(json.dumps(other))
     with pytest.raises(ConfigError, match=r"funds-2-2013\.json holds .*code was \"deadbeef\""):
         study(one, tmp_path, cheap, progress=False)
-    with pytest.raises(ConfigError, match=r"settings\.case\.steps\.cross-entropy was 32768 and is 65536"):
+    with pytest.raises(ConfigError, match=r"settings\.case\.steps\.cross-entropy was 16384 and is 65536"):
         study(one, whole, Budget(steps={"cross-entropy": 4 * UPDATE}, seeds=TINY.seeds), progress=False)
     study(one, tmp_path, cheap, progress=False, fresh=True)
     assert json.loads(file.read_text())["made_from"]["code"] != "deadbeef"
