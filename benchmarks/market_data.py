@@ -39,6 +39,7 @@ FUNDS = ("SPY", "IWM", "EFA", "EEM", "AGG", "TLT", "LQD", "TIP", "GLD", "VNQ")
 FIRST_FUND = np.datetime64("2016-01-04")
 MOMENT = np.datetime64("2026-11-01T00:00:00", "us")
 AIMS = {
+    "a market of 500 of closes alone": 1.5,
     "a market of 500": 2.5,
     "the same after 250 daily updates": 2.5,
     "all 5,000 checked": 60.0,
@@ -70,6 +71,18 @@ def made_store(folder: Path) -> PriceStore:
     store.compact()
     store.describe(adjustment="raw")
     return store
+
+
+def closes_store(folder: Path, store: PriceStore, names: list[str]) -> PriceStore:
+    """A store of closes alone, of which a market has returns and quotes."""
+    found = PriceStore(folder, "closes")
+    for start in range(0, len(names), AT_ONCE):
+        found.add(
+            store.rows(names[start : start + AT_ONCE]).assign(open=np.nan, high=np.nan, low=np.nan, volume=np.nan)
+        )
+    found.compact()
+    found.describe(adjustment="raw")
+    return found
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
@@ -147,6 +160,8 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found = {"a market of 500, the first of a process": timed(lambda: market_from_store(store, lines))}
         found["a market of 500"] = timed(lambda: market_from_store(store, lines))
+        closes = closes_store(Path(place) / "closes", store, chosen)
+        found["a market of 500 of closes alone"] = timed(lambda: market_from_store(closes, lines))
         found["pandas: a pivot of their closes"] = timed(lambda: pivoted(store, chosen))
         updated(store, chosen)
         found["the first after 250 daily updates"] = timed(lambda: market_from_store(store, lines))

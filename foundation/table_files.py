@@ -9,18 +9,18 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from foundation.arguments import cut, shown
-from foundation.errors import DataError
+from foundation.errors import DataError, all_mistakes
 from foundation.printable import has_unseen
 
 MOST_BYTES, MOST_OF_FRAMES = 10_000_000, 1_000_000_000  # of a table read cell by cell; of one that pandas reads
@@ -43,6 +43,7 @@ PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")  # such as 1.000: a thousand, or one with three decimals
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
+Read = TypeVar("Read")
 Row = tuple[int, list[str]]  # the line at which it begins, from 1, and its cells
 
 
@@ -139,6 +140,37 @@ def is_below(path: Path, *roots: Path) -> bool:
         return any(path.resolve().is_relative_to(root.resolve()) for root in roots)
     except (OSError, ValueError, RuntimeError):  # NUL, or links in a circle
         return False
+
+
+def read_rows(
+    path: Path, needed: Sequence[str], others: Sequence[str], row_of: Callable[[dict[str, str]], Read]
+) -> list[Read]:
+    """The rows of a CSV whose header names its columns, each as a function reads it; empty rows are left out.
+
+    needed : columns that the header must have.
+    others : columns that it may have.
+    row_of : reader of the cells of a row that are not empty, by column; it raises DataError for their mistakes.
+    Raises : DataError as `read_text` does, for another header, and for the mistakes of rows, all in one message.
+    """
+    rows = ((row, [cell.strip() for cell in cells]) for row, cells in read_text(path).rows())
+    (first, names), *rest = [(row, cells) for row, cells in rows if any(cells)]
+    absent = [name for name in needed if name not in names]
+    unknown = [name for name in names if name not in (*needed, *others) or names.count(name) > 1]
+    if absent or unknown:
+        fix = f"Name the columns {', '.join(needed)}, and those that there are of {', '.join(others)}."
+        what = "missing columns" if absent else "columns that are not known, or there twice"
+        raise DataError(fault(path.name, first, "", what, ", ".join(absent or unknown), fix))
+    found, mistakes = list[Read](), list[str]()
+    for row, cells in rest:
+        try:
+            if len(cells) != len(names):
+                raise DataError(f"{len(cells)} cells below {len(names)} columns. Write one for each column.")
+            found.append(row_of({name: cell for name, cell in zip(names, cells, strict=True) if cell}))
+        except DataError as error:
+            mistakes.append(f"{path.name}, row {row}: {error}")
+    if mistakes:
+        raise DataError(all_mistakes(path.name, mistakes))
+    return found
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------

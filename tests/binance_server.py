@@ -30,6 +30,7 @@ class Binance(VenueServer):
     """What the server has.
 
     quotes  : by the exchange's own name of a pair, bid and ask.
+    books   : by the same, bids and asks, each prices and units; where there is none, 1 unit at the quotes.
     free    : by coin or currency, what is not in open orders.
     fee_in  : coin of the fees; "" for the coin or currency that is received.
     parts   : equal fills of a market order; of an order in a pair of `thin` the first alone comes.
@@ -48,6 +49,7 @@ class Binance(VenueServer):
     }
 
     quotes: Mapping[str, tuple[str, str]]
+    books: Mapping[str, tuple[list[list[str]], list[list[str]]]] = field(default_factory=dict)
     free: dict[str, Decimal] = field(default_factory=dict)
     fee_in: str = "EUR"
     parts: int = 1
@@ -73,6 +75,7 @@ class Binance(VenueServer):
             ("GET", "exchangeInfo"): lambda: (200, {"symbols": [self._market(name) for name in self.quotes]}),
             ("GET", "time"): lambda: (200, {"serverTime": self.stamp}),
             ("GET", "ticker/24hr"): lambda: (200, self._ticker(params["symbol"])),
+            ("GET", "depth"): lambda: (200, self._depth(params["symbol"])),
             ("GET", "account"): lambda: (200, self._account()),
             ("GET", "order"): lambda: self._one(params),
             ("POST", "order"): lambda: self._place(params),
@@ -102,6 +105,10 @@ class Binance(VenueServer):
     def _ticker(self, name: str) -> dict[str, Any]:
         bid, ask = self.quotes[name]
         return {"symbol": name, "bidPrice": bid, "askPrice": ask, "lastPrice": bid, "closeTime": self.stamp, "count": 1}
+
+    def _depth(self, name: str) -> dict[str, Any]:
+        bids, asks = self.books.get(name, ([[self.quotes[name][0], "1"]], [[self.quotes[name][1], "1"]]))
+        return {"lastUpdateId": 1, "bids": bids, "asks": asks}
 
     def _account(self) -> dict[str, Any]:
         return {"balances": [{"asset": coin, "free": str(units), "locked": "0"} for coin, units in self.free.items()]}

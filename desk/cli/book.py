@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, Positions, starting
+from desk.cli.options import File, PastDay, Positions, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -36,12 +36,13 @@ def open_(
     not_held: Annotated[
         str, typer.Option(metavar="LINES", help="Lines such as GLD that are not held.", show_default=False)
     ] = "",
+    as_of: PastDay = None,
 ) -> None:
     """Open a book with what FILE, or a broker's file, says is held; `positions: {book: NAME}` in FILE then reads it."""
     with starting():
         from desk.commands.orders.book import open_from, show
 
-    book = open_from(file, name, positions, not_held)
+    book = open_from(file, name, positions, not_held, as_of)
     print_text(f"{show(book.name)}\n\nWrite `positions: {{book: {book.name}}}` into {file}, so that its lists read it.")
 
 

@@ -1,21 +1,27 @@
 """`rebalance execute`: the orders of a ticket, sent to a venue."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from desk.cli.options import kept, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
+from foundation.paper.wording import counted
+
+if TYPE_CHECKING:
+    from desk.commands.orders.execute import Ready
 
 
 def execute(
     ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.", show_default=False)],
     exchange: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help="Venue to which its orders go: paper, alpaca (paper trading there) or alpaca_live.", show_default=False
+            help="Venue to which its orders go: paper, alpaca (paper trading there), alpaca_live, binance, "
+            "binance_live or kraken_live. Given several times, each order goes where it is expected to cost least.",
+            show_default=False,
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")] = False,
@@ -44,27 +50,38 @@ def execute(
     if yes != bool(confirm):
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
-        from desk.commands.orders.execute import Asked, ready
-        from desk.commands.orders.execute_text import after_text, before_text, progress_text
+        from desk.commands.orders.execute import Asked, ready_at
+        from desk.commands.orders.execute_text import before_text, choices_text
 
-    with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as prepared:
+    with ready_at(Asked(ticket, exchange[0], as_of, portfolio, quotes), exchange) as (prepared, choices):
         if yes:
-            prepared.check_confirmed(confirm)
-        tell(before_text(prepared), prepared.faults if dry_run else prepared.is_refused)
-        if dry_run or not prepared.moment.orders:
+            prepared[0].check_confirmed(confirm)
+        refused = any(each.faults if dry_run else each.is_refused for each in prepared)
+        shown = filter(None, [choices_text(choices), *map(before_text, prepared)])
+        tell("\n\n".join(shown), refused)
+        left = sum(len(each.moment.left) for each in prepared)
+        is_left = bool(left or prepared[0].moment.crossed)
+        if dry_run or not (is_left or any(each.moment.orders for each in prepared)):
             return
-        question = f"Send {len(prepared.moment.left):,} orders to {exchange}?"
-        if prepared.moment.left and not prepared.faults and not yes:
-            if not typer.confirm(question):
+        if is_left and not yes and not any(each.faults for each in prepared):
+            if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):
                 tell("Nothing is sent.", failed=True)
-            prepared = prepared.again()
-            if prepared.is_refused:
-                tell("\n".join(["Nothing is sent: since it was shown,", *prepared.faults]), failed=True)
-        sent = []
-        with kept("orders"):
-            for each in prepared.send():
-                sent.append(each)
-                if prepared.moment.left:
-                    print_text(progress_text(each))
-        failed = any(each.state is None or each.state.status == "refused" for each in sent)
-        tell(f"\n{after_text(prepared, sent)}", failed and prepared.moment.left)
+            prepared = [each.again() for each in prepared]
+            if faults := [fault for each in prepared if each.is_refused for fault in each.faults]:
+                tell("\n".join(["Nothing is sent: since it was shown,", *faults]), failed=True)
+        if any([_sent(each) for each in prepared]):  # each, also where one failed
+            raise typer.Exit(1)
+
+
+def _sent(ready: "Ready") -> bool:
+    """Send the orders of a venue and say what became of them; true if one was not taken."""
+    from desk.commands.orders.execute_text import after_text, progress_text
+
+    sent = []
+    with kept("orders"):
+        for each in ready.send():
+            sent.append(each)
+            if ready.moment.left:
+                print_text(progress_text(each))
+    print_text(f"\n{after_text(ready, sent)}")
+    return bool(ready.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)

@@ -57,7 +57,7 @@ def approve(
     ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.")],
     refuse: Annotated[str, typer.Option(metavar="REASON", help="Refuse it, for this reason.", show_default=False)] = "",
 ) -> None:
-    """Journal that you approve TICKET, and say who has and who must."""
+    """Journal that you approve TICKET, or refuse it, and say who has and who must. Your last word on it counts."""
     with starting():
         from desk.commands.orders.journal import judge_ticket
 

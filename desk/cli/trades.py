@@ -61,7 +61,10 @@ def trades(
         ),
     ] = "",
     as_of: Annotated[
-        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the exchange's]")
+        str,
+        typer.Option(
+            help="Today, YYYY-MM-DD: prices are aged to it, and later closes left out. [default: the exchange's]"
+        ),
     ] = "",
     stale_ok: Annotated[
         bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
@@ -97,8 +100,8 @@ def trades(
 
     It is refused where a price is more than two sessions old, or as many as FILE allows.
 
-    With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
-    account failed.
+    With --accounts, write the orders of all accounts of a file to a CSV, and a row an account beside them; in other
+    formats, one list of all accounts, as blocks. Exit status 1 if an account failed.
     """
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
                 "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
@@ -145,7 +148,7 @@ def trades(
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(
-            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code
+            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code, as_of=as_of or None
         )
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
@@ -155,10 +158,13 @@ def trades(
 
 def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
     """List all accounts of a file, as `list_accounts` does. Exit status 1 if one failed."""
-    if len(out) > 1:
-        raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes all orders.")
     with starting():
         from desk.commands.orders.accounts import list_accounts
+        from desk.tickets.formats import is_plain_csv
 
-    made = list_accounts(accounts, Path(out[0]) if out else None, **how)
+    lists = [path for path in out if is_plain_csv(path)]
+    if len(lists) > 1:
+        raise ConfigError(f"--out is given {len(lists)} times with a CSV: with --accounts, one takes all orders.")
+    tickets = [path for path in out if path not in lists]
+    made = list_accounts(accounts, Path(lists[0]) if lists else None, tickets=tickets, **how)
     tell(made.text, made.failed)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from desk.exchange.connection import ConnectedVenue, Connection
-from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
+from desk.exchange.venue import Capabilities, Depth, NotKnown, OrderState, Status, SymbolRules
 from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
 from desk.feeds.adapter import Limits
 from desk.feeds.adapters.coins import NO_CCXT
@@ -29,8 +29,8 @@ from foundation.paper.cells import number_text
 from research.orders.fills import Fill
 from research.portfolio.holdings.rates import decimal
 
-PACE = Limits(20, 1.0)
 TRADES_A_PAGE = 1_000
+LEVELS = 100  # of each side of a book
 DOLLAR_COINS = ("USDT", "USDC", "FDUSD")  # which count as US dollars, at par
 STATES: Mapping[str, Status] = {
     "open": "open",
@@ -60,8 +60,10 @@ class CcxtVenue(ConnectedVenue):
     Raises  : DataError where ccxt or a key is missing; NotKnown where the exchange gives no answer.
     """
 
-    exchange = "binance"
+    exchange, path = "binance", "/api/v3"
+    pace = Limits(20, 1.0)
     capabilities = Capabilities(frozenset({"market", "limit"}), LENGTHS[exchange], LETTERS_AND_DIGITS)
+    terms: ClassVar[Mapping[str, str]] = {}  # of every order, as the exchange names them
 
     def __init__(
         self, name: str, symbols: Iterable[str], *, live: bool = False, address: str = "", clock: Clock | None = None
@@ -73,7 +75,7 @@ class CcxtVenue(ConnectedVenue):
         self.name = name
         variables = (f"{self.exchange.upper()}_API_KEY", f"{self.exchange.upper()}_API_SECRET")
         key, secret = (read_key(name, variable, f"https://www.{self.exchange}.com") for variable in variables)
-        super().__init__(Connection(name, {}, (key, secret), PACE, clock or Clock()))
+        super().__init__(Connection(name, {}, (key, secret), self.pace, clock or Clock()))
         self._api = self._opened(key, secret, live, address)
         self._orders: dict[str, tuple[str, str]] = {}  # by the exchange's own id, the client id and the pair
         self._call("load_markets")
@@ -83,17 +85,18 @@ class CcxtVenue(ConnectedVenue):
         """The exchange object of ccxt: numbers are text, and requests go through `_fetch`."""
         api = getattr(self._ccxt, self.exchange)({"apiKey": key, "secret": secret, "enableRateLimit": False})
         api.number, api.fetch, api.has["fetchCurrencies"] = str, self._fetch, False
-        api.parse_precision = lambda _: None  # of coins, not of orders: as many zeros as it is told
+        known = api.parse_precision  # it writes as many zeros as it is told
+        api.parse_precision = lambda digits: known(digits) if len(str(digits)) < len("100") else None
         api.options |= {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "adjustForTimeDifference": True}
         if not live:
             api.set_sandbox_mode(True)
         if address:
-            api.urls["api"] = dict.fromkeys(api.urls["api"], f"{address}/api/v3")
+            api.urls["api"] = dict.fromkeys(api.urls["api"], f"{address}{self.path}")
         return api
 
     def now(self) -> datetime:
         """As `Venue.now`."""
-        return _moment(self._call("fetch_time"))
+        return moment_of_milliseconds(self._call("fetch_time"))
 
     # -- orders --------------------------------------------------------------------------------------------------------
 
@@ -107,13 +110,12 @@ class CcxtVenue(ConnectedVenue):
             return existing
         amount, price = _numbers(order)
         try:
-            row = self._call(
-                "create_order", order.symbol, order.order_type, order.side, amount, price, {"clientOrderId": client_id}
-            )
+            about = (order.symbol, order.order_type, order.side, amount, price)
+            row = self._call("create_order", *about, {"clientOrderId": client_id, **self.terms})
         except _Refused as refusal:
             existing = self._state_at(client_id, order.symbol)
             return existing or OrderState(client_id, "refused", reason=str(refusal))
-        return self._state(row, client_id)
+        return self._placed(row, client_id, order.symbol)
 
     def state(self, client_id: str) -> OrderState | None:
         """As `Venue.state`."""
@@ -158,6 +160,18 @@ class CcxtVenue(ConnectedVenue):
         """As `Venue.quotes`."""
         return {symbol: self._quote(self._call("fetch_ticker", symbol)) for symbol in self._known(symbols)}
 
+    def depth(self, symbols: Iterable[str]) -> Mapping[str, Depth]:
+        """The books of its pairs, and the fee of orders that take them, as the exchange states it for new accounts."""
+        books = {symbol: self._call("fetch_order_book", symbol, LEVELS) for symbol in self._known(symbols)}
+        return {
+            symbol: Depth(_levels(book["bids"])[::-1], _levels(book["asks"]), self._fee(self._api.markets[symbol]))
+            for symbol, book in books.items()
+            if book["bids"] and book["asks"]
+        }
+
+    def _fee(self, market: Mapping[str, Any]) -> Decimal:
+        return Decimal(str(market["taker"] or 0))
+
     def rules(self, symbols: Iterable[str]) -> Mapping[str, SymbolRules]:
         """As `Venue.rules`."""
         markets = {symbol: self._api.markets[symbol] for symbol in self._known(symbols)}
@@ -195,6 +209,10 @@ class CcxtVenue(ConnectedVenue):
     def _text(self, error: Exception) -> str:
         return shown(self._connection.public(str(error)))
 
+    def _placed(self, row: dict[str, Any], client_id: str, symbol: str) -> OrderState:
+        """The state of an order by the answer to placing it."""
+        return self._state(row, client_id)
+
     def _state_at(self, client_id: str, symbol: str) -> OrderState | None:
         try:
             return self._state(self._call("fetch_order", None, symbol, {"clientOrderId": client_id}), client_id)
@@ -209,7 +227,7 @@ class CcxtVenue(ConnectedVenue):
         while True:
             page = self._call("fetch_my_trades", symbol, start, TRADES_A_PAGE)
             new = [row for row in page if row["id"] not in taken]
-            yield from (row for row in new if since is None or _moment(row["timestamp"]) >= since)
+            yield from (row for row in new if since is None or moment_of_milliseconds(row["timestamp"]) >= since)
             if len(page) < TRADES_A_PAGE or not new:
                 return
             taken |= {row["id"] for row in new}
@@ -256,7 +274,7 @@ class CcxtVenue(ConnectedVenue):
             )
             if coin == base and row["side"] == "buy":
                 quantity -= cost  # paid for, and not received
-        moment = _moment(row["timestamp"])
+        moment = moment_of_milliseconds(row["timestamp"])
         about = (_currency(quote), moment, f"{symbol}:{row['id']}", self.name, self._orders[order][0])
         return Fill(symbol, row["side"], quantity, price, *about, fees=fees)
 
@@ -274,7 +292,13 @@ class CcxtVenue(ConnectedVenue):
 
     def _quote(self, row: dict[str, Any]) -> Quote:
         bid, ask, last = (None if row[name] is None else float(row[name]) for name in ("bid", "ask", "last"))
-        return Quote(bid, ask, last, self.name, _moment(row["timestamp"]).isoformat())
+        return Quote(
+            bid,
+            ask,
+            last,
+            self.name,
+            (moment_of_milliseconds(row["timestamp"]) if row["timestamp"] else self.now()).isoformat(),
+        )
 
     def _known(self, symbols: Iterable[str]) -> Sequence[str]:
         return [symbol for symbol in symbols if symbol in self._api.markets]
@@ -291,5 +315,11 @@ def _currency(coin: str) -> str:
     return "USD" if coin in DOLLAR_COINS else coin
 
 
-def _moment(milliseconds: Any) -> datetime:
+def moment_of_milliseconds(milliseconds: Any) -> datetime:
+    """A moment of an exchange, in UTC."""
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def _levels(rows: Sequence[Sequence[Any]]) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Price and units of each level, the lowest first: of texts, ccxt sorts the letters."""
+    return tuple(sorted((Decimal(str(row[0])), Decimal(str(row[1]))) for row in rows))

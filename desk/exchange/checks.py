@@ -15,15 +15,16 @@ from desk.exchange.moment import Moment
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
+from desk.journal.tickets import AFTER_REFUSAL
+from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
-from research.market.calendars import closes, sessions
+from research.market.calendars import closes, session_after, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
 
 BASIS_POINTS = 1e4  # of one
-ISSUER = slice(2, 8)  # of an ISIN with a CUSIP in it, such as those of the US and Canada: the number of the issuer
-CUSIP_COUNTRIES = ("US", "CA")
+ISSUER = slice(6)  # of a CUSIP: the number of the issuer
 ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
@@ -81,7 +82,7 @@ def _approval(moment: Moment) -> Faults:
     state, wanted = moment.state, max(moment.state.wanted, moment.document.get("approvals", 0))
     persons = {entry.user for entry in state.approvals}
     if state.refusals:
-        yield f"The ticket was refused. {state.text} {moment.anew}"
+        yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
         yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
@@ -147,8 +148,9 @@ def _do_not_trade(moment: Moment) -> Faults:
     for name in moment.limits.get("do_not_trade", ()):
         known = moment.instruments.find(name)
         isin, asset = (known.isin, known.asset_id) if known else (name, name)
-        own = [each for each in moment.orders if {name, asset} & {each.item, each.symbol}]
-        own += [each for each in moment.orders if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
+        traded = (*moment.orders, *moment.crossed)
+        own = [each for each in traded if {name, asset} & {each.item, each.symbol}]
+        own += [each for each in traded if each not in own and _same_issuer(isin, isins.get(each.item, ""))]
         for each in own:
             yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
         if not (known or own or ISIN.fullmatch(name)):
@@ -158,8 +160,8 @@ def _do_not_trade(moment: Moment) -> Faults:
 
 def _same_issuer(one: str, other: str) -> bool:
     """True for two ISINs with one issuer's number of CUSIP."""
-    with_cusip = all(ISIN.fullmatch(isin) and isin.startswith(CUSIP_COUNTRIES) for isin in (one, other))
-    return with_cusip and one[ISSUER] == other[ISSUER]
+    issuers = [cusip_of(isin)[ISSUER] for isin in (one, other) if ISIN.fullmatch(isin)]
+    return len(issuers) == 2 and issuers[0] == issuers[1] != ""
 
 
 # -- prices, holdings, cash --------------------------------------------------------------------------------------------
@@ -167,13 +169,13 @@ def _same_issuer(one: str, other: str) -> bool:
 
 def _collar(moment: Moment) -> Faults:
     collar, unit = moment.limits.get("collar"), moment.limits.get("collar_unit", "bps")
-    left = {each.id for each in moment.left}
-    for each in moment.orders:
+    left = {each.id for each in (*moment.left, *moment.crossed)}
+    for each in (*moment.orders, *moment.crossed):
         price = each.price
         if collar is None or price is None or each.id not in left:
             continue
         quote = moment.quotes.get(each.symbol, Quote())
-        now = quote.ask if each.order.side == "buy" else quote.bid
+        now = {"buy": quote.ask, "sell": quote.bid}.get(each.order.side)
         now = quote.last if now is None else now
         step = _collar_step(unit, quote, moment.sending["volatilities"].get(each.item))
         if now is None or step is None:
@@ -198,7 +200,7 @@ def _collar_step(unit: str, quote: Quote, volatility: float | None) -> float | N
 
 def _age(moment: Moment) -> Faults:
     most = moment.sending.get("max_age")
-    for each in moment.orders:
+    for each in (*moment.orders, *moment.crossed):
         dated = getattr(each.order, "price_date", "")
         if most is None or not dated:
             continue
@@ -213,7 +215,10 @@ def _holdings(moment: Moment) -> Faults:
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
         if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
-            yield _fault(each, "units held", found, f"Correct the holdings of {moment.document['file']}. {moment.anew}")
+            fix = f"Correct the holdings of {moment.document['file']}. {moment.anew}"
+            if moment.unfinished:
+                fix = f"Orders of list {list_id(moment.unfinished)} are open there, or their fills not journalled yet."
+            yield _fault(each, "units held", found, fix)
 
 
 def _cash(moment: Moment) -> Faults:
@@ -262,7 +267,8 @@ def _steps(each: TicketOrder, rules: SymbolRules, venue: str) -> Faults:
 def _open(moment: Moment) -> Faults:
     day, calendar = moment.today, moment.calendar
     if not len(sessions(day, day, calendar)):
-        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on a session."
+        after = session_after(day, 1, calendar)
+        yield f"{moment.venue} is closed: {day} is no session of {calendar}. Send the list on one: the next is {after}."
     elif np.datetime64(moment.now.replace(tzinfo=None)) >= closes(np.array([day]), calendar)[0]:
         yield f"{moment.venue} is closed: the session of {day} is over at {moment.now:%H:%M} UTC. {moment.anew}"
 

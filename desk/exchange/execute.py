@@ -20,7 +20,7 @@ from typing import Any
 from desk.exchange.checks import faults_between
 from desk.exchange.moment import Moment, own_entries, unanswered
 from desk.exchange.ticket_orders import TicketOrder
-from desk.exchange.venue import NotKnown, OrderState, Venue, quotes_of
+from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Venue, quotes_of
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
@@ -29,7 +29,7 @@ from desk.journal.tickets import ticket_event
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import DataError
 from research.orders.fills import Fill
-from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
@@ -237,15 +237,18 @@ class Execution:
             return self.venue.place(order.order, order.venue_id)
 
     def _short_of_cash(self, order: TicketOrder) -> str:
-        """The reason why a buy has to wait, or "": cash counts that has settled when the buy settles."""
+        """The reason why a buy has to wait, or "": cash counts that is there on each day from its settlement on."""
         if isinstance(order.order, ExchangeOrder) or order.order.side == "sell":
             return ""
         currency, account = order.order.currency, order.order.account
-        late = {each.id for each in self.orders if each.order.settlement_date > order.order.settlement_date}
-        if late:
+        days = {each.id: each.order.settlement_date for each in self.orders}
+        if max(days.values()) > days[order.id]:
             self._take_fills()
-        later = (_proceeds(f, currency) for f in self.fills if f.order_id in late and f.account == account)
-        there = self.venue.cash(account).get(currency, NO_AMOUNT) - sum(later, NO_AMOUNT)
+        later = [fill for fill in self.fills if fill.account == account and days[fill.order_id] > days[order.id]]
+        balance = there = self.venue.cash(account).get(currency, NO_AMOUNT)
+        for day in sorted({days[fill.order_id] for fill in later}, reverse=True):
+            balance -= sum((_cash_of(fill, currency) for fill in later if days[fill.order_id] == day), NO_AMOUNT)
+            there = min(there, balance)
         if (needed := self._cost(order)) <= there:
             return ""
         return f"it needs {needed:,.2f} {currency}, and {there:,.2f} are there by {order.order.settlement_date}"
@@ -304,7 +307,7 @@ class Execution:
     # -- fills ---------------------------------------------------------------------------------------------------------
 
     def _take_fills(self) -> None:
-        """Take the fills of the ticket from the venue, and journal those that are new, with the quote of now."""
+        """Take the fills of the ticket from the venue, and journal the new ones, with their quotes or that of now."""
         orders = {each.venue_id or each.id: each for each in self.orders}  # without ids, fills name those of the ticket
         since = datetime.fromisoformat(self.document["last_close"]).replace(tzinfo=UTC)
         own = [fill for fill in self.venue.fills(since) if fill.order_id in orders]
@@ -314,23 +317,24 @@ class Execution:
             return
         quotes = dict[str, Quote]()
         with suppress(NotKnown):  # a fill is journalled without a quote as well
-            quotes = quotes_of(self.venue, {orders[fill.order_id].symbol for fill in new})
+            if asked := {orders[fill.order_id].symbol for fill in new if not isinstance(fill, QuotedFill)}:
+                quotes = quotes_of(self.venue, asked)
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]
             mine = fill_of(order, fill)
             ticket, portfolio = self.document["hash"], self.document["portfolio"]
-            quote = quotes.get(order.symbol)
+            quote = fill.quote if isinstance(fill, QuotedFill) else quotes.get(order.symbol)
             events.append(fill_event(mine, ticket, portfolio, venue_id=order.venue_id, quote=quote))
             self.fills.append(mine)
         self.journal.append(events)
 
 
-def _proceeds(fill: Fill, currency: str) -> Decimal:
-    """The amount of a currency that a fill brings: of a sale in it, or of an exchange of money that buys it."""
-    if fill.side == "sell":
-        return fill.quantity * fill.price if fill.currency == currency else NO_AMOUNT
-    return fill.quantity if fill.asset == currency else NO_AMOUNT
+def _cash_of(fill: Fill, currency: str) -> Decimal:
+    """The amount of a currency that a fill brings, or, below zero, takes; of an exchange of money, either currency."""
+    bought = SIGN_OF_SIDE[fill.side] * fill.quantity
+    paid = bought * fill.price + sum(fill.fees.values(), NO_AMOUNT) if fill.currency == currency else NO_AMOUNT
+    return (bought if fill.asset == currency else NO_AMOUNT) - paid
 
 
 def fill_of(order: TicketOrder, fill: Fill) -> Fill:

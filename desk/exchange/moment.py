@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from desk.exchange.ticket_orders import TicketOrder, calendar_of, in_slices, ticket_orders
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, crossed_orders, in_slices, ticket_orders
 from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
 from desk.journal.chain import Entry
 from desk.journal.journal import Journal
@@ -89,6 +89,11 @@ class Moment:
         """The orders in the slices of the ticket, in the sequence in which they are sent."""
         return tuple(in_slices(self.document, self.orders, self.capabilities))
 
+    @cached_property
+    def crossed(self) -> tuple[TicketOrder, ...]:
+        """The trades of the accounts of a house with each other, until the ticket is sent."""
+        return () if self.state.sent else tuple(crossed_orders(self.document))
+
     @property
     def sending(self) -> Mapping[str, Any]:
         """The terms of sending; version 1 of tickets has none."""
@@ -117,11 +122,21 @@ class Moment:
         return f"Make the list anew: {self.place.remake}"
 
 
-def moment_of(document: Mapping[str, Any], journal: Journal, venue: Venue, place: Place) -> Moment:
-    """The facts of a ticket now, from journal and venue. Raises NotKnown where the venue gives no answer."""
+def moment_of(
+    document: Mapping[str, Any],
+    journal: Journal,
+    venue: Venue,
+    place: Place,
+    orders: tuple[TicketOrder, ...] | None = None,
+) -> Moment:
+    """The facts of a ticket now, from journal and venue.
+
+    orders : those for this venue, where several take the ticket; None for all.
+    Raises : NotKnown where the venue gives no answer.
+    """
     can, now = venue.capabilities, venue.now()
-    orders = ticket_orders(document, can)
-    symbols = list(dict.fromkeys(each.symbol for each in orders))
+    orders = ticket_orders(document, can) if orders is None else orders
+    symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
     return Moment(
         document=document,

@@ -1,7 +1,7 @@
 """The orders of a ticket in the sequence in which they are sent, and the cash that they move by day."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order, RatedOrder
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
@@ -111,7 +112,7 @@ def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue:
     """The orders in the slices that the ticket states, in the sequence in which they are sent; the others whole."""
     stated = document.get("slices", {})
     sent = [
-        TicketOrder(_part(each.order, units), _client_id(each.order, k, venue), k, minutes)
+        TicketOrder(part_of(each.order, units), _client_id(each.order, k, venue), k, minutes)
         for each in orders
         if each.id in stated
         for k, (minutes, units) in enumerate(stated[each.id]["slices"])
@@ -121,7 +122,7 @@ def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue:
     return sorted([*whole, *sent], key=lambda each: (each.minutes, place[each.id]))
 
 
-def _part(order: Order | ExchangeOrder, units: float) -> Order:
+def part_of(order: Order | ExchangeOrder, units: float) -> Order:
     """An order of so many units of another one, with its part of value and costs."""
     assert isinstance(order, Order)
     assert order.quantity
@@ -135,6 +136,19 @@ def _client_id(order: Order | ExchangeOrder, part: int, venue: Capabilities) -> 
     if not venue.id_length:
         return ""
     return venue_id(order.client_order_id, part, 0, venue.id_length, venue.id_alphabet)
+
+
+def crossed_orders(document: Mapping[str, Any]) -> Iterator[TicketOrder]:
+    """The trades of the accounts of a house with each other, as an order an asset, which no venue gets."""
+    crosses = document.get("crosses", ())
+    for asset in dict.fromkeys(cross["asset"] for cross in crosses):
+        own = [cross for cross in crosses if cross["asset"] == asset]
+        values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Order))
+        values |= {name: own[0][name] for name in ("asset", "symbol", "price", "price_date")}
+        values |= {"side": "cross", "client_order_id": "between accounts", "account": document["account"],
+                   "quantity": decimal_sum(cross["quantity"] for cross in own),
+                   "notional": decimal_sum(cross["value"] for cross in own)}  # fmt: skip
+        yield TicketOrder(Order(**values), "")
 
 
 def calendar_of(document: Mapping[str, Any]) -> str:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from math import inf
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.errors import DataError
 from research.orders.fills import Fill
+from research.portfolio.holdings.rates import decimal
 
 Status = Literal["open", "filled", "cancelled", "refused"]  # an order that expired is cancelled: its reason says so
 
@@ -69,6 +70,25 @@ class OrderState:
     filled: Decimal = Decimal()
     reference: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class QuotedFill(Fill):
+    """A fill of a venue that knows the quote of its moment; others are asked for one when the fill is journalled."""
+
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True)
+class Depth:
+    """The book of a symbol: price, currency per unit, and units of each level, the best first.
+
+    fee : of an order that takes them, fraction of value.
+    """
+
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    fee: Decimal = Decimal()
 
 
 class Venue(Protocol):
@@ -136,3 +156,18 @@ def quotes_of(venue: Venue, symbols: Iterable[str]) -> dict[str, Quote]:
         symbol: replace(each, bid=price(each.bid), ask=price(each.ask), last=price(each.last))
         for symbol, each in given.items()
     }
+
+
+def depth_of(venue: Venue, symbols: Iterable[str]) -> Mapping[str, Depth]:
+    """The books of symbols, by `depth(symbols)` of a venue that has it; else the quotes, as books of one level.
+
+    A symbol without a price is left out, and no fee is known of a venue that states no depth.
+    """
+    if (stated := getattr(venue, "depth", None)) is not None:
+        return cast(Mapping[str, Depth], stated(symbols))
+    books = {}
+    for symbol, quote in quotes_of(venue, symbols).items():
+        bid, ask = quote.bid or quote.last, quote.ask or quote.last
+        if bid is not None and ask is not None:
+            books[symbol] = Depth(((decimal(bid), Decimal(1)),), ((decimal(ask), Decimal(1)),))
+    return books

@@ -291,7 +291,8 @@ def bar_table(sessions: Days, column: Callable[[str], Array | None]) -> pd.DataF
 def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     """Rows of the days wanted from the bars of an answer, quotes as traded.
 
-    A split or dividend of a day without a bar belongs to the next bar, and one before the first bar to none.
+    A split or dividend of a day without a bar belongs to the next bar, and one before the first bar to none. An open,
+    high or low of zero or below beside a close above zero is one that the source does not know.
 
     Raises : FeedError for two different bars of one session, a split that its quotes do not show, an adjusted close
              that moves by other events than the answer has, and what `research.market.rows.checked_rows` refuses.
@@ -307,6 +308,8 @@ def market_rows(asked: Asked, wanted: Wanted, bars: Bars) -> pd.DataFrame:
     later = later_splits(days, bars.splits)
     split = np.append([bars.splits.get(day, 1.0) for day in days[:1].tolist()], later[:-1] / later[1:])
     numbers = {name: table[name].to_numpy() for name in BARS}
+    for name in ("open", "high", "low"):
+        numbers[name] = np.where((numbers[name] <= 0.0) & (numbers["close"] > 0.0), np.nan, numbers[name])
     if bars.adjusted:
         _check_pending_split(asked, bars, table, later)
         numbers = unadjusted(numbers, later)

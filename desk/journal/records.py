@@ -82,24 +82,34 @@ class ListMade:
 
 @dataclass(frozen=True)
 class Approved:
-    """The approval of a ticket by the user of the entry. quotes : by order id, the quotes of the moment."""
+    """The approval of a ticket by the user of the entry.
+
+    quotes : by order id, the quotes of the moment.
+    after  : entry of this user's refusal, which it withdraws, or 0.
+    """
 
     kind: ClassVar[str] = "approval"
-    identity: ClassVar[tuple[str, ...]] = ("ticket", "user")
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "user", "after")
     says: ClassVar[str] = "approved"
     quotes: Mapping[str, Quote] = field(default_factory=dict)
+    after: int = 0
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The refusal of a ticket by a person, or of an order by a venue; `venue` is "" for a person."""
+    """The refusal of a ticket by a person, or of an order by a venue.
+
+    venue : "" for a person.
+    after : entry of this person's approval, which it withdraws, or 0.
+    """
 
     kind: ClassVar[str] = "refusal"
-    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id")
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "user", "venue", "venue_id", "after")
     says: ClassVar[str] = "refused: {reason}, {venue}"
     reason: str
     venue: str = ""
     venue_id: str = ""
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,35 @@ class Filled:
 
 
 @dataclass(frozen=True)
+class Allocated:
+    """Units of an account of a house: of fills of a block, or of a cross, which is no order. The order is its own.
+
+    price        : of a block, the mean of its fills; currency per unit.
+    amount       : value of the units, currency.
+    block, fills : id of the block, and the number of its fills, in the order of the journal, that are allocated with
+                   these; "" and 0 for a cross.
+    counterparty : the other account of a cross, or "".
+    """
+
+    kind: ClassVar[str] = "allocation"
+    identity: ClassVar[tuple[str, ...]] = ("ticket", "order", "fills", "counterparty")
+    says: ClassVar[str] = (
+        "{account}: {side} {quantity} {symbol} at {price} {currency}, fee {fee}, {block} {counterparty}"
+    )
+    account: str
+    side: str
+    symbol: str
+    quantity: float
+    price: float
+    amount: float
+    currency: str
+    fee: float = 0.0
+    block: str = ""
+    fills: int = 0
+    counterparty: str = ""
+
+
+@dataclass(frozen=True)
 class Cancelled:
     """The end of an order with a rest unfilled. quantity : units of the rest, None where it is not known."""
 
@@ -204,7 +243,7 @@ class Corrected:
 
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
-    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Cancelled, Corrected)
+    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected)
 }
 
 

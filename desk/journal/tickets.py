@@ -1,7 +1,7 @@
 """Tickets in the journal: the entry of a list, its approvals, and what a ticket's entries say of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from desk.journal.chain import Entry, Event
@@ -11,6 +11,11 @@ from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
+
+AFTER_REFUSAL = (
+    "Only who refused it can approve it after all. A list of the same file, data and request is the same again, and "
+    "refused: change what was refused."
+)
 
 
 def ticket_event(document: Mapping[str, Any], record: Record, order: str = "") -> Event:
@@ -36,7 +41,8 @@ def list_event(document: Mapping[str, Any], files: Sequence[str] = ()) -> Event:
 class TicketState:
     """The state of a ticket, as the journal has it.
 
-    lists, approvals, refusals, sent : entries of these; refusals are those of persons, `sent` are its orders.
+    lists, sent : entries of its lists and its orders.
+    approvals, refusals : each person's last word on it.
     wanted : persons who must approve it, as its list says.
     """
 
@@ -53,12 +59,12 @@ class TicketState:
     @property
     def is_approved(self) -> bool:
         """True if as many persons approved it as its list says, and none refused it."""
-        return len({entry.user for entry in self.approvals}) >= self.wanted and not self.refusals
+        return len(self.approvals) >= self.wanted and not self.refusals
 
     @property
     def text(self) -> str:
         """Sentences: who approved or refused it, who must, and when it was sent."""
-        by = [f"{entry.user} on {moment_text(entry)}" for entry in self.approvals]
+        by = [f"{e.user} on {moment_text(e)}{' after a refusal' * bool(e.record.after)}" for e in self.approvals]
         lines = [f"Approved by {listed(by)}." if by else "Approved by nobody."]
         if (rest := self.wanted - len(by)) > 0:
             lines.append(f"It asks for {self.wanted}: {rest} more must approve it.")
@@ -73,32 +79,39 @@ class TicketState:
 def ticket_state(journal: Journal, ticket: str) -> TicketState:
     """The state of a ticket. ticket : its hash."""
     kinds: dict[str, list[Entry]] = {}
+    latest: dict[str, Entry] = {}
     for entry in journal.entries(ticket=ticket):
         kinds.setdefault(entry.kind, []).append(entry)
-    refusals = (entry for entry in kinds.get(Refused.kind, ()) if not entry.order)
-    return TicketState(
-        *map(
-            tuple, (kinds.get(ListMade.kind, ()), kinds.get(Approved.kind, ()), refusals, kinds.get(OrderSent.kind, ()))
-        )
-    )
+        if entry.kind in (Approved.kind, Refused.kind) and not entry.order:
+            latest[entry.user] = entry
+    approvals = (entry for entry in latest.values() if entry.kind == Approved.kind)
+    refusals = (entry for entry in latest.values() if entry.kind == Refused.kind)
+    return TicketState(*map(tuple, (kinds.get(ListMade.kind, ()), approvals, refusals, kinds.get(OrderSent.kind, ()))))
 
 
 def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str = "") -> tuple[Kept, TicketState]:
     """Journal that the journal's user approves a ticket, or refuses it; its list, too, where the journal has none.
 
+    Each person's last word counts: who refused it may approve it after all, and nobody else may do so for him.
+
     document : as for `ticket_event`.
     path     : of the ticket.
     refusal  : why it is refused; "" approves it.
     Returns  : the entry, and the state of the ticket after it.
-    Raises   : ConfigError for the approval of a ticket that was refused, and for the refusal of one that was sent.
+    Raises   : ConfigError for the approval of a ticket that another person refused, and for the refusal of one that was
+               sent.
     """
     state, number = ticket_state(journal, document["hash"]), list_id(document["hash"])
-    if state.refusals and not refusal:
-        raise ConfigError(f"ticket {number} can no longer be approved: {state.text} Make the list anew.")
+    if any(entry.user != journal.user for entry in state.refusals) and not refusal:
+        raise ConfigError(f"ticket {number} cannot be approved: {state.text} {AFTER_REFUSAL}")
     if state.sent and refusal:
         raise ConfigError(f"ticket {number} can no longer be refused: {state.text} Cancel its orders.")
     events = [] if state.lists else [list_event(document, [path])]
-    kept = journal.append([*events, ticket_event(document, Refused(refusal) if refusal else Approved())])
+    record: Refused | Approved = Refused(refusal) if refusal else Approved()
+    if own := [entry for entry in (*state.approvals, *state.refusals) if entry.user == journal.user]:
+        after = own[0].record.after if own[0].kind == record.kind else own[0].sequence
+        record = replace(record, after=after)
+    kept = journal.append([*events, ticket_event(document, record)])
     return kept[-1], ticket_state(journal, document["hash"])
 
 

@@ -8,7 +8,7 @@ from backtests.runs.folder import REPORTS
 from backtests.runs.manifest import read_manifest
 from desk.journal.chain import Entry
 from desk.journal.journal import Journal
-from desk.journal.records import ListMade, text_of
+from desk.journal.records import Allocated, ListMade, text_of
 from desk.journal.tickets import moment_text, ticket_state
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
@@ -27,7 +27,8 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
     own = list(journal.entries(order=order))
     wanted: dict[str, Any] = {"kind": ListMade.kind}
     wanted |= next(({"ticket": entry.ticket} for entry in own if entry.ticket), {})
-    made = [entry for entry in journal.entries(**wanted) if order in entry.content]
+    of_house = any(isinstance(entry.record, Allocated) for entry in own)
+    made = [entry for entry in journal.entries(**wanted) if of_house or order in entry.content]
     if not own and not made:
         raise ConfigError(
             f"no entry of the journal in {journal.folder} names an order {order!r}: copy the id from a list."
@@ -44,12 +45,15 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
 def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
     """The list, its approvals, the decision and the policy."""
     record: ListMade = made.record
-    place, row = next((k, row) for k, row in enumerate(record.orders, start=1) if row.order == order)
-    price = "without a price" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
-    yield (
-        f"It is order {place} of {len(record.orders)} of list {list_id(made.ticket)} of {made.portfolio}, "
-        f"{text_of(row)}, {price}: {row.reason}."
-    )
+    of = f"of list {list_id(made.ticket)} of {made.portfolio}"
+    for place, row in enumerate(record.orders, start=1):
+        if row.order == order:
+            sized = "" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
+            price = sized or "without a price"
+            yield f"It is order {place} of {len(record.orders)} {of}, {text_of(row)}, {price}: {row.reason}."
+            break
+    else:
+        yield f"It is an order of an account's own list, and part of a block or of crosses {of}."
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
     yield ticket_state(journal, made.ticket).text
     yield from (_of_file(path, made.ticket) for path in record.files if path.endswith(".json"))

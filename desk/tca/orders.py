@@ -22,7 +22,8 @@ from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortf
 EndPrice = Callable[[str, str, str], float | None]
 SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
 AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
-WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size")
+WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size",
+         "quotes")  # fmt: skip
 NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
 COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))
 
@@ -74,9 +75,9 @@ def read_orders(
                 filled, currency per unit, or None.
 
     In the table, `state` is filled, ended (cancelled or refused) or open; `moment`, `day` and `hour`, in UTC, are those
-    of the first fill, else of the sending by the venue's clock, else of the first entry. `notional`, the value of the
-    units wanted at the decision price, and `traded`, the value of the fills, are in the currency of the order, as all
-    parts.
+    of the first fill, else of the sending by the venue's clock, else of the first entry; `quotes` is the source of the
+    quotes at the fills. `notional`, the value of the units wanted at the decision price, and `traded`, the value of the
+    fills, are in the currency of the order, as all parts.
     """
     rows, faults = [], []
     for name, trace in traces(journal).items():
@@ -166,6 +167,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         "day": moment[:10],
         "hour": moment[11:13],
         "size": "" if notional is None else next(words for limit, words in SIZES.items() if notional < limit),
+        "quotes": next((fill.quote.source for fill in fills if fill.quote), ""),
         "fills": len(fills),
         "filled": observed.filled,
         **{column: getattr(observed, column) for column in ("wanted", "decision", "arrival", "end")},

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtests.inference.estimates import Estimate
+from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.chain import Head
 from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, currencies, groups, measured, part_sums
 from desk.tca.suggestion import CREDIBLE_DAYS, CostChange
@@ -100,7 +101,13 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         """Sentences on what is missing from the numbers."""
-        return [*_unknown_totals(self.orders), *_open_orders(self.orders), *_few_days(self.groups()), *self.faults]
+        return [
+            *_unknown_totals(self.orders),
+            *_open_orders(self.orders),
+            *_on_paper(self.orders),
+            *_few_days(self.groups()),
+            *self.faults,
+        ]
 
     def tables(self) -> Iterator[Table]:
         """The tables, in the order in which they are shown; none where no total is known."""
@@ -147,6 +154,15 @@ def _open_orders(orders: pd.DataFrame) -> Iterator[str]:
     count = int((orders["state"] == "open").sum())
     if count:
         yield f"{counted(count, 'order')} may be open still: the rest is valued as if it were given up."
+
+
+def _on_paper(orders: pd.DataFrame) -> Iterator[str]:
+    count = int(orders["quotes"].str.startswith(PAPER_MODEL).sum())
+    if count:
+        yield (
+            f"The quotes of {counted(count, 'order')} are of the paper venue's model, and of no market: a spread of 0 "
+            "is the model's, and the expected one may be among the fees."
+        )
 
 
 def _few_days(found: Sequence[Group]) -> Iterator[str]:

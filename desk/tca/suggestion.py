@@ -15,6 +15,7 @@ import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.estimates import Estimate
+from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.tca.end_prices import lines_of
 from desk.tca.groups import cost_bps
 from foundation.arrays import Array
@@ -65,12 +66,13 @@ def cost_changes(table: pd.DataFrame, portfolio: Portfolio) -> list[CostChange]:
     """The changes that the filled orders of a portfolio suggest, by class and key.
 
     table  : as `read_orders` gives it. Orders of other symbols, and in another currency than the portfolio's, are left
-             out, and so are those without fees or quotes at their fills: a venue may take in its spread what others
-             take in fees. Classes with orders on one day only suggest nothing.
+             out, and so are those without fees or quotes at their fills, and those on paper without a spread: a venue
+             may take in its spread what others take in fees. Classes with orders on one day only suggest nothing.
     Raises : DataError as `Costs.cost_parameters` does.
     """
     market, lines = portfolio.market, lines_of(portfolio)
     ours = table["asset"].isin(lines) & (table["currency"] == portfolio.basis) & (table["traded"] > 0.0)
+    ours &= ~(table["quotes"].str.startswith(PAPER_MODEL) & (table["spread"] == 0.0))
     orders = table[ours].dropna(subset=["fees", "spread", "impact"])
     place = orders["asset"].map(lines).to_numpy(dtype=int)
     orders = orders.assign(line=place, asset_class=np.array(market.instruments["asset_class"])[place])

@@ -13,7 +13,7 @@ from research.market.calendars import A_YEAR, closes, opens, rows_a_year
 from research.market.liquidity import dollar_volume, volatility
 from research.orders.linear_impact import LinearImpact
 from research.orders.slicing import SLICINGS, ParentOrder, sliced
-from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio
 from research.portfolio.holdings.rates import decimal
 
 VOLUME_ROWS, VOLATILITY_ROWS = 21, 63  # of their trailing means
@@ -35,7 +35,7 @@ class OrderSlices:
     risk: float | None
 
 
-def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict[str, OrderSlices]:
+def order_slices(portfolio: Portfolio, orders: Iterable[Mapping[str, Any]]) -> dict[str, OrderSlices]:
     """The slices of each order by its client id, as the portfolio file asks for them; {} where it does not.
 
     An order in an amount of money is sent whole.
@@ -43,7 +43,6 @@ def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict
     orders : those of the ticket, as its document has them.
     Raises : ConfigError for what the kind of slicing needs and the market or the costs do not have.
     """
-    portfolio = trades.portfolio
     if (terms := portfolio.ticket.slicing) is None:
         return {}
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
@@ -66,9 +65,9 @@ def order_slices(trades: TradeList, orders: Iterable[Mapping[str, Any]]) -> dict
     return slices
 
 
-def slices_note(trades: TradeList, slices: Mapping[str, OrderSlices]) -> tuple[str, ...]:
+def slices_note(portfolio: Portfolio, slices: Mapping[str, OrderSlices]) -> tuple[str, ...]:
     """The sentence by which a ticket says that its orders are sent in slices, or ()."""
-    terms = trades.portfolio.ticket.slicing
+    terms = portfolio.ticket.slicing
     if terms is None or not slices:
         return ()
     counts = sorted({len(each.slices) for each in slices.values()})

@@ -7,7 +7,7 @@ import numpy as np
 
 from desk.tickets.order_ids import number
 from research.market.reading.known_instruments import known_instruments
-from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio
 from research.portfolio.keys.sending import SendingLimits
 
 VOLATILITY_ROWS = 63  # returns of which the volatility of a collar is the standard deviation: three months of days
@@ -35,9 +35,8 @@ class Sending:
     limits: SendingLimits
 
 
-def sending_of(trades: TradeList, assets: Sequence[str]) -> Sending:
-    """The terms of a list. assets : those of its orders."""
-    portfolio = trades.portfolio
+def sending_of(portfolio: Portfolio, assets: Sequence[str]) -> Sending:
+    """The terms of a list of a portfolio. assets : those of its orders."""
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     places, limits = {asset: market.assets.index(asset) for asset in assets}, portfolio.ticket.sending
     closes = {asset: number(market.prices[-1, i]) for asset, i in places.items()}

@@ -5,7 +5,7 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,17 +18,16 @@ from desk.tickets.sending import Sending, sending_of
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
-from research.orders.cash_by_currency import CashByCurrency, Local
+from research.orders.cash_by_currency import Local
 from research.orders.content import DISCLAIMER, Content
-from research.orders.lots.sizing import Orders
 from research.orders.settlement import settlement_date
 from research.orders.trade_list import TradeList
-from research.portfolio import Portfolio, TicketTerms
+from research.portfolio import TicketTerms
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate
 
 SCHEMA = 2  # version of docs/schemas/ticket-2.json
-DECIMALS = 10  # of a weight, fraction of NAV
+WEIGHT_DECIMALS = 10  # of a weight, fraction of NAV
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,8 @@ class Ticket:
     held        : lines that no order moves.
     would_trade : the trade to target today, if the policy holds.
     outside     : a sentence for each line outside its range after the orders.
-    before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
+    before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`); {} for a
+                  house.
     tax_lots    : tax lots that the orders sell, as rows of `TradeList.tax`.
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
     binding     : the limits that keep orders from the policy's own step, each with its lines.
@@ -159,6 +159,10 @@ class Ticket:
     sending     : terms under which its orders are sent.
     file_sha256 : sha256 of the portfolio file, hex; "" where it is not stated, and then not in the document.
     slices      : slices of orders by client id; {} where each is sent whole, and then not in the document.
+    allocations : of a house, by the id of each block: `account`, `order` (id in the account's own list) and
+                  `quantity` of each part; {} where each order is of one account, and then not in the document.
+    crosses     : of a house, trades between its accounts without an order, each with `seller`, `buyer`, the ids of
+                  their own orders, `quantity`, `price`, its day and source, and `value`; () is not in the document.
     beside      : facts of the machine and the moment, which stand beside the hash and not under it: `path` of the
                   portfolio file, and `journal`, the head of the journal before the list.
     """
@@ -197,6 +201,8 @@ class Ticket:
     approvals: int = 0
     file_sha256: str = ""
     slices: Mapping[str, OrderSlices] = field(default_factory=dict)
+    allocations: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    crosses: tuple[Mapping[str, Any], ...] = ()
     beside: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -218,12 +224,19 @@ class Ticket:
         parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
-        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "slices"} | (
-            set() if self.cash else {"fx", "cash"}
-        )
+        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "slices", "allocations", "crosses"}
+        rare |= set() if self.cash else {"fx", "cash"}
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole
+
+    @property
+    def by_account(self) -> Iterator[Order]:
+        """Its orders; a block in parts, each with units, account and id of the account's own list."""
+        for order in self.orders:
+            for part in self.allocations.get(order.client_order_id, ({},)):
+                own = {name: part[name] for name in ("account", "quantity") if part}
+                yield replace(order, client_order_id=part.get("order", order.client_order_id), **own)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -243,10 +256,8 @@ def make_ticket(trades: TradeList) -> Ticket:
     Raises : ConfigError for a buy whose limit price rounds to zero.
     """
     portfolio, content, money = trades.portfolio, trades.content, trades.money
-    facts, terms = content.facts, portfolio.ticket
-    orders = tuple(_orders(portfolio, trades.sized, content, money))
-    _check_limits(orders)
-    slices = order_slices(trades, map(asdict, orders))
+    facts, terms, orders = content.facts, portfolio.ticket, listed_orders(trades)
+    slices = order_slices(portfolio, map(asdict, orders))
     given: dict[str, Any] = dict(content.provenance)
     given |= {name: tuple(_records(content, name)) for name in ("tax_lots", "harvest", "accounts", "cash")}
     return Ticket(
@@ -262,16 +273,18 @@ def make_ticket(trades: TradeList) -> Ticket:
         headline=content.headline,
         reason=str(facts["reason"]),
         left_out=str(facts["left_out"]),
-        totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
+        totals={
+            name: round(float(value), WEIGHT_DECIMALS) for name, value in facts.items() if isinstance(value, float)
+        },
         orders=orders,
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        sending=sending_of(trades, list(dict.fromkeys(order.asset for order in orders))),
+        sending=sending_of(portfolio, list(dict.fromkeys(order.asset for order in orders))),
         slices=slices,
         binding=tuple(content.binding),
-        notes=(*content.notes, *slices_note(trades, slices)),
+        notes=(*content.notes, *slices_note(portfolio, slices)),
         fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
     )
 
@@ -279,10 +292,18 @@ def make_ticket(trades: TradeList) -> Ticket:
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
+def listed_orders(trades: TradeList) -> tuple[Order, ...]:
+    """The orders of a trade list in the sequence in which to send them. Raises ConfigError as `make_ticket` does."""
+    orders = tuple(_orders(trades))
+    _check_limits(orders)
+    return orders
+
+
+def _orders(trades: TradeList) -> Iterator[Order]:
+    portfolio, sized, money = trades.portfolio, trades.sized, trades.money
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
-    for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
+    for priority, row in enumerate(_rows(trades.orders), start=1):
         i, price = lines[row["asset"]], number(row["price"])
         a = places[row["account"]] if places else 0
         (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
@@ -377,4 +398,4 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _weight(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0
+    return round(float(value), WEIGHT_DECIMALS) + 0.0

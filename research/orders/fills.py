@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import shown
-from foundation.errors import DataError, all_mistakes
-from foundation.table_files import fault, read_text
+from foundation.errors import DataError
+from foundation.table_files import read_rows, read_text
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
@@ -114,25 +114,7 @@ def read_fills(path: Path) -> list[Fill]:
     A moment is written 2022-12-30T15:00:00Z, or with another offset from UTC.
     Raises : DataError for a file that is no such table, and for its mistakes, each with its row; all in one message.
     """
-    rows = ((row, [cell.strip() for cell in cells]) for row, cells in read_text(path).rows() if any(cells))
-    _, names = next(rows)
-    absent = [name for name in NEEDED_COLUMNS if name not in names]
-    unknown = [name for name in names if name not in (*NEEDED_COLUMNS, *OTHER_COLUMNS) or names.count(name) > 1]
-    if absent or unknown:
-        fix = f"Name the columns {', '.join(NEEDED_COLUMNS)}, and those that there are of {', '.join(OTHER_COLUMNS)}."
-        what = "missing columns" if absent else "columns that are not known, or there twice"
-        raise DataError(fault(path.name, 1, "", what, ", ".join(absent or unknown), fix))
-    found, mistakes = [], []
-    for row, cells in rows:
-        try:
-            if len(cells) != len(names):
-                raise DataError(f"{len(cells)} cells below {len(names)} columns. Write one for each column.")
-            found.append(fill_of({name: cell for name, cell in zip(names, cells, strict=True) if cell}))
-        except DataError as error:
-            mistakes.append(f"{path.name}, row {row}: {error}")
-    if mistakes:
-        raise DataError(all_mistakes(path.name, mistakes))
-    return found
+    return read_rows(path, NEEDED_COLUMNS, OTHER_COLUMNS, fill_of)
 
 
 def fill_of(cells: Mapping[str, str]) -> Fill:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask
 from foundation.errors import DataError
-from research.market.calendars import sessions
+from research.market.calendars import session_after, sessions
 from research.market.notes import counted
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import GIVEN, bases, newest_day
@@ -68,8 +68,11 @@ def check_ages(portfolio: Portfolio, ages: PriceAges) -> None:
 
 
 def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
-    """Sentences on prices that are too old, that have no day, and on history that is older than they are."""
-    market, most = portfolio.market, portfolio.orders.max_age
+    """Sentences on a day without a session, prices that are too old, and history that is older than they are."""
+    market, most, day = portfolio.market, portfolio.orders.max_age, np.datetime64(ages.today, "D")
+    if not len(sessions(day, day, market.calendar)):
+        trades = session_after(day, 1, market.calendar)
+        yield f"{day} is no session of {market.calendar}: the orders are for the next one, {trades}."
     if ages.too_old.any():
         yield (
             f"Stale prices on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages.too_old, ages)}; at most {most} are "
@@ -78,7 +81,7 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
     halted = (ages.sessions > most) & ~ages.too_old & (portfolio.holdings > 0.0)
     if halted.any():
         yield f"Halted, and valued at an old price: {_listed(portfolio, halted, ages)}."
-    since = sessions_since(market.days[-1], np.datetime64(ages.today, "D"), market.calendar)
+    since = sessions_since(market.days[-1], day, market.calendar)
     if since > most and not ages.too_old.any():
         yield (
             f"The history of the market ends on {market.days[-1]}, {counted(since, 'session')} before "

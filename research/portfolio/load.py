@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import day as given_day
 from foundation.files import from_workbench
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
@@ -44,7 +45,11 @@ ESTIMATED = 1 / 3  # part of the data before the test, from which allocations es
 
 
 def load_portfolio(
-    path: str | Path, overrides: Mapping[str, Any] | None = None, *, trust_code: bool | None = None
+    path: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    trust_code: bool | None = None,
+    as_of: str | pd.Timestamp | None = None,
 ) -> Portfolio:
     """The portfolio that a YAML file describes, on its market, checked.
 
@@ -53,6 +58,7 @@ def load_portfolio(
                  None removes a key.
     trust_code : true if this file may name rules and allocations by import path, whose code then runs. None: where the
                  environment says so, as REBALANCE_TRUST_CODE=1.
+    as_of      : a day of the market's history, whose later rows are left out; None, and a day after them, take all.
     Raises     : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
@@ -67,7 +73,7 @@ def load_portfolio(
     find_mistakes(document, faults)
     if faults.found:  # else what could not be judged needs prices
         faults.end()
-    parts = _read_parts(document, keys)
+    parts = _read_parts(document, keys, as_of)
     portfolio = _portfolio(document, keys, parts)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -75,11 +81,11 @@ def load_portfolio(
     return replace(portfolio, settings=settings_of(document, portfolio, parts.lines))
 
 
-def _read_parts(document: Document, keys: PortfolioKeys) -> Parts:
+def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:
     """The parts of a portfolio by name, each read from its keys and from the parts before it."""
     names, of = tuple(document.mapping("policies")), Parts()
     of.read(
-        quoted=lambda: read_market(document),
+        quoted=lambda: _until(read_market(document), as_of),
         execution=lambda: read_execution(document),
         book=lambda: given_book(document),
         assets=lambda: read_assets(document, of.quoted),
@@ -114,6 +120,12 @@ def _read_parts(document: Document, keys: PortfolioKeys) -> Parts:
         ticket=lambda: read_ticket(document, of.market),
     )
     return of
+
+
+def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:
+    """The market up to a day."""
+    last = market.dates[-1] if as_of is None else given_day("as_of is", as_of)
+    return market if last >= market.dates[-1] else market.until(last)
 
 
 def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:

@@ -1,11 +1,15 @@
-"""Pages of the guide that promise that their code runs: it is executed in order, and prints what stands below it."""
+"""Pages of the guide that promise that their code and commands run: in order, they print what stands below them."""
 
 import io
 import re
+import shlex
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from commanded import rebalance
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -49,6 +53,33 @@ def blocks(page: str) -> list[tuple[int, str, str]]:
             line = text[: fence.start()].count("\n") + 2
             found.append((line, fence["text"], after["text"] if after is not None and next_to else ""))
     return found
+
+
+def commands(page: str) -> list[tuple[str, list[str]]]:
+    """Each command after a `$` of the blocks of a console on a page, and the parts of its output round each "…"."""
+    fences = (fence["text"] for fence in FENCE.finditer((ROOT / page).read_text()) if fence["form"] == "console")
+    each = [part.partition("\n") for text in fences for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+    return [(command, [" ".join(part.split()) for part in output.split("…")]) for command, _, output in each]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_commands_of_the_page_run_and_print_what_stands_below_them(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    for command, parts in commands(page):
+        if not command.startswith("rebalance "):
+            subprocess.run(command, shell=True, check=True)
+            continue
+        monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+        done = rebalance(*shlex.split(command)[1:])
+        printed, at = " ".join(done.out.replace("[y/N]:", "[y/N]: y\n").split()), 0
+        assert done.status == 0, done.err
+        for part in parts:
+            assert part in printed[at:], f"{page}, {command}, prints\n{done.out}"
+            at = printed.index(part, at) + len(part)
 
 
 @pytest.mark.parametrize("page", PAGES)

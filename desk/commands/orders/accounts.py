@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.runs.tasks import check_workers, in_processes
-from desk.commands.orders.trades import policy_now, replaced_files, today_of
+from desk.commands.orders.trades import as_sent, check_out, policy_now, replaced_files, today_of, write_tickets
 from desk.tickets.account_rows import (
     ACCOUNT_COLUMNS,
     ACCOUNT_FAILED,
@@ -20,9 +20,10 @@ from desk.tickets.account_rows import (
     order_rows,
 )
 from desk.tickets.accounts import Model, account_of
-from desk.tickets.accounts_file import MODEL, AccountsFile, Row
+from desk.tickets.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
 from desk.tickets.destination import check_destination
 from desk.tickets.formats.order_csv import csv_bytes
+from desk.tickets.house import HouseAccount, house_ticket
 from foundation.arguments import cut, day, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
@@ -59,6 +60,7 @@ class Part(NamedTuple):
     statuses         : number of accounts with each status.
     errors           : number of accounts that fail for each reason.
     notes            : notes on the data of their models, in sentences.
+    house            : the accounts for the ticket of the house, where one is asked for.
     """
 
     orders: bytes
@@ -66,12 +68,14 @@ class Part(NamedTuple):
     statuses: Counter[str]
     errors: Counter[str]
     notes: tuple[str, ...] = ()
+    house: tuple[HouseAccount, ...] = ()
 
 
 def list_accounts(
     file: Path,
     out: Path | None,
     *,
+    tickets: Sequence[str] = (),
     exact: bool = False,
     workers: int = 1,
     reports: Path | None = None,
@@ -82,11 +86,12 @@ def list_accounts(
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
-    Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
+    Rows are read, solved and written a few at a time, in the order of the file. All files hold the same bytes whatever
     the number of processes. An account that fails has its sentence in its row;
     prices that are too old refuse all accounts of their model, with one sentence.
     file       : file of the accounts (`desk.tickets.accounts`).
     out        : CSV file to write.
+    tickets    : paths of the ticket of the house, which has the accounts that have a list (`desk.tickets.house`).
     exact      : true for lots of each account that are proven the best, false for those of the greedy search.
     workers    : number of processes of this machine.
     reports    : folder of the runs, or None for the usual one.
@@ -95,26 +100,34 @@ def list_accounts(
     stale_ok   : true to list accounts, marked, whose prices are too old for orders.
     fx         : exchange rates of today for all models (`replaced_files`).
     trust_code : true if the models' files may name rules by import path, as for `load_portfolio`.
-    Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
-                 place where the lists cannot be written: nothing is written then.
+    Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, for a place
+                 where the lists cannot be written, and as `house_ticket` does: nothing is written then.
     """
     check_workers(workers)
     if out is None or out.suffix.lower() != ".csv":
-        found = "" if out is None else str(out)
+        found = ", ".join(tickets) if out is None else str(out)
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
     orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
+    paths = check_out(tickets, reports)
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
     if as_of:
         day("as_of is", as_of)
     overrides = replaced_files(fx=fx)
-    solve = _Solver(asked, exact, reports, as_of, datetime.now(UTC), stale_ok, overrides, trust_code)
+    if paths and asked.cash_columns:
+        raise ConfigError(
+            f"{file} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
+        )
+    now = datetime.now(UTC)
+    solve = _Solver(asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths))
+    house, ticket = list[HouseAccount](), None
     with (
         bar(asked.count, "listing", "accounts") as progress,
-        replacing_together((accounts, orders)) as (to_accounts, to_orders),  # the orders are the last to be seen
+        replacing_together((*paths, accounts, orders)) as files,  # the orders are the last to be seen
     ):
+        *to_tickets, to_accounts, to_orders = files
         for part in _parts(solve, workers):
             with writing(orders):
                 to_orders.write(part.orders)
@@ -126,7 +139,13 @@ def list_accounts(
                 if sentence in errors or len(errors) < FAILURES_SHOWN:
                     errors[sentence] += count
             progress.update(part.statuses.total())
-    return Listed(statuses[ACCOUNT_FAILED], _text(asked, statuses, errors, list(notes), orders))
+            house += part.house
+        if paths and house:
+            models = {name: solve.model(name) for name in dict.fromkeys(account.model for account in house)}
+            ticket = as_sent(house_ticket(file.name, house, models), file)
+            write_tickets(ticket, paths, to_tickets)
+    text = _text(asked, statuses, errors, list(notes), [*paths, orders])
+    return Listed(statuses[ACCOUNT_FAILED], text if ticket is None else f"{text}\n{ticket.headline}")
 
 
 def accounts_path(orders: Path) -> Path:
@@ -172,24 +191,28 @@ class _Solver:
     stale_ok: bool
     overrides: Mapping[str, Any]
     trust_code: bool | None
+    of_house: bool = False
     models: dict[str, Model | ConfigError] = field(default_factory=dict)
 
     def __call__(self, rows: Iterable[Row]) -> Part:
         """The lists of a few accounts."""
         orders, accounts, notes = list[list[Any]](), list[list[Any]](), dict[str, None]()
+        house = list[HouseAccount]()
         for row in rows:
             try:
                 model, portfolio = account_of(self.file, row, self.model)
                 notes |= dict.fromkeys(f"{self._cell(row)}: {note}" for note in model.notes)
                 trades = model.trades(portfolio, greedy=not self.exact)
                 listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
+                if self.of_house:
+                    house.append(HouseAccount.of(kept[ACCOUNT_COLUMNS.index(ACCOUNT)], self._cell(row), trades))
             except Exception as error:  # whatever it is, it must not stop the other accounts
                 listed, kept = [], account_row(self.file, row, self.why(row, error))
             orders += listed
             accounts.append(kept)
         statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
         errors = Counter(row[-1] for row in accounts if row[-1])
-        return Part(_csv(orders), _csv(accounts), statuses, errors, tuple(notes))
+        return Part(_csv(orders), _csv(accounts), statuses, errors, tuple(notes), tuple(house))
 
     def _cell(self, row: Row) -> str:
         """The model of a row, as the file of the accounts names it."""
@@ -222,7 +245,7 @@ class _Solver:
         if not path.is_file():
             return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
-            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code)
+            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None)
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)
             return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)
@@ -235,9 +258,11 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return csv_bytes(map(cell_text, row) for row in rows)
 
 
-def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], notes: Sequence[str], orders: Path) -> str:
+def _text(
+    file: AccountsFile, statuses: Counter[str], errors: Counter[str], notes: Sequence[str], paths: Sequence[Path]
+) -> str:
     """The numbers of accounts that trade, hold or failed, the first failures, notes on the data, and the paths."""
-    accounts = accounts_path(orders)
+    accounts = accounts_path(paths[-1])
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
     if rest := statuses[ACCOUNT_FAILED] - errors.total():
@@ -248,4 +273,6 @@ def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], note
         else []
     )
     told += [*notes[:FAILURES_SHOWN], *more]
-    return "\n".join([f"{file.count:,} accounts: {counts}.", *told, f"Written to {orders} and {accounts}."])
+    return "\n".join(
+        [f"{file.count:,} accounts: {counts}.", *told, f"Written to {', '.join(map(str, paths))} and {accounts}."]
+    )

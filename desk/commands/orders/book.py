@@ -27,16 +27,19 @@ from research.portfolio.holdings.book import Book, BookItem, book_path, read_boo
 from research.portfolio.holdings.rates import decimal
 
 
-def open_from(file: Path, name: str = "", positions: Path | None = None, not_held: str = "") -> Book:
+def open_from(
+    file: Path, name: str = "", positions: Path | None = None, not_held: str = "", as_of: str | None = None
+) -> Book:
     """Open a book from what a portfolio file, or a broker's file of positions, states.
 
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
+    as_of  : close at which it is opened, YYYY-MM-DD; None takes the last one.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
     document = read_file(from_workbench(file))
     asked = document.value("positions", "book") if document.has("positions", "book") else ""
     instead = {"positions": None} if asked and not positions else {}
-    portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held))
+    portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held), as_of=as_of)
     name = name or asked or portfolio.name
     with writing(name):
         if book_path(name).exists():

@@ -1,18 +1,21 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
+from desk.commands.orders.house import journal_allocations, journal_crosses, write_accounts_after
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
+from desk.exchange.routing import Routed, routing
 from desk.exchange.stops import alone, stop_file
+from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
 from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
 
+ACCOUNTS = ".csv"  # ends the name of a file of accounts, of a house
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -53,6 +57,7 @@ class Ready:
     """A ticket that was checked and not sent yet.
 
     path      : path of the ticket.
+    file      : portfolio file, or file of the accounts of a house; None where it is not known.
     moment    : what is known of it.
     checks    : outcome of the checks; () for a ticket that was sent and of which all orders were answered.
     execution : its sending.
@@ -61,6 +66,7 @@ class Ready:
     """
 
     path: Path
+    file: Path | None
     moment: Moment
     checks: tuple[Check, ...]
     execution: Execution
@@ -99,36 +105,75 @@ class Ready:
             journal.append([list_event(document, [str(self.path.absolute())])])
         if self.book and self.moment.left:
             book.send(self.book, document)
+        journal_crosses(journal, document)
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)
+        if "allocations" in document:
+            journal_allocations(journal, document)
+
+    @property
+    def accounts_text(self) -> str:
+        """Write the accounts of a house as they are now, and say so; "" for other tickets."""
+        document, file = self.moment.document, self.file
+        if not {"allocations", "crosses"} & set(document):
+            return ""
+        if file is None or self.moment.place.file_sha256 != document["file_sha256"]:
+            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
+        return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
 @contextmanager
 def ready(asked: Asked) -> Iterator[Ready]:
-    """A ticket, checked, with its venue and the journal open; no other process sends a list of its portfolio meanwhile.
+    """A ticket, checked, for one venue; as `ready_at`."""
+    with ready_at(asked, [asked.exchange]) as (found, _):
+        yield found[0]
+
+
+@contextmanager
+def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
+    """A ticket, checked for each venue, with them and the journal open; no other process sends a list meanwhile.
+
+    Of several venues, each order goes to those where it is expected to cost least, which are given, too.
+
+    exchanges : names of venues, in place of that of the request.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
-    one_of("--exchange is", asked.exchange, VENUES)
-    document, open_venue = read_document(asked.ticket), VENUES[asked.exchange]
+    for name in exchanges:
+        one_of("--exchange is", name, VENUES)
+    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
+        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
+    document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
-    with alone(document["portfolio"]), Journal() as journal, open_venue(asked, document) as venue:
-        remake = f"rebalance trades {file or document['file']} --out {asked.ticket}"
+    with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
+        venues: list[Venue] = [
+            opened.enter_context(VENUES[name](replace(asked, exchange=name), document)) for name in exchanges
+        ]
+        of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
+        remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+        chosen = routing(document, journal, venues) if len(venues) > 1 else None
 
-        def look() -> Moment:
-            return moment_of(document, journal, venue, Place(sha256, remake, stop_file()))
+        def at(venue: Venue) -> Ready:
+            orders = None if chosen is None else chosen.orders[venue.name]
 
-        def prepared() -> Ready:
-            moment = look()
-            checks = checked(moment) if moment.left or (moment.orders and not moment.state.sent) else []
-            stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
-            sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
-            return Ready(asked.ticket, moment, tuple(checks), sending, _book_of(document, file, journal), prepared)
+            def look() -> Moment:
+                return moment_of(document, journal, venue, Place(sha256, remake, stop_file()), orders)
 
-        yield prepared()
+            def prepared() -> Ready:
+                moment = look()
+                is_new = (moment.orders or moment.crossed) and not moment.state.sent
+                checks = checked(moment) if moment.left or is_new else []
+                stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
+                sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
+                book_name = _book_of(document, file, journal)
+                return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)
+
+            return prepared()
+
+        yield list(map(at, venues)), () if chosen is None else chosen.choices
 
 
 def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
@@ -147,6 +192,15 @@ def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
     return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
 
 
+def _kraken(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
+    """Kraken, which has no test network."""
+    from desk.exchange.kraken import KrakenVenue
+
+    _check_no_paper(asked)
+    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
+    return KrakenVenue(asked.exchange, symbols, live=True)
+
+
 def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
     """Binance, or its test network."""
     from desk.exchange.ccxt_venue import CcxtVenue
@@ -163,12 +217,13 @@ def _check_no_paper(asked: Asked) -> None:
 
 
 LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
-VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], "PaperVenue | AlpacaVenue | CcxtVenue"]] = {
+VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], AbstractContextManager[Venue]]] = {
     "paper": _paper,
     "alpaca": _alpaca,
     f"alpaca{LIVE_NAME}": _alpaca,
     "binance": _binance,
     f"binance{LIVE_NAME}": _binance,
+    f"kraken{LIVE_NAME}": _kraken,
 }
 
 
@@ -181,7 +236,7 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
     """The name of the book that a portfolio file reads, or ""."""
-    if file is None or not (content := read_file(file)).has("positions", "book"):
+    if file is None or file.suffix == ACCOUNTS or not (content := read_file(file)).has("positions", "book"):
         return ""
     name = str(content.value("positions", "book"))
     found = read_book(name)

@@ -5,8 +5,10 @@ from typing import Any
 
 from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
+from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.journal.tickets import moment_text
+from desk.tickets.house import cross_notes
 from desk.tickets.order_ids import list_id
 from foundation.paper.text_tables import text_table, wrapped
 from research.orders.content import price_text
@@ -24,6 +26,7 @@ def before_text(ready: Ready) -> str:
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
     if moment.orders:
         parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
+    parts.append(_lines([*cross_notes(document.get("crosses", ()))]))
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
     if ready.checks:
@@ -56,6 +59,19 @@ def sent_text(ready: Ready) -> str:
     return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
 
 
+def choices_text(choices: Sequence[Routed]) -> str:
+    """The venues of each order, the cost that is expected there, and that of the whole order at each venue alone."""
+    rows = [
+        [routed.order.client_order_id, routed.order.side, routed.order.asset, route.venue,
+         f"{route.quantity.normalize():,f}", f"{route.cost:,.2f}",
+         ", ".join(f"{name} {cost:,.2f}" for name, cost in routed.alone.items())]
+        for routed in choices
+        for route in routed.routes
+    ]  # fmt: skip
+    head = ["order", "side", "asset", "venue", "quantity", "expected cost", "all at one venue"]
+    return text_table([head, *rows], left=4, width=None) if rows else ""
+
+
 def progress_text(sent: Sent) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
@@ -77,7 +93,7 @@ def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     )
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
     parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
-    return "\n\n".join(filter(None, [*parts, booked]))
+    return "\n\n".join(filter(None, [*parts, booked, ready.accounts_text and wrapped(ready.accounts_text)]))
 
 
 def _order_row(each: TicketOrder) -> list[str]:

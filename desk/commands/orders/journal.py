@@ -95,7 +95,8 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
     with Journal(user=user) as journal:
         kept, state = judge(journal, document, str(path.absolute()), refusal)
     again = "" if kept.is_new else f"Nothing was written: entry {kept.entry.sequence:,} says so. "
-    return f"{again}List {list_id(document['hash'])} of {document['portfolio']}: {document['headline']}\n{state.text}"
+    about = f"list {list_id(document['hash'])} of {document['portfolio']}: {document['headline']}"
+    return f"{again}{path} is {about}\n{state.text}"
 
 
 def why_text(order: str, reports: Path | None = None) -> str:

@@ -5,11 +5,11 @@ Users ask for a list every day, so that further imports of a report are made onl
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
@@ -262,25 +262,28 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     if not given:
         return "Nothing was written: `out` is empty."
-    paths, ticket = check_out(given, reports), _to_send(trades)
-    contents = [format_of("out", path).write(ticket) for path in paths]
+    paths, ticket = check_out(given, reports), as_sent(make_ticket(trades), Path(trades.portfolio.file))
     with replacing_together(paths) as files:
-        for path, file, content in zip(paths, files, contents, strict=True):
-            with writing(path):
-                file.write(content)
-        with Journal() as journal:
-            journal.append(
-                [list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])]
-            )
+        write_tickets(ticket, paths, files)
     return f"Written to {', '.join(given)}."
 
 
-def _to_send(trades: TradeList) -> Ticket:
-    """The ticket of a list, with the hash and the path of its portfolio file, and the journal's head."""
-    path, head = Path(trades.portfolio.file).absolute(), journal_head()
+def as_sent(ticket: Ticket, file: Path) -> Ticket:
+    """A ticket with the hash and the path of the file that it is made from, and the journal's head."""
+    path, head = file.absolute(), journal_head()
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     beside = {"path": str(path)} | ({} if head is None else {"journal": asdict(head)})
-    return replace(make_ticket(trades), file_sha256=sha256, beside=beside)
+    return replace(ticket, file_sha256=sha256, beside=beside)
+
+
+def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[bytes]]) -> None:
+    """Write a ticket to open files, each in the format of its path, and journal it. Raises as `save_trades` does."""
+    contents = [format_of("out", path).write(ticket) for path in paths]
+    for path, file, content in zip(paths, files, contents, strict=True):
+        with writing(path):
+            file.write(content)
+    with Journal() as journal:
+        journal.append([list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])])
 
 
 def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from desk.exchange.paper.account import BEFORE, Account, Booking, Kind, Opening
 from desk.exchange.paper.orders import PaperOrder
-from desk.exchange.venue import NotKnown, OrderState, Status
+from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status
+from desk.journal.records import Quote
 from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.files import locked
 from research.orders.fills import Fill
@@ -36,13 +37,16 @@ CREATE TABLE IF NOT EXISTS fills (number INTEGER PRIMARY KEY, "order" INTEGER NO
     quantity TEXT NOT NULL, price TEXT NOT NULL, moment TEXT NOT NULL, settles TEXT NOT NULL, fees TEXT NOT NULL,
     cash TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS by_moment ON fills (moment);
+CREATE TABLE IF NOT EXISTS quotes ("order" INTEGER PRIMARY KEY REFERENCES orders, bid REAL NOT NULL, ask REAL NOT NULL,
+    last REAL NOT NULL, source TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS balances (account TEXT, kind TEXT, item TEXT, settles TEXT, amount TEXT NOT NULL,
     PRIMARY KEY (account, kind, item, settles)) STRICT, WITHOUT ROWID;
 COMMIT;
 """
 STATES = "SELECT client_id, status, filled, number, reason, session FROM orders"
-FILLS = """SELECT fills.number, client_id, named, item, sign, currency, fills.quantity, price, moment, fees
-    FROM fills JOIN orders ON orders.number = fills."order" WHERE moment >= ? ORDER BY moment, fills.number"""
+FILLS = """SELECT fills.number, client_id, named, item, sign, currency, fills.quantity, price, moment, fees,
+    bid, ask, last, source, moment FROM fills JOIN orders ON orders.number = fills."order"
+    LEFT JOIN quotes ON quotes."order" = fills."order" WHERE moment >= ? ORDER BY moment, fills.number"""
 
 
 class Outcome(NamedTuple):
@@ -157,6 +161,10 @@ class PaperFile:
             for each in outcome.booked
         ]
         self.rows.executemany("INSERT INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", fills)
+        if outcome.booked:
+            quote = outcome.booked[0].part.quote  # its fills have one price
+            stated = (number, quote.bid, quote.ask, quote.last, quote.source)
+            self.rows.execute("INSERT INTO quotes VALUES (?, ?, ?, ?, ?)", stated)
         return number
 
     def cancel(self, client_id: str, reason: str) -> None:
@@ -178,11 +186,11 @@ class PaperFile:
         return states
 
     def fills(self, since: datetime | None, venue: str) -> list[Fill]:
-        """The fills since a moment, the oldest first."""
+        """The fills since a moment, the oldest first; those that an earlier version wrote have no quote."""
         with self._reported():
             rows = self.rows.execute(FILLS, ["" if since is None else since.isoformat()]).fetchall()
         return [
-            Fill(
+            QuotedFill(
                 asset=item,
                 side=BUY_OR_SELL[sign < 0],
                 quantity=Decimal(quantity),
@@ -194,6 +202,7 @@ class PaperFile:
                 order_id=client_id,
                 account=named,
                 fees={name: Decimal(fee) for name, fee in json.loads(fees).items()},
+                quote=None if quote[0] is None else Quote(*quote),
             )
-            for number, client_id, named, item, sign, currency, quantity, price, moment, fees in rows
+            for number, client_id, named, item, sign, currency, quantity, price, moment, fees, *quote in rows
         ]

@@ -14,6 +14,7 @@ from typing import Literal
 
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.paper.prices import Bar, Session
+from desk.journal.records import Quote
 from foundation.arguments import is_number, is_whole, one_of, refuse
 from foundation.errors import DataError
 from research.accounting.impact import Impact
@@ -23,6 +24,7 @@ LOWEST_PRICE = Decimal("1e-12")  # of a fill: impact may bring a sale to zero
 UNIT_STEP = Decimal("1e-9")  # of an order in an amount of money
 AT = ("close", "open", "clock")
 ONE = Decimal(1)
+PAPER_MODEL = "model of the paper venue"  # begins the source of its quotes
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class FillModel:
                     and else charges the half-spread that the ticket expects as a fee. The close has no spread.
     impact        : impact on the price from the value and volatility a day before the session; None charges the impact
                     that the ticket expects as a fee.
-    participation : largest part of the session's volume that an order gets, fraction.
+    participation : largest part of the session's volume that an order gets, fraction; 1 fills an order whole where no
+                    volume is known.
     parts         : largest number of fills of an order; their number and sizes are drawn.
     latency       : mean of the drawn seconds until a fill, and between the fills of an order; a fill at the close has
                     the moment of the close.
@@ -68,11 +71,19 @@ class FillModel:
 
 @dataclass(frozen=True)
 class Part:
-    """A fill of an order. quantity : units. price : currency per unit. moment : in UTC."""
+    """A fill of an order.
+
+    quantity : units.
+    price    : currency per unit.
+    moment   : in UTC.
+    quote    : quote that the model implies then: the price before spread and impact, and bid and ask round it, which
+               are that price where there is no spread.
+    """
 
     quantity: Decimal
     price: Decimal
     moment: datetime
+    quote: Quote
 
     @property
     def notional(self) -> Decimal:
@@ -88,11 +99,21 @@ def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetim
     bar, drawn = session.bars.get(order.symbol, Bar()), random.Random(f"{model.seed}/{order.client_id}")
     at_close = order.order_type == "market_on_close" or model.at == "close"
     moments = _moments(session, model, now, at_close, drawn)
-    price = _limited(order, bar, _price(order, bar, model, price_at(session, bar, model, moments[0], at_close)))
-    if price is None:
+    last = order.price or ONE if bar.close is None else price_at(session, bar, model, moments[0], at_close)
+    price = _price(order, bar, model, last)
+    limited = _limited(order, bar, price)
+    if limited is None:
         return ()
-    units = _split(order, _available(order, bar, price, model), len(moments), drawn)
-    return tuple(Part(each, price, moment) for each, moment in zip(units, moments, strict=False) if each > 0)
+    last = last if limited == price else limited  # the session came to the limit
+    bid, ask = map(float, _sides(order, bar, model, last))
+    units = _split(order, _available(order, bar, limited, model), len(moments), drawn)
+    return tuple(
+        Part(
+            each, limited, moment, Quote(bid, ask, float(last), f"{PAPER_MODEL}: {session.source}", moment.isoformat())
+        )
+        for each, moment in zip(units, moments, strict=False)
+        if each > 0
+    )
 
 
 def _moments(session: Session, model: FillModel, now: datetime, at_close: bool, drawn: random.Random) -> list[datetime]:
@@ -132,12 +153,18 @@ def bid_and_ask(bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, De
     return None if bar.bid is None or bar.ask is None else (bar.bid, bar.ask)
 
 
+def _sides(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> tuple[Decimal, Decimal]:
+    """Bid and ask round a price for an order; the price itself where there is no spread."""
+    if bar.close is None or order.is_exchange or order.order_type == "market_on_close":
+        return price, price
+    return bid_and_ask(bar, model, price) or (price, price)
+
+
 def _price(order: PaperOrder, bar: Bar, model: FillModel, price: Decimal) -> Decimal:
     """The price after spread and impact."""
     if bar.close is None or order.is_exchange:
-        return order.price or price if bar.close is None else price
-    sides = None if order.order_type == "market_on_close" else bid_and_ask(bar, model, price)
-    moved = sides[order.sign > 0] if sides else price
+        return price
+    moved = _sides(order, bar, model, price)[order.sign > 0]
     if model.impact is not None:
         if bar.day_value is None or bar.volatility is None:
             raise DataError(
@@ -159,10 +186,10 @@ def _limited(order: PaperOrder, bar: Bar, price: Decimal) -> Decimal | None:
 
 
 def _available(order: PaperOrder, bar: Bar, price: Decimal, model: FillModel) -> Decimal:
-    """The units that the session gives an order, in whole lots. Raises DataError where the volume is not known."""
+    """The units that a session gives an order, in whole lots. Raises DataError for a part of an unknown volume."""
     wanted = (order.quantity / price).quantize(UNIT_STEP, ROUND_DOWN) if order.in_money else order.quantity
-    if model.participation == 1.0 or bar.close is None or order.is_exchange:
-        return wanted
+    if bar.close is None or order.is_exchange or (model.participation == 1.0 and not bar.volume):
+        return wanted  # of funds, sources state a volume of 0
     if bar.volume is None:
         raise DataError(
             f"order {order.client_id} of {order.symbol} has no part of a volume: that of the session is not known. "

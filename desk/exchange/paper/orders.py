@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from desk.exchange.ticket_orders import TicketOrder
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.paper.cells import number_text
@@ -12,7 +13,6 @@ from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 RATE_DIGITS = 12  # significant, of the price of a currency
 DAY_ORDER = "DAY"
-NO_FEES: Mapping[str, Decimal] = {}
 
 
 @dataclass(frozen=True)
@@ -59,55 +59,35 @@ class PaperOrder:
 
 
 def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
-    """An order of a ticket, or a slice of one, under its client id."""
-    if isinstance(order, ExchangeOrder):
-        return _exchange(order, client_id)
-    in_money = order.quantity is None
-    quantity = exact(order.notional if order.quantity is None else order.quantity)
-    notional, price = exact(order.notional), _optional(order.price)
+    """An order of a ticket, a slice of one, or an exchange of money, under its client id."""
+    of, is_exchange = TicketOrder(order, client_id), isinstance(order, ExchangeOrder)
+    quantity = exact(of.notional if of.quantity is None else of.quantity)
+    price, currency = _rate(order) if isinstance(order, ExchangeOrder) else (_optional(order.price), order.currency)
     return PaperOrder(
         client_id=client_id,
         account=order.account,
-        symbol=order.symbol,
-        item=order.symbol,
+        symbol=of.symbol,
+        item=of.item if is_exchange else of.symbol,
         sign=SIGN_OF_SIDE[order.side],
         quantity=quantity,
-        lot=_optional(order.lot),
-        order_type=order.order_type,
-        time_in_force=order.time_in_force,
-        limit_price=_optional(order.limit_price),
+        lot=_optional(getattr(order, "lot", None)),
+        order_type=of.order_type,
+        time_in_force=getattr(order, "time_in_force", DAY_ORDER),
+        limit_price=_optional(of.limit_price),
         price=price,
-        currency=order.currency,
-        fees={name: exact(getattr(order, name)) for name in CHARGED},
-        fees_of=quantity if in_money or not price else notional / price,
+        currency=currency,
+        fees={name: exact(getattr(order, name)) for name in CHARGED if not is_exchange},
+        fees_of=quantity if of.quantity is None or not of.price else exact(of.notional) / exact(of.price),
         settles=order.settlement_date,
-        in_money=in_money,
+        in_money=of.quantity is None,
+        is_exchange=is_exchange,
     )
 
 
-def _exchange(order: ExchangeOrder, client_id: str) -> PaperOrder:
-    """An exchange: so many units of the foreign currency, each for its rate in the basis."""
-    rate, quantity = exact(order.rate), exact(order.amount)
-    first, second = order.pair[:3], order.pair[3:]
-    price = rate if first == order.currency else Decimal(f"{1 / rate:.{RATE_DIGITS}g}")
-    return PaperOrder(
-        client_id=client_id,
-        account=order.account,
-        symbol=order.pair,
-        item=order.currency,
-        sign=SIGN_OF_SIDE[order.side],
-        quantity=quantity,
-        lot=None,
-        order_type="market",
-        time_in_force=DAY_ORDER,
-        limit_price=None,
-        price=price,
-        currency=second if first == order.currency else first,
-        fees=NO_FEES,
-        fees_of=quantity,
-        settles=order.settlement_date,
-        is_exchange=True,
-    )
+def _rate(order: ExchangeOrder) -> tuple[Decimal, str]:
+    """The price of a unit of the foreign currency, and the currency of that price."""
+    rate, first, second = exact(order.rate), order.pair[:3], order.pair[3:]
+    return (rate, second) if first == order.currency else (Decimal(f"{1 / rate:.{RATE_DIGITS}g}"), first)
 
 
 def _optional(value: float | None) -> Decimal | None:

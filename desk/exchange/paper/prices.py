@@ -12,7 +12,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.table_files import fault, plain_number, read_text
+from foundation.table_files import plain_number, quoted, read_rows
 from research.accounting.impact import Impact
 from research.market.calendars import closes, day_at, opens, session_after, sessions
 from research.market.liquidity import dollar_volume, volatility
@@ -20,8 +20,7 @@ from research.market.market import Market
 from research.portfolio import Portfolio
 from research.portfolio.holdings.rates import decimal
 
-QUOTE_COLUMNS = ("symbol", "bid", "ask", "last", "volume")
-NO_FIX = "Correct the file of quotes."
+SYMBOL, QUOTE_COLUMNS = "symbol", ("bid", "ask", "last", "volume")
 
 
 @dataclass(frozen=True)
@@ -167,38 +166,33 @@ def read_quotes(path: Path) -> dict[str, Bar]:
     """The bars of a CSV with the columns symbol and last, or bid and ask, or all of them, and perhaps volume.
 
     Without `last`, the price of a symbol is the middle of bid and ask.
-    Raises : DataError for a file that is no such table, and for a cell that is no number above zero, with its row.
+    Raises : DataError as `read_rows` does, for a symbol that is there twice, and a cell that is no number above zero.
     """
-    (_, header), *rows = ((row, [cell.strip() for cell in cells]) for row, cells in read_text(path).rows() if cells)
-    if set(header) - set(QUOTE_COLUMNS) or not {"symbol"} < set(header) or len(set(header)) < len(header):
-        fix = f"Name the columns symbol, and those that there are of {', '.join(QUOTE_COLUMNS[1:])}."
-        raise DataError(fault(path.name, 1, "", "not the columns of quotes", ", ".join(header), fix))
     bars: dict[str, Bar] = {}
-    for row, cells in rows:
-        if len(cells) != len(header):
-            what = f"{len(cells)} cells below {len(header)} columns"
-            raise DataError(fault(path.name, row, "", what, ", ".join(cells), NO_FIX))
-        by_name = dict(zip(header, cells, strict=True))
-        symbol = by_name.pop("symbol")
+
+    def read(cells: dict[str, str]) -> None:
+        symbol = cells.pop(SYMBOL, "")
         if not symbol or symbol in bars:
-            raise DataError(fault(path.name, row, "symbol", "no symbol, or one that is there twice", symbol, NO_FIX))
-        bars[symbol] = _quoted(path, row, {name: cell for name, cell in by_name.items() if cell})
+            raise DataError(f"symbol is {quoted(symbol)}, which is none, or there twice. Name each symbol once.")
+        bars[symbol] = _quoted(cells)
+
+    read_rows(path, [SYMBOL], QUOTE_COLUMNS, read)
     return bars
 
 
-def _quoted(path: Path, row: int, cells: Mapping[str, str]) -> Bar:
-    """The bar of a row of quotes. Raises DataError."""
+def _quoted(cells: Mapping[str, str]) -> Bar:
+    """The bar of a row of quotes. Raises DataError for its mistakes."""
     for name, cell in cells.items():
         if not (plain_number(cell) or 0.0) > 0.0:
-            raise DataError(fault(path.name, row, name, "not a number above zero", cell, NO_FIX))
+            raise DataError(f"{name} is {quoted(cell)}. Write a number above zero.")
     numbers = {name: Decimal(cell) for name, cell in cells.items()}
-    bid, ask = numbers.get("bid"), numbers.get("ask")
+    bid, ask, last = (numbers.get(name) for name in ("bid", "ask", "last"))
     if (bid is None) != (ask is None) or (bid is not None and ask is not None and bid > ask):
-        what = "bid without ask, or above it"
-        raise DataError(fault(path.name, row, "bid", what, f"{cells.get('bid', '')}, {cells.get('ask', '')}", NO_FIX))
-    last = numbers.get("last") if bid is None or ask is None else numbers.get("last", (bid + ask) / 2)
+        raise DataError(f"bid and ask are {bid} and {ask}. Write both, or neither, the bid not above the ask.")
+    if last is None and bid is not None and ask is not None:
+        last = (bid + ask) / 2
     if last is None:
-        raise DataError(fault(path.name, row, "last", "no price", "", "Give last, or bid and ask."))
+        raise DataError("no price. Write last, or bid and ask.")
     return Bar.flat(last, bid=bid, ask=ask, volume=numbers.get("volume"))
 
 

@@ -10,9 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from desk.exchange.paper.account import Account, Opening, bookings, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
-from desk.exchange.paper.fill_model import FillModel, bid_and_ask, parts_of, price_at
+from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
@@ -23,9 +25,11 @@ from desk.exchange.venue_ids import LETTERS_AND_DIGITS
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
+from foundation.arguments import refuse
 from foundation.errors import DataError
 from foundation.home import home_folder
 from foundation.paper.wording import listed
+from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -79,14 +83,18 @@ class PaperVenue:
         document  : document of the ticket (`ticket_json.read_document`, or `Ticket.document`).
         portfolio : portfolio whose market has the bars of the session, and the calendar.
         quotes    : CSV of quotes, taken before the bars; with neither, orders fill at the prices of the ticket.
-        as_of     : another day to play.
+        as_of     : another session to play.
         model     : how orders are filled.
         folder    : folder of `paper.sqlite`, or None.
-        Raises    : DataError for a market without this session, for wrong quotes, and as NotKnown for the file.
+        Raises    : ConfigError for a day that is no session; DataError for a market without this session, for wrong
+                    quotes, and as NotKnown for the file.
         """
         calendar = calendar_of(document) if portfolio is None else portfolio.market.calendar
         expected = expected_day(document, calendar)
         day = as_of or expected
+        before, after = (str(session_after(np.datetime64(day), count, calendar)) for count in (0, 1))
+        if before != str(day):
+            refuse("as_of is", str(day), f"no session of {calendar}. The last before it is {before}, the next {after}.")
         if quotes is not None:
             bars, source = read_quotes(quotes), f"quotes of {quotes.name}"
         elif portfolio is not None:
@@ -194,7 +202,7 @@ class PaperVenue:
             return self._states("client_id = ?", client_id)[0]
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
-        """The fills since a moment, the oldest first: `order_id` is the client id."""
+        """The fills since a moment, the oldest first, with the model's quotes: `order_id` is the client id."""
         return self.file.fills(since, self.name)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
@@ -220,7 +228,7 @@ class PaperVenue:
         price = price_at(self.session, bar, self.model, self._now)
         sides = bid_and_ask(bar, self.model, price)
         bid, ask = (None, None) if sides is None else map(float, sides)
-        return Quote(bid, ask, float(price), self.session.source, self._now.isoformat())
+        return Quote(bid, ask, float(price), f"{PAPER_MODEL}: {self.session.source}", self._now.isoformat())
 
     def rules(self, symbols: Iterable[str]) -> dict[str, SymbolRules]:
         """The steps of each symbol, those that are known."""

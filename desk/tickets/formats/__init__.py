@@ -50,6 +50,11 @@ def format_of(subject: str, path: str | Path) -> Format:
     return FORMATS[max(fitting, key=len)]
 
 
+def is_plain_csv(path: str) -> bool:
+    """True for a CSV of orders, and false for one of the forms of brokers, such as `.oms.csv`."""
+    return format_of("out", path) is FORMATS[".csv"]
+
+
 def write_ticket(ticket: Ticket, path: str | Path) -> Path:
     """Write a ticket in the format of the path's ending, whole or not at all; gives the path.
 

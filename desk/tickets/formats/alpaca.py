@@ -31,7 +31,7 @@ def write(ticket: Ticket) -> bytes:
             "that of the key. Use another format."
         )
     check_no_exchange(ticket, "Alpaca")
-    check_carried(ticket, "Alpaca", partial(_faults, ticket))
+    check_carried(ticket.orders, "Alpaca", partial(_faults, ticket))
     return f"{json.dumps([order_body(order) for order in ticket.orders], indent=2)}\n".encode()
 
 

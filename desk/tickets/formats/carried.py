@@ -6,22 +6,33 @@ from desk.tickets.ticket import Order, Ticket
 from foundation.errors import ConfigError
 
 COIN = "CRYPTO"
+CUSIP_COUNTRIES = ("US", "CA")
 Faults = Callable[[Order], Iterable[str]]
 
 
-def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
+def check_carried(orders: Iterable[Order], target: str, faults: Faults) -> None:
     """Raise ConfigError that names every order which a format cannot carry, why, and what to do.
 
+    orders : those of the format: the orders of a ticket, or those by account.
     target : the format, in words.
     faults : faults of an order for this format, besides those for all formats.
     """
-    found = [
+    found = dict.fromkeys(
         f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"
-        for order in ticket.orders
+        for order in orders
         for fault in (*_for_all(order), *faults(order))
-    ]
+    )
     if found:
         raise ConfigError("\n".join(found))
+
+
+def cusip_of(isin: str) -> str:
+    """The CUSIP in an ISIN of the US or Canada, or "".
+
+    >>> cusip_of("US78462F1030")
+    '78462F103'
+    """
+    return isin[2:11] if isin.startswith(CUSIP_COUNTRIES) else ""
 
 
 def check_no_exchange(ticket: Ticket, target: str) -> None:

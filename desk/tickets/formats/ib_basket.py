@@ -28,9 +28,12 @@ PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 
 def write(ticket: Ticket) -> bytes:
-    """A row an order, then one an exchange of currencies. Raises ConfigError for orders that a basket cannot carry."""
-    check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
-    orders = (_row(order, ticket) for order in ticket.orders)
+    """A row an order, of a block one an account, then one an exchange of currencies.
+
+    Raises : ConfigError for orders that a basket cannot carry.
+    """
+    check_carried(ticket.by_account, "an Interactive Brokers basket", partial(_faults, ticket))
+    orders = (_row(order, ticket) for order in ticket.by_account)
     return csv_bytes([COLUMNS, *orders, *(_exchange(each) for each in ticket.fx)])
 
 

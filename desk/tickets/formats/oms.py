@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
+from desk.tickets.formats.carried import account_fault, check_carried, cusip_of, symbol_fault
 from desk.tickets.formats.order_csv import begins_with, csv_bytes
 from desk.tickets.order_ids import ID_DIGITS
 from desk.tickets.ticket import Order, Ticket
@@ -18,8 +18,8 @@ from foundation.paper.cells import cell_text, no_formula, number_text
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.keys.ticket import ORDER_ID
 
-COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
-           "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
+COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "ISIN", "CUSIP", "Currency",
+           "OrderQuantity", "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
            "AllocationQuantity")  # fmt: skip
 TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
 HEADER = csv_bytes([COLUMNS])
@@ -32,12 +32,15 @@ def write(ticket: Ticket) -> bytes:
 
     Raises : ConfigError for an order that an allocation cannot carry.
     """
-    check_carried(ticket, "an OMS allocation", _faults)
+    check_carried(ticket.by_account, "an OMS allocation", _faults)
     if any(not each.account for each in ticket.fx):
         raise ConfigError("An OMS allocation needs an account for exchanges too: add `account:` under `ticket`.")
-    blocks = defaultdict(list)
+    blocks = defaultdict[tuple[str, str | int], list[Row]](list)
     for number, row in enumerate(ticket.rows):  # each exchange is a block of its own
-        blocks[row["side"], row["symbol"] if number < len(ticket.orders) else number].append(row)
+        own = ticket.allocations.get(row["client_order_id"], ({},))
+        blocks[row["side"], row["symbol"] if number < len(ticket.orders) else number] += [
+            row | {name: part[name] for name in ("account", "quantity") if name in part} for part in own
+        ]
     return csv_bytes([COLUMNS, *(_cells(row, block, ticket) for block in blocks.values() for row in block)])
 
 
@@ -51,6 +54,7 @@ def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
 
     Side and quantity of an exchange are of its currency.
     """
+    isin = ticket.sending.isins.get(row["asset"], "")
     return (
         _block_id(block),
         ticket.list_id,
@@ -59,6 +63,8 @@ def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
         cell_text(ticket.portfolio),
         row["side"].upper(),
         row["symbol"],
+        isin,
+        cusip_of(isin),
         row["currency"],
         number_text(decimal_sum(each["quantity"] or 0.0 for each in block)),
         TYPES[row["order_type"]],
@@ -72,10 +78,11 @@ def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
 
 def _block_id(block: list[Row]) -> str:
     """The id of an order, or from those of several its date and the beginning of the sha256 over all of them."""
-    first: str = block[0]["client_order_id"]
-    if len(block) == 1:
+    ids = sorted({row["client_order_id"] for row in block})
+    first: str = ids[0]
+    if len(ids) == 1:
         return first
-    digest = hashlib.sha256("\n".join(sorted(row["client_order_id"] for row in block)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
     return f"{first.partition('-')[0]}-{digest[:ID_DIGITS]}"
 
 

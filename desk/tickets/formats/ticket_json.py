@@ -32,7 +32,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
     """
     with open(path, "rb") as file:
         if not is_ours(file):
-            raise DataError(f"{path} is no ticket: give a JSON that `rebalance trades FILE --out trades.json` wrote.")
+            raise DataError(_why_not_ours(Path(path)))
     try:
         document: dict[str, Any] = json.loads(Path(path).read_bytes())
         stated = document.pop("hash")
@@ -43,3 +43,17 @@ def read_document(path: str | Path) -> dict[str, Any]:
     if stated != found:
         raise DataError(f"{path} was changed: it states the hash {shown(stated)}, and has {found}. Make the list anew.")
     return {"hash": stated, **beside, **document}
+
+
+def _why_not_ours(path: Path) -> str:
+    """A sentence on a file that does not begin as a ticket: another program may have written one anew."""
+    try:
+        is_rewritten = {"schema", "hash", "orders"} <= set(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, RecursionError):
+        is_rewritten = False
+    if is_rewritten:
+        return (
+            f"{path} holds a ticket whose bytes were changed, such as by an editor that formats. Take the file as it "
+            "was, or make the list again, to another file: the same file, data and request give the same bytes."
+        )
+    return f"{path} is no ticket: give a JSON that `rebalance trades FILE --out trades.json` wrote."

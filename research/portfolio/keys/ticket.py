@@ -46,6 +46,8 @@ class TicketTerms:
     approvals     : persons who must approve a list before it is sent; 0 asks for nobody.
     sending       : limits that are checked before a list is sent.
     slicing       : slices in which each order is sent; None sends it whole.
+    crossing      : price at which accounts of a house may trade with each other: close, that of their lists; None has
+                    them send all orders.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -64,6 +66,7 @@ class TicketTerms:
     approvals: Approvals = 0
     sending: SendingLimits | None = None
     slicing: SlicingTerms | None = None
+    crossing: Literal["close"] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit order without a collar, and a collar of another order."""

@@ -43,7 +43,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def server(**having: Any) -> Binance:
-    return Binance(QUOTES, {"EUR": Decimal(50_000)}, **having)
+    return Binance(QUOTES, free={"EUR": Decimal(50_000)}, **having)
 
 
 @pytest.fixture
@@ -144,7 +144,9 @@ def test_fees_are_booked_so_that_cash_and_units_are_those_of_the_account(
 
 
 def test_coins_that_stand_for_a_dollar_are_dollars() -> None:
-    with serving_venue(Binance({"BTCUSDT": ("16500.00", "16510.00")}, {"USDT": Decimal(20_000)}, fee_in="")) as served:
+    with serving_venue(
+        Binance({"BTCUSDT": ("16500.00", "16510.00")}, free={"USDT": Decimal(20_000)}, fee_in="")
+    ) as served:
         venue = at(served, ["BTC/USDT"])
         assert venue.cash("") == {"USD": 20_000}
         state = venue.place(replace(ORDER, symbol="BTC/USDT", quantity=1.0, currency="USD"), "id1")
@@ -196,7 +198,7 @@ def test_a_ticket_in_slices_passes_the_checks_and_is_sent(desk: Any, tmp_path: P
     terms = TicketTerms(symbols={"A": "BTC/USDT"}, slicing=SlicingTerms("twap", slices=2))
     document = document_of(desk((16_500.0,), (2.0,), 0.0, (0.5,), lots=0.001), terms)
     quotes, free = {"BTCUSDT": ("16500.00", "16510.00")}, {"BTC": Decimal(2)}
-    with serving_venue(Binance(quotes, free, fee_in="")) as served, Journal(tmp_path, user="anna") as journal:
+    with serving_venue(Binance(quotes, free=free, fee_in="")) as served, Journal(tmp_path, user="anna") as journal:
         with at(served, ["BTC/USDT"]) as venue:
             moment = moment_of(document, journal, venue, PLACE)
             assert [fault for check in checked(moment) for fault in check.faults] == []

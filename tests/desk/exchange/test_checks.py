@@ -239,7 +239,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "holiday": (
         "market open",
         lambda m: replace(m, now=MONDAY),
-        r"paper is closed: 2023-01-02 is no session of XNYS\. Send the list on a session\.",
+        r"paper is closed: 2023-01-02 is no session of XNYS\. Send the list on one: the next is 2023-01-03\.",
     ),
     "closed": (
         "market open",
@@ -279,10 +279,15 @@ def test_approvals_and_refusals_of_the_journal_count(
         judge(journal, document, "")
         assert look() == {}
         judge(journal, document, "", "prices moved")
-        assert look()["approved"][0].startswith("The ticket was refused. Approved by anna on ")
+        assert look()["approved"][0].startswith("The ticket was refused. Approved by nobody. It asks for 1: 1 more")
+        judge(journal, document, "")
+        assert look() == {}
 
 
 def test_holdings_are_compared_to_the_digits_of_a_ticket(moment: Moment) -> None:
+    fewer = replace(moment, units={"U1": {"A": Decimal(700), "B": Decimal(200)}}, unfinished="cd" * 32)
+    (said,) = faults(fewer)["holdings"]
+    assert said.endswith("Orders of list cdcdcdcdcdcdcdcd are open there, or their fills not journalled yet.")
     nearly = Decimal("900.000000000000000001")  # as a token of 18 decimals
     assert faults(replace(moment, units={"U1": {"A": nearly, "B": Decimal(200)}})) == {}
 

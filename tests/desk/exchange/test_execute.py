@@ -230,7 +230,22 @@ def test_proceeds_that_settle_after_a_buy_are_not_its_cash(desk: Any, journal: J
     with paper_for(document, tmp_path) as venue:
         _, buy = sent(document, journal, venue)
         assert buy.state is None
-        assert ", and -" in buy.why  # the fees of the sell have to be paid
+        assert ", and 0.00 are there by 2023-01-03" in buy.why
+
+
+@pytest.mark.parametrize(("cash", "is_sent"), [(10_000.0, True), (5_000.0, False)])
+def test_a_buy_that_settles_first_is_paid_by_the_cash_that_later_buys_do_not_need(
+    desk: Any, journal: Journal, tmp_path: Path, cash: float, is_sent: bool
+) -> None:
+    """A and B, each about half of 100,000, settle together; then C, about 6,000 that is due before, is paid by cash."""
+    made = desk((100.0, 50.0, 10.0), (1000, 0, 0), cash, (0.5, 0.44, 0.06))
+    document = document_of(made)
+    for row in document["orders"]:
+        row["settlement_date"] = "2022-12-30" if row["asset"] == "C" else "2023-01-04"
+    document["orders"].sort(key=lambda row: row["asset"])  # C is bought last
+    with paper_for(document, tmp_path) as venue:
+        *_, last = sent(document, journal, venue)
+    assert (last.order.item, last.state is not None) == ("C", is_sent)
 
 
 def test_late_proceeds_of_another_account_are_not_taken_from_the_cash_of_a_buy(

@@ -241,6 +241,14 @@ def test_a_repeated_bar_counts_once_and_two_that_differ_are_refused() -> None:
     assert f"two bars of {ALL[3].session}" in str(error)
 
 
+@pytest.mark.parametrize("bar", ["open", "high", "low"])
+def test_an_open_high_or_low_of_zero_is_not_known(bar: str) -> None:
+    rows = ADAPTERS["tiingo"].rows(wish("tiingo"), changed("tiingo", lambda content: content[3].update({bar: 0})), NOW)
+    assert np.isnan(rows.loc[3, bar])
+    assert rows[["open", "high", "low", "close"]].isna().sum().sum() == 1
+    check_rows(rows, ALL, "tiingo")
+
+
 def test_a_day_that_an_object_has_twice_is_refused() -> None:
     first, *others = replies("alpha_vantage")
     day = str(ALL[3].session).encode()

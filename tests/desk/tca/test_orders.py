@@ -3,16 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from by_hand import Desk
+from executed import document_of, sent
 from order_events import executed, listed, made, quote
+from paper_desk import BARS, session
 
+from desk.exchange.paper import FillModel, PaperVenue
+from desk.exchange.paper.fill_model import PAPER_MODEL
+from desk.exchange.paper.openings import openings_of
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Corrected, OrderSent, Quote, Refused
+from desk.journal.tickets import list_event
 from desk.tca.orders import COLUMNS, half_spread, mid, read_orders
 from foundation.errors import DataError
+from research.accounting.impact import Impact
+from research.orders.shortfall import PARTS
+from research.portfolio import TicketTerms
 
 TICKET, OTHER = "ab" * 32, "cd" * 32
 KISSELL = listed("kissell", "buy", "SPY", 5_000.0, 10.00)
@@ -58,6 +69,39 @@ def test_without_an_end_price_the_total_of_a_rest_is_not_known(journal: Journal)
     found = row(read_orders(journal).table, "kissell")
     assert not {"total", "unknown", "opportunity"} & set(found)
     assert found["delay"] == 1_250.0
+
+
+IMPACT = Impact(coefficient=1.0, exponent=1.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "order_type", "parts"),
+    [
+        (FillModel(), "market", {"delay": 20.0, "fees": 2.0}),  # the price of orders at market is the close, 102
+        (FillModel("open"), "market_on_close", {"delay": -20.0, "timing": 40.0, "fees": 2.0}),
+        (FillModel("open", 50.0, IMPACT), "market", {"delay": -20.0, "spread": 4.9, "impact": 1.96, "fees": 1.0}),
+    ],
+)
+def test_all_parts_of_a_list_on_paper_are_known_and_add_up(
+    desk: Desk, journal: Journal, tmp_path: Path, model: FillModel, order_type: Any, parts: dict[str, float]
+) -> None:
+    """10 of A are bought at a decision of 100, with a commission and a half-spread of 1; A goes from 98 to 102.
+
+    Half of 1 % of 98 is 0.49. The value is a hundredth of a day's, whose root is a tenth: a tenth of 2 % is 0.196.
+    """
+    made = desk([100.0], [90], 1_102.0, [0.99], commission=10.0, half_spread=10.0)
+    document = document_of(made, TicketTerms(account="U1", order_type=order_type))
+    played = session(A=replace(BARS["A"], day_value=98_000.0, volatility=0.02))
+    openings = openings_of(document, played.bars)
+    with PaperVenue(played, openings, model=model, folder=tmp_path) as venue:
+        journal.append([list_event(document)])
+        sent(document, journal, venue)
+    ((_, found),) = read_orders(journal).table.iterrows()
+    assert (found["wanted"], found["filled"], found["quotes"]) == (10.0, 10.0, f"{PAPER_MODEL}: bars by hand")
+    expected = dict.fromkeys(PARTS, 0.0) | parts
+    assert [found[part] for part in PARTS] == pytest.approx(list(expected.values()), abs=1e-10)
+    assert found["total"] == pytest.approx(sum(expected.values()), abs=1e-10)
+    assert found["unknown"] == 0.0
 
 
 def test_a_quote_at_each_fill_splits_what_trading_cost(journal: Journal) -> None:

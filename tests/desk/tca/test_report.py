@@ -3,6 +3,7 @@
 import pytest
 from order_events import executed, listed, made, quote
 
+from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.journal import Journal
 from desk.tca.orders import read_orders
 from desk.tca.page import main_picture, report_html
@@ -50,6 +51,12 @@ def test_a_part_that_is_not_known_is_a_dash_in_the_text_and_on_the_page(report: 
     known = {row[0]: row[4] for row in tables(report)["parts"].rows}
     assert known["spread, USD"].startswith("80")  # % of notional
     assert "".join(f"<td>{cell}</td>" for cell in row[-3:]) in report_html(report)
+
+
+def test_quotes_of_a_model_are_a_warning(report: Report) -> None:
+    played = Report(report.orders.assign(quotes=[f"{PAPER_MODEL}: bars of market 'by hand'", "", ""]))
+    (said,) = set(played.warnings) - set(report.warnings)
+    assert said.startswith("The quotes of 1 order are of the paper venue's model, and of no market")
 
 
 def test_few_days_are_a_warning_of_each_currency(report: Report) -> None:

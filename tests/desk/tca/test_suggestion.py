@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from order_events import executed, listed, made, quote
 
+from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.journal import Journal
 from desk.tca.end_prices import end_prices
 from desk.tca.orders import read_orders
@@ -53,6 +54,14 @@ def test_a_change_is_the_difference_times_its_credibility(journal: Journal, port
     assert spy.suggested == pytest.approx(1.0 + (value - 1.0) / 5)
     assert (spy.orders, spy.days) == (5, 5)
     assert found["bonds", "half_spread_bps"].change.value == pytest.approx(0.0, abs=1e-3)
+
+
+def test_orders_on_paper_without_a_spread_suggest_nothing(journal: Journal, portfolio: Portfolio) -> None:
+    """The venue charges the expected spread as a fee there."""
+    table = read_orders(journal).table
+    on_paper = table.assign(quotes=f"{PAPER_MODEL}: bars of market 'by hand'")
+    assert len(cost_changes(on_paper, portfolio)) == len(cost_changes(table.assign(spread=0.0), portfolio)) == 4
+    assert cost_changes(on_paper.assign(spread=0.0), portfolio) == []
 
 
 def test_a_list_that_costs_what_it_expects_suggests_no_change(tmp_path: Path, portfolio: Portfolio) -> None:

@@ -40,6 +40,14 @@ def test_sessions_of_the_exchange_are_counted(two: Portfolio, today: str, sessio
     assert ages.too_old.tolist() == [sessions > 2] * 2
 
 
+def test_a_list_of_a_day_without_a_session_notes_the_session_of_its_orders(two: Portfolio) -> None:
+    note = "2023-01-01 is no session of XNYS: the orders are for the next one, 2023-01-03."
+    sunday = listed(two, as_of="2023-01-01")
+    assert note in sunday.notes
+    assert make_ticket(sunday).document["sending"]["expires"] == "2023-01-03"
+    assert not any("no session" in said for said in listed(two, as_of="2022-12-30").notes)
+
+
 def test_a_market_that_never_closes_counts_days(two: Portfolio) -> None:
     always = replace(two, market=replace(two.market, calendar="24/7"))
     assert price_ages(always, pd.Timestamp("2023-01-02")).sessions.tolist() == [4, 4]

@@ -168,6 +168,20 @@ def test_market_file_is_found_from_the_portfolio_file(own: Any, monkeypatch: pyt
     assert got.settings["market"] == {"file": "prices/mine.csv", "quotes": "prices/mine.csv", "cash": "bill"}
 
 
+def test_a_past_day_gives_what_a_file_that_ends_on_it_gives(own: Any, tmp_path: Path) -> None:
+    path = own("{file: prices/mine.csv, quotes: prices/mine.csv}")
+    whole, past = load_portfolio(path), load_portfolio(path, as_of="2022-12-21")
+    assert load_portfolio(path, as_of="2022-12-24").market.fingerprint == whole.market.fingerprint  # a Saturday
+    with pytest.raises(ConfigError, match="as_of is 'Friday': write a date as YYYY-MM-DD"):
+        load_portfolio(path, as_of="Friday")
+    prices = tmp_path / "prices" / "mine.csv"
+    prices.write_text("".join(prices.read_text().splitlines(keepends=True)[:4]))
+    ends = load_portfolio(path)
+    assert (past.date, past.holdings[0]) == (ends.date, 100 * 102.0)
+    assert past.market.fingerprint == ends.market.fingerprint != whole.market.fingerprint
+    assert past.settings == ends.settings
+
+
 def test_a_market_from_files_is_in_the_currency_that_it_declares(own: Any) -> None:
     market = "{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill, currency: EUR}"
     got = load_portfolio(own(market), {"basis": "EUR"})

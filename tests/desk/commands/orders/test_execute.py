@@ -87,6 +87,13 @@ def test_a_ticket_that_was_sent_is_not_sent_again(ticket: Path, home: Path) -> N
     assert "2 fills booked" in rebalance("book", "show", "desk").out
 
 
+def test_paper_plays_sessions_and_names_those_round_another_day(ticket: Path, home: Path) -> None:
+    done = rebalance("execute", ticket, *PAPER, "--as-of", "2022-12-31")
+    assert done.status == 2
+    assert "no session of XNYS. The last before it is 2022-12-30, the next 2023-01-03." in done.err
+    assert kinds(home) == ["list"]
+
+
 def test_a_list_without_orders_asks_and_sends_nothing(ticket: Path, home: Path) -> None:
     executed(ticket)
     empty = ticket.with_name("empty.json")

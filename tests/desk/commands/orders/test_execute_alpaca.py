@@ -100,3 +100,42 @@ def test_options_of_the_paper_venue_are_refused(ticket: Path, served: Alpaca) ->
     assert done.status == 2
     assert "--as-of is for the paper venue, and alpaca has its own: leave it out." in done.said
     assert served.posts == 0
+
+
+def test_two_accounts_share_the_orders_by_what_each_of_them_has(
+    ticket: Path, served: Alpaca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has the units to sell, and neither has the cash of the whole buy."""
+    both = ("--exchange", "alpaca_live")
+    served.units["SPY"] = Decimal(100)
+    quotes, units = served.quotes, {"SPY": Decimal(3160), "AGG": Decimal(0)}
+    with alpaca_server(quotes, cash=Decimal(0), units=units) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        shown = executed(ticket, *both, "--dry-run")
+        assert shown.status == 0, shown.out
+        assert (served.posts, other.posts) == (0, 0)
+        done = executed(ticket, *both)
+        assert done.status == 0, done.out
+        assert (served.units["SPY"], other.units["SPY"]) == (100, 3160 - 133)
+        bought = served.units["AGG"] - 7460, other.units["AGG"]
+        assert sum(bought) == 721
+        assert min(bought) > 0
+        assert min(served.cash, other.cash) >= 0
+        assert f"AGG    alpaca_live  {bought[1]:>8}" in shown.out
+        posts = served.posts, other.posts
+        assert executed(ticket, *both).status == 0
+        assert (served.posts, other.posts) == posts == (1, 2)
+    with Journal(tmp_path / "home") as journal:
+        sent = [entry.record for entry in journal.entries(kind="order")]
+        assert not verify(journal).faults
+    assert len({record.venue_id for record in sent}) == len(sent) == 3
+    assert sum(record.quantity for record in sent if record.symbol == "AGG") == 721
+
+
+def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, served: Alpaca) -> None:
+    for words in (("--exchange", "paper"), ("--exchange", "alpaca")):
+        done = executed(ticket, *words)
+        assert done.status == 2
+        assert "name several venues once each, or paper alone." in done.said
+    assert served.posts == 0

@@ -96,12 +96,29 @@ def test_a_ticket_is_approved_by_as_many_users_as_its_file_asks_for_each_once(ti
         assert [entry.user for entry in state.approvals] == ["anna", "bob"]
 
 
-def test_a_refused_ticket_is_not_approved_later(ticket: Path) -> None:
-    assert rebalance("approve", ticket, "--refuse", "prices moved").status == 0
-    with pytest.raises(ConfigError, match=r"can no longer be approved: .* prices moved\. Make the list anew"):
+def test_a_refused_ticket_is_approved_once_those_who_refused_it_approve_it(ticket: Path) -> None:
+    done = rebalance("approve", ticket, "--refuse", "prices moved")
+    assert (done.status, f"{ticket} is list " in done.out) == (0, True)
+    with pytest.raises(ConfigError, match=r"cannot be approved: .* prices moved\. Only who refused it can"):
         judge_ticket(ticket, user="bob")
+    assert "Nothing was written" in judge_ticket(ticket, "prices moved")
+    assert f"Approved by {system_user()} on" in judge_ticket(ticket)
+    assert "Nothing was written" in judge_ticket(ticket)
+    assert "after a refusal and bob on" in judge_ticket(ticket, user="bob")
     with Journal() as journal:
-        assert not ticket_state(journal, json.loads(ticket.read_text())["hash"]).is_approved
+        ticket_hash = json.loads(ticket.read_text())["hash"]
+        assert ticket_state(journal, ticket_hash).is_approved
+        assert [entry.kind for entry in journal.entries()] == ["list", "refusal", "approval", "approval"]
+
+
+def test_each_persons_last_word_counts(ticket: Path) -> None:
+    for refusal in ("", "too large", "", "too large", ""):
+        judge_ticket(ticket, refusal, user="anna")
+    judge_ticket(ticket, user="bob")
+    with Journal() as journal:
+        state = ticket_state(journal, json.loads(ticket.read_text())["hash"])
+        assert state.is_approved
+        assert [entry.record.after for entry in state.approvals] == [5, 0]
 
 
 def test_a_sent_ticket_is_not_refused_later(ticket: Path) -> None:

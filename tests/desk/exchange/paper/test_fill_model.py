@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from paper_desk import BARS, bar, order, session
 
 from desk.exchange.paper.account import bookings
-from desk.exchange.paper.fill_model import FillModel, Part, parts_of
+from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, Part, parts_of
 from desk.exchange.paper.orders import paper_order
+from desk.journal.records import Quote
 from foundation.errors import ConfigError, DataError
 from research.accounting.impact import Impact
 
 OPEN, NOON, CLOSE = (datetime(2022, 12, 30, hour, 30 * (hour < 21), tzinfo=UTC) for hour in (14, 17, 21))
 PLAYED = session()
+SOURCE = f"{PAPER_MODEL}: bars by hand"
 IMPACT = Impact(coefficient=1.0, exponent=1.5)
 QUOTED = {"bid": Decimal(101), "ask": Decimal(103)}
 
@@ -46,12 +48,16 @@ def price(*about: Any, **others: Any) -> Decimal | None:
 def test_a_market_order_fills_at_the_price_of_the_model(
     model: FillModel, now: datetime, expected: str, moment: datetime
 ) -> None:
-    assert parts(model, now=now) == (Part(Decimal(10), Decimal(expected), moment),)
+    stated = Quote(float(expected), float(expected), float(expected), SOURCE, moment.isoformat())
+    assert parts(model, now=now) == (Part(Decimal(10), Decimal(expected), moment, stated),)
 
 
 def test_an_order_at_the_close_fills_there_whatever_the_model_says() -> None:
-    model = FillModel("open", half_spread_bps=100.0, latency=60.0)
-    assert parts(model, order_type="market_on_close") == (Part(Decimal(10), Decimal(102), CLOSE),)
+    model, stated = (
+        FillModel("open", half_spread_bps=100.0, latency=60.0),
+        Quote(102, 102, 102, SOURCE, CLOSE.isoformat()),
+    )
+    assert parts(model, order_type="market_on_close") == (Part(Decimal(10), Decimal(102), CLOSE, stated),)
 
 
 def test_a_spread_is_paid_by_buys_and_sells() -> None:
@@ -69,6 +75,29 @@ def test_impact_is_that_of_the_three_halves_law() -> None:
     known = session(A=replace(BARS["A"], day_value=102_000.0, volatility=0.02))
     assert price(FillModel(impact=IMPACT), "buy", of=known) == Decimal("102.204")
     assert price(FillModel(impact=IMPACT), "sell", of=known) == Decimal("101.796")
+
+
+@pytest.mark.parametrize(
+    ("model", "about", "sides", "last"),
+    [
+        (FillModel("open", half_spread_bps=50.0, impact=IMPACT), {}, (97.51, 98.49), 98),  # without the order's impact
+        (FillModel(half_spread_bps=50.0), {"limit_price": 96.0}, (95.52, 96.48), 96),  # the session came to the limit
+        (FillModel(half_spread_bps=50.0), {"limit_price": 103.0}, (101.49, 102.51), 102),  # the close is better
+        (FillModel(), {"symbol": "FUND", "quantity": None, "price": None, "notional": 50.0}, (1, 1), 1),
+    ],
+)
+def test_a_fill_has_the_quote_that_the_model_implies(
+    model: FillModel, about: dict[str, Any], sides: tuple[float, float], last: float
+) -> None:
+    known = session(A=replace(BARS["A"], day_value=98_000.0, volatility=0.02))
+    limit = {"order_type": "limit"} if "limit_price" in about else {}
+    (fill,) = parts(model, of=known, **limit, **about)
+    assert (fill.quote.bid, fill.quote.ask, fill.quote.last) == (*sides, last)
+
+
+def test_the_quote_of_a_fill_is_that_of_the_file_of_quotes() -> None:
+    (fill,) = parts(FillModel(), of=session(A=replace(BARS["A"], **QUOTED)))
+    assert (fill.quote.bid, fill.quote.ask, fill.quote.last) == (101, 103, 102)
 
 
 def test_impact_without_a_volume_is_refused() -> None:
@@ -100,6 +129,12 @@ def test_an_order_gets_a_part_of_the_volume_in_whole_lots() -> None:
     assert parts(model, "buy", "THIN", 20.0, of=none) == ()
 
 
+@pytest.mark.parametrize(("volume", "filled"), [(Decimal(12), 12), (Decimal(0), 20), (None, 20)])
+def test_no_order_gets_more_than_the_volume_that_is_known(volume: Decimal | None, filled: int) -> None:
+    thin = session(THIN=bar(10.0, 10.0, 10.0, 10.0, volume=volume))
+    assert [fill.quantity for fill in parts(FillModel(), "buy", "THIN", 20.0, of=thin)] == [filled]
+
+
 def test_a_part_of_an_unknown_volume_is_refused() -> None:
     with pytest.raises(DataError, match="order id of A has no part of a volume: that of the session is not known"):
         parts(FillModel(participation=0.5), of=session(A=bar(1.0, 1.0, 1.0, 1.0)))
@@ -122,6 +157,8 @@ def test_fills_are_whole_lots_that_sum_to_the_order_and_follow_one_another(
     assert sum(fill.quantity for fill in fills) == 5 * lots
     assert all(fill.quantity > 0 and fill.quantity % 5 == 0 for fill in fills)
     assert len(fills) <= most
+    assert all(float(fill.price) == pytest.approx(fill.quote.ask, rel=1e-14) for fill in fills)
+    assert [fill.quote.moment for fill in fills] == [fill.moment.isoformat() for fill in fills]
     assert moments == sorted(moments)
     assert fills == parts(model, "buy", "A", 5.0 * lots, lot=5.0, now=NOON)
 

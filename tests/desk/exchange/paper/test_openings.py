@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from journals import IN_MEMORY
 
 from desk.exchange.paper import PaperVenue
+from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.exchange.paper.openings import openings_of
 from desk.exchange.venue import OrderState
 from desk.tickets import make_ticket
@@ -81,7 +82,12 @@ def test_quotes_of_a_file_are_those_at_which_orders_fill(desk: Callable[..., Por
         assert {fill.side: fill.price for fill in venue.fills()} == {"sell": 98, "buy": 51}
         assert all(set(fill.fees) == {"commission"} for fill in venue.fills())
         quote = venue.quotes(["A"])["A"]
-        assert (quote.bid, quote.ask, quote.last, quote.source) == (98.0, 99.0, 98.5, "quotes of quotes.csv")
+        assert (quote.bid, quote.ask, quote.last, quote.source) == (
+            98.0,
+            99.0,
+            98.5,
+            f"{PAPER_MODEL}: quotes of quotes.csv",
+        )
 
 
 @given(data=st.data())

@@ -92,15 +92,16 @@ def test_quotes_are_read_with_the_middle_where_there_is_no_last(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("symbol\nA\n", "row 1: not the columns of quotes: found 'symbol'"),
-        ("symbol,price\nA,1\n", "row 1: not the columns of quotes: found 'symbol, price'"),
-        ("symbol,last\nA\n", "row 2: 1 cells below 2 columns: found 'A'"),
-        ("symbol,last\nA,1\nA,2\n", "row 3, column 'symbol': no symbol, or one that is there twice: found 'A'"),
-        ("symbol,last\nA,nan\n", "row 2, column 'last': not a number above zero: found 'nan'"),
-        ("symbol,last\nA,-1\n", "row 2, column 'last': not a number above zero: found '-1'"),
-        ("symbol,bid,ask\nA,2,1\n", "row 2, column 'bid': bid without ask, or above it: found '2, 1'"),
-        ("symbol,bid,ask\nA,2,\n", "row 2, column 'bid': bid without ask, or above it: found '2, '"),
-        ("symbol,last,volume\nA,,5\n", "row 2, column 'last': no price"),
+        ("symbol\nA\n", "row 2: no price. Write last, or bid and ask."),
+        ("last\n1\n", "row 1: missing columns: found 'symbol'"),
+        ("symbol,price\nA,1\n", "row 1: columns that are not known, or there twice: found 'price'"),
+        ("symbol,last\nA\n", "row 2: 1 cells below 2 columns."),
+        ("symbol,last\nA,1\nA,2\n", "row 3: symbol is 'A', which is none, or there twice."),
+        ("symbol,last\nA,nan\n", "row 2: last is 'nan'. Write a number above zero."),
+        ("symbol,last\nA,-1\n", "row 2: last is '-1'. Write a number above zero."),
+        ("symbol,bid,ask\nA,2,1\n", "row 2: bid and ask are 2 and 1. Write both, or neither,"),
+        ("symbol,bid,ask\nA,2,\n", "row 2: bid and ask are 2 and None. Write both, or neither,"),
+        ("symbol,last,volume\nA,,5\n", "row 2: no price."),
     ],
 )
 def test_a_fault_of_quotes_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import IN_MEMORY
-from paper_desk import DAY, exchange, order, paper, session
+from paper_desk import DAY, bar, exchange, order, paper, session
 
 from desk.exchange.paper import FillModel, PaperVenue
 from desk.exchange.venue import NotKnown
@@ -164,6 +164,17 @@ def test_an_account_is_as_its_orders_left_it(tmp_path: Path) -> None:
     with paper(tmp_path, session=session(date(2023, 1, 3))) as second:
         assert len(second.notes) == 1
         assert second.units("U1") == {"A": 40}
+
+
+def test_fills_keep_the_quotes_of_their_session_and_those_of_an_older_file_have_none(tmp_path: Path) -> None:
+    with paper(tmp_path) as first:
+        first.place(order(), "x")
+        (stated,) = first.fills()
+    with paper(tmp_path, session=session(date(2023, 1, 3), A=bar(1.0, 1.0, 1.0, 1.0))) as second:
+        assert second.fills() == [stated]
+        second.file.rows.execute("DROP TABLE quotes")
+    with paper(tmp_path) as older:
+        assert older.fills() == [replace(stated, quote=None)]
 
 
 def test_looking_at_a_venue_writes_no_account(tmp_path: Path) -> None:

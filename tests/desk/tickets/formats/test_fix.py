@@ -13,7 +13,8 @@ from desk.tickets.ticket import Ticket, make_ticket
 from foundation.errors import ConfigError
 
 GROUP = {11: "id", 67: "place", 1: "account", 64: "settled", 55: "symbol", 54: "side", 60: "time", 38: "quantity",
-         40: "type", 44: "limit", 15: "currency", 59: "force"}  # fmt: skip
+         40: "type", 44: "limit", 15: "currency", 59: "force", 48: "isin", 22: "isin_is", 454: "others", 455: "cusip",
+         456: "cusip_is"}  # fmt: skip
 
 
 def check(ticket: Ticket) -> None:
@@ -47,6 +48,10 @@ def check(ticket: Ticket) -> None:
             "market": ("1", "0"), "market_on_close": ("1", "7"), "limit": ("2", "0"),
         }[order.order_type]  # fmt: skip
         assert (float(entry["limit"]) if "limit" in entry else None) == order.limit_price
+        isin = ticket.sending.isins.get(order.asset)
+        assert (entry.get("isin"), entry.get("isin_is"), entry.get("cusip"), entry.get("cusip_is")) == (
+            (isin, "4", isin[2:11], "1") if isin else (None, None, None, None)
+        )
         assert entry["settled"] == order.settlement_date.replace("-", "")
         assert entry["time"].startswith(ticket.as_of.replace("-", ""))
 

@@ -59,6 +59,22 @@ def test_a_ticket_of_version_1_is_read_and_a_changed_one_is_refused(tmp_path: Pa
         ticket_json.read_document(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"schema": 2, "hash": "ab", "orders": []}', "holds a ticket whose bytes were changed"),
+        ('{"orders": []}', "is no ticket"),
+        ("[1, [2]]", "is no ticket"),
+        ("1", "is no ticket"),
+        ("side,asset\n", "is no ticket"),
+    ],
+)
+def test_a_ticket_that_was_reformatted_is_told_from_what_is_none(tmp_path: Path, content: str, said: str) -> None:
+    (path := tmp_path / "trades.json").write_text(content)
+    with pytest.raises(DataError, match=f"trades.json {said}"):
+        ticket_json.read_document(path)
+
+
 def older(found: dict[str, Any]) -> None:
     found["schema"] = SCHEMA - 1
 

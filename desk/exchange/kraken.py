@@ -1,0 +1,84 @@
+"""Kraken as a venue, through ccxt: what differs from Binance.
+
+A new order is answered without its client id, so that it is asked for among open and closed orders; one that was
+refused is not there. Fees are asked for in the second currency of the pair. Trades are those of the whole account,
+fifty a page: those of orders without a client id are of others, and left out. Its clock shows whole seconds. The
+numbers of requests are microseconds, so that those of the next process are above them: one key is for this alone.
+Source : Kraken's reference of the Spot REST API.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from desk.exchange.ccxt_venue import CcxtVenue, moment_of_milliseconds
+from desk.exchange.venue import Capabilities, NotKnown, OrderState
+from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
+from desk.feeds.adapter import Limits
+from research.orders.fills import Fill
+
+ROWS_A_PAGE = 50
+SECOND = timedelta(seconds=1)
+
+
+class KrakenVenue(CcxtVenue):
+    """An account at Kraken, as `CcxtVenue`; it has no test network."""
+
+    exchange, path = "kraken", ""
+    pace = Limits(15, 45.0)
+    capabilities = Capabilities(frozenset({"market", "limit"}), LENGTHS[exchange], LETTERS_AND_DIGITS)
+    terms: ClassVar[Mapping[str, str]] = {"oflags": "fciq"}
+
+    def _opened(self, key: str, secret: str, live: bool, address: str) -> Any:
+        api = super()._opened(key, secret, live, address)
+        api.options["adjustForTimeDifference"], api.nonce = False, lambda: time.time_ns() // 1_000
+        return api
+
+    def wait(self, until: datetime) -> None:
+        """As `Venue.wait`, to the next whole second."""
+        super().wait(until.replace(microsecond=0) + (SECOND if until.microsecond else 0 * SECOND))
+
+    def fills(self, since: datetime | None = None) -> list[Fill]:
+        """As `Venue.fills`, of its pairs."""
+        rows = [row for row in self._rows(since) if row["symbol"] in self.symbols and self._is_own(row)]
+        return sorted(map(self._fill, rows), key=lambda fill: fill.moment)
+
+    def _rows(self, since: datetime | None) -> list[dict[str, Any]]:
+        """The trades of the account since a moment; new ones shift those of later pages."""
+        start, at = None if since is None else int((since - SECOND).timestamp() * 1000), 0
+        found: dict[str, dict[str, Any]] = {}
+        while True:
+            page = self._call("fetch_my_trades", None, start, None, {"ofs": at})
+            found |= {row["id"]: row for row in page}
+            at += ROWS_A_PAGE
+            if len(page) < ROWS_A_PAGE:
+                return [
+                    row for row in found.values() if since is None or moment_of_milliseconds(row["timestamp"]) >= since
+                ]
+
+    def _is_own(self, row: dict[str, Any]) -> bool:
+        """True if the order of a trade has a client id."""
+        if row["order"] not in self._orders:
+            order = self._call("fetch_order", row["order"], row["symbol"])
+            if not order["clientOrderId"]:
+                return False
+            self._state(order)
+        return True
+
+    def _fee(self, market: Mapping[str, Any]) -> Decimal:
+        return Decimal(str(market["info"]["fees"][0][1])) / 100  # that of ccxt is an earlier one
+
+    def _placed(self, row: dict[str, Any], client_id: str, symbol: str) -> OrderState:
+        state = self._state_at(client_id, symbol)
+        if state is None:
+            raise NotKnown(f"{self.name} does not have order {client_id} yet. Ask again later.")
+        return state
+
+    def _state_at(self, client_id: str, symbol: str) -> OrderState | None:
+        for name in ("fetch_open_orders", "fetch_closed_orders"):
+            for row in self._call(name, None, None, None, {"clientOrderId": client_id}):
+                if row["clientOrderId"] == client_id:
+                    return self._state(row, client_id)
+        return None

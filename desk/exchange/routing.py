@@ -1,0 +1,143 @@
+"""The venue of each order of a ticket that several venues may take: whole or split, at the least expected cost.
+
+Parts that are journalled stay where they are; what is not is routed anew, by the books of now.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from desk.exchange.ticket_orders import TicketOrder, orders_of, part_of
+from desk.exchange.venue import Depth, SymbolRules, Venue, depth_of
+from desk.exchange.venue_ids import venue_id
+from desk.journal.journal import Journal
+from desk.journal.records import OrderSent
+from desk.tickets.order_ids import number
+from desk.tickets.ticket import Order
+from foundation.errors import ConfigError
+from research.orders.venue_choice import Offer, Route, cost_at, routed
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.rates import decimal
+
+
+@dataclass(frozen=True)
+class Routed:
+    """The venues of an order.
+
+    routes : its new parts.
+    alone  : by venue that could take all of them, the expected cost there, currency.
+    """
+
+    order: Order
+    routes: tuple[Route, ...]
+    alone: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Routing:
+    """The orders of each venue, by its name, and the choices among them."""
+
+    orders: Mapping[str, tuple[TicketOrder, ...]]
+    choices: tuple[Routed, ...]
+
+
+def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venue]) -> Routing:
+    """The venue of each order of a ticket.
+
+    Raises : ConfigError for slices, exchanges of money and amounts of money, and where the venues do not have together
+             the units with which the list was made; NotKnown where a venue gives no answer.
+    """
+    orders = orders_of(document)
+    symbols = list(dict.fromkeys(order.symbol for order in orders if isinstance(order, Order)))
+    state = [_AtVenue(venue, symbols, document) for venue in venues]
+    found, by_venue = list[Routed](), defaultdict[str, list[TicketOrder]](list)
+    for order in orders:
+        if not isinstance(order, Order) or order.quantity is None or "slices" in document:
+            raise ConfigError("Orders in units are sent to several venues, whole: name one, without slices of orders.")
+        left, part = decimal(order.quantity), 0
+        for record in (entry.record for entry in journal.entries(order=order.client_order_id, kind=OrderSent.kind)):
+            at = next((at for at in state if at.venue.name == record.venue), None)
+            if at is None:
+                raise ConfigError(f"order {order.client_order_id} was sent to {record.venue}: name it, too.")
+            by_venue[record.venue].append(at.sent(order, decimal(record.quantity), record.slice))
+            left, part = left - decimal(record.quantity), max(part, record.slice + 1)
+        if not left:
+            continue
+        if not part:
+            _check_held(order, state)
+        offers = [offer for at in state if (offer := at.offer(order))]
+        price = decimal(order.price or 0.0)
+        routes = routed(order.side, left, offers, price) or (Route(state[0].venue.name, left, NO_AMOUNT),)
+        alone = {offer.venue: cost_at(offer, order.side, left, price) for offer in offers
+                 if (offer.limit is None or left <= offer.limit) and not left % offer.lot}  # fmt: skip
+        found.append(Routed(order, routes, alone))
+        for k, route in enumerate(routes, start=part):
+            at = next(at for at in state if at.venue.name == route.venue)
+            at.take(order, route)
+            by_venue[route.venue].append(at.sent(order, route.quantity, k))
+    return Routing({at.venue.name: tuple(by_venue[at.venue.name]) for at in state}, tuple(found))
+
+
+def _check_held(order: Order, state: Sequence["_AtVenue"]) -> None:
+    held = sum((at.units(order) for at in state), NO_AMOUNT)
+    if order.shares_before is not None and number(float(held)) != number(order.shares_before):
+        raise ConfigError(
+            f"The venues have {held.normalize():,f} {order.symbol} together, and the list was made with "
+            f"{order.shares_before:,.10g}: correct the holdings, and make the list anew."
+        )
+
+
+class _AtVenue:
+    """A venue with its answers now, less the cash that parts of orders are going to take."""
+
+    def __init__(self, venue: Venue, symbols: Sequence[str], document: Mapping[str, Any]) -> None:
+        self.venue, self.document = venue, document
+        self.books: Mapping[str, Depth] = depth_of(venue, symbols)
+        self.rules: Mapping[str, SymbolRules] = venue.rules(symbols)
+        accounts = {row["account"] for row in document["orders"]}
+        self.held = {account: venue.units(account) for account in accounts}
+        self.money = {(account, currency): amount for account in accounts
+                      for currency, amount in venue.cash(account).items()}  # fmt: skip
+
+    def units(self, order: Order) -> Decimal:
+        return self.held[order.account].get(order.symbol, NO_AMOUNT)
+
+    def offer(self, order: Order) -> Offer | None:
+        """The offer of the venue for an order; None where it does not take it."""
+        wanted = (self.document["sending"]["limits"].get("venues") or {}).get(order.account, self.venue.name)
+        rules, book = self.rules.get(order.symbol), self.books.get(order.symbol)
+        fits = order.order_type in self.venue.capabilities.order_types and wanted == self.venue.name
+        if rules is None or book is None or not fits:
+            return None
+        if order.limit_price is not None and rules.tick and decimal(order.limit_price) % rules.tick:
+            return None
+        lots = [lot for lot in (rules.lot, decimal(order.lot or 0.0)) if lot]
+        lot = max(
+            (lot for lot in lots if not decimal(order.quantity or 0.0) % lot), default=min(lots, default=Decimal(1))
+        )
+        minimum = rules.minimum_notional or NO_AMOUNT
+        if order.side == "sell":
+            return Offer(self.venue.name, book.bids, book.fee, lot, minimum, self.units(order))
+        offer, quantity = Offer(self.venue.name, book.asks, book.fee, lot, minimum), decimal(order.quantity or 0.0)
+        cash = max(self.money.get((order.account, order.currency), NO_AMOUNT), NO_AMOUNT)
+        price = max(_paid(order), cost_at(offer, order.side, quantity, NO_AMOUNT) / quantity)
+        return offer._replace(limit=cash / price // lot * lot)
+
+    def take(self, order: Order, route: Route) -> None:
+        """Move the cash that a part takes or brings."""
+        key = order.account, order.currency
+        self.money[key] = self.money.get(key, NO_AMOUNT) - SIGN_OF_SIDE[order.side] * route.quantity * _paid(order)
+
+    def sent(self, order: Order, quantity: Decimal, part: int) -> TicketOrder:
+        """A part of an order under its id there; holdings are checked over all venues, and not by part."""
+        whole = part_of(replace(order, shares_before=None), float(quantity))
+        can = self.venue.capabilities
+        return TicketOrder(whole, venue_id(order.client_order_id, part, 0, can.id_length, can.id_alphabet), part)
+
+
+def _paid(order: Order) -> Decimal:
+    """The cash that a unit takes or brings with the costs that the list expects, currency."""
+    cost = SIGN_OF_SIDE[order.side] * decimal(order.cost)
+    return (decimal(order.notional) + cost) / decimal(order.quantity or 0.0)

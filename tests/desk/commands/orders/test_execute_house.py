@@ -1,0 +1,216 @@
+"""`rebalance execute` of the ticket of a house: crosses and fills reach the accounts, exactly and once."""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from commanded import FILE, TRADES, Done, rebalance
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.commands.orders import execute
+from desk.commands.orders.house import Own, allocated
+from desk.exchange.paper import PaperVenue
+from desk.journal import Journal, verify
+from desk.journal.records import Allocated, Filled
+from foundation.canonical import content_hash
+from foundation.errors import DataError
+
+PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
+ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
+        "C,growth.yaml,2500,,700,2000", "D,growth.yaml,0,2022-09-30,300,10"]  # fmt: skip
+Table = dict[str, dict[str, str]]
+
+
+def table(path: Path) -> Table:
+    with open(path, newline="", encoding="utf-8") as opened:
+        return {row["account"]: row for row in csv.DictReader(opened)}
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a house of two models, whose accounts trade to target and may cross."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    text = FILE.read_text().replace("band: 0.03", "band: 0.0") + "\nticket: {crossing: close, account: F100}\n"
+    (tmp_path / "balanced.yaml").write_text(text)
+    other = {"0.60, range: [0.55, 0.65]": "0.80, range: [0.7, 0.9]",
+             "0.40, range: [0.35, 0.45]": "0.20, range: [0.1, 0.3]"}  # fmt: skip
+    for old, new in other.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "growth.yaml").write_text(text)
+    return tmp_path
+
+
+def listed(house: Path, rows: list[str]) -> str:
+    """Make the ticket of accounts, and give its hash."""
+    (house / "house.csv").write_text("\n".join(["account,model,cash,last_trade,SPY,AGG", *rows, ""]))
+    done = rebalance(
+        *TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"
+    )
+    assert (done.status, done.said) == (0, "")
+    assert " crossed between accounts, which saves " in done.out
+    return str(json.loads((house / "house.json").read_text())["hash"])
+
+
+def executed(house: Path, stated: str, *words: object) -> Done:
+    return rebalance("execute", house / "house.json", "--exchange", "paper", "--yes", "--confirm", stated[:8], *words)
+
+
+def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path) -> None:
+    stated = listed(house, ROWS)
+    done = executed(house, stated)
+    assert done.status == 0
+    assert "Crossed between accounts, without an order or a commission: " in done.out
+    assert "Allocated to 4 accounts, as they are now:" in done.out
+    before, after = table(house / "house.csv"), table(house / "house.after.csv")
+    wanted = {name: {asset: Decimal(row[asset]) for asset in PRICE} for name, row in before.items()}
+    with open(house / "orders.csv", newline="", encoding="utf-8") as opened:
+        for row in csv.DictReader(opened):
+            wanted[row["account"]][row["asset"]] += Decimal(row["units"]) * (1 if row["side"] == "buy" else -1)
+    assert {name: {asset: Decimal(row[asset]) for asset in PRICE} for name, row in after.items()} == wanted
+    assert {row["last_trade"] for row in after.values()} == {"2022-12-29"}
+
+    document = json.loads((house / "house.json").read_text())
+    with PaperVenue.for_ticket(document, folder=house / "home") as venue:
+        units, cash = venue.units("F100"), venue.cash("F100")["USD"]
+    assert {asset: sum(row[asset] for row in wanted.values()) for asset in PRICE} == units
+    assert sum(Decimal(row["cash"]) for row in after.values()) == pytest.approx(cash, abs=Decimal("0.03"))
+    with Journal(house / "home") as journal:
+        assert not verify(journal).faults
+        crosses = [e.record for e in journal.entries(kind="allocation") if not e.record.block]
+        kinds = [entry.kind for entry in journal.entries()]
+    moved = defaultdict[str, Decimal](Decimal)
+    for record in crosses:
+        sign = 1 if record.side == "buy" else -1
+        moved[record.symbol] += sign * Decimal(repr(record.quantity))
+        moved["cash"] -= sign * Decimal(repr(record.quantity)) * Decimal(repr(record.price))
+        assert (Decimal(repr(record.price)), record.fee) == (PRICE[record.symbol], 0.0)
+    assert len(crosses) == 2 * len(document["crosses"]) > 0
+    assert dict(moved) == dict.fromkeys(moved, 0)
+
+    told = rebalance("why", document["crosses"][0]["buy_order"])
+    assert told.status == 0
+    assert f"part of a block or of crosses of list {stated[:16]} of house." in " ".join(told.out.split())
+
+    again = executed(house, stated)
+    assert again.status == 0
+    assert table(house / "house.after.csv") == after
+    with Journal(house / "home") as journal:
+        assert [entry.kind for entry in journal.entries()] == kinds
+
+
+def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> None:
+    """The same ticket without its blocks, as where sales and purchases are equal."""
+    listed(house, ROWS)
+    written = json.loads((house / "house.json").read_text())
+    document = {name: part for name, part in written.items() if name not in ("hash", "path", "journal", "allocations")}
+    document |= {"orders": [], "held": []}
+    stated = {"schema": 2, "hash": content_hash(document), "path": written["path"]}
+    (house / "house.json").write_text(json.dumps(stated | document, indent=2))
+    assert executed(house, str(stated["hash"]), "--dry-run").status == 0
+    done = executed(house, str(stated["hash"]))
+    assert done.status == 0
+    with Journal(house / "home") as journal:
+        kinds = [entry.kind for entry in journal.entries(ticket=str(stated["hash"]))]
+    assert kinds == ["list", *["allocation"] * (2 * len(document["crosses"]))]
+    before, after = table(house / "house.csv"), table(house / "house.after.csv")
+    for asset in PRICE:
+        assert sum(Decimal(row[asset]) for row in before.values()) == sum(Decimal(row[asset]) for row in after.values())
+    cash = [sum(Decimal(row["cash"]) for row in rows.values()) for rows in (before, after)]
+    assert abs(cash[0] - cash[1]) <= Decimal("0.02")
+
+
+@pytest.mark.parametrize("step", ["journal_crosses", "journal_allocations", "write_accounts_after"])
+def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
+    step: str, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = listed(house, ROWS)
+    with monkeypatch.context() as patch:
+
+        def killed(*_: object) -> None:
+            raise SystemExit(9)
+
+        patch.setattr(execute, step, killed)
+        assert executed(house, stated).status == 9
+        assert not (house / "house.after.csv").exists()
+    assert executed(house, stated).status == 0
+    ended = table(house / "house.after.csv")
+    with Journal(house / "home") as journal:
+        assert len(list(journal.entries(kind="order"))) == len(list(journal.entries(kind="fill"))) > 0
+    monkeypatch.setenv("REBALANCE_HOME", str(house / "other"))
+    assert executed(house, stated).status == 0
+    assert table(house / "house.after.csv") == ended
+
+
+def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
+    for name in ("balanced", "growth"):
+        file = house / f"{name}.yaml"
+        file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {collar: 50}"))
+    stated = listed(house, ROWS)
+    (house / "quotes.csv").write_text("symbol,last\nSPY,390\nAGG,97.45\n")
+    done = executed(house, stated, "--quotes", house / "quotes.csv")
+    assert done.status == 1
+    assert "Order between accounts to cross" in done.out
+    with Journal(house / "home") as journal:
+        assert not list(journal.entries(kind="allocation"))
+
+
+# -- fills in parts ----------------------------------------------------------------------------------------------------
+
+DOCUMENT = {"hash": "f" * 64, "portfolio": "house", "run": "", "currency": "USD"}
+Fills = list[tuple[str, Filled]]
+
+
+def fill(k: int, units: int) -> tuple[str, Filled]:
+    return "block", Filled("paper", str(k), "buy", "SPY", float(units), 380.0123 + k, "USD", 1.01, "USD", "")
+
+
+def booked(document: dict[str, Any], fills: Fills, before: Sequence[Own]) -> list[Own]:
+    return [(event.order, cast(Allocated, event.record)) for event in allocated(document, fills, before)]
+
+
+def total(records: Sequence[Any], name: str) -> Decimal:
+    return sum((Decimal(repr(getattr(record, name))) for record in records), Decimal())
+
+
+@given(
+    wanted=st.lists(st.integers(1, 400), min_size=1, max_size=8),
+    parts=st.lists(st.integers(1, 300), min_size=1, max_size=6),
+    at=st.integers(0, 6),
+)
+def test_fills_in_parts_are_allocated_pro_rata_in_one_call_or_in_two(
+    wanted: list[int], parts: list[int], at: int
+) -> None:
+    whole, units = sum(wanted), list[int]()
+    for part in parts:
+        units.append(min(part, whole - sum(units)))
+    fills = [fill(k, part) for k, part in enumerate(units) if part]
+    own = [{"account": f"A{k}", "order": f"o{k}", "quantity": quantity} for k, quantity in enumerate(wanted)]
+    document = DOCUMENT | {"orders": [{"client_order_id": "block", "lot": 1}], "allocations": {"block": own}}
+    first = booked(document, fills[:at], ())
+    second = booked(document, fills, first)
+    assert booked(document, fills, [*first, *second]) == []
+    for calls, of in ((first, fills[:at]), (second, fills[at:])):
+        records = [record for _, record in calls]
+        assert total(records, "quantity") == total([each for _, each in of], "quantity")
+        assert total(records, "fee") == total([each for _, each in of], "fee")
+        value = sum((Decimal(repr(each.quantity)) * Decimal(repr(each.price)) for _, each in of), Decimal())
+        assert total(records, "amount") == value
+        for record in records:
+            assert abs(record.amount - record.quantity * record.price) <= 0.0101
+        assert len({record.price for record in records}) <= 1
+    filled = sum(units)
+    for part in own:
+        got = total([record for _, record in (*first, *second) if record.account == part["account"]], "quantity")
+        assert got <= part["quantity"]
+        assert abs(got - Decimal(filled) * part["quantity"] / whole) < 2
+        assert filled < whole or got == part["quantity"]
+    left = "of which 0 are left" if filled == whole else "are left: ask the venue"
+    with pytest.raises(DataError, match=left):
+        booked(document, [*fills, fill(9, whole - filled + 1)], [*first, *second])

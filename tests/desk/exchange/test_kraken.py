@@ -1,0 +1,156 @@
+"""Kraken as a venue through ccxt, against a server of this machine that speaks its format, faults included."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kraken_server import KRAKEN_KEY, KRAKEN_SECRET, Kraken
+from provider_server import Time
+from venue_conformance import PartialFillConformance
+from venue_server import serving_venue
+
+from desk.exchange.kraken import ROWS_A_PAGE, KrakenVenue
+from desk.exchange.venue import Depth, NotKnown, SymbolRules
+from desk.feeds import transport
+from desk.tickets.ticket import Order
+from foundation.errors import DataError
+
+QUOTES = {"XBTEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
+PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
+TIME = Time("2022-12-30T15:00:00")
+SENT = {
+    "side": "buy", "symbol": "BTC/EUR", "quantity": 0.6, "order_type": "market", "limit_price": None,
+    "notional": 9_300.0, "currency": "EUR", "account": "", "client_order_id": "a",
+}  # fmt: skip
+ORDER = Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | SENT))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_API_KEY", KRAKEN_KEY)
+    monkeypatch.setenv("KRAKEN_API_SECRET", KRAKEN_SECRET)
+
+
+def server(**having: Any) -> Kraken:
+    return Kraken(QUOTES, {"ZEUR": Decimal(50_000)}, **having)
+
+
+@pytest.fixture
+def served() -> Iterator[Kraken]:
+    with serving_venue(server()) as found:
+        yield found
+
+
+def at(served: Kraken) -> KrakenVenue:
+    """The venue; its waiting moves the clock of the server, too."""
+
+    def sleep(seconds: float) -> None:
+        TIME.move(seconds)
+        served.moment += timedelta(seconds=seconds)
+
+    return KrakenVenue("kraken_live", PAIRS, live=True, address=served.address, clock=replace(TIME.clock, sleep=sleep))
+
+
+class TestConformance(PartialFillConformance):
+    """Kraken does what a venue must do; it keeps no order that it refused."""
+
+    filled = ORDER
+    resting = replace(ORDER, order_type="limit", limit_price=14_000.0, client_order_id="b")
+    partial = replace(ORDER, symbol="ETH/EUR", client_order_id="c")
+    refused = replace(ORDER, quantity=100.0, client_order_id="d")
+    keeps_refused = False
+
+    @pytest.fixture(autouse=True)
+    def start(self) -> Iterator[None]:
+        with serving_venue(server(parts=3, thin=("ETHEUR",))) as self.served:
+            yield
+
+    def open_venue(self, folder: Path) -> KrakenVenue:
+        return at(self.served)
+
+
+def test_an_id_is_not_placed_again_though_kraken_would_take_it(served: Kraken) -> None:
+    venue = at(served)
+    first = venue.place(ORDER, "id1")
+    assert venue.place(ORDER, "id1") == at(served).place(ORDER, "id1") == first
+    assert len(served.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["slow", "drop", "rate", "busy", "internal", "nonce", "520", "HTML", "cut", "empty", "list"]
+)
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
+    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third request of placing adds the order, after the questions for open and closed ones."""
+    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
+    with serving_venue(server(faults={2: f"{'taken:' * taken}{fault}"})) as served:
+        venue = at(served)
+        if taken and fault in ("empty", "list"):  # whose content is not needed: the order is asked for
+            assert venue.place(ORDER, "id1").status == "filled"
+            return
+        with pytest.raises(NotKnown, match=r"^kraken_live") as told:
+            venue.place(ORDER, "id1")
+        assert (venue.state("id1") is not None) == taken
+        assert venue.place(ORDER, "id1").status == "filled"
+        assert len(served.orders) == 1
+    assert KRAKEN_KEY not in str(told.value)
+    assert KRAKEN_SECRET not in str(told.value)
+
+
+def test_refusals_are_told_in_the_words_of_the_exchange(served: Kraken) -> None:
+    venue = at(served)
+    poor = venue.place(replace(ORDER, quantity=10.0), "id1")
+    assert (poor.status, "EOrder:Insufficient funds" in poor.reason) == ("refused", True)
+    small = venue.place(replace(ORDER, quantity=0.00001), "id2")
+    assert (small.status, "EOrder:Order minimum not met" in small.reason) == ("refused", True)
+    tick = venue.place(replace(ORDER, order_type="limit", limit_price=15_000.123), "id5")
+    assert tick.reason == "the price 15000.123 is no multiple of the step of BTC/EUR; 15000.12 is"
+    assert served.orders == {}
+
+
+def test_fees_are_in_the_second_currency_and_cash_and_units_are_those_of_the_account(served: Kraken) -> None:
+    venue = at(served)
+    venue.place(ORDER, "id1")
+    [fill] = venue.fills()
+    assert [order["oflags"] for order in served.orders.values()] == ["fciq"]
+    assert (fill.quantity, fill.price, fill.fees) == (
+        Decimal("0.6"), 15_510, {"commission in EUR": Decimal("0.6") * 15_510 * Decimal("0.004")},
+    )  # fmt: skip
+    assert venue.units("")["BTC/EUR"] == fill.quantity
+    assert 50_000 - venue.cash("")["EUR"] == fill.quantity * fill.price + sum(fill.fees.values())
+
+
+def test_trades_of_more_than_a_page_come_once_and_those_of_others_not_at_all(served: Kraken) -> None:
+    served.parts = 30
+    venue = at(served)
+    for k in range(4):
+        venue.place(replace(ORDER, quantity=0.003), f"id{k}")
+    served.orders["O00001-AAAAA-AAAAAA"]["cl_ord_id"] = None  # placed by hand
+    fills = at(served).fills()
+    assert len(served.trades) == 120 > 2 * ROWS_A_PAGE
+    assert [fill.order_id for fill in fills] == [name for name in ("id0", "id2", "id3") for _ in range(30)]
+    assert len({fill.fill_id for fill in fills}) == 90
+
+
+def test_rules_and_books_are_those_of_the_exchange(served: Kraken) -> None:
+    venue = at(served)
+    assert venue.rules(["BTC/EUR", "SPY"]) == {
+        "BTC/EUR": SymbolRules(Decimal("0.00000001"), Decimal("0.01"), Decimal("0.5"))
+    }
+    one = Decimal(1)
+    assert venue.depth(["BTC/EUR"]) == {
+        "BTC/EUR": Depth(((Decimal(15_500), one),), ((Decimal(15_510), one),), Decimal("0.004"))
+    }
+
+
+def test_wrong_keys_are_told_without_them(served: Kraken, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRAKEN_API_KEY", "wrong-key")
+    with pytest.raises(DataError, match="refuses the keys") as told:
+        at(served).cash("")
+    assert "wrong-key" not in str(told.value)

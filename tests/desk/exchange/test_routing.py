@@ -1,0 +1,136 @@
+"""Orders that two venues may take go where they cost least, and a sending that was killed goes on with what is left."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from binance_server import KEY, SECRET, Binance
+from executed import PLACE, document_of
+from provider_server import Time
+from venue_server import serving_venue
+
+from desk.exchange.ccxt_venue import CcxtVenue
+from desk.exchange.checks import checked
+from desk.exchange.execute import Execution
+from desk.exchange.moment import moment_of
+from desk.exchange.routing import Routing, routing
+from desk.exchange.venue import Depth, depth_of
+from desk.journal import Journal
+from foundation.errors import ConfigError
+from research.portfolio import TicketTerms
+
+QUOTES = {"BTCUSDT": ("16500.00", "16510.00")}
+NEAR = ([["9000.00", "5"], ["16500.00", "0.3"], ["16490.00", "5"]], [["16510.00", "1"]])
+FAR = ([["16499.00", "0.5"], ["16400.00", "5"]], [["16520.00", "1"], ["100000.00", "1"]])
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Binance]]:
+    """Two exchanges, which have 1.2 and 0.8 of a coin."""
+    for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"):
+        monkeypatch.setenv(name, KEY if name.endswith("KEY") else SECRET)
+    made = [Binance(QUOTES, {"BTCUSDT": book}, {"BTC": Decimal(units)}, fee_in="")
+            for book, units in ((NEAR, "1.2"), (FAR, "0.8"))]  # fmt: skip
+    with ExitStack() as stack:
+        yield [stack.enter_context(serving_venue(each)) for each in made]
+
+
+def venues_of(servers: list[Binance]) -> list[CcxtVenue]:
+    return [CcxtVenue(name, ["BTC/USDT"], address=of.address, clock=Time("2022-12-30T15:00:00").clock)
+            for name, of in zip(("near", "far"), servers, strict=True)]  # fmt: skip
+
+
+@pytest.fixture
+def document(desk: Any) -> dict[str, Any]:
+    """Of two coins at 16,500 one is sold."""
+    terms = TicketTerms(symbols={"A": "BTC/USDT"})
+    return document_of(desk((16_500.0,), (2.0,), 0.0, (0.5,), lots=0.001), terms)
+
+
+def parts(found: Routing) -> dict[str, list[float | None]]:
+    return {name: [order.quantity for order in orders] for name, orders in found.orders.items()}
+
+
+def send(document: dict[str, Any], journal: Journal, venue: CcxtVenue, found: Routing) -> None:
+    moment = moment_of(document, journal, venue, PLACE, found.orders[venue.name])
+    assert [fault for check in checked(moment) for fault in check.faults] == []
+    sent = list(Execution(journal, venue, document, moment.slices, moment.quotes).run())
+    assert {each.state.status for each in sent if each.state} <= {"filled"}
+
+
+def test_an_order_is_split_where_that_is_cheaper_and_goes_on_after_a_kill(
+    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+) -> None:
+    """The best level of each, 0.3 and 0.5, and the next one of the first, 16,490, which is above that of the other."""
+    with Journal(tmp_path, user="anna") as journal:
+        near, far = venues_of(servers)
+        found = routing(document, journal, [near, far])
+        assert parts(found) == {"near": [0.5], "far": [0.5]}
+        [choice] = found.choices
+        cost = sum(route.cost for route in choice.routes)
+        fees = Decimal("0.001") * (Decimal(16_500) - Decimal("2.5"))
+        assert cost == pytest.approx(Decimal("0.2") * 10 + Decimal("0.5") * 1 + fees)
+        assert set(choice.alone) == {"near"}  # the other has 0.8 coins, and the order is of one
+        assert cost < choice.alone["near"]
+        ids = [order.venue_id for orders in found.orders.values() for order in orders]
+        assert len(set(ids)) == 2
+
+        send(document, journal, near, found)  # and here the command is killed
+        servers[0].books = {"BTCUSDT": ([["16490.00", "4.8"]], NEAR[1])}
+        again = routing(document, journal, venues_of(servers))
+        assert parts(again) == {"near": [0.5], "far": [0.5]}
+        assert [order.venue_id for orders in again.orders.values() for order in orders] == ids
+        for venue in venues_of(servers):
+            send(document, journal, venue, again)
+        assert [[order["origQty"] for order in server.orders] for server in servers] == [["0.5"], ["0.5"]]
+        whole = routing(document, journal, venues_of(servers))
+        assert whole.choices == ()
+        assert sum(entry.record.quantity for entry in journal.entries(kind="fill")) == 1.0
+
+
+def test_a_buy_is_of_the_cash_that_is_there_and_not_of_the_last_price_of_a_book(
+    servers: list[Binance], desk: Any, tmp_path: Path
+) -> None:
+    """0.99 coins for 20,000 dollars, all of which one of the two has; the other book is cheaper."""
+    terms = TicketTerms(symbols={"A": "BTC/USDT"})
+    document = document_of(desk((16_500.0,), (1.0,), 20_000.0, (0.9,), lots=0.001), terms)
+    for server, coins, money, ask in zip(servers, "10", ("20000", "0"), ("16510.00", "16501.00"), strict=True):
+        server.free = {"BTC": Decimal(coins), "USDT": Decimal(money)}
+        server.books = {"BTCUSDT": ([["16500.00", "1"]], [[ask, "1"], ["100000.00", "1"]])}
+    with Journal(tmp_path, user="anna") as journal:
+        found = routing(document, journal, venues_of(servers))
+        [[bought], []] = parts(found).values()
+        assert bought == document["orders"][0]["quantity"] > 0.9
+        send(document, journal, venues_of(servers)[0], found)
+
+
+def test_what_a_venue_does_not_take_goes_to_the_other_and_holdings_are_those_of_both(
+    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+) -> None:
+    limits = document["sending"]["limits"]
+    with Journal(tmp_path) as journal:
+        limits["venues"] = {"": "near"}
+        assert parts(routing(document, journal, venues_of(servers))) == {"near": [1.0], "far": []}
+        del limits["venues"]
+        servers[1].free["BTC"] = Decimal("0.7")
+        with pytest.raises(ConfigError, match=r"The venues have 1\.9 BTC/USDT together, and the list was made with 2:"):
+            routing(document, journal, venues_of(servers))
+        with pytest.raises(ConfigError, match="without slices of orders"):
+            routing(document | {"slices": {}}, journal, venues_of(servers))
+
+
+def test_a_book_is_sorted_by_its_prices_and_quotes_are_books_of_one_level(servers: list[Binance]) -> None:
+    near, far = venues_of(servers)
+    assert [level[0] for level in near.depth(["BTC/USDT"])["BTC/USDT"].bids] == [16_500, 16_490, 9_000]
+    assert [level[0] for level in far.depth(["BTC/USDT"])["BTC/USDT"].asks] == [16_520, 100_000]
+
+    class Quoted:
+        quotes = near.quotes
+
+    one = Decimal(1)
+    assert depth_of(Quoted(), ["BTC/USDT"]) == {  # type: ignore[arg-type]
+        "BTC/USDT": Depth(((Decimal(16_500), one),), ((Decimal(16_510), one),))
+    }
