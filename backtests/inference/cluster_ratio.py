@@ -7,7 +7,6 @@ Source : Cochran (1977), Sampling Techniques, section 2.11 and chapter 9A, the r
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from foundation.arguments import refuse
@@ -28,6 +27,8 @@ def cluster_ratio(
     >>> cluster_ratio([1.0, 3.0], [100.0, 100.0], ["Monday", "Tuesday"], level=0.5).text()
     '0.02 [0.01, 0.03]'
     """
+    from scipy.special import stdtrit  # slow to import
+
     costs, sizes = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
     if not len(sizes) or not (sizes > 0.0).all():
         refuse("denominators are", denominators, "give one or more numbers above zero.")

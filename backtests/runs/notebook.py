@@ -10,10 +10,10 @@ from pathlib import Path
 
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
-from backtests.runs.quick_imports import without_grammars_of_addresses
 from foundation.errors import DataError
 from foundation.files import work_folder, write_whole
 from foundation.progress import TOLD_IN, bar
+from foundation.quick_imports import without_grammars_of_addresses
 
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again

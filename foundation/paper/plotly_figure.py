@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from foundation.paper.files import png_file
 from foundation.paper.traces import traces_picture
+from foundation.quick_imports import without_grammars_of_addresses
 
 
 class ShownFigure(go.Figure):  # type: ignore[misc]
@@ -24,7 +25,8 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
         """The figure as plotly's renderers give it, with its image and its words; and the metadata of the image."""
         seen = traces_picture(self)
         words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
-        interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
+        with without_grammars_of_addresses():  # plotly's renderers import jsonschema
+            interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
         known = {"image/png": {"alt": words, "width": round(seen.width)}}
         return {**interactive, "image/png": image, "text/plain": words}, known
 

@@ -5,6 +5,7 @@ forecast or no outcome: what is computed from it is NaN, and counts nowhere.
 """
 
 import numpy as np
+import pandas as pd
 
 from foundation.arrays import Array
 from foundation.errors import DataError
@@ -85,12 +86,13 @@ def rank_correlations(forecast: Array, outcome: Array) -> Array:
     >>> rank_correlations(np.array([[1.0, 2.0, 3.0]]), np.array([[0.1, 0.3, 0.2]])).tolist()
     [0.5]
     """
-    from scipy.stats import rankdata  # slow to import
-
     known = np.isfinite(forecast) & np.isfinite(outcome)
     lines = known.sum(axis=1)
     middle = np.where(known, (lines[:, None] + 1.0) / 2.0, 0.0)  # the mean of the ranks
-    a, b = (np.where(known, rankdata(np.where(known, x, np.inf), axis=1), 0.0) - middle for x in (forecast, outcome))
+    a, b = (
+        pd.DataFrame(np.where(known, x, np.nan)).rank(axis=1).fillna(0.0).to_numpy() - middle
+        for x in (forecast, outcome)
+    )
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     enough = (lines >= FEWEST_LINES) & (size > 0.0)
     return np.where(enough, (a * b).sum(axis=1) / np.where(enough, size, 1.0), np.nan)

@@ -11,7 +11,6 @@ from plotly.subplots import make_subplots
 from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sheets.sections.policy_styles import page_styles
 from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
@@ -210,8 +209,6 @@ def dress(figure: Figure, title: str, x: str, y: str, height: float = 420) -> Fi
     y      : name of the axis up.
     height : height, px.
     """
-    with without_grammars_of_addresses():
-        from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

@@ -69,7 +69,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     >>> found.value, round(found.lower, 3), round(found.upper, 3), round(found.p, 3)
     (2.0, -10.706, 14.706, 0.295)
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtr, stdtrit  # slow to import
 
     x, names = np.asarray(values, dtype=float), np.asarray(clusters)
     groups, place = np.unique(names, return_inverse=True)
@@ -80,8 +80,8 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     residuals = np.bincount(place, x - x.mean())
     degrees = len(groups) - 1
     error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
-    mean, reach = float(x.mean()), float(student.ppf(0.5 + INTERVAL_LEVEL / 2.0, degrees)) * error
-    p = float(2.0 * student.sf(abs(mean) / error, degrees)) if error > 0.0 else float(mean == 0.0)
+    mean, reach = float(x.mean()), float(stdtrit(degrees, 0.5 + INTERVAL_LEVEL / 2.0)) * error
+    p = float(2.0 * stdtr(degrees, -abs(mean) / error)) if error > 0.0 else float(mean == 0.0)
     return ClusteredMean(
         mean, mean - reach, mean + reach, INTERVAL_LEVEL, error, p=p, cases=len(x), windows=len(groups)
     )
@@ -142,11 +142,11 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
         raise DataError("all rules of the study move to cash, which J does not measure: call `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
     one_of("measure is", measure, ["loss", *MEASURES])
-    other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
+    other = rows[rows["rule"] == over].set_index("case")[measure]
+    both = rows.assign(own=rows[measure], other=rows["case"].map(other)).set_index("case")
     return {
-        str(rule): own.set_index("case")[[measure]].rename(columns={measure: "own"}).join(other, how="inner")
-        for rule, own in rows.groupby("rule", sort=False)
-        if rule != over
+        str(rule): own.loc[own.index.isin(other.index), ["own", "other", "window"]]
+        for rule, own in both[both["rule"] != over].groupby("rule", sort=False)
     }
 
 
@@ -156,12 +156,16 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : number of cases in which its J is lower.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    logs = _compared(representative_rows(study, multiple), over, "loss", lambda own, other: np.log(own / other))
+    return _ratios(representative_rows(study, multiple), over, seed_spreads(study, multiple))
+
+
+def _ratios(rows: pd.DataFrame, over: str, spreads: pd.Series) -> pd.DataFrame:
+    logs = _compared(rows, over, "loss", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
         upper=np.exp(logs["upper"]),
-        seed_spread=[seed_spread(study, rule, multiple) for rule in logs.index],
+        seed_spread=spreads.reindex(logs.index),
     )
     return _judged(table.drop(columns="estimate"), lower_is_better=True, favour="ratio", neutral=1.0)
 
@@ -250,17 +254,18 @@ def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral:
     return table.assign(p_holm=adjusted, verdict=words).astype({"cases": int, "windows": int})
 
 
-def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
-    """Standard deviation of log J over the seeds of a case, in the mean of all cases; NaN where there are no seeds."""
+def seed_spreads(study: Study, multiple: float = 1.0) -> pd.Series:
+    """Standard deviation of log J over the seeds of a case, in the mean of all cases, for each rule that has seeds."""
     table = _at(study, multiple)
-    own = table[(table["rule"] == rule) & table["seed"].notna()]
-    return float(np.log(own["loss"]).groupby(own["case"]).std(ddof=1).mean())
+    own = table[table["seed"].notna()]
+    return np.log(own["loss"]).groupby([own["rule"], own["case"]]).std(ddof=1).groupby("rule").mean()
 
 
 def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
     """The ratios over each comparator that the study has."""
-    rules = set(representative_rows(study, multiple)["rule"])
-    return {over: ratios(study, over, multiple) for over in COMPARATORS if over in rules}
+    rows, spreads = representative_rows(study, multiple), seed_spreads(study, multiple)
+    rules = set(rows["rule"])
+    return {over: _ratios(rows, over, spreads) for over in COMPARATORS if over in rules}
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:

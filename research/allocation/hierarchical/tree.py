@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from foundation.arrays import Array, Rows
 from research.allocation.hierarchical.settings import Distance, Linkage
@@ -121,9 +122,7 @@ def distances(name: Distance, returns: Array, cov: Array, columns: Rows, by_vari
     elif name == "absolute_correlation":
         found = np.sqrt(np.maximum(1.0 - np.abs(1.0 - 2.0 * apart**2), 0.0))
     elif name == "rank":
-        from scipy.stats import rankdata
-
-        ranks = rankdata(returns[:, columns], axis=0)
+        ranks = pd.DataFrame(returns[:, columns]).rank().to_numpy()
         found = np.sqrt(np.clip((1.0 - np.corrcoef(ranks.T)) / 2.0, 0.0, 1.0))
     elif name == "distance_correlation":
         found = np.sqrt(np.clip(1.0 - distance_correlations(returns[:, columns]), 0.0, 1.0))

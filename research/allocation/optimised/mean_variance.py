@@ -117,9 +117,9 @@ class MeanVariance(OnForecast):
 
     def _uncertainty(self, root: Array) -> Array:
         """(r, k) root of the ellipsoid of the mean a year, of a root of the covariance."""
-        from scipy.stats import chi2
+        from scipy.special import gammaincinv  # slow to import
 
-        size = np.sqrt(chi2.ppf(self.confidence, root.shape[1]))
+        size = np.sqrt(2.0 * gammaincinv(root.shape[1] / 2.0, self.confidence))  # the quantile of chi-squared
         years = self.window / self.periods_per_year
         return size / np.sqrt(years) * root
 

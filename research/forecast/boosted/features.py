@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from foundation.arrays import Array, Mask, Rows, frozen, lagged, ratio, trailing
 from foundation.errors import DataError
@@ -196,11 +197,9 @@ def _common(h: _History) -> dict[str, Array]:
 
 def _ranks(values: Array) -> Array:
     """(D, n) ranks of the known values of each row, from -1 to 1; 0 where only one line has a value."""
-    from scipy.stats import rankdata  # slow to import
-
     known = np.isfinite(values)
     others = known.sum(axis=1, keepdims=True) - 1.0
-    ranks = rankdata(np.where(known, values, np.inf), axis=1) - 1.0
+    ranks = pd.DataFrame(np.where(known, values, np.inf)).rank(axis=1).to_numpy() - 1.0
     scaled = np.where(others > 0.0, 2.0 * ranks / np.maximum(others, 1.0) - 1.0, 0.0)
     return np.where(known, scaled, np.nan)
 

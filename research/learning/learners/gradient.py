@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foundation.arrays import frozen_record
+from foundation.quick_imports import without_compiler_of_torch
 from foundation.threads import one_thread
 from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Stateful, restore, states_of
@@ -65,7 +66,7 @@ def learn(
     log        : receives the points of the learning curve.
     """
     own = spec.gradient
-    with one_thread():
+    with one_thread(), without_compiler_of_torch():
         torch.manual_seed(seed)
         standard, _ = measure_scaling(days, spec)
         net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])

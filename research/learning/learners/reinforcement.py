@@ -18,6 +18,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
 from foundation.errors import ConfigError
+from foundation.quick_imports import without_compiler_of_torch
 from foundation.threads import one_thread
 from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
@@ -59,7 +60,7 @@ def learn(
     log        : receives the points of the learning curve.
     Raises     : ConfigError where no "cuda" device is found.
     """
-    with one_thread():
+    with one_thread(), without_compiler_of_torch():
         model, standard = model_of(days, spec, seed)
         curve = LearningCurve(days, standard, spec, log)
         if checkpoint is not None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from foundation.arrays import Array, frozen, frozen_record
+from foundation.quick_imports import without_compiler_of_torch
 from foundation.threads import one_thread
 from foundation.tolerances import SQUARE
 from research.accounting import Costs
@@ -227,7 +228,7 @@ def advance(progress: TrainingState, updates: int, report: Callable[[int], objec
     """
     seed, whole, done = progress.seed, progress.updates, progress.done
     until = min(done + updates, whole)
-    with one_thread():
+    with one_thread(), without_compiler_of_torch():
         net = TrainableNetwork(progress.standard)
         net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
         descent = torch.optim.Adam(net.parameters())

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import pdtrc
 
 from foundation.arrays import Array, Mask
 from research.market.calendars import Days, sessions
@@ -159,6 +158,8 @@ def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
 
 def _still(bars: Bars) -> list[Finding]:
     """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes."""
+    from scipy.special import pdtrc  # slow to import
+
     still = np.append(False, (bars.close[1:] == bars.close[:-1]) & (bars.split[1:] == 1.0))
     if not still.any():
         return []

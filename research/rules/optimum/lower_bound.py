@@ -39,6 +39,7 @@ import numpy as np
 
 from foundation.arguments import refuse
 from foundation.arrays import Array
+from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
@@ -117,8 +118,8 @@ def lower_bound(
         )
         for i in range(n)
     ]  # fmt: skip
-    inequality = _Inequality(target, mean, covariance, tracking_penalty, interval, regions)
-    least = inequality.least(WITH_TICKET if ticket else STARTS)
+    inequality = _inequality(target, mean, covariance, tracking_penalty, interval, regions)
+    least = _least(inequality, regions, WITH_TICKET if ticket else STARTS)
     return LowerBound(least, np.array([region.value for region in regions]), variance)
 
 
@@ -136,83 +137,122 @@ def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[flo
     return optimal_region(*problem, last, ticket=ticket)
 
 
-class _Inequality:
-    """The yearly cost of holding a portfolio, in tracking and in values: the bound is its least over portfolios."""
+class _Inequality(NamedTuple):
+    """The yearly cost of holding a portfolio, in tracking and in values: the bound is its least over portfolios.
 
-    def __init__(
-        self, target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float,
-        regions: list[Region],
-    ) -> None:  # fmt: skip
-        from scipy.interpolate import CubicSpline
+    target, mean, cost : (n,) as `lower_bound` takes them; covariance is (n, n).
+    pieces        : (n, points - 1, 4) cubic pieces of each h_i, the highest power first, in steps of its grid.
+    first, step   : (n,) first gap of each grid, and the distance between two gaps, fraction of NAV.
+    nodes, chances : (k,) of the quadrature over a line's growth.
+    """
 
-        self.target, self.mean, self.covariance = target, mean, covariance
-        self.tracking_penalty, self.interval, self.regions = tracking_penalty, interval, regions
-        self.cost = np.concatenate([region.cost for region in regions])
-        axes = np.array([region.axes[0] for region in regions])
-        self.first, self.step = axes[:, 0], axes[:, 1] - axes[:, 0]
-        values = np.stack([region.values for region in regions], axis=1)
-        self.pieces = CubicSpline(np.arange(len(values)), values).c  # (4, points - 1, n)
-        nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[1])
-        self.nodes, self.chances = nodes, chances / chances.sum()
+    target: Array
+    mean: Array
+    covariance: Array
+    cost: Array
+    tracking_penalty: float
+    interval: float
+    pieces: Array
+    first: Array
+    step: Array
+    nodes: Array
+    chances: Array
 
-    def least(self, starts: int) -> float:
-        """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
-        from scipy.optimize import minimize
 
-        aim = np.append(self.target, [] if is_fully_invested(self.target) else [1.0 - self.target.sum()])
-        scale = sum(region.value for region in self.regions)
-        reach = np.append(np.array([np.ptp(region.axes[0]) for region in self.regions]) / 2.0 / self.target, 0.0)
-        rng, ends = np.random.default_rng(0), []
-        far = np.log(aim)[:, None] + np.array([-FARTHEST_LOG, FARTHEST_LOG])
+def _inequality(
+    target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float, regions: list[Region]
+) -> _Inequality:
+    from scipy.interpolate import CubicSpline
 
-        def charge(logs: Array) -> tuple[float, Array]:
-            parts = np.exp(logs - logs.max())
-            parts /= parts.sum()
-            value, slope = self.charge(parts[: len(self.target)])
-            slope = np.append(slope, np.zeros(len(parts) - len(slope)))
-            return value / scale, parts * (slope - parts @ slope) / scale
+    axes = np.array([region.axes[0] for region in regions])
+    values = np.stack([region.values for region in regions], axis=1)
+    nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[1])
+    return _Inequality(
+        target, mean, covariance, np.concatenate([region.cost for region in regions]), float(tracking_penalty),
+        float(interval), np.ascontiguousarray(CubicSpline(np.arange(len(values)), values).c.T), axes[:, 0].copy(),
+        axes[:, 1] - axes[:, 0], nodes, chances / chances.sum(),
+    )  # fmt: skip
 
-        for start in range(starts):
-            away = rng.uniform(-1.0, 1.0, len(aim)) * reach[: len(aim)] * (start > 0)
-            ends.append(float(minimize(charge, np.log(aim) + away, jac=True, method="L-BFGS-B", bounds=far).fun))
-        return max(min(ends), 0.0) * scale
 
-    def charge(self, weights: Array) -> tuple[float, Array]:
-        """The cost of a year of holding these weights (n,), fraction of NAV, and its (n,) slopes in them."""
-        gaps, interval = weights - self.target, self.interval
-        tracking = self.tracking_penalty * self.covariance @ gaps
-        others = 1.0 - weights
-        rest, with_rest, drift, variance = _beside_the_rest(weights, self.mean, self.covariance)
-        wide = np.sqrt(interval * variance)
-        growth = np.exp(drift[:, None] * interval + wide[:, None] * self.nodes)  # of the line beside its rest
-        whole = others[:, None] + weights[:, None] * growth
-        later = weights[:, None] * growth / whole - self.target[:, None]
-        values, slopes_of = self.values(np.column_stack([gaps, later]))
-        before, after, before_slope, after_slope = values[:, 0], values[:, 1:], slopes_of[:, 0], slopes_of[:, 1:]
-        value = 0.5 * float(tracking @ gaps) + float((after @ self.chances - before).sum()) / interval
-        by_growth = after_slope * (weights * others)[:, None] * growth / whole**2
-        by_drift, by_wide = by_growth @ self.chances, by_growth @ (self.chances * self.nodes)
-        by_rest = interval * by_drift[:, None] * (with_rest - self.mean)
-        by_rest += (by_wide * interval / wide)[:, None] * (with_rest - self.covariance)
-        np.fill_diagonal(by_rest, 0.0)
-        own = (after_slope * growth / whole**2) @ self.chances - before_slope
-        own += np.einsum("ij,ij->i", by_rest, rest) / others
-        slopes: Array = tracking + (own + (by_rest / others[:, None]).sum(axis=0)) / interval
-        return value, slopes
+def _least(inequality: _Inequality, regions: list[Region], starts: int) -> float:
+    """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
+    from scipy.optimize import minimize
 
-    def values(self, gaps: Array) -> tuple[Array, Array]:
-        """h_i of gaps (n, k), fraction of NAV, and its slopes; beyond a line's grid it pays its cost to come back."""
-        lines, end = np.arange(len(gaps))[:, None], self.pieces.shape[1]
-        asked = (gaps - self.first[:, None]) / self.step[:, None]
-        at = np.clip(asked, 0.0, end)
-        piece = np.minimum(at.astype(int), end - 1)
-        x = at - piece
-        third, second, first, still = self.pieces[:, piece, lines]
-        value = still + x * (first + x * (second + x * third))
-        slope = (first + x * (2.0 * second + 3.0 * x * third)) / self.step[:, None]
-        beyond = (asked - at) * self.step[:, None]
-        cost = self.cost[:, None]
-        return value + cost * np.abs(beyond), np.where(beyond == 0.0, slope, cost * np.sign(beyond))
+    target = inequality.target
+    aim = np.append(target, [] if is_fully_invested(target) else [1.0 - target.sum()])
+    scale = sum(region.value for region in regions)
+    reach = np.append(np.array([np.ptp(region.axes[0]) for region in regions]) / 2.0 / target, 0.0)
+    rng, ends, slope = np.random.default_rng(0), [], np.zeros(len(aim))
+    far = np.log(aim)[:, None] + np.array([-FARTHEST_LOG, FARTHEST_LOG])
+
+    def charge(logs: Array) -> tuple[float, Array]:
+        parts = np.exp(logs - logs.max())
+        parts /= parts.sum()
+        value = _charge(inequality, parts, slope)
+        return value / scale, parts * (slope - parts @ slope) / scale
+
+    for start in range(starts):
+        away = rng.uniform(-1.0, 1.0, len(aim)) * reach[: len(aim)] * (start > 0)
+        ends.append(float(minimize(charge, np.log(aim) + away, jac=True, method="L-BFGS-B", bounds=far).fun))
+    return max(min(ends), 0.0) * scale
+
+
+@compiled
+def _charge(given: _Inequality, weights: Array, slopes: Array) -> float:
+    """The cost of a year of holding weights (n or more,), fraction of NAV; writes its slopes in the first n of them."""
+    n, interval = len(given.target), given.interval
+    with_all, own_mean, whole, value = np.zeros(n), 0.0, 0.0, 0.0  # covariances with all that is held, its mean, ...
+    for i in range(n):
+        own_mean += weights[i] * given.mean[i]
+        for j in range(n):
+            with_all[i] += given.covariance[i, j] * weights[j]
+        whole += weights[i] * with_all[i]
+    for i in range(n):
+        slopes[i] = 0.0
+        for j in range(n):
+            slopes[i] += given.tracking_penalty * given.covariance[i, j] * (weights[j] - given.target[j])
+        value += 0.5 * slopes[i] * (weights[i] - given.target[i])
+    for i in range(n):
+        w, others, own = weights[i], 1.0 - weights[i], given.covariance[i, i]
+        of_rest = (whole - 2.0 * w * with_all[i] + w * w * own) / (others * others)
+        drift = given.mean[i] - 0.5 * own - (own_mean - w * given.mean[i]) / others + 0.5 * of_rest
+        wide = np.sqrt(interval * (of_rest + own - 2.0 * (with_all[i] - w * own) / others))
+        before, slope = _worth(given, i, w - given.target[i])
+        value -= before / interval
+        slopes[i] -= slope / interval
+        by_drift, by_wide = 0.0, 0.0
+        for k in range(len(given.nodes)):
+            growth = np.exp(drift * interval + wide * given.nodes[k])  # of the line beside its rest
+            part = growth / (others + w * growth)
+            after, slope = _worth(given, i, w * part - given.target[i])
+            value += given.chances[k] * after / interval
+            slope *= given.chances[k] * part / (others + w * growth)
+            slopes[i] += slope / interval
+            by_drift += slope * w * others
+            by_wide += slope * w * others * given.nodes[k]
+        for j in range(n):
+            if j != i:
+                with_rest = (with_all[j] - w * given.covariance[i, j]) / others
+                by_rest = by_drift * (with_rest - given.mean[j])
+                by_rest += by_wide / wide * (with_rest - given.covariance[i, j])
+                slopes[i] += by_rest * weights[j] / (others * others)
+                slopes[j] += by_rest / others
+    return value
+
+
+@inlined
+def _worth(given: _Inequality, i: int, gap: float) -> tuple[float, float]:
+    """h_i of a gap, fraction of NAV, and its slope; beyond the line's grid it pays its cost to come back."""
+    pieces, step = given.pieces[i], given.step[i]
+    asked = (gap - given.first[i]) / step
+    at = min(max(asked, 0.0), float(len(pieces)))
+    piece = min(int(at), len(pieces) - 1)
+    x, beyond = at - piece, (asked - at) * step
+    third, second, first, still = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2], pieces[piece, 3]
+    value = still + x * (first + x * (second + x * third))
+    if beyond == 0.0:
+        return value, (first + x * (2.0 * second + 3.0 * x * third)) / step
+    return value + given.cost[i] * abs(beyond), given.cost[i] * (1.0 if beyond > 0.0 else -1.0)
 
 
 class _Beside(NamedTuple):

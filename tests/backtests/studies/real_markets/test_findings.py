@@ -19,7 +19,7 @@ from backtests.studies.real_markets.findings import (
     paired,
     ratios,
     representative_rows,
-    seed_spread,
+    seed_spreads,
     sentences,
     summary,
 )
@@ -93,8 +93,7 @@ def test_a_ratio_is_the_same_in_every_case_here(made: Study) -> None:
     assert (found["ratio"], found["lower_in"], found["cases"]) == (pytest.approx(0.8), 3, 3)
     assert (found["lower"], found["upper"]) == pytest.approx((0.8, 0.8))
     assert found["verdict"] == "better"
-    assert seed_spread(made, "ppo") == pytest.approx(0.1)
-    assert np.isnan(seed_spread(made, "month"))
+    assert seed_spreads(made).to_dict() == {"ppo": pytest.approx(0.1)}
 
 
 def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(made: Study) -> None:
@@ -103,7 +102,7 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
         (lambda: differences(made, TUNED, "Sharpe"), "measure is 'Sharpe': use one of trades, turnover"),
         (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
         (lambda: ratios(made, CONSTANT), "over is 'constant exposure': use one of"),  # it goes to cash: `exposure`
-        (lambda: seed_spread(made, "ppo", 3.0), "multiple is 3.0"),
+        (lambda: seed_spreads(made, 3.0), "multiple is 3.0"),
         (lambda: paired(representative_rows(made), "tuned", "loss"), "over is 'tuned': use one of"),
         (lambda: paired(representative_rows(made), TUNED, "j"), "measure is 'j': use one of loss, trades"),
         (lambda: ratio_picture(made, "pp0"), "rule is 'pp0': use one of"),
