@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
+from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.tickets.ticket import Ticket, make_ticket
 from foundation.names import name_fault
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, TicketTerms
@@ -51,3 +54,26 @@ def drawn_list(data: Any, desk: Callable[..., Portfolio], names: Any = ODD, *, q
     terms = TERMS[data.draw(st.sampled_from(sorted(TERMS)))]
     made = replace(made, name=data.draw(ODD), ticket=terms)
     return trade_list(made, Threshold(made.strategic, 0.0), data.draw(ODD), run="r-1", greedy=True)
+
+
+@cache
+def drawn_lists(desk: Callable[..., Portfolio], *, plain: bool = False) -> tuple[TradeList, ...]:
+    """A hundred drawn lists, the same in every test.
+
+    desk  : that builds a portfolio.
+    plain : have all lines plain names and a quote?
+    """
+    found: list[TradeList] = []
+
+    @given(data=st.data())
+    def draw(data: Any) -> None:
+        found.append(drawn_list(data, desk, PLAIN if plain else ODD, quoted=plain))
+
+    draw()
+    return tuple(found)
+
+
+@cache
+def drawn_tickets(desk: Callable[..., Portfolio], *, plain: bool = False) -> tuple[Ticket, ...]:
+    """Their tickets, which every format has to carry."""
+    return tuple(map(make_ticket, drawn_lists(desk, plain=plain)))

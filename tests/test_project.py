@@ -9,7 +9,9 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Mapping
-from importlib.metadata import Distribution, distributions, packages_distributions, requires
+from functools import cache
+from importlib.metadata import Distribution, distributions, requires
+from importlib.metadata import packages_distributions as read_packages_distributions
 from pathlib import Path
 
 import grimp
@@ -38,6 +40,16 @@ LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda",
 def imports() -> grimp.ImportGraph:
     """Which module imports which, at its head or within a function, those of other packages too."""
     return grimp.build_graph(*CODE, include_external_packages=True, cache_dir=None)
+
+
+packages_distributions = cache(read_packages_distributions)
+
+
+@cache
+def nodes() -> Mapping[Path, list[ast.AST]]:
+    """All nodes of each file of the code, the tree of its module first."""
+    paths = (path for package in CODE for path in (ROOT / package).rglob("*.py"))
+    return {path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in paths}
 
 
 def locked(name: str = "requirements.lock") -> dict[str, str]:
@@ -160,7 +172,7 @@ def test_what_the_user_fixed_is_reached_by_what_a_user_calls(name: str, imports:
     wanted = canonicalize_name(name)
     tops = {top for top, of in packages_distributions().items() if wanted in map(canonicalize_name, of)}
     known = [top for top in tops if top in imports.modules]
-    chains = [imports.find_shortest_chain(ours, top) for ours in USERS_CALL for top in known]
+    chains = (imports.find_shortest_chain(ours, top) for ours in USERS_CALL for top in known)
     assert any(chains), f"nothing that {' or '.join(USERS_CALL)} imports, at once or later, imports {name}"
 
 
@@ -217,8 +229,8 @@ def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
 def test_whatever_the_code_imports_is_declared() -> None:
     providers = packages_distributions()
     declared = {canonicalize_name(wanted.name) for wanted in direct()}
-    for path in (path for package in CODE for path in (ROOT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, found in nodes().items():
+        for node in found:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
@@ -238,9 +250,8 @@ def test_docstrings_begin_with_a_statement() -> None:
     clause = re.compile(r"(?:What|Which|Whose|Who|Where|When|How|Why)\b|.*\?$")
     told = {
         f"{path.relative_to(ROOT)}: {first}"
-        for package in CODE
-        for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, found in nodes().items()
+        for node in found
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if clause.match(first := (ast.get_docstring(node) or "").partition("\n")[0])
     }
@@ -249,14 +260,14 @@ def test_docstrings_begin_with_a_statement() -> None:
 
 def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> None:
     """A fact said in two modules is one constant, which both import; two facts have two names."""
-    trees = {path: ast.parse(path.read_text()) for package in CODE for path in (ROOT / package).rglob("*.py")}
     imported: dict[str, set[str]] = {}
-    for node in (node for tree in trees.values() for node in ast.walk(tree)):
+    for node in (node for found in nodes().values() for node in found):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             for alias in node.names:
                 imported.setdefault(alias.name, set()).add(node.module or "")
     by_name: dict[str, list[str]] = {}
-    for path, tree in trees.items():
+    for path, (tree, *_) in nodes().items():
+        assert isinstance(tree, ast.Module)
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         heads = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
         stored = (node for head in heads for node in ast.walk(head) if isinstance(node, ast.Name))

@@ -288,6 +288,7 @@ def _finished(folder: Folder, spec: Learned, days: TrainingDays, keep: bool) -> 
             done.delete()
             continue
         if loaded is not None:
+            Checkpoint(folder, seed, _depends_on(spec, days)).delete()  # a kill just after `done.save` leaves it
             arrays, record = loaded
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
             curve = [tuple(point) for point in record["curve"]]

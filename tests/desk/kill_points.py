@@ -21,6 +21,7 @@ import pytest
 from faults import contents, points, without_drafts
 
 from backtests.comparison.comparison import Comparison, compare
+from backtests.laboratory.learned import optimality_gap
 from backtests.laboratory.learned.results import CARD_RESULTS, read_policies
 from backtests.runs import folder as runs
 from backtests.runs import manifest as signing
@@ -52,13 +53,14 @@ from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
 
 FILE = Path(__file__).parents[2] / "data" / "portfolios" / "sixty_forty.yaml"
-LEARNED = {"rule": "learned", "steps": 2_000, "seeds": [1, 2], "learner": "cross_entropy"}
+SMALL = {"population": 8, "elite": 3, "worlds": 16, "decisions": 52}  # a generation
+LEARNED = {"rule": "learned", "steps": 13_000, "seeds": [1, 2], "learner": "cross_entropy", "cross_entropy": SMALL}
 Job = Callable[[], object]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking git and libraries for their versions, and waiting for the disk, take longer than all the rest."""
+    """Versions of the code and of libraries, trials counted elsewhere, and waiting for the disk take longest."""
     monkeypatch.setattr(signing, "code_on_disk", lambda: "code")
     for module in (runs, signing, verifying):
         monkeypatch.setattr(module, "code_version", lambda: "code")
@@ -66,6 +68,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "surroundings", once(runs.surroundings))
     monkeypatch.setattr(tasks, "version", once(tasks.version))
     monkeypatch.setattr(os, "fsync", lambda _: None)
+    for module in (reporting, sweep):
+        monkeypatch.setattr(module, "count_trials", once(module.count_trials))  # in a book that stands elsewhere
+    monkeypatch.setattr(optimality_gap, "gap_of", partial(optimality_gap.gap_of, paths=10))
 
 
 def names(*given: Any, **_: Any) -> Hashable:
@@ -148,11 +153,11 @@ def whole_runs(reports: Path, kind: str, at_least: int) -> None:
 
 @pytest.fixture(scope="module")
 def portfolio() -> Any:
-    return load_portfolio(FILE, {"policies.rl": LEARNED})
+    return load_portfolio(FILE, {"policies.rl": LEARNED, "test_start": "2020-01-02"})
 
 
 @pytest.fixture(scope="module")
-def compared(portfolio: Any) -> Comparison:
+def compared(portfolio: Any, few_simulated_tests: None) -> Comparison:
     return compare(portfolio, draws=100, only=["quarterly", "threshold", "tuned", "rl"])
 
 
@@ -168,6 +173,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(reporting, "settings_of", lambda *_, **__: compared.settings)
     every = tearsheet.pictures  # each is written as the others are
     monkeypatch.setattr(tearsheet, "pictures", lambda sheet: every(sheet)[:1])
+    monkeypatch.setattr(tearsheet, "SECTIONS", tearsheet.SECTIONS[:1])  # all are in one file
     monkeypatch.setattr(Comparison, "__repr__", once(Comparison.__repr__))
     monkeypatch.setattr(TradeList, "__repr__", once(TradeList.__repr__))
     monkeypatch.setattr(pd.DataFrame, "to_parquet", once(pd.DataFrame.to_parquet, lambda table, **_: id(table)))
@@ -177,9 +183,9 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
         found = FORMATS[ending]
         monkeypatch.setitem(FORMATS, ending, found._replace(write=once(found.write)))
     for module, functions in {
-        tearsheet: ("whole_sheet", "pictures", "sheet_numbers", "render"),
+        tearsheet: ("whole_sheet", "pictures", "sheet_numbers", "json_text", "render", "summary_markdown"),
         policy_card: ("with_optimality_gaps", "policy_html"),
-        reporting: ("loss_intervals", "results", "results_of"),
+        reporting: ("loss_intervals", "results", "results_of", "make_ticket"),
     }.items():
         for name in functions:
             monkeypatch.setattr(module, name, once(getattr(module, name)))
@@ -246,6 +252,7 @@ def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Mo
     assert of_runs(made, tmp_path, "backtest") >= 190
 
 
+@pytest.mark.usefixtures("few_simulated_tests")
 def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished chunks are kept over a kill."""
     file, bands = tmp_path / "bands.yaml", ", ".join(str(k / 1000) for k in range(1, 17))
@@ -266,7 +273,10 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a study of one of its cases, whose table and record stay together."""
-    studying = import_module("backtests.studies.real_markets.study")  # whose name in its room is that of a function
+    studying, running = (  # whose names in their room are those of functions
+        import_module(f"backtests.studies.real_markets.{name}") for name in ("study", "run_case")
+    )
+    monkeypatch.setattr(running, "FAMILY_CHOICES", {})  # the rows of other rules are written as theirs are
     budget, cases = Budget(steps={}), ("funds-2-2013", "stocks-2-1995")
     for name in ("run_case", "made_from"):
         monkeypatch.setattr(studying, name, once(getattr(studying, name), lambda one, *_: one.name))
@@ -333,10 +343,11 @@ def test_lists_of_accounts(portfolio: Any, tmp_path: Path, monkeypatch: pytest.M
     """Over the lists of other accounts; each of the two files is whole, and the row of each account is there first."""
     files = [tmp_path / f"{which}.csv" for which in range(2)]
     for which, file in enumerate(files):
-        rows = [f"A{which}{k:03d},{FILE},{1_000 * which + k},{k},{100 - k}" for k in range(40)]
+        rows = [f"A{which}{k:03d},{FILE},{1_000 * which + k},{k},{100 - k}" for k in range(4)]
         file.write_text("\n".join(["account,model,cash,SPY,AGG", *rows]))
     model = Model.of(portfolio, Threshold(portfolio.strategic, 0.02), "band")
     monkeypatch.setattr(accounts._Solver, "model", lambda *_: model)
+    monkeypatch.setattr(accounts, "TASK", 2)  # so that a few accounts are written in several parts
     start, folder, whole = tmp_path / "start", tmp_path / "lists", list[dict[str, bytes | None]]()
     start.mkdir()
     accounts.list_accounts(files[0], start / "o.csv")

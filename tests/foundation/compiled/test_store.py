@@ -143,15 +143,20 @@ event.register("numba:run_pass", Killed())
 """
 
 
-def test_a_process_that_is_killed_as_it_writes_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+def test_processes_that_are_killed_leave_nothing_that_looks_whole_and_keep_nobody_waiting(tmp_path: Path) -> None:
+    """One as it compiles, and one as it writes."""
     made = Checkout(tmp_path / "checkout", tmp_path / "kept")
-    (made.folder / "main.py").write_text(KILLED + MAIN)
-    with pytest.raises(subprocess.CalledProcessError) as stopped:
-        made.play()
-    assert stopped.value.returncode == -signal.SIGKILL
-    assert all(path.name.startswith(".") for path in made.code())
+    for killed in (DIES, KILLED):
+        (made.folder / "main.py").write_text(killed + MAIN)
+        with pytest.raises(subprocess.CalledProcessError) as stopped:
+            made.play()
+        assert stopped.value.returncode == -signal.SIGKILL
+        assert ".lock" in {path.suffix for path in made.code()}
+        assert all(path.name.startswith(".") for path in made.code())
     (made.folder / "main.py").write_text(MAIN)
     assert made.play() == "7.0 1 1"
+    assert sum(not path.name.startswith(".") for path in made.code()) == 2
+    assert ".lock" not in {path.suffix for path in made.code()}
 
 
 def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path) -> None:
@@ -171,18 +176,6 @@ def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path)
         one.stdin.flush()
     assert sorted(one.communicate()[0].strip() for one in both) == ["7.0 0 0", "7.0 1 1"]
     assert len(made.code()) == 2  # and no lock is left
-
-
-def test_a_process_that_is_killed_as_it_compiles_keeps_nobody_waiting(tmp_path: Path) -> None:
-    made = Checkout(tmp_path / "checkout", tmp_path / "kept")
-    (made.folder / "main.py").write_text(DIES + MAIN)
-    with pytest.raises(subprocess.CalledProcessError) as stopped:
-        made.play()
-    assert stopped.value.returncode == -signal.SIGKILL
-    assert [path.suffix for path in made.code()] == [".lock"]
-    (made.folder / "main.py").write_text(MAIN)
-    assert made.play() == "7.0 1 1"
-    assert [path.name.startswith(".") for path in made.code()] == [False, False]
 
 
 # -- the folders -----------------------------------------------------------------------------------------------------

@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 import simplefix
-from drawn_lists import PLAIN, drawn_list
-from hypothesis import given
-from hypothesis import strategies as st
+from drawn_lists import drawn_tickets
 
 from desk.tickets.formats import fix
-from desk.tickets.ticket import Ticket, make_ticket
+from desk.tickets.ticket import Ticket
 from foundation.errors import ConfigError
 
 GROUP = {11: "id", 67: "place", 1: "account", 64: "settled", 55: "symbol", 54: "side", 60: "time", 38: "quantity",
@@ -70,17 +68,15 @@ def test_a_real_list_is_read_back(real: Ticket) -> None:
     check(real)
 
 
-@given(data=st.data())
-def test_any_list_of_quoted_lines_is_read_back(desk: Any, data: Any) -> None:
-    check(make_ticket(drawn_list(data, desk, PLAIN, quoted=True)))
-
-
-@given(data=st.data())
-def test_a_list_is_read_back_or_refused(desk: Any, data: Any) -> None:
-    ticket = make_ticket(drawn_list(data, desk))
-    carried = all(order.quantity is not None and order.symbol.isascii() for order in ticket.orders)
-    if carried:
+def test_any_list_of_quoted_lines_is_read_back(desk: Any) -> None:
+    for ticket in drawn_tickets(desk, plain=True):
         check(ticket)
-    else:
-        with pytest.raises(ConfigError, match=r"FIX cannot carry the order to (buy|sell) .*: "):
-            fix.write(ticket)
+
+
+def test_a_list_is_read_back_or_refused(desk: Any) -> None:
+    for ticket in drawn_tickets(desk):
+        if all(order.quantity is not None and order.symbol.isascii() for order in ticket.orders):
+            check(ticket)
+        else:
+            with pytest.raises(ConfigError, match=r"FIX cannot carry the order to (buy|sell) .*: "):
+                fix.write(ticket)

@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from drawn_lists import PLAIN, drawn_list
-from hypothesis import given
-from hypothesis import strategies as st
+from drawn_lists import drawn_tickets
 
 from desk.tickets.formats import oms
-from desk.tickets.ticket import Ticket, make_ticket
+from desk.tickets.ticket import Ticket
 from foundation.errors import ConfigError
 
 
@@ -29,9 +27,9 @@ def check(ticket: Ticket) -> None:
         assert (row["AllocationAccount"], row["PriceDate"]) == (order.account, order.price_date)
 
 
-@given(data=st.data())
-def test_any_list_of_quoted_lines_is_read_back(desk: Any, data: Any) -> None:
-    check(make_ticket(drawn_list(data, desk, PLAIN, quoted=True)))
+def test_any_list_of_quoted_lines_is_read_back(desk: Any) -> None:
+    for ticket in drawn_tickets(desk, plain=True):
+        check(ticket)
 
 
 def test_a_real_list_is_read_back(limited: Ticket) -> None:
