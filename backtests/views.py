@@ -2,7 +2,7 @@
 
 A record must not import its page, since all rooms would then import each other. Its methods look functions up here by
 name, as pandas finds the backend of `DataFrame.plot`; a module is imported at the first look-up. A new record or page
-adds a line to `VIEWS`.
+adds an asset to `VIEWS`.
 """
 
 from importlib import import_module

@@ -2,7 +2,7 @@
 
 The laws stand in `benchmarks.laws`. J, and differences of J, are stated at the volatility of the test: their truth is
 what other tests as long and as volatile give on average. Of other figures the truth is the mean over the worlds. The
-last table has policies whose truth is equal by symmetry: five lines of one law, and five targets that are one target
+last table has policies whose truth is equal by symmetry: five assets of one law, and five targets that are one target
 turned round.
 
 `python -m benchmarks.coverage` writes the tables at the end of docs/evidence.md.
@@ -111,7 +111,7 @@ def measure(model: Model, portfolio: Portfolio, policies: Mapping[str, Rule], da
     """Play the policies in worlds of a law, and find their figures with intervals.
 
     model     : the law.
-    portfolio : whose lines, costs and calendar the worlds have.
+    portfolio : whose assets, costs and calendar the worlds have.
     policies  : by name; the first holds the strategic target.
     days      : of a test.
     worlds    : number of worlds.
@@ -205,10 +205,10 @@ def coverages(found: Found) -> tuple[Cells, Cells]:
 def equals(worlds: int, make: Callable[[FixedWeights], Rule], model: Model, first: int = 0) -> tuple[float, float]:
     """How often two equal policies are called different at 5 %, and how often the 90 % set keeps five equal ones.
 
-    The lines are exchangeable, and the five targets are one target turned round: by symmetry all have one J.
+    The assets are exchangeable, and the five targets are one target turned round: by symmetry all have one J.
     worlds : number of worlds.
     make   : the rule, on a target.
-    model  : the law of the five lines.
+    model  : the law of the five assets.
     first  : number of the first world.
     """
     target, costs = np.array([0.4, 0.3, 0.1, 0.1, 0.1]), Costs(np.full(5, 2e-4), np.full(5, 3e-4))
@@ -227,7 +227,7 @@ def equals(worlds: int, make: Callable[[FixedWeights], Rule], model: Model, firs
 
 
 def exchangeable() -> dict[str, Model]:
-    """Two laws of five lines that cannot be told apart: volatility 20 %, correlation 0.3."""
+    """Two laws of five assets that cannot be told apart: volatility 20 %, correlation 0.3."""
     covariance = 0.04 * (0.3 * np.ones((5, 5)) + 0.7 * np.eye(5))
     mean = np.full(5, 0.06)
     return {

@@ -25,7 +25,7 @@ from research.rules.optimum.best_weights import best_weights
 
 SIZES, ROOMS, KAPPAS = (20, 100, 500), (0.0, 0.05), (5.0, 30.0, 300.0)
 ROUNDS, DRAWS = 5, 50
-AIM = 5.0  # milliseconds for 500 lines
+AIM = 5.0  # milliseconds for 500 assets
 SAME = 1e-6  # widest gap of a weight
 SCALE = 1e4  # of the objective
 KERNEL, CALL = "our kernel", "our call"
@@ -88,7 +88,7 @@ def saving_left(
 
 
 def draw(n: int, room: float, kappa: float, seed: int) -> Destination:
-    """One trade date: n lines, long only; cash may be up to twice `room`, and its target is `room`."""
+    """One trade date: n assets, long only; cash may be up to twice `room`, and its target is `room`."""
     rng = np.random.default_rng(seed)
     loadings = np.column_stack([rng.normal(1.0, 0.3, n) * 0.16, rng.normal(0.0, 0.05, (n, 4))])
     returns = rng.normal(size=(1_000, 5)) @ loadings.T + rng.normal(size=(1_000, n)) * rng.uniform(0.15, 0.35, n)
@@ -206,7 +206,7 @@ def against_peers(n: int, room: float) -> dict[str, object]:
         raise AssertionError(f"CLARABEL is at another point of {n} lines: a weight is off by {apart[CONE]:.1e}")
     times = take_turns(calls, ROUNDS)
     show(
-        f"{n} lines, {'cash with room' if room else 'fully invested'}, "
+        f"{n} assets, {'cash with room' if room else 'fully invested'}, "
         f"{(calls[KERNEL]() != at.weights).mean():.0%} of them trade",
         ("", "ms", "our call is faster by", "widest gap to our weights"),
         [
@@ -245,14 +245,14 @@ def over_draws(n: int, room: float, kappa: float) -> dict[str, float]:
 def main() -> None:
     """All of it, in about two minutes."""
     print(f"{machine()}; {versions('numba', 'cvxpy', 'clarabel', 'osqp')}")
-    peers = {f"{n} lines, room {room}": against_peers(n, room) for n in SIZES for room in ROOMS}
+    peers = {f"{n} assets, room {room}": against_peers(n, room) for n in SIZES for room in ROOMS}
     draws = {
-        f"{n} lines, room {room}, kappa {kappa:.0f}": over_draws(n, room, kappa)
+        f"{n} assets, room {room}, kappa {kappa:.0f}": over_draws(n, room, kappa)
         for n in SIZES for room in ROOMS for kappa in KAPPAS
     }  # fmt: skip
     show(
         f"Our kernel over {DRAWS} trade dates",
-        ("", "median ms", "worst ms", "lines that trade", "left to save"),
+        ("", "median ms", "worst ms", "assets that trade", "left to save"),
         [
             (
                 name,
@@ -263,7 +263,7 @@ def main() -> None:
             )
             for name, found in draws.items()
         ],
-        [f"processor time; the aim for 500 lines, most of which do not trade, is {AIM:.0f} ms"],
+        [f"processor time; the aim for 500 assets, most of which do not trade, is {AIM:.0f} ms"],
     )
     keep("destination", {"versions": versions("numba", "cvxpy", "clarabel", "osqp"), "peers": peers, "draws": draws})
 

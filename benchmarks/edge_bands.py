@@ -18,14 +18,14 @@ HALVINGS, STEPS, PAYMENTS = 60, 100, 8  # of the bounds of a level, of an amount
 
 
 class Box(NamedTuple):
-    """A box, its lines, and how the other side is placed.
+    """A box, its assets, and how the other side is placed.
 
-    lower      : (n,) lower bound of each line, fraction of NAV.
-    upper      : (n,) upper bound of each line, fraction of NAV.
+    lower      : (n,) lower bound of each asset, fraction of NAV.
+    upper      : (n,) upper bound of each asset, fraction of NAV.
     target     : (n,) fraction of NAV.
     cost       : (n,) a side, fraction of the notional.
-    pace       : (n,) toward targets, lines end at one gap per pace.
-    turn       : (n,) the lines with the least go first, as far as they may.
+    pace       : (n,) toward targets, assets end at one gap per pace.
+    turn       : (n,) the assets with the least go first, as far as they may.
     covariance : (n, n) a year, of returns.
     relative   : (n, n) a year, of returns less that of the target portfolio.
     way        : NEAREST, whatever the targets; TOWARD targets; BY_TRACKING, as it saves squared tracking per cost; or
@@ -47,7 +47,7 @@ class Box(NamedTuple):
 
 @compiled
 def moves(start: Array, room: Array, amount: float, box: Box) -> Array:
-    """(n,) how far lines go, `amount` in all: turn by turn, each by pace x (level - start), from 0 to its room."""
+    """(n,) how far assets go, `amount` in all: turn by turn, each by pace x (level - start), from 0 to its room."""
     moved, pace = np.zeros(len(room)), box.pace
     for turn in np.unique(box.turn):
         far, left = np.where(box.turn == turn, room, 0.0), amount - moved.sum()
@@ -64,7 +64,7 @@ def moves(start: Array, room: Array, amount: float, box: Box) -> Array:
 
 @compiled
 def by_tracking(out: Array, side: float, amount: float, box: Box) -> None:
-    """Move `out` in small steps, each by the line that saves most squared tracking per cost, or else adds the least."""
+    """Move `out` in small steps, each by the asset that saves most squared tracking per cost, or adds the least."""
     left, slope = amount, side * (box.relative @ (out - box.target))
     while left > WEIGHT_SUM:
         room = ((box.upper if side > 0.0 else box.lower) - out) * side
@@ -101,7 +101,7 @@ def destination(weights: Array, box: Box, scratch: Scratch) -> Array:
 
 @compiled
 def play(returns: Array, box: Box, tracking_penalty: float, scratch: Scratch) -> tuple[float, float]:
-    """(mean of the daily cost + g/2 active^2, line trades a day), opened at target, with a lag of one close.
+    """(mean of the daily cost + g/2 active^2, asset trades a day), opened at target, with a lag of one close.
 
     returns : (T, n) simple, fraction.  tracking_penalty : g.
     """
@@ -115,7 +115,7 @@ def play(returns: Array, box: Box, tracking_penalty: float, scratch: Scratch) ->
         moved = np.abs(asked - held / nav) > WEIGHT_SUM
         if moved.any():
             kept, share, paid = held[~moved].sum(), asked[moved].sum(), 0.0
-            for _ in range(PAYMENTS):  # the lines that trade pay: they end at a fraction of what is left
+            for _ in range(PAYMENTS):  # the assets that trade pay: they end at a fraction of what is left
                 trades = np.where(moved, asked * (nav - kept - paid) / share - held, 0.0)
                 paid = (box.cost * np.abs(trades)).sum()
             held += trades

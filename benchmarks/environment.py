@@ -1,8 +1,8 @@
 """How fast worlds are: accounting steps a second, and the batch beside stable-baselines3's own way to hold many worlds.
 
-An accounting step is a day of a world: lines and cash earn, what is due is booked at its costs, and the terms of J are
+An accounting step is a day of a world: assets and cash earn, what is due is booked at its costs, and the terms of J are
 added; it is measured on twenty real stocks, with weekly decisions. The batch is that of the worked market of the
-laboratory, two lines and a week a decision, as learners are judged in it. Processor seconds of one thread.
+laboratory, two assets and a week a decision, as learners are judged in it. Processor seconds of one thread.
 """
 
 import time

@@ -1,6 +1,6 @@
 """`rebalance execute`: a list of thirty orders from the shell, and kills of two processes that send lists.
 
-Thirty lines with simulated prices and a book, each list to other drawn targets; the paper venue fills at the prices of
+Thirty assets with simulated prices and a book, each list to other drawn targets; the paper venue fills at the prices of
 the list. What was sent, filled and booked is held to an independent sum of the journal's fills.
 
     python -m benchmarks.execute [ROUNDS] [KILLS]

@@ -85,7 +85,7 @@ def processor(call: Callable[[], object], rounds: int = 3) -> float:
 
 
 def simulated(days: int, n: int) -> Market:
-    """A market of n lines that move like stocks."""
+    """A market of n assets that move like stocks."""
     rng = np.random.default_rng(0)
     returns = (rng.normal(3e-4, 0.008, (days, 1)) + rng.normal(0.0, 0.012, (days, n))).clip(-0.5, 0.5)
     returns[0] = 0.0

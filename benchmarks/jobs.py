@@ -129,7 +129,7 @@ def vectorbt_convention(values: Array, cash: float, goals: Array, rate: float) -
 
 
 def bt_convention(values: Array, cash: float, goals: Array, rate: float) -> tuple[Array, float]:
-    """Each line's outlay, its fee included, equals its gap."""
+    """Each asset's outlay, its fee included, equals its gap."""
     gaps = goals - values
     moved = gaps / (1.0 + rate * np.sign(gaps))
     return values + moved, cash - gaps.sum()
@@ -158,7 +158,7 @@ def widest_gap(one: Array, other: Array) -> float:
 def trade_gap(job: Job, one: Played, other: Played) -> float:
     """The largest difference of two contestants' trades on any day, over NAV; infinite when their dates differ.
 
-    A day counts as traded when some line's units moved by more than 1e-9 of NAV.
+    A day counts as traded when some asset's units moved by more than 1e-9 of NAV.
     """
     prices, moves = job.market.index[1:], []
     for played in (one, other):

@@ -1,6 +1,6 @@
 """One rule on ten thousand simulated decades of ten lines: seconds, and vectorbt on the same job in the same run.
 
-Lines are correlated and normal, targets equal, checked daily and traded to target past five points, at 10 bp and the
+Assets are correlated and normal, targets equal, checked daily and traded to target past five points, at 10 bp and the
 close that was seen. A path of ours is drawn, played and measured (cost, tracking, turnover, deviation); vectorbt's has
 its orders alone, or the path of its wealth as well, from prices that are ready. numpy draws with `standard_normal`.
 """
@@ -27,7 +27,7 @@ OURS, PLAYED, DRAWN = "ours: drawn, played, measured", "ours: played, measured",
 
 
 def laboratory(paths: int = PATHS, rate: float = jobs.RATE) -> Laboratory:
-    """Ten lines of 20 % volatility, correlated by 0.3."""
+    """Ten assets of 20 % volatility, correlated by 0.3."""
     covariance = 0.04 * (0.7 * np.eye(LINES) + 0.3)
     model = GBM(np.full(LINES, 0.05), covariance, YEAR)
     costs = Costs.bps(LINES, commission=1e4 * rate)
@@ -64,7 +64,7 @@ def _off(one: float, other: float) -> float:
 
 
 def drawn_by_numpy(model: GBM, paths: int) -> Array:
-    """What a user of numpy would write for the same law: simple returns (paths, days, lines)."""
+    """What a user of numpy would write for the same law: simple returns (paths, days, assets)."""
     root = np.linalg.cholesky(model.covariance / YEAR)
     drift = (model.mean - 0.5 * np.diag(model.covariance)) / YEAR
     normals = np.random.default_rng(SEED).standard_normal((paths, DAYS, LINES))
@@ -111,7 +111,7 @@ def main() -> None:
     times = measure()
     walls = {workers: whole(workers) for workers in (1, os.cpu_count() or 1)}
     show(
-        f"One rule on simulated paths of {LINES} lines x {DAYS:,} days",
+        f"One rule on simulated paths of {LINES} assets x {DAYS:,} days",
         ("", "ms a path", "ours is faster by", "without drawing"),
         [
             (name, f"{1e3 * times.median(name):.3f}", *(f"{times.ratio(name, us):,.1f}x" for us in (OURS, PLAYED)))

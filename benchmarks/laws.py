@@ -1,6 +1,6 @@
 """The laws of markets in which intervals and decisions are measured, and the policies that are played in them.
 
-Means and covariances are those of the test days of a shipped portfolio, whose lines, target, costs and calendar the
+Means and covariances are those of the test days of a shipped portfolio, whose assets, target, costs and calendar the
 worlds have too. Nothing of the workbench was tuned to any of these laws.
 """
 
@@ -135,7 +135,7 @@ def rules(portfolio: Portfolio, year: float = YEAR) -> dict[str, Rule]:
 class Tests:
     """Simulated tests of a portfolio in one law.
 
-    portfolio : whose lines, target, costs and calendar they have.
+    portfolio : whose assets, target, costs and calendar they have.
     model     : the law.
     policies  : by name.
     days      : of a test.

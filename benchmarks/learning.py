@@ -1,6 +1,6 @@
 """How far from the known optimum a learner ends, and in how many seconds: five seeds each, on paths none of them saw.
 
-The worked market of the laboratory: two lines and cash, weekly decisions at the close that is seen, 10 bp a side; and
+The worked market of the laboratory: two assets and cash, weekly decisions at the close that is seen, 10 bp a side; and
 the same with a fee of 1 bp for every event.
 """
 

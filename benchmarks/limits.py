@@ -1,4 +1,4 @@
-"""Allocations under limits: a frontier of 50 points, and a smallest conflicting set of 30 constraints on 100 lines.
+"""Allocations under limits: a frontier of 50 points, and a smallest conflicting set of 30 constraints on 100 assets.
 
 The frontier has sector limits and is asked of skfolio too, whose `efficient_frontier_size` states the same programme;
 before a clock starts its weights are compared.
@@ -26,7 +26,7 @@ FRONTIER_AIM, CONFLICT_AIM = 2.0, 1.0  # seconds
 
 
 def lines() -> tuple[pd.DataFrame, Known]:
-    """Two years of returns of lines with five common factors, and what is known of them."""
+    """Two years of returns of assets with five common factors, and what is known of them."""
     rng = np.random.default_rng(0)
     loadings = rng.normal(0.0, 0.006, (5, LINES))
     returns = rng.normal(0.0003, 0.012, (504, LINES)) + rng.normal(size=(504, 5)) @ loadings
@@ -40,7 +40,7 @@ def lines() -> tuple[pd.DataFrame, Known]:
 
 
 def with_sectors(known: Known) -> Limits:
-    """No sector holds more than a fifth, no line more than a tenth."""
+    """No sector holds more than a fifth, no asset more than a tenth."""
     groups = {f"sector {i}": Group(where={"sector": f"s{i}"}, most=0.2) for i in range(SECTORS)}
     return build(Constraints(every_line=Bounds(least=0.0, most=0.1), groups=groups), known)
 
@@ -101,7 +101,7 @@ def main() -> None:
     packages = versions("clarabel", "highspy", "skfolio")
     print(f"{machine()}; {packages}")
     show(
-        f"A frontier of {POINTS} points, {LINES} lines, limits of {SECTORS} sectors: seconds a call",
+        f"A frontier of {POINTS} points, {LINES} assets, limits of {SECTORS} sectors: seconds a call",
         ("", "seconds", "aim"),
         [(name, f"{frontiers.median(name):.3f}", f"{FRONTIER_AIM:g}" if name == OURS else "") for name in calls],
         [f"processor time; medians of {ROUNDS} rounds; {frontiers.ratio(SKFOLIO, OURS):.0f} times skfolio"],

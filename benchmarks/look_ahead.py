@@ -1,6 +1,6 @@
 """The look-ahead audit on policies that cheat, and on honest ones that look odd: how many of 100 seeds it names.
 
-Six simulated lines over a test of 410 days, two of which are delisted in it. Each seed draws another market, another
+Six simulated assets over a test of 410 days, two of which are delisted in it. Each seed draws another market, another
 form of the cheat and other days to check.
 """
 
@@ -33,7 +33,7 @@ Make = Callable[[Market], Policy]
 
 
 def world(seed: int) -> Market:
-    """Six lines with quotes and volumes; the last two are delisted in the second half of the test."""
+    """Six assets with quotes and volumes; the last two are delisted in the second half of the test."""
     import exchange_calendars as xcals
 
     rng = np.random.default_rng([seed, 7])
@@ -63,7 +63,7 @@ def world(seed: int) -> Market:
 
 @dataclass(frozen=True, eq=False)
 class Peeks:
-    """Trades to target on calendar days if a line rises on the next day."""
+    """Trades to target on calendar days if an asset rises on the next day."""
 
     allocation: Allocation
     due: np.ndarray
@@ -80,7 +80,7 @@ class Peeks:
 
 @dataclass(frozen=True)
 class Vetoed:
-    """A wrapper: does what a rule decides, unless the lines that it would buy fall on the next day."""
+    """A wrapper: does what a rule decides, unless the assets that it would buy fall on the next day."""
 
     rule: Threshold
 
@@ -156,7 +156,7 @@ def smoothed_regimes(rng: np.random.Generator) -> Make:
 
 
 def chosen_survivors(rng: np.random.Generator) -> Make:
-    """Equal weights of the lines that are still there at the end, or of the best of them."""
+    """Equal weights of the assets that are still there at the end, or of the best of them."""
     best, schedule = bool(rng.random() < 0.5), rng.choice(["week", "month", "quarter"])
 
     def make(market: Market) -> Policy:
@@ -223,7 +223,7 @@ class Remembers:
 
 @dataclass(frozen=True)
 class Counts:
-    """Trades on every n-th day of a portfolio of n lines."""
+    """Trades on every n-th day of a portfolio of n assets."""
 
     allocation: Allocation
 
@@ -260,7 +260,7 @@ def seeded_random(rng: np.random.Generator) -> Make:
 
 
 def by_number_of_lines(rng: np.random.Generator) -> Make:
-    """Depends on how many lines there are."""
+    """Depends on how many assets there are."""
     return lambda market: Counts(EQUAL)
 
 

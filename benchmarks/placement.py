@@ -1,15 +1,15 @@
 """Where the other side of a trade goes: the rebalancing loss J of edge bands under different placements.
 
-A line that has left its band is brought to the band's edge. In a portfolio without cash other lines are traded for the
-same amount, and a *placement* says which. Each is measured by J over that of the old rule, "nearest": the cheapest
-lines first, lines of equal cost by one common distance from their drifted weights, whatever their targets. All others
-but the programme and the one by tracking go toward targets only. Bands have one half-width for all lines, or
+An asset that has left its band is brought to the band's edge. In a portfolio without cash other assets are traded for
+the same amount, and a *placement* says which. Each is measured by J over that of the old rule, "nearest": the cheapest
+assets first, lines of equal cost by one common distance from their drifted weights, whatever their targets. All others
+but the programme and the one by tracking go toward targets only. Bands have one half-width for all assets, or
 half-widths in the proportions of the closed form with costs, (c w^2 (1-w)^2)^(1/3).
 
 In each case each placement has its band tuned by J in the same six years, as a desk would choose it in hindsight; all
 have as many half-widths to choose from. The rule is asked daily and booked at the next close. The simulation is that
-of `benchmarks.edge_bands`; with the placement of the house it must come to the engine's J. Cases share lines and years:
-the intervals, which resample cases, are too narrow for other markets.
+of `benchmarks.edge_bands`; with the placement of the house it must come to the engine's J. Cases share assets and
+years: the intervals, which resample cases, are too narrow for other markets.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from research.rules.optimum.best_point import scratch_for
 PORTFOLIOS = Path(__file__).parent.parent / "data" / "portfolios"
 TRACKING_PENALTY, YEAR, BPS = 5.0, 252.0, 1e4
 DAYS, BEFORE, MONTH = 6 * 252, 252, 21  # days played; those before, for the covariance; from one start to the next
-BANDS = np.geomspace(0.003, 0.06, 9)  # half-widths, or their mean where lines have different ones, fraction of NAV
+BANDS = np.geomspace(0.003, 0.06, 9)  # half-widths, or their mean where assets have different ones, fraction of NAV
 HORIZONS = np.geomspace(0.02, 2.0, 9)  # years, of the rule that goes to the best point
 SAME = 1e-3  # relative gap of J to the engine's
 DRAWS = 10_000  # samples of the cases, for an interval
@@ -42,7 +42,7 @@ OLD, HOUSE, REGION = "nearest (old)", "gap per cost (house)", "rule best_point, 
 
 
 class Case(NamedTuple):
-    """A portfolio without cash on some lines of a market, from the close of row `first` on."""
+    """A portfolio without cash on some assets of a market, from the close of row `first` on."""
 
     market: Market
     first: int
@@ -59,8 +59,8 @@ class Placement(NamedTuple):
     """A way to place the other side, and its settings; BY_TRACKING has none, PROGRAMME the years that a gap is held."""
 
     way: int
-    pace: Callable[[Case], Array] = lambda case: np.ones(len(case.cost))  # lines come to one gap per pace
-    turn: Callable[[Case], Array] = lambda case: np.zeros(len(case.cost))  # the lines with the least go first
+    pace: Callable[[Case], Array] = lambda case: np.ones(len(case.cost))  # assets come to one gap per pace
+    turn: Callable[[Case], Array] = lambda case: np.zeros(len(case.cost))  # the assets with the least go first
     years: float = 0.0
 
 
@@ -90,7 +90,7 @@ CostsByChance = Callable[[np.random.Generator, int], Array]
 
 
 def drawn(market: Market, most: int, costs: CostsByChance, seed: int) -> Case:
-    """A case of three lines to `most`: years by chance in which so many are listed, then lines, targets and costs."""
+    """A case of three assets to `most`: years by chance in which so many are listed, then assets, targets and costs."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, most + 1))
     firsts = range(BEFORE, len(market.dates) - DAYS, MONTH)
@@ -120,7 +120,7 @@ def cases() -> dict[str, list[Case]]:
 
 
 class Tuned(NamedTuple):
-    """The best of what was tried: J in bp a year, line trades a year, and its number."""
+    """The best of what was tried: J in bp a year, asset trades a year, and its number."""
 
     loss: float
     trades: float
@@ -149,7 +149,7 @@ def tuned(case: Case, placement: Placement, width: Array) -> Tuned:
 
 
 def of_engine(case: Case, rule: Threshold | BestPoint) -> tuple[float, float]:
-    """(J in bp a year, line trades a year) of a rule, as the engine plays it."""
+    """(J in bp a year, asset trades a year) of a rule, as the engine plays it."""
     n, start = len(case.target), case.market.dates[case.first + 1]
     played = backtest(case.market, rule, Costs.bps(n, commission=case.cost * BPS), start=start)
     strategic = target_path(rule.allocation, case.market, start=case.first)
@@ -207,7 +207,7 @@ def main() -> None:
         old = np.mean([one[OLD, "equal"].loss for one in found])
         show(
             f"{name}: {len(some)} cases",
-            ("", "half-widths", "J over old, equal", "over house, equal", "line trades a year", "tuned to an end"),
+            ("", "half-widths", "J over old, equal", "over house, equal", "asset trades a year", "tuned to an end"),
             rows,
             [f"J of the old rule: {old:.2f} bp a year in the mean; widest gap of J to the engine's: {gap:.0e}"],
         )

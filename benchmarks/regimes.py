@@ -72,7 +72,7 @@ def filters(law: MarkovRegimes, returns: Array) -> tuple[Callable[[], Array], Ca
 
 
 def fitters(past: Past) -> dict[str, Callable[[], object]]:
-    """Both fits of two states to all returns of the first line."""
+    """Both fits of two states to all returns of the first asset."""
     from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
     scaled = past.returns[1:, 0] / past.returns[1:, 0].std()

@@ -1,4 +1,4 @@
-"""The risk sheet of thirty lines over fifteen years: seconds in a warm process, and of the imports before it."""
+"""The risk sheet of thirty assets over fifteen years: seconds in a warm process, and of the imports before it."""
 
 import json
 import subprocess
@@ -28,8 +28,8 @@ n, rng = 30, np.random.default_rng(0)
 spread = rng.uniform(0.1, 0.4, n)
 law = Garch(np.full(n, 0.06), np.outer(spread, spread) * (0.3 + 0.7 * np.eye(n)), 0.08, 0.90, 252.0)
 names = [f"L{i:02}" for i in range(n)]
-lines = instruments_table(names, asset_class=[f"class {i % 6}" for i in range(n)])
-market = simulated_market(law, 3_780, seed=1, instruments=lines, start="2008-01-02")
+assets = instruments_table(names, asset_class=[f"class {i % 6}" for i in range(n)])
+market = simulated_market(law, 3_780, seed=1, instruments=assets, start="2008-01-02")
 strategic = FixedWeights((1.0 / n,) * n)
 portfolio = replace(
     load_portfolio("data/portfolios/sixty_forty.yaml"), market=market, holdings=rng.uniform(2e4, 5e4, n), cash=1e4,
@@ -60,7 +60,7 @@ def main() -> None:
     found = json.loads(told.stdout.splitlines()[-1])
     print(f"{machine()}; {versions('numba', 'matplotlib')}")
     show(
-        "The risk sheet of 30 lines over 15 years, 1,500 futures of the first law",
+        "The risk sheet of 30 assets over 15 years, 1,500 futures of the first law",
         ("", "seconds", "aim", ""),
         [
             ("warm", f"{found['seconds']:.2f}", f"{SECONDS:g}", "" if found["seconds"] < SECONDS else "short"),

@@ -89,7 +89,7 @@ def swept() -> str:
 
 def laboratory() -> str:
     """The page of the laboratory."""
-    markets = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
+    markets = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten assets")}
     name = next(iter(FULLY_INVESTED))
     found = study(paths=12, markets=markets, invested={name: FULLY_INVESTED[name]})
     return laboratory_html(found, {"Run": "a run"})

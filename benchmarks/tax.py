@@ -1,8 +1,8 @@
 """Tax on realised gains with trades on every day: what keeping the lots costs, by the order in which they are sold.
 
-Twenty stocks, 33 years of days, traded to equal weights every day. At average cost a line has one lot; with the others
-it may have a lot for each day on which it was bought. The second market is a quarter as long: what grows with the
-number of lots takes less a day there.
+Twenty stocks, 33 years of days, traded to equal weights every day. At average cost an asset has one lot; with the
+others it may have a lot for each day on which it was bought. The second market is a quarter as long: what grows with
+the number of lots takes less a day there.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""Trade lists: of 30 and of 500 lines, of 10,000 accounts, from the shell, and PyPortfolioOpt's lots beside ours.
+"""Trade lists: of 30 and of 500 assets, of 10,000 accounts, from the shell, and PyPortfolioOpt's lots beside ours.
 
-The market is simulated, so that any number of lines can be had: 30 or 500 prices between some 10 and 1,000, whole
+The market is simulated, so that any number of assets can be had: 30 or 500 prices between some 10 and 1,000, whole
 units, three basis points a side, a reserve of ten basis points and an adverse move of 1 %. Accounts are worth 50,000 to
 10 million and drifted by a quarter of their targets.
 """
@@ -30,7 +30,7 @@ from research.orders.lots.lot_solver import solve_lots
 from research.orders.lots.position import Position
 from research.portfolio import NO_LIMITS, Portfolio, load_portfolio
 
-LISTS = {30: 40, 500: 40}  # lines, and accounts that are listed
+LISTS = {30: 40, 500: 40}  # assets, and accounts that are listed
 ACCOUNTS, EXACT_ACCOUNTS = 10_000, 500
 DAYS = 504
 AIMS = {30: 0.05, 500: 1.0, "accounts": 300.0, "shell": 1.5}  # seconds
@@ -39,7 +39,7 @@ WEALTH = 100_000.0  # in the comparison with PyPortfolioOpt, from cash
 
 
 def write_model(folder: Path, n: int) -> Path:
-    """A portfolio file of n lines with its prices, in a folder; gives its path."""
+    """A portfolio file of n assets with its prices, in a folder; gives its path."""
     rng = np.random.default_rng(n)
     names = [f"L{i:03d}" for i in range(n)]
     moves = np.cumprod(1.0 + rng.normal(3e-4, 0.012, (DAYS, n)), axis=0)
@@ -50,7 +50,7 @@ def write_model(folder: Path, n: int) -> Path:
     weights = np.round(rng.dirichlet(np.full(n, 5.0)), 6)
     weights[-1] = 1.0 - weights[:-1].sum()
     content = {
-        "name": f"{n} lines",
+        "name": f"{n} assets",
         "market": {"file": f"prices-{n}.csv", "quotes": f"prices-{n}.csv", "missing": "halt"},
         "basis": "USD",
         "cash": 1_000.0,
@@ -153,8 +153,8 @@ def many(path: Path, count: int, *options: str) -> dict[str, object]:
 def against_peer(portfolio: Portfolio) -> list[dict[str, object]]:
     """PyPortfolioOpt's two allocations of a wealth in cash, and ours, without costs, on one objective.
 
-    The objective is the distance of each line and of the rest from their targets, over wealth, as `lp_portfolio` states
-    it.
+    The objective is the distance of each asset and of the rest from their targets, over wealth, as `lp_portfolio`
+    states it.
     """
     from pypfopt.discrete_allocation import DiscreteAllocation
 
@@ -188,7 +188,7 @@ def against_peer(portfolio: Portfolio) -> list[dict[str, object]]:
     return [
         {
             "by": name,
-            "distance of lines and rest from their targets": float(
+            "distance of assets and rest from their targets": float(
                 np.abs(units * prices - goal).sum() + WEALTH - units @ prices
             )
             / WEALTH,
@@ -241,7 +241,7 @@ def main() -> None:
         [f"{one['lines']} lines: {one['how']}" for one in lists],
     )
     show(
-        "Accounts of 30 lines, `rebalance trades --accounts` in two processes",
+        "Accounts of 30 assets, `rebalance trades --accounts` in two processes",
         ("accounts", "seconds", "processor seconds", "orders"),
         [
             (
@@ -255,7 +255,7 @@ def main() -> None:
         [f"aim {AIMS['accounts']:g} s for {ACCOUNTS:,}", f"greedy: {greedy['solved']}", f"exact: {exact['solved']}"],
     )
     show(
-        f"{WEALTH:,.0f} in cash into 30 lines, no costs",
+        f"{WEALTH:,.0f} in cash into 30 assets, no costs",
         ("", "our objective, bp", "with the rest, bp", "in cash", "ms"),
         [
             (

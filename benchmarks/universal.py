@@ -1,7 +1,7 @@
 """The gap of the universal policy to the optimum in two hundred unseen markets, to a bound in others; and its speed.
 
-One line or two beside cash, two or three without, where the optimum is known; five to thirty without, against a bound
-from below. Each line has a cost of its own. Weekly decisions at the close that is seen. All rules of a
+One asset or two beside cash, two or three without, where the optimum is known; five to thirty without, against a bound
+from below. Each asset has a cost of its own. Weekly decisions at the close that is seen. All rules of a
 market are played on the same paths, of which three years go before the ten that count; no two markets have the same.
 Bands are tuned on paths of their own.
 """
@@ -33,7 +33,7 @@ from research.market import Market, instruments_table
 from research.risk.decomposition.ex_ante import covariance_of
 from research.rules import BestPoint, NoTradeRegion, Rule, Threshold
 
-MARKETS, LARGE, PATHS = 200, 12, 100  # markets with an optimum, markets of many lines, paths of each
+MARKETS, LARGE, PATHS = 200, 12, 100  # markets with an optimum, markets of many assets, paths of each
 AIM = 0.05  # above the optimum
 BANDS = np.geomspace(0.1, 4.0, 14)  # half-widths that are tried, over the mean closed-form one
 HORIZONS = np.geomspace(0.02, 4.0, 14)  # years
@@ -66,7 +66,7 @@ def rivals(market: SimulatedMarket, paths: int, seed: int) -> dict[str, Rule]:
 
 
 def fifty() -> tuple[View, Universal, tuple[Array, ...]]:
-    """A close of fifty lines with ten years behind it, the rule, and what its network is given."""
+    """A close of fifty assets with ten years behind it, the rule, and what its network is given."""
     rng, n, days = np.random.default_rng(1), 50, 2520
     names = tuple(f"L{i:02}" for i in range(n))
     dates = np.arange(np.datetime64("2010-01-01"), np.datetime64("2024-01-01"))
@@ -109,13 +109,13 @@ def main() -> None:
         )
     error = float(np.median([one["error"] for one in found]))
     show(
-        f"Above the optimum of {MARKETS} unseen markets of one to three lines",
+        f"Above the optimum of {MARKETS} unseen markets of one to three assets",
         ("", "median", "worst", f"more than {AIM:.0%} above"),
         [summed(found, name) for name in found[0] if name != "error"],
         [
             f"{PATHS} paths of ten years a market; brackets: 95 % over markets; standard error of one market's gap "
             f"{error:.1%}",
-            "the optimum knows the growth of each line as well, the others only risk and cost",
+            "the optimum knows the growth of each asset as well, the others only risk and cost",
         ],
     )
     pairs = list(zip(found, map(kind_of, markets), strict=True))
@@ -126,7 +126,7 @@ def main() -> None:
         [(kind, *summed(part, "universal")[1:]) for kind, part in kinds.items()],
     )
     show(
-        f"Above a bound from below, in {LARGE} unseen markets of five to thirty lines",
+        f"Above a bound from below, in {LARGE} unseen markets of five to thirty assets",
         ("", "median", "worst", f"more than {AIM:.0%} above"),
         [summed(bounded, name) for name in bounded[0] if name != "error"],
     )
@@ -135,7 +135,7 @@ def main() -> None:
         {"network": lambda: policy.widths(*given, 5.0, 1 / 52), "decision": lambda: rule.decide(view)}, rounds=5
     )
     rows = [(name, f"{1e3 * spent.median(name):.2f}", "1.00" if name == "network" else "") for name in spent.seconds]
-    show("Fifty lines, milliseconds", ("", "measured", "aim"), rows, ["a decision estimates the covariance besides"])
+    show("Fifty assets, milliseconds", ("", "measured", "aim"), rows, ["a decision estimates the covariance besides"])
     facts = {name: [one[name] for one in found] for name in found[0]}
     seconds = {name: spent.median(name) for name in spent.seconds}
     used = versions("numpy", "numba", "torch")

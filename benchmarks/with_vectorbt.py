@@ -50,7 +50,7 @@ def from_orders(job: Job, close: pd.DataFrame, size: pd.DataFrame, engine: str =
 
 
 def from_order_func(job: Job, close: pd.DataFrame) -> Portfolio:
-    """The band: one order a line and day, which is none when no weight is past its band."""
+    """The band: one order an asset and day, which is none when no weight is past its band."""
     return Portfolio.from_order_func(
         close, _order, job.target, job.rate, fill_pos_record=False, max_logs=0, pre_group_func_nb=_room,
         pre_segment_func_nb=_sort_when_past, pre_segment_args=(job.target, BAND + SLACK, TO_WEIGHT, LONG), **SHARED,
@@ -64,7 +64,7 @@ def _room(group: Any) -> Any:
 
 @numba.njit
 def _past(segment: Any, target: Any, width: float) -> bool:
-    """Is some weight past its band? Also values the lines at today's close."""
+    """Is some weight past its band? Also values the assets at today's close."""
     wealth = segment.last_cash[segment.group]
     for column in range(segment.from_col, segment.to_col):
         segment.last_val_price[column] = segment.close[segment.i, column]

@@ -1,4 +1,4 @@
-"""A desk made by hand: one close, its lines, and what it may do with them."""
+"""A desk made by hand: one close, its assets, and what it may do with them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ def instruments(assets: tuple[str, ...]) -> pd.DataFrame:
 def desk() -> Desk:
     """Build a portfolio at the close of 2022-12-29, a Thursday: neither its week, its month nor its year ends there.
 
-    prices : NaN for a line without a quote, whose `units` are currency.  commission, half_spread : bps.
+    prices : NaN for an asset without a quote, whose `units` are currency.  commission, half_spread : bps.
     """
 
     def build(
@@ -93,7 +93,7 @@ def desk() -> Desk:
 
 @dataclass(frozen=True)
 class IntoBox:
-    """A box of its own each day, as a learned rule has: wide for some lines and narrow for others."""
+    """A box of its own each day, as a learned rule has: wide for some assets and narrow for others."""
 
     allocation: FixedWeights
     half_width: tuple[float, ...]

@@ -24,7 +24,7 @@ class Done(NamedTuple):
 
     @property
     def said(self) -> str:
-        """What it wrote to stderr, without the lines that tell how far it is where it takes long."""
+        """What it wrote to stderr, without the assets that tell how far it is where it takes long."""
         return re.sub(r"(?m)^\d\d:\d\d:\d\d .*\n", "", self.err)
 
 

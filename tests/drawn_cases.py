@@ -66,7 +66,7 @@ def market_of(rng: np.random.Generator, days: int, n: int, events: bool, cap: fl
             row[: first_trade[i] + 1, i] = 1.0
         yields[: first_trade[i] + 1, i] = 0.0
     quotes = rng.uniform(5.0, 150.0, n) * np.cumprod(growth / splits, axis=0)
-    before = np.vstack([quotes[:1], quotes[:-1]])  # a halted line's quote goes on as its mark
+    before = np.vstack([quotes[:1], quotes[:-1]])  # a halted asset's quote goes on as its mark
     returns = growth - 1.0 + yields
     stated = np.full(n, np.nan)
     for i in np.flatnonzero(exits < days):
@@ -142,7 +142,7 @@ def case(seed: int) -> Case:
         "never": set(), "day": set(range(days)),
         "month": {t for t, day in enumerate(market.dates) if day in MONTH_ENDS},
     }[rule.every]  # fmt: skip
-    if levered:  # what trades beside kept lines of more than all wealth is refused
+    if levered:  # what trades beside kept assets of more than all wealth is refused
         rule = replace(rule, box=0.0)
     allocation = FixedWeights(tuple(weights))
     setting = Setting(market, weights, rule, costs, first, wealth, lag, execution, dividends, amounts, use, reviews)

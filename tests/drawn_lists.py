@@ -31,8 +31,8 @@ def drawn_list(data: Any, desk: Callable[..., Portfolio], names: Any = ODD, *, q
 
     data   : of Hypothesis.
     desk   : that builds a portfolio.
-    names  : strategy of the names of lines.
-    quoted : have all lines a quote?
+    names  : strategy of the names of assets.
+    quoted : have all assets a quote?
     """
     n = data.draw(st.integers(2, 5))
     floats = lambda low, high: data.draw(st.lists(st.floats(low, high), min_size=n, max_size=n))  # noqa: E731
@@ -61,7 +61,7 @@ def drawn_lists(desk: Callable[..., Portfolio], *, plain: bool = False) -> tuple
     """A hundred drawn lists, the same in every test.
 
     desk  : that builds a portfolio.
-    plain : have all lines plain names and a quote?
+    plain : have all assets plain names and a quote?
     """
     found: list[TradeList] = []
 

@@ -1,4 +1,4 @@
-"""Tickets to be executed, the paper venue with a bad line, and what the journal says was filled."""
+"""Tickets to be executed, the paper venue with a bad asset, and what the journal says was filled."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ def paper_for(document: Mapping[str, Any], folder: Path, **how: Any) -> PaperVen
 
 
 class BadLine(PaperVenue):
-    """A paper venue over a line that loses answers.
+    """A paper venue over an asset that loses answers.
 
     lost : by number of a call of `place` from 1, "before" or "after" the venue has the order.
     """
@@ -49,7 +49,7 @@ class BadLine(PaperVenue):
         when = self.lost.get(self.placed, "")
         state = None if when == "before" else super().place(order, client_id)
         if when or state is None:
-            raise NotKnown("the line was cut")
+            raise NotKnown("the asset was cut")
         return state
 
     def state(self, client_id: str) -> OrderState | None:

@@ -23,7 +23,7 @@ def filled(
     """The first part of each order of a list, in whole lots, at its price, with that part of its costs.
 
     part : fraction of each order.
-    of   : the lines that are filled.
+    of   : the assets that are filled.
     fees : false for fills that cost nothing.
     name : begins the ids of the fills.
     """

@@ -30,7 +30,7 @@ LONGEST = 0.3  # seconds between two kills
 
 
 def opened(folder: Path) -> tuple[Path, dict[str, Decimal], Decimal]:
-    """A portfolio of thirty lines with an open book; gives its file, and the units and cash that it begins with."""
+    """A portfolio of thirty assets with an open book; gives its file, and the units and cash that it begins with."""
     file = write_model(folder, LINES)
     (folder / PRICES).rename(folder / "all.csv")
     show_days(folder, 0)

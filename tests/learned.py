@@ -23,7 +23,7 @@ TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission
 
 
 def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> Network:
-    """A random network for so many lines, which answers a number for each, or so many; they fill [-1, 1]."""
+    """A random network for so many assets, which answers a number for each, or so many; they fill [-1, 1]."""
     rng = np.random.default_rng(seed)
     sizes = [len(SHARED) + lines, hidden, hidden, answers or lines]
     layers = [(rng.normal(0.0, 1.5 / np.sqrt(a), (a, b)), rng.normal(0.0, 0.1, b)) for a, b in pairwise(sizes)]
@@ -40,7 +40,7 @@ def untrained(allocation: Allocation, days: TrainingDays, standard: FeatureScali
 
 
 def carded(market: Market, seed: int = 0, target: FixedWeights = TARGET) -> LearnedPolicy:
-    """A random network with the scales of a market of two lines, and the card of a training that it never had."""
+    """A random network with the scales of a market of two assets, and the card of a training that it never had."""
     spec = Learned(target, steps=1, seeds=(0, 1, 2, 3), learner="ppo", ppo=PPOSettings(worlds=2, rollout=1, batch=2))
     days = training_days(spec, market, COSTS, PENALTY, YEAR)
     standard, scale = measure_scaling(days, spec)
@@ -82,7 +82,7 @@ def two_lines(sessions: int, seed: int) -> Market:
     names, shape = ("A", "B"), (sessions, 2)
     return Market(
         pd.DatetimeIndex(days), names, shocks + np.array([0.05, 0.055]) / 252, np.ones(shape, dtype=bool),
-        np.zeros(sessions), instruments_table(names), np.full(shape, np.nan), calendar="24/5", name="two lines",
+        np.zeros(sessions), instruments_table(names), np.full(shape, np.nan), calendar="24/5", name="two assets",
     )  # fmt: skip
 
 

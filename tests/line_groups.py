@@ -1,4 +1,4 @@
-"""Lines of a limit of weights, for tests that state it by their numbers."""
+"""Assets of a limit of weights, for tests that state it by their numbers."""
 
 
 def members(n: int, *rows: int) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from research.market.market import instruments_table
 
 
 def planted(strength: float = 0.002, days: int = 1000, n: int = 8, seed: int = 0, horizon: int = 5) -> Market:
-    """A market of n lines with two facts by date: `score`, which forecasts returns by its strength, and `noise`."""
+    """A market of n assets with two facts by date: `score`, which forecasts returns by its strength, and `noise`."""
     rng = np.random.default_rng(seed)
     score, noise = (np.repeat(rng.normal(size=(days // horizon + 1, n)), horizon, axis=0)[:days] for _ in range(2))
     returns = rng.normal(0.0003, 0.01, (days, n)) + rng.normal(0.0, 0.005, (days, 1))

@@ -10,7 +10,7 @@ def point_of_box(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cos
     """Where a trade of these weights goes.
 
     w        : (n,) weights, fraction of NAV.
-    tradable : (n,) whether each line can trade.
+    tradable : (n,) whether each asset can trade.
     box      : lower and upper bounds and targets, (n + 1,) each, cash last, fraction of NAV.
     cost     : (n,) a side, fraction of the notional.
     """
@@ -42,7 +42,7 @@ def point_of_box(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cos
 
 
 def _moved(room: np.ndarray, gap: np.ndarray, pace: np.ndarray, amount: float) -> np.ndarray:
-    """How far each line goes where all together go `amount`: gap + multiplier x pace, between 0 and its room."""
+    """How far each asset goes where all together go `amount`: gap + multiplier x pace, between 0 and its room."""
     some = room > 0.0
 
     def moved(multiplier: float) -> np.ndarray:

@@ -57,7 +57,7 @@ def recipes() -> list[Recipe]:
 
 
 def change(path: Path, diff: str) -> None:
-    """Apply lines of a diff without positions: those that begin with a space or - stand together in the file, once."""
+    """Apply assets of a diff without positions: those that begin with a space or - stand together in the file, once."""
     lines = diff.splitlines()
     before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
     after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))

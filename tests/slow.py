@@ -199,7 +199,7 @@ def dividend_yield(market: Market, t: int) -> np.ndarray:
 
 
 def open_over_close(s: Setting, t: int) -> np.ndarray:
-    """Worth of a line at the open over its worth at the close; with its dividend where that is reinvested."""
+    """Worth of an asset at the open over its worth at the close; with its dividend where that is reinvested."""
     market = s.market
     assert market.bars is not None
     paid = market.dividends[t] if s.dividends == "reinvest" and market.dividends is not None else 0.0
@@ -210,13 +210,13 @@ def open_over_close(s: Setting, t: int) -> np.ndarray:
 
 
 def target_at(market: Market, t: int, weights: np.ndarray) -> np.ndarray:
-    """All lines are of one class: what is meant for a line that is not listed goes to the others in proportion."""
+    """All assets are of one class: what is meant for an asset that is not listed goes to the others in proportion."""
     listed = market.tradable[: t + 1].any(axis=0) & (t < market.exits)
     return weights if listed.all() else np.where(listed, weights, 0.0) * (weights.sum() / weights[listed].sum())
 
 
 def box_round(target: np.ndarray, width: float) -> list[np.ndarray]:
-    """[lower, upper, target] of the lines and, last, of cash: on the target's side of zero."""
+    """[lower, upper, target] of the assets and, last, of cash: on the target's side of zero."""
     rest = 1.0 - target.sum()
     goal = np.append(target, rest if abs(rest) > 1e-9 else 0.0)
     lower = np.where(goal >= 0.0, np.maximum(goal - width, 0.0), goal - width)
@@ -227,7 +227,7 @@ def box_round(target: np.ndarray, width: float) -> list[np.ndarray]:
 
 
 def outside(p: Portfolio, tradable: np.ndarray, goal: np.ndarray, band: float) -> bool:
-    """Is a weight, or cash, further than the band from its target? A line past zero is, on the other side of it."""
+    """Is a weight, or cash, further than the band from its target? An asset past zero is, on the other side of it."""
     held, asked = np.append(p.x, p.cash) / p.wealth, np.append(tradable, True)
     lower, upper, _ = box_round(goal[:-1], band)
     lower[-1], upper[-1] = goal[-1] - band, goal[-1] + band
@@ -301,7 +301,7 @@ def part_of_way(whole: np.ndarray, part: float, cash: float) -> np.ndarray:
 
 
 def largest(s: Setting, p: Portfolio, t: int, nav: float) -> np.ndarray:
-    """(n,) what the day's volume still allows each line, fraction of NAV."""
+    """(n,) what the day's volume still allows each asset, fraction of NAV."""
     if s.execution.participation is None or s.market.volumes is None:
         return np.full(len(p.x), np.inf)
     most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
@@ -310,7 +310,7 @@ def largest(s: Setting, p: Portfolio, t: int, nav: float) -> np.ndarray:
 
 
 def paced(gap: np.ndarray, most: np.ndarray, way: float, cash: float) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Today's share of the way, a line's orders at most its part of the day's volume; buys or sells give way to cash.
+    """Today's share of the way, an asset's orders at most its part of the day's volume; buys or sells give way to cash.
 
     Nothing is bought by what pays back cash, whose weight is below zero. Also which orders are as large as they may be,
     and so do not pay for the others; and whether any is left.
@@ -343,7 +343,7 @@ def proportional(s: Setting, t: int, at_open: bool) -> np.ndarray:
 
 
 def known(s: Setting, t: int, i: int, at_open: bool) -> int:
-    """The day whose spread and impact are charged: an open knows those of the last close at which the line traded."""
+    """The day whose spread and impact are charged: an open knows those of the last close at which the asset traded."""
     days = range(t - 1, -1, -1) if at_open else [t]
     return next((u for u in days if s.market.tradable[u, i]), t - at_open)
 
@@ -381,9 +381,9 @@ def settle(
     minimum: float,
     at_open: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges.
+    """Pay for going to `goal`: which assets trade is decided at the wealth before costs. Gives trades and charges.
 
-    at_most : lines that trade what brings them to their goal at the wealth before costs, whatever the others pay.
+    at_most : assets that trade what brings them to their goal at the wealth before costs, whatever the others pay.
     most    : the largest orders, fraction of NAV. One that costs would make larger is `at_most` too.
     """
     nav, n = p.wealth, len(goal)
@@ -444,7 +444,7 @@ def orders_of(
         kept, moving = float((x + fixed)[~flexible].sum()), float(goal[flexible].sum())
 
         def turns(scale: float, flexible: np.ndarray = flexible) -> bool:
-            """Would the trade of a line that is not cut go the other way?"""
+            """Would the trade of an asset that is not cut go the other way?"""
             return bool(((goal * nav - x) * (goal * scale - x) < 0.0)[flexible].any())
 
         scale = pay_scale(lambda at: costs(orders(at)), nav, kept, moving, to_cash, unbought, bool(fixed.any()), turns)

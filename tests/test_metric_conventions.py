@@ -31,7 +31,7 @@ def test_the_tables_of_the_page_are_those_of_the_command() -> None:
 
 def test_the_page_defines_every_metric_that_the_table_folds() -> None:
     defined = PAGE.partition("## Definitions")[2].partition("##")[0].lower()
-    for key in (*GROUPS["Shape and tails"], *GROUPS["Against the benchmark"], *GROUPS["Spread over lines"]):
+    for key in (*GROUPS["Shape and tails"], *GROUPS["Against the benchmark"], *GROUPS["Spread over assets"]):
         first = METRICS[key].name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower()
         assert first in defined, key
 

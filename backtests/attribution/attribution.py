@@ -1,14 +1,15 @@
-"""The gap between two backtests, attributed to lines, years and causes so that the parts add up to it.
+"""The gap between two backtests, attributed to assets, years and causes so that the parts add up to it.
 
 The gap is one of logarithmic wealth: ln of what a unit of the opening wealth became in one backtest, less that in the
 other, after all costs, time-weighted where money came or went. Logarithms make it a sum over days. On each day the
-arithmetic difference of the two returns is a sum over lines and causes, and the factor of Carino (1999) turns it into
+arithmetic difference of the two returns is a sum over assets and causes, and the factor of Carino (1999) turns it into
 the difference of logarithms; so every cell is exact, and no residual is left or spread.
 
-On a day, with active weights d = w - v at the close before (w of the one, v of the other), line returns p from
+On a day, with active weights d = w - v at the close before (w of the one, v of the other), asset returns p from
 prices and y from dividends, and the other's return before costs B, of which Y is from dividends:
 
-- **exposure** and **timing**: d (p - (B - Y)), the allocation effect of Brinson and Fachler (1985) for a line. Over the
+- **exposure** and **timing**: d (p - (B - Y)), the allocation effect of Brinson and Fachler (1985) for an asset. Over
+the
   days of a calendar year, Σ d e = Σ d̄ e + Σ (d - d̄) e. The first sum is the exposure: what the mean active weight d̄ of
   the year earned. The second is the timing: days × the covariance of active weight and linked return, what being
   overweight on the right days of the year earned. Source : Hsu, Kalesnik and Myers (2010), Performance Attribution:
@@ -47,7 +48,7 @@ class Attribution:
     other     : name of the other backtest.
     dates     : (D + 1,) closes, the opening one first.
     years     : (Y,) calendar years of the test.
-    lines     : (n + 1,) names of the lines and of cash.
+    lines     : (n + 1,) names of the assets and of cash.
     cells     : (Y, n + 1, components) parts of the gap, in the order of `COMPONENTS`.
     daily     : (D + 1, components) parts of the gap by day; the opening trade is the first.
     realised  : (Y,) the gap of each year by the two NAVs; the opening trade is in the first year.
@@ -109,11 +110,11 @@ class Attribution:
 
     @cached_property
     def by_line(self) -> pd.DataFrame:
-        """A row for each line and one for cash, a column for each component, and their total."""
+        """A row for each asset and one for cash, a column for each component, and their total."""
         return self._table(self.cells.sum(axis=0), pd.Index(self.lines, name="asset"))
 
     def table(self) -> pd.DataFrame:
-        """A row for each year and line, a column for each component, and their total: every cell."""
+        """A row for each year and asset, a column for each component, and their total: every cell."""
         index = pd.MultiIndex.from_product([self.years, self.lines], names=["year", "asset"])
         return self._table(self.cells.reshape(len(index), -1), index)
 
@@ -133,7 +134,7 @@ class Attribution:
 
 
 def attribution(backtest: Backtest, other: Backtest) -> Attribution:
-    """Attribute the gap in growth of one backtest to another, by line, year and component; see the module.
+    """Attribute the gap in growth of one backtest to another, by asset, year and component; see the module.
 
     Cash flows are allowed: the gap is then one of time-weighted growth, to which the flows themselves add nothing.
     backtest : the one.

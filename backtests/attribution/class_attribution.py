@@ -24,7 +24,7 @@ from foundation.errors import ConfigError, DataError
 from research.allocation import TargetPath
 from research.risk.decomposition.linking import linked, linking_factors
 
-NET = 1e-6  # of the gross weight of a class: below it long and short lines cancel, and the class has no return
+NET = 1e-6  # of the gross weight of a class: below it long and short assets cancel, and the class has no return
 EFFECTS = ("allocation", "selection", "interaction", "costs")
 By = Literal["asset_class", "sector"]
 NO_SECTOR = "no sector"
@@ -104,8 +104,8 @@ def class_attribution(
                cost, such as the strategic target (`Benchmark.strategic`).
     by       : the column of the market's instruments that names the classes.
     found    : contributions of `backtest`, if they are at hand.
-    Raises   : ConfigError for backtests of different markets or days, and for lines without sectors; DataError for a
-               class whose long and short lines cancel.
+    Raises   : ConfigError for backtests of different markets or days, and for assets without sectors; DataError for a
+               class whose long and short assets cancel.
     """
     one_of("by is", by, get_args(By))
     parts = contributions(backtest) if found is None else found
@@ -157,12 +157,12 @@ def _by_month(
 
 
 def _classes(backtest: Backtest, by: By) -> tuple[tuple[str, ...], Rows]:
-    """Names of the classes with cash at the end, and the number of the class of each line and of cash."""
+    """Names of the classes with cash at the end, and the number of the class of each asset and of cash."""
     given = backtest.market.asset_class if by == "asset_class" else backtest.market.sector
     if not any(given):
         raise ConfigError(
-            f"no line of market {backtest.market.name!r} has a {by}: give them in its instruments, or in the portfolio "
-            f"file as `{by}` of each line."
+            f"no asset of market {backtest.market.name!r} has a {by}: give them in its instruments, or in the "
+            f"portfolio file as `{by}` of each asset."
         )
     of_lines = [label or NO_SECTOR for label in given]
     names = tuple(dict.fromkeys(of_lines))
@@ -235,14 +235,14 @@ def brinson_fachler(weights: Array, returns: Array, benchmark_weights: Array, be
 def class_returns(
     weights: Array, returns: Array, members: NDArray[np.int64], names: tuple[str, ...]
 ) -> tuple[Array, Array]:
-    """Weights and returns of classes from those of their lines.
+    """Weights and returns of classes from those of their assets.
 
-    weights : (T, n) of the lines at the start of each period, fraction.
-    returns : (T, n) of the lines, fraction.
-    members : (n,) number of the class of each line.
+    weights : (T, n) of the assets at the start of each period, fraction.
+    returns : (T, n) of the assets, fraction.
+    members : (n,) number of the class of each asset.
     names   : of the m classes.
     Returns : (T, m) weights, and (T, m) returns, NaN where nothing of the class is held.
-    Raises  : DataError for a class whose long and short lines cancel: it has no return.
+    Raises  : DataError for a class whose long and short assets cancel: it has no return.
 
     >>> held, gained = class_returns(np.array([[0.3, 0.1]]), np.array([[0.1, 0.02]]), np.array([0, 0]), ("funds",))
     >>> (held.round(6).tolist(), gained.round(6).tolist())

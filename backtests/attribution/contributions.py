@@ -67,7 +67,7 @@ class Contributions:
 
 
 def contributions(backtest: Backtest) -> Contributions:
-    """Contributions of the lines, of cash and of the costs of a backtest to its daily returns."""
+    """Contributions of the assets, of cash and of the costs of a backtest to its daily returns."""
     book, market, since = backtest.ledger, backtest.market, slice(backtest.first + 1, None)
     nav = book.nav[:-1, None]
     value = book.units[backtest.held[:-1]] * backtest.index[:-1]
@@ -94,9 +94,10 @@ def cash_name(names: Sequence[str]) -> str:
 
 
 def line_returns(backtest: Backtest) -> Array:
-    """(D, n + 1) total returns of the lines and of cash; a line that was delisted returns what cash does from then on.
+    """(D, n + 1) total returns of the assets and of cash; an asset that was delisted returns what cash does from then
+    on.
 
-    So what the delisted line paid out is followed in cash, where it went.
+    So what the delisted asset paid out is followed in cash, where it went.
     """
     market, first = backtest.market, backtest.first
     found = np.column_stack([market.returns, market.cash])
@@ -138,7 +139,7 @@ def gains_since_open(backtest: Backtest, first: int, stop: int) -> Array:
 
 
 def _costs(backtest: Backtest, value: Array) -> Array:
-    """(D, n + 1, costs) what was paid, currency; `value` (D, n) of the lines at the close before."""
+    """(D, n + 1, costs) what was paid, currency; `value` (D, n) of the assets at the close before."""
     book, traded = backtest.ledger, len(COST_COLUMNS)
     days, n = value.shape
     paid = np.zeros((days, n + 1, len(COST_NAMES)))

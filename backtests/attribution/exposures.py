@@ -79,7 +79,7 @@ def exposures(backtest: Backtest, groups: Sequence[str]) -> pd.DataFrame:
 
 
 def concentration_path(backtest: Backtest, window: int) -> Concentration:
-    """The effective number of lines at each close, and of bets at each month's end.
+    """The effective number of assets at each close, and of bets at each month's end.
 
     backtest : a backtest of n assets.
     window   : number of returns in the covariance of bets: the sample covariance of the assets known on all its days.

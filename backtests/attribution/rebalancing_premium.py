@@ -1,12 +1,12 @@
 """The rebalancing premium: growth of a policy above that of its opening portfolio, held without trades.
 
 Both open with the weights w₀ of the policy's opening trade. The drifting portfolio keeps its units, reinvests dividends
-and pays nothing; its weights drift. With the log returns g = ln(1 + r) of the lines and of cash, and the weights w of
+and pays nothing; its weights drift. With the log returns g = ln(1 + r) of the assets and of cash, and the weights w of
 the policy at the close before, the difference of the two growth rates before costs is, on every day and exactly,
 
     [ln(1 + w·r) - w·g]  -  [ln(growth of the drifting portfolio) - w₀·g]  +  (w - w₀)·g
 
-- the **volatility return** is the policy's excess growth rate: what it grows faster than its lines do in the mean;
+- the **volatility return** is the policy's excess growth rate: what it grows faster than its assets do in the mean;
 - the **dispersion discount** is the same of the drifting portfolio and its opening weights: what it gains as its
   winners become the larger part of it. Over a test without shorts it is never negative, and it is the relative entropy
   of the opening weights to the weights at which the drifting portfolio ends;
@@ -98,7 +98,7 @@ def rebalancing_premium(backtest: Backtest, found: Contributions | None = None) 
 
     backtest : one policy.
     found    : its contributions, if they are at hand.
-    Raises   : DataError where a line lost everything, or the drifting portfolio did: then there is no growth rate.
+    Raises   : DataError where an asset lost everything, or the drifting portfolio did: then there is no growth rate.
     """
     parts = contributions(backtest) if found is None else found
     returns, opening = line_returns(backtest), parts.weights[0]
@@ -158,8 +158,8 @@ def log_returns(returns: Array) -> Array:
     if not (returns > -1.0).all():
         row, column = np.argwhere(~(returns > -1.0))[0].tolist()
         raise DataError(
-            f"return {returns[row, column]:.4g} in period {row} of line {column}: a line that lost everything has no "
-            "growth rate, so growth cannot be split by line."
+            f"return {returns[row, column]:.4g} in period {row} of asset {column}: an asset that lost everything has "
+            "no growth rate, so growth cannot be split by asset."
         )
     found: Array = np.log1p(returns)
     return found

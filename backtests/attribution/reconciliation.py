@@ -17,11 +17,11 @@ from research.accounting.cost_parameters import COST_COLUMNS, years_of
 from research.accounting.costs import HOLDING_COSTS
 
 CASH = "cash"
-AT_ONCE = 1 << 19  # amounts, lines x days, that are followed at once: 4 MB an array
+AT_ONCE = 1 << 19  # amounts, assets x days, that are followed at once: 4 MB an array
 
 
 class _Lines(NamedTuple):
-    """The money of n lines on k days in succession, currency."""
+    """The money of n assets on k days in succession, currency."""
 
     start: Array  # (k, n)
     market: Array  # (k, n)
@@ -88,8 +88,8 @@ def _summed(backtest: Backtest) -> tuple[dict[str, Array], dict[str, Array]]:
     """The amounts of all assets, summed over assets for each day, and over days for each asset.
 
     For each day: (D + 1,) start, market, income, traded, borrow and what was `paid` of all charges; (D + 1, columns)
-    charges; (D + 1,) the largest residual `of_lines`. For each line: (n,) market, income, traded and borrow, and
-    (columns, n) charges. Days are followed some at a time, so that many lines on many days do not fill the memory;
+    charges; (D + 1,) the largest residual `of_lines`. For each asset: (n,) market, income, traded and borrow, and
+    (columns, n) charges. Days are followed some at a time, so that many assets on many days do not fill the memory;
     `all_traded` has a sum for each time.
     """
     days, total = len(backtest.ledger.nav), dict[str, Array]()

@@ -12,19 +12,19 @@ from foundation.tolerances import COUNTED
 from research.risk.decomposition.contributions import risk_contributions, summed_by, variance_contributions
 from research.risk.decomposition.ex_ante import covariance_of
 
-CASH_PART, REST_PART = "cash", "costs and rest"  # parts of a return beside the lines
+CASH_PART, REST_PART = "cash", "costs and rest"  # parts of a return beside the assets
 
 
 @dataclass(frozen=True, eq=False)
 class RiskContributions:
-    """Euler contributions of the n lines, which sum to the whole; one below zero is that of a hedge.
+    """Euler contributions of the n assets, which sum to the whole; one below zero is that of a hedge.
 
     lines    : n names.
     classes  : (n,) asset class of each.
     weights  : (n,) at the last close, fraction of NAV.
     ex_ante  : (n,) contributions to the volatility of these weights by the covariance of the last `window` returns,
                fraction a year.
-    realised : (n + 2,) of the realised volatility, net of costs, fraction a year: of the lines, of cash, and of what
+    realised : (n + 2,) of the realised volatility, net of costs, fraction a year: of the assets, of cash, and of what
                is left, which is costs, and bookings within a day.
     window   : returns of the covariance.
     undefined : "ex_ante" and "realised" -> why there is none; the array is then empty.
@@ -50,7 +50,7 @@ class RiskContributions:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """(n + 2,) names of the lines, of cash and of the rest, no two of them the same."""
+        """(n + 2,) names of the assets, of cash and of the rest, no two of them the same."""
         return (
             *self.lines,
             *(name if name not in self.lines else f"{name} account" for name in (CASH_PART, REST_PART)),
@@ -115,7 +115,7 @@ def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -
     try:
         if unknown:
             raise DataError(
-                f"ex-ante contributions need {window} returns of every line held: {unknown[0]} has fewer at the last "
+                f"ex-ante contributions need {window} returns of every asset held: {unknown[0]} has fewer at the last "
                 "close."
             )
         ex_ante = risk_contributions(weights, covariance_of(past, window, periods_per_year))
@@ -132,9 +132,9 @@ def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -
 
 
 def return_parts(backtest: Backtest) -> Array:
-    """(D, n + 2) what each line, cash and the rest added to the net return of each day; rows sum to it.
+    """(D, n + 2) what each asset, cash and the rest added to the net return of each day; rows sum to it.
 
-    A line adds its weight at the close before times its return, cash likewise; the rest is what the day's costs took,
+    An asset adds its weight at the close before times its return, cash likewise; the rest is what the day's costs took,
     and what bookings at the open moved.
     """
     market, first = backtest.market, backtest.first

@@ -191,19 +191,19 @@ def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_li
     days, n = market.shape
     if isinstance(owner, Costs):
         if len(owner.total) != n:
-            return f"its costs have {len(owner.total)} lines and the market {n}."
+            return f"its costs have {len(owner.total)} assets and the market {n}."
         return "" if owner.proportional else "its costs are not all proportional: use `backtest`, one at a time."
     if isinstance(owner, TargetPath):
         if owner.assets != market.assets or len(owner.row) != days:
-            return f"the targets of {owner.allocation} are for other lines or dates: give the path on this market."
+            return f"the targets of {owner.allocation} are for other assets or dates: give the path on this market."
         return _past(np.abs(owner.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
     if owner.lower.shape[1] != n or len(owner.asked) != days or len(owner.row) != days:
         return (
-            f"its no-trade bands are for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} "
+            f"its no-trade bands are for {owner.lower.shape[1]} assets and {len(owner.asked)} days, the market has {n} "
             f"and {days}: make them for this market."
         )
     if owner.options.some:
-        return "its rule asks or makes more than a box round each line: use `backtest`, one at a time."
+        return "its rule asks or makes more than a box round each asset: use `backtest`, one at a time."
     least = (np.maximum(owner.lower, 0.0) - np.minimum(owner.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
 
@@ -295,7 +295,7 @@ def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
     i = int(np.argmax(np.abs(weights) * costs.total))
     return PolicyError(
         f"configuration {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of "
-        "its trade would take more than the lines that trade are worth. The costliest line of its target is "
+        "its trade would take more than the assets that trade are worth. The costliest asset of its target is "
         f"{market.assets[i]}: {costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
         "leverage."
     )

@@ -2,7 +2,7 @@
 
 On most days no member of a group trades, so a group goes `TILE_DAYS` closes at a time. It is valued at all of these
 closes as if it did not trade, and asked once whether any weight may have left its trigger in between; for that the
-closes are taken relative to the market's mean growth, since only what moves a line against the others moves its
+closes are taken relative to the market's mean growth, since only what moves an asset against the others moves its
 weight. A group of which this cannot be excluded, or in which something is due, goes through these days one by one
 (`booking`). The sums of `backtests.batch.streaming_metrics` go on for all.
 """
@@ -133,7 +133,7 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, na
 
 @inlined
 def _add(sums: Four, held: Four, index: Array, row: int, i: int) -> Four:
-    """Four lines more in the four sums of a day."""
+    """Four assets more in the four sums of a day."""
     return (
         sums[0] + held[0] * index[row, i],
         sums[1] + held[1] * index[row, i + 1],
@@ -144,7 +144,7 @@ def _add(sums: Four, held: Four, index: Array, row: int, i: int) -> Four:
 
 @inlined
 def _closed(sums: Four, units: Array, index: Array, row: int, first: int) -> Vector:
-    """The value of all lines on a day, from its four sums and the lines that are left."""
+    """The value of all assets on a day, from its four sums and the assets that are left."""
     a, b, c, d = sums
     n = index.shape[1]
     for i in range(n - n % 4, n):

@@ -88,7 +88,7 @@ class GroupDay(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """The sums of a booking over its lines: cash, charges, buys, sells, and the number of lines that count."""
+    """The sums of a booking over its assets: cash, charges, buys, sells, and the number of assets that count."""
 
     cash: Vector
     paid: Vector
@@ -198,7 +198,7 @@ def _next_row(day: GroupDay, member: int, after_another: bool) -> None:
 
 @inlined
 def _hold_triggers(lower: float, upper: float, o: int, state: State) -> None:
-    """Hold the triggers of a line of a member, and what `refresh_bounds` multiplies by."""
+    """Hold the triggers of an asset of a member, and what `refresh_bounds` multiplies by."""
     slack = 0.5 * TRIGGER
     state.lower[o], state.upper[o] = lower, upper
     state.per_lower[o], state.per_upper[o] = 1.0 / (lower - slack), 1.0 / (upper + slack)
@@ -321,7 +321,7 @@ def value_group(units: Array, index: Array, cash_index: Array, t: int, first: in
     """NAV of a group at row t: `kernel.wealth`.
 
     units      : [n + 1, member] units held, cash last.
-    index      : (T, n) worth of a unit of each line.
+    index      : (T, n) worth of a unit of each asset.
     cash_index : (T,) worth of a unit of cash.
     t          : row of the day.
     first      : number of the group's first member.
@@ -438,7 +438,7 @@ def _sold(state: State, n: int, fraction: Vector) -> Vector:
 
 @inlined
 def _aim(day: GroupDay, fraction: Vector) -> Taken:
-    """Write what is asked, with `fraction` of the way and without rounding; gives what the lines take."""
+    """Write what is asked, with `fraction` of the way and without rounding; gives what the assets take."""
     state, n, first = day.state, day.n, day.first
     taken, sold, partly = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0)), fraction, fraction < 1.0
     if bits(partly):
@@ -471,7 +471,7 @@ def _newton(day: GroupDay, nav: Vector, moves: Mask, kept: Vector, share: Vector
 
 @inlined
 def _trade(day: GroupDay, nav: Vector, moves: Mask, scale: Vector, cash: Vector) -> tuple[Vector, Booked]:
-    """Write the units of the lines after the trades; gives NAV, and the sums, with the cash that is left."""
+    """Write the units of the assets after the trades; gives NAV, and the sums, with the cash that is left."""
     a = b = c = d = zero = fill(0.0)
     n, counted = day.n, nav * COUNTED
     stop, done = n - n % 4, Booked(cash, zero, zero, zero, zero)
@@ -495,7 +495,7 @@ def _trade(day: GroupDay, nav: Vector, moves: Mask, scale: Vector, cash: Vector)
 def _trade_line(
     day: GroupDay, i: int, moves: Mask, scale: Vector, counted: Vector, done: Booked
 ) -> tuple[Booked, Vector]:
-    """Trade line i; gives the sums so far, and the line's value after it."""
+    """Trade asset i; gives the sums so far, and the asset's value after it."""
     state, o, at, price, zero = day.state, i * BLOCK + day.first, i * WIDTH, day.panel.closes[day.now, i], fill(0.0)
     goal, weight, held = load(state.asked, at), load(state.held, at), load(state.units, o)
     trade, after = trade_of(goal, weight, load(state.values, at), scale)

@@ -32,12 +32,12 @@ NEVER = np.inf  # nothing is due
 class Panel(NamedTuple):
     """A market as the blocks take it: `rows` are its T days, the last one repeated until `TILE_DAYS` divides them.
 
-    closes     : (rows, n) worth of a unit of each line: the market's index.
+    closes     : (rows, n) worth of a unit of each asset: the market's index.
     cash_index : (rows,) worth of a unit of cash.
     tradable   : (T, n) True where an asset can trade.
-    scale      : (rows,) 1 over the mean growth of the lines.
-    lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `TILE_DAYS` closes.
-    highest    : (tiles, n + 1) highest index x scale of each line and of cash in `TILE_DAYS` closes.
+    scale      : (rows,) 1 over the mean growth of the assets.
+    lowest     : (tiles, n + 1) lowest index x scale of each asset and of cash in `TILE_DAYS` closes.
+    highest    : (tiles, n + 1) highest index x scale of each asset and of cash in `TILE_DAYS` closes.
     """
 
     closes: Array
@@ -158,7 +158,7 @@ class State(NamedTuple):
     review    : (GROUPS,) day before which none of its rules is asked.
     alike     : (GROUPS,) True if all members of a group have one rule.
     one_path  : (GROUPS,) True if all members of a group have one target path.
-    values    : [n, WIDTH] scratch of a booking, value of each line, fraction of the opening wealth.
+    values    : [n, WIDTH] scratch of a booking, value of each asset, fraction of the opening wealth.
     held      : [n, WIDTH] scratch of a booking, weights as drifted, fraction of NAV.
     asked     : [n, WIDTH] scratch of a booking, weights to trade to, fraction of NAV.
     own       : [TILE_DAYS, WIDTH] scratch, returns of the members' own targets, fraction.
@@ -201,7 +201,7 @@ class State(NamedTuple):
 
     @classmethod
     def empty(cls, n: int) -> "State":
-        """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
+        """The state of a block of n assets before anything has happened: each member holds one unit of cash."""
         return cls._make(array.copy() for array in _empty(n))
 
 

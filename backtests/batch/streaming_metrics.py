@@ -133,7 +133,7 @@ def lived(curve: Curve, before: float, after: float, cash: float, strategic: flo
 
 @inlined
 def charged(charges: Array) -> float:
-    """Sum of charges (columns, n), currency, line by line."""
+    """Sum of charges (columns, n), currency, asset by asset."""
     total = 0.0
     for i in range(charges.shape[1]):
         for c in range(len(charges)):

@@ -357,7 +357,7 @@ def _week(played: Backtest) -> int:
 
 
 def _stayed_away(played: Backtest) -> int:
-    """The most rows in a row, without a booking, on which a line was further off target than before half the trades.
+    """The most rows in a row, without a booking, on which an asset was further off target than before half the trades.
 
     So what a policy of your own says of itself is measured.
     """

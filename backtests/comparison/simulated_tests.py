@@ -29,7 +29,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
-FEWEST_DAYS = 20  # days of the test on which all lines are listed, below which a covariance says nothing
+FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
 BEFORE, YEARS = 252, 5  # rows before a test, or years where rows are rare: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
@@ -100,7 +100,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
 
     None where no policy is left, where that target is no fixed one, or where too few days of the test have all assets.
     A policy that cannot be played in one of them is left out.
-    played    : the real backtests of one market and test, whose policies, dates, lines, costs, lag and opening NAV the
+    played    : the real backtests of one market and test, whose policies, dates, assets, costs, lag and opening NAV the
                 simulated ones have; without whole lots, orders at the open, flows and volumes.
     benchmark : benchmark with the strategic target.
     """
@@ -123,7 +123,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     days, unplayable = len(market.dates) - start - 1, set[int]()
     still = _still(market, start)
     opens = still.dates[before + 1]
-    targets = target_path(held, still, start=before)  # the same in each, as the lines and dates are
+    targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
     for test in range(TESTS):
         drawn = still.with_returns(np.vstack([still.returns[:1], model.returns(1, days, SEED, test)[0]]))
         aim = target_returns(targets, drawn, before)
@@ -169,7 +169,7 @@ def elasticities(
 
 
 def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
-    """(n, n) of the log returns of the test, a year, on days on which all lines of the target are listed."""
+    """(n, n) of the log returns of the test, a year, on days on which all assets of the target are listed."""
     market, held = played.market, benchmark.strategic.rows[-1] != 0.0
     whole = market.listed[played.first + 1 :][:, held].all(axis=1)
     if whole.sum() < FEWEST_DAYS:
@@ -179,7 +179,7 @@ def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
 
 
 def _still(market: Market, start: int) -> Market:
-    """The rows of a market from `start` on, on which no line moves: without quotes, and lines trade every day."""
+    """The rows of a market from `start` on, on which no asset moves: without quotes, and assets trade every day."""
     shape = len(market.dates) - start, len(market.assets)
     return Market(
         dates=market.dates[start:],

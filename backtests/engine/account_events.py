@@ -175,7 +175,7 @@ def _flow_box(inputs: EventInputs, target: Array, t: int, nav: float, aim: float
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
     It trades at most the flow, and what cash was overdrawn by before a withdrawal, and stops when cash reaches `aim`;
-    what the lines that can trade cannot take stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    what the assets that can trade cannot take stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
     sessions, scratch = inputs.sessions, inputs.scratch
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]

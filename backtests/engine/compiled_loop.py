@@ -1,8 +1,8 @@
 """The days of one backtest, compiled: account events, bookings, and decisions of the rule.
 
 The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
-paid and delisted lines paid out; what is due at the open is booked; the day closes and money comes or goes; what is due
-at the close is booked; the rule looks.
+paid and delisted assets paid out; what is due at the open is booked; the day closes and money comes or goes; what is
+due at the close is booked; the rule looks.
 """
 
 from typing import NamedTuple

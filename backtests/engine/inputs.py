@@ -53,7 +53,7 @@ class EngineInputs:
         after = len(market.dates) - 1 - self.first  # sessions
         object.__setattr__(self, "sessions", _sessions(market, self.first, execution, self.dividends, self.flows))
         if len(self.costs.total) != n:
-            raise ConfigError(f"costs have {len(self.costs.total)} lines and the market {n}: give one for each line.")
+            raise ConfigError(f"costs have {len(self.costs.total)} assets and the market {n}: give one for each asset.")
         _check_targets(market, self.targets, self.costs, self.first)
         check_flows(execution, self.flows)
         if self.lag >= after:
@@ -74,7 +74,7 @@ class EngineInputs:
     def _desk(self) -> Desk:
         taxed, at_open = self.costs.tax is not None and self.costs.tax.rate > 0.0, self.execution.at == "open"
         at_close = self._cost_parameters(False)
-        # purchases of one line, at most
+        # purchases of one asset, at most
         purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
         return Desk(
             cost_parameters=self._cost_parameters(True) if at_open else at_close,
@@ -104,7 +104,7 @@ class EngineInputs:
 
     @cached_property
     def extra_bookings(self) -> int:
-        """Bookings that may come besides one a day: flows, lines that are delisted, and fractions of splits."""
+        """Bookings that may come besides one a day: flows, assets that are delisted, and fractions of splits."""
         flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
         return int(flows + splits) + len(self.market.assets)
 
@@ -124,14 +124,14 @@ class EngineInputs:
         if not nav > 0.0:
             return PolicyError(
                 f"{where}: its wealth is {nav:,.2f}, no longer positive. Lower the leverage, the costs of holding or "
-                "the withdrawals; a line that lost everything was all it held."
+                "the withdrawals; an asset that lost everything was all it held."
             )
         weights, charges = self.targets.at(t), np.empty((len(COST_COLUMNS), len(self.market.assets)))
         charge(self.desk.cost_parameters, t, np.abs(weights) * nav, charges)
         column, i = np.unravel_index(int(np.argmax(charges)), charges.shape)
         return PolicyError(
-            f"{where}: the costs of its trade would take more than the lines that trade are worth. Of its target, at a "
-            f"wealth of {nav:,.2f}, the largest is the {COST_COLUMNS[int(column)].replace('_', ' ')} of "
+            f"{where}: the costs of its trade would take more than the assets that trade are worth. Of its target, at "
+            f"a wealth of {nav:,.2f}, the largest is the {COST_COLUMNS[int(column)].replace('_', ' ')} of "
             f"{self.market.assets[int(i)]}: {charges[column, i]:,.2f} on {abs(weights[i]) * nav:,.2f}. Lower the costs "
             "or the leverage, or start with more."
         )
@@ -153,7 +153,7 @@ def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int
         k, i = np.argwhere(rows < 0.0)[0]
         raise ConfigError(
             f"tax needs long holdings: a target of {market.assets[i]} is {rows[k, i]:.4f}. Leave the tax out, or the "
-            "short line."
+            "short asset."
         )
 
 

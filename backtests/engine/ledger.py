@@ -9,12 +9,12 @@ from foundation.compiled import linked
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 
-# What a booking is part of when it is no decision's: money came or went; a line was paid out.
+# What a booking is part of when it is no decision's: money came or went; an asset was paid out.
 FLOW_BOOKING, EXIT_BOOKING = -1, -2
 
 
 class Reason(NamedTuple):
-    """The reason of a booking, as `Why` has it: number of the line, size and allowed size, in its unit."""
+    """The reason of a booking, as `Why` has it: number of the asset, size and allowed size, in its unit."""
 
     line: int
     size: float
@@ -30,7 +30,7 @@ class Ledger(NamedTuple):
     part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW or EXIT.
     asked           : (k,) market row of the decision.
     booked          : (k,) market row of the booking; -1 when the data ended first.
-    line            : (k,) number of the line of `Why`.
+    line            : (k,) number of the asset of `Why`.
     size            : (k,) size of `Why`, in its unit.
     allowed         : (k,) allowed size of `Why`, in its unit.
     trades          : (k, n) currency, buys positive.

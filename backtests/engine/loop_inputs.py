@@ -16,7 +16,7 @@ class Sessions(NamedTuple):
     tradable   : (T, n) True where an asset can trade.
     opens      : (T, n) worth of a unit at each open, currency, or (0, n) where nothing is booked there.
     income     : (T, n) currency paid per unit, or (0, n).
-    exits      : (n,) row at which a line is paid out, T if never.
+    exits      : (n,) row at which an asset is paid out, T if never.
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
     busy       : (T,) True where there is income, an exit, a flow, or a split of whole lots.

@@ -78,7 +78,8 @@ def write_bounds(units: Array, cash_units: float, triggers: Triggers, over: Arra
 
 @inlined
 def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]:
-    """Units over the bound whose crossing takes them up, and over that down; of one line, or of one in many portfolios.
+    """Units over the bound whose crossing takes them up, and over that down; of one asset, or of one in many
+    portfolios.
 
     A weight is past its upper bound where units x price > upper x NAV; for a positive bound, where units / upper x
     price > NAV. The bounds are wider by half the tolerance. What a bound of the other sign decides is decided here.

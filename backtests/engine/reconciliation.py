@@ -43,7 +43,7 @@ class Reconciliation:
         parts += [f"{word} {total[word]:+z,.2f}" for word in ("interest", "income", "flows") if total[word] != 0.0]
         said = f"{', '.join(parts)}, costs {-paid:+z,.2f}, end {self.daily['end'].iloc[-1]:z,.2f}"
         if self.holds:
-            return f"Reconciles on every day and line: {said}; largest residual {self.largest:.0e} of NAV."
+            return f"Reconciles on every day and asset: {said}; largest residual {self.largest:.0e} of NAV."
         return f"DOES NOT RECONCILE, by {self.largest:.1e} of NAV, the most on {self.worst:%Y-%m-%d}: {said}."
 
     def __repr__(self) -> str:

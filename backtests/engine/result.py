@@ -240,7 +240,7 @@ class Backtest:
         return prices
 
     def trades(self) -> pd.DataFrame:
-        """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
+        """A row for each asset traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
         k, i = np.nonzero(self.counted)
         book = self.ledger
         sentences = [
@@ -264,11 +264,11 @@ class Backtest:
         )
 
     def could_not_trade(self) -> pd.DataFrame:
-        """A row for each booking of a decision and each line that was held or wanted, and could not trade as decided.
+        """A row for each booking of a decision and each asset that was held or wanted, and could not trade as decided.
 
-        A line that cannot trade keeps its units, at its last mark; the lines that can share what it leaves (`nearest`).
-        Where participation limits orders, a line whose volume of the session is zero is one too. A buy in whole lots
-        that costs more when it is filled than cash can pay is reduced.
+        An asset that cannot trade keeps its units, at its last mark; the assets that can share what it leaves
+        (`nearest`). Where participation limits orders, an asset whose volume of the session is zero is one too. A buy
+        in whole lots that costs more when it is filled than cash can pay is reduced.
         weight : weight at that mark, before the booking, fraction of NAV.
         target : target in force when the decision was made, fraction of NAV.
         reason : "no trading", "no volume" or "cash".
@@ -315,7 +315,8 @@ class Backtest:
     def decisions(self) -> pd.DataFrame:
         """A row for each day on which the policy was asked: its answer, the day of the booking, and the reason.
 
-        gap, allowed : fraction of NAV.  line : "cash", or "" where no line decided.  booked : NaT for a day of holding,
+        gap, allowed : fraction of NAV.  asset : "cash", or "" where no asset decided.  booked : NaT for a day of
+                       holding,
         and for a trade that the data ended before.
         """
         told = {t: (why, -1, False) for t, why in self.hold_reasons.items()}

@@ -97,7 +97,7 @@ def backtest(
     opening = targets.rows[targets.row[first]]
     if start_weights is not None:
         opening = in_order("start_weights are", start_weights, market.assets)
-        opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each line.")
+        opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each asset.")
     inputs = EngineInputs(
         market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
     )
@@ -185,10 +185,10 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
 
 
 def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
-    """Refuse no-trade bands for other lines, or those whose boxes ask for more than the leverage limit at least."""
+    """Refuse no-trade bands for other assets, or those whose boxes ask for more than the leverage limit at least."""
     if bands.lower.shape[1] != len(inputs.market.assets) or len(bands.asked) != len(inputs.market.dates):
         raise PolicyError(
-            f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} lines and {len(bands.asked)} days, "
+            f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} assets and {len(bands.asked)} days, "
             f"the market {len(inputs.market.assets)} and {len(inputs.market.dates)}: make them for this market."
         )
     least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
@@ -214,7 +214,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         raise ConfigError(f"lag is {inputs.lag!r}: it counts sessions, 0 or more.")
     if targets.assets != market.assets or len(targets.row) != len(market.dates):
         raise ConfigError(
-            f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
+            f"targets of {targets.allocation} are for {len(targets.assets)} assets and {len(targets.row)} dates, the "
             f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
         )
     _check_rule(inputs)
@@ -228,7 +228,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
     if targets.row[inputs.first] < 0:
         raise ConfigError(f"no target is in force on {market.dates[inputs.first]:%Y-%m-%d}: start the test later.")
     if opening.shape != (n,) or not np.isfinite(opening).all():
-        raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
+        raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each asset.")
     gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
     k = int(np.argmax(gross))
     if gross[k] > inputs.leverage_limit + TARGET_TOLERANCE:

@@ -69,7 +69,7 @@ def fill(
     inputs: EngineInputs, asked: int, t: int, at_open: bool, wished: Array, units: Array, cash: float, trades: Array,
     charges: Array,
 ) -> tuple[float, float, Array]:  # fmt: skip
-    """Fill the orders of row `asked` at row t, where their lines can trade and cash can pay for them.
+    """Fill the orders of row `asked` at row t, where their assets can trade and cash can pay for them.
 
     inputs  : inputs of the backtest.
     asked   : row of the decision.

@@ -32,9 +32,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in o
         "cvar99_cornish_fisher",
     ),
     "Against the benchmark": ("beta", "alpha", "information_ratio", "up_capture", "down_capture"),
-    "Spread over lines": ("concentration", "effective_lines", "diversification"),
+    "Spread over assets": ("concentration", "effective_lines", "diversification"),
 }  # fmt: skip
-FOLDED = ("Shape and tails", "Against the benchmark", "Spread over lines")  # shown where a reader asks for them
+FOLDED = ("Shape and tails", "Against the benchmark", "Spread over assets")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 OUTSIDE = "days_outside"  # the metric of ranges
 HEADLINE_FIGURES = (

@@ -11,9 +11,9 @@ from research.rules.protocol import compiled_rule
 
 
 def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Array]:
-    """The weights below and above which the rule trades a line, fraction of NAV; NaN where it has none.
+    """The weights below and above which the rule trades an asset, fraction of NAV; NaN where it has none.
 
-    A rule that trades past something else, such as the sum of a class or a tracking error, has none for a single line.
+    A rule that trades past something else, such as the sum of a class or a tracking error, has none for a single asset.
 
     played  : the backtest.
     rows    : (D,) rows of its market.

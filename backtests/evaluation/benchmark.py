@@ -22,8 +22,8 @@ class Benchmark:
     """The benchmark by which all policies of one comparison are measured.
 
     strategic        : target path of the file's static target, rebalanced daily at no cost.
-    lower            : (n,) lower end of the range of each line, fraction of NAV.
-    upper            : (n,) upper end of the range of each line, fraction of NAV.
+    lower            : (n,) lower end of the range of each asset, fraction of NAV.
+    upper            : (n,) upper end of the range of each asset, fraction of NAV.
     tracking_penalty : price of tracking error (`research.risk.daily_loss`).
     periods_per_year : number of periods by which figures are annualised.
     comparator       : base of beta and the other relative figures; None for the strategic target.
@@ -68,7 +68,7 @@ def squared_market(benchmark: Benchmark, backtest: Backtest) -> Array:
 
 
 def market_history(benchmark: Benchmark, backtest: Backtest) -> Array:
-    """(H,) the same of all days up to the end of the test since its lines are listed; H is at least the test's D."""
+    """(H,) the same of all days up to the end of the test since its assets are listed; H is at least the test's D."""
     market, held = backtest.market, benchmark.strategic.rows[-1] != 0.0
     begun = min(int(np.argmax(market.listed[:, held].all(axis=1))), backtest.first)
     return benchmark.periods_per_year * target_returns(benchmark.strategic, market, begun) ** 2

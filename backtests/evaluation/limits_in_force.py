@@ -51,7 +51,7 @@ class LimitsInForce:
         return frontier_pair(self.allocation, self.past, points, self.previous)
 
     def weights_beside(self, **others: Array) -> pd.DataFrame:
-        """Weights of all lines, % of NAV: others (n,) by name, the target before, the target, and that without limits.
+        """Weights of all assets, % of NAV: others (n,) by name, the target before, the target, and that without limits.
 
         For a target that has one before it.
         """
@@ -67,7 +67,7 @@ class LimitsInForce:
         return replace(self, previous=None)
 
     def of_lines(self, weights: Array) -> Array:
-        """(k,) of weights (n,), those of the lines of the programme."""
+        """(k,) of weights (n,), those of the assets of the programme."""
         chosen: Array = weights[[self.market.assets.index(name) for name in self.programme.limits.assets]]
         return chosen
 

@@ -122,7 +122,7 @@ class Measured:
 
     @cached_property
     def outside(self) -> NDArray[np.bool_]:
-        """(D, n) whether each line is listed and outside its range at each close, after what was booked there."""
+        """(D, n) whether each asset is listed and outside its range at each close, after what was booked there."""
         backtest, benchmark, weights = self.backtest, self.benchmark, self.weights
         listed = backtest.market.listed[backtest.first + 1 :]
         found: NDArray[np.bool_] = listed & (
@@ -132,18 +132,18 @@ class Measured:
 
     @cached_property
     def traded(self) -> NDArray[np.bool_]:
-        """(k, n) whether each booking traded each line."""
+        """(k, n) whether each booking traded each asset."""
         counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
         return counted
 
 
 def days_outside(measured: Measured) -> float:
-    """Fraction of the days on which a listed line is outside its range, after booking."""
+    """Fraction of the days on which a listed asset is outside its range, after booking."""
     return float(measured.outside.any(axis=1).mean())
 
 
 def mean_concentration(measured: Measured) -> float:
-    """`concentration` of the weights at a close, mean over the days on which a line is held."""
+    """`concentration` of the weights at a close, mean over the days on which an asset is held."""
     sizes = np.abs(measured.weights)
     held = sizes.sum(axis=1)
     invested = held > TRIGGER
@@ -153,7 +153,7 @@ def mean_concentration(measured: Measured) -> float:
 
 
 def mean_diversification(measured: Measured) -> float:
-    """`diversification_ratio` of the mean weights of the test, by the covariance of the lines' returns on its days."""
+    """`diversification_ratio` of the mean weights of the test, by the covariance of the assets' returns on its days."""
     backtest = measured.backtest
     weights, listed = measured.weights.mean(axis=0), backtest.market.listed[backtest.first + 1 :]
     held = np.abs(weights) > TRIGGER
@@ -457,7 +457,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
         Metric(
-            "effective_lines", "Effective number of lines", "", digits=1, lower_is_better=False,
+            "effective_lines", "Effective number of assets", "", digits=1, lower_is_better=False,
             of=lambda m: 1.0 / mean_concentration(m),
         ),
         Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),

@@ -54,7 +54,7 @@ class _Position:
 class RoundTrips:
     """The round trips of one backtest.
 
-    trips : a row each, in the order in which they were closed: line, closed (date), units, invested (what those units
+    trips : a row each, in the order in which they were closed: asset, closed (date), units, invested (what those units
             had cost) and pnl (net of the fees of both ways) in currency, return (pnl over invested) and days (calendar
             days for which the units were held, on average).
     """

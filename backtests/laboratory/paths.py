@@ -87,7 +87,7 @@ class Paths(NamedTuple):
 
     growths      : (W, D, n) 1 + simple returns.
     cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
-    tradable     : (W, D, n) or (1, D, n), whether each line can trade.
+    tradable     : (W, D, n) or (1, D, n), whether each asset can trade.
     """
 
     growths: Array
@@ -168,7 +168,7 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
 
 @linked
 def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
-    """Write which lines can trade on each day of path w.
+    """Write which assets can trade on each day of path w.
 
     tradable : (W, D, n) True where an asset can trade.
     w        : number of the path.

@@ -80,7 +80,7 @@ class Laboratory:
         weights = floats("target is", self.target, "give weights, fractions of NAV, such as (0.6, 0.4).")
         n = self.model.growths(1, 1, self.seed).shape[-1]
         if weights.shape != (n,) or not np.isfinite(weights).all():
-            refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
+            refuse("target is", self.target, f"give a weight for each of the {n} assets of the model.")
         object.__setattr__(self, "target", tuple(weights.tolist()))
         if not (is_number(self.tracking_penalty) and self.tracking_penalty >= 0.0):
             refuse("tracking_penalty is", self.tracking_penalty, "give a finite number, 0 or more.")

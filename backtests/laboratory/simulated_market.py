@@ -115,8 +115,8 @@ MARKETS: Mapping[str, SimulatedMarket] = {
     "10 bp": BASE_CASE,
     "50 bp": replace(BASE_CASE, cost=0.0050),
     "10 bp, volatility 70 and 90 %": replace(BASE_CASE, volatility=(0.7, 0.9)),
-    "2 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
-    "10 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+    "2 bp, ten assets": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten assets": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
 }
 
 THREE = SimulatedMarket(

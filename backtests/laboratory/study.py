@@ -84,10 +84,10 @@ def _verdict(lower: float, upper: float) -> str:
     return "above" if lower > 0.0 else "below" if upper < 0.0 else "not significant"
 
 
-# -- one line --------------------------------------------------------------------------------------------------------
+# -- one asset --------------------------------------------------------------------------------------------------------
 
 COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
-LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
+LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatility of one asset; looks a year, ten a day
 
 
 class ScalingLaws(NamedTuple):

@@ -132,7 +132,7 @@ def _short(value: Any) -> str:
 
 
 def _data(one: Path, other: Path) -> Iterator[str]:
-    """A sentence for each line whose returns differ, with the first day; and for lines and days of one run alone."""
+    """A sentence for each asset whose returns differ, with the first day; and for assets and days of one run alone."""
     if not all((folder / MARKET_FILE).exists() for folder in (one, other)):
         return
     mine, theirs = (_table(folder / MARKET_FILE).set_index("date") for folder in (one, other))

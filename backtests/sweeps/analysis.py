@@ -76,7 +76,7 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapp
     Raises : ConfigError for an axis or a value that the sweep does not have, or fewer than two cells.
 
     Rows without a value of `x` or `y` (a calendar has no band) are left out, and so are bands of groups where there are
-    bands of lines.
+    bands of assets.
     """
     for name in (x, y, metric):
         if name not in table:

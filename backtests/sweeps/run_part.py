@@ -63,7 +63,7 @@ def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
 def run_part(prepared: PreparedSweep, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
-    A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
+    A rule with plain no-trade bands, where costs are proportional and booked at once and all assets may be traded both
     ways, is played in batches, anything else by itself, to the same bits.
     Raises : the errors of the engine.
     """

@@ -72,13 +72,13 @@ class Setup:
     def of(cls, portfolio: Portfolio) -> "Setup":
         """The desk of a portfolio file, called by the name of the file.
 
-        Raises : ConfigError for lines in other currencies without a history of their rates.
+        Raises : ConfigError for assets in other currencies without a history of their rates.
         """
         if portfolio.currencies is not None and not portfolio.currencies.converted:
             foreign = ", ".join(sorted({*portfolio.currencies.lines} - {portfolio.basis}))
             raise ConfigError(
-                f"{portfolio.file} has lines in {foreign}, and only today's rates: a backtest needs those of each day. "
-                "Give a file with the history, `fx: rates.csv`."
+                f"{portfolio.file} has assets in {foreign}, and only today's rates: a backtest needs those of each "
+                "day. Give a file with the history, `fx: rates.csv`."
             )
         return cls(
             name=Path(portfolio.file).stem,

@@ -41,7 +41,7 @@ BEYOND = 5  # futures beyond a quantile that say where it is
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted, where the file states none
 FAN_LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
 REASON = (
-    "it assumes least: days that happened, all lines together, in blocks that keep spells of volatility, and nothing "
+    "it assumes least: days that happened, all assets together, in blocks that keep spells of volatility, and nothing "
     "is estimated."
 )
 LOSSES = {  # name: what it is, its unit

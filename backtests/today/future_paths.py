@@ -121,7 +121,7 @@ class Opening:
     def market(self, growths: Array, past: int = 1) -> Market:
         """One future as a market: `past` rows before the last close, that close, and the rows to come.
 
-        growths : (D, n) 1 + simple return of each line on each row to come.
+        growths : (D, n) 1 + simple return of each asset on each row to come.
         past    : number of rows.
         """
         market, n = self.portfolio.market, growths.shape[1]
@@ -157,7 +157,7 @@ class Opening:
 
     @cached_property
     def skeleton(self) -> Market:
-        """A future whose dates and lines are those of all futures, and so are bands on it; its prices do not matter."""
+        """A future with the dates and assets of all futures, as are bands on it; its prices do not matter."""
         return self.market(self.repeated)
 
     @property
@@ -251,7 +251,7 @@ def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths:
 
     opening  : today's holdings.
     policies : by name.
-    growths  : (P, D, n) 1 + simple return of each line on each row to come.
+    growths  : (P, D, n) 1 + simple return of each asset on each row to come.
     Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
     """
     paths, days, n = growths.shape

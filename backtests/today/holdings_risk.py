@@ -1,6 +1,6 @@
 """The risk of today's holdings: what they are exposed to, what they may lose, where that comes from, and their drift.
 
-Two samples, both of rows on which all lines have returns. Volatility, tracking error, beta and contributions are ex
+Two samples, both of rows on which all assets have returns. Volatility, tracking error, beta and contributions are ex
 ante: by the covariance of the last year, as rules estimate it. Losses at a level are by the whole sample: what the
 weights of today would have returned on its rows: days, or weeks or months where those are the rows of the market.
 """
@@ -87,7 +87,7 @@ class HoldingsRisk:
 
     @property
     def window(self) -> int:
-        """Returns of the covariance, the last ones: a year, or all that all lines have."""
+        """Returns of the covariance, the last ones: a year, or all that all assets have."""
         return self.ex_ante.window
 
     @property
@@ -171,7 +171,7 @@ def holdings_risk(
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
     notes     : notes on the policies that a reader must know.
-    Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
+    Raises    : DataError for fewer than 252 returns of all assets, and for an asset that has left; ConfigError as
                 `from_today` does.
     """
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)

@@ -96,7 +96,7 @@ def holdings_stress(portfolio: Portfolio) -> HoldingsStress:
     episodes, left_out = held_episodes(portfolio)
     try:
         shocks, no_shocks = shock_effects(weights, past, portfolio.stress.shocks, window)
-    except ValueError as error:  # too short a history, or lines that move as one
+    except ValueError as error:  # too short a history, or assets that move as one
         no_shocks.append(f"Shocks: {error}")
     try:
         risk = stressed_risk(weights, covariance_of_held(weights, past, window), portfolio.periods_per_year)

@@ -14,14 +14,14 @@ from research.risk.decomposition.concentration import effective_lines
 
 
 def target_changes(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> pd.DataFrame:
-    """A row a target: how much it changes, and over how many lines it is spread, from row `first` on.
+    """A row a target: how much it changes, and over how many assets it is spread, from row `first` on.
 
     paths   : by name, on one market.
     dates   : (T,) of the market.
     first   : row from which on targets are in force.
     Columns : refits after the first; turnover, one-way, of the target a year, fraction of NAV; largest, the largest of
-              a single refit; lines, the mean effective number of lines (`effective_lines`); most, the largest weight of
-              a single line.
+              a single refit; assets, the mean effective number of assets (`effective_lines`); most, the largest weight
+              of a single asset.
     Raises  : DataError for less than two days, and for a target that is in cash alone.
     """
     years = (dates[-1] - dates[first]).days / DAYS_PER_YEAR

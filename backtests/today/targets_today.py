@@ -34,14 +34,14 @@ from research.rules.protocol import allocation_name, held_by
 
 @dataclass(frozen=True, eq=False)
 class TargetRisk:
-    """The risk of weights, of the lines whose moments are known.
+    """The risk of weights, of the assets whose moments are known.
 
     volatility : of the return over the forecast's horizon, fraction.
-    share      : (n,) of each line in the portfolio's variance; they sum to one. NaN for a line whose moments are not
-                 known, and for all lines where none of them is held.
+    share      : (n,) of each asset in the portfolio's variance; they sum to one. NaN for an asset whose moments are not
+                 known, and for all assets where none of them is held.
     bets       : effective number of minimum torsion bets (`research.risk.decomposition.torsion`), 1 to n; NaN where
                  nothing is held.
-    unknown    : lines that are held and whose moments are not known: their risk is left out.
+    unknown    : assets that are held and whose moments are not known: their risk is left out.
     """
 
     volatility: float
@@ -55,7 +55,7 @@ class TargetRisk:
 
 
 def target_risk(weights: Array, assets: tuple[str, ...], moments: Moments) -> TargetRisk:
-    """The risk of weights (n,), fraction of NAV, of the lines `assets`.
+    """The risk of weights (n,), fraction of NAV, of the assets `assets`.
 
     Raises : DataError for a covariance without an inverse.
     """

@@ -12,17 +12,18 @@ from foundation.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep what a portfolio holds after its fills.")
 Symbols = Annotated[
-    list[str] | None, typer.Option(metavar="SYMBOL=LINE", help="Line of a broker's symbol, or ignore; may be repeated.")
+    list[str] | None,
+    typer.Option(metavar="SYMBOL=ASSET", help="Asset of a broker's symbol, or ignore; may be repeated."),
 ]
 NAME = Annotated[str, typer.Argument(help="Name of the book.", show_default=False)]
 
 
 def symbols_of(given: Iterable[str]) -> dict[str, str]:
-    """Symbols with their lines, as SYMBOL=LINE states them. Raises ConfigError for another form."""
+    """Symbols with their assets, as SYMBOL=ASSET states them. Raises ConfigError for another form."""
     pairs = [text.partition("=") for text in given]
     for symbol, sign, line in pairs:
         if not (symbol and sign and line):
-            raise ConfigError(f"--symbol is {symbol + sign + line!r}: write SYMBOL=LINE, such as BRK/B=BRK.B.")
+            raise ConfigError(f"--symbol is {symbol + sign + line!r}: write SYMBOL=ASSET, such as BRK/B=BRK.B.")
     return {symbol: line for symbol, _, line in pairs}
 
 
@@ -34,7 +35,7 @@ def open_(
     ] = "",
     positions: Positions = None,
     not_held: Annotated[
-        str, typer.Option(metavar="LINES", help="Lines such as GLD that are not held.", show_default=False)
+        str, typer.Option(metavar="ASSETS", help="Assets such as GLD that are not held.", show_default=False)
     ] = "",
     as_of: PastDay = None,
 ) -> None:

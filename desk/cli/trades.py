@@ -39,16 +39,16 @@ def trades(
     prices_ok: Annotated[
         str,
         typer.Option(
-            metavar="LINES",
-            help="Lines such as SPY,AGG whose prices or values are right although they are far from others.",
+            metavar="ASSETS",
+            help="Assets such as SPY,AGG whose prices or values are right although they are far from others.",
             show_default=False,
         ),
     ] = "",
     not_held: Annotated[
         str,
         typer.Option(
-            metavar="LINES",
-            help="Lines such as GLD that are in no row of the positions because they are not held.",
+            metavar="ASSETS",
+            help="Assets such as GLD that are in no row of the positions because they are not held.",
             show_default=False,
         ),
     ] = "",

@@ -152,7 +152,7 @@ def fetch_data(
 
 
 def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
-    """Quotes of the moment for the lines of a portfolio file, as a file of prices in the source's store.
+    """Quotes of the moment for the assets of a portfolio file, as a file of prices in the source's store.
 
     Raises : ConfigError for a source that gives none; FeedError where it does not answer.
     """

@@ -72,7 +72,7 @@ class _Draft:
     """The content of the file.
 
     settings    : those of the profile and the seed.
-    assets      : instruments by id, in the order of the lines.
+    assets      : instruments by id, in the order of the file.
     targets     : by id, fraction of NAV; with target_cash they are 1.
     holdings    : the keys that state what is held.
     notes       : sentences on what was set and assumed, which the file repeats.

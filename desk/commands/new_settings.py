@@ -197,7 +197,7 @@ KEYS: Mapping[str, tuple[str, Taking | None]] = {
     "trading.max_slippage": ("limit orders, and their collar in bp", _slippage),
     "trading.min_trade_value": ("the smallest order", _minimum),
     "trading.base_currency": ("the currency of the portfolio", _basis),
-    "portfolio_type": ("the lines and their targets say what the portfolio is", None),
+    "portfolio_type": ("the assets and their targets say what the portfolio is", None),
     "correlation_threshold": (
         "no rule leaves assets out by correlation; an allocation such as hrp weights by it", None,
     ),

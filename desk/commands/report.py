@@ -201,7 +201,7 @@ def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
 
 
 def returns(market: Market) -> pd.DataFrame:
-    """A row a day: date, and the return of each line and of cash since the close before, in single precision."""
+    """A row a day: date, and the return of each asset and of cash since the close before, in single precision."""
     found = {"date": market.dates} | {
         f"return_{name}": each.astype(np.float32)
         for name, each in zip([*market.assets, "cash"], [*market.returns.T, market.cash], strict=True)
@@ -210,7 +210,7 @@ def returns(market: Market) -> pd.DataFrame:
 
 
 def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
-    """A row a policy and close: nav, returns, cost, turnover, and the weight of each line and of cash."""
+    """A row a policy and close: nav, returns, cost, turnover, and the weight of each asset and of cash."""
     parts = []
     for name, b in backtests.items():
         daily = {

@@ -10,7 +10,7 @@ from research.portfolio import Portfolio
 
 
 def lines_of(portfolio: Portfolio) -> dict[str, int]:
-    """By name of the asset, and by the broker's symbol, the line of a portfolio."""
+    """The place of each asset of a portfolio, by its name and by the broker's symbol."""
     assets = portfolio.market.assets
     by_symbol = {portfolio.ticket.symbol(asset): i for i, asset in enumerate(assets)}
     return dict(zip(assets, range(len(assets)), strict=True)) | by_symbol
@@ -19,7 +19,8 @@ def lines_of(portfolio: Portfolio) -> dict[str, int]:
 def end_prices(portfolio: Portfolio) -> EndPrice:
     """A function of symbol, currency and moment that gives the close of that day of the exchange, currency per unit.
 
-    It gives None for a symbol of no line, a line in another currency than the portfolio's, and a day without a close.
+    It gives None for a symbol of no asset, an asset in another currency than the portfolio's, and a day without a
+    close.
     """
     market, lines = portfolio.market, lines_of(portfolio)
     quoted_in, rows = portfolio.quoted_in, {str(day): t for t, day in enumerate(market.days)}

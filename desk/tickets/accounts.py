@@ -81,7 +81,7 @@ class Model:
     def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
 
-        units      : (n,) units held; zero for a line without a quote.
+        units      : (n,) units held; zero for an asset without a quote.
         cash       : cash in the basis, or by currency, each with a rate.
         last_trade : date, or None for that of the model.
         """
@@ -185,7 +185,7 @@ def _balances(
     for currency in sorted({*model.portfolio.quoted_in} - {model.portfolio.basis}):
         if currency not in columns:
             fix = "Add the column; a cell without cash stays empty."
-            what = f"no column for cash in {currency}, in which lines of model {name} are quoted"
+            what = f"no column for cash in {currency}, in which assets of model {name} are quoted"
             faults.add(f"{CASH_COLUMN}_{currency}", what, None, fix)
     if CASH_COLUMN in cash and (own := columns.get(rates.basis)) in cash:
         what = f"cash in {rates.basis}, the basis of model {name}, beside that of the column {CASH_COLUMN}"
@@ -207,7 +207,7 @@ def _balances(
 
 
 def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults) -> Any:
-    """(n,) units of the model's lines, from the units held by column."""
+    """(n,) units of the model's assets, from the units held by column."""
     assets = model.portfolio.market.assets
     for column in (column for column, units in held.items() if units and column not in assets):
         fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, assets)}"

@@ -17,7 +17,7 @@ def sent_of(
 ) -> dict[str, Any]:
     """The fields of an order that are sent, by name; `client_order_id_of` makes its id from them.
 
-    units, price : NaN for a line without a quote, which trades in an amount of currency.
+    units, price : NaN for an asset without a quote, which trades in an amount of currency.
     """
     quoted = not math.isnan(price)
     # of an amount there is no limit
@@ -38,7 +38,7 @@ def sent_of(
 def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
     """The id of an order: the day of its prices, and the start of a hash of its content; the same content, the same id.
 
-    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
+    The notional follows from quantity and close, but for an asset without a quote, where it is what is sent.
     held : holding before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}

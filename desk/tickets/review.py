@@ -1,4 +1,4 @@
-"""A review of a portfolio without orders: drift, ranges, distance of each line from a trade, and trades due today.
+"""A review of a portfolio without orders: drift, ranges, distance of each asset from a trade, and trades due today.
 
 The same trade list is behind it; nothing of a review is to be sent.
 """
@@ -36,11 +36,11 @@ class Review:
 
     @cached_property
     def lines(self) -> pd.DataFrame:
-        """A row a line and one of cash: weight, target, gap, range, and the weights past which the policy trades it.
+        """A row an asset and one of cash: weight, target, gap, range, and the weights past which the policy trades it.
 
         weight, target, gap, lower, upper : weights, fraction of NAV; the last two are the range of the file.
         outside_range : distance from the range, fraction of NAV, below zero under it, 0 within; NaN for cash.
-        trades_below, trades_above : weights past which the policy trades the line today, fraction of NAV; NaN where it
+        trades_below, trades_above : weights past which the policy trades the asset today, fraction of NAV; NaN where it
                         has no band.
         to_trade      : distance of the weight from the nearer of them, fraction of NAV, below zero past it.
         """
@@ -81,7 +81,7 @@ class Review:
 
     @property
     def outside(self) -> list[str]:
-        """A sentence for each line that is outside its range, the furthest first."""
+        """A sentence for each asset that is outside its range, the furthest first."""
         return [f"{line.sentence}." for line in self.listed.before_after.outside("before")]
 
     # -- pages -----------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Review:
         listed, found, prices = self.listed, self.listed.before_after, self.listed.content.prices
         name = "would_trade" if listed.holds else "orders"
         what = "A trade to target today" if listed.holds else "The trade that is due today"
-        tables = {"lines": (f"Lines, at {prices}", self._line_columns())}
+        tables = {"lines": (f"Assets, at {prices}", self._line_columns())}
         if len(self.due):
             due = [column for column in page.columns(listed.content, name) if column.title in DUE]
             tables[name.replace("_", "-")] = (f"{what} would be", due)
@@ -156,7 +156,7 @@ def _range(lower: float, upper: float) -> str:
 
 
 def _band(row: Mapping[Any, Any]) -> str:
-    """The gaps past which a line trades: "±3.00", "−2.50 +3.00", or the one that there is."""
+    """The gaps past which an asset trades: "±3.00", "−2.50 +3.00", or the one that there is."""
     below, above = row["trades_below"] - row["target"], row["trades_above"] - row["target"]
     if abs(below + above) < LEAST_GAP:
         return f"±{_points(above)}"

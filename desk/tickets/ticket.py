@@ -36,8 +36,8 @@ class Order:
 
     priority        : place in the sequence from 1, sells first; cash suffices for buys once the sells are filled.
     side            : buy or sell.
-    asset, symbol   : the name of the line, and the broker's.
-    quantity, lot   : units of the order, and the least number of them; None for a line without a quote, which trades
+    asset, symbol   : the name of the asset, and the broker's.
+    quantity, lot   : units of the order, and the least number of them; None for an asset without a quote, which trades
                       in an amount of currency.
     order_type      : market, market_on_close or limit.
     time_in_force   : DAY.
@@ -46,12 +46,12 @@ class Order:
     price_date      : day of that close.
     notional        : value at that close, currency.
     commission, half_spread, ticket, impact, cost : expected costs, currency; `cost` is their sum.
-    currency        : currency of all amounts and of the price: that of the line.
+    currency        : currency of all amounts and of the price: that of the asset.
     account         : account that trades, or "".
     settlement_date : day on which money and units change hands, if the order fills on the expected day of trade.
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : weights, fraction of NAV.
-    reason          : destination of the line by the order, and its start, in words.
+    reason          : destination of the asset by the order, and its start, in words.
     client_order_id : id made from the content of the order.
     """
 
@@ -98,7 +98,7 @@ class RatedOrder(Order):
 
 @dataclass(frozen=True)
 class HeldLine:
-    """A line that no order moves. shares, price : None without a quote. value : currency. weights : fraction of NAV."""
+    """An asset without an order. shares, price : None without a quote. value : currency. weights : fraction of NAV."""
 
     asset: str
     symbol: str
@@ -143,14 +143,14 @@ class Ticket:
     left_out    : facts of the file that the list does not count, such as cash flows.
     totals      : NAV, cash, sells, buys and costs by name, currency; turnover, fraction of NAV.
     orders      : orders in the sequence in which to send them.
-    held        : lines that no order moves.
+    held        : assets that no order moves.
     would_trade : the trade to target today, if the policy holds.
-    outside     : a sentence for each line outside its range after the orders.
+    outside     : a sentence for each asset outside its range after the orders.
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`); {} for a
                   house.
     tax_lots    : tax lots that the orders sell, as rows of `TradeList.tax`.
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
-    binding     : the limits that keep orders from the policy's own step, each with its lines.
+    binding     : the limits that keep orders from the policy's own step, each with its assets.
     notes       : sentences on prices and holdings.
     accounts    : accounts that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     fx          : money to exchange.
@@ -333,7 +333,7 @@ def _orders(trades: TradeList) -> Iterator[Order]:
 
 
 def _amounts(row: Mapping[str, Any], local: Local | None) -> dict[str, Any]:
-    """The amounts of an order in the currency of its line; with several currencies, those of a `RatedOrder` too."""
+    """The amounts of an order in the currency of its asset; with several currencies, those of a `RatedOrder` too."""
     if local is None:
         return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost, "notional_basis": row["notional"]}
@@ -389,7 +389,7 @@ def _check_limits(orders: Sequence[Order]) -> None:
     if past:
         raise ConfigError(
             "ticket.order_type: a limit price is rounded to a whole tick, so that a buy would be limited to zero and a "
-            f"sale to more than the close: found {'; '.join(past)}. Use `order_type: market`, or leave such lines out."
+            f"sale to more than the close: found {'; '.join(past)}. Use `order_type: market`, or leave such assets out."
         )
 
 

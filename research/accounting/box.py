@@ -1,7 +1,7 @@
 """The point of a box: where a rule's box sends the weights, compiled.
 
-A *box* is (lower, upper) per line and for cash, fractions of NAV. What lies outside it goes to its nearest bound, and
-cash takes what its own bounds allow. What remains is placed where it brings lines nearest to their targets for what it
+A *box* is (lower, upper) per asset and for cash, fractions of NAV. What lies outside it goes to its nearest bound, and
+cash takes what its own bounds allow. What remains is placed where it brings assets nearest to their targets for what it
 costs: see `place`.
 """
 
@@ -19,13 +19,13 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a ru
 
 
 class Lines(NamedTuple):
-    """The lines that `place` moves into a box.
+    """The assets that `place` moves into a box.
 
-    lower   : (n,) lower bound of each line, fraction of NAV.
-    upper   : (n,) upper bound of each line, fraction of NAV.
+    lower   : (n,) lower bound of each asset, fraction of NAV.
+    upper   : (n,) upper bound of each asset, fraction of NAV.
     target  : (n,) fraction of NAV.
     cost    : (n,) a side, fraction of the notional.
-    movable : (n,) whether each line may be moved.
+    movable : (n,) whether each asset may be moved.
     """
 
     lower: Array
@@ -37,7 +37,7 @@ class Lines(NamedTuple):
 
 @inlined
 def _part(lines: Lines, out: Array, i: int, side: float, turn: int) -> tuple[float, float, float]:
-    """(start, pace, end): line i moves by pace x (level - start), above 0 and to its end; a pace of 0: not at all.
+    """(start, pace, end): asset i moves by pace x (level - start), above 0 and to its end; a pace of 0: not at all.
 
     out : (n,) weights before the round, fraction of NAV.  side : 1.0 to buy, -1.0 to sell.
     """
@@ -54,7 +54,7 @@ def _part(lines: Lines, out: Array, i: int, side: float, turn: int) -> tuple[flo
 
 @inlined
 def _range(lines: Lines, out: Array, side: float, turn: int) -> tuple[float, float, float, float, float]:
-    """(room, pace, offset, low, high): of all lines that take part, and between which levels they move."""
+    """(room, pace, offset, low, high): of all assets that take part, and between which levels they move."""
     room, pace, offset, low, high = 0.0, 0.0, 0.0, np.inf, -np.inf
     for i in range(len(out)):
         start, own, end = _part(lines, out, i, side, turn)
@@ -67,7 +67,7 @@ def _range(lines: Lines, out: Array, side: float, turn: int) -> tuple[float, flo
 
 @linked
 def _level(lines: Lines, out: Array, side: float, turn: int, amount: float) -> tuple[float, float]:
-    """(room, level): the capacity of all lines, and the level at which they take `amount`; infinite where it is more.
+    """(room, level): the capacity of all assets, and the level at which they take `amount`; infinite where it is more.
 
     What they take is a piecewise linear function of the level: Newton's steps, halves where they leave the bounds.
     """
@@ -100,13 +100,13 @@ def place(lines: Lines, amount: float, out: Array) -> float:
     """Move `out`, inside its box, by `amount` in all; gives the part that could not be placed, fraction of NAV.
 
     lines  : bounds, targets and costs.
-    amount : fraction of NAV to be added to the lines, below 0 to be taken from them.
+    amount : fraction of NAV to be added to the assets, below 0 to be taken from them.
     out    : (n,) weights inside the box, fraction of NAV; moved in place, all one way.
 
-    First toward targets: only lines that it brings nearer to their own target, and none across it. The largest gap per
+    First toward targets: only assets that it brings nearer to their own target, and none across it. The largest gap per
     cost goes first, until all have one gap per cost; of all ways to place the amount this leaves the least sum of
-    gap^2 / cost. A line that trades free goes before the others. Only what remains when all of them are at their
-    targets goes beyond, within the bounds: the line that is least past its target first, until all are past it by one
+    gap^2 / cost. An asset that trades free goes before the others. Only what remains when all of them are at their
+    targets goes beyond, within the bounds: the asset that is least past its target first, until all are past it by one
     distance.
     """
     side = 1.0 if amount > 0.0 else -1.0
@@ -127,13 +127,13 @@ def place(lines: Lines, amount: float, out: Array) -> float:
 
 @linked
 def rescale(lines: Lines, cash_lower: float, cash_upper: float, side: float, out: Array) -> None:
-    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave.
+    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other assets leave.
 
-    lines      : the bounds of each line, and whether it may be moved.
+    lines      : the bounds of each asset, and whether it may be moved.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
     side       : above 0 to scale the upper bounds, below 0 to scale the lower ones.
-    out        : (n,) weights, fraction of NAV; those of the scaled lines are written.
+    out        : (n,) weights, fraction of NAV; those of the scaled assets are written.
     """
     scaled = cash_upper if side > 0.0 else cash_lower
     rest = 1.0
@@ -165,17 +165,17 @@ def into_box(weights: Array, tradable: Mask, lines: Lines, cash_lower: float, ca
     """The point of a box to which these weights are traded; gives cash's weight.
 
     weights    : (n,) weights as drifted, fraction of NAV.
-    tradable   : (n,) whether each line can trade.
-    lines      : box, target and cost of each line; `movable` is scratch.
+    tradable   : (n,) whether each asset can trade.
+    lines      : box, target and cost of each asset; `movable` is scratch.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
     out        : (n,) the point, fraction of NAV; written.
 
-    Every line is clamped into its box, cash takes what its own box allows, and what remains is placed on the lines with
-    room (`place`). A line that cannot trade stays where it is. One without a lower bound may not be bought, one without
-    an upper bound not be sold; the other way it goes to its target at most. A line with target zero is never raised.
-    Bounds that cannot be met are scaled, all by one factor; if none is left to scale, the rest is cash. All weights and
-    cash sum to one. A line that would move by rounding only does not move.
+    Every asset is clamped into its box, cash takes what its own box allows, and what remains is placed on the assets
+    with room (`place`). An asset that cannot trade stays where it is. One without a lower bound may not be bought, one
+    without an upper bound not be sold; the other way it goes to its target at most. An asset with target zero is never
+    raised. Bounds that cannot be met are scaled, all by one factor; without one to scale, the rest is cash. All
+    weights and cash sum to one. An asset that would move by rounding only does not move.
     """
     n, lower, upper = len(weights), lines.lower, lines.upper
     total = 0.0

@@ -68,14 +68,14 @@ def years_of(days: NDArray[np.datetime64]) -> Array:
 
 
 class Lots(NamedTuple):
-    """Purchase prices of the holdings, lot by lot in the order of purchase; there is space for L lots a line.
+    """Purchase prices of the holdings, lot by lot in the order of purchase; there is space for L lots an asset.
 
     If the highest cost is sold first, lots are kept in ascending order of price, of equal prices the last bought first:
     the next to be sold comes last.
 
     units   : (n, L) units of each lot.
     price   : (n, L) purchase price, currency per unit.
-    held    : (n,) number of lots of each line.
+    held    : (n,) number of lots of each asset.
     carried : (1,) losses still to be set against gains, currency.
     """
 
@@ -86,7 +86,7 @@ class Lots(NamedTuple):
 
     @classmethod
     def empty(cls, n: int, capacity: int) -> "Lots":
-        """Room for `capacity` lots a line; without tax none is needed."""
+        """Room for `capacity` lots an asset; without tax none is needed."""
         return cls(np.zeros((n, capacity)), np.zeros((n, capacity)), np.zeros(n, dtype=np.int64), np.zeros(1))
 
 
@@ -95,10 +95,10 @@ class Scratch(NamedTuple):
 
     weights : (n,) weights as drifted, fraction of NAV.
     asked   : (n,) weights to trade to, fraction of NAV.
-    movable : (n,) whether each line may be moved.
+    movable : (n,) whether each asset may be moved.
     gains   : (n,) realised gains, currency.
     capped  : (n,) currency, of an order that is as large as the session's volume allows; 0 for the others.
-    one_way : (n,) whether costs must not turn the line's trade.
+    one_way : (n,) whether costs must not turn the asset's trade.
     box     : (3, n) lower and upper bounds and target, fraction of NAV.
     """
 
@@ -112,6 +112,6 @@ class Scratch(NamedTuple):
 
     @classmethod
     def of(cls, n: int) -> "Scratch":
-        """Room for n lines."""
+        """Room for n assets."""
         movable, one_way = np.zeros((2, n), dtype=np.bool_)
         return cls(np.empty(n), np.empty(n), movable, np.empty(n), np.zeros(n), one_way, np.empty((3, n)))

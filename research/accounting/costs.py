@@ -22,9 +22,9 @@ USUAL = COST_COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BASIS_POINT = 1e-4
 ARRAY_COSTS = {  # the costs that are an array, and what each of them is
-    **dict.fromkeys(USUAL, "give a fraction of notional a line, such as 0.0001 for a basis point."),
-    **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
-    "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
+    **dict.fromkeys(USUAL, "give a fraction of notional an asset, such as 0.0001 for a basis point."),
+    **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all assets or one an asset."),
+    "borrow": "give a fraction a year of the value held short, one number for all assets or one an asset.",
 }
 NO_COST = frozen(np.zeros(1))  # a cost that is not given
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
@@ -67,7 +67,7 @@ class Costs:
     cash_spread    : shortfall of the return of positive cash below the cash rate, fraction a year.
     management_fee : rate on NAV, fraction a year.
     Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more; for
-                     costs that carry labels, such as a pandas Series, since the order of the lines is not known here.
+                     costs that carry labels, such as a pandas Series, since the order of the assets is not known here.
 
     Years of holding costs are 365 calendar days; they leave cash at each close, for what was held since the last one.
     """
@@ -96,8 +96,8 @@ class Costs:
                 refuse(f"{name} is", given, f"give {call}, or nothing.")
         if self.impact is not None and np.ndim(self.impact.coefficient) and len(np.ravel(self.impact.coefficient)) != n:
             raise ConfigError(
-                f"impact has {len(np.ravel(self.impact.coefficient))} coefficients and commission {n} lines: give one, "
-                "or one a line."
+                f"impact has {len(np.ravel(self.impact.coefficient))} coefficients and commission {n} assets: give "
+                "one, or one an asset."
             )
         for name in ("financing", "cash_spread", "management_fee"):
             if not (is_number(rate := getattr(self, name)) and 0.0 <= rate < 0.5):
@@ -109,23 +109,23 @@ class Costs:
 
     @classmethod
     def bps(cls, n: int, *, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
-        """Costs of n lines from basis points, one number for all or one for each line.
+        """Costs of n assets from basis points, one number for all or one for each asset.
 
         >>> Costs.bps(2, commission=1, half_spread=[0.5, 2]).total.round(12).tolist()
         [0.00015, 0.0003]
 
-        Raises : ConfigError for a number of lines that is none, for costs of another number of lines, and for costs
+        Raises : ConfigError for a number of assets that is none, for costs of another number of assets, and for costs
                  that carry labels, such as a pandas Series: they do not know the market's order.
         """
         if not (is_whole(n) and n >= 1):
-            refuse("n is", n, "give the number of lines, such as len(market.assets).")
+            refuse("n is", n, "give the number of assets, such as len(market.assets).")
         return cls(_fractions("commission is", commission, n), _fractions("half_spread is", half_spread, n))
 
     @cached_property
     def total(self) -> Array:
-        """(n,) cost of a line's notional a side, as far as it does not depend on the day: commission and spread.
+        """(n,) cost of an asset's notional a side, as far as it does not depend on the day: commission and spread.
 
-        Of spreads by the day it is the median, NaN for a line of which none is known.
+        Of spreads by the day it is the median, NaN for an asset of which none is known.
         """
         return frozen(self.commission + (self.half_spread if self.half_spread.ndim == 1 else _median(self.half_spread)))
 
@@ -133,7 +133,7 @@ class Costs:
     def per_side(self) -> Array:
         """(1, n), or (T, n) where spreads are by the day: commission and spread a side, as a fraction of the notional.
 
-        Zero where a spread is not known yet: a rule that ranks lines by cost sees no later one.
+        Zero where a spread is not known yet: a rule that ranks assets by cost sees no later one.
         """
         return frozen(np.nan_to_num(self.commission + np.atleast_2d(self.half_spread)))
 
@@ -166,7 +166,7 @@ class Costs:
         return self if self.half_spread.ndim == 1 else replace(self, half_spread=self.half_spread[:rows])
 
     def known_from(self, market: Market) -> int:
-        """The first row of `market` from which on spreads by the day and impact are known of every line that trades."""
+        """The first row of `market` from which on spreads by the day and impact of all traded assets are known."""
         return known_from(market, panels_of(market, self.half_spread, self.impact))
 
     def simplified(self, market: Market, nav: float) -> "Costs":
@@ -175,7 +175,7 @@ class Costs:
         Amounts are divided by `nav`, spreads by the day become their median; what depends on volumes, quotes and lots,
         and what holding costs, is left out.
         market : market on the days of these costs.
-        Raises : DataError for a line without a known spread on any of them.
+        Raises : DataError for an asset without a known spread on any of them.
         """
         n, half_spread = len(self.commission), self.total - self.commission
         if (unknown := np.flatnonzero(np.isnan(half_spread))).size:
@@ -184,7 +184,7 @@ class Costs:
             raise DataError(
                 f"no half-spread of {asset} in market {market.name!r} is known by {market.days[-1]}, the last training "
                 f"day: found nan on all {len(self.half_spread):,} sessions; {since}, and an estimate needs its whole "
-                "window after the listing. Start the test later, estimate over a shorter window, or leave the line out."
+                "window after the listing. Start later, estimate over a shorter window, or leave the asset out."
             )
         return Costs(self.commission, half_spread, np.zeros(n), self.minimum / nav, self.ticket / nav)
 
@@ -199,7 +199,7 @@ class Costs:
     ) -> CostParameters:
         """The arrays of the kernel: the costs of trading, on each day of `market` if they depend on it.
 
-        market        : T days of n lines, or None where no cost depends on it.
+        market        : T days of n assets, or None where no cost depends on it.
         first         : row from which they are needed.
         minimum_trade : currency; a smaller order is not sent.
         at_open       : true if orders are booked at opens: a commission per unit is then counted on units there, and
@@ -264,7 +264,7 @@ class Costs:
         return HoldingCosts(self.borrow, financing, cash_spread, fee, some)
 
     def table(self, assets: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
-        """Each line's commission and half-spread in basis points, by name; of spreads by the day, the median."""
+        """Each asset's commission and half-spread in basis points, by name; of spreads by the day, the median."""
         rates = {"commission": self.commission, "half_spread": self.total - self.commission}
         return {
             asset: {name: float(rate[i]) / BASIS_POINT for name, rate in rates.items()}
@@ -286,7 +286,7 @@ class Costs:
 
 def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     """(n,) fractions of notional, from basis points. Raises ConfigError."""
-    fix = f"give basis points, one number for all lines or {n}, one a line."
+    fix = f"give basis points, one number for all assets or {n}, one an asset."
     refuse_labels(subject, bps)
     each = floats(subject, bps, fix)
     if each.shape not in ((), (1,), (n,)):
@@ -295,7 +295,7 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
 
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
-    """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
+    """A cost of n assets (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
     if given is NO_COST:
         return frozen(np.zeros(n))
     values = np.atleast_1d(floats(f"{name} is", given, ARRAY_COSTS[name]))
@@ -303,7 +303,7 @@ def _checked(name: str, given: ArrayLike, n: int) -> Array:
         values = np.repeat(values, n)
     if values.shape[-1] != n or values.ndim != 1 + (name == "half_spread" and values.ndim == 2):
         raise ConfigError(
-            f"commission has {n} lines and {name} has shape {values.shape}: give both for the same lines."
+            f"commission has {n} assets and {name} has shape {values.shape}: give both for the same assets."
         )
     fraction = name in (*USUAL, "borrow")
     bad = ~((values >= 0.0) & (values < (0.5 if fraction else np.inf)))
@@ -313,12 +313,12 @@ def _checked(name: str, given: ArrayLike, n: int) -> Array:
         found = values[bad][0]
         shown = f"{found / BASIS_POINT:g} bps" if fraction else f"{found:g} currency"
         limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
-        raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
+        raise ConfigError(f"{name} of asset {line} is {shown}: a cost is at least 0{limit}. Correct it.")
     return frozen(values)
 
 
 def _median(by_day: Array) -> Array:
-    """(n,) of the days (T, n) on which each line's is known; NaN where it never is."""
+    """(n,) of the days (T, n) on which each asset's is known; NaN where it never is."""
     found, known = np.full(by_day.shape[1], np.nan), ~np.isnan(by_day).all(axis=0)
     found[known] = np.nanmedian(by_day[:, known], axis=0)
     return found

@@ -29,10 +29,10 @@ class Panel(NamedTuple):
 def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
     """The inputs of costs by the day: half-spread; mean volume (currency a day) and volatility (a day) for impact.
 
-    market      : T days of n lines.
+    market      : T days of n assets.
     half_spread : (n,) or (T, n) fraction of notional.
     model       : model of impact, or None.
-    Returns     : the panels, (T, n) each; lines without impact have 1 for mean volume and volatility.
+    Returns     : the panels, (T, n) each; assets without impact have 1 for mean volume and volatility.
     Raises      : DataError for a market without volumes.
     """
     found = [Panel("half-spread", half_spread, "estimate it over a shorter window")] if half_spread.ndim > 1 else []
@@ -52,7 +52,7 @@ def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[
 
 
 def known_from(market: Market, panels: Sequence[Panel]) -> int:
-    """The first row from which on all panels are known of every line that trades; T where there is none."""
+    """The first row from which on all panels are known of every asset that trades; T where there is none."""
     unknown = [np.flatnonzero((np.isnan(panel.values) & market.tradable).any(axis=1)) for panel in panels]
     return max((int(rows[-1]) + 1 for rows in unknown if len(rows)), default=0)
 
@@ -62,12 +62,12 @@ def on_each_day(
 ) -> tuple[Array, Array]:
     """Half-spreads, fraction of notional, (T, n) or as given, and the costs of notional^p, currency^(1 - p), (T, n).
 
-    market      : T days of n lines.
+    market      : T days of n assets.
     first       : row from which closes need them; opens need them from the next one on.
     half_spread : (n,) or (T, n) fraction of notional.
     model       : model of impact, or None; without it the second array is (1, n), zeros.
     at_open     : take what is known at the open of each day instead of its close.
-    Raises      : DataError, naming asset, date, value and a day to start from, for what is not known of a line that
+    Raises      : DataError, naming asset, date, value and a day to start from, for what is not known of an asset that
                   trades.
     """
     panels = panels_of(market, half_spread, model)
@@ -87,9 +87,9 @@ def on_each_day(
 
 
 def refuse_missing(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
-    """Refuse a missing value, from row `first` on, of a line that trades.
+    """Refuse a missing value, from row `first` on, of an asset that trades.
 
-    market : T days of n lines.
+    market : T days of n assets.
     first  : row of the market.
     values : (T, n) values in any unit, NaN where missing.
     what   : name of the values in the message.
@@ -107,7 +107,7 @@ def refuse_missing(market: Market, first: int, values: Array, what: str, need: s
 
 
 def _before_opens(market: Market, values: Array) -> Array:
-    """(T, n) the row of the close before each open, of a halted line that of the last day on which it traded."""
+    """(T, n) the row of the close before each open, of a halted asset that of the last day on which it traded."""
     rows = np.arange(len(market.dates))[:, None]
     traded = np.maximum.accumulate(np.where(market.tradable, rows, -1))
     known = np.take_along_axis(values, np.where(traded < 0, rows, traded), axis=0)
@@ -115,7 +115,7 @@ def _before_opens(market: Market, values: Array) -> Array:
 
 
 def _check_known(market: Market, first: int, panels: Sequence[Panel], at_open: bool) -> None:
-    """Refuse what is not known, from row `first` on, of a line that trades. Raises DataError."""
+    """Refuse what is not known, from row `first` on, of an asset that trades. Raises DataError."""
     for panel in panels:
         if (missing := missing_from(market, panel.values, first)) is None:
             continue
@@ -123,7 +123,7 @@ def _check_known(market: Market, first: int, panels: Sequence[Panel], at_open: b
         late = f"Start on {market.days[start]} or later" if start < len(market.dates) else "No later start helps"
         raise DataError(
             f"no {panel.what} of {market.assets[i]} {'before the open of' if at_open else 'on'} {market.days[t]} in "
-            f"market {market.name!r}: found {panel.values[t, i]}, and each line needs it on every day it trades, held "
-            f"or not; an estimate needs its whole window after the listing. {late}, {panel.shorter}, or leave the line "
-            "or the cost out."
+            f"market {market.name!r}: found {panel.values[t, i]}, and each asset needs it on every day it trades, held "
+            f"or not; an estimate needs its whole window after the listing. {late}, {panel.shorter}, or leave the "
+            "asset or the cost out."
         )

@@ -17,7 +17,7 @@ from research.market.liquidity import dollar_volume
 
 MOST_DAYS = 1_000  # over which a decision is carried out
 Use = Literal["rebalance", "cash"]
-Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the day, or in cash until the next trade
+Dividends = Literal["reinvest", "cash"]  # in the asset that pays them, on the day, or in cash until the next trade
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Execution:
 
     at     : "close", or the "open" of the session in which the lag ends, where the market has opens.
     days   : sessions over which the way to the box is walked: 1/days of it first, 1/(days - 1) of the rest next, …
-    participation : the most of a line that decisions and flows trade together in a session, as a fraction of that
+    participation : the most of an asset that decisions and flows trade together in a session, as a fraction of that
     session's volume; the rest goes on the next.
     sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
              filled at the booking's prices.
@@ -36,7 +36,7 @@ class Execution:
              too small, it is cut after that, and may be less.
     While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then,
     and a rule that goes a `fraction` of the way goes that fraction of what is left. What a session leaves over of a
-    flow's trade, which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade`
+    flow's trade, which is of one session, stays in cash. An asset whose volume never allows an order of `minimum_trade`
     keeps its trade open to the end.
     """
 
@@ -96,7 +96,7 @@ class Flows:
     amounts : currency by date; a date without a session counts at the next one.
     use     : "rebalance": contributions buy what is under its target and withdrawals sell what is over it, on the day,
               toward the target in force; "cash": what comes waits in cash for the next trade, and what goes is taken
-              from cash, and from lines over their target as far as cash cannot pay.
+              from cash, and from assets over their target as far as cash cannot pay.
     """
 
     amounts: Mapping[pd.Timestamp, float]

@@ -17,17 +17,17 @@ LARGEST_RATE = 0.5  # fraction of the notional: what takes half of it or more is
 
 
 def costs_from_function(market: Market, function: Callable[[Past], Any], *, commission: ArrayLike = 0.0) -> Costs:
-    """Costs of which the half-spread is what `function` gives for each day; for what depends on the line and the day.
+    """Costs of which the half-spread is what `function` gives for each day; for what depends on the asset and the day.
 
-    market     : of T days and n lines, which the costs are for.
+    market     : of T days and n assets, which the costs are for.
     function   : of the `Past` that ends at a close; gives what each side of a trade costs at that close, fraction of
-                 the notional (0.0001 is one basis point): one number for all lines, or one for each, in the market's
-                 order or by name (a Series, a mapping); NaN for a line of which it is not known yet. It cannot see
+                 the notional (0.0001 is one basis point): one number for all assets, or one for each, in the market's
+                 order or by name (a Series, a mapping); NaN for an asset of which it is not known yet. It cannot see
                  later days.
-    commission : basis points, one number for all lines or one for each, charged besides.
+    commission : basis points, one number for all assets or one for each, charged besides.
     Returns    : Costs, of which `half_spread` is (T, n). Others are added by `dataclasses.replace(costs, ticket=...)`.
                  What depends on the size of the order is `Impact`, a power of it, or `ticket` and `minimum`.
-    Raises     : ConfigError, naming the function, the day, the line and the value, for a cost that is negative,
+    Raises     : ConfigError, naming the function, the day, the asset and the value, for a cost that is negative,
                  infinite, half of the notional or more, or of another shape, and for names that the market lacks
                  or that are missing.
 
@@ -48,7 +48,7 @@ def costs_from_function(market: Market, function: Callable[[Past], Any], *, comm
 
 def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
     """(n,) what the function gave for row t of the market. Raises ConfigError."""
-    n, fix = len(market.assets), "Return a fraction of the notional, such as 0.0001: one number, or one for each line."
+    n, fix = len(market.assets), "Return a fraction of the notional, such as 0.0001: one number, or one for each asset."
     found = in_order(f"costs of {name} are", found, market.assets, where=f"on {market.days[t]}")
     try:
         each = floats("cost is", found, "")
@@ -56,7 +56,7 @@ def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
         raise ConfigError(f"cost of {name} on {market.days[t]} is {found!r:.200}. {fix}") from error
     if each.shape not in ((), (1,), (n,)):
         raise ConfigError(
-            f"cost of {name} on {market.days[t]} has shape {each.shape}, and the market {n} lines, "
+            f"cost of {name} on {market.days[t]} has shape {each.shape}, and the market {n} assets, "
             f"{', '.join(market.assets)}. {fix}"
         )
     each = np.broadcast_to(each, (n,))

@@ -12,7 +12,7 @@ from foundation.labels import refuse_labels
 class Impact:
     """Market impact of our own trade: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
 
-    coefficient : factor without unit, about 1; one for all lines, or one a line.
+    coefficient : factor without unit, about 1; one for all assets, or one an asset.
     exponent : p, more than 1; 1.5 is the 3/2-power law.
     volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
     day) are taken from, up to and including the day of the trade.
@@ -27,7 +27,7 @@ class Impact:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        subject, fix = "coefficient of impact is", "give a number that is at least 0, or one a line."
+        subject, fix = "coefficient of impact is", "give a number that is at least 0, or one an asset."
         refuse_labels(subject, self.coefficient)
         each = floats(subject, self.coefficient, fix)
         if each.ndim > 1 or not (np.isfinite(each) & (each >= 0.0)).all():

@@ -8,7 +8,7 @@ Positions are held in units between trades, so that a day without a trade is one
 worth its index, a unit of cash the cash index. The functions work on one portfolio; the backtest, the sweep, the trade
 list and the learning worlds call them, each with a loop of its own.
 
-A *box* is (lower, upper) per line and for cash, fractions of NAV; see `into_box`. Scratch and record arrays are handed
+A *box* is (lower, upper) per asset and for cash, fractions of NAV; see `into_box`. Scratch and record arrays are handed
 in by the loops, so that nothing is allocated in a day.
 """
 
@@ -46,10 +46,10 @@ __all__ = [
 class Quotes(NamedTuple):
     """Prices at which a trade is booked.
 
-    prices     : (T, n) worth of a unit of each line, currency.
+    prices     : (T, n) worth of a unit of each asset, currency.
     t          : row of both arrays.
     cash_price : worth of a unit of cash, currency.
-    tradable   : (T, n) true if the line can trade.
+    tradable   : (T, n) true if the asset can trade.
     """
 
     prices: Array
@@ -61,8 +61,8 @@ class Quotes(NamedTuple):
 class Box(NamedTuple):
     """Destination of a trade.
 
-    lower      : (K, n) lower bound of each line, fraction of NAV.
-    upper      : (K, n) upper bound of each line, fraction of NAV.
+    lower      : (K, n) lower bound of each asset, fraction of NAV.
+    upper      : (K, n) upper bound of each asset, fraction of NAV.
     target     : (K, n) fraction of NAV.
     k          : row of the three arrays.
     cash_lower : lower bound of cash, fraction of NAV.
@@ -127,7 +127,7 @@ def wealth(units: Array, prices: Array, t: int, cash_units: float, cash_price: f
 
 @inlined
 def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
-    """Write the weights of the lines; gives the weight of cash, fraction of NAV.
+    """Write the weights of the assets; gives the weight of cash, fraction of NAV.
 
     units  : (n,) units held.
     prices : (T, n) worth of a unit, currency.
@@ -189,9 +189,9 @@ def _go_part(weights: Array, asked: Array, cash: float, change: float, fraction:
 
 @inlined
 def _slow_down(scratch: Scratch, nav: float, cash: float, change: float, pace: Pace) -> bool:
-    """Trade only a fraction, and of each line at most its limit of the day; true if some of the trade is left.
+    """Trade only a fraction, and of each asset at most its limit of the day; true if some of the trade is left.
 
-    An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
+    An order that is cut to its limit is written into `capped`, and its asset asked where it is. What the orders so cut
     would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
     sells, by one factor; so are buys for which sells would pay before they pay back cash that is overdrawn.
     cash : its weight today.  change : the goal's cash less today's, fraction of NAV.
@@ -301,12 +301,12 @@ def close_out(
     trades: Array,
     charges: Array,
 ) -> tuple[float, float]:
-    """Pay line i out at row t of prices, whether it can trade or not: a delisting. Only tax is charged.
+    """Pay asset i out at row t of prices, whether it can trade or not: a delisting. Only tax is charged.
 
     units           : (n,) units held; written.
     prices          : (T, n) worth of a unit, currency.
     t               : row of the prices.
-    i               : number of the line.
+    i               : number of the asset.
     cash_units      : units of cash held.
     cash_price      : worth of a unit of cash, currency.
     cost_parameters : the tax.

@@ -1,6 +1,6 @@
-"""The self-financing step where all costs are proportional, line by line: for one portfolio, and for many at once.
+"""The self-financing step where all costs are proportional, asset by asset: for one portfolio, and for many at once.
 
-Each function takes numbers of one line: floats, or registers of neighbouring portfolios (`foundation.compiled.simd`).
+Each function takes numbers of one asset: floats, or registers of neighbouring portfolios (`foundation.compiled.simd`).
 The step of one portfolio (`self_financing`) and that of a batch call them in the same order, and so come to the same
 bits. A further proportional cost changes every function of this file, those of `self_financing` that write charges, and
 the rates of `backtests.batch`.
@@ -16,10 +16,10 @@ Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: th
 
 
 class Taken(NamedTuple):
-    """Sums over the lines of a portfolio so far.
+    """Sums over the assets of a portfolio so far.
 
     kept : value of those that keep their units, currency.  share : fraction of NAV in the others and in cash.
-    marginal : highest cost of the next unit of it.  moved : 1 where a line moves, else 0.
+    marginal : highest cost of the next unit of it.  moved : 1 where an asset moves, else 0.
     """
 
     kept: Number
@@ -30,10 +30,10 @@ class Taken(NamedTuple):
 
 @inlined
 def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Rates) -> Taken:
-    """The sums with one more line.
+    """The sums with one more asset.
 
-    taken : sums over the lines before.
-    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    taken : sums over the assets before.
+    goal  : weight asked for, fraction of NAV; equal to `held` where the asset keeps its units.
     held  : weight held, fraction of NAV.
     value : value held, currency.
     rates : a side, fraction of the notional.
@@ -50,7 +50,7 @@ def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Ra
 
 @inlined
 def kept_and_share(kept: Number, share: Number) -> tuple[Number, Number]:
-    """(kept, share), or (0, 1) where the lines that keep their units are worth all wealth: cash pays for the others."""
+    """(kept, share), or (0, 1) where assets that keep their units are worth all wealth: cash pays for the others."""
     full = share <= WEIGHT
     return where(full, 0.0, kept), where(full, 1.0, share)
 
@@ -59,11 +59,11 @@ def kept_and_share(kept: Number, share: Number) -> tuple[Number, Number]:
 def with_cost(
     gap: Number, slope: Number, goal: Number, held: Number, value: Number, rates: Rates, scale: Number
 ) -> tuple[Number, Number]:
-    """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one line more.
+    """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one asset more.
 
-    gap   : wealth beyond NAV used by the lines before, currency.
-    slope : its slope over the lines before, fraction of NAV.
-    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    gap   : wealth beyond NAV used by the assets before, currency.
+    slope : its slope over the assets before, fraction of NAV.
+    goal  : weight asked for, fraction of NAV; equal to `held` where the asset keeps its units.
     held  : weight held, fraction of NAV.
     value : value held, currency.
     rates : a side, fraction of the notional.
@@ -76,9 +76,9 @@ def with_cost(
 
 @inlined
 def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[Number, Number]:
-    """(trade, value after it) of a line, currency.
+    """(trade, value after it) of an asset, currency.
 
-    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    goal  : weight asked for, fraction of NAV; equal to `held` where the asset keeps its units.
     held  : weight held, fraction of NAV.
     value : value held, currency.
     scale : wealth after costs, currency.
@@ -89,14 +89,14 @@ def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[
 
 @inlined
 def charges_of(trade: Number, rates: Rates) -> Rates:
-    """Charges of a trade of one line, currency, by the kind of cost."""
+    """Charges of a trade of one asset, currency, by the kind of cost."""
     size = magnitude(trade)
     return rates[0] * size, rates[1] * size
 
 
 @inlined
 def paid_for(cash: Number, paid: Number, trade: Number, charges: Rates) -> tuple[Number, Number]:
-    """(cash, charges so far) after a trade of a line and its charges, currency.
+    """(cash, charges so far) after a trade of an asset and its charges, currency.
 
     cash    : cash before it, currency.
     paid    : charges before it, currency.

@@ -1,22 +1,22 @@
 """Paying for a trade: the wealth after costs that solves the self-financing equation exactly, compiled.
 
-A line with asked == weights keeps its units. The others, and cash, end at asked x s, where s makes
+An asset with asked == weights keeps its units. The others, and cash, end at asked x s, where s makes
 
-    kept + (1 - weight asked of the kept lines) x s + costs(s) = NAV
+    kept + (1 - weight asked of the kept assets) x s + costs(s) = NAV
 
 one increasing equation in s: piecewise linear for proportional costs (`_newton`, finite), and with minimums, impact and
-tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
-|asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept lines are
-worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays; likewise
-where the others are worth so little that what capped orders cost would turn the trade of one of them. As far as cash
-would be overdrawn by that, capped buys are reduced.
+tax one that is solved between two bounds (`_root`). It has one root where the sum over the assets that trade of
+|asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept assets
+are worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays;
+likewise where the others are worth so little that what capped orders cost would turn the trade of one of them. As far
+as cash would be overdrawn by that, capped buys are reduced.
 
-Costs lower the scale, so a line that was to be bought by less than its share of them would be sold. Where it may not be
-(`one_way`) it keeps its units, and the scale is found anew. A sale grows by as much: where that takes it past the limit
-of its order, it trades what it was to trade before costs, and the scale is found anew.
+Costs lower the scale, so an asset that was to be bought by less than its share of them would be sold. Where it may not
+be (`one_way`) it keeps its units, and the scale is found anew. A sale grows by as much: where that takes it past the
+limit of its order, it trades what it was to trade before costs, and the scale is found anew.
 
-Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
-costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
+Fixed amounts and smallest orders make the equation jump, so which assets trade is decided once, at the wealth before
+costs: an asset whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
 leaves unsold is not spent, and the others are scaled down by it; what it leaves unbought stays in cash, the others then
 end at asked x wealth after costs, unless that would leave less in cash than was asked: then they are scaled down too.
 
@@ -54,11 +54,11 @@ class Booking(NamedTuple):
     t               : row of the prices.
     nav             : value of the portfolio at these prices, currency.
     weights         : (n,) weights as drifted, fraction of NAV.
-    asked           : (n,) weights to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
+    asked           : (n,) weights to trade to, fraction of NAV; equal to the weight for an asset that keeps its units.
     capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
     order_limits    : (T, n) the largest orders of each session, currency, or (0, n) without a limit.
     day             : row of the limits.
-    one_way         : (n,) whether costs must not turn the line's trade: it may not be traded the other way.
+    one_way         : (n,) whether costs must not turn the asset's trade: it may not be traded the other way.
     cost_parameters : costs of orders.
     r               : row of the rates on this day.
     q               : row of the impact on this day.
@@ -83,14 +83,14 @@ class Booking(NamedTuple):
 
 @inlined
 def _rates(booking: Booking, i: int) -> Rates:
-    """The rates of line i on this day."""
+    """The rates of asset i on this day."""
     rates = booking.cost_parameters.rates
     return rates[booking.r, COMMISSION, i], rates[booking.r, HALF_SPREAD, i]
 
 
 @inlined
 def _take(booking: Booking, trades: Array, charges: Array) -> Taken:
-    """Sums over the lines, see `Taken`. Clears trades and charges."""
+    """Sums over the assets, see `Taken`. Clears trades and charges."""
     weights, asked = booking.weights, booking.asked
     taken = Taken(0.0, 1.0, 0.0, 0.0)
     for i in range(len(asked)):
@@ -189,7 +189,7 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
 
 @linked
 def _steepest(booking: Booking, high: float) -> float:
-    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `high`."""
+    """The sum over the assets that trade of |asked| x the largest marginal cost between scale 0 and `high`."""
     asked, cost_parameters, lots = booking.asked, booking.cost_parameters, booking.lots
     total = 0.0
     for i in range(len(asked)):
@@ -233,7 +233,7 @@ def _root(booking: Booking, kept: float, share: float) -> float:
 
 @inlined
 def _drop_small(booking: Booking) -> tuple[float, float]:
-    """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
+    """(value, weight) that the orders too small to send would have had: their assets are asked where they are."""
     weights, asked, capped = booking.weights, booking.asked, booking.capped
     least = booking.cost_parameters.minimum_trade
     value, weight = 0.0, 0.0
@@ -309,7 +309,7 @@ def self_financing_step(
 ) -> tuple[int, float, float]:
     """Bring the portfolio from `weights` to `asked`, paying for it: exact and self-financing.
 
-    booking    : the trade. Its `capped` lines, asked where they are, trade just that, whatever the others pay; there
+    booking    : the trade. Its `capped` assets, asked where they are, trade just that, whatever the others pay; there
                  are none where costs are all proportional. Writes its units and lots, and `asked` where an order is too
                  small to send.
     cash_units : units of cash held.
@@ -318,7 +318,7 @@ def self_financing_step(
     trades     : (n,) currency, buys positive; written.
     charges    : (columns, n) currency; written.
     Returns    : (status, cash_units, charges in all), the charges in currency. REFUSED: the marginal costs leave no
-                 root, the wealth is not positive, or a line whose gains are taxed would be held short.
+                 root, the wealth is not positive, or an asset whose gains are taxed would be held short.
     """
     cash = cash_units * cash_price
     if booking.cost_parameters.plain:
@@ -330,14 +330,14 @@ def self_financing_step(
 
 @inlined
 def _kept_way(booking: Booking, i: int, scale: float) -> float:
-    """Above 0 where line i is traded the way it is asked at this scale, below 0 where its trade is turned."""
+    """Above 0 where asset i is traded the way it is asked at this scale, below 0 where its trade is turned."""
     traded = float(booking.asked[i] * scale - booking.units[i] * booking.prices[booking.t, i])
     return traded * float(booking.asked[i] - booking.weights[i])
 
 
 @linked
 def _turns(booking: Booking, scale: float) -> bool:
-    """True if the sign of some line's trade is turned at this scale."""
+    """True if the sign of some asset's trade is turned at this scale."""
     turned = False
     for i in range(len(booking.asked)):
         turned |= _kept_way(booking, i, scale) < 0.0
@@ -346,7 +346,7 @@ def _turns(booking: Booking, scale: float) -> bool:
 
 @linked
 def _keep_turned(booking: Booking, scale: float) -> bool:
-    """Keep each line where it is whose trade would turn at this scale and must not; true if there are any."""
+    """Keep each asset where it is whose trade would turn at this scale and must not; true if there are any."""
     weights, asked, turned = booking.weights, booking.asked, False
     for i in range(len(asked)):
         if booking.one_way[i] and asked[i] != weights[i] and _kept_way(booking, i, scale) <= 0.0:
@@ -426,7 +426,7 @@ def _sum(capped: Array) -> tuple[float, bool]:
 
 @inlined
 def _any_short(asked: Array) -> bool:
-    """True if the asked weight of some line is short."""
+    """True if the asked weight of some asset is short."""
     short = False
     for i in range(len(asked)):
         short |= asked[i] < 0.0
@@ -457,11 +457,11 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
             return NOTHING_MOVED, cash, 0.0
         if not nav > 0.0 or (booking.cost_parameters.tax > 0.0 and _any_short(booking.asked)):
             return REFUSED, cash, 0.0
-        # a capped line ends at what it holds and its order
+        # a capped asset ends at what it holds and its order
         kept, share = kept_and_share(taken.kept + ordered, taken.share - ordered / nav - unbought / nav)
         scale = _scale_of_any(booking, kept, share, unbought)
         if some and (scale < 0.0 or _turns(booking, scale)):
-            scale = _root(booking, 0.0, 1.0)  # lines that are not capped do not pay for those that are: cash does
+            scale = _root(booking, 0.0, 1.0)  # assets that are not capped do not pay for those that are: cash does
         if scale < 0.0:
             return REFUSED, cash, 0.0
         changed = _keep_turned(booking, scale) or _cap_grown(booking, scale)

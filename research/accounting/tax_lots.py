@@ -7,17 +7,17 @@ from research.accounting.cost_parameters import AVERAGE, HIGHEST, TAX, Lots
 
 @inlined
 def _place(lots: Lots, method: int, i: int, k: int) -> int:
-    """Position of the lot of line i that is sold after k others."""
+    """Position of the lot of asset i that is sold after k others."""
     return lots.held[i] - 1 - k if method == HIGHEST else k
 
 
 @linked
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
-    """(currency, fraction): gain realised by selling `units` of line i at `price`, and its last unit's gain a price.
+    """(currency, fraction): gain realised by selling `units` of asset i at `price`, and its last unit's gain a price.
 
     lots   : purchase prices of the holdings.
     method : order in which units are sold.
-    i      : number of the line.
+    i      : number of the asset.
     price  : currency per unit.
     units  : number of units to be sold, at least 0.
     """
@@ -36,7 +36,7 @@ def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[f
 
 @linked
 def cheapest_lot(lots: Lots, method: int, i: int, price: float) -> float:
-    """The least that was paid for a unit of line i, or `price` where that is less, currency per unit."""
+    """The least that was paid for a unit of asset i, or `price` where that is less, currency per unit."""
     cheapest = price
     for j in range(min(lots.held[i], 1) if method == HIGHEST else lots.held[i]):
         cheapest = min(cheapest, lots.price[i, j])
@@ -45,11 +45,11 @@ def cheapest_lot(lots: Lots, method: int, i: int, price: float) -> float:
 
 @linked
 def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
-    """The tax on gains beyond the losses carried, spread over the lines that gained; carries the rest.
+    """The tax on gains beyond the losses carried, spread over the assets that gained; carries the rest.
 
     lots     : their carried losses are written.
     rate     : fraction of the gains.
-    gains    : (n,) realised on each line, currency.
+    gains    : (n,) realised on each asset, currency.
     realised : sum of the gains less losses, currency.
     won      : sum of the gains above 0, currency.
     charges  : (columns, n) currency; the row of tax is written.
@@ -70,11 +70,11 @@ def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, wo
 
 @linked
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
-    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order.
+    """Take units of asset i out of its lots, in the order of the method; empty lots go, the others keep their order.
 
     lots   : purchase prices of the holdings; written.
     method : order in which units are sold.
-    i      : number of the line.
+    i      : number of the asset.
     units  : number of units sold, at least 0.
     """
     left, empty, held = units, 0, lots.held[i]
@@ -94,11 +94,11 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
 
 @linked
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
-    """Add a lot to line i at its place in the order; at average cost it joins the one there is.
+    """Add a lot to asset i at its place in the order; at average cost it joins the one there is.
 
     lots   : purchase prices of the holdings; written.
     method : order in which units are sold.
-    i      : number of the line.
+    i      : number of the asset.
     price  : price paid, currency per unit.
     units  : number of units bought; none at 0 or less.
     """

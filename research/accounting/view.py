@@ -15,11 +15,11 @@ from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
 from research.market.market import Past
 
-CASH_LINE = -1  # the number of the cash line in a `Why`
+CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
-PLAIN = {  # what a trigger says when no line is behind it
+PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
     **dict.fromkeys(("band", "group", *REGIONS), "no check is due today"),
@@ -84,7 +84,7 @@ class View:
 
     @property
     def tradable(self) -> Mask:
-        """(n,) true for lines that can trade at this close."""
+        """(n,) true for assets that can trade at this close."""
         today: Mask = self.past.tradable[-1]
         return today
 
@@ -94,9 +94,9 @@ class Why:
     """The reason of a decision, in four facts.
 
     trigger : "calendar", "band", "learned", "never", …; or a reason in the words of a user's rule.
-    line    : number of the line with the widest gap, `CASH_LINE` for cash, the number of a group in `Market.labels`, or
-              None where no single line is behind the decision.
-    size    : weight of the line less its target, fraction of NAV.
+    line    : number of the asset with the widest gap, `CASH_LINE` for cash, the number of a group in `Market.labels`,
+              or None where no single asset is behind the decision.
+    size    : weight of the asset less its target, fraction of NAV.
     allowed : the gap that the rule allows, fraction of NAV.
     With the trigger "tracking_error" size and allowed are ex-ante tracking errors a year; with "cost_benefit" they are
     the expected loss of waiting and the cost of trading, fraction of NAV.
@@ -110,7 +110,7 @@ class Why:
     def sentence(self, names: Sequence[str], holds: bool = False, rule: str = "") -> str:
         """The reason in words.
 
-        names : names of the lines, and of the groups if there are any.
+        names : names of the assets, and of the groups if there are any.
         holds : true if it is a reason to hold.
         rule  : short name of the rule, for a decision that the rule gave no reason for.
 
@@ -190,8 +190,8 @@ class Hold:
 class Trade:
     """A box to trade into.
 
-    lower      : (n,) lower bounds of the weights, fraction of NAV; -inf for a line that is not to be traded.
-    upper      : (n,) upper bounds, fraction of NAV: equal to `lower` for a trade to a target; inf for a line that is
+    lower      : (n,) lower bounds of the weights, fraction of NAV; -inf for an asset that is not to be traded.
+    upper      : (n,) upper bounds, fraction of NAV: equal to `lower` for a trade to a target; inf for an asset that is
                  not to be traded.
     why        : the reason; without one it is reported that the rule decided so.
     cash_lower : lower bound of the weight of cash, fraction of NAV; 0 if the target holds none.
@@ -199,7 +199,7 @@ class Trade:
     fraction   : fraction of the way to the point of the box that is traded today, in (0, 1].
     again      : true if the policy is asked again on the next day where `fraction` is below 1.
     by_then    : function that gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
-                 then, and the lines (n,) that can trade then; None if the box does not depend on them.
+                 then, and the assets (n,) that can trade then; None if the box does not depend on them.
     Raises     : PolicyError for bounds that carry labels, such as a pandas Series: a trade does not know which asset
                  comes first.
     """
@@ -219,7 +219,7 @@ class Trade:
             for name in ("lower", "upper"):
                 bounds = getattr(self, name)
                 refuse_labels("weights of a trade are", bounds, error=PolicyError)
-                object.__setattr__(self, name, floats("weights of a trade are", bounds, "give one number a line."))
+                object.__setattr__(self, name, floats("weights of a trade are", bounds, "give one number an asset."))
 
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
@@ -244,7 +244,7 @@ class Policy(Protocol):
 def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
     """The leverage limit of a trade from weights (n,), fraction of NAV.
 
-    A trade whose box depends on the weights may leave lines where they are: their own leverage is then allowed too.
+    A trade whose box depends on the weights may leave assets where they are: their own leverage is then allowed too.
     """
     return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
 
@@ -253,24 +253,24 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
     """Refuse a box that cannot be booked.
 
     trade          : the answer of a policy.
-    n              : number of lines.
+    n              : number of assets.
     policy         : named in the error.
     date           : named in the error.
-    names          : n names of the lines.
+    names          : n names of the assets.
     leverage_limit : limit of the sum of absolute weights that the box asks for at least.
-    Raises         : PolicyError, naming the policy, the date and the line that is furthest off.
+    Raises         : PolicyError, naming the policy, the date and the asset that is furthest off.
     """
     where = f"policy {policy!r} on {date:%Y-%m-%d}"
     for side, bound, wrong in (("lower", trade.lower, np.inf), ("upper", trade.upper, -np.inf)):
         if np.shape(bound) != (n,):
             raise PolicyError(
-                f"{where} returned a {side} bound of shape {np.shape(bound)}, expected ({n},): one a line."
+                f"{where} returned a {side} bound of shape {np.shape(bound)}, expected ({n},): one an asset."
             )
         bad = np.isnan(bound) | np.equal(bound, wrong)
         if bad.any():
             raise PolicyError(
                 f"{where} returned a {side} bound of {bound[int(bad.argmax())]} for "
-                f"{names[int(bad.argmax())]}: give a fraction of NAV, or -inf and inf for a line to leave alone."
+                f"{names[int(bad.argmax())]}: give a fraction of NAV, or -inf and inf for an asset to leave alone."
             )
     if (trade.lower > trade.upper).any():
         i = int(np.argmax(trade.lower - trade.upper))

@@ -7,8 +7,8 @@ TOLERATED = 1e-6  # likewise: one that misses no more is taken where there is no
 
 # -- of weights, fraction of NAV --------------------------------------------------------------------------------------
 
-ZERO = 1e-9  # a smaller weight is what an interior-point method leaves of zero: the line is not held
-RELAXED_ZERO = 1e-7  # likewise of a relaxation, where lines are held in part
+ZERO = 1e-9  # a smaller weight is what an interior-point method leaves of zero: the asset is not held
+RELAXED_ZERO = 1e-7  # likewise of a relaxation, where assets are held in part
 ROUNDING = 1e-6  # by which the sum of a solver's weights may miss what was asked for
 
 # -- of limits, in their own unit -------------------------------------------------------------------------------------

@@ -41,8 +41,8 @@ UNLISTED = ("pro_rata", "cash")
 class Allocation(Protocol):
     """Gives target weights.
 
-    schedule : schedule on which a target is computed: "listing", only when the set of listed lines changes; or "day",
-               "week", "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line
+    schedule : schedule on which a target is computed: "listing", only when the set of listed assets changes; or "day",
+               "week", "month", "quarter" or "year", at the last scheduled session of each, and on the day that an asset
                leaves the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
     A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
@@ -58,7 +58,7 @@ class Allocation(Protocol):
         """Number of returns that it needs."""
 
     def target(self, past: Past) -> Array:
-        """(n,) fraction of NAV, cash is the rest; in the market's order, or a Series with the name of every line."""
+        """(n,) fraction of NAV, cash is the rest; in the market's order, or a Series with the name of every asset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,17 +134,16 @@ class TargetPath(MadeAnew):
 
     def __repr__(self) -> str:
         """One line: the allocation, the number of targets, and the market rows on which they are in force."""
-        span = f"row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "no row"
+        span = f"for row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "for no row"
         scaled = f"; sums rounded to five decimals, up to {self.rounded:.5f} off, scaled to 1" if self.rounded else ""
-        return (
-            f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}{scaled}"
-        )
+        return f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} assets, {span}{scaled}"
 
 
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
     """The answer of an allocation: with its own reasons, or its weights alone; the weights are checked.
 
-    A line that did not move within its window, such as one that was halted for a year, is left out, and a note says so.
+    An asset that did not move within its window, such as one that was halted for a year, is left out, and a note says
+    so.
     allocation : allocation that is asked.
     past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
@@ -168,17 +167,17 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     """The path of targets of `allocation` on `market`, computed on the days of its schedule only.
 
     allocation : allocation that gives the targets.
-    market  : T days of n lines.
+    market  : T days of n assets.
     start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
-              force there; earlier days are skipped. If no line had a complete window then, a target is computed at
+              force there; earlier days are skipped. If no asset had a complete window then, a target is computed at
               `start`.
     Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights of five decimals that
-              sum to 1 but for rounding, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
+              sum to 1 but for rounding, at most 5e-6 an asset (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
               1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
               neither leverage nor a target for cash. A refit without a solution goes on with the weights of the one
-              before it, of a day before `start` if need be, which its answer says; the weights of lines that have left
+              before it, of a day before `start` if need be, which its answer says; the weights of assets that have left
               since are spread over those of their class.
-    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
+    Raises  : DataError when no asset has a complete window at `start`; ConfigError for an unknown schedule or a `start`
               outside the market; PolicyError for a target that is not n finite numbers, or, where it is a Series,
               for names that are missing or that the market does not have, and for a first refit without a solution.
     """
@@ -257,7 +256,7 @@ def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
 
 
 def carried(weights: Array, past: Past) -> Array:
-    """A target before (n,) as it stands on a later day: weights of lines that have left are spread over their class."""
+    """A target before (n,) as it stands on a later day: weights of delisted assets are spread over their class."""
     listed = past.listed[-1]
     return weights if listed.all() else spread_unlisted(weights, listed, past.asset_class)
 
@@ -276,7 +275,7 @@ def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> 
 
 
 def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
-    """(T,) whether a line that is listed at each close has a complete window.
+    """(T,) whether an asset that is listed at each close has a complete window.
 
     Raises : DataError when none has it at row `start`.
     """
@@ -287,15 +286,15 @@ def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
 
 
 def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:
-    """The target of listed lines only: weights of unlisted lines are spread over the others, or left in cash.
+    """The target of listed assets only: weights of unlisted assets are spread over the others, or left in cash.
 
     weights     : (n,) fraction of NAV.
-    listed      : (n,) whether each line is listed.
+    listed      : (n,) whether each asset is listed.
     asset_class : n names.
-    how         : "pro_rata": the weight of an unlisted line goes to the listed lines of its class with a target, in
+    how         : "pro_rata": the weight of an unlisted asset goes to the listed assets of its class with a target, in
                   proportion to their size; where the class has none, to those of the whole portfolio; where nothing is
                   listed, to cash. "cash": it stays in cash.
-    Returns     : (n,) fraction of NAV, zero for every unlisted line.
+    Returns     : (n,) fraction of NAV, zero for every unlisted asset.
     Raises      : ConfigError for another `how`.
 
     >>> spread_unlisted(np.array([0.6, 0.2, 0.2]), np.array([True, True, False]), ["equity", "bond", "bond"]).tolist()
@@ -325,7 +324,7 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was.
 
     A sum below 1 is cash where a weight has more decimals. One above 1 is scaled then too: weights of five decimals
-    have more once those of unlisted lines are spread, and nobody asks for leverage so small.
+    have more once those of unlisted assets are spread, and nobody asks for leverage so small.
     """
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
@@ -354,7 +353,7 @@ def refits_so_far(allocation: Allocation, past: Past) -> list[int]:
 
 
 def _complete(allocation: Allocation, market: Market | Past) -> Mask:
-    """(T,) whether a line that is listed at each close has a complete window."""
+    """(T,) whether an asset that is listed at each close has a complete window."""
     complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
     if window > 0:
         complete[:window] = False

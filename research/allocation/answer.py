@@ -153,8 +153,8 @@ def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -
     if bad.any():
         worst = int(np.argmax(bad))
         raise PolicyError(
-            f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} lines: "
-            f"{past.assets[worst]} has {shown(target[worst])}. Give every line a number; zero keeps it out."
+            f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} assets: "
+            f"{past.assets[worst]} has {shown(target[worst])}. Give every asset a number; zero keeps it out."
         )
     return target
 

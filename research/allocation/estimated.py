@@ -1,6 +1,6 @@
 """Targets that are given, or follow from a formula; and the settings that all estimates share.
 
-Those that are given change only when a line is listed or delisted. The others are inverse volatility, momentum, and
+Those that are given change only when an asset is listed or delisted. The others are inverse volatility, momentum, and
 market capitalisation.
 """
 
@@ -29,7 +29,7 @@ class InverseVolatility:
 
     window : number of returns, at least 2.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not vary.
     Source : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios.
     """
 
@@ -41,14 +41,14 @@ class InverseVolatility:
         check_estimate("InverseVolatility", self.window, self.schedule)
 
     def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         inverse = 1.0 / returns.std(axis=0, ddof=1)
         return placed(inverse / inverse.sum(), lines, past)
 
 
 def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
-    """(n,) weights (k,), fraction of NAV, of the columns `lines` (k,) among all lines of the market.
+    """(n,) weights (k,), fraction of NAV, of the columns `lines` (k,) among all assets of the market.
 
     Zero for the others.
     """
@@ -81,11 +81,11 @@ def check_level(owner: str, level: object, window: int) -> None:
 
 
 def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
-    """Raise DataError for a window (T, n) of no more returns than lines: some weights would have no risk in it."""
+    """Raise DataError for a window (T, n) of no more returns than assets: some weights would have no risk in it."""
     if len(returns) <= len(assets):
         raise DataError(
-            f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
-            "Give a longer window, or fewer lines."
+            f"window of {owner} has {len(returns)} returns for {len(assets)} assets: it needs more returns than "
+            "assets. Give a longer window, or fewer assets."
         )
 
 
@@ -94,15 +94,16 @@ WEIGHTS = ("equal", "inverse_volatility")
 
 @dataclass(frozen=True)
 class Momentum:
-    """A share for each line whose return over a window exceeds that of cash; the shares of the others stay in cash.
+    """A share for each asset whose return over a window exceeds that of cash; the shares of the others stay in cash.
 
     window   : number of returns that the share goes by, at least 2; 252 is a year.
     skip     : returns at its end that are left out of the comparison with cash, 0 or more: 21 skips the last month, in
                which prices tend to reverse.
-    weights  : shares of all lines with a complete window, which sum to one: "equal", or in proportion to
+    weights  : shares of all assets with a complete window, which sum to one: "equal", or in proportion to
                "inverse_volatility", of the whole window.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
+               vary.
     Source   : Moskowitz, Ooi, Pedersen (2012), Time Series Momentum, Journal of Financial Economics 104(2): the sign of
                the excess return over twelve months, positions scaled by volatility; here without short positions, and
                without borrowing.
@@ -121,7 +122,7 @@ class Momentum:
             refuse("skip of Momentum is", self.skip, f"give a whole number of returns, 0 to {self.window - 1}.")
 
     def target(self, past: Past) -> Array:
-        """(n,) the shares of the lines that earned more than cash, fraction of NAV; zero for the others."""
+        """(n,) the shares of the assets that earned more than cash, fraction of NAV; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         seen = self.window - self.skip
         cash = past.cash[past.t - self.window + 1 :][:seen]
@@ -132,11 +133,11 @@ class Momentum:
 
 @dataclass(frozen=True)
 class MarketCapWeights:
-    """Weights of the listed lines in proportion to their market capitalisation, as known on the day.
+    """Weights of the listed assets in proportion to their market capitalisation, as known on the day.
 
-    fact     : name of the fact that holds it, in one currency for all lines.
+    fact     : name of the fact that holds it, in one currency for all assets.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises   : ConfigError for another schedule; when asked, DataError for listed lines without a capitalisation above
+    Raises   : ConfigError for another schedule; when asked, DataError for listed assets without a capitalisation above
                0, which it names.
     Source   : Sharpe (1964), Capital Asset Prices, Journal of Finance 19(3): the market portfolio.
     """
@@ -151,7 +152,7 @@ class MarketCapWeights:
         check_schedule("MarketCapWeights", self.schedule)
 
     def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the listed lines; zero for the others."""
+        """(n,) weights that sum to one over the listed assets; zero for the others."""
         lines = np.flatnonzero(past.listed[-1])
         caps = market_caps([past.assets[line] for line in lines], past, self.fact)
         return placed(caps / caps.sum(), lines, past)
@@ -159,13 +160,13 @@ class MarketCapWeights:
 
 @dataclass(frozen=True)
 class FixedWeights:
-    """Constant weights; the weight of an unlisted line goes to the others, or to cash.
+    """Constant weights; the weight of an unlisted asset goes to the others, or to cash.
 
-    weights  : name -> fraction of NAV, zero for a line that is not named; or n fractions in the market's order. Cash
+    weights  : name -> fraction of NAV, zero for an asset that is not named; or n fractions in the market's order. Cash
                is the rest. Stored as a tuple: pairs in the order of the names, or the fractions.
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
     Raises   : ConfigError for a weight that is not a finite number or a name given twice; on a refit, for a name that
-               the market does not have or another number of weights than it has lines.
+               the market does not have or another number of weights than it has assets.
     """
 
     weights: Mapping[str, float] | tuple[float, ...] | tuple[tuple[str, float], ...]
@@ -180,30 +181,30 @@ class FixedWeights:
         check_unlisted("FixedWeights", self.unlisted)
 
     def target(self, past: Past) -> Array:
-        """(n,) the weights in the market's order, fraction of NAV, with those of unlisted lines spread."""
+        """(n,) the weights in the market's order, fraction of NAV, with those of unlisted assets spread."""
         return spread_unlisted(self._in_order(past.assets), past.listed[-1], past.asset_class, self.unlisted)
 
     def _in_order(self, assets: tuple[str, ...]) -> Array:
         if not _named(self.weights):
             if len(self.weights) != len(assets):
                 raise ConfigError(
-                    f"FixedWeights has {len(self.weights)} weights and the market {len(assets)} lines: "
-                    f"{', '.join(assets)}. Give one weight a line, or name them."
+                    f"FixedWeights has {len(self.weights)} weights and the market {len(assets)} assets: "
+                    f"{', '.join(assets)}. Give one weight an asset, or name them."
                 )
             return np.array(self.weights)
         given: dict[str, float] = dict(self.weights)  # type: ignore[arg-type]  # pairs, by `_immutable`
         unknown = [name for name in given if name not in assets]
         if unknown:
             raise ConfigError(
-                f"FixedWeights names {', '.join(map(repr, unknown))}, which the market does not have: its lines are "
-                f"{', '.join(assets)}. Correct the name, or add the line to the market."
+                f"FixedWeights names {', '.join(map(repr, unknown))}, which the market does not have: its assets are "
+                f"{', '.join(assets)}. Correct the name, or add the asset to the market."
             )
         return np.array([given.get(asset, 0.0) for asset in assets])
 
 
 @dataclass(frozen=True)
 class EqualWeights:
-    """1/n for each of n lines; the weight of an unlisted line goes to those of its class first, or to cash.
+    """1/n for each of n assets; the weight of an unlisted asset goes to those of its class first, or to cash.
 
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
     Raises   : ConfigError for another `unlisted`.
@@ -219,7 +220,7 @@ class EqualWeights:
         check_unlisted("EqualWeights", self.unlisted)
 
     def target(self, past: Past) -> Array:
-        """(n,) equal weights, fraction of NAV, with those of unlisted lines spread."""
+        """(n,) equal weights, fraction of NAV, with those of unlisted assets spread."""
         lines = len(past.assets)
         return spread_unlisted(np.full(lines, 1.0 / lines), past.listed[-1], past.asset_class, self.unlisted)
 
@@ -233,13 +234,15 @@ def _immutable(weights: Any) -> tuple[Any, ...]:
     if hasattr(weights, "items"):  # a mapping, and a pandas Series too: its labels are names, not a market's order
         return _pairs(weights.items())
     if isinstance(weights, str) or not isinstance(weights, Iterable):
-        raise ConfigError(f"weights of FixedWeights are {shown(weights)}. Give one a line, or name -> fraction of NAV.")
+        raise ConfigError(
+            f"weights of FixedWeights are {shown(weights)}. Give one an asset, or name -> fraction of NAV."
+        )
     weights = tuple(weights)
     if any(isinstance(weight, tuple | list) for weight in weights):
         return _pairs(weights)
     if not weights:
-        raise ConfigError("FixedWeights has no weights: found (). Give one a line, or name them.")
-    return tuple(_number(weight, f"of line {line}") for line, weight in enumerate(weights))
+        raise ConfigError("FixedWeights has no weights: found (). Give one an asset, or name them.")
+    return tuple(_number(weight, f"of asset {line}") for line, weight in enumerate(weights))
 
 
 def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -247,8 +250,8 @@ def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None or not pairs:
-        found = f"{twice!r} is named twice" if pairs else "no line is named"
-        raise ConfigError(f"weights of FixedWeights: {found}. Name each line once.")
+        found = f"{twice!r} is named twice" if pairs else "no asset is named"
+        raise ConfigError(f"weights of FixedWeights: {found}. Name each asset once.")
     return tuple(pairs)
 
 

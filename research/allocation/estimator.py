@@ -37,7 +37,7 @@ class EstimatorAllocation(Following):
     """The weights that an estimator of scikit-learn's kind learns from a window of returns, fitted anew on a schedule.
 
     A copy of the estimator is fitted each time, on a frame (window, k) of simple returns, dates down and the names of
-    the k lines with a complete window across. Its `weights_` are fractions of NAV. A sum that misses 1 by at most 1e-6
+    the k assets with a complete window across. Its `weights_` are fractions of NAV. A sum that misses 1 by at most 1e-6
     misses it by what solvers leave, and is scaled to 1; any other sum is what the estimator means, and cash is the
     rest. One of skfolio that looks at its previous weights (`max_turnover`, `transaction_costs`) is given the target
     before; the first is free of `max_turnover`. A fit that finds no solution is a refit without one: its path goes on
@@ -47,8 +47,8 @@ class EstimatorAllocation(Following):
                 are equal. What draws at random has a `random_state` or a `seed`, which is set.
     window    : returns, at least 2.
     schedule  : "day", "week", "month", "quarter" or "year".
-    benchmark : line -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
-    Raises    : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary;
+    benchmark : asset -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
+    Raises    : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary;
                 PolicyError, naming estimator and date, for a fit that fails otherwise, and for weights that are none.
     """
 
@@ -101,15 +101,15 @@ class EstimatorAllocation(Following):
         return f"{said.pop('kind')}({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     def check(self, past: Past) -> None:
-        """Raise ConfigError for a benchmark with a line that the market does not have."""
+        """Raise ConfigError for a benchmark with an asset that the market does not have."""
         for name in self.benchmark or {}:
             if name not in past.assets:
                 raise ConfigError(
-                    f"the benchmark holds {name!r}, no line of the market. {did_you_mean(name, past.assets)}"
+                    f"the benchmark holds {name!r}, no asset of the market. {did_you_mean(name, past.assets)}"
                 )
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,): those of the estimator for lines with a complete window, zero for the others."""
+        """Weights (n,): those of the estimator for assets with a complete window, zero for the others."""
         returns, lines = complete_returns(past, self.window)
         names = [past.assets[line] for line in lines]
         frame = pd.DataFrame(returns, index=past.dates[-self.window :], columns=names)
@@ -148,7 +148,7 @@ class EstimatorAllocation(Following):
         return model
 
     def _benchmark(self, frame: pd.DataFrame, past: Past) -> pd.Series:
-        """(window,) returns of the benchmark, rebalanced each session. NotSolvedError where a line has too few."""
+        """(window,) returns of the benchmark, rebalanced each session. NotSolvedError where an asset has too few."""
         self.check(past)
         held = dict(self.benchmark or {})
         absent = [name for name in held if name not in frame]
@@ -215,11 +215,11 @@ FORMS = "a mapping or a Series by name, or one number a column"
 class FunctionAllocation:
     """The weights that a function computes from a window of returns, asked anew on a schedule.
 
-    function : function of a frame (window, k) of simple returns, dates down and the names of the k lines with a
-               complete window across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for a
-               line that is not named), or (k,) in the order of the columns. Cash is the rest.
+    function : function of a frame (window, k) of simple returns, dates down and the names of the k assets with a
+               complete window across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for an
+               asset that is not named), or (k,) in the order of the columns. Cash is the rest.
     window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
-    Raises   : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, and
+    Raises   : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary, and
                PolicyError, naming function and date, for weights of unknown names or of another form.
     """
 
@@ -241,7 +241,7 @@ class FunctionAllocation:
         return f"FunctionAllocation({self._name}, window={self.window}, schedule={self.schedule!r})"
 
     def target(self, past: Past) -> Array:
-        """(n,) the function's weights for the lines with a complete window; zero for the others."""
+        """(n,) the function's weights for the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         names = [past.assets[line] for line in lines]
         frame = pd.DataFrame(returns, index=past.dates[-self.window :], columns=names)
@@ -278,6 +278,7 @@ def weights_in_order(found: object, names: Sequence[str], where: str) -> Array:
         raise PolicyError(f"{where} gave {shown(found)}. Return {FORMS}, each a fraction of NAV.") from error
     if weights.shape != (len(names),):
         raise PolicyError(
-            f"{where} gave weights of shape {weights.shape} for {len(names)} lines, {', '.join(names)}. Return {FORMS}."
+            f"{where} gave weights of shape {weights.shape} for {len(names)} assets, {', '.join(names)}. "
+            f"Return {FORMS}."
         )
     return np.asarray(weights)

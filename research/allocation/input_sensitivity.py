@@ -25,7 +25,7 @@ from research.allocation.weight_intervals import check_draws, drawn_rows
 from research.market import Market
 
 KINDS = ("mean", "volatility", "correlation")
-SINGULAR = 1e-10  # of the largest eigenvalue of correlations: a smaller one means that some lines determine another
+SINGULAR = 1e-10  # of the largest eigenvalue of correlations: a smaller one means that some assets determine another
 WeightsOf = Callable[[Array], Array]
 
 
@@ -50,10 +50,10 @@ class InputSensitivity:
     assets  : names of the n assets.
     weights : (n,) fraction of NAV, from the returns as they were.
     kinds   : kind of each of m inputs: "mean", "volatility" or "correlation".
-    lines   : for each input, the line or the two lines that it belongs to.
+    lines   : for each input, the asset or the two assets that it belongs to.
     errors  : (m,) standard error of each input, a period.
     moved   : (m, n) half of the weights with the input one standard error higher, less those with it as much lower;
-              NaN for a correlation that cannot move alone, since other lines determine it, and without a solution.
+              NaN for a correlation that cannot move alone, since other assets determine it, and without a solution.
     """
 
     assets: tuple[str, ...]
@@ -78,7 +78,7 @@ class InputSensitivity:
         return one_way(self.moved)
 
     def table(self, most: int | None = None) -> pd.DataFrame:
-        """A row an input, a column a line: the move of its weight, fraction of NAV; last, the turnover of all lines.
+        """A row an input, a column an asset: the move of its weight, fraction of NAV; last, the turnover of all assets.
 
         most : inputs of each kind, those that move most; None for all.
         """
@@ -90,11 +90,11 @@ class InputSensitivity:
         return pd.concat(parts)
 
     def strongest(self, most: int = 5) -> pd.DataFrame:
-        """A row an input, those that move most of all kinds: the two lines whose weights it moves most, and how far.
+        """A row an input, those that move most of all kinds: the two assets whose weights it moves most, and how far.
 
         most    : rows; fewer where fewer inputs move anything.
-        Columns : first, second, names of lines; by, second by, the moves of their weights, and turnover, of all lines,
-                  fraction of NAV.
+        Columns : first, second, names of assets; by, second by, the moves of their weights, and turnover, of all
+                  assets, fraction of NAV.
         """
         moving = np.flatnonzero(np.nan_to_num(self.turnover) > ZERO)
         rows = []
@@ -130,14 +130,16 @@ def input_sensitivity(
     seed       : seed of the draws.
     previous   : (n,) target before, for an allocation that follows it.
     Raises     : ConfigError for settings outside these, and for an allocation without a window; DataError where no
-                 line has a complete window; and as the allocation does.
+                 asset has a complete window; and as the allocation does.
     """
     check_draws(allocation, draws, mean_block)
     stop = len(market.dates)
     start, past = stop - allocation.window, market.past(stop - 1)
     complete = past.complete(allocation.window)
     if not complete.any():
-        raise DataError(f"no line has the {allocation.window} returns on {past.date:%Y-%m-%d} that are made different.")
+        raise DataError(
+            f"no asset has the {allocation.window} returns on {past.date:%Y-%m-%d} that are made different."
+        )
 
     def weights_of(window: Array) -> Array:
         returns = market.returns.copy()
@@ -156,7 +158,7 @@ def sensitivity(weights_of: WeightsOf, returns: Array, errors: InputErrors, name
     weights_of : returns (T, k) -> weights (n,).
     returns    : (T, k) returns of the window.
     errors     : standard errors of their sample moments.
-    names      : names of the k lines.
+    names      : names of the k assets.
     Raises     : what `weights_of` raises for the returns as they are.
     """
     k, weights = len(names), weights_of(returns)
@@ -186,7 +188,7 @@ def changed(returns: Array, kind: str, of: tuple[int, ...], by: float) -> Array:
     """Returns (T, k) of which one sample moment is higher by `by`, and the others are as they were.
 
     kind   : "mean", "volatility" or "correlation".
-    of     : column of the line, or the two of a correlation.
+    of     : column of the asset, or the two of a correlation.
     Raises : LinAlgError for a correlation that no returns have beside the others.
     Source : for a correlation, the linear map of least mean square between two laws: Dowson, Landau (1982), The Fréchet
              distance between multivariate normal distributions.
@@ -207,7 +209,7 @@ def changed(returns: Array, kind: str, of: tuple[int, ...], by: float) -> Array:
 
 
 def _moments(returns: Array) -> tuple[Array, Array, Array]:
-    """Sample mean (k,), standard deviation (k,) and correlation (k, k), zero for a line that does not move."""
+    """Sample mean (k,), standard deviation (k,) and correlation (k, k), zero for an asset that does not move."""
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(returns, rowvar=False)))
     return returns.mean(axis=0), returns.std(axis=0, ddof=1), correlation

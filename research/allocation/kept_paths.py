@@ -57,7 +57,7 @@ def kept_target_path(allocation: Allocation, market: Market, start: int = 0, fol
     """`target_path`, taken from disk where it was computed before, and else kept there.
 
     allocation : allocation of the path; one that `settings_of` does not know is computed each time.
-    market     : T days of n lines.
+    market     : T days of n assets.
     start      : first row at whose close a target is needed.
     folder     : folder of the paths.
     Raises     : as `target_path` does.

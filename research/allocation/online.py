@@ -23,7 +23,8 @@ class Anticor:
     lookback : returns in each of the two windows that are compared, at least 2.
     window   : number of returns that it learns from, at least twice the lookback.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
+               vary.
     Source   : Borodin, El-Yaniv, Gogan (2004), Can We Learn to Beat the Best Stock, Journal of Artificial Intelligence
                Research 21, section 4.
     """
@@ -40,7 +41,7 @@ class Anticor:
             refuse("lookback of Anticor is", self.lookback, fix)
 
     def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         return placed(anticor_weights(1.0 + returns, self.lookback), lines, past)
 
@@ -70,13 +71,13 @@ def lagged_correlations(before: Array, recent: Array) -> Array:
 
 
 def transferred(weights: Array, follows: Array, mean: Array) -> Array:
-    """(k,) weights after line i has paid each line j that has grown no more and used to follow it.
+    """(k,) weights after asset i has paid each asset j that has grown no more and used to follow it.
 
     weights : (k,) before.
-    follows : (k, k) correlation of line i before with line j lately.
-    mean    : (k,) growth of each line lately.
+    follows : (k, k) correlation of asset i before with asset j lately.
+    mean    : (k,) growth of each asset lately.
     Source  : Borodin, El-Yaniv, Gogan (2004), figure 1: a claim is the correlation where it is positive, more by how
-              far either line reverts by itself; line i pays all it has, in proportion to the claims on it.
+              far either asset reverts by itself; asset i pays all it has, in proportion to the claims on it.
     """
     reverts = np.maximum(-np.diagonal(follows), 0.0)
     claims = follows + reverts[:, None] + reverts[None, :]
@@ -95,7 +96,8 @@ class ExponentialGradient:
     rate     : eta, of learning, above 0: at 0 weights would stay equal.
     window   : number of returns that it learns from, at least 2.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
+               vary.
     Source   : Helmbold, Schapire, Singer, Warmuth (1998), On-Line Portfolio Selection Using Multiplicative Updates,
                Mathematical Finance 8(4).
     """
@@ -110,7 +112,7 @@ class ExponentialGradient:
         check_positive(**{"rate of ExponentialGradient": self.rate})
 
     def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         return placed(exponential_gradient_weights(1.0 + returns, self.rate), lines, past)
 
@@ -136,15 +138,15 @@ def exponential_gradient_weights(relatives: Array, rate: float) -> Array:
 class UniversalPortfolio:
     """Cover's universal portfolio, begun `window` returns ago.
 
-    The mean is over portfolios that are drawn from a Dirichlet distribution, each in all rotations of the lines, so
-    that it begins with equal weights exactly. Draws belong to the names of the lines in alphabetical order: the order
+    The mean is over portfolios that are drawn from a Dirichlet distribution, each in all rotations of the assets, so
+    that it begins with equal weights exactly. Draws belong to the names of the assets in alphabetical order: the order
     of the columns changes nothing.
     window        : number of returns that it learns from, at least 2.
     points        : number of draws; the error of a weight falls with its square root.
-    concentration : of the Dirichlet distribution, above 0: 1 draws all portfolios alike, 0.5 more of few lines.
+    concentration : of the Dirichlet distribution, above 0: 1 draws all portfolios alike, 0.5 more of few assets.
     seed          : of the draws.
     schedule      : "day", "week", "month", "quarter" or "year".
-    Raises        : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not
+    Raises        : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
                     vary.
     Source        : Cover (1991), Universal Portfolios, Mathematical Finance 1(1), with concentration 1; Cover and
                     Ordentlich (1996), Universal Portfolios with Side Information, with 0.5.
@@ -166,14 +168,14 @@ class UniversalPortfolio:
                 refuse(f"{name} of UniversalPortfolio is", getattr(self, name), fix)
 
     def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
         by_name = np.argsort([past.assets[line] for line in lines])
         weights = universal_weights(1.0 + returns[:, by_name], self._portfolios(len(lines)))
         return placed(weights, lines[by_name], past)
 
     def _portfolios(self, k: int) -> Array:
-        """(points k, k) the drawn portfolios of k lines, in all rotations."""
+        """(points k, k) the drawn portfolios of k assets, in all rotations."""
         drawn = np.random.default_rng(self.seed).dirichlet(np.full(k, self.concentration), self.points)
         return np.concatenate([np.roll(drawn, shift, axis=1) for shift in range(k)])
 

@@ -40,7 +40,7 @@ class WeightIntervals:
         freeze_fields(self, "weights", "drawn")
 
     def table(self, level: float = WEIGHT_LEVEL) -> pd.DataFrame:
-        """A row a line: weight, mean of the draws, and the interval that holds a share `level` of them."""
+        """A row an asset: weight, mean of the draws, and the interval that holds a share `level` of them."""
         tail = (1.0 - level) / 2.0
         low, high = np.quantile(self.drawn, [tail, 1.0 - tail], axis=0)
         columns = {"weight": self.weights, "mean": self.drawn.mean(axis=0), "lower": low, "upper": high}
@@ -71,7 +71,7 @@ def weight_intervals(
     previous   : (n,) target before, for an allocation that follows it, such as one with a limit of turnover.
     Raises     : ConfigError for settings outside these, and for an allocation without a window; PolicyError where fewer
                  than 20 draws have a solution; and as the allocation does.
-    Source     : Politis and Romano (1994), The Stationary Bootstrap, of whole days: lines stay together.
+    Source     : Politis and Romano (1994), The Stationary Bootstrap, of whole days: assets stay together.
     """
     check_draws(allocation, draws, mean_block)
     last = len(market.dates) - 1
@@ -97,7 +97,7 @@ def check_draws(allocation: Allocation, draws: int, mean_block: float) -> None:
 
 
 def _drawn(market: Market, window: int, mean_block: float, seed: int, path: int) -> Past:
-    """The past of a market whose last `window` days are drawn anew: returns of its complete lines, and cash."""
+    """The past of a market whose last `window` days are drawn anew: returns of its complete assets, and cash."""
     stop = len(market.dates)
     rows = drawn_rows(stop - window, stop, mean_block, seed, path)
     complete = market.past(stop - 1).complete(window)

@@ -71,7 +71,7 @@ class Average(Explained):
 
 @dataclass(frozen=True)
 class Shrunk(Wrapper):
-    """Another allocation's target, moved towards `EqualWeights`: 1/n for each of n lines, unlisted ones spread.
+    """Another allocation's target, moved towards `EqualWeights`: 1/n for each of n assets, unlisted ones spread.
 
     allocation : the portfolio.
     share      : share of the equal weights, 0 to 1: 0 leaves the target as it is.
@@ -127,7 +127,7 @@ class Smoothed(Wrapper):
     allocation : the portfolio.
     half_life  : refits after which a target counts half as much as the last one, above 0. Each refit goes
                  1 - 0.5^(1 / half_life) of the way from the smoothed target before to the portfolio's.
-    schedule   : "day", "week", "month", "quarter" or "year"; and the days on which a line leaves the market.
+    schedule   : "day", "week", "month", "quarter" or "year"; and the days on which an asset leaves the market.
     Raises     : ConfigError for settings outside these.
     Source     : Brown (1956), Exponential Smoothing for Predicting Demand; for targets: Garleanu, Pedersen (2013),
                  Dynamic Trading with Predictable Returns and Transaction Costs, Journal of Finance 68(6), where trading
@@ -161,7 +161,7 @@ class CappedTurnover(Wrapper):
     most       : one-way turnover between two refits of the schedule, above 0 and at most 1, fraction of NAV. Past it
                  the target goes that far towards the portfolio's, on a straight line. What leaves the market is spread
                  over its class first, and is not counted.
-    schedule   : "day", "week", "month", "quarter" or "year"; and the days on which a line leaves the market.
+    schedule   : "day", "week", "month", "quarter" or "year"; and the days on which an asset leaves the market.
     Raises     : ConfigError for settings outside these.
     """
 
@@ -194,7 +194,7 @@ def _followed(owner: "Smoothed | CappedTurnover", past: Past, step: Callable[[Ar
 
     owner  : allocation whose target is followed, and its schedule.
     past   : market up to today.
-    step   : target before (n,), with exited lines spread over their class, and the portfolio's (n,) -> the new target.
+    step   : target before (n,), with exited assets spread over their class, and the portfolio's (n,) -> the new target.
     Raises : NotSolvedError where the portfolio has no solution today, and had none before.
     """
 
@@ -238,15 +238,15 @@ class VolatilityTarget(Wrapper):
 
     allocation : the portfolio.
     volatility : a year, such as 0.10.
-    lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
+    lookback   : number of returns in the estimate, with the weights of today; an asset without so many counts as if it
                  moved with the others, in proportion to absolute weights.
-    forecast   : forecast whose covariance gives the volatility, in place of the last returns; a line that it does not
+    forecast   : forecast whose covariance gives the volatility, in place of the last returns; an asset that it does not
                  know counts likewise.
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
     Raises : ConfigError for settings outside these; on its schedule, DataError where the target did not move, or none
-             of its lines has a complete window.
+             of its assets has a complete window.
     Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as
              desks do, in place of variance, and a limit on exposure.
     """
@@ -275,14 +275,14 @@ class VolatilityTarget(Wrapper):
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, all times one factor; with the portfolio's reasons.
 
-        Raises : DataError where the target did not move, or none of its lines has a complete window.
+        Raises : DataError where the target did not move, or none of its assets has a complete window.
         """
         answer = part_answer(self.allocation, past)
         known, deviation, notes = self._deviation(answer.weights, past)
         if not known.any():
             needed = f"{self.lookback} returns" if self.forecast is None else "a forecast of its moments"
             raise DataError(
-                f"no line of the target of {self.allocation!r} has {needed} on {past.date:%Y-%m-%d}. Give "
+                f"no asset of the target of {self.allocation!r} has {needed} on {past.date:%Y-%m-%d}. Give "
                 "VolatilityTarget a shorter lookback, or start later."
             )
         deviation *= float(np.abs(answer.weights).sum() / np.abs(answer.weights[known]).sum())
@@ -296,7 +296,7 @@ class VolatilityTarget(Wrapper):
         return replace(scaled, notes=(*scaled.notes, *notes))
 
     def _deviation(self, weights: Array, past: Past) -> tuple[Mask, float, tuple[str, ...]]:
-        """Lines (n,) held and known, the deviation of their return a period, and the notes of the forecast."""
+        """Assets (n,) held and known, the deviation of their return a period, and the notes of the forecast."""
         if self.forecast is None:
             known = (weights != 0.0) & past.complete(self.lookback)
             returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
@@ -312,7 +312,7 @@ class RegimeExposure(Wrapper):
     """A share of another allocation's target by today's probabilities of the regimes; the rest is cash.
 
     allocation : the portfolio to hold.
-    regimes   : of one line of the market, fitted before or refitted on a schedule of their own.
+    regimes   : of one asset of the market, fitted before or refitted on a schedule of their own.
     schedule  : "day", "week", "month", "quarter" or "year".
     exposures : share of the portfolio to hold in each regime, 0 to 1, the calmest first; by default all of it but in
                 the most turbulent, where it holds none. What it holds is their mean by the probabilities.
@@ -365,10 +365,10 @@ class RegimeExposure(Wrapper):
 class Reserve(Wrapper):
     """A fixed fraction of NAV in one line, and another allocation's target with the rest; for cash: `ConstantExposure`.
 
-    allocation : the portfolio; what it gives the line itself comes on top.
-    line       : name of the line. Before it is listed, and after it has left, its fraction is cash.
+    allocation : the portfolio; what it gives the asset itself comes on top.
+    line       : name of the asset. Before it is listed, and after it has left, its fraction is cash.
     fraction   : of NAV, 0 to 1.
-    Raises     : ConfigError for a fraction outside 0 to 1; when asked, for a line that the market does not have.
+    Raises     : ConfigError for a fraction outside 0 to 1; when asked, for an asset that the market does not have.
     """
 
     allocation: Allocation
@@ -381,14 +381,14 @@ class Reserve(Wrapper):
             refuse("fraction of Reserve is", self.fraction, "give a fraction of NAV from 0 to 1, such as 0.1.")
 
     def answer(self, past: Past) -> Answer:
-        """(n,) the fraction in the line and the portfolio in the rest, fraction of NAV; with the portfolio's reasons.
+        """(n,) the fraction in the asset and the portfolio in the rest, fraction of NAV; with the portfolio's reasons.
 
-        Raises : ConfigError for a line that the market does not have.
+        Raises : ConfigError for an asset that the market does not have.
         """
         if self.line not in past.assets:
             raise ConfigError(
-                f"line of Reserve is {shown(self.line)}, which the market does not have: its lines are "
-                f"{cut(', '.join(past.assets))}. Correct the name, or add the line to the market."
+                f"line of Reserve is {shown(self.line)}, which the market does not have: its assets are "
+                f"{cut(', '.join(past.assets))}. Correct the name, or add the asset to the market."
             )
         answer = part_answer(self.allocation, past).times(1.0 - self.fraction)
         weights, line = answer.weights.copy(), past.assets.index(self.line)

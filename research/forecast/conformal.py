@@ -19,7 +19,7 @@ ROUNDED = 1e-9  # of a place among the scores: 0.9 × 10 is the ninth
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveIntervals:
-    """Intervals for D dates of n lines, each from the data known on its date.
+    """Intervals for D dates of n assets, each from the data known on its date.
 
     lower, upper : (D, n) in the forecast's unit, NaN where there is no forecast; infinite where too few outcomes came
                    before the date to say more; the lower above the upper where the interval is empty.
@@ -91,7 +91,7 @@ def coverage_table(lower: Array, upper: Array, outcome: Array, groups: pd.Series
 
 
 def _quantiles(scores: Array, miss: Array) -> Array:
-    """(n,) the conformal quantile of each line's scores (m, n), those that are not NaN, at 1 − miss (n,); ±∞ beyond."""
+    """(n,) conformal quantile of each asset's scores (m, n), those that are not NaN, at 1 − miss (n,); ±∞ beyond."""
     ordered, count = np.sort(scores, axis=0), np.isfinite(scores).sum(axis=0)
     place = np.ceil((1.0 - miss) * (count + 1) - ROUNDED).astype(int)
     found = np.where(place > 0, np.inf, -np.inf)
@@ -105,7 +105,7 @@ def _check(lower: Array, upper: Array, outcome: Array, shares: dict[str, float],
     if lower.ndim != 2 or not lower.shape == upper.shape == outcome.shape:
         raise DataError(
             f"intervals have ends of shapes {lower.shape} and {upper.shape}, and outcomes {outcome.shape}: give three "
-            "arrays of dates by lines."
+            "arrays of dates by assets."
         )
     for name, value in shares.items():
         if not (is_number(value) and 0.0 < value < 1.0):

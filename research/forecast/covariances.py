@@ -11,7 +11,7 @@ CovarianceName = Literal[
     "sample", "ewma", "ledoit_wolf", "oas", "shrunk_correlations", "gerber", "denoised", "detoned"
 ]  # fmt: skip
 COVARIANCES: tuple[CovarianceName, ...] = get_args(CovarianceName)
-ANY_LENGTH = ("ledoit_wolf", "oas", "shrunk_correlations")  # of full rank with fewer returns than lines too
+ANY_LENGTH = ("ledoit_wolf", "oas", "shrunk_correlations")  # of full rank with fewer returns than assets too
 
 
 def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
@@ -23,7 +23,7 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
                 ledoit_wolf          shrunk to equal variances (Ledoit and Wolf 2004), as in PyPortfolioOpt;
                 oas                  the same target, for normal returns (Chen and others 2010), likewise;
                 shrunk_correlations  sample variances, and correlations shrunk to zero
-                (`research.risk.simulation.shrinkage`); gerber               by the moves that two lines share, past
+                (`research.risk.simulation.shrinkage`); gerber               by the moves that two assets share, past
                 half a deviation (skfolio; Gerber and
                                      others 2022);
                 denoised             eigenvalues of noise replaced by their mean (skfolio; López de Prado 2020);

@@ -25,8 +25,8 @@ def expected_returns(name: MeanName, returns: Array, cash: Array, half_life: flo
     name      : name of the estimator, one of `MEANS`:
                 historical   the arithmetic mean;
                 ewma         the mean with exponential weights (skfolio);
-                capm         cash plus beta times the excess return of the equally weighted lines (PyPortfolioOpt);
-                james_stein  the mean, shrunk toward the mean of all lines (skfolio; James and Stein 1961), by no less
+                capm         cash plus beta times the excess return of the equally weighted assets (PyPortfolioOpt);
+                james_stein  the mean, shrunk toward the mean of all assets (skfolio; James and Stein 1961), by no less
                              than 0 and no more than 1: the library moves means apart where one factor dominates.
     returns   : (T, k) simple returns, fraction.
     cash      : (T,) simple returns of cash, fraction.
@@ -54,7 +54,7 @@ def expected_returns(name: MeanName, returns: Array, cash: Array, half_life: flo
 
 
 def _james_stein(returns: Array) -> Array:
-    """The positive-part estimate; of one or two lines, the mean: nothing is gained by shrinking them."""
+    """The positive-part estimate; of one or two assets, the mean: nothing is gained by shrinking them."""
     mean: Array = returns.mean(axis=0)
     if len(mean) < 3:
         return mean
@@ -66,7 +66,7 @@ def _james_stein(returns: Array) -> Array:
 
 
 def means_so_far(past: Past, rows: Rows) -> Array:
-    """(D, n) mean return a period of each line up to each of the D rows; NaN before its first return.
+    """(D, n) mean return a period of each asset up to each of the D rows; NaN before its first return.
 
     past   : market up to the last of the rows, or later.
     rows   : (D,) rows of the past.
@@ -86,8 +86,8 @@ class Estimated:
     covariance : estimator of the covariance, see `research.forecast.covariances`.
     window     : number of returns, at least 2.
     half_life  : half-life of the estimators with exponential weights, periods.
-    Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary,
-                 and, unless the covariance is shrunk, for two lines with the same returns and too few returns.
+    Raises     : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary,
+                 and, unless the covariance is shrunk, for two assets with the same returns and too few returns.
     """
 
     mean: MeanName = "historical"
@@ -103,7 +103,7 @@ class Estimated:
         check_positive(**{"half_life of Estimated": self.half_life})
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance a period of the lines with a complete window; a repair of the covariance is noted."""
+        """Mean and covariance a period of the assets with a complete window; a repair of the covariance is noted."""
         returns, lines = complete_returns(past, self.window)
         assets = tuple(past.assets[line] for line in lines)
         self._check(returns, assets, past)
@@ -113,12 +113,12 @@ class Estimated:
         return Moments(assets, mean, cov, 1.0, past.date, notes)
 
     def _check(self, returns: Array, assets: tuple[str, ...], past: Past) -> None:
-        """Raise DataError for fewer returns than the estimator needs, and for two lines with the same returns."""
+        """Raise DataError for fewer returns than the estimator needs, and for two assets with the same returns."""
         if self.covariance in ANY_LENGTH:
             return
         if len(returns) <= len(assets):
             raise DataError(
-                f"{len(returns)} returns of {len(assets)} lines, to {past.date:%Y-%m-%d}, do not give a "
+                f"{len(returns)} returns of {len(assets)} assets, to {past.date:%Y-%m-%d}, do not give a "
                 f"{self.covariance} covariance of full rank. Take a window of more than {len(assets)} returns, or one "
                 f"of {', '.join(ANY_LENGTH)}."
             )

@@ -29,7 +29,7 @@ class Fitted(Protocol):
         """The last date of its fit."""
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance of the lines that it knows enough of, over its horizon after `past`."""
+        """Mean and covariance of the assets that it knows enough of, over its horizon after `past`."""
 
 
 class Learner(Hashable, Protocol[Learned]):

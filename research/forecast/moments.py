@@ -16,7 +16,7 @@ from research.market import Past
 
 @dataclass(frozen=True, eq=False)
 class Moments(MadeAnew):
-    """Mean and covariance of the simple returns of k lines.
+    """Mean and covariance of the simple returns of k assets.
 
     assets     : k names.
     mean       : (k,) expected return over the horizon, fraction.
@@ -25,7 +25,7 @@ class Moments(MadeAnew):
     seen       : the last date that it used.
     notes      : changes made to the input, in sentences, such as a repair.
     Raises     : DataError for another shape, a number that is not finite, a covariance that is not symmetric or not
-                 positive semi-definite, with the lines; ConfigError for a horizon that is not positive.
+                 positive semi-definite, with the assets; ConfigError for a horizon that is not positive.
     """
 
     assets: tuple[str, ...]
@@ -43,7 +43,7 @@ class Moments(MadeAnew):
         k = len(self.assets)
         if self.mean.shape != (k,) or self.covariance.shape != (k, k):
             raise DataError(
-                f"moments of {k} lines have a mean of shape {self.mean.shape} and a covariance of shape "
+                f"moments of {k} assets have a mean of shape {self.mean.shape} and a covariance of shape "
                 f"{self.covariance.shape}: give ({k},) and ({k}, {k})."
             )
         bad = ~np.isfinite(self.mean) | ~np.isfinite(self.covariance).all(axis=1)
@@ -63,8 +63,8 @@ class Moments(MadeAnew):
         return np.sqrt(np.diag(self.covariance))
 
     def __repr__(self) -> str:
-        """One line: lines, horizon and the last date."""
-        return f"Moments of {len(self.assets)} lines over {self.horizon:g} periods, seen up to {self.seen:%Y-%m-%d}"
+        """One line: assets, horizon and the last date."""
+        return f"Moments of {len(self.assets)} assets over {self.horizon:g} periods, seen up to {self.seen:%Y-%m-%d}"
 
 
 @runtime_checkable
@@ -76,11 +76,11 @@ class Forecast(Hashable, Protocol):
         """Number of returns that it needs."""
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance of the lines that it knows enough of."""
+        """Mean and covariance of the assets that it knows enough of."""
 
 
 def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
-    """Raise DataError for a covariance (k, k) of k lines that is not symmetric or not positive semi-definite."""
+    """Raise DataError for a covariance (k, k) of k assets that is not symmetric or not positive semi-definite."""
     variance = np.diag(covariance)
     apart = np.abs(covariance - covariance.T) > COVARIANCE * max(float(np.abs(variance).max()), 0.0)
     if apart.any():

@@ -1,7 +1,8 @@
 """The forecast of a day, computed once and refused if it has seen a later day; and the outcomes of forecasts.
 
-An outcome that reaches beyond the last day is not known yet: NaN. So is that of a line that was not listed on the day.
-A line that leaves the market within the horizon counts with its delisting return, and returns nothing after it.
+An outcome that reaches beyond the last day is not known yet: NaN. So is that of an asset that was not listed on the
+day. An asset that leaves the market within the horizon counts with its delisting return, and returns nothing after
+it.
 """
 
 from collections.abc import Callable
@@ -34,13 +35,13 @@ def seen_until(past: Past, moments: Moments, forecast: Forecast) -> Moments:
 
 
 def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:
-    """The rows, of (D,), on which a line has all returns that a forecast needs."""
+    """The rows, of (D,), on which an asset has all returns that a forecast needs."""
     late = rows[rows >= forecast.window]
     return late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
 
 
 def in_columns(moments: Moments, assets: tuple[str, ...]) -> tuple[Array, Array]:
-    """(n,) mean and (n,) standard deviation of lines of a market, NaN for those without a forecast."""
+    """(n,) mean and (n,) standard deviation of assets of a market, NaN for those without a forecast."""
     mean, deviation = np.full(len(assets), np.nan), np.full(len(assets), np.nan)
     lines = [assets.index(asset) for asset in moments.assets]
     mean[lines], deviation[lines] = moments.mean, moments.volatility
@@ -48,9 +49,9 @@ def in_columns(moments: Moments, assets: tuple[str, ...]) -> tuple[Array, Array]
 
 
 def returns_after(past: Past, rows: Rows, horizon: int) -> Array:
-    """(D, n) compound simple return of each line over the `horizon` rows after each of the D rows, fraction.
+    """(D, n) compound simple return of each asset over the `horizon` rows after each of the D rows, fraction.
 
-    past    : T days of n lines, up to today.
+    past    : T days of n assets, up to today.
     rows    : (D,) rows of the past; one below 0 lies before it, and has no outcome.
     horizon : rows, at least 1.
     """
@@ -69,7 +70,7 @@ def portfolio_variances_after(past: Past, rows: Rows, horizon: int, weights: Arr
     """(D,) realised variance of portfolios that hold weights (D, n) over the `horizon` rows after each of the D rows.
 
     past, rows, horizon : as of `returns_after`.
-    weights             : at the close of each row, held on each day of the horizon; 0 for lines that are not listed.
+    weights             : at the close of each row, held on each day of the horizon; 0 for assets that are not listed.
     """
     passed, returns = _ahead(past, rows, horizon)
     found = np.full(len(rows), np.nan)
@@ -88,7 +89,7 @@ def overlap(rows: Rows, horizon: int) -> int:
 
 
 def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array]) -> Array:
-    """(D, n) sums of returns (D, horizon, n), where the horizon has passed and the line was listed; else NaN."""
+    """(D, n) sums of returns (D, horizon, n), where the horizon has passed and the asset was listed; else NaN."""
     passed, returns = _ahead(past, rows, horizon)
     found = np.full((len(rows), len(past.assets)), np.nan)
     found[passed] = np.where(past.listed[rows[passed]], summed(returns), np.nan)

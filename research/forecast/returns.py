@@ -1,6 +1,6 @@
-"""The returns that an estimate is made from: those of lines with a complete window, and which lines these are.
+"""The returns that an estimate is made from: those of assets with a complete window, and which assets these are.
 
-A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
+An asset enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
 is delisted: no pairwise moments, no dropped rows.
 """
 
@@ -15,17 +15,17 @@ from research.market import Past
 
 
 def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
-    """The last `window` returns (window, k) of the k lines that have them all, and the columns (k,) of those lines.
+    """The last `window` returns (window, k) of the k assets that have them all, and the columns (k,) of those assets.
 
-    A line whose returns do not vary within it, as of a halt, is left out (`still`).
-    Raises : DataError when no line has a complete window in which it moves.
+    An asset whose returns do not vary within it, as of a halt, is left out (`still`).
+    Raises : DataError when no asset has a complete window in which it moves.
     """
     from research.forecast.window import ranges
 
     lines = past.complete(window).nonzero()[0]
     if not len(lines):
         raise DataError(
-            f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
+            f"no asset has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
             "shorter window or a later date."
         )
     returns = past.returns[past.t - window + 1 :]
@@ -42,7 +42,7 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
 
 
 def still(past: Past, window: int) -> tuple[str, ...]:
-    """The lines that have the last `window` returns and whose returns do not vary within it: nothing can be estimated.
+    """The assets that have the last `window` returns and whose returns do not vary within it: nothing can be estimated.
 
     They are left out by `complete_returns`.
     """

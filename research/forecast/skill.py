@@ -1,6 +1,6 @@
-"""The quality of forecasts: losses of single forecasts, and the ranking of the lines on each date.
+"""The quality of forecasts: losses of single forecasts, and the ranking of the assets on each date.
 
-Arrays are (D, n), a row a date of forecast and a column a line, or of any one shape. NaN says that there was no
+Arrays are (D, n), a row a date of forecast and a column an asset, or of any one shape. NaN says that there was no
 forecast or no outcome: what is computed from it is NaN, and counts nowhere.
 """
 
@@ -10,7 +10,7 @@ import pandas as pd
 from foundation.arrays import Array
 from foundation.errors import DataError
 
-FEWEST_LINES = 3  # of a ranking: two lines are in order or they are not
+FEWEST_LINES = 3  # of a ranking: two assets are in order or they are not
 
 
 def squared_error(forecast: Array, outcome: Array) -> Array:
@@ -77,9 +77,9 @@ def hits(forecast: Array, outcome: Array) -> Array:
 
 
 def rank_correlations(forecast: Array, outcome: Array) -> Array:
-    """(D,) correlation of the ranks of the lines' forecasts (D, n) with those of their outcomes, date by date.
+    """(D,) correlation of the ranks of the assets' forecasts (D, n) with those of their outcomes, date by date.
 
-    A date with fewer than three lines, or on which forecasts or outcomes are all equal, has none: NaN.
+    A date with fewer than three assets, or on which forecasts or outcomes are all equal, has none: NaN.
     Source : Spearman (1904); equal values share the mean of their ranks. The information coefficient of Grinold and
              Kahn (1999), Active Portfolio Management, of ranks.
 

@@ -111,7 +111,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
         return self._bands(past, asked, row, view.target[None], recent, [past.date]).answer(view)
 
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
-        """The policy as arrays on a market of T days and n lines; costs do not matter to it.
+        """The policy as arrays on a market of T days and n assets; costs do not matter to it.
 
         Raises : PolicyError for other assets, and for a target that it was not trained for.
         """
@@ -219,7 +219,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
             why = f"its targets do not hold {names}" if names else "it was trained for other weights"
             raise PolicyError(
                 f"a learned policy was not trained for the target on {days[k]:%Y-%m-%d}: "
-                f"{why}. Train it for this target, on days on which all its lines are listed."
+                f"{why}. Train it for this target, on days on which all its assets are listed."
             )
         return same.argmax(axis=1)
 

@@ -89,8 +89,8 @@ class Learned(UnfittedRule):
         if schedule != LISTING:
             raise ConfigError(
                 f"Learned holds {shown(self.allocation)}, whose schedule is {shown(schedule)}, but a learned rule "
-                "needs a target that changes only when a line is listed. Use FixedWeights or EqualWeights, or another "
-                "rule."
+                "needs a target that changes only when an asset is listed. Use FixedWeights or EqualWeights, or "
+                "another rule."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)

@@ -107,7 +107,7 @@ def check_values(market: MarketData) -> None:
     if (panel := market.dividends) is not None:
         refuse(~(np.isfinite(panel) & (panel >= 0.0)), "impossible dividend", panel, nonnegative)
         refuse(panel > LARGEST_NUMBER, "impossible dividend", panel, large)
-        refuse((panel != 0.0) & ~market.listed, "dividend of a line that is not listed", panel, "Set it to zero.")
+        refuse((panel != 0.0) & ~market.listed, "dividend of an asset that is not listed", panel, "Set it to zero.")
     if (panel := market.splits) is not None:
         refuse(~(np.isfinite(panel) & (panel > 0.0)), "impossible split factor", panel, f"{finite} zero, 1 for none.")
         refuse(np.maximum(panel, 1.0 / panel) > SPLIT, "impossible split factor", panel, f"It is at most {SPLIT:,.0f}.")
@@ -137,7 +137,7 @@ def _check_growth(market: MarketData) -> None:
 
 
 def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[int, int] | None:
-    """The first row and line, from row `first` on, where a tradable line has none of `values` (T, n); or None."""
+    """The first row and asset, from row `first` on, where a tradable asset has none of `values` (T, n); or None."""
     missing = np.isnan(values) & market.tradable
     missing[:first] = False
     if not missing.any():
@@ -147,7 +147,7 @@ def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[in
 
 
 def _check_exits(market: MarketData) -> bool:
-    """Raise DataError for a delisting that does not agree with the line's trading and returns."""
+    """Raise DataError for a delisting that does not agree with the asset's trading and returns."""
     where, table = f"in market {market.name!r}", market.instruments
     leaving = np.flatnonzero(market.exits < len(market.dates)).tolist()
     for i in leaving:

@@ -1,4 +1,4 @@
-"""Lines in several currencies as lines of one: returns combine the local return and that of the exchange rate."""
+"""Assets in several currencies as assets of one: returns combine the local return and that of the exchange rate."""
 
 import re
 from collections.abc import Mapping
@@ -46,17 +46,17 @@ def is_currency(code: str) -> bool:
 def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) -> Market:
     """The market in the currency of the investor.
 
-    market : its exchange rates are lines of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
+    market : its exchange rates are assets of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
              in the second currency, with a quote on each day. Where only the inverse pair exists, USDEUR for EURUSD,
              it is inverted; two rates are never chained.
-    rates  : rates that are no lines of the market, on its T dates, whichever way they are quoted; they are taken before
-             those of its lines.
+    rates  : rates that are no assets of the market, on its T dates, whichever way they are quoted; they are taken
+             before those of its assets.
     base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
              local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
              multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
              which is taken as cash of `base`.
     Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate or with a rate for
-             each way, and for a rate without a quote on a day on which a line in its currency is listed.
+             each way, and for a rate without a quote on a day on which an asset in its currency is listed.
     """
     currency = market.instruments["currency"]
     own = quoted_rates(market)
@@ -70,7 +70,7 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
         rate, pair = _rate_of(market, i, base, known)
         held = market.listed[:-1, i] & (market.listed[1:, i] | (np.arange(1, len(rate)) == market.exits[i]))
         converted = (1.0 + returns[1:, i]) * (rate[1:] / rate[:-1]) - 1.0
-        returns[1:, i] = np.where(held, converted, 0.0)  # a line earns from the day after its listing to its exit
+        returns[1:, i] = np.where(held, converted, 0.0)  # an asset earns from the day after its listing to its exit
         factor[:, i] = rate
         text = f"{market.assets[i]}, quoted in {currency.iloc[i]}, is converted to {base} at {pair}."
         notes.append(Note(text, [market.assets[i]]))
@@ -91,7 +91,7 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
 
 
 def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:
-    """The exchange rates among the lines of a market. Raises DataError as `in_currency` does for what is no rate."""
+    """The exchange rates among the assets of a market. Raises DataError as `in_currency` does for what is no rate."""
     rates = {}
     for i, (asset, line) in enumerate(market.instruments.iterrows()):
         if line["asset_class"] != FX:
@@ -127,13 +127,13 @@ def in_base(rates: Quoted, base: str) -> dict[str, tuple[str, Array]]:
 
 
 def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, Array]]) -> tuple[Array, str]:
-    """(T,) price in `base` of one unit of the currency of line `i`, NaN where it does not matter; and its line."""
+    """(T,) price in `base` of one unit of the currency of asset `i`, NaN where it does not matter; and its asset."""
     asset, foreign = market.assets[i], str(market.instruments["currency"].iloc[i])
     if foreign not in rates:
         first = market.days[int(np.argmax(market.listed[:, i]))]
         raise DataError(
             f"no rate for {asset}, which is quoted in {foreign}, on {first} in market {market.name!r}: found neither "
-            f"{foreign + base} nor {base + foreign} among the lines of asset class 'fx'. Add one, quoted."
+            f"{foreign + base} nor {base + foreign} among the assets of asset class 'fx'. Add one, quoted."
         )
     pair, rate = rates[foreign]
     quoted = [~np.isnan(panel[:, i]) for panel in (market.prices, *(market.bars or {}).values())]
@@ -143,6 +143,6 @@ def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, A
         day = market.days[int(np.argmax(missing))]
         raise DataError(
             f"rate {pair} missing for {asset}, which is quoted in {foreign}, on {day} in market {market.name!r}: found "
-            "nan. Give a quote for every day on which the line is listed."
+            "nan. Give a quote for every day on which the asset is listed."
         )
     return np.where(needed, rate, np.nan), pair

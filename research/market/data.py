@@ -1,4 +1,4 @@
-"""The data of a market: its arrays and tables by name, and the days on which each of its lines is listed."""
+"""The data of a market: its arrays and tables by name, and the days on which each of its assets is listed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class MarketData:
     tradable    : (T, n) listed, quoted and not halted that day.
     cash        : (T,) simple return of cash since the previous session, fraction.
     instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
-                  (date) and delisting_return (fraction on the last mark): both, or neither for a line that stays.
+                  (date) and delisting_return (fraction on the last mark): both, or neither for an asset that stays.
     prices      : (T, n) quoted close, currency per unit, or NaN: for lots, tickets and volumes only.
     volumes     : (T, n) units a day, or None.
     dividends   : (T, n) the income part of `returns` on its ex-date, currency per unit as quoted that day, 0 where
@@ -33,7 +33,7 @@ class MarketData:
     splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
                   none; or None.
     bars        : {"open" | "high" | "low": (T, n) currency per unit}, or None.
-    facts       : {name: (T, n)} what is known of each line on each day: numbers, NaN where nothing is, or words, ""
+    facts       : {name: (T, n)} what is known of each asset on each day: numbers, NaN where nothing is, or words, ""
                   where nothing is; or None. Facts that do not change are further columns of `instruments`.
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
     name        : name of this market in a report.

@@ -1,4 +1,4 @@
-"""Delisting: a line is halted at its last price until a stated date and return, and is then paid out in cash."""
+"""Delisting: an asset is halted at its last price until a stated date and return, and is then paid out in cash."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from research.market.notes import Day, Note
 
 
 def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:
-    """The market in which a line, halted to its end, is delisted on a date; see the convention of `Market`.
+    """The market in which an asset, halted to its end, is delisted on a date; see the convention of `Market`.
 
-    market : market in which the line is halted to the end.
-    asset  : the line.
+    market : market in which the asset is halted to the end.
+    asset  : the asset.
     date   : the first day on which it is not listed; booked on the first session on or after it.
     delisting_return : fraction of the last mark, from -1 on; without a default. `SHUMWAY` (-0.30) is the mean that
         Shumway (1997, The Delisting Bias in CRSP Data) found for performance delistings on the NYSE and AMEX.
@@ -52,7 +52,7 @@ def delist(market: Market, asset: str, date: Day, delisting_return: float | None
 def exit_note(asset: str, last: np.datetime64, booked: np.datetime64, delisting_return: float) -> Note:
     """The note about a delisting, from the day on which it is booked.
 
-    asset  : the line.
+    asset  : the asset.
     last   : its last day of trading.
     booked : the session of its delisting.
     delisting_return : fraction of the last mark.

@@ -1,4 +1,5 @@
-"""Facts of lines: market capitalisation, a score, a region, any tag, fixed or by date; known from their stated date on.
+"""Facts of assets: market capitalisation, a score, a region, any tag, fixed or by date; known from their stated date
+on.
 
 A fact that does not change is a further column of `Market.instruments`. One that changes is an array of `Market.facts`:
 what was last stated on or before each session. So the date of a row is the day on which its value was published, not

@@ -1,7 +1,8 @@
-"""Indicators of lines, as facts of a market by date: each row depends on the rows up to it alone.
+"""Indicators of assets, as facts of a market by date: each row depends on the rows up to it alone.
 
-An indicator is computed from the closes of a line's total-return index, in the currency of the line, from its listing
-on. A halted session counts as one without a change, as everywhere in a `Market`. Where too few sessions are listed, or
+An indicator is computed from the closes of an asset's total-return index, in the currency of the asset, from its
+listing on. A halted session counts as one without a change, as everywhere in a `Market`. Where too few sessions are
+listed, or
 a ratio has nothing to divide by, nothing is known: NaN. Running averages begin as Wilder's do, with the simple mean of
 the first window; other programs begin with the first value, and differ from these for some windows. Windows are in
 sessions.
@@ -38,7 +39,7 @@ class Momentum:
         _check_sessions(self.skip + 1, window=self.window)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         return np.where(np.isnan(closes), np.nan, lagged(closes, self.skip) / lagged(closes, self.window) - 1.0)
 
 
@@ -59,7 +60,7 @@ class Volatility:
         _check_sessions(1, periods_per_year=self.periods_per_year)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         returns, n = closes / lagged(closes, 1) - 1.0, self.window
         squares = trailing(returns * returns, n) - trailing(returns, n) ** 2 / n
         return np.sqrt(np.maximum(squares, 0.0) * (self.periods_per_year / (n - 1)))
@@ -82,7 +83,7 @@ class RSI:
         _check_sessions(1, window=self.window)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         change = closes - lagged(closes, 1)
         gain, loss = (_smoothed(np.maximum(part, 0.0), self.window, 1.0 / self.window) for part in (change, -change))
         return ratio(100.0 * gain, gain + loss)
@@ -102,7 +103,7 @@ class SMA:
         _check_sessions(1, window=self.window)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         return closes / (trailing(closes, self.window) / self.window) - 1.0
 
 
@@ -120,13 +121,13 @@ class EMA:
         _check_sessions(1, window=self.window)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         return closes / _exponential(closes, self.window) - 1.0
 
 
 @dataclass(frozen=True)
 class MACD:
-    """Moving average convergence and divergence, as a fraction of the slow average, so that lines compare.
+    """Moving average convergence and divergence, as a fraction of the slow average, so that assets compare.
 
     line : fast over slow exponential average of the closes, minus 1; signal : exponential average of the line;
     histogram : line less signal. In this form it is also called the percentage price oscillator.
@@ -147,7 +148,7 @@ class MACD:
         one_of("output is", self.output, ("line", "signal", "histogram"))
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         line = _exponential(closes, self.fast) / _exponential(closes, self.slow) - 1.0
         if self.output == "line":
             return line
@@ -175,7 +176,7 @@ class Bollinger:
         check_positive(width=self.width)
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         # Relative to today's close, so that closes that do not vary have a deviation of exactly 0
         none = np.zeros(closes.shape)
         mean = sum((lagged(closes, k) / closes - 1.0 for k in range(self.window)), none) / self.window
@@ -188,7 +189,7 @@ class Drawdown:
     """Close over the highest close since the listing, minus 1: a fraction, 0 at a high and negative below it."""
 
     def values(self, closes: Array) -> Array:
-        """(T, n) from closes (T, n), NaN where a line is not listed."""
+        """(T, n) from closes (T, n), NaN where an asset is not listed."""
         return closes / np.fmax.accumulate(closes, axis=0) - 1.0
 
 
@@ -225,9 +226,9 @@ def indicator_fact(name: str, indicator: Indicator, market: Market, facts: Mappi
 
     name      : name of the fact in messages.
     indicator : one of `INDICATORS`.
-    market    : T days of n lines, whose closes it is computed from.
+    market    : T days of n assets, whose closes it is computed from.
     facts     : facts by date, from which a spread is.
-    Raises    : DataError where it is not known of any line on any day, and as `Spread.values`.
+    Raises    : DataError where it is not known of any asset on any day, and as `Spread.values`.
     """
     if isinstance(indicator, Spread):
         found = indicator.values(facts)

@@ -1,4 +1,4 @@
-"""The attributes of a line: its class, its currency, its lot, the adjustment of its prices, and its end."""
+"""The attributes of an asset: its class, its currency, its lot, the adjustment of its prices, and its end."""
 
 import re
 from collections import deque
@@ -28,7 +28,7 @@ OFFER = (
 SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
 CUT_OFF = "16:00 America/New_York"  # an example
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
-TRADING = ("", "sell_only", "buy_only", "locked")  # what a line may be traded in; nothing said is both ways
+TRADING = ("", "sell_only", "buy_only", "locked")  # what an asset may be traded in; nothing said is both ways
 INSTRUMENT_COLUMNS = (
     "asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return", "trading",
 )  # fmt: skip

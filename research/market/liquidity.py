@@ -53,7 +53,7 @@ def half_spread(market: Market, method: Method = "corwin_schultz", window: int =
     The mean of the last `window` estimates, each from the bars of two sessions in a row of which both traded, negative
     ones taken for zero; NaN where fewer than half of them are known. Where the spread is small against volatility, what
     is cut at zero leaves an upward bias: SPY's half-spread of 2010 to 2023 comes out at 11 bp (Corwin, Schultz) and 15
-    bp (Abdi and Ranaldo), and is quoted below 1 bp. It tells wide lines and wild days from others; it is no quote.
+    bp (Abdi and Ranaldo), and is quoted below 1 bp. It tells wide assets and wild days from others; it is no quote.
 
     Raises : DataError for a market without highs and lows; ConfigError for an unknown method or a window below one.
     Source : Corwin, Schultz (2012), A Simple Way to Estimate Bid-Ask Spreads from Daily High and Low Prices, equations

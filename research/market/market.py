@@ -34,7 +34,7 @@ OF_NO_RETURN = ("days", "exits", "listed", "trading", "currency", "cash_index", 
 class Market(MarketData):
     """The history of n assets on one calendar of T dates.
 
-    A line that leaves the market is halted, marked at its last price, until the date on which `instruments` says that
+    An asset that leaves the market is halted, marked at its last price, until the date on which `instruments` says that
     it is delisted. On the first session on or after that date it returns `delisting_return` on its mark and cannot be
     traded; from that row on it is not listed, and after it it returns nothing.
 
@@ -84,37 +84,37 @@ class Market(MarketData):
 
     @cached_property
     def asset_class(self) -> tuple[str, ...]:
-        """(n,) asset class of each line."""
+        """(n,) asset class of each asset."""
         return tuple(self.instruments["asset_class"])
 
     @cached_property
     def sector(self) -> tuple[str, ...]:
-        """(n,) sector of each line."""
+        """(n,) sector of each asset."""
         return tuple(self.instruments["sector"])
 
     @cached_property
     def currency(self) -> tuple[str, ...]:
-        """(n,) currency of each line."""
+        """(n,) currency of each asset."""
         return tuple(self.instruments["currency"])
 
     @cached_property
     def lots(self) -> Array:
-        """(n,) least number of units of each line in a trade."""
+        """(n,) least number of units of each asset in a trade."""
         return frozen(self.instruments["lot"].to_numpy(float))
 
     @cached_property
     def trading(self) -> tuple[str, ...]:
-        """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
+        """(n,) restriction of each asset: "" for none, "sell_only", "buy_only" or "locked"."""
         return tuple(self.instruments["trading"])
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Names of the lines, then of their asset classes, then of their sectors; `Why.line` is an index into them."""
+        """Names of the assets, then of their asset classes, then of their sectors; `Why.line` is an index into them."""
         return (*self.assets, *dict.fromkeys(self.asset_class), *dict.fromkeys(self.sector))
 
     @cached_property
     def listings(self) -> NDArray[np.int64]:
-        """(·,) rows on which the set of listed lines changes, by a listing or a delisting, in order."""
+        """(·,) rows on which the set of listed assets changes, by a listing or a delisting, in order."""
         listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
@@ -160,9 +160,9 @@ class Market(MarketData):
     def open_index(self) -> Array:
         """(T, n) worth of a unit of `index` at the day's open: index × (open + dividend) / (close + dividend).
 
-        A dividend belongs to whoever held the unit overnight: at the open of the ex-date the index contains it. Where a
-        line does not trade it stays at its mark.
-        Raises : DataError for a market without opens, or without one where a line trades.
+        A dividend belongs to whoever held the unit overnight: at the open of the ex-date the index contains it. Where
+        an asset does not trade it stays at its mark.
+        Raises : DataError for a market without opens, or without one where an asset trades.
         """
         return frozen(self.index * open_over_close(self, 0.0 if self.dividends is None else self.dividends))
 
@@ -349,7 +349,7 @@ class Past:
 
     @property
     def tradable(self) -> Mask:
-        """(t + 1, n) whether each line is listed, quoted and not halted."""
+        """(t + 1, n) whether each asset is listed, quoted and not halted."""
         return self._market.tradable[: self.t + 1]
 
     @property
@@ -385,7 +385,7 @@ class Past:
 
     @property
     def facts(self) -> Mapping[str, NDArray[Any]]:
-        """{name: (t + 1, n)} values of the facts that change by date, as known of each line on each day so far."""
+        """{name: (t + 1, n)} values of the facts that change by date, as known of each asset on each day so far."""
         return {name: fact[: self.t + 1] for name, fact in (self._market.facts or {}).items()}
 
     @property
@@ -399,7 +399,8 @@ class Past:
         """(n,) value of a fact today: one by date, or a column of the instruments.
 
         Numbers are NaN, and words "", where nothing is known; see `research.market.with_facts`.
-        Raises : DataError for a fact that the market does not have. When a line will be delisted is none: nobody knows.
+        Raises : DataError for a fact that the market does not have. When an asset will be delisted is none: nobody
+                 knows.
         """
         facts, table = self._market.facts or {}, self._market.instruments
         if name in facts:
@@ -408,29 +409,29 @@ class Past:
         if name not in self.fact_names:
             raise DataError(
                 f"market {self._market.name!r} has no fact {shown(name)}: it has {', '.join(self.fact_names)}. Give "
-                "it by with_facts, or in a portfolio file under `market.facts` or the `facts` of each line."
+                "it by with_facts, or in a portfolio file under `market.facts` or the `facts` of each asset."
             )
         column = table[name].to_numpy()
         return frozen(column.astype(str if column.dtype.kind not in "fiu" else float))
 
     @property
     def currency(self) -> tuple[str, ...]:
-        """(n,) currency of each line."""
+        """(n,) currency of each asset."""
         return self._market.currency
 
     @property
     def asset_class(self) -> tuple[str, ...]:
-        """(n,) asset class of each line."""
+        """(n,) asset class of each asset."""
         return self._market.asset_class
 
     @property
     def sector(self) -> tuple[str, ...]:
-        """(n,) sector of each line."""
+        """(n,) sector of each asset."""
         return self._market.sector
 
     @property
     def trading(self) -> tuple[str, ...]:
-        """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
+        """(n,) restriction of each asset: "" for none, "sell_only", "buy_only" or "locked"."""
         return self._market.trading
 
     def earlier(self, row: int) -> "Past":

@@ -1,4 +1,4 @@
-"""Notes on the data: sentences with the lines and the days that they are about."""
+"""Notes on the data: sentences with the assets and the days that they are about."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -9,9 +9,9 @@ Day = str | date | np.datetime64  # a pandas Timestamp is a `date`
 
 
 class Note(str):
-    """A sentence about the data, with the lines and the days that it is about. It prints, joins and saves as a str.
+    """A sentence about the data, with the assets and the days that it is about. It prints, joins and saves as a str.
 
-    assets : names of the lines; empty when it is about the whole market.
+    assets : names of the assets; empty when it is about the whole market.
     first, last : the days, both included; None where it has no beginning or no end.
     warning : the reader must judge it; else it is a fact of the source.
 
@@ -33,7 +33,7 @@ class Note(str):
         last: Day | None = None,
         warning: bool = False,
     ) -> "Note":
-        """A note from its sentence, and the lines and days that it is about."""
+        """A note from its sentence, and the assets and days that it is about."""
         note = super().__new__(cls, text)
         note.assets = tuple(assets)
         note.first = None if first is None else _day(first)
@@ -47,7 +47,7 @@ class Note(str):
         return text if isinstance(text, cls) else cls(text)
 
     def concerns(self, assets: Iterable[str]) -> bool:
-        """True if it is about the whole market, or about one of these lines."""
+        """True if it is about the whole market, or about one of these assets."""
         return not self.assets or not set(self.assets).isdisjoint(assets)
 
     def falls_in(self, first: Day | None = None, last: Day | None = None) -> bool:

@@ -29,11 +29,11 @@ CHINA = {"CNH": "CNY"}  # the renminbi abroad, which the central bank does not q
 
 
 def far_closes(market: Market) -> dict[str, str]:
-    """Lines whose last close is far from where it should be, each with the distance in words.
+    """Assets whose last close is far from where it should be, each with the distance in words.
 
     A close is far where it moved by more than 40 % over five rows, and by more than ten deviations over as many. It is
     too where it moved on the last row by more than ten deviations and further than on any day before, while the median
-    line of its class (of all others, for one that is alone) moved by fewer than three. The deviation is that of the
+    asset of its class (of all others, for one that is alone) moved by fewer than three. The deviation is that of the
     asset's own returns of the last year, from the median of their sizes. Splits that the market states are taken out.
 
     market : market of daily or rarer rows.
@@ -60,7 +60,7 @@ def far_closes(market: Market) -> dict[str, str]:
 
 
 def _moves(market: Market, rows: int) -> Array:
-    """(n,) the move of each quote over the last rows, splits taken out; of a line without quotes, its return."""
+    """(n,) the move of each quote over the last rows, splits taken out; of an asset without quotes, its return."""
     grown = np.prod(1.0 + market.returns[-rows:], axis=0) - 1.0
     known = market.prices[: len(market.dates) - rows]
     before = pd.DataFrame(known).ffill().to_numpy()[-1]
@@ -70,9 +70,9 @@ def _moves(market: Market, rows: int) -> Array:
 
 
 def _deviations(past: Array) -> Array:
-    """(n,) from the median size of the newest returns; NaN of a line that has too few of them or did not move.
+    """(n,) from the median size of the newest returns; NaN of an asset that has too few of them or did not move.
 
-    Where the median is zero, as of a line that moves by whole ticks, it is their standard deviation.
+    Where the median is zero, as of an asset that moves by whole ticks, it is their standard deviation.
     past : (T, n) returns, NaN without.
     """
     sizes = np.abs(past[-WINDOW:])
@@ -85,7 +85,7 @@ def _deviations(past: Array) -> Array:
 
 
 def _others(market: Market, i: int, spans: Array) -> float:
-    """The median move of the other lines of a class in deviations; of all others for a line alone; 0 without any."""
+    """The median move of the other assets of a class in deviations; of all others for an asset alone; 0 without any."""
     known = ~np.isnan(spans) & market.tradable[-1] & (np.arange(len(spans)) != i)
     alike: Mask = known & (np.array(market.asset_class) == market.asset_class[i])
     among = spans[alike if alike.any() else known]

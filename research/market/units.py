@@ -1,4 +1,4 @@
-"""The value of a unit of a line, with dividends reinvested or paid out, at the close or at the open.
+"""The value of a unit of an asset, with dividends reinvested or paid out, at the close or at the open.
 
 A dividend and a quote are per unit of their own day, so after that day's split: a unit of the day before becomes
 `split` units, and is worth split × (close + dividend) at the close of an ex-date.
@@ -15,7 +15,7 @@ def dividend_yields(market: MarketData) -> Array:
     """(T, n) dividend over the mark of the same unit at the close before, fraction; zero where none is paid.
 
     It is dividend × split / previous quote, the splits of a halt before it included. The mark of a halt is that quote
-    times what the line has returned since: a converted line moves with its exchange rate while it does not trade.
+    times what the asset has returned since: a converted asset moves with its exchange rate while it does not trade.
     Raises : DataError for a dividend that no quote precedes.
     """
     yields = np.zeros(market.shape)
@@ -43,7 +43,7 @@ def dividend_yields(market: MarketData) -> Array:
 def growth_of_price(market: MarketData, yields: Array) -> Array:
     """(T, n) what a unit grows by when its dividends are paid out: 1 + return - yield.
 
-    market : T days of n lines.
+    market : T days of n assets.
     yields : (T, n) dividend over the previous quote, fraction.
     Raises : DataError for a dividend of the whole unit or more.
     """
@@ -60,11 +60,11 @@ def growth_of_price(market: MarketData, yields: Array) -> Array:
 
 
 def open_over_close(market: MarketData, dividends: Array | float) -> Array:
-    """(T, n) ratio (open + dividend) / (close + dividend); 1 where a line does not trade and stays at its mark.
+    """(T, n) ratio (open + dividend) / (close + dividend); 1 where an asset does not trade and stays at its mark.
 
-    market    : T days of n lines.
+    market    : T days of n assets.
     dividends : (T, n) currency per unit where the unit holds them at the open already; zero where they are paid out.
-    Raises    : DataError for a market without opens, and for an open or a quote that is missing where a line trades.
+    Raises    : DataError for a market without opens, and for an open or a quote that is missing where an asset trades.
     """
     opens = (market.bars or {}).get("open")
     if opens is None:
@@ -78,6 +78,6 @@ def open_over_close(market: MarketData, dividends: Array | float) -> Array:
             t, i = np.argwhere(missing)[0].tolist()
             raise DataError(
                 f"{name} missing for {market.assets[i]} on {market.days[t]} in market {market.name!r}: found nan, and "
-                "it trades that day. Correct the source, leave the line out, or trade at the close."
+                "it trades that day. Correct the source, leave the asset out, or trade at the close."
             )
     return np.where(market.tradable, (opens + dividends) / (market.prices + dividends), 1.0)

@@ -163,7 +163,7 @@ def accounts_of(portfolio: Portfolio, fill: Fill) -> list[str]:
 
 
 def _check_asset(portfolio: Portfolio, fill: Fill) -> None:
-    """Raise DataError for an asset that is neither line nor currency, and for another currency than that of it."""
+    """Raise DataError for an asset that is neither asset nor currency, and for another currency than that of it."""
     assets, currencies = portfolio.market.assets, portfolio.currencies
     money = set(portfolio.cash_by_currency)
     if fill.asset in assets:
@@ -252,7 +252,7 @@ def _sums(portfolio: Portfolio, rows: BookedFills) -> tuple[np.ndarray, np.ndarr
 
 
 def _left(portfolio: Portfolio, held: Array, moved: np.ndarray) -> Array:
-    """(n,) units after a trade; what rounding leaves of a line that is sold is nothing. DataError for a short line."""
+    """(n,) units after a trade; what rounding leaves of a sold asset is nothing. DataError for a short asset."""
     left = np.array([float(decimal(before) + by) for before, by in zip(held.tolist(), moved, strict=True)])
     if (short := left < -LOT * portfolio.limits.lots).any():
         i = int(short.argmax())
@@ -280,7 +280,7 @@ def _paid(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
 
 
 def lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
-    """The tax lots: what is filled of a line on one day in one account is one purchase or sale."""
+    """The tax lots: what is filled of an asset on one day in one account is one purchase or sale."""
     tax, bare = portfolio.tax_lots, np.isnan(portfolio.prices.per_unit)  # bare: held in units of one currency unit
     if tax is None:
         return None

@@ -29,7 +29,7 @@ SHORT_HISTORY = "risk"  # in `undefined`: all figures of risk are missing
 
 
 class Outside(NamedTuple):
-    """A line outside its stated range.
+    """An asset outside its stated range.
 
     asset  : its name.
     weight : fraction of NAV.
@@ -88,8 +88,8 @@ class Figures:
     drift           : half the sum of absolute gaps to the target, cash among them: the one-way turnover to it, fraction
                       of NAV.
     largest_drift   : the largest absolute gap, fraction of NAV.
-    furthest        : line with that gap, or cash.
-    outside         : number of lines outside their ranges.
+    furthest        : asset with that gap, or cash.
+    outside         : number of assets outside their ranges.
     tracking_error  : ex ante, to the target in force, fraction a year.
     strategic_tracking_error : the same to the strategic target.
     volatility      : ex ante, fraction a year.
@@ -146,7 +146,7 @@ class BeforeAfter:
         }
 
     def outside(self, moment: str) -> list[Outside]:
-        """The lines outside their ranges, the furthest first; `moment` is one of `states`."""
+        """The assets outside their ranges, the furthest first; `moment` is one of `states`."""
         weights, lower, upper = self.states[moment].weights, self.portfolio.lower, self.portfolio.upper
         past, assets = np.maximum(lower - weights, weights - upper), self.portfolio.market.assets
         lines = [int(i) for i in np.argsort(-past, kind="stable") if past[i] > TRIGGER]

@@ -34,7 +34,7 @@ def _holdings(found: BeforeAfter) -> list[Row]:
         ("cash", "% of NAV", 2, lambda f: 100.0 * f.cash_weight),
         ("largest drift", "points", 2, _largest),
         ("half the sum of drifts", "points", 2, lambda f: 100.0 * f.drift),
-        ("lines outside their range", "", 0, lambda f: float(f.outside)),
+        ("assets outside their range", "", 0, lambda f: float(f.outside)),
     ]
 
 

@@ -21,7 +21,7 @@ from research.portfolio.holdings.rates import decimal, rounded
 def open_book(portfolio: Portfolio, name: str) -> Book:
     """A book of what a portfolio holds now, by its file or the positions of a broker.
 
-    A line that the file states in currency, and that has a quote, is held in units from here on.
+    An asset that the file states in currency, and that has a quote, is held in units from here on.
     """
     blank = Book(name, portfolio.file, portfolio.basis, portfolio.date.date(), portfolio.last_trade.date(), ())
     book = book_after(blank, portfolio)
@@ -81,7 +81,7 @@ class CorporateAction:
     """A split or a dividend by the market's data.
 
     name     : name by which it is booked.
-    asset    : line.
+    asset    : asset.
     day      : its ex-date.
     split    : units after for one unit before; 1 for a dividend.
     cash     : by account, what a dividend pays, in whole cents; {} for a split.
@@ -108,7 +108,7 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
 
     A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
     which an entry of the broker booked it. Both are in the order of their days, and a split is booked before what
-    follows it in its line.
+    follows it in its asset.
     """
     paid = {(entry.event, entry.account) for entry in book.entries}
     rest = (

@@ -1,9 +1,9 @@
 """The effect of the orders of a list on cash in each currency, and the exchanges that they need.
 
-An order changes the cash of its line's currency by its notional and its costs, each in whole cents of that currency.
+An order changes the cash of its asset's currency by its notional and its costs, each in whole cents of that currency.
 The costs are those of that notional, and rounded once: those in the basis are exact amounts too, rounded to its cents.
 Cash that a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
-surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
+surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the assets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ class Balance(NamedTuple):
 
 
 class Local(NamedTuple):
-    """An order in the currency of its line.
+    """An order in the currency of its asset.
 
     notional : signed, buys positive.
     charges  : charges by name of the cost.
@@ -86,7 +86,7 @@ class Local(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CashByCurrency:
-    """The orders of a list in the currencies of their lines, and the cash of its accounts in each.
+    """The orders of a list in the currencies of their assets, and the cash of its accounts in each.
 
     portfolio : portfolio before the orders, with currencies.
     sized     : the orders.
@@ -98,7 +98,7 @@ class CashByCurrency:
     request: Request
 
     def local(self, a: int, i: int) -> Local:
-        """The order of account `a` in line `i`, in the currency of the line."""
+        """The order of account `a` in line `i`, in the currency of the asset."""
         currency = self._currencies.lines[i]
         charges = (self.sized.each_charges if currency == self._currencies.basis else self._exact_charges)[a, :, i]
         of = zip(CHARGED, charges, strict=False)
@@ -169,14 +169,14 @@ class CashByCurrency:
         return self.portfolio.currencies
 
     def _notional(self, a: int, i: int) -> Decimal:
-        """The signed notional in the line's currency, from its own price where it has one and is not in the basis."""
+        """The signed notional in the asset's currency, from its own price where it has one and is not in the basis."""
         currency, price = self._currencies.lines[i], float(self._currencies.prices[i])
         if currency == self._currencies.basis or np.isnan(price):
             return self._in_local(i, self.sized.each_notional[a, i])
         return rounded(currency, decimal(self.sized.parts[a, i]) * decimal(price))
 
     def _in_local(self, i: int, amount: float) -> Decimal:
-        """An amount of the basis in the currency of line `i`."""
+        """An amount of the basis in the currency of asset `i`."""
         currency = self._currencies.lines[i]
         return rounded(currency, decimal(amount) / decimal(self._currencies.rates.rate(currency)))
 

@@ -24,10 +24,10 @@ class Content(NamedTuple):
                  that of the last close of the market.
     facts      : figures by name.
     tables     : tables by name, with the columns and units that their headers state.
-    outside    : a sentence for each line outside its range after the orders.
+    outside    : a sentence for each asset outside its range after the orders.
     before_after : effect of the orders.
     notes      : sentences on prices and holdings.
-    binding    : the limits that keep orders from the policy's own step, each with its lines.
+    binding    : the limits that keep orders from the policy's own step, each with its assets.
     """
 
     headline: str

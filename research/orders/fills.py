@@ -24,7 +24,7 @@ CORRECTING = frozenset(("corrects", "fee_currency", "kind", "amount"))  # of a t
 class Fill:
     """One fill. Numbers may be given as int, float, text or Decimal, and are exact as they are written.
 
-    asset    : line of the portfolio; of an exchange of money, the currency that is bought or sold.
+    asset    : asset of the portfolio; of an exchange of money, the currency that is bought or sold.
     side     : buy or sell.
     quantity : units, above zero.
     price    : price of a unit in `currency`, above zero.

@@ -1,4 +1,4 @@
-"""The rows of a trade list's tables: each order with its price, cost and reason, and each line that is held, with its.
+"""The rows of a trade list's tables: each order with its price, cost and reason, and each asset that is held, with its.
 
 Columns are given by name, from which many lists are written: pandas tables would take longer.
 """
@@ -25,7 +25,7 @@ from research.portfolio.holdings.prices import bases
 PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
-OF_CURRENCY = ("currency", "rate", "amount")  # of a line; an order in a currency has an amount of it
+OF_CURRENCY = ("currency", "rate", "amount")  # of an asset; an order in a currency has an amount of it
 RATED = (*ORDERS[: ORDERS.index("notional")], *OF_CURRENCY, *ORDERS[ORDERS.index("notional") :])
 HELD_COLUMNS = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 Columns = dict[str, Any]
@@ -53,7 +53,7 @@ class OrderTables:
     def orders(self, sized: Orders) -> Columns:
         """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some.
 
-        Weights are those of the line in all accounts.
+        Weights are those of the asset in all accounts.
         """
         rows = sized.rows()
         who, moved = np.array(rows, dtype=np.int64).reshape(-1, 2).T
@@ -78,7 +78,7 @@ class OrderTables:
         return self._ordered(sized, columns, rows, names)
 
     def held(self, sized: Orders) -> Columns:
-        """`HELD_COLUMNS`, a row for each line that no order moves."""
+        """`HELD_COLUMNS`, a row for each asset that no order moves."""
         position, reasons = sized.position, self.reasons(sized)
         kept = np.flatnonzero(~sized.moved)
         columns = self._of_lines(sized, kept) | {
@@ -90,21 +90,21 @@ class OrderTables:
         return self._ordered(sized, columns, [], HELD_COLUMNS)
 
     def outside(self, sized: Orders) -> list[str]:
-        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        """A sentence for each asset that is outside its range after the orders, the furthest first, with the reason."""
         found = BeforeAfter(self.portfolio, self.target, sized).outside("after")
         reasons, assets = self.reasons(sized), self.portfolio.market.assets
         said = [(line.sentence, assets.index(line.asset)) for line in found]
         return [f"{sentence}: {reasons.of_outside(i)}{_of_division(sized, i)}" for sentence, i in said]
 
     def reasons(self, sized: Orders) -> Reasons:
-        """The reasons of the lines; where accounts divide the orders, from the orders before the division."""
+        """The reasons of the assets; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
     ) -> Columns:
-        """These columns; where there are several currencies, with those of the lines, and of orders (account, line)."""
+        """These columns; with several currencies, those of the assets too, and of orders (account, asset)."""
         if self.portfolio.currencies is None:
             return {name: columns[name] for name in names}
         at = names.index("price_basis") + 1
@@ -115,7 +115,7 @@ class OrderTables:
         return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
 
     def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:
-        """The columns that every table has for these lines."""
+        """The columns that every table has for these assets."""
         prices, currencies = self.portfolio.prices, self.portfolio.currencies
         columns: Columns = {
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
@@ -133,6 +133,6 @@ class OrderTables:
 
 
 def _of_division(sized: Orders, i: int, a: int | None = None) -> str:
-    """The effect of the division over accounts on line `i`, as the end of a sentence."""
+    """The effect of the division over accounts on asset `i`, as the end of a sentence."""
     said = sized.said_of(i, a) if isinstance(sized, Divided) else ""
     return f"; {said}" if said else ""

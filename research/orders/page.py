@@ -125,7 +125,7 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
     """Column -> cells as text, the asset first, without empty columns and repetitions.
 
-    The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
+    The reason of an asset begins with its gap; assets that are held because the policy holds share the rest of it.
     """
     table = content.tables[name]
     alike = name == "held" and bool(content.facts["holds"]) and all(why.endswith(HOLD_WORDS) for why in table["reason"])
@@ -177,7 +177,7 @@ def _changes(content: Content) -> str:
     return f"{before} and after {what}, at {content.prices}"
 
 
-# -- lines -----------------------------------------------------------------------------------------------------------
+# -- assets -----------------------------------------------------------------------------------------------------------
 
 
 def _caption(content: Content, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The age of each price of a trade list, in sessions of the exchange, and the lines that no longer move."""
+"""The age of each price of a trade list, in sessions of the exchange, and the assets that no longer move."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True, eq=False)
 class PriceAges:
-    """The ages of the prices of n lines on one day.
+    """The ages of the prices of n assets on one day.
 
     today    : the day.
     sessions : (n,) sessions after the day of each price, up to today; NaN where its day is not known.
-    too_old  : (n,) lines whose price is older than the file allows for orders.
+    too_old  : (n,) assets whose price is older than the file allows for orders.
     """
 
     today: pd.Timestamp
@@ -35,7 +35,7 @@ class PriceAges:
 def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> PriceAges:
     """The ages of a portfolio's prices on a day, by the sessions of its market's exchange.
 
-    A line that is halted cannot be traded: its price is never too old for orders.
+    An asset that is halted cannot be traded: its price is never too old for orders.
     today  : the day; None takes that of the last close or the latest price.
     Raises : DataError for a price of a later day; ConfigError for a day beyond the calendar's reach.
     """
@@ -56,7 +56,7 @@ def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> Price
 
 
 def check_ages(portfolio: Portfolio, ages: PriceAges) -> None:
-    """Raise DataError where a price is too old for orders, naming each such line."""
+    """Raise DataError where a price is too old for orders, naming each such asset."""
     if ages.too_old.any():
         most = portfolio.orders.max_age
         raise DataError(
@@ -90,7 +90,7 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
 
 
 def frozen_quotes(portfolio: Portfolio) -> Iterator[str]:
-    """A sentence for each line whose close did not change, or that had no volume, on the last `FROZEN` sessions."""
+    """A sentence for each asset whose close did not change, or that had no volume, on the last `FROZEN` sessions."""
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     quoted = ~np.isnan(market.prices[-1])
     moved = np.where(quoted, market.prices[1:] != market.prices[:-1], market.returns[1:] != 0.0)
@@ -133,7 +133,7 @@ def sessions_since(day: np.datetime64, today: np.datetime64, calendar: str) -> i
 
 
 def _listed(portfolio: Portfolio, which: Mask, ages: PriceAges | None = None) -> str:
-    """The lines by the day of their prices, in words."""
+    """The assets by the day of their prices, in words."""
     days, words = portfolio.prices.days, []
     for day in np.unique(days[which]):
         at = np.flatnonzero(which & (days == day))

@@ -1,4 +1,4 @@
-"""The reason of each line of a trade list: its distance from its target and its band, and where it goes, or stays."""
+"""The reason of each asset of a trade list: its distance from its target and its band, and where it goes, or stays."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,16 +15,16 @@ from research.orders.tax.tax_tables import lock_substitute
 from research.portfolio import Portfolio
 from research.portfolio.keys.weight_limits import WeightLimit
 
-# What keeps a trade from the whole of what is wanted: how far a line that it moves goes, and why another stays.
+# What keeps a trade from the whole of what is wanted: how far an asset that it moves goes, and why another stays.
 CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHE_WORDS = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHER_TRADES = ("as far as the other trades allow", "limited by the other trades")
 FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
 STEP_WORDS = (OTHER_TRADES[0], "no order of it is open")
-FURTHER = "the money that comes or goes is for lines further from their targets"
+FURTHER = "the money that comes or goes is for assets further from their targets"
 ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRADES[0], "only sells were asked for")}
-LINES_NAMED = 2  # lines of the other side that an order names
+LINES_NAMED = 2  # assets of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
 HOLD_WORDS = "the policy holds"
@@ -36,7 +36,7 @@ LEAST_GAP = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 @dataclass(frozen=True, eq=False)
 class Reasons:
-    """The reasons of each line, in words that are complete on their own: a ticket shows them without the list.
+    """The reasons of each asset, in words that are complete on their own: a ticket shows them without the list.
 
     portfolio : portfolio before the orders.
     target    : (n,) weights in force, fraction of NAV.
@@ -54,20 +54,20 @@ class Reasons:
     holds: bool
 
     def of_order(self, i: int) -> str:
-        """The origin and the destination of the order of line `i`, in words."""
+        """The origin and the destination of the order of asset `i`, in words."""
         aim, past = self._aim(i), self._past_band(i)
         held = f"; {self._of_share}" if self._of_share else ""
         drift = f"{self._drift(i)}{held}{f', {past}' if past else ''}"
         return f"{drift}: {aim}{self._cut(i)}{self._further(i)}"
 
     def of_held(self, i: int) -> str:
-        """The reason why line `i` is not traded."""
+        """The reason why asset `i` is not traded."""
         drift = self._drift(i)
         why = self._locked(i) or (HOLD_WORDS if self.holds else self._why_kept(i))
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
     def of_outside(self, i: int) -> str:
-        """The reason why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
+        """The reason why asset `i` may be outside its range after the orders: where its order goes, or why it stays."""
         if self.sized.units[i] == 0.0:
             why = HOLD_WORDS if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
@@ -77,7 +77,7 @@ class Reasons:
 
     @property
     def binding(self) -> tuple[str, ...]:
-        """The limits that keep orders from the policy's own step, each with the lines that it reduces or moves."""
+        """The limits that keep orders from the policy's own step, each with the assets that it reduces or moves."""
         found: dict[str, list[str]] = {}
         for i, asset in enumerate(self.portfolio.market.assets):
             for limit in (*(limit.words for limit in self._keeps(i)), self._reduced(i)[1]):
@@ -94,7 +94,7 @@ class Reasons:
             return f"{limit}, {limits.reserve:.2%} of NAV and prices worse by {limits.adverse_move:.2%}"
         return limit
 
-    # -- where a line is -------------------------------------------------------------------------------------------
+    # -- where an asset is -------------------------------------------------------------------------------------------
 
     def _drift(self, i: int) -> str:
         gap = float(self.sized.position.weights[i] - self.target[i])
@@ -115,7 +115,7 @@ class Reasons:
         return f"the policy holds {share:.2%} of the target" if of_all else ""
 
     def _past_band(self, i: int) -> str:
-        """The distance of line `i` outside its band, in words; "" inside, and for a line that goes to a point."""
+        """The distance of asset `i` outside its band, in words; "" inside, and for an asset that goes to a point."""
         (lower, upper), weight = self._box(i), float(self.sized.position.weights[i])
         past = max(lower - weight, weight - upper)
         return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= LEAST_GAP else ""
@@ -123,7 +123,7 @@ class Reasons:
     # -- where it goes ---------------------------------------------------------------------------------------------
 
     def _box(self, i: int) -> tuple[float, float]:
-        """The bounds of the box of line `i`, fraction of NAV."""
+        """The bounds of the box of asset `i`, fraction of NAV."""
         return float(self.wanted[0][i]), float(self.wanted[1][i])
 
     def _aim(self, i: int) -> str:
@@ -143,7 +143,7 @@ class Reasons:
         return self._placed(i, buys)
 
     def _kept(self, i: int) -> str:
-        """The limits of weights that moved line `i` from the policy's point, in words; "" where none did."""
+        """The limits of weights that moved asset `i` from the policy's point, in words; "" where none did."""
         broken, goal = self._keeps(i), self.sized.goal
         if not broken:
             return ""
@@ -167,14 +167,15 @@ class Reasons:
         )
 
     def _keeps(self, i: int) -> list[WeightLimit]:
-        """The limits of weights that moved line `i` from the policy's point."""
+        """The limits of weights that moved asset `i` from the policy's point."""
         sized = self.sized
         if abs(float(sized.goal[i] - sized.point[i])) <= sized.slack:
             return []
         return [limit for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
 
     def _placed(self, i: int, buys: bool) -> str:
-        """The reason why line `i` takes what other lines and cash leave, with the names of these: the largest of them.
+        """The reason why asset `i` takes what other assets and cash leave, with the names of these: the largest of
+        them.
 
         See `research.accounting.box.place`.
         """
@@ -190,26 +191,26 @@ class Reasons:
         if from_cash > NOTED * abs(float(sized.notional[i])):
             words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
+        why = f"no asset {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = self._box(i), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
         return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
-        """The amount by which a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        """The amount by which a limit reduced the order of asset `i`, in words; "" where it is only its lots."""
         cut, limit = self._reduced(i)
         amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
         return f"; cut by {amount} ({limit})" if limit else ""
 
     def _reduced(self, i: int) -> tuple[float, str]:
-        """The units by which a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
+        """The units by which a limit reduced the order of asset `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
         return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     def _limit(self, i: int) -> str:
-        """The limit that keeps the order of line `i` below the exact step; turnover reduces buys and sells alike."""
+        """The limit that keeps the order of asset `i` below the exact step; turnover reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
         if found in ("", CASH) and most is not None and sized.position.turnover(sized.wished) > most:
@@ -217,12 +218,12 @@ class Reasons:
         return (self._unsettled(i) if found == CASH else "") or found
 
     def _unsettled(self, i: int) -> str:
-        """The day until which sells cannot pay for more of the buy of line `i`, in words; "" where there is none."""
+        """The day until which sells cannot pay for more of the buy of asset `i`, in words; "" where there is none."""
         days = self.sized.unsettled(i)
         return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
 
     def _further(self, i: int) -> str:
-        """The end of the order of line `i` past its point, and the reason, in words; "" where it is only its lots."""
+        """The end of the order of asset `i` past its point, and the reason, in words; "" where it is only its lots."""
         sized, position, ends = self.sized, self.sized.position, float(self.sized.after.weights[i])
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
@@ -236,7 +237,7 @@ class Reasons:
         return f", and on to {ends:.2%}{others if unsent.any() else ' for the whole lots of the others'}"
 
     def _to_pay(self, i: int) -> str:
-        """The reason why line `i` is sold past its point, in words: a withdrawal that is owed is always paid."""
+        """The reason why asset `i` is sold past its point, in words: a withdrawal that is owed is always paid."""
         sized, position = self.sized, self.sized.position
         if sized.units[i] > 0.0 or position.cash >= -position.debt:
             return ""
@@ -248,7 +249,7 @@ class Reasons:
     # -- why it stays ----------------------------------------------------------------------------------------------
 
     def _why_kept(self, i: int) -> str:
-        """The reason why line `i` is not traded although the rule trades."""
+        """The reason why asset `i` is not traded although the rule trades."""
         sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
         wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
         if not position.tradable[i]:
@@ -267,7 +268,7 @@ class Reasons:
         return NEARER if sized.units.any() else UNSENT
 
     def _locked(self, i: int) -> str:
-        """The end of the lock on buys of line `i`, and its substitute; "" where it has none, or is not under target."""
+        """The end of the lock on buys of asset `i`, and its substitute; "" without one, or not under target."""
         assets = self.portfolio.market.assets
         asset = assets[i]
         until = wash_sale_locks(self.portfolio).get(asset)
@@ -279,7 +280,7 @@ class Reasons:
         return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale{instead}"
 
     def _why_still(self, i: int) -> str:
-        """The reason why the exact step does not trade line `i`."""
+        """The reason why the exact step does not trade asset `i`."""
         (lower, upper), goal = self._box(i), float(self.sized.goal[i])
         if kept := self._kept(i):
             return f"stays {kept}"

@@ -69,13 +69,13 @@ def with_flow(position: Position, request: Request) -> Position:
 
 
 def flow_trade(position: Position, target: Array, market: Market, flow: float, kept: float = 0.0) -> Trade:
-    """The trade that invests a flow, or raises it: only buys of lines under target, or only sells of lines over it.
+    """The trade that invests a flow, or raises it: only buys of assets under target, or only sells of assets over it.
 
     It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
     backtests do with `Flows(use="rebalance")`, see `backtests.engine.account_events`.
     position : holdings with the flow in their cash.
     target   : (n,) weights in force, fraction of NAV.
-    market   : says which lines may be bought and sold.
+    market   : says which assets may be bought and sold.
     flow     : currency.
     kept     : currency that a withdrawal leaves in cash, where that is more than the reserve.
     """

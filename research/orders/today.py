@@ -150,7 +150,7 @@ class _Asked:
     portfolio : portfolio with the locks of wash sales.
     decides   : policy, or that of a trade to target.
     name      : name of the policy.
-    target    : (n,) weights in force, which no locked line leaves.
+    target    : (n,) weights in force, which no locked asset leaves.
     position  : position with the flow in its cash.
     request   : request besides the policy's decision.
     greedy    : true if whole lots are those of the greedy search.
@@ -256,7 +256,7 @@ class _Asked:
         return decision(self.portfolio, self.decides, self.name, self.target, state, again)
 
     def _to_target(self, why: Why) -> Trade:
-        """The trade to target, as far as restrictions of the lines allow."""
+        """The trade to target, as far as restrictions of the assets allow."""
         rows = restricted(band_rows(self.target[None], 0.0, 0.0), self.portfolio.market)
         cash = rows["cash"][0]
         return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3])

@@ -207,12 +207,12 @@ class TradeList:
 
     @property
     def outside(self) -> list[str]:
-        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        """A sentence for each asset that is outside its range after the orders, the furthest first, with the reason."""
         return self._rows.outside(self.sized)
 
     @property
     def binding(self) -> tuple[str, ...]:
-        """The limits that keep the orders from the policy's own step, each with its lines: "cash limit (AGG)"."""
+        """The limits that keep the orders from the policy's own step, each with its assets: "cash limit (AGG)"."""
         return self._rows.reasons(self.sized).binding
 
     @property
@@ -305,13 +305,13 @@ class TradeList:
         """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, reason.
 
         Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote. The
-        reason is that of the line; that of the portfolio is `reason`.
+        reason is that of the asset; that of the portfolio is `reason`.
         """
         return pd.DataFrame(self.order_columns)
 
     @cached_property
     def held(self) -> pd.DataFrame:
-        """A row for each line that no order moves: units, value, weight, target, gap, and why it stays."""
+        """A row for each asset that no order moves: units, value, weight, target, gap, and why it stays."""
         return pd.DataFrame(self._rows.held(self.sized))
 
     @cached_property
@@ -333,7 +333,7 @@ class TradeList:
 
     @cached_property
     def money(self) -> CashByCurrency | None:
-        """The orders in the currencies of their lines, and cash by currency; None where all is in the basis."""
+        """The orders in the currencies of their assets, and cash by currency; None where all is in the basis."""
         return None if self.portfolio.currencies is None else CashByCurrency(self.portfolio, self.sized, self.request)
 
     @cached_property

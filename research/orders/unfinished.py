@@ -23,8 +23,8 @@ UNFINISHED = Why("unfinished")
 class Unfinished:
     """The open part of the orders that were sent last.
 
-    goal : (n,) weight of each line after the exact step, fraction of NAV, NaN for a line without an open order.
-    left : (A, n) signed units of each account that are not filled; of a line without a quote, currency.
+    goal : (n,) weight of each asset after the exact step, fraction of NAV, NaN for an asset without an open order.
+    left : (A, n) signed units of each account that are not filled; of an asset without a quote, currency.
     same : true if prices are those at which the orders were sized.
     """
 
@@ -34,7 +34,7 @@ class Unfinished:
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Unfinished | None":
-        """That of the blotter of a portfolio; None where nothing is open in its lines."""
+        """That of the blotter of a portfolio; None where nothing is open in its assets."""
         assets, names = portfolio.market.assets, portfolio.account_names
         orders = () if portfolio.blotter is None else portfolio.blotter.open
         orders = tuple(each for each in orders if each.asset in assets and each.account in names)
@@ -65,12 +65,12 @@ class Unfinished:
 
     @property
     def most(self) -> Array:
-        """(n,) the most units of an order: what is left, and no limit for a line without an open order."""
+        """(n,) the most units of an order: what is left, and no limit for an asset without an open order."""
         return np.where(np.isnan(self.goal), np.inf, np.abs(self.units))
 
     @property
     def trade(self) -> Trade:
-        """The trade to the goals, which leaves the other lines where they are."""
+        """The trade to the goals, which leaves the other assets where they are."""
         free = np.isnan(self.goal)
         return Trade(np.where(free, -np.inf, self.goal), np.where(free, np.inf, self.goal), UNFINISHED, 0.0, 1.0)
 
@@ -96,7 +96,7 @@ def sent_orders(portfolio: Portfolio, sized: Orders, money: CashByCurrency | Non
 
 
 def _price(portfolio: Portfolio, i: int) -> float | None:
-    """The price of line `i` in its currency, to the digits that a ticket has; None without a quote."""
+    """The price of asset `i` in its currency, to the digits that a ticket has; None without a quote."""
     held = portfolio.currencies
     price = float((portfolio.prices.per_unit if held is None else held.prices)[i])
     return None if np.isnan(price) else float(_plain(price))

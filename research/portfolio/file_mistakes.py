@@ -32,10 +32,10 @@ SHARED = {"tracking_penalty": TRACKING_PENALTY, "periods_per_year": 252.0, "retu
 
 
 class UnreadMarket:
-    """A market before its prices are read: the names of its lines, and their classes and sectors where all state one.
+    """A market before its prices are read: the names of its assets, and their classes and sectors where all state one.
 
     Whatever else is asked of it raises `Mistakes` without one: it is judged once prices are read. So are classes while
-    a line is of one that has no costs, since either may be written wrongly.
+    an asset is of one that has no costs, since either may be written wrongly.
     """
 
     def __init__(self, told: Document, sound: Document) -> None:
@@ -43,11 +43,11 @@ class UnreadMarket:
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """The names of the lines, also of those that are wrong."""
+        """The names of the assets, also of those that are wrong."""
         return tuple(self._told.mapping("lines"))
 
     def __getattr__(self, name: str) -> Any:
-        """The classes or sectors of the lines."""
+        """The classes or sectors of the assets."""
         if name not in ("asset_class", "sector"):
             raise Mistakes
         for asset in self.assets:
@@ -108,7 +108,7 @@ def _names(told: Document, key: str) -> tuple[str, ...]:
 
 
 def _check_holding(document: Document, path: KeyPath) -> None:
-    """Raise ConfigError for a line that states its holding twice or not at all, where no account and no file has it."""
+    """Raise ConfigError for an asset whose holding is stated twice, or nowhere: not in an account or a file."""
     if not (document.has("accounts") or document.has("positions")):
         stated_key(document, path)
 
@@ -119,7 +119,7 @@ def _check_accounts(document: Document, assets: tuple[str, ...]) -> None:
 
 
 def _with_class(document: Document, assets: tuple[str, ...]) -> list[tuple[str, str, dict[str, Any]]]:
-    """The lines that state a class, with it and the costs that they state themselves."""
+    """The assets that state a class, with it and the costs that they state themselves."""
     found = []
     for asset in assets:
         with Faults():

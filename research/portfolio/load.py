@@ -76,7 +76,7 @@ def load_portfolio(
     parts = _read_parts(document, keys, as_of)
     portfolio = _portfolio(document, keys, parts)
     if portfolio.nav < LEAST_NAV:
-        document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
+        document.refuse(("cash",), "neither assets nor cash are held", portfolio.nav, "State what the desk holds.")
     check_restrictions(document, parts.lines, portfolio.cash)
     return replace(portfolio, settings=settings_of(document, portfolio, parts.lines))
 
@@ -129,7 +129,7 @@ def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:
 
 
 def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
-    """The portfolio of these parts without its settings, before its lines are held against each other."""
+    """The portfolio of these parts without its settings, before its assets are held against each other."""
     return Portfolio(
         name=keys.name,
         file=document.file,

@@ -38,13 +38,13 @@ class Limits:
     """Limits of trades and policies.
 
     minimum_trade : currency; a smaller order is not sent.
-    lots : (n,) smallest number of units that a line trades in.
-    fractional : (n,) lines that trade in fractions of a unit.
-    minimum_purchase : (n,) currency of the line; a smaller buy is not sent.
-    cut_offs : (n,) time of day and time zone until which orders of a line, a mutual fund, are dealt at the NAV of the
+    lots : (n,) smallest number of units that an asset trades in.
+    fractional : (n,) assets that trade in fractions of a unit.
+    minimum_purchase : (n,) currency of the asset; a smaller buy is not sent.
+    cut_offs : (n,) time of day and time zone until which orders of an asset, a mutual fund, are dealt at the NAV of the
         same day; "" for none.
     tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
-    max_days_outside : maximum share of the test days on which a line may be outside its range.
+    max_days_outside : maximum share of the test days on which an asset may be outside its range.
     max_drawdown : stated maximum drawdown, fraction of NAV, or None; futures of a year count how often it is reached.
     """
 
@@ -69,16 +69,16 @@ class Portfolio:
 
     name             : name of the portfolio.
     file             : file it was read from, as given.
-    market           : market of its n lines in the order of the file, with the classes and lots of the file.
+    market           : market of its n assets in the order of the file, with the classes and lots of the file.
     basis            : currency of the portfolio.
     holdings         : (n,) value at the last close, currency.
-    shares           : (n,) units held, NaN for a line given in currency.
+    shares           : (n,) units held, NaN for an asset given in currency.
     cash             : currency.
     last_trade       : date of the last trade.
     strategic        : the long-run target, fraction of NAV in the market's order; cash is the rest.
-    lower            : (n,) least weight of each line, fraction of NAV.
-    upper            : (n,) largest weight of each line, fraction of NAV.
-    costs            : costs of each line.
+    lower            : (n,) least weight of each asset, fraction of NAV.
+    upper            : (n,) largest weight of each asset, fraction of NAV.
+    costs            : costs of each asset.
     limits           : limits of trades and policies.
     tracking_penalty : g in the rebalancing loss J, the price of squared tracking error.
     periods_per_year : rows of the market a year: 252 for days.
@@ -105,12 +105,12 @@ class Portfolio:
     notes            : notes on its holdings and prices, in sentences.
     ticket           : terms of its orders.
     accounts         : accounts whose holdings and cash sum to its own; () for one account without a name.
-    currencies       : currencies of its lines and its cash, or None where they are all in the basis. Other amounts here
-                       are in the basis.
+    currencies       : currencies of its assets and its cash, or None where they are all in the basis. Other amounts
+                       here are in the basis.
     nav_history      : NAV since its opening trade, for trade lists of rules that look at wealth.
     forecasts        : forecasts that are asked, measured and compared.
     rates            : rates of today in its file and its market, whether its own lines and cash need them or not.
-    splits           : by line, fractions of funds that are split over classes or sectors; others count in their own.
+    splits           : by asset, fractions of funds that are split over classes or sectors; others count in their own.
     today            : the day on which a trade list is asked for, or None where it is not known.
     blotter          : the orders that were sent last and the fills that were booked, or None where nothing is known of
                        them.
@@ -185,7 +185,7 @@ class Portfolio:
 
     @property
     def prices(self) -> Prices:
-        """The price of each line: those that are given, else the last closes."""
+        """The price of each asset: those that are given, else the last closes."""
         return last_closes(self.market) if self.given_prices is None else self.given_prices
 
     @property
@@ -217,7 +217,7 @@ class Portfolio:
 
     @property
     def quoted_in(self) -> tuple[str, ...]:
-        """(n,) the currency in which each line is quoted."""
+        """(n,) the currency in which each asset is quoted."""
         return self.market.currency if self.currencies is None else self.currencies.lines
 
     @property
@@ -231,9 +231,9 @@ class Portfolio:
         return self.holdings / self.nav
 
     def exposures(self, by: str) -> dict[str, Array]:
-        """For each group, (n,) the fraction of each line that counts in it; see `group_exposures`.
+        """For each group, (n,) the fraction of each asset that counts in it; see `group_exposures`.
 
-        by : "asset_class", "sector", or "currency", in which lines are quoted.
+        by : "asset_class", "sector", or "currency", in which assets are quoted.
         """
         own = self.quoted_in if by == "currency" else self.market.instruments[by]
         return group_exposures(self.market.assets, list(own), self.splits, by)
@@ -266,7 +266,7 @@ class Portfolio:
         return tuple(name for name, there in found.items() if there)
 
     def table(self) -> pd.DataFrame:
-        """A row a line: class, units, price, value, weight, target, gap and range; cash is the last row."""
+        """A row an asset: class, units, price, value, weight, target, gap and range; cash is the last row."""
         cash = self.cash / self.nav
         target = round(1.0 - float(self.target.sum()), 12) + 0.0
         none = [np.nan]

@@ -1,4 +1,4 @@
-"""A band round each line's target, as arrays, and the question that is asked of it, compiled."""
+"""A band round each asset's target, as arrays, and the question that is asked of it, compiled."""
 
 from typing import NamedTuple
 
@@ -33,11 +33,11 @@ def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
 
 @inlined
 def ask(weights: Array, cash_weight: float, tradable: Mask, t: int, triggers: Triggers) -> bool:
-    """True if the rule trades. A line that cannot trade in row t does not trigger.
+    """True if the rule trades. An asset that cannot trade in row t does not trigger.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
+    tradable    : (T, n) whether each asset can trade.
     t           : row of the day in it.
     triggers    : bounds in force.
     """
@@ -60,7 +60,7 @@ def near(units: Array, prices: Array, t: int, nav: float, cash_value: float, tri
     cash_value : cash held, currency.
     triggers   : bounds in force.
 
-    It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
+    It is true wherever `ask` is, by half the tolerance. No asset waits for another here, so eight are compared at once.
     """
     lower, upper, cash, k = triggers
     per_nav, past, close = 1.0 / nav, 0, 0.5 * TRIGGER
@@ -75,16 +75,16 @@ def near(units: Array, prices: Array, t: int, nav: float, cash_value: float, tri
 def reason(
     weights: Array, cash_weight: float, tradable: Mask, t: int, target: Array, triggers: Triggers
 ) -> tuple[int, float, float]:
-    """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
+    """(asset, size, allowed): the asset furthest past its trigger, or closest to it, its gap and the gap allowed.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
+    tradable    : (T, n) whether each asset can trade.
     t           : row of the day in it.
     target      : (K, n) fraction of NAV.
     triggers    : bounds in force.
-    Returns     : number of the line, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first; cash,
-                  whose number is -1, comes last.
+    Returns     : number of the asset, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first;
+                  cash, whose number is -1, comes last.
     """
     lower, upper, cash, k = triggers
     line, past, aim = -1, -np.inf, 1.0
@@ -120,8 +120,9 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
     target       : (K, n) fraction of NAV.
     trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, (K, 1), or one for all.
 
-    A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
-    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
+    A long asset's box ends at zero, a short asset's too, and so does that of cash, which the target's rest is the
+    target of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of
+    cash does
     not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
     """
     cash = cash_of(target)
@@ -140,7 +141,7 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
 
 
 def own_sides(target: Array) -> dict[str, Array]:
-    """The boxes of lines that may go anywhere on their own side of zero: up to one, or a target beyond it.
+    """The boxes of assets that may go anywhere on their own side of zero: up to one, or a target beyond it.
 
     target  : (K, n) fraction of NAV.
     Returns : "lower" and "upper" bounds, (K, n) each, fraction of NAV.

@@ -1,4 +1,4 @@
-"""The band of each line under a rule at a market's last close: the weights past which it trades the line."""
+"""The band of each asset under a rule at a market's last close: the weights past which it trades the asset."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ MINIMUM_WINDOW = 21  # rows
 
 
 def bands_today(policy: object, market: Market, costs: Costs, strategic: Allocation) -> Array:
-    """(2, n) weights below and above which a policy trades each line, fraction of NAV; NaN where it has no such band.
+    """(2, n) weights below and above which a policy trades each asset, fraction of NAV; NaN where it has no such band.
 
     policy    : any policy; None for none.
     market    : market whose last close is today.

@@ -1,7 +1,7 @@
 """The boxes that a rule makes on the day it is asked, compiled.
 
 A plain band trades into a box that is known beforehand. What depends on the weights of the day, such as moving only the
-lines that are past their band, makes its box when it is asked: the lines that are to move are sent to one point, the
+assets that are past their band, makes its box when it is asked: the assets that are to move are sent to one point, the
 others are left alone, and the box is booked like any other. Weights drift until then, so it is made again at the
 booking (`remake`), as the point of a plain box is found by then.
 """
@@ -39,7 +39,7 @@ def write_box(weights: Array, rule: RuleRow) -> tuple[float, float]:
     rule    : of its workspace the goal is read, the box is written.
     Returns : lower and upper bound of cash, fraction of NAV.
 
-    A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
+    An asset that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
     bands, options, k, goal, box = rule.bands, rule.options, rule.k, rule.workspace.goal, rule.workspace.box
     cut = False
@@ -81,7 +81,7 @@ def overdraft(cash: float, bands: BandArrays, k: int) -> float:
 def pay_back(at: RuleInput, rule: RuleRow, cost: Array) -> None:
     """Sell from workspace.goal the amount that cash is below zero: toward targets first, as `place` does.
 
-    at   : says which lines can trade.
+    at   : says which assets can trade.
     rule : of its workspace the goal (n,), fraction of NAV, is written.
     cost : (n,) a side, fraction of the notional.
     """
@@ -97,7 +97,7 @@ def pay_back(at: RuleInput, rule: RuleRow, cost: Array) -> None:
 
 @inlined
 def remember(at: RuleInput, rule: RuleRow) -> None:
-    """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then.
+    """Write down which assets, and cash, are past their trigger at row t: these move, also if they come back by then.
 
     at   : weights of the close.
     rule : of its workspace `breaching` is written.
@@ -131,7 +131,7 @@ def remake(at: RuleInput, rule: RuleRow, asked: int) -> tuple[float, float]:
 def _move_on(at: RuleInput, rule: RuleRow) -> bool:
     """Write the weights after the moves that were decided.
 
-    False where a line that moves cannot, leaves or turns, and where the money for it has gone since.
+    False where an asset that moves cannot, leaves or turns, and where the money for it has gone since.
     """
     weights, bands, k, moves, goal = at.weights, rule.bands, rule.k, rule.workspace.moves, rule.workspace.goal
     for i in range(len(weights)):
@@ -173,7 +173,7 @@ def set_goal(at: RuleInput, rule: RuleRow, asked: int) -> None:
 
 @inlined
 def _into_region(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
-    """Write the point of the region to trade to; where a line cannot trade, none does."""
+    """Write the point of the region to trade to; where an asset cannot trade, none does."""
     weights, k, start, goal = at.weights, rule.k, rule.workspace.start, rule.workspace.goal
     target, region, stuck = rule.bands.target, rule.options.region, False
     for i in range(len(weights)):
@@ -192,7 +192,7 @@ def _into_region(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
 def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
     """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
 
-    A line that cannot trade stays where it is, and so does one of unknown risk.
+    An asset that cannot trade stays where it is, and so does one of unknown risk.
     """
     weights, bands, options, k, workspace = at.weights, rule.bands, rule.options, rule.k, rule.workspace
     lower, upper = workspace.box[0], workspace.box[1]
@@ -218,21 +218,21 @@ def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
 
 @inlined
 def move_breaching(at: RuleInput, rule: RuleRow) -> bool:
-    """Write into workspace.goal the weights after only the breaching lines are brought into their box.
+    """Write into workspace.goal the weights after only the breaching assets are brought into their box.
 
     at      : weights of the close.
-    rule    : its options say who pays; its workspace has the breaching lines, and its goal (n,), fraction of NAV, is
+    rule    : its options say who pays; its workspace has the breaching assets, and its goal (n,), fraction of NAV, is
               written.
     Returns : False where nobody can pay.
 
     The payer pays what it has, the rest of the others in proportion to their weights. Cash that is overdrawn is paid
-    back like a purchase. A line with target zero is not raised.
+    back like a purchase. An asset with target zero is not raised.
     """
     weights, cash_weight, bands, k, workspace = at.weights, at.cash_weight, rule.bands, rule.k, rule.workspace
     goal, movable, payer = workspace.goal, workspace.movable, rule.options.payer
     owed = _bring_in(at, rule)
     past = workspace.breaching[-1]
-    if past:  # cash is a line like the others
+    if past:  # cash is an asset like the others
         owed += min(max(cash_weight, bands.cash[k, 2]), bands.cash[k, 3]) - cash_weight
     else:
         owed += overdraft(cash_weight, bands, k)
@@ -256,7 +256,7 @@ def move_breaching(at: RuleInput, rule: RuleRow) -> bool:
 
 @inlined
 def _bring_in(at: RuleInput, rule: RuleRow) -> float:
-    """Write the breaching lines into their boxes, and mark possible payers; gives the cash that the trade takes."""
+    """Write the breaching assets into their boxes, and mark possible payers; gives the cash that the trade takes."""
     weights, bands, k, workspace = at.weights, rule.bands, rule.k, rule.workspace
     owed = 0.0
     for i in range(len(weights)):

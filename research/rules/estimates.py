@@ -36,7 +36,7 @@ def check_year(policy: object, periods_per_year: float) -> None:
 def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
     """The covariance of each month's end, and the number of the one in force on each day.
 
-    market           : T days of n lines.
+    market           : T days of n assets.
     window           : number of returns of an estimate.
     periods_per_year : periods a year, by which it is annualised.
     Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first; all
@@ -72,7 +72,7 @@ def known_from(market: Market, window: int) -> int:
 
 
 def _ends(past: Past, window: int) -> Rows:
-    """Rows of the months' ends on which at least one line has its whole window."""
+    """Rows of the months' ends on which at least one asset has its whole window."""
     ends = np.flatnonzero(past.scheduled("month"))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]
     return ends[(ends >= window) & known.any(axis=1)]

@@ -11,15 +11,15 @@ from research.rules.rule_options import GROUP_LOWER, GROUP_UPPER, RuleInput, Rul
 
 @on_demand
 def into_groups(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
-    """Write into workspace.goal where a trade of weights goes, with lines, groups and cash inside their boxes.
+    """Write into workspace.goal where a trade of weights goes, with assets, groups and cash inside their boxes.
 
     at      : the weights.
     rule    : its options have the groups and their bounds; of its workspace the goal (n,), fraction of NAV, is written.
     cost    : (n,) a side, fraction of the notional.
-    Returns : False where a halt or a locked line leaves no such point.
+    Returns : False where a halt or a locked asset leaves no such point.
 
-    As `into_box`, with the sum of each group between its own bounds besides: each line is clamped, then each group is
-    brought inside by its own lines, then cash takes what its box allows; what remains is placed on all lines as far as
+    As `into_box`, with the sum of each group between its own bounds besides: each asset is clamped, then each group is
+    brought inside by its own lines, then cash takes what its box allows; what remains is placed on all assets as far as
     their groups have room.
     """
     weights, bands, options, k, workspace = at.weights, rule.bands, rule.options, rule.k, rule.workspace
@@ -39,9 +39,9 @@ def into_groups(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
 
 @linked
 def _place_over(at: RuleInput, rule: RuleRow, cost: Array, amount: float) -> float:
-    """Move the lines by `amount` in all, each group within its bounds; gives the part that could not be placed.
+    """Move the assets by `amount` in all, each group within its bounds; gives the part that could not be placed.
 
-    Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
+    Assets move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
     is placed on the others, until none does.
     """
     options, workspace, member = rule.options, rule.workspace, rule.options.member
@@ -73,7 +73,7 @@ def _place_over(at: RuleInput, rule: RuleRow, cost: Array, amount: float) -> flo
 
 @inlined
 def _set_ways(rule: RuleRow, amount: float) -> None:
-    """Write the weight of each line into workspace.start, and its range for all groups into workspace.box."""
+    """Write the weight of each asset into workspace.start, and its range for all groups into workspace.box."""
     bands, k, workspace = rule.bands, rule.k, rule.workspace
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(goal)):
@@ -98,7 +98,7 @@ def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
 
 @inlined
 def _has_way(at: RuleInput, rule: RuleRow, i: int, amount: float) -> bool:
-    """True if line i may be moved to make room: not where it may not be traded so, nor up where its target is zero."""
+    """True if asset i may be moved to make room: not where it may not be traded so, nor up where its target is zero."""
     bands, k = rule.bands, rule.k
     free = bands.upper[k, i] < np.inf if amount < 0.0 else bands.lower[k, i] > -np.inf
     return at.tradable[at.t, i] and free and (amount < 0.0 or bands.target[k, i] != 0.0)
@@ -106,7 +106,7 @@ def _has_way(at: RuleInput, rule: RuleRow, i: int, amount: float) -> bool:
 
 @inlined
 def _place_in(at: RuleInput, rule: RuleRow, group: int, cost: Array, amount: float) -> None:
-    """Move the lines of one group by `amount` in all, inside workspace.box."""
+    """Move the assets of one group by `amount` in all, inside workspace.box."""
     workspace = rule.workspace
     if abs(amount) > WEIGHT_SUM:
         for i in range(len(workspace.movable)):

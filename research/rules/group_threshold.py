@@ -1,4 +1,4 @@
-"""No-trade bands round groups of lines, asset classes or sectors; each line may have a band too."""
+"""No-trade bands round groups of assets, asset classes or sectors; each asset may have a band too."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -29,11 +29,11 @@ from research.rules.standard_rule import (
 class GroupThreshold(StandardRule):
     """Trade when the weight of a group, or of cash, has left its band.
 
-    by       : grouping of the lines, by "asset_class" or "sector".
+    by       : grouping of the assets, by "asset_class" or "sector".
     band     : half-width round each group's target, fraction of NAV.
-    to       : "target" trades all lines to their targets. "edge" and `Within` bring each group, and cash, inside its
-               band or a narrower one: its lines go toward their targets, the largest gap per cost first.
-    lines    : half-width of a band round each line, which triggers too, fraction of NAV; None for no such band.
+    to       : "target" trades all assets to their targets. "edge" and `Within` bring each group, and cash, inside its
+               band or a narrower one: its assets go toward their targets, the largest gap per cost first.
+    lines    : half-width of a band round each asset, which triggers too, fraction of NAV; None for no such band.
     schedule : schedule on which it is asked, as `Threshold` has it.
     Raises   : ConfigError for a setting out of range.
     """
@@ -58,7 +58,7 @@ class GroupThreshold(StandardRule):
 
     @property
     def limits_drift(self) -> bool:
-        """True if it limits each line, not groups alone, and is asked at least once a week."""
+        """True if it limits each asset, not groups alone, and is asked at least once a week."""
         return self.lines is not None and super().limits_drift
 
     @property
@@ -70,22 +70,22 @@ class GroupThreshold(StandardRule):
     def does(self) -> str:
         """The bands and the destination, in words."""
         of = {"asset_class": "class", "sector": "sector"}[self.by]
-        lines = "" if self.lines is None else f", or {points(self.lines)} of a line"
+        lines = "" if self.lines is None else f", or {points(self.lines)} of an asset"
         into = goes(self.destination, self.band)
         return f"past {points(self.band)} of a {of}{lines}, {into}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """The bands of the lines and of cash; without a band for lines theirs are infinite."""
+        """The bands of the assets and of cash; without a band for assets theirs are infinite."""
         target = estimates.target
         trigger = np.full((len(target), target.shape[1] + 1), np.inf if self.lines is None else self.lines)
         trigger[:, -1] = self.band
         rows = band_rows(target, trigger, self._box(target))
-        if self.to != "target" and self.lines is None:  # a line may go anywhere on its own side, but no further
+        if self.to != "target" and self.lines is None:  # an asset may go anywhere on its own side, but no further
             rows |= own_sides(target)
         return rows
 
     def _box(self, target: Array) -> Array:
-        """(K, n + 1) half-widths of the box of lines and cash."""
+        """(K, n + 1) half-widths of the box of assets and cash."""
         into = self.destination
         box = np.full((len(target), target.shape[1] + 1), into)
         if self.to != "target" and self.lines is not None:
@@ -93,18 +93,18 @@ class GroupThreshold(StandardRule):
         return box
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The bounds of the groups' weights. Raises ConfigError for a line without a group."""
+        """The bounds of the groups' weights. Raises ConfigError for an asset without a group."""
         names = getattr(estimates.market, self.by)
         groups = tuple(dict.fromkeys(names))
         if "" in groups:
             without = [name for name, group in zip(estimates.market.assets, names, strict=True) if not group]
             raise ConfigError(
-                f"GroupThreshold is by {self.by}, and {', '.join(without)} have none: give each line its own in the "
+                f"GroupThreshold is by {self.by}, and {', '.join(without)} have none: give each asset its own in the "
                 "market's instruments, or in the portfolio file."
             )
         member = np.array([groups.index(name) for name in names], dtype=np.int64)
         total = np.zeros((len(estimates.target), len(groups)))
-        for i, group in enumerate(member):  # one line after the other: of one row the same bits as of many
+        for i, group in enumerate(member):  # one asset after the other: of one row the same bits as of many
             total[:, group] += estimates.target[:, i]
         into = self.destination
         bounds = [total - self.band, total + self.band, total - into, total + into]

@@ -37,8 +37,8 @@ class NoTradeBands:
     target        : (K, n) fraction of NAV.
     trigger_lower : (K, n) the rule trades when a weight is below its no-trade band, fraction of NAV,
     trigger_upper : (K, n) or above it, fraction of NAV.
-    lower         : (K, n) lower bound of the box that it trades into, fraction of NAV; -inf for a line that moves only
-                    where the other bound moves it.
+    lower         : (K, n) lower bound of the box that it trades into, fraction of NAV; -inf for an asset that moves
+                    only where the other bound moves it.
     upper         : (K, n) upper bound, fraction of NAV; inf likewise.
     cash          : (K, 4) the same four bounds for cash, fraction of NAV.
     fraction      : fraction of the way to the box that a trade goes in a day.
@@ -76,7 +76,7 @@ class NoTradeBands:
             if not right.all():
                 k, i = np.argwhere(~right)[0]
                 raise PolicyError(
-                    f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
+                    f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for asset {i}: give two "
                     "numbers, the lower first."
                 )
         freeze_fields(self, "asked", "row", "target", *rows, "cash", dtype=None)
@@ -156,11 +156,12 @@ class NoTradeBands:
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:
-    """The same rows for a market with restricted lines: such a line triggers and moves only where it may trade.
+    """The same rows for a market with restricted assets: such an asset triggers and moves only where it may trade.
 
     rows   : bounds (K, n) and (K, 4) by name, fraction of NAV.
-    market : says of each line whether it may be bought and sold.
-    Raises : PolicyError where no line may be bought, or none sold, and cash may not change: no trade has a counterpart.
+    market : says of each asset whether it may be bought and sold.
+    Raises : PolicyError where no asset may be bought, or none sold, and cash may not change: no trade has a
+             counterpart.
     """
     trading = market.trading
     if not any(trading):
@@ -170,8 +171,8 @@ def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array
     if (rows["cash"][:, 2:] == 0.0).all() and (stays_low.all() or stays_high.all()):
         way = "sold" if stays_high.all() else "bought"
         raise PolicyError(
-            f"no line may be {way} ({_listing(market.assets, trading)}), and the target leaves nothing to cash: no "
-            "trade has a counterpart. Free a line, or give cash a target."
+            f"no asset may be {way} ({_listing(market.assets, trading)}), and the target leaves nothing to cash: no "
+            "trade has a counterpart. Free an asset, or give cash a target."
         )
     bounds = {
         "trigger_lower": np.where(stays_low, -np.inf, rows["trigger_lower"]),

@@ -100,7 +100,7 @@ class RuleTraits:
 
     @property
     def limits_drift(self) -> bool:
-        """True if it ends every drift of a line past a limit in a week. Then its largest loss is that of its limit."""
+        """True if it ends every drift past a limit in a week. Then its largest loss is that of its limit."""
         return False
 
     @property
@@ -128,7 +128,7 @@ class CompiledRule(RuleTraits, ABC):
 
     @property
     def has_plain_bands(self) -> bool:
-        """True if its arrays are a band round each line and no more, as batches of configurations are run."""
+        """True if its arrays are a band round each asset and no more, as batches of configurations are run."""
         return False
 
     @property
@@ -144,9 +144,9 @@ class CompiledRule(RuleTraits, ABC):
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> "NoTradeBands":
         """The rule as arrays on this market.
 
-        market  : T days of n lines.
+        market  : T days of n assets.
         targets : the path of the allocation's targets on it.
-        costs   : those by which the rule weighs a trade or ranks lines; without them trading is free.
+        costs   : those by which the rule weighs a trade or ranks assets; without them trading is free.
         """
 
 

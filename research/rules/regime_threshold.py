@@ -26,9 +26,9 @@ ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 class RegimeThreshold(CompiledRule):
     """Trade past a band that has another width while the most turbulent regime is the most probable one.
 
-    It is `Threshold` of one band or of the other, and is not asked before its regimes are known, nor once their line
+    It is `Threshold` of one band or of the other, and is not asked before its regimes are known, nor once their asset
     has left the market.
-    regimes        : regimes of one line of the market.
+    regimes        : regimes of one asset of the market.
     band           : half-width on other days, fraction of NAV.
     turbulent_band : half-width in turbulence, fraction of NAV: a wider one trades less when trading is dear, a narrower
                      one keeps risk nearer to its target.

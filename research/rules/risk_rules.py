@@ -54,11 +54,11 @@ class RiskRule(StandardRule):
         return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands round single lines: only the options trigger."""
+        """Rows without bands round single assets: only the options trigger."""
         return without_bands(estimates.target)
 
     def _with_unknown(self, estimates: Estimates) -> Array:
-        """(K, n, n) covariance a year; a line without its whole window is uncorrelated, with the largest variance."""
+        """(K, n, n) covariance a year; an asset without its whole window is uncorrelated, with the largest variance."""
         if self.window == 0:
             return estimates.covariance
         variance = np.diagonal(estimates.covariance, axis1=1, axis2=2)
@@ -71,9 +71,9 @@ class RiskRule(StandardRule):
         check_window(self, "returns", self.returns, self.periods_per_year)
         if self.covariance is not None:
             name = f"covariance of {type(self).__name__}"
-            square = floats(f"{name} is", self.covariance, "give a number for each two lines, a year.")
+            square = floats(f"{name} is", self.covariance, "give a number for each two assets, a year.")
             if square.ndim != 2 or square.shape[0] != square.shape[1] or not np.isfinite(square).all():
-                refuse(f"{name} is", self.covariance, "give as many rows as columns, a line each, of finite numbers.")
+                refuse(f"{name} is", self.covariance, "give as many rows as columns, an asset each, of finite numbers.")
             taken_apart(square, name)
             object.__setattr__(self, "covariance", tuple(map(tuple, square.tolist())))
 
@@ -83,7 +83,7 @@ class TrackingError(RiskRule):
     """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
 
     limit : a year, fraction of NAV: 0.01 is one per cent a year.
-    Where a halt or a restricted line keeps a trade from the target, the gaps are to where it would go instead.
+    Where a halt or a restricted asset keeps a trade from the target, the gaps are to where it would go instead.
     With `fraction` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
     """
 
@@ -114,7 +114,7 @@ class CostBenefit(RiskRule):
     """Trade to target when waiting is expected to lose more than the trade costs.
 
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
-    expected to last; the trade costs each line's commission, half-spread and ticket. Gaps are as `TrackingError` has
+    expected to last; the trade costs each asset's commission, half-spread and ticket. Gaps are as `TrackingError` has
     them, and those below 1e-6 of NAV are none.
     tracking_penalty : g, price of squared tracking.  horizon : years.
     """
@@ -144,10 +144,10 @@ class CostBenefit(RiskRule):
 
 @dataclass(frozen=True)
 class NoTradeRegion(RiskRule):
-    """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
+    """Trade when an asset is past the band that is asymptotically best for it, to the band's edge.
 
-    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
-    month's end: zero where trading is free, and where checks overshoot any band. That of cash, and of a line without
+    Half-widths are `no_trade_region.half_widths` of each asset's cost and of the covariance, as both are known at each
+    month's end: zero where trading is free, and where checks overshoot any band. That of cash, and of an asset without
     variance or target, is the narrowest of the others that is not zero.
     tracking_penalty : g, price of squared tracking.
     to : the "edge", which is best where costs are proportional, or the "target".
@@ -171,10 +171,10 @@ class NoTradeRegion(RiskRule):
     @property
     def does(self) -> str:
         """The rule's trigger and destination, in words."""
-        return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
+        return f"past the best band of each asset, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """The closed-form band of each line."""
+        """The closed-form band of each asset."""
         widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
         held = np.zeros(widths.shape, dtype=bool)
         held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
@@ -185,16 +185,16 @@ class NoTradeRegion(RiskRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """True if its arrays are a band round each line and no more."""
+        """True if its arrays are a band round each asset and no more."""
         return self.is_unlimited
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
-        """(h,) half-widths of the h lines that are held, fraction of NAV.
+        """(h,) half-widths of the h assets that are held, fraction of NAV.
 
         target     : (n,) fraction of NAV.
         covariance : (n, n) a year.
         rates      : (n,) cost a side, fraction of the notional.
-        held       : (n,) lines with a target and a variance.
+        held       : (n,) assets with a target and a variance.
         """
         lines = np.flatnonzero(held)
         covariance, target = covariance[lines[:, None], lines], target[lines]
@@ -208,8 +208,8 @@ class NoTradeRegion(RiskRule):
 class BestPoint(RiskRule):
     """Trade to the best point of the no-trade region, when that is another than today's weights.
 
-    It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long lines long and cash in
-    its box, where kappa = tracking_penalty x horizon: the gap that is left is held for so many years (`best_point`).
+    It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long assets long and cash
+    in its box, where kappa = tracking_penalty x horizon: the gap that is left is held for so many years (`best_point`).
     tracking_penalty, horizon : as `CostBenefit` has them.
     """
 
@@ -230,7 +230,7 @@ class BestPoint(RiskRule):
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bounds of the programme: long lines stay long, short lines stay short, and cash is bounded.
+        """Bounds of the programme: long assets stay long, short assets stay short, and cash is bounded.
 
         Cash lies between 0, or the cash that the target borrows, and all of NAV.
         """
@@ -248,7 +248,7 @@ class BestPoint(RiskRule):
 
 @dataclass(frozen=True)
 class OptimalRegion(StandardRule):
-    """Trade into the optimal no-trade region of one or two lines beside cash, as dynamic programming gives it.
+    """Trade into the optimal no-trade region of one or two assets beside cash, as dynamic programming gives it.
 
     region : as `research.rules.optimum.dynamic_programming.optimal_region` gives it, for the target of the allocation.
     schedule : schedule on which it is asked; the region is best where that is as often as the region's own interval.
@@ -272,7 +272,7 @@ class OptimalRegion(StandardRule):
         return f"into the optimal region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Rows without bands round single lines. Raises PolicyError where the region is of another target."""
+        """Rows without bands round single assets. Raises PolicyError where the region is of another target."""
         wrong = estimates.target.shape[1:] != self.region.target.shape
         if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=TARGET_TOLERANCE):
             raise PolicyError(
@@ -280,7 +280,7 @@ class OptimalRegion(StandardRule):
                 f"{estimates.target[0].tolist()}: solve it for that target, which must not change."
             )
         if any(estimates.market.trading):
-            raise PolicyError("OptimalRegion trades each line both ways: free the lines that are restricted.")
+            raise PolicyError("OptimalRegion trades each asset both ways: free the assets that are restricted.")
         return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
@@ -290,7 +290,7 @@ class OptimalRegion(StandardRule):
 
 
 def _spread(target: Array, covariance: Array) -> Array:
-    """(n,) standard deviation a year of the gap of each line that drifts: w_i x sd(r_i - r_p)."""
+    """(n,) standard deviation a year of the gap of each asset that drifts: w_i x sd(r_i - r_p)."""
     return np.abs(target) * np.sqrt(np.maximum(relative_variance(target, covariance), 0.0))
 
 

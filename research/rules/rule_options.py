@@ -1,4 +1,4 @@
-"""The options of a rule beyond the band of each line, as arrays: `triggers` and `destinations` read them."""
+"""The options of a rule beyond the band of each asset, as arrays: `triggers` and `destinations` read them."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ from research.rules.networks.arrays import NetworkBoxes, NetworkScratch
 from research.rules.optimum.best_point import SCRATCH
 from research.rules.optimum.region import Surfaces
 
-NO_LINE = -2  # a decision that no single line caused
+NO_LINE = -2  # a decision that no single asset caused
 BOX, BREACHING, TRANCHES, REGION, BEST, NETWORK = range(6)  # where a trade goes: see `destinations.set_goal`
-PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else a line
+PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else an asset
 GROUP_LOWER_TRIGGER, GROUP_UPPER_TRIGGER, GROUP_LOWER, GROUP_UPPER = range(4)  # rows of the bounds of groups
 
 
@@ -26,18 +26,18 @@ class RuleOptions(NamedTuple):
 
     some           : true if there is any option.
     makes_boxes    : true if boxes are made from these rows.
-    restricted     : true if some line may not be traded both ways.
+    restricted     : true if some asset may not be traded both ways.
     cooldown       : sessions after a booked trade on which the rule is not asked.
-    member         : (n,) number of each line's group.
+    member         : (n,) number of each asset's group.
     groups         : (K, 4, G) bounds of each group's weight, fraction of NAV: trigger, then box.
-    first_group    : first number of a group in a reason, after the lines.
+    first_group    : first number of a group in a reason, after the assets.
     covariance     : (K, n, n) a year.
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
     patience       : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
                      cost; else 0.
     rates          : (R, n) cost a side, fraction of the notional, on each day or on all.
     tickets        : (n,) currency an order.
-    goal           : destination of a trade. TRANCHES decides how far each line moves, and not where to.
+    goal           : destination of a trade. TRANCHES decides how far each asset moves, and not where to.
     payer          : payer of a trade, where the goal is BREACHING.
     region         : region that a trade goes into, where the goal is REGION.
     kappa          : tracking_penalty x years, where the goal is BEST.
@@ -107,11 +107,11 @@ class Workspace(NamedTuple):
     weights   : (n,) weights as drifted, fraction of NAV.
     goal      : (n,) weights to trade to, fraction of NAV.
     start     : (n,) weights or gaps that a search begins with, fraction of NAV.
-    moves     : (n,) planned move of each line at the decision that is being carried out, fraction of
+    moves     : (n,) planned move of each asset at the decision that is being carried out, fraction of
                 NAV.
-    movable   : (n,) whether each line may be moved.
-    done      : (n,) whether each line has had its turn.
-    breaching : (n + 1,) whether each line, and cash, was past its trigger when that decision was made.
+    movable   : (n,) whether each asset may be moved.
+    done      : (n,) whether each asset has had its turn.
+    breaching : (n + 1,) whether each asset, and cash, was past its trigger when that decision was made.
     box       : (3, n) lower and upper bound and target, fraction of NAV.
     rooms     : (2, n) space that each group has left, fraction of NAV, and whether it is full: 1, else 0.
     solver    : (SCRATCH, n + 1) arrays for `best_point`.
@@ -138,7 +138,7 @@ class Workspace(NamedTuple):
 
     @classmethod
     def of(cls, n: int, options: RuleOptions) -> "Workspace":
-        """Workspace for n lines and a rule with these options."""
+        """Workspace for n assets and a rule with these options."""
         flags, numbers = np.zeros((3, n + 1), dtype=np.bool_), np.empty((4, n))
         weights, goal, start, moves = numbers
         movable, done, breaching = flags[0, :n], flags[1, :n], flags[2]
@@ -151,11 +151,11 @@ class Workspace(NamedTuple):
 
 
 class RuleInput(NamedTuple):
-    """The weights that a rule is asked about, and the lines that can trade.
+    """The weights that a rule is asked about, and the assets that can trade.
 
     weights     : (n,) weights as drifted, fraction of NAV.
     cash_weight : weight of cash, fraction of NAV.
-    tradable    : (T, n) whether each line can trade.
+    tradable    : (T, n) whether each asset can trade.
     t           : row of the day in it.
     """
 
@@ -207,7 +207,7 @@ def sum_of(weights: Array, member: Rows, group: int) -> float:
     """The weight of one group, fraction of NAV.
 
     weights : (n,) fraction of NAV.
-    member  : (n,) number of each line's group.
+    member  : (n,) number of each asset's group.
     group   : number of the group.
     """
     total = 0.0

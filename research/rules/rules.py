@@ -75,8 +75,8 @@ class Calendar(StandardRule):
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
     period; what the others hold is the target of today, drifted since their last phase or the opening trade. With 1,
-    all goes at once. With more, what is decided is how far each line moves, and it moves as far at the booking; where a
-    line that was to move cannot, or was to leave, the others go to the weights that were meant.
+    all goes at once. With more, what is decided is how far each asset moves, and it moves as far at the booking; where
+    an asset that was to move cannot, or was to leave, the others go to the weights that were meant.
     """
 
     allocation: Allocation
@@ -119,7 +119,7 @@ class Calendar(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """True if its arrays are a band round each line and no more."""
+        """True if its arrays are a band round each asset and no more."""
         return self.is_unlimited and self.tranches == 1
 
     def rows(self, estimates: Estimates) -> Bounds:
@@ -172,7 +172,7 @@ class Calendar(StandardRule):
         mixes : (j, n) weights, fraction of NAV.
         row   : (T,) row in force, of the old rows and the new ones.
         of    : (j,) row of `made` whose target is in force for each mix.
-        world : the lines, and which of them may be traded.
+        world : the assets, and which of them may be traded.
         """
         more = restricted(band_rows(mixes, 0.0, 0.0) | {"target": made.target[of]}, world)
         rows = {name: np.concatenate([getattr(made, name), more[name]]) for name in more}
@@ -184,21 +184,22 @@ class Threshold(StandardRule):
     """Trade when some weight has left its band, back into a box round the target.
 
     band : half-width: of kind "absolute", fraction of NAV, so that 0.02 is two percentage points; of kind "relative",
-    fraction of each line's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
-    but counted in each line's own volatility: 0.5 lets a line of 20 % a year drift by a tenth of its target.
+    fraction of each asset's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
+    but counted in each asset's own volatility: 0.5 lets an asset of 20 % a year drift by a tenth of its target.
     to : "target", the band's "edge", or `Within` a narrower band of the same kind.
     schedule : days on which it is asked: at every close, or on a calendar, as `Calendar` has it (calendar and band).
     kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
     of the two is tighter.
     review_schedule : a schedule on which it trades to target whatever the band says (calendar or band).
     lines : "all" move, into their box and toward targets what that leaves; or only the "breaching" ones do, and `payer`
-    pays for it: the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro
+    pays for it: the others "pro_rata" to their weights, "cash", or one asset by its name; what a payer lacks is paid
+                 pro
     rata.
     returns, periods_per_year : returns of a volatility, estimated at each month's end, and returns a year.
 
-    A target of zero, of a line or of cash, has no relative band: its half-width is the narrowest of the others.
-    The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when a line is past a fifth of
-    its target and goes half-way back, is Threshold(…, 0.2, to=Within(0.1), kind="relative").
+    A target of zero, of an asset or of cash, has no relative band: its half-width is the narrowest of the others.
+    The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when an asset is past a fifth
+    of its target and goes half-way back, is Threshold(…, 0.2, to=Within(0.1), kind="relative").
     Source: Daryanani (2008), Opportunistic Rebalancing, Journal of Financial Planning 21(1).
     """
 
@@ -238,11 +239,11 @@ class Threshold(StandardRule):
             raise ConfigError(f"lines of Threshold is {shown(self.lines)}: 'all' move, or only the 'breaching' ones.")
         if not isinstance(self.payer, str):
             raise ConfigError(
-                f"payer of Threshold is {shown(self.payer)}: use 'pro_rata', 'cash' or the name of a line."
+                f"payer of Threshold is {shown(self.payer)}: use 'pro_rata', 'cash' or the name of an asset."
             )
         if self.lines == "all" and self.payer != "pro_rata":
             raise ConfigError(
-                f"payer of Threshold is {shown(self.payer)} where all lines move: it pays for lines='breaching'."
+                f"payer of Threshold is {shown(self.payer)} where all assets move: it pays for assets='breaching'."
             )
         check_window(self, "returns", self.returns, self.periods_per_year)
         self._check()
@@ -260,7 +261,7 @@ class Threshold(StandardRule):
 
     @property
     def decides_once(self) -> bool:
-        """So does one that moves only breaching lines: those that pay for them may breach in turn."""
+        """So does one that moves only breaching assets: those that pay for them may breach in turn."""
         return self.lines == "breaching" or super().decides_once
 
     @property
@@ -270,7 +271,7 @@ class Threshold(StandardRule):
 
     @property
     def has_plain_bands(self) -> bool:
-        """True if its arrays are a band round each line and no more."""
+        """True if its arrays are a band round each asset and no more."""
         return self.is_unlimited and self.lines == "all"
 
     @property
@@ -288,7 +289,7 @@ class Threshold(StandardRule):
         words = f"past {band}{limit}, {goes(self.destination, self.band, unit)}"
         if self.lines == "breaching":
             payer = {"pro_rata": "the others", "cash": "cash"}.get(self.payer, self.payer)
-            words += f", only the lines past it, paid by {payer}"
+            words += f", only the assets past it, paid by {payer}"
         review = f", and {when(self.review_schedule)} to target" if self.review_schedule is not None else ""
         return words + checked(self) + review
 
@@ -301,14 +302,14 @@ class Threshold(StandardRule):
         return band_rows(estimates.target, trigger, box)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The options with the lines that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
+        """The options with the assets that a trade moves, and its funding. Raises ConfigError for an unknown payer."""
         options = super().options(estimates)
         if self.lines == "all":
             return options
         payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(estimates.market.assets)}
         if self.payer not in payers:
             raise ConfigError(
-                f"payer of {type(self).__name__} is {shown(self.payer)}: use 'pro_rata', 'cash' or a line of the "
+                f"payer of {type(self).__name__} is {shown(self.payer)}: use 'pro_rata', 'cash' or an asset of the "
                 f"market ({', '.join(estimates.market.assets)})."
             )
         return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
@@ -396,7 +397,7 @@ def drifted(target: Array, world: Market | Past, since: NDArray[np.int64], t: in
     """(n,) mean weight of all tranches at row t, after each has drifted since its last phase, fraction of NAV.
 
     target : (n,) weights of a tranche after its phase, fraction of its value.
-    world  : returns of the lines and of cash.
+    world  : returns of the assets and of cash.
     since  : (tranches,) row of each tranche's last phase; a tranche whose row is -1, or t, holds the target.
     t      : row of the market.
     """

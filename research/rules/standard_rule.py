@@ -35,7 +35,7 @@ class Estimates(NamedTuple):
     rates      : (R, n) cost a side, fraction of the notional; R is the number of days, or 1 for all days.
     rates_then : (K, n) cost a side on the day on which the row's covariance was estimated; without one, on the first.
     tickets    : (n,) currency an order.
-    market     : names and classes of the lines, and which of them may be traded.
+    market     : names and classes of the assets, and which of them may be traded.
     """
 
     target: Array
@@ -182,12 +182,12 @@ class StandardRule(CompiledRule):
         return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
-        """The rule as arrays on a market of T days and n lines.
+        """The rule as arrays on a market of T days and n assets.
 
         market  : the days, and the returns that a covariance is estimated from.
         targets : the path of the allocation's targets on this market.
-        costs   : used by rules that weigh a trade against its cost, or rank lines by cost; by default trading is free.
-        Raises  : ConfigError for a given covariance of other lines; PolicyError where no trade has a counterpart.
+        costs   : used by rules that weigh a trade against its cost, or rank assets by cost; by default trading is free.
+        Raises  : ConfigError for a given covariance of other assets; PolicyError where no trade has a counterpart.
         """
         asked, days, n = self._asked_on(market), len(market.dates), len(market.assets)
         review = None if self.review_schedule is None else market.scheduled(self.review_schedule)
@@ -219,13 +219,13 @@ class StandardRule(CompiledRule):
         return NoTradeBands(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
-        """(1, n, n) the given covariance; (0, n, n) without one. Raises ConfigError for one of other lines."""
+        """(1, n, n) the given covariance; (0, n, n) without one. Raises ConfigError for one of other assets."""
         if self.covariance is None:
             return np.empty((0, n, n))
         if len(self.covariance) != n:
             raise ConfigError(
-                f"covariance of {type(self).__name__} is for {len(self.covariance)} lines, the market has {n}: give "
-                "one row and column a line."
+                f"covariance of {type(self).__name__} is for {len(self.covariance)} assets, the market has {n}: give "
+                "one row and column an asset."
             )
         return np.array([self.covariance], dtype=float)
 
@@ -337,7 +337,7 @@ def _rows_of(
 
 @dataclass(frozen=True)
 class Within:
-    """A destination: the point of the box in which each line is within `half_width` of its target.
+    """A destination: the point of the box in which each asset is within `half_width` of its target.
 
     half_width : half-width in the unit of the band that it belongs to.
     """

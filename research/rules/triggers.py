@@ -1,4 +1,4 @@
-"""The decision to trade, and its reason: bands of lines, conditions of the options, a network's box. Compiled."""
+"""The decision to trade, and its reason: bands of assets, conditions of the options, a network's box. Compiled."""
 
 import numpy as np
 
@@ -32,13 +32,13 @@ from research.rules.rule_options import (
 
 @on_demand
 def answer(at: RuleInput, nav: float, age: int, rule: RuleRow) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed): the decision of a rule, and its reason.
+    """(trades, asset, size, allowed): the decision of a rule, and its reason.
 
     at      : weights of the close.
     nav     : wealth, currency.
     age     : sessions since the last trade.
     rule    : its workspace keeps the data of a later box (`remake`).
-    Returns : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
+    Returns : whether it trades, number of the asset that is the reason, and size and allowed as `Why` has them.
     """
     options, goal, moves = rule.options, rule.workspace.goal, rule.workspace.moves
     if options.goal == NETWORK:
@@ -62,7 +62,7 @@ def answer(at: RuleInput, nav: float, age: int, rule: RuleRow) -> tuple[bool, in
 
 @inlined
 def _is_past(at: RuleInput, rule: RuleRow) -> bool:
-    """True if a line, cash or a group is past its trigger."""
+    """True if an asset, cash or a group is past its trigger."""
     if ask(at.weights, at.cash_weight, at.tradable, at.t, triggers_of(rule.bands, rule.k)):
         return True
     if len(rule.options.groups) > 0:
@@ -74,10 +74,10 @@ def _is_past(at: RuleInput, rule: RuleRow) -> bool:
 
 @inlined
 def _by_goal(at: RuleInput, nav: float, rule: RuleRow) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed) of a rule that weighs going to its goal, workspace.goal, against staying.
+    """(trades, asset, size, allowed) of a rule that weighs going to its goal, workspace.goal, against staying.
 
     It trades where the goal is too far by its tracking error, or costs more to wait for than to go to, or, of a region
-    and of a best point, another than the weights: then the line is the one that moves the most, with its gap and that
+    and of a best point, another than the weights: then the asset is the one that moves the most, with its gap and that
     left.
     """
     weights, options, k, goal = at.weights, rule.options, rule.k, rule.workspace.goal
@@ -94,7 +94,7 @@ def _by_goal(at: RuleInput, nav: float, rule: RuleRow) -> tuple[bool, int, float
 
 @inlined
 def _reduces_breaches(at: RuleInput, rule: RuleRow) -> bool:
-    """True if a trade reduces breaches enough where some lines may not be traded both ways, and block the others.
+    """True if a trade reduces breaches enough where some assets may not be traded both ways, and block the others.
 
     It does where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
     wide. Otherwise it would trade every day on a breach that no trade can remove. Tranches have no bands, and
@@ -129,7 +129,7 @@ def _reduces_breaches(at: RuleInput, rule: RuleRow) -> bool:
 
 @inlined
 def _by_bands(at: RuleInput, rule: RuleRow) -> tuple[int, float, float]:
-    """(line, size, allowed): the line, cash or group that is furthest past its trigger."""
+    """(asset, size, allowed): the asset, cash or group that is furthest past its trigger."""
     weights, bands, options, k = at.weights, rule.bands, rule.options, rule.k
     line, size, allowed = reason(weights, at.cash_weight, at.tradable, at.t, bands.target, triggers_of(bands, k))
     if len(options.groups) == 0:
@@ -151,7 +151,7 @@ def _by_bands(at: RuleInput, rule: RuleRow) -> tuple[int, float, float]:
 
 @inlined
 def _past_group(weights: Array, at: RuleInput, rule: RuleRow, group: int) -> float:
-    """Distance of a group of these weights past its trigger; a group of no line that can go that way has none."""
+    """Distance of a group of these weights past its trigger; a group of no asset that can go that way has none."""
     bands, options, k = rule.bands, rule.options, rule.k
     total, buys, sells = 0.0, False, False
     for i in range(len(weights)):
@@ -200,7 +200,7 @@ def _of_waiting(weights: Array, goal: Array, nav: float, t: int, options: RuleOp
 
 @inlined
 def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int, float]:
-    """The line that is to move the most, and its move; where none is, the one with the widest gap."""
+    """The asset that is to move the most, and its move; where none is, the one with the widest gap."""
     line, far, widest = 0, 0.0, -1.0
     for i in range(len(weights)):
         way, gap = abs(goal[i] - weights[i]), abs(weights[i] - target[k, i])
@@ -211,13 +211,13 @@ def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int
 
 @on_demand
 def answer_of_network(at: RuleInput, age: int, rule: RuleRow) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed): the answer of a network's box. The box stays in the workspace.
+    """(trades, asset, size, allowed): the answer of a network's box. The box stays in the workspace.
 
     at      : weights of the close.
     age     : sessions since the last trade.
     rule    : a bound of its bands that is infinite stays so; of its workspace the box, the bounds of cash and the
               fraction of the way are written.
-    Returns : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
+    Returns : whether it trades, number of the asset that is the reason, and size and allowed as `Why` has them.
     """
     weights, bands, k, workspace = at.weights, rule.bands, rule.k, rule.workspace
     if rule.options.network.whose == POLICY_NETWORK:

@@ -18,7 +18,7 @@ MakeMarket = Callable[..., Market]
 
 @pytest.fixture(scope="session")
 def make_market() -> MakeMarket:
-    """A market of returns (T, n) on sessions of New York; `first` (n,) is the row at which each line is listed."""
+    """A market of returns (T, n) on sessions of New York; `first` (n,) is the row at which each asset is listed."""
     sessions = new_york.sessions("1962-07-02", "2023-12-29")
 
     @cache
@@ -47,7 +47,7 @@ def make_market() -> MakeMarket:
 
 @pytest.fixture(scope="session")
 def halting(make_market: MakeMarket) -> Market:
-    """250 sessions of three lines, the third listed late, each halted now and then; cash with interest."""
+    """250 sessions of three assets, the third listed late, each halted now and then; cash with interest."""
     rng = np.random.default_rng(5)
     returns = rng.normal(3e-4, 0.02, (250, 3))
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(50, 250, 30), rng.integers(0, 3, 30), strict=True)]

@@ -109,7 +109,7 @@ def test_its_orders_are_explained_by_its_name_or_in_its_own_words() -> None:
 
 
 def test_in_whole_lots_it_is_asked_again_of_what_its_orders_leave() -> None:
-    """Its reason says which line is past its limit: that one is brought to target first, as a shipped rule's is."""
+    """Its reason says which asset is past its limit: that one is brought to target first, as a shipped rule's is."""
 
     class Names(Own):
         def decide(self, view: View) -> Hold | Trade:

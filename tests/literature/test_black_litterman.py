@@ -62,7 +62,7 @@ def covariance_of_countries() -> np.ndarray:
 
 
 def day_of(assets: tuple[str, ...], **facts: dict[str, float | str]) -> Past:
-    """A market of three days that knows facts of its lines, and no more."""
+    """A market of three days that knows facts of its assets, and no more."""
     prices = np.cumprod(1.0 + 0.01 * np.random.default_rng(0).random((3, len(assets))), axis=0)
     market = market_from_frame(pd.DataFrame(prices, index=pd.bdate_range(end=DAY, periods=3), columns=list(assets)))
     return with_facts(market, facts).past(2)

@@ -1,8 +1,9 @@
 """DeMiguel, Garlappi, Uppal (2009): sample mean-variance portfolios lose to 1/N, until samples are very long.
 
-Section 5 of Optimal Versus Naive Diversification, its simulated economy of 25 lines: a factor with a premium of 8 % and
-a volatility of 16 % a year, and 24 lines with betas from 0.5 to 1.5, no alphas, and own volatilities from 10 to 30 %.
-The numbers of its table are of one path of 24,000 months and are not repeated; the order of the three Sharpe ratios is.
+Section 5 of Optimal Versus Naive Diversification, its simulated economy of 25 assets: a factor with a premium of 8 %
+and a volatility of 16 % a year, and 24 assets with betas from 0.5 to 1.5, no alphas, and own volatilities from 10 to
+30 %. The numbers of its table are of one path of 24,000 months and are not repeated; the order of the three Sharpe
+ratios is.
 """
 
 import numpy as np

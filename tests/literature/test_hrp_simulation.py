@@ -1,10 +1,10 @@
 """Out-of-sample variance of three allocations in the simulation of López de Prado, against his published figures.
 
 Source     : López de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample, section 6 and its
-             code (generateData, hrpMC): ten lines over 520 days, five of their own and five that copy one of them with
-             noise, each of 1 % a day; two shocks that two lines share and two of one line, of -50 % and +200 %, after
+             code (generateData, hrpMC): ten assets over 520 days, five of their own and five that copy one of them with
+             noise, each of 1 % a day; two shocks that two assets share and two of one asset, of -50 % and +200 %, after
              the first year; weights of the last 260 days, every 22 days. Over 10,000 worlds the final returns have
-             variances 0.1157 (the least in sample, by his critical line algorithm), 0.0928 (inverse variance) and
+             variances 0.1157 (the least in sample, by his critical asset algorithm), 0.0928 (inverse variance) and
              0.0671 (HRP): 72 % and 38 % more than HRP's.
 Convention : final compounded return a world, simple returns; HRP on distances between columns, leaves as the linkage
              numbers them, as in the paper.

@@ -430,7 +430,7 @@ def transactions(rng: random.Random) -> Case:
 
 
 def read_transactions_of(path: Path, portfolio: Any, content: bytes, truth: Any) -> str:
-    """What becomes of a broker's file of transactions; a trade of an asset that is no line is listed, not booked."""
+    """What becomes of a broker's file of transactions; a trade of an asset that is no asset is listed, not booked."""
     put(path, content)
     try:
         got = read_activity(path, portfolio)

@@ -107,7 +107,7 @@ def _never_half(
     if isnan(last["gain"]):
         return (
             f"impact takes less than {gain} up to {first}; at {end} their trades cannot be booked, because impact "
-            "would take what the lines are worth."
+            "would take what the assets are worth."
         )
     return f"impact takes less than {gain} up to {end}."
 

@@ -47,7 +47,7 @@ class BreakEven:
 
 @dataclass(frozen=True, eq=False)
 class CostLevels:
-    """Policies played at several costs of trading, the same for every line.
+    """Policies played at several costs of trading, the same for every asset.
 
     table       : a row for each policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth
                   (fraction a year, net), or NaN for both where the policy cannot pay that much.
@@ -77,7 +77,7 @@ class CostLevels:
 
 
 def at_level(costs: Costs, bps: float) -> Costs:
-    """The same costs with `bps` of notional a side for every line in place of commission rates and half-spreads.
+    """The same costs with `bps` of notional a side for every asset in place of commission rates and half-spreads.
 
     Tickets, least commissions, commissions a unit, impact, tax and the costs of holding stay.
     """

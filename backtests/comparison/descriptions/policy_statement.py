@@ -20,14 +20,14 @@ class PolicyStatement:
     """Weights of one policy at the D closes of its test, after booking, against the strategic targets and ranges.
 
     days         : D.
-    days_outside : those on which a line is outside its range, as the metric of that name counts them.
-    lines        : a row for each line, and one for cash where it has a target or a gap. Fractions of NAV: target (at
+    days_outside : those on which an asset is outside its range, as the metric of that name counts them.
+    lines        : a row for each asset, and one for cash where it has a target or a gap. Fractions of NAV: target (at
                    the last close), lower and upper end of the range (NaN where there is none), worst_gap (signed:
                    weight less target) with worst_date, mean_gap (of the sizes). Days: days_outside, longest_outside (in
                    succession), and past_band, on which the weight is past the policy's own no-trade band (NaN for a
                    policy without one). asset_class is text.
     classes      : a row for each asset class: target, worst_gap, worst_date and mean_gap of its total weight, and
-                   days_outside, on which one of its lines is outside its range.
+                   days_outside, on which one of its assets is outside its range.
     """
 
     days: int
@@ -47,9 +47,10 @@ class PolicyStatement:
 
 
 def policy_statement(backtest: Backtest, benchmark: Benchmark) -> PolicyStatement:
-    """Measure a backtest's weights against targets and ranges, line by line and class by class.
+    """Measure a backtest's weights against targets and ranges, asset by asset and class by class.
 
-    A line counts from its listing on. The target is the strategic one in force, also for a policy that follows another.
+    An asset counts from its listing on. The target is the strategic one in force, also for a policy that follows
+    another.
     """
     measured, market, dates = Measured(backtest, benchmark), backtest.market, backtest.dates[1:]
     outside, weights = measured.outside, measured.weights
@@ -108,7 +109,7 @@ def _gaps(dates: pd.DatetimeIndex, gaps: Array, listed: Mask | None = None) -> d
 
 
 def _past_band(backtest: Backtest, weights: Array) -> Array:
-    """(n,) days on which each listed line is past the policy's own band; NaN where it has none."""
+    """(n,) days on which each listed asset is past the policy's own band; NaN where it has none."""
     rows = np.arange(backtest.first + 1, len(backtest.market.dates))
     lower, upper = bands_in_force(backtest, rows)
     past = backtest.market.listed[rows] & ((weights < lower - TRIGGER) | (weights > upper + TRIGGER))

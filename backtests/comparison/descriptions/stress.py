@@ -83,7 +83,7 @@ class AfterShock:
 class ShockResult:
     """One shock.
 
-    moved    : the returns of the lines.
+    moved    : the returns of the assets.
     policies : its effect on each policy, by name.
     left_out : the reason why a policy has none, by name.
     """
@@ -345,5 +345,5 @@ def breakdown(played: Backtest, window: int) -> tuple[tuple[StressedRisk, ...], 
     try:
         covariance = covariance_of_held(weights, past, window)
         return tuple(stressed_risk(weights, covariance, played.periods_per_year)), []
-    except REFUSALS as error:  # without risk, or with too few returns of a line that is held
+    except REFUSALS as error:  # without risk, or with too few returns of an asset that is held
         return (), [f"Correlations: {error}"]

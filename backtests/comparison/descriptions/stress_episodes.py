@@ -37,7 +37,7 @@ class EpisodeResult:
     target   : return of the strategic target in it, rebalanced daily at no cost, fraction.
     figures  : figures of each policy, by name.
     left_out : the reason why a policy has no figures, by name.
-    unlisted : lines with a target that were not listed at its first close; their target was spread over the others.
+    unlisted : assets with a target that were not listed at its first close; their target was spread over the others.
     """
 
     episode: Episode
@@ -171,5 +171,5 @@ def _compounded(returns: Array) -> float:
 
 
 def _unlisted(market: Market, row: int, target: Array) -> tuple[str, ...]:
-    """The lines with a target (n,) that are not listed at a row of their market."""
+    """The assets with a target (n,) that are not listed at a row of their market."""
     return tuple(compress(market.assets, (target != 0.0) & ~market.listed[row]))

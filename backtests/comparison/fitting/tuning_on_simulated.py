@@ -24,13 +24,13 @@ from research.risk.simulation.simulated import staying
 from research.rules import Rule
 from research.rules.protocol import traits
 
-FEWEST_RETURNS = 20  # returns a line, below which moments say nothing
+FEWEST_RETURNS = 20  # returns an asset, below which moments say nothing
 
 
 def calibrated(market: Market, periods_per_year: float) -> GBM:
     """Geometric Brownian motion with the market's mean of simple returns, and covariance of log returns.
 
-    Days are those on which all lines were listed.  Raises : ConfigError for fewer than 20 of them.
+    Days are those on which all assets were listed.  Raises : ConfigError for fewer than 20 of them.
     """
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     if stop - first < FEWEST_RETURNS:

@@ -392,7 +392,7 @@ def _before(portfolio: Portfolio, start: pd.Timestamp, window: int | None, embar
 def _from_row(market: Market, first: int) -> Market:
     """The market from a row on, which is the close before its first return.
 
-    A line that was delisted by then is never listed in it; one that is halted there is listed with its next trade.
+    An asset that was delisted by then is never listed in it; one that is halted there is listed with its next trade.
     """
     if first == 0:
         return market

@@ -32,7 +32,7 @@ from research.rules.optimum.region import Region, Surfaces, destination, wants
 
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
 SHIPPED = DATA / "studies" / "known_optimum"
-ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every line
+ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every asset
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     policy, market = played.policy, played.market
     if not isinstance(policy, LearnedPolicy):
         raise ConfigError(f"{played.name} is a {type(policy).__name__}, not a learned policy: give a backtest of one.")
-    one_of("line is", line, market.assets)
+    one_of("asset is", line, market.assets)
     i, first = market.assets.index(line), played.first
     days = np.arange(first + 1, len(market.dates))
     decides = last_of(market.days, policy.schedule, market.calendar)[first + 1 :]

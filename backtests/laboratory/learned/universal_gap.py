@@ -1,7 +1,7 @@
 """The universal policy in markets that it was not trained on: its gap to the optimum, or to a bound from below.
 
 Weekly decisions at the close that is seen. Each market has its own paths; three years are played before the ten that
-count. Each line has a cost of its own. The optimum is known of one or two lines beside cash, of two or three without.
+count. Each asset has a cost of its own. The optimum is known of one or two assets beside cash, of two or three without.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from research.learning.universal.rule import Trained
 from research.rules import OptimalRegion, Rule
 
 SEED = 77
-MARKET_KINDS = {  # (lines, without cash) by name
-    "1 line and cash": (1, False),
-    "2 lines and cash": (2, False),
-    "2 lines, no cash": (2, True),
-    "3 lines, no cash": (3, True),
+MARKET_KINDS = {  # (assets, without cash) by name
+    "1 asset and cash": (1, False),
+    "2 assets and cash": (2, False),
+    "2 assets, no cash": (2, True),
+    "3 assets, no cash": (3, True),
 }
 LINE_COUNTS = (5, 10, 20, 30)
 CLOSED = "closed form"
@@ -39,7 +39,7 @@ def simulated_markets(count: int) -> list[SimulatedMarket]:
 
 
 def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
-    """Random markets of `LINE_COUNTS` lines in turn, without cash; else like the others, with correlations above 0."""
+    """Random markets of `LINE_COUNTS` assets in turn, without cash; else like the others, with correlations above 0."""
     rng = np.random.default_rng([SEED, 1])
     return [_drawn(rng, LINE_COUNTS[k % len(LINE_COUNTS)], whole=True) for k in range(count)]
 
@@ -47,7 +47,9 @@ def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
 def kind_of(market: SimulatedMarket) -> str:
     """The name among `MARKET_KINDS` of a market's kind, or its number of assets."""
     kind = (len(market.target), market.is_whole)
-    return next((name for name, known in MARKET_KINDS.items() if known == kind), f"{len(market.target)} lines, no cash")
+    return next(
+        (name for name, known in MARKET_KINDS.items() if known == kind), f"{len(market.target)} assets, no cash"
+    )
 
 
 def _drawn(rng: np.random.Generator, n: int, whole: bool) -> SimulatedMarket:

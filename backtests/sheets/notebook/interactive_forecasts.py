@@ -19,7 +19,7 @@ from research.forecast.conformal import adaptive_intervals, coverage_table
 
 
 def expected_plot(found: ForecastsToday) -> Figure:
-    """A panel a forecast: expected return of each line over the horizon, per cent, with its 90 % interval."""
+    """A panel a forecast: expected return of each asset over the horizon, per cent, with its 90 % interval."""
     panels = {
         name: (100.0 * found.table(name)[["expected", "lower", "upper"]]).set_axis(["value", "low", "high"], axis=1)
         for name in found.entries
@@ -30,9 +30,9 @@ def expected_plot(found: ForecastsToday) -> Figure:
 def outcomes_plot(path: ForecastPath, line: str, name: str) -> Figure:
     """A forecast of an asset at each month end, with its 90 % interval, and the outcome, per cent.
 
-    Raises : ConfigError for a line that the market does not have.
+    Raises : ConfigError for an asset that the market does not have.
     """
-    one_of("line is", line, path.market.assets)
+    one_of("asset is", line, path.market.assets)
     figure, i = ShownFigure(), path.market.assets.index(line)
     lower, upper = (100.0 * end[:, i] for end in path.ends(COVERAGE))
     edge = {"mode": "lines", "line": {"width": 0.0}, "hoverinfo": "skip"}
@@ -96,5 +96,5 @@ def answer(found: ForecastsToday, made: Worth, name: str) -> str:
         f"{listed(variance)}.** {f'{listed(sure)} foresaw returns' if sure else 'None foresaw returns'} beyond doubt. "
         f"Held by what {name} earned, the portfolio had a Sharpe ratio of {number(figures[WITH])}, and "
         f"{number(figures[WITHOUT])} without it. {made.sentence()} Limitations: one market and one period; month ends "
-        "are few, and intervals wide; the lines were chosen by who knew which of them did well."
+        "are few, and intervals wide; the assets were chosen by who knew which of them did well."
     )

@@ -15,7 +15,7 @@ CALM_TO_TURBULENT = ("green", "sky", "violet", "orange", "red")
 
 
 def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """The growth of a line, log axis, and below it a panel a table: probabilities of the states, %, in layers.
+    """The growth of an asset, log axis, and below it a panel a table: probabilities of the states, %, in layers.
 
     market : market that holds the line.
     panels : (D, k) probability of each state on dates, by title; columns by name, the calmest first. All have the dates

@@ -22,7 +22,7 @@ def posterior_plot(posterior: Posterior) -> Figure:
     """Two rows a line: prior and posterior mean, per cent a year, each with its interval of 90 %."""
     both = {f"{line}, {name}": _row(of, name) for line, of in posterior.lines().iterrows() for name in TWO}
     rows = pd.DataFrame.from_dict(both, orient="index")
-    return interval_panels("What is expected of each line", {"": rows}, RETURN)
+    return interval_panels("What is expected of each asset", {"": rows}, RETURN)
 
 
 def views_plot(posterior: Posterior) -> Figure:
@@ -35,7 +35,7 @@ def views_plot(posterior: Posterior) -> Figure:
 
 
 def moves_plot(effects: ViewEffects) -> Figure:
-    """A panel a view: points of weight that it added to each line, on average over orders; last, their sum."""
+    """A panel a view: points of weight that it added to each asset, on average over orders; last, their sum."""
     table = 100.0 * effects.weight_table()
     moves = {**{part: table[part] for part in effects.parts}, "all views": table["posterior"] - table["prior"]}
     panels = {
@@ -54,7 +54,7 @@ def views_answer(effects: ViewEffects) -> str:
     most, strongest = int(np.argmax(np.abs(moved))), int(np.argmax(turned))
     lines = effects.posterior.lines()
     sure = lines["posterior low"].gt(lines["prior"]) | lines["posterior high"].lt(lines["prior"])
-    apart = listed(lines.index[sure].tolist()) if sure.any() else "no line"
+    apart = listed(lines.index[sure].tolist()) if sure.any() else "no asset"
     weights = f"{percent(effects.prior_weights[most])} to {percent(effects.weights[most])}"
     return (
         f"The views move {lines.index[most]} most, from {weights} of the portfolio. The strongest is "

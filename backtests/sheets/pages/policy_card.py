@@ -67,7 +67,7 @@ LINES = (
     Column("cost", "cost", "bp a side", digits=1),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
-FEW = 3  # lines that a sentence names
+FEW = 3  # assets that a sentence names
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
@@ -239,7 +239,7 @@ def _lines(card: Mapping[str, Any]) -> Block:
         f"The last of {counted(len(card['targets']), 'target')}, measured on {today['days']:,} days from "
         f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its simulated paths hold it"
     )
-    return records_table(caption, LINES, records, head="line")
+    return records_table(caption, LINES, records, head="asset")
 
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:

@@ -65,7 +65,7 @@ def holds_words(card: Mapping[str, Any]) -> str:
     """The holdings of a policy, its assets with their weights, in as few words as possible."""
     targets = card.get("targets")
     if not targets:
-        return listed(card.get("assets", ("any lines",)), most=12)
+        return listed(card.get("assets", ("any assets",)), most=12)
     target = targets[-1]["target"]
     weights = [f"{asset} {percent(target[asset], 0)}" for asset in card["assets"] if asset in target]
     cash = 1.0 - sum(target.values())
@@ -102,7 +102,7 @@ def _row(folder: Path, card: Mapping[str, Any]) -> list[str]:
     gap = known if known is not None else (own / closed - 1.0 if own is not None and closed and for_j else None)
     to = "" if gap is None else "optimum" if known is not None else "closed form"
     lines = len(card.get("assets", ()))
-    holds = f"{lines} lines" if lines > 2 else holds_words(card)
+    holds = f"{lines} assets" if lines > 2 else holds_words(card)
     words = [learner_words(card), holds, saw_words(card), str(card.get("seed", "–")), number(own)]
     return [*words, number(None if gap is None else 100.0 * gap, 1, signed=True), to]
 

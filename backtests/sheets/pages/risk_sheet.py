@@ -48,8 +48,8 @@ UNDEFINED = {  # by name of a figure that is not defined, its words; the others 
     "contributions": "contributions to volatility",
     "active": "contributions to tracking error",
     "beta": "beta to the strategic target",
-    "lines": "effective number of lines",
-    "bets": "effective number of uncorrelated lines",
+    "lines": "effective number of assets",
+    "bets": "effective number of uncorrelated assets",
 }
 
 
@@ -75,7 +75,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
     """Every block of the sheet; arguments of `write_risk_sheet`."""
     portfolio = risk.portfolio
     sections = [
-        ("drift", "Drift", "Lines: drift and contributions to risk", _lines(risk)),
+        ("drift", "Drift", "Assets: drift and contributions to risk", _lines(risk)),
         ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
         ("losses", "Losses", f"What may be lost in {' and in '.join(dict.fromkeys(risk.horizons))}", _losses(risk)),
         ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
@@ -85,15 +85,15 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         **run,
         "Holdings": f"closes of {portfolio.date:%Y-%m-%d}, last traded {portfolio.last_trade:%Y-%m-%d}",
         "Ex ante": f"covariance of the last {risk.window:,} returns",
-        "Losses": f"{_sample(risk)}, with returns of all lines",
+        "Losses": f"{_sample(risk)}, with returns of all assets",
         "Data": check_market(portfolio.market).line(),
     }
     reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
     return {
         "title": portfolio.name,
         "subtitle": (
-            f"{number(portfolio.nav, 0)} {portfolio.basis} in {counted(len(portfolio.market.assets), 'line')} and cash "
-            f"at the closes of {portfolio.date:%Y-%m-%d}"
+            f"{number(portfolio.nav, 0)} {portfolio.basis} in {counted(len(portfolio.market.assets), 'asset')} and "
+            f"cash at the closes of {portfolio.date:%Y-%m-%d}"
         ),
         "verdict": loss_words(risk),
         "reasons": facts_blocks(reasons),
@@ -167,7 +167,7 @@ def drift_words(risk: HoldingsRisk) -> str:
             continue
         out = there[there[column] != 0.0].sort_values(column, key=abs, ascending=False)
         if out.empty:
-            said.append(f"No line is outside {where}.")
+            said.append(f"No asset is outside {where}.")
         else:
             each = [
                 f"{row.asset} by {number(100 * getattr(row, column), signed=True)} points" for row in out.itertuples()
@@ -190,9 +190,11 @@ def source_words(risk: HoldingsRisk) -> str:
     each = [f"{risk.portfolio.market.assets[k]} ({percent(float(shares[k]), 0)})" for k in first]
     spread = []
     if risk.lines == risk.lines:
-        spread.append(f"the weights are as concentrated as those of {number(risk.lines, 1)} equal lines")
+        spread.append(f"the weights are as concentrated as those of {number(risk.lines, 1)} equal assets")
     if risk.bets == risk.bets:
-        spread.append(f"the risk is as concentrated as that of {number(risk.bets, 1)} uncorrelated lines of equal risk")
+        spread.append(
+            f"the risk is as concentrated as that of {number(risk.bets, 1)} uncorrelated assets of equal risk"
+        )
     said = listed(spread) if spread else ""
     largest = f"The largest shares of the volatility are those of {listed(each)}."
     return f"{largest} {said[0].upper()}{said[1:]}." if said else largest

@@ -63,7 +63,7 @@ STYLE = LineStyle("ink", width=1.5)  # of the policy, as of a comparison's refer
 LAST = 60  # orders that are listed
 ORDERS = (
     Shown("booked", "booked", form=day),
-    Shown("asset", "line", words=True),
+    Shown("asset", "asset", words=True),
     Shown("side", "side", words=True),
     Column("notional", "notional", "", digits=0),
     Column("weight_before", "before", "% of NAV", 100.0),

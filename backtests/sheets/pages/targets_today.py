@@ -63,12 +63,12 @@ def _head(found: TargetsToday, target: TargetToday) -> str:
 
 
 def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
-    """The table of one target: lines and cash, then the properties of each column of weights as a whole."""
+    """The table of one target: assets and cash, then the properties of each column of weights as a whole."""
     table, risks = found.table(target), found.risks(target)
     if np.array_equal(target.weights, found.strategic.weights):
         table = table.drop(columns="strategic")
     year = float(found.portfolio.periods_per_year) ** 0.5
-    shown = [Column("line", "", [*table.index, "volatility, % a year", "torsion bets", "to trade, % of NAV"], True)]
+    shown = [Column("asset", "", [*table.index, "volatility, % a year", "torsion bets", "to trade, % of NAV"], True)]
     for name in table:
         cells = [number(100.0 * float(w), 1) if w == w else "" for w in table[name]]
         risk = risks.get(str(name))
@@ -79,7 +79,7 @@ def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
 
 
 def _strongest(found: InputSensitivity) -> list[Column]:
-    """The inputs that move the weights most, with the two lines that each moves most."""
+    """The inputs that move the weights most, with the two assets that each moves most."""
     table = found.strongest(INPUTS_SHOWN)
 
     def moves(of: str, by: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Weights before and after a trade list, beside target and range of each line."""
+"""Weights before and after a trade list, beside target and range of each asset."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ BOUGHT, SOLD, STAYED = "sky", "orange", "ink"
 
 
 def before_after_picture(found: BeforeAfter) -> Picture:
-    """A row a line and one of cash, in the order of the file: range, target, weight before and weight after."""
+    """A row an asset and one of cash, in the order of the file: range, target, weight before and weight after."""
     shown = before_after_frame(found)
     rows: list[dict[Any, Any]] = shown.to_dict("records")
     lines = [row for row in rows if row["asset"] != CASH_ROW]
@@ -35,7 +35,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     ]
     caption = f"The largest changes are those of {listed(words)}." if words else "No weight changes."
     outside = [row["asset"] for row in lines if _is_outside(row["after"], row["lower"], row["upper"])]
-    said = f"{listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'}" if outside else "No line is"
+    said = f"{listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'}" if outside else "No asset is"
     caption += f" {said} outside the stated range after the trade."
     caption += f" The {ROWS_SHOWN} largest changes are drawn." if len(shown) > ROWS_SHOWN else ""
     alt = "Weight before, after and target, %: " + "; ".join(
@@ -77,7 +77,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
 
 
 def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
-    """A row a line, and one of cash: weights before, after the exact step and after the orders, target and range.
+    """A row an asset, and one of cash: weights before, after the exact step and after the orders, target and range.
 
     before, exact, after, target, lower, upper : weights, fraction of NAV; cash has no range. moved : after less before.
     """
@@ -96,7 +96,7 @@ def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
 
 
 def _move(canvas: Canvas, y: float, before: float, after: float, target: float, colour: str) -> None:
-    """The move of one line: target, an arrow from the weight before, and the weight after."""
+    """The move of one asset: target, an arrow from the weight before, and the weight after."""
     canvas.line([target, target], [y - RANGE, y + RANGE], colour="ink", width=1.5)
     way = np.sign(after - before)
     if abs(after - before) > SHORTEST_ARROW:

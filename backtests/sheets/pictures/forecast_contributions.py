@@ -16,7 +16,7 @@ from foundation.paper.wording import listed, number
 FEATURES_SHOWN = 12  # features drawn, those that add most; all are in the picture's CSV
 BAND, DOT, STEP = 26.0, 6.5, 5.0  # px: of a row, of a point, between points that would lie on one another
 NAMES, NARROW_NAMES = 178.0, 150.0  # px
-MARKS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where a line's feature stands
+MARKS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where an asset's feature stands
 
 
 def contributions_picture(
@@ -26,8 +26,8 @@ def contributions_picture(
 
     lines    : k names.
     features : f names.
-    shares   : (k, f) contribution of each feature to the expected return of each line, fraction over the horizon.
-    numbers  : (k, f) the features; a third of the lines of a row are low, a third high; NaN where one is not known.
+    shares   : (k, f) contribution of each feature to the expected return of each asset, fraction over the horizon.
+    numbers  : (k, f) the features; a third of the assets of a row are low, a third high; NaN where one is not known.
     horizon  : sessions.
     """
     size = np.abs(shares).mean(axis=0)
@@ -64,14 +64,14 @@ def contributions_picture(
 
     title = "What the forecast comes from"
     if not size.any():
-        said = "No feature distinguishes the lines: the forecast is the same for all."
+        said = "No feature distinguishes the assets: the forecast is the same for all."
         return picture("forecast_contributions", title, said, said, data, draw)
     used = [k for k in order if size[k] > 0.0]
     words = listed([f"{features[k]} ({number(100.0 * size[k])})" for k in used[:3]])
     line, feature = divmod(int(np.abs(shares).argmax()), len(features))
     largest = f"{features[feature]} for {lines[line]}, {number(100.0 * shares[line, feature], signed=True)}"
     caption = (
-        f"{words} contribute most, in percentage points of the return over {horizon} sessions, as a mean over lines; "
+        f"{words} contribute most, in percentage points of the return over {horizon} sessions, as a mean over assets; "
         f"the largest single contribution is that of {largest}."
     )
     caption += f" The {FEATURES_SHOWN} largest features of {len(used)} are drawn." if len(used) > FEATURES_SHOWN else ""
@@ -101,7 +101,7 @@ def swarm(x: Array, width: float, step: float, room: float) -> Array:
 
 
 def _point(canvas: Canvas, x: float, y: float, place: float) -> None:
-    """A line: by the third in which its feature stands among the lines, a ring where that is not known."""
+    """An asset: by the third in which its feature stands among the assets, a ring where that is not known."""
     if np.isnan(place):
         canvas.point(x, y, colour="stone", size=DOT, face="paper")
         return

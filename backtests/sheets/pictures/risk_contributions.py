@@ -1,4 +1,4 @@
-"""Share of risk of each line beside its weight: a line that takes more risk than its weight stands out."""
+"""Share of risk of each asset beside its weight: an asset that takes more risk than its weight stands out."""
 
 import pandas as pd
 
@@ -26,9 +26,9 @@ MOST_OF_TEST = 20  # rows; the smallest contributions beyond are only in the CSV
 
 
 def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
-    """A row a line, the largest contribution first.
+    """A row an asset, the largest contribution first.
 
-    drift      : a row a line with asset, weight and contribution (`HoldingsRisk.drift`).
+    drift      : a row an asset with asset, weight and contribution (`HoldingsRisk.drift`).
     volatility : that the contributions sum to, fraction a year.
     """
     shown = drift[["asset", "asset_class", "weight"]].assign(share=drift["contribution"] / volatility)
@@ -150,7 +150,7 @@ def _alt(shown: dict[str, dict[str, float | None]]) -> str:
         f"{line}: " + ", ".join(f"{MARKS[c][0]} {percent(row[c])}" for c in MARKS if row[c] is not None)
         for line, row in shown.items()
     ]
-    return f"Weight of each line, and its shares of volatility. {'; '.join(each)}."
+    return f"Weight of each asset, and its shares of volatility. {'; '.join(each)}."
 
 
 def _mark(canvas: Canvas, x: float, y: float, column: str) -> None:

@@ -123,7 +123,7 @@ def _ranges_words(found: Behaviour) -> str:
 
 
 def _lines_table(found: Behaviour) -> Block:
-    """A row a line, and a class of several lines below its own: the pair of policies beside one another."""
+    """A row an asset, and a class of several assets below its own: the pair of policies beside one another."""
     names = _pair(found)
     by_policy = {name: _by_row(found.statements[name]) for name in names}
     every = dict.fromkeys(row for rows in by_policy.values() for row in rows)
@@ -147,7 +147,7 @@ def _range(lower: float, upper: float) -> str:
 
 
 def _gap_columns(name: str, has_ranges: bool) -> list[Shown]:
-    """The columns of one policy; a dash where it does not hold the line."""
+    """The columns of one policy; a dash where it does not hold the asset."""
 
     def of(key: str, form: Callable[[float], str]) -> Callable[[Mapping[str, Any] | None], str]:
         return lambda row: "–" if row is None else form(row[key])
@@ -162,7 +162,7 @@ def _gap_columns(name: str, has_ranges: bool) -> list[Shown]:
 
 
 def _by_row(statement: PolicyStatement) -> dict[str, dict[str, Any]]:
-    """The rows of lines by name, each class of several lines after its last one."""
+    """The rows of assets by name, each class of several assets after its last one."""
     lines, classes = records_of(statement.lines), by_name(statement.classes, "asset_class")
     found: dict[str, dict[str, Any]] = {}
     for number_of, line in enumerate(lines):

@@ -50,7 +50,7 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
     risk = risk_contributions_picture(found.policy, found.contributions)
     drawn = [picture for picture in (*areas, risk) if picture is not None]
     spread = concentration_picture(found.policy, found.concentration, style)
-    through = "Effective numbers of lines and of bets through the test"
+    through = "Effective numbers of assets and of bets through the test"
     missing = found.contributions.undefined
     return [
         *map(Words, _one_group(found)),
@@ -70,12 +70,12 @@ def _one_group(found: Exposure) -> list[str]:
     said = []
     for words, frame in (("of the class", found.classes), ("in", found.currencies)):
         if len(groups := _groups(frame)) == 1:
-            said.append(f"All lines are {words} {class_words(groups[0])}.")
+            said.append(f"All assets are {words} {class_words(groups[0])}.")
     return said
 
 
 def _tables(found: RiskContributions) -> list[Part]:
-    """The contributions by class and by line; by line alone where these are the same, or all lines are of one class."""
+    """The contributions by class and by asset; by asset alone where these are the same, or there is one class."""
     if len(found.undefined) == 2:
         return []
     classes = [
@@ -83,15 +83,15 @@ def _tables(found: RiskContributions) -> list[Part]:
     ]
     lines = [(line, {"class": name, **row}) for (line, row), name in zip(found.by_line().items(), classes, strict=True)]
     groups = [(class_words(name), row) for name, row in found.by_class().items()]
-    by_line = records_table(CONTRIBUTIONS, (Shown("class", "class", words=True), *COLUMNS), lines, head="line")
-    count = counted(len(found.lines), "line")
+    by_line = records_table(CONTRIBUTIONS, (Shown("class", "class", words=True), *COLUMNS), lines, head="asset")
+    count = counted(len(found.lines), "asset")
     if len(set(found.classes)) == 1:
-        return [Folded(f"Contributions by line: {count}", [by_line])]
+        return [Folded(f"Contributions by asset: {count}", [by_line])]
     if len(groups) == len(lines):
-        return [Folded("Contributions by line, each a class of its own", [by_line])]
+        return [Folded("Contributions by asset, each a class of its own", [by_line])]
     by_class = records_table(CONTRIBUTIONS, COLUMNS, groups, head="class")
-    same = by_line | {"caption": "The same by line"}  # tables of a page have different names
-    return [Folded(f"Contributions by class and by line: {count}", [by_class, same])]
+    same = by_line | {"caption": "The same by asset"}  # tables of a page have different names
+    return [Folded(f"Contributions by class and by asset: {count}", [by_class, same])]
 
 
 # -- the worst days --------------------------------------------------------------------------------------------------

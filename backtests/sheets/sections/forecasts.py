@@ -79,12 +79,12 @@ def _today(portfolio: Portfolio) -> ForecastsToday:
 
 
 def _lines(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
-    """The expectations of a forecast for each line, and its skill so far."""
+    """The expectations of a forecast for each asset, and its skill so far."""
     return records_of(found.table(name).rename(columns=KEYS).rename_axis("line").reset_index())
 
 
 def _lines_table(caption: str, found: ForecastsToday, name: str) -> Block:
-    return records_table(caption, (Shown("line", "line"), *COLUMNS), _lines(found, name))
+    return records_table(caption, (Shown("line", "asset"), *COLUMNS), _lines(found, name))
 
 
 def _measures(found: ForecastsToday) -> Part:
@@ -109,7 +109,7 @@ def _skill(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
 
 
 def _line_numbers(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
-    """The values of the table of lines as plain values."""
+    """The values of the table of assets as plain values."""
     return [
         {"line": str(line["line"])} | {column.key: _finite(line[column.key]) for column in COLUMNS}
         for line in _lines(found, name)

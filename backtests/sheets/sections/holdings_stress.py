@@ -62,13 +62,13 @@ def holdings_stress_numbers(portfolio: Portfolio, found: HoldingsStress) -> dict
 
 
 def _shock_parts(portfolio: Portfolio, found: HoldingsStress) -> list[Part]:
-    """The shocks, and folded the lines and the classes."""
+    """The shocks, and folded the assets and the classes."""
     if not found.shocks:
         return []
     nav, basis, market = portfolio.nav, portfolio.basis, portfolio.market
 
     def worst(effect: ShockEffect) -> tuple[str, str]:
-        """The line that loses most, and how much of NAV, per cent; dashes where none loses."""
+        """The asset that loses most, and how much of NAV, per cent; dashes where none loses."""
         k = int(effect.lines.argmin())
         loss = float(effect.lines[k])
         return (market.assets[k], PER_CENT(loss)) if loss < 0.0 else ("–", "–")
@@ -85,5 +85,5 @@ def _shock_parts(portfolio: Portfolio, found: HoldingsStress) -> list[Part]:
     return [
         records_table(caption, columns, found.shocks),
         *map(Words, propagation_notes([one.moved for one in found.shocks], found.window)),
-        Folded("Shocks by line and class", shock_tables(found.shocks, market)),
+        Folded("Shocks by asset and class", shock_tables(found.shocks, market)),
     ]

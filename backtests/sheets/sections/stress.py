@@ -179,7 +179,7 @@ def _episode_notes(episodes: Sequence[EpisodeResult]) -> list[str]:
     ]
     unlisted = grouped((one.unlisted, one.episode.name) for one in episodes if one.unlisted)
     return notes + [
-        f"Not listed when {listed(where)} began: {listed(lines)}. The listed lines held its weight, unless the target "
+        f"Not listed when {listed(where)} began: {listed(lines)}. The listed assets held its weight, unless the target "
         "leaves it in cash."
         for lines, where in unlisted.items()
     ]
@@ -204,7 +204,7 @@ def _episode_numbers(one: EpisodeResult) -> dict[str, Any]:
 
 
 def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str], looks: Looks) -> list[Part]:
-    """The shocks on the policy shown, and folded the lines, the classes and the other policies."""
+    """The shocks on the policy shown, and folded the assets, the classes and the other policies."""
     shown = names[0]
     shocks = [one for one in found.shocks if shown in one.policies]
     if not shocks:
@@ -236,15 +236,15 @@ def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str],
     return [
         records_table(caption, columns, after),
         *map(Words, _shock_notes(shocks, found.window)),
-        Folded("Shocks by line, class and policy" if len(names) > 1 else "Shocks by line and class", tables),
+        Folded("Shocks by asset, class and policy" if len(names) > 1 else "Shocks by asset and class", tables),
     ]
 
 
 def shock_tables(effects: Sequence[ShockEffect], market: Market, whose: str = "") -> list[Block]:
-    """The returns of the lines under each shock, and what a portfolio gains or loses by line and by asset class.
+    """The returns of the assets under each shock, and what a portfolio gains or loses by asset and by asset class.
 
     effects : effects on the portfolio, a column each.
-    market  : market of its lines.
+    market  : market of its assets.
     whose   : owner of the portfolio, after a space, or "".
     """
 
@@ -256,14 +256,14 @@ def shock_tables(effects: Sequence[ShockEffect], market: Market, whose: str = ""
     gains = [(asset, [number(100.0 * one.lines[k]) for one in effects]) for k, asset in lines]
     of_classes = [(class_words(name), [number(100.0 * gain[name]) for gain in by_class]) for name in by_class[0]]
     return [
-        by_shock("Returns of the lines; those with * are stated, the others follow", "line", "%", moves),
-        by_shock(f"Gain or loss{whose} by line", "line", "% of NAV", gains),
+        by_shock("Returns of the assets; those with * are stated, the others follow", "asset", "%", moves),
+        by_shock(f"Gain or loss{whose} by asset", "asset", "% of NAV", gains),
         by_shock(f"Gain or loss{whose} by asset class", "class", "% of NAV", of_classes),
     ]
 
 
 def _move(moved: Moved, line: int) -> str:
-    """The return of a line under a shock, in per cent, marked where it is stated."""
+    """The return of an asset under a shock, in per cent, marked where it is stated."""
     return number(100.0 * moved.returns[line], 1) + (" *" if moved.stated[line] else "")
 
 
@@ -290,15 +290,15 @@ def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
     window : number of returns of the covariance.
     """
     notes = [
-        "Lines that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
+        "Assets that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
         f"covariance of the last {window} returns with shrunk correlations. “Explained” is the share of the "
-        "portfolio's variance that the named lines explain; where it is small, the rest of the loss is a guess."
+        "portfolio's variance that the named assets explain; where it is small, the rest of the loss is a guess."
     ]
     if short := max(int(one.unknown.sum()) for one in moved):
-        notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
+        notes.append(f"{counted(short, 'asset')} with a short history: no other asset moves it.")
     if any(one.bounded.any() for one in moved):
         notes.append(
-            f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises "
+            f"No asset falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises "
             "have no bound."
         )
     return notes
@@ -318,7 +318,7 @@ def _shock_numbers(one: ShockResult, market: Market) -> dict[str, Any]:
 
 
 def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
-    """The returns of a shock by line, and which of the n lines are stated, not known, and bounded."""
+    """The returns of a shock by asset, and which of the n assets are stated, not known, and bounded."""
     masks = {"stated": moved.stated, "unknown": moved.unknown, "bounded": moved.bounded}
     return {
         "name": moved.name,
@@ -328,7 +328,7 @@ def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
 
 
 def effect_numbers(effect: ShockEffect, market: Market) -> dict[str, Any]:
-    """The effect of a shock on a portfolio: total, by line and by asset class, fraction of NAV."""
+    """The effect of a shock on a portfolio: total, by asset and by asset class, fraction of NAV."""
     return {
         "total": effect.total,
         "lines": dict(zip(market.assets, effect.lines.tolist(), strict=True)),
@@ -399,6 +399,6 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
         f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
         f"{window} returns; VaR is Gaussian, of one {row}"
     )
-    hedged = "The volatility falls as correlations rise, since short lines then hedge the long ones: no worst case."
+    hedged = "The volatility falls as correlations rise, since short assets then hedge the long ones: no worst case."
     falls = breakdown[-1].volatility < breakdown[0].volatility
     return [records_table(caption, columns, breakdown), *([Words(hedged)] if falls else [])]

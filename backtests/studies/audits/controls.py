@@ -39,7 +39,7 @@ ERRORS = 4.0  # standard errors by which a sum in martingale worlds may miss
 ROUNDING = 1e-9  # of the wealth at the start, by which it may miss besides
 MONTH = 32  # sessions before a test beyond the longest window: an estimate is of the last month's end
 BY_DAY, LEAST_WORLDS = 10, 40  # a policy that is asked day by day is played in one of ten worlds, and in 40 at least
-LEAST_DAYS = 20  # with returns of all lines, to draw or to shuffle
+LEAST_DAYS = 20  # with returns of all assets, to draw or to shuffle
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,7 +341,7 @@ def _sums(
 
 
 def _excess(sums: Array, gained: Array) -> dict[str, float | int | bool]:
-    """The row of a policy from its sums (W, 2), and the gains of target and lines (W or more, 1 + n).
+    """The row of a policy from its sums (W, 2), and the gains of target and assets (W or more, 1 + n).
 
     The excess is the constant of a regression on the gains, its error that of a jackknife (HC3), which is right where
     gains have heavy tails.
@@ -364,14 +364,14 @@ def _excess(sums: Array, gained: Array) -> dict[str, float | int | bool]:
 
 
 def _fair_days(market: Market) -> Array:
-    """(D, n) returns of the days on which all lines have one, less the mean of each line, fraction."""
+    """(D, n) returns of the days on which all assets have one, less the mean of each asset, fraction."""
     returns = market.returns[slice(*_common_rows(market, f"market {market.name!r}"))]
     fair: Array = returns - returns.mean(axis=0)
     return fair
 
 
 def _world(market: Market, rows: slice, days: Array, rng: np.random.Generator) -> Market:
-    """The dates and lines of these rows of a market, with days drawn at random."""
+    """The dates and assets of these rows of a market, with days drawn at random."""
     dates = market.dates[rows]
     returns = days[rng.integers(0, len(days), len(dates))]
     returns[0] = 0.0
@@ -397,13 +397,13 @@ def _window(portfolio: Portfolio, policy: Policy) -> int:
 
 
 def _common_rows(market: Market, where: str, first: int = 0) -> tuple[int, int]:
-    """(first, stop): the rows from `first` on with returns of all lines. Raises DataError for hardly any."""
+    """(first, stop): the rows from `first` on with returns of all assets. Raises DataError for hardly any."""
     start, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     start = max(start, first)
     if stop - start < LEAST_DAYS:
         raise DataError(
-            f"there are {max(stop - start, 0)} days of {where} on which all its lines have returns: {LEAST_DAYS} at "
-            "least are needed. Leave out lines that are not listed together, or start the test earlier."
+            f"there are {max(stop - start, 0)} days of {where} on which all its assets have returns: {LEAST_DAYS} at "
+            "least are needed. Leave out assets that are not listed together, or start the test earlier."
         )
     return start, stop
 

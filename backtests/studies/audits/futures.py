@@ -14,7 +14,7 @@ MIRROR_FACTOR = 1e6
 BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
 CUT, CHANGED, MIRRORED = "data cut off there", "later data changed", "later data mirrored"
 FUTURES = (CUT, CHANGED, MIRRORED)  # of each day that is checked
-CALM = "hardly anything happens later"  # the future in which no account can be ruined, and no line is listed
+CALM = "hardly anything happens later"  # the future in which no account can be ruined, and no asset is listed
 
 
 class Future(NamedTuple):
@@ -94,7 +94,7 @@ def calm_after(market: Market, t: int, seed: int = 0) -> Market:
 
 
 def _drawn(fact: np.ndarray, t: int, rng: np.random.Generator, mirrored: bool) -> np.ndarray:
-    """(T, n) other values of a fact: numbers of another size, or words that some line had by row t, or a new one.
+    """(T, n) other values of a fact: numbers of another size, or words that some asset had by row t, or a new one.
 
     Mirrored ones are in the opposite order.
     """

@@ -1,8 +1,8 @@
 """The forecast book: each forecast as it was made, so that what was shown on a day is what a walk-forward shows later.
 
 `data/forecasts/` holds a folder a model and market, and in it a file a forecast, written whole and never changed. A
-forecast is known by its model with all settings, by name and lines of the market, since lines may be forecast from one
-another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
+forecast is known by its model with all settings, by name and assets of the market, since assets may be forecast from
+one another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
 it must say the same; a walk-forward over later data must, too, but for rounding, which is another on every processor
 (`ROUNDED`), unless data were restated or the code was changed, and both are told. Beside the entries of a model stands
 its card, the latest: what it is, on what it was measured, its skill and what its fits cost.
@@ -39,7 +39,7 @@ class Entry:
     """A forecast as it was made.
 
     model   : settings of the forecast, JSON values.
-    market  : its name, and all its lines by their names.
+    market  : its name, and all its assets by their names.
     date    : the last day that it saw, YYYY-MM-DD.
     horizon : rows of the market that it is about.
     data    : fingerprint of the market up to that day.
@@ -101,7 +101,7 @@ def enter(entry: Entry) -> bool:
             if not _agree(before.lines.get(name), entry.lines.get(name))
         ]
         if lines or replace(before, lines=entry.lines) != entry:
-            line = next(iter(lines), "another line")
+            line = next(iter(lines), "another asset")
             raise DataError(
                 f"{entry.path} says otherwise of {line} than the same model on the same data now: "
                 f"{before.lines.get(line)}, and now {entry.lines.get(line)}. Code, libraries or processor changed: "

@@ -170,7 +170,7 @@ def decay(path: ForecastPath, horizons: Sequence[int] = HORIZONS, level: float =
     Raises   : DataError for fewer than three assets.
     """
     if path.mean.shape[1] < FEWEST_LINES:
-        raise DataError(f"{path.mean.shape[1]} lines have no ranks to compare: rank IC needs {FEWEST_LINES}.")
+        raise DataError(f"{path.mean.shape[1]} assets have no ranks to compare: rank IC needs {FEWEST_LINES}.")
     rows = {}
     for horizon in horizons:
         ahead = replace(path, horizon=horizon)

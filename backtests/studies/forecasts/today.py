@@ -74,7 +74,7 @@ class ForecastsToday:
 
     @cached_property
     def means_so_far(self) -> pd.Series:
-        """(n,) mean return of each line so far times the horizon, fraction."""
+        """(n,) mean return of each asset so far times the horizon, fraction."""
         row = len(self.market.dates) - 1
         return pd.Series(self.horizon * means_so_far(self.market.past(row), np.array([row]))[0], self.market.assets)
 
@@ -120,7 +120,7 @@ class ForecastsToday:
     def _model_text(self, name: str) -> str:
         if name in self.failed:
             return wrapped(f"No forecast: {self.failed[name]}")
-        rows = [["line", "expected", f"{COVERAGE:.0%} interval", "months", "hits", "R² returns", "R² variance"]]
+        rows = [["asset", "expected", f"{COVERAGE:.0%} interval", "months", "hits", "R² returns", "R² variance"]]
         for line, row in self.table(name).iterrows():
             shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
             interval = f"{percent(row['lower'])} to {percent(row['upper'])}"

@@ -73,12 +73,12 @@ class ForecastPath:
 
     @cached_property
     def outcome(self) -> Array:
-        """(D, n) simple return of each line over the horizon, fraction."""
+        """(D, n) simple return of each asset over the horizon, fraction."""
         return frozen(returns_after(self.whole, self.rows, self.horizon))
 
     @cached_property
     def realised(self) -> Array:
-        """(D, n) realised variance of each line over the horizon."""
+        """(D, n) realised variance of each asset over the horizon."""
         return frozen(variances_after(self.whole, self.rows, self.horizon))
 
     @cached_property
@@ -115,9 +115,9 @@ class ForecastPath:
 
 
 def equal_risks(deviation: Array) -> Array:
-    """(D, n) weights in proportion to one over the standard deviation (D, n) of each line, so that none decides alone.
+    """(D, n) weights in proportion to one over the standard deviation (D, n) of each asset, so that none decides alone.
 
-    A line without a forecast has none.
+    An asset without a forecast has none.
     Source : Engle and Colacito (2006), Testing and valuing dynamic correlations for asset allocation, Journal of
              Business and Economic Statistics 24: covariances are judged by the variance of portfolios.
     """
@@ -130,7 +130,7 @@ def equal_risks(deviation: Array) -> Array:
 def interval(mean: Array, deviation: Array, coverage: float) -> tuple[Array, Array]:
     """Lower and upper ends of the interval that holds a normal return with a probability, fractions like `mean`.
 
-    No end is below −1: no line loses more than all of its value.
+    No end is below −1: no asset loses more than all of its value.
 
     >>> [end.round(3).tolist() for end in interval(np.array([0.1, 0.1]), np.array([0.1, 1.0]), 0.9)]
     [[-0.064, -1.0], [0.264, 1.745]]

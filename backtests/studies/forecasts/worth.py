@@ -31,9 +31,9 @@ from research.portfolio import Portfolio
 from research.risk import volatility
 from research.rules import Calendar
 
-WITHOUT, WITH, MATCHED, OTHER = "without", "with the forecast", "at the same volatility", "other lines"
+WITHOUT, WITH, MATCHED, OTHER = "without", "with the forecast", "at the same volatility", "other assets"
 STRATEGIC = 1e-6  # of NAV: a weight that is further from the target is another
-CONTROLS = 5  # permutations of the lines, at most
+CONTROLS = 5  # permutations of the assets, at most
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +88,7 @@ class Worth:
             f"With the forecast the Sharpe ratio changes by {number(found.value, signed=True)}, "
             f"{percent(found.level, 0)} interval {found.interval()}: {known} (p {number(found.p, 3)}). Turnover is "
             f"{percent(turnover[0], 1)} a year, and {percent(turnover[1], 1)} without it. The forecast's tilts did "
-            f"better than the same tilts on other lines in {worse} of {len(self.controls)} permutations."
+            f"better than the same tilts on other assets in {worse} of {len(self.controls)} permutations."
         )
 
 
@@ -133,13 +133,13 @@ def worth(
 def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
     """The views that a forecast has earned, on the means at which the strategic target is the best to hold.
 
-    Raises : ConfigError for a target that holds nothing, or is short of a line.
+    Raises : ConfigError for a target that holds nothing, or is short of an asset.
     """
     weights = portfolio.target
     if (weights < 0.0).any() or not weights.sum() > 0.0:
         raise ConfigError(
             f"the strategic target of {portfolio.name} is {', '.join(f'{w:.4g}' for w in weights)}: views are put on "
-            "one that holds its lines. Give a target without short lines."
+            "one that holds its assets. Give a target without short assets."
         )
     prior = Benchmark(dict(zip(portfolio.market.assets, weights / weights.sum(), strict=True)))
     return ForecastViews(forecast, prior, portfolio.forecasts.horizon)

@@ -1,13 +1,14 @@
-"""The cases of the study: portfolios of real lines, each with the three years in which it is judged.
+"""The cases of the study: portfolios of real assets, each with the three years in which it is judged.
 
 They were written down before anything was played. Windows of three years follow one another from 1995, five years after
-the stocks begin, to 2024, where they end. In each, six portfolios of stocks: 2, 4, 6 and twice 10 lines drawn by the
-window's own generator, and all lines that there are; equal weights or falling ones (n, n - 1, … to 1), some with cash.
+the stocks begin, to 2024, where they end. In each, six portfolios of stocks: 2, 4, 6 and twice 10 assets drawn by the
+window's own generator, and all assets that there are; equal weights or falling ones (n, n - 1, … to 1), some with cash.
 From 2013, five years after the funds begin, to 2021, where their last whole window ends, four portfolios of funds as
-desks hold them, and one more with bitcoin where that has its five years. A line is eligible where it is listed for five
+desks hold them, and one more with bitcoin where that has its five years. An asset is eligible where it is listed for
+five
 years before the window, and quoted to its end: so SHLD, which left in 2018, is in no window that it did not survive.
 
-All days before a window are training days, at least five years. What is meant for a line before it is listed
+All days before a window are training days, at least five years. What is meant for an asset before it is listed
 goes to the others, as everywhere in the house (`unlisted`).
 """
 
@@ -30,7 +31,7 @@ YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
 STOCK_WINDOWS = range(1995, 2025, YEARS)
 FUND_WINDOWS = range(2013, 2022, YEARS)
 
-STOCKS = {  # name -> lines, or 0 for all; are weights falling; cash
+STOCKS = {  # name -> assets, or 0 for all; are weights falling; cash
     "2": (2, True, 0.0),
     "4": (4, False, 0.2),
     "6": (6, True, 0.0),
@@ -78,7 +79,7 @@ class Case:
 
     @property
     def market(self) -> Market:
-        """The lines of the portfolio, up to the end of the window."""
+        """The assets of the portfolio, up to the end of the window."""
         lines = [name for name, _ in self.weights]
         return _source(self.universe).select(lines).until(pd.Timestamp(self.window + YEARS - 1, 12, 31))
 
@@ -120,7 +121,7 @@ def case(name: str) -> Case:
 
 
 def eligible(universe: str, year: int) -> list[str]:
-    """Lines that are listed five years before the window of this year, and can be traded from then to its end."""
+    """Assets that are listed five years before the window of this year, and can be traded from then to its end."""
     market = _source(universe)
     first = int(market.dates.searchsorted(pd.Timestamp(year - BEFORE, 1, 1)))
     stop = int(market.dates.searchsorted(pd.Timestamp(year + YEARS, 1, 1)))

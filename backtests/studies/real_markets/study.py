@@ -55,7 +55,7 @@ class Study:
     """The results of a study.
 
     table    : a row for each case, rule, seed and cost, with the columns of `run_case` and case, universe, window and
-               lines.
+               assets.
     manifest : inputs of each case, settings of learners, choice of rules, and the time it took.
     """
 

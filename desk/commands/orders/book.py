@@ -177,7 +177,7 @@ def _holdings(book: Book) -> str:
         for of in book.holders
         for asset, units in of.units.items()
     ]
-    return text_table([["line", "units"], *rows], left=1)
+    return text_table([["asset", "units"], *rows], left=1)
 
 
 def _cash(book: Book) -> str:

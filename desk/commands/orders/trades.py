@@ -158,7 +158,7 @@ def replaced_files(
     prices    : file of prices.
     fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
     prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
-    not_held  : lines that are in no row of the positions because they are not held.
+    not_held  : assets that are in no row of the positions because they are not held.
     Raises    : ConfigError for text that is no pair with a rate, and for a pair that is there twice.
 
     >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")

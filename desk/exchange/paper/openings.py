@@ -12,8 +12,8 @@ from desk.exchange.paper.prices import Bar
 def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[Opening, ...]:
     """Units and cash of the accounts of a ticket before its orders, as it says.
 
-    Money that a list is told comes or goes is counted. A line without a quote is held in units of its price, or of one
-    unit of currency. Of several accounts, a ticket says only what those hold that trade a line.
+    Money that a list is told comes or goes is counted. An asset without a quote is held in units of its price, or of
+    one unit of currency. Of several accounts, a ticket says only what those hold that trade an asset.
     """
     return tuple({(each.account, each.kind, each.item): each for each in _openings(document, bars)}.values())
 

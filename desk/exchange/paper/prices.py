@@ -131,9 +131,9 @@ def bars_of_ticket(document: Mapping[str, Any]) -> dict[str, Bar]:
 
 
 def bars_of_market(portfolio: Portfolio, day: date) -> dict[str, Bar]:
-    """The bars of a portfolio's market on a session, in the currencies of its lines.
+    """The bars of a portfolio's market on a session, in the currencies of its assets.
 
-    A line that is not tradable on it is halted. Raises DataError for a market that has not this session.
+    An asset that is not tradable on it is halted. Raises DataError for a market that has not this session.
     """
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     rows = np.flatnonzero(market.days == np.datetime64(day, "D"))

@@ -83,7 +83,7 @@ def order_faults(order: Order) -> Iterable[str]:
     if order.order_type == "market_on_close":
         yield (
             f"a quantity of {number_text(order.quantity)} is fractional, and fractions trade during the day, not at "
-            "the close. Use `order_type: market`, or `lot: 1` for the line."
+            "the close. Use `order_type: market`, or `lot: 1` for the asset."
         )
     if len(number_text(order.quantity).partition(".")[2]) > ALPACA_DECIMALS:
         units = number_text(order.quantity)

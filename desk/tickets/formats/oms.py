@@ -1,6 +1,6 @@
 """The orders as a generic CSV for an order management system: a row an allocation, that of an order to its account.
 
-What several accounts trade of a line on one side is one order, in as many rows as there are accounts.
+What several accounts trade of an asset on one side is one order, in as many rows as there are accounts.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def is_ours(file: BinaryIO) -> bool:
 
 
 def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
-    """The allocation of a block to the account of one of its orders. block : all orders of the line on one side.
+    """The allocation of a block to the account of one of its orders. block : all orders of the asset on one side.
 
     Side and quantity of an exchange are of its currency.
     """

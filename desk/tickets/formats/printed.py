@@ -1,4 +1,4 @@
-"""The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
+"""The ticket as a page to print and sign: A4, one sheet for thirty assets, nothing fetched."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -162,7 +162,7 @@ def _kind(order: Order) -> str:
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
-    """The lines that are held, as (asset, weight, target), by reason."""
+    """The assets that are held, as (asset, weight, target), by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for line in lines:
         found.setdefault(line.reason, []).append((line.asset, _percent(line.weight), _percent(line.weight_target)))

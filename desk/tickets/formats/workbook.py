@@ -1,4 +1,4 @@
-"""The ticket as an Excel workbook: its orders, the lines held, and its inputs; numbers as numbers."""
+"""The ticket as an Excel workbook: its orders, the assets held, and its inputs; numbers as numbers."""
 
 import io
 import zipfile

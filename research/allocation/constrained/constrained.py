@@ -34,12 +34,12 @@ def check_bound(owner: str, bound: object) -> None:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ConfigError(f"{owner} names {twice!r} twice. Name each line once.")
+        raise ConfigError(f"{owner} names {twice!r} twice. Name each asset once.")
 
 
 SHORT_NOTE = (
-    "lines are short, as `gross` allows where no least is stated: write `lower: 0` beside the constraints for long "
-    "lines only, or the least that you mean."
+    "assets are short, as `gross` allows where no least is stated: write `lower: 0` beside the constraints for long "
+    "assets only, or the least that you mean."
 )
 
 
@@ -47,9 +47,9 @@ SHORT_NOTE = (
 class Constrained(Following):
     """An allocation under constraints, and the settings that all of them have, given by name.
 
-    lower       : least weight of each line, fraction of NAV: one for all, or by name. Where none is stated it is 0;
-                  with `gross` among the constraints -gross, so that `lower: 0` keeps all lines long.
-    upper       : most weight of each line, likewise; where none is stated 1, with `gross` gross.
+    lower       : least weight of each asset, fraction of NAV: one for all, or by name. Where none is stated it is 0;
+                  with `gross` among the constraints -gross, so that `lower: 0` keeps all assets long.
+    upper       : most weight of each asset, likewise; where none is stated 1, with `gross` gross.
     constraints : further constraints on the weights.
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
@@ -100,7 +100,7 @@ def answer_of(found: Optimum, lines: Rows, past: Past, asked: Constraints) -> An
 
     found : best weights (k,) of the columns `lines` (k,).
     lines : columns of the market.
-    past  : market of n lines up to the close.
+    past  : market of n assets up to the close.
     asked : constraints, the bounds of settings among them.
     """
     return Answer(
@@ -119,13 +119,13 @@ def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> 
 
 
 def with_bounds(constraints: Constraints, lower: Bound | None, upper: Bound | None) -> Constraints:
-    """Constraints with the bounds of single lines that stand beside them.
+    """Constraints with the bounds of single assets that stand beside them.
 
-    constraints : constraints without bounds of the same lines.
-    lower       : one for all lines, or pairs of name and bound; None for none. It says nothing of lines that are not
+    constraints : constraints without bounds of the same assets.
+    lower       : one for all assets, or pairs of name and bound; None for none. It says nothing of assets that are not
                   named, and 0 nothing that holds without `gross` anyway.
     upper       : likewise, and 1.
-    Raises      : ConfigError for a line, or all lines, bounded in both places, and for a least above the most.
+    Raises      : ConfigError for an asset, or all assets, bounded in both places, and for a least above the most.
     """
     sides = {side: bound for side, bound, default in (("least", lower, 0.0), ("most", upper, 1.0))
              if not isinstance(bound, tuple | None) and (constraints.shorts or bound != default)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The common part of allocations on a forecast of means and covariances: the limits of its lines, and the answer."""
+"""The common part of allocations on a forecast of means and covariances: the limits of its assets, and the answer."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ class OnForecast(Constrained):
 
     @abstractmethod
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
-        """The best weights (k,) of the k lines of a forecast of a year, within limits, at the close of `past`."""
+        """The best weights (k,) of the k assets of a forecast of a year, within limits, at the close of `past`."""
 
     @property
     def window(self) -> int:
@@ -53,13 +53,13 @@ class OnForecast(Constrained):
         return DayProgramme(self.limits(past, moments, previous), moments, best)
 
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
-        """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
+        """The limits of the assets of a forecast of a year at the close of `past`; the target (n,) before is of all."""
         asked, lines = self.asked, lines_of(moments, past)
         return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
 
 
 def lines_of(moments: Moments, past: Past) -> Rows:
-    """(k,) columns of the lines of a forecast."""
+    """(k,) columns of the assets of a forecast."""
     return np.array([past.assets.index(asset) for asset in moments.assets])
 
 

@@ -1,4 +1,4 @@
-"""The common part of allocations on the returns of a window: the lines that have them all, their limits, the answer."""
+"""The common part of allocations on the returns of a window: its complete assets, their limits, the answer."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -42,13 +42,13 @@ class OnWindow(Constrained):
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The best weights (k,) within limits.
 
-        limits  : limits of the k lines with a complete window.
+        limits  : limits of the k assets with a complete window.
         returns : (T, k) returns of the window, a period.
-        absent  : names of the market's other lines.
+        absent  : names of the market's other assets.
         """
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,) of the lines with a complete window, binding limits, and the gain from one more unit of each."""
+        """Weights (n,) of assets with a complete window, binding limits, and the gain from one more unit of each."""
         returns, lines = complete_returns(past, self.window)
         covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
         limits = build(self.asked, known_on(past, self.asked, lines, self.window, covariance, previous))

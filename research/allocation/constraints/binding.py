@@ -13,7 +13,7 @@ from research.allocation.constraints.limits import POINT_UNITS, WEIGHTS, Limit, 
 def binding_of(
     limits: Limits, weights: Array, prices: Sequence[Array], unit: str, smaller: bool
 ) -> tuple[Binding, ...]:
-    """The limits that are met with equality and have a price, the highest price first; of single lines, each line.
+    """The limits that are met with equality and have a price, the highest price first; of single assets, each asset.
 
     limits  : limits of the day.
     weights : (n,) best weights.
@@ -38,7 +38,7 @@ def binding_of(
 
 
 def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> list[tuple[str, float]]:
-    """Names and prices of the binding rows: each line of a limit of single lines, else the limit as a whole."""
+    """Names and prices of the binding rows: each asset of a limit of single assets, else the limit as a whole."""
     if not names:
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
     places, who = np.flatnonzero(binds).tolist(), limit.words.split(" is ")[0]
@@ -46,7 +46,7 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
 
 
 def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
-    """The gain from one more step of a limit: a hundredth of NAV or of a rate, a line, a unit of an exposure.
+    """The gain from one more step of a limit: a hundredth of NAV or of a rate, an asset, a unit of an exposure.
 
     limit   : binding limit.
     price   : shadow price of one unit of the limit.
@@ -63,7 +63,7 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
 
 
 def _lines(limits: Limits, limit: Limit) -> list[str]:
-    """The line of each row of a limit of several single lines; none for any other limit."""
+    """The asset of each row of a limit of several single assets; none for any other limit."""
     rows = limit.rows.get(WEIGHTS)
     if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any() or " is " not in limit.words:
         return []

@@ -1,10 +1,10 @@
-"""Cone programmes in which lines are held or not: branch and bound over the lines that are held.
+"""Cone programmes in which assets are held or not: branch and bound over the assets that are held.
 
-A part "held" says of each line whether it is held. A relaxation whose weights keep the limits of numbers of lines is an
-answer; else the largest line that is undecided is held in one branch and left out in the other (Bertsimas, Shioda
+A part "held" says of each asset whether it is held. A relaxation whose weights keep the limits of numbers of assets is
+an answer; else the largest asset that is undecided is held in one branch and left out in the other (Bertsimas, Shioda
 2009, Algorithm for cardinality-constrained quadratic optimization, section 3). The branch with the lowest bound is
-next. The first answer is that of leaving out the smallest line again and again; where the search ends without a proof,
-its answer is improved by exchanging one line that is held for another, as long as that helps.
+next. The first answer is that of leaving out the smallest asset again and again; where the search ends without a proof,
+its answer is improved by exchanging one asset that is held for another, as long as that helps.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
 
 
 def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array) -> bool:
-    """True if the weights keep the limits of numbers of lines, or every line is decided."""
+    """True if the weights keep the limits of numbers of assets, or every asset is decided."""
     if (least[held] == most[held]).all():
         return True
     weights = np.where(np.abs(solved.x[: len(held)]) > RELAXED_ZERO, solved.x[: len(held)], 0.0)
@@ -93,7 +93,7 @@ def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array
 
 
 def _undecided(solved: Solved, held: Rows, least: Array, most: Array) -> int:
-    """The largest line that is undecided."""
+    """The largest asset that is undecided."""
     size = np.where(least[held] < most[held], np.abs(solved.x[: len(held)]), -1.0)
     return int(np.argmax(size))
 
@@ -101,7 +101,8 @@ def _undecided(solved: Solved, held: Rows, least: Array, most: Array) -> int:
 def _without_the_smallest(
     programme: ConeProgramme, bounds: Mapping[int, float] | None, relaxed: Solved, held: Rows
 ) -> Array:
-    """(size,) most x that leaves out the smallest line again and again, until the limits of numbers of lines are kept.
+    """(size,) most x that leaves out the smallest asset again and again, until the limits of numbers of assets are
+    kept.
 
     It stops before what leaves no point.
     """
@@ -118,7 +119,7 @@ def _without_the_smallest(
 
 
 def _exchanged(programme: ConeProgramme, bounds: Mapping[int, float] | None, solved: Solved, held: Rows) -> Solved:
-    """The point, or a better one that holds other lines, of which no exchange of one for another is better still."""
+    """The point, or a better one that holds other assets, of which no exchange of one for another is better still."""
     limits, tried, improved = programme.limits, 0, True
     while improved and tried < EXCHANGES:
         improved = False

@@ -1,6 +1,6 @@
 """Named limits from constraints and the data of a day: the one way that every optimiser takes.
 
-What the file names and the market does not have (a line, a column, a word of a column) is refused, all of it at once.
+What the file names and the market does not have (an asset, a column, a word of a column) is refused, all of it at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,8 +40,8 @@ from research.allocation.constraints.roots import root_of
 from research.forecast.views.equilibrium import weights_present
 
 SHORT_BLOCK, BOUGHT_BLOCK = "short", "bought"
-LARGEST_LINE = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
-OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
+LARGEST_LINE = 2.0  # times the net or gross of the portfolio: no asset is larger, whatever limits are left out
+OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one asset each
 
 
 def build(constraints: Constraints, known: Known) -> Limits:
@@ -49,7 +49,7 @@ def build(constraints: Constraints, known: Known) -> Limits:
 
     constraints : constraints of the file.
     known       : names, facts, previous target and risk on the day.
-    Raises      : ConfigError naming every line, column and word that the market does not have, and every fact that a
+    Raises      : ConfigError naming every asset, column and word that the market does not have, and every fact that a
                   constraint needs and the day lacks.
     """
     builder = _Builder(constraints, known)
@@ -109,14 +109,14 @@ class _Builder:
         stated, gross = self.asked.every_line, self.asked.gross
         least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
         if stated is None or stated.least is None:
-            yield from self._weights("every_line", "every line", Bounds(least=least), np.eye(self.n))
+            yield from self._weights("every_line", "every asset", Bounds(least=least), np.eye(self.n))
         if stated is not None:
-            yield from self._weights("every_line", "every line", stated, np.eye(self.n))
+            yield from self._weights("every_line", "every asset", stated, np.eye(self.n))
         if stated is None or stated.most is None:
-            yield from self._weights("every_line", "every line", Bounds(most=most), np.eye(self.n))
+            yield from self._weights("every_line", "every asset", Bounds(most=most), np.eye(self.n))
 
     def _without_gross(self) -> Iterator[Limit]:
-        """Limits against short lines and leverage, where the stated ones do not always exclude them."""
+        """Limits against short assets and leverage, where the stated ones do not always exclude them."""
         every, net, (long_only, unlevered) = self.asked.every_line, self.asked.net, without_leverage(self.n)
         if every is not None and every.least is not None and not every.always:
             yield long_only
@@ -128,10 +128,10 @@ class _Builder:
             yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
 
     def _applies(self, key: str, some: bool) -> bool:
-        """True if a limit covers some line that may be held. One that may do so only on another day is noted."""
+        """True if a limit covers some asset that may be held. One that may do so only on another day is noted."""
         if some or not (self.known.absent or self.known.dated):
             return True
-        why = "none of its lines has a complete window" if self.known.absent else "no line is in it today"
+        why = "none of its assets has a complete window" if self.known.absent else "no asset is in it today"
         self.notes.append(f"{key} does not apply: {why}.")
         return False
 
@@ -192,14 +192,14 @@ class _Builder:
         for side, bound in (("least", asked.least), ("most", asked.most)):
             if bound is not None:
                 lower, upper = (float(bound), inf) if side == "least" else (-inf, float(bound))
-                mend = "lower the least number of lines" if side == "least" else "raise the most lines"
-                yield Limit(f"cardinality.{side}", f"at {side} {bound} lines are held", count, np.array([lower]),
+                mend = "lower the least number of assets" if side == "least" else "raise the most assets"
+                yield Limit(f"cardinality.{side}", f"at {side} {bound} assets are held", count, np.array([lower]),
                             np.array([upper]), float(bound), mend, "lines", firm=asked)  # fmt: skip
         if asked.if_held:
             yield Limit(
-                "cardinality.if_held", f"a line that is held is at least {asked.if_held:.2%} of NAV",
+                "cardinality.if_held", f"an asset that is held is at least {asked.if_held:.2%} of NAV",
                 {WEIGHTS: eye, HELD_LINES: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
-                "lower the least weight of a line that is held", firm=asked,
+                "lower the least weight of an asset that is held", firm=asked,
             )  # fmt: skip
 
     def _turnover(self) -> Iterator[Limit]:
@@ -231,12 +231,12 @@ class _Builder:
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.who.faults.append(
-                f"liquidity: no volume is known for {cut(names)}. Exclude these lines, or correct their volumes."
+                f"liquidity: no volume is known for {cut(names)}. Exclude these assets, or correct their volumes."
             )
             return
         most = asked.days * asked.participation * traded / asked.nav
         words = (
-            f"no line is more than {asked.days:g} days of volume at {asked.participation:.0%} of it, for a NAV of "
+            f"no asset is more than {asked.days:g} days of volume at {asked.participation:.0%} of it, for a NAV of "
             f"{asked.nav:,.0f}"
         )
         for i in np.flatnonzero(most < 1.0):
@@ -284,7 +284,7 @@ class _Builder:
         return root_of(self.known.covariance, self.known.assets)
 
     def _portfolio(self, key: str, weights: Mapping[str, float]) -> Array:
-        """(n,) weights of a portfolio; those of lines without a window go to the others, which is noted."""
+        """(n,) weights of a portfolio; those of assets without a window go to the others, which is noted."""
         self.who.by_name(key, weights)
         found, absent = weights_present(weights, self.known.assets)
         if without := [name for name in absent if name in self.known.absent]:
@@ -308,9 +308,9 @@ def _firmness(asked: Firmness) -> dict[str, Any]:
 
 
 def _if_held(limit: Limit) -> Limit:
-    """The same limit of single lines, times whether each is held: equal for whole numbers, wider for others.
+    """The same limit of single assets, times whether each is held: equal for whole numbers, wider for others.
 
-    A bound that a line keeps by not being held (at least less than zero, at most more) moves into its row.
+    A bound that an asset keeps by not being held (at least less than zero, at most more) moves into its row.
     """
     side = limit.upper if limit.raised else limit.lower
     if not (np.isfinite(side).all() and (side >= 0.0 if limit.raised else side <= 0.0).all()):

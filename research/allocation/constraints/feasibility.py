@@ -1,6 +1,6 @@
 """Tests whether weights keep all limits; else gives a smallest conflicting set, and the smallest relaxation that works.
 
-Limits with rows are decided exactly, by linear programmes (with whole numbers, where lines are counted). Where a norm
+Limits with rows are decided exactly, by linear programmes (with whole numbers, where assets are counted). Where a norm
 is among them (volatility, tracking error) each question is a cone programme, answered to 1e-7 by trial, and said so.
 """
 
@@ -21,7 +21,7 @@ from research.allocation.constraints.programme import Elastic, Objective
 
 CHANGE_MARGIN = 1e-8  # by which a stated change is more than the least, so that it suffices
 BY_TRIAL = 1e-7  # excess, over the scale of its limit, below which a cone programme counts as kept
-NODES = 50  # of a search for the least excess where lines are counted; the best of them suffices, and is said so
+NODES = 50  # of a search for the least excess where assets are counted; the best of them suffices, and is said so
 TRIAL = "Volatility and tracking error are not linear: this was found by trial."
 
 
@@ -46,7 +46,7 @@ class Conflict:
     keys     : keys of an irreducible set of them: without any one, weights exist that keep the others.
     words    : text of each of them.
     mends    : changes each of which alone lets weights keep all limits; none where no single one does.
-    together : the changes of least sum, each over its scale, that let weights keep all limits; not sought where lines
+    together : the changes of least sum, each over its scale, that let weights keep all limits; not sought where assets
                are counted and a single change suffices.
     exact    : true if all questions were decided by linear programmes.
     """

@@ -1,7 +1,7 @@
 """Constraints as arrays: named limits over the weights and over quantities that follow from them.
 
 A limit says lower <= rows · x <= upper, or that a norm of the weights is at most so much. x are the weights (n,),
-and after them the parts that the limits need: what is short, what is bought, which lines are held, the losses past
+and after them the parts that the limits need: what is short, what is bought, which assets are held, the losses past
 the value at risk. Each optimiser, and the search for a conflict, reads these and nothing else.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from research.allocation.constraints.records import ALWAYS, Firmness
 
-WEIGHTS, HELD_LINES = "weights", "held"  # blocks of x: what each line weighs, and whether it is held
+WEIGHTS, HELD_LINES = "weights", "held"  # blocks of x: what each asset weighs, and whether it is held
 NAV, LINES = "of NAV", "lines"
 POINT_UNITS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
 HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bound may be past
@@ -83,7 +83,7 @@ class Limit:
 
     @property
     def step(self) -> float:
-        """One step of its bound: a hundredth of NAV or of a rate, a line, about a hundredth of an exposure's span."""
+        """One step of its bound: a hundredth of NAV or of a rate, an asset, about a hundredth of an exposure's span."""
         if self.unit in POINT_UNITS:
             return 0.01
         return 1.0 if self.unit == LINES else 10.0 ** np.floor(np.log10(self.scale)) / 100.0
@@ -114,10 +114,10 @@ class Limit:
 
 
 def without_leverage(n: int) -> tuple[Limit, Limit]:
-    """The limits of n lines where no gross is stated: no short lines, and no sum above one."""
+    """The limits of n assets where no gross is stated: no short assets, and no sum above one."""
     why = "since no gross is stated"
     return (
-        Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(n)},
+        Limit("long_only.least", f"every asset is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(n)},
               np.zeros(n), np.full(n, inf), 0.0),
         Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
               {WEIGHTS: np.ones((1, n))}, np.array([-inf]), np.ones(1), 1.0),
@@ -167,7 +167,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """All limits of one day, over n lines.
+    """All limits of one day, over n assets.
 
     assets : n names.
     limits : limits in the order of the file.
@@ -209,7 +209,7 @@ class Limits:
 
     @cached_property
     def of_lines(self) -> tuple[Array, Array]:
-        """(n,) least and (n,) most weight of each line by the hard limits of single lines."""
+        """(n,) least and (n,) most weight of each asset by the hard limits of single assets."""
         n = len(self.assets)
         least, most = np.full(n, -inf), np.full(n, inf)
         for limit in self.limits:
@@ -262,10 +262,10 @@ class Limits:
         return self.with_limits([replace(limit, firm=ALWAYS) for limit in self.limits])
 
     def with_limits(self, limits: Sequence[Limit]) -> "Limits":
-        """The same lines and parts with other limits."""
+        """The same assets and parts with other limits."""
         return replace(self, limits=tuple(limits))
 
 
 def held_in(limits: Limits, x: Array) -> Mask:
-    """(n,) which lines are held in x (size,), or in more than x, where limits count them; else none."""
+    """(n,) which assets are held in x (size,), or in more than x, where limits count them; else none."""
     return x[: limits.size][limits.whole] > 0.5

@@ -1,7 +1,7 @@
 """The use of the limits of a day, and the gain from one more step of each: by its price, and by solving again.
 
 A shadow price is a derivative, and at a kink an upper bound of it. The gain from a whole step is found by moving the
-limit and solving again: at most the price, unless the number of lines is limited (then the programme is not convex) or
+limit and solving again: at most the price, unless the number of assets is limited (then the programme is not convex) or
 the aim is a ratio, such as Sharpe's, whose best value is quasi-concave in a bound, not concave.
 """
 
@@ -24,9 +24,9 @@ from research.forecast import Moments
 class DayProgramme:
     """The programme that an allocation solves on a day.
 
-    limits  : limits of the day, over n lines.
-    moments : moments of returns of a year, of these lines.
-    best    : limits over the same lines -> the best weights within them.
+    limits  : limits of the day, over n assets.
+    moments : moments of returns of a year, of these assets.
+    best    : limits over the same assets -> the best weights within them.
     """
 
     limits: Limits
@@ -39,9 +39,9 @@ class LimitUse:
     """One limit at the best weights.
 
     limit   : limit as it was asked.
-    at      : value at these weights, in its unit; of single lines, the line that is nearest to its bound.
+    at      : value at these weights, in its unit; of single assets, the asset that is nearest to its bound.
     share   : fraction of the bound in use: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
-    price   : gain from one more step by the shadow price, in the unit of the aim; NaN of a number of lines,
+    price   : gain from one more step by the shadow price, in the unit of the aim; NaN of a number of assets,
               and where limits gave way.
     brought : gain from one more step when the programme is solved again.
     """
@@ -135,7 +135,7 @@ def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.Data
 
 
 def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
-    """Value of a limit at x (size,) and the slack to its bound; of single lines, that of the tightest one held."""
+    """Value of a limit at x (size,) and the slack to its bound; of single assets, that of the tightest one held."""
     slack = limits.slack(limit, x)
     if HELD_LINES in limit.rows and WEIGHTS in limit.rows:
         slack = slack[(limit.rows[WEIGHTS][:, held_in(limits, x)] != 0.0).any(axis=1)]

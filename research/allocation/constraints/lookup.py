@@ -1,4 +1,4 @@
-"""Facts that constraints need on a day: the lines that each is about, and their numbers.
+"""Facts that constraints need on a day: the assets that each is about, and their numbers.
 
 Names that the market does not have are kept.
 """
@@ -19,14 +19,14 @@ from research.allocation.constraints.records import Where
 class Known:
     """Inputs of the limits of a day, besides the constraints.
 
-    assets     : n names, of the lines that may be held.
+    assets     : n names, of the assets that may be held.
     columns    : name -> n words or numbers: asset class, sector, region, a score, anything.
     covariance : (n, n) of returns a year; None where no constraint and no model needs it.
     returns    : (T, n) of the window, a period; None likewise.
     previous   : (n,) target before this one, fraction of NAV; None on the first day.
     traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
-    absent     : names of the market's other lines, which have no complete window today and are not held.
-    elsewhere  : name -> words or numbers of these lines, in their order.
+    absent     : names of the market's other assets, which have no complete window today and are not held.
+    elsewhere  : name -> words or numbers of these assets, in their order.
     dated      : name -> its words on all days, of a column that changes by date: other words are refused. None where
                  other words may yet come.
     """
@@ -43,11 +43,11 @@ class Known:
 
 
 class Lookup:
-    """Looks lines, columns and words up in the data of the day, and collects those that are missing.
+    """Looks assets, columns and words up in the data of the day, and collects those that are missing.
 
     known  : data known on the day.
     faults : sentences, each with its place, what was found and how to mend it.
-    needed : (n,) lines that may be held, whose numbers must be known.
+    needed : (n,) assets that may be held, whose numbers must be known.
     """
 
     def __init__(self, known: Known) -> None:
@@ -67,7 +67,7 @@ class Lookup:
             known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
             for word in (word for word in asked if word not in known and not self._on_other_days(column, word)):
                 self.faults.append(
-                    f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
+                    f"{key}.where.{column}: no asset has this {column}: found {shown(word)}. {_near(word, known)}"
                 )
             inside &= np.array([str(value) in asked for value in values])
             said.append(f"{column} {' or '.join(asked)}")
@@ -76,7 +76,7 @@ class Lookup:
             said.append(", ".join(lines))
         changes = any(column in self.known.dated for column in where)
         if not inside.any() and not self.known.absent and not changes and not self.faults:
-            self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
+            self.faults.append(f"{key}: no asset fits {' and '.join(said)} together. Correct it, or leave it out.")
         return inside.astype(float), ", ".join(said)
 
     def _on_other_days(self, column: str, word: str) -> bool:
@@ -87,29 +87,29 @@ class Lookup:
         return words is None or word in words
 
     def named(self, key: str, names: Sequence[str]) -> Array:
-        """(n,) one for the lines that are named."""
+        """(n,) one for the assets that are named."""
         return self.by_name(key, dict.fromkeys(names, 1.0))
 
     def some(self, names: Iterable[str]) -> bool:
-        """True if one of these lines may be held today."""
+        """True if one of these assets may be held today."""
         return any(name in self.known.assets for name in names)
 
     def by_name(self, key: str, values: Mapping[str, float]) -> Array:
-        """(n,) values in the market's order; zero for a line that is not named."""
+        """(n,) values in the market's order; zero for an asset that is not named."""
         every = (*self.known.assets, *self.known.absent)
         for name in (name for name in values if name not in every):
-            self.faults.append(f"{key}: unknown line: found {shown(name)}. {_near(name, every)}")
+            self.faults.append(f"{key}: unknown asset: found {shown(name)}. {_near(name, every)}")
         return np.array([float(values.get(asset, 0.0)) for asset in self.known.assets])
 
     def column(self, key: str, column: str) -> Sequence[Any] | None:
-        """n words or numbers; None where the lines have no such column."""
+        """n words or numbers; None where the assets have no such column."""
         if column not in self.known.columns:
-            self.faults.append(f"{key}: the lines have no {column}. {_near(column, sorted(self.known.columns))}")
+            self.faults.append(f"{key}: the assets have no {column}. {_near(column, sorted(self.known.columns))}")
             return None
         return self.known.columns[column]
 
     def numbers(self, key: str, column: str) -> Array:
-        """(n,) numbers of a column, zero for lines that may not be held where they are not known."""
+        """(n,) numbers of a column, zero for assets that may not be held where they are not known."""
         values = self.column(f"{key}.column", column)
         if values is None:
             return np.zeros(len(self.known.assets))
@@ -121,7 +121,7 @@ class Lookup:
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.faults.append(
-                f"{key}.column: {column} is not known for {cut(names)}. Give it, or exclude these lines."
+                f"{key}.column: {column} is not known for {cut(names)}. Give it, or exclude these assets."
             )
         return np.where(np.isfinite(numbers), numbers, 0.0)
 

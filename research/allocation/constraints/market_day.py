@@ -24,9 +24,9 @@ def known_on(
 ) -> Known:
     """The data that the constraints need at the close of `past`.
 
-    past        : market of n lines up to the close.
+    past        : market of n assets up to the close.
     constraints : constraints whose columns and volumes are looked up.
-    lines       : (k,) columns of the lines that may be held.
+    lines       : (k,) columns of the assets that may be held.
     window      : number of returns in a CVaR.
     covariance  : (k, k) a year.
     previous    : (n,) target before, fraction of NAV.
@@ -52,9 +52,9 @@ def known_on(
 
 
 def check_constraints(past: Past, constraints: Constraints) -> None:
-    """Raise ConfigError for every line, column and word that the market does not have, and every fact that is missing.
+    """Raise ConfigError for every asset, column and word that the market does not have, and every fact that is missing.
 
-    past        : market of n lines up to the last close. All of them may be named, and a word that a column had on any
+    past        : market of n assets up to the last close. All of them may be named, and a word that a column had on any
                   day; facts must be known of those that are listed, whether or not they have a window.
     constraints : constraints whose names are looked up.
     """
@@ -81,13 +81,13 @@ def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:
 
 
 def _traded(past: Past, window: int) -> Array | None:
-    """(n,) mean value traded a day, in the one currency of the lines; NaN where a volume is not known."""
+    """(n,) mean value traded a day, in the one currency of the assets; NaN where a volume is not known."""
     if past.volumes is None or past.prices is None:
         return None
     if len(currencies := sorted(set(past.currency))) > 1:
         raise ConfigError(
-            f"liquidity: the lines are quoted in {', '.join(currencies)}, and their volumes are not converted. Leave "
-            "the limit out, or quote all lines in one currency."
+            f"liquidity: the assets are quoted in {', '.join(currencies)}, and their volumes are not converted. Leave "
+            "the limit out, or quote all assets in one currency."
         )
     value = past.volumes[-window:] * past.prices[-window:]
     known = np.isfinite(value)

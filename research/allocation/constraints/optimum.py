@@ -20,7 +20,7 @@ from research.allocation.constraints.limits import HELD_LINES, WEIGHTS, Limit, L
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 SQUARES = "squares"
-SCALE = 100.0  # of the mean variance of a line: values are then far above the gap at which a search ends
+SCALE = 100.0  # of the mean variance of an asset: values are then far above the gap at which a search ends
 INSIDE = 1e-9  # of the diagonal: so that what is left of the square stays convex
 
 
@@ -110,7 +110,7 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
 
 
 def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
-    """The best point to full accuracy, and its largest possible improvement with other lines held; 0 where proven."""
+    """The best point to full accuracy, and its largest possible improvement with other assets held; 0 where proven."""
     with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
     programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
     tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
@@ -122,7 +122,7 @@ def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
     if whole is not None and (again := programme.solve(whole=whole)) is not None:
         solved, gap = again, gap if tighter is None else tighter.gap(again.value, gap)
     elif tighter is not None:
-        raise NotSolvedError("no solver found weights of the lines that were chosen to be held")
+        raise NotSolvedError("no solver found weights of the assets that were chosen to be held")
     if aim.sharpened is not None:
         return aim.sharpened(limits, elastic, solved), gap
     return programme.sharpened(solved, whole=whole), gap
@@ -143,13 +143,13 @@ def elastic_of(limits: Limits) -> Elastic:
 
 
 def weights_in(limits: Limits, solved: Solved) -> Array:
-    """(n,) the weights of a settled solution, zero for each line that a number of lines leaves out."""
+    """(n,) the weights of a settled solution, zero for each asset that a number of assets leaves out."""
     weights = solved.x[: len(limits.assets)]
     return np.where(held_in(limits, solved.x), weights, 0.0) if limits.whole.any() else weights
 
 
 def tidy(limits: Limits, weights: Array) -> Array:
-    """Weights (n,) without a solver's residues near zero, between the bounds of their lines, with the sum asked for.
+    """Weights (n,) without a solver's residues near zero, between the bounds of their assets, with the sum asked for.
 
     What is missing to the sum, or too much, is spread over the room to the bounds; it is a solver's rounding.
     """
@@ -173,9 +173,9 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
 
 
 def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
-    """Least and most of x (size,) that hold the same lines as a solution and no others; None where none are counted.
+    """Least and most of x (size,) that hold the same assets as a solution and no others; None where none are counted.
 
-    Solved within these, the prices are those of the limits for the lines that are held.
+    Solved within these, the prices are those of the limits for the assets that are held.
     """
     if not limits.whole.any():
         return None
@@ -185,14 +185,14 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
-    """For each limit, the gain of the aim per unit that each of its rows is widened, with the same lines held."""
+    """For each limit, the gain of the aim per unit that each of its rows is widened, with the same assets held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     held = held_in(limits, solved.x)
     return tuple(times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True))
 
 
 def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
-    """Duals (k,) without those that no room brings: of a number of lines, and of a line that it leaves out."""
+    """Duals (k,) without those that no room brings: of a number of assets, and of an asset that it leaves out."""
     if HELD_LINES not in limit.rows:
         return rows
     return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
@@ -211,14 +211,14 @@ def exceeded(limits: Limits, weights: Array) -> list[str]:
 
 
 def unproven(aim: Aim, value: float, gap: float) -> list[str]:
-    """Possible improvement of the aim with other lines held, in a sentence; [] where it is proven the best.
+    """Possible improvement of the aim with other assets held, in a sentence; [] where it is proven the best.
 
     value : value of the programme; of a ratio, its inverse.
     gap   : largest amount by which the value may be lower.
     """
     if gap <= 0.0:
         return []
-    which = "which lines are held was not proven the best"
+    which = "which assets are held was not proven the best"
     if aim.numerator is None:
         return [f"{which}: the objective may be better by {gap:.2g}."]
     most = f" by {1.0 / (value - gap) - 1.0 / value:.2g}" if gap < value else ""
@@ -236,7 +236,7 @@ def _why_none(limits: Limits, aim: Aim) -> str:
 class Perspective:
     """The square of a norm, times a half and a scale, but for a constant.
 
-    limits    : with the squares of the weights over whether each line is held.
+    limits    : with the squares of the weights over whether each asset is held.
     objective : over them.
     scale     : of the square.
     """
@@ -251,10 +251,10 @@ class Perspective:
 
 
 def perspective(limits: Limits, objective: Objective) -> Perspective | None:
-    """The tighter statement; None where no lines are counted, or the objective is not a norm of the weights alone.
+    """The tighter statement; None where no assets are counted, or the objective is not a norm of the weights alone.
 
-    The square of the norm has a diagonal part, of which a line has w² times its share of what is held. Stated as w²
-    over whether it is held, a number from 0 to 1 in a relaxation, it is the same for lines that are held or not, and
+    The square of the norm has a diagonal part, of which an asset has w² times its share of what is held. Stated as w²
+    over whether it is held, a number from 0 to 1 in a relaxation, it is the same for assets that are held or not, and
     more between (Frangioni, Gentile 2006, Perspective cuts for a class of convex 0-1 mixed integer programs).
     """
     alone = not objective.linear and objective.curvature is None
@@ -276,7 +276,7 @@ def perspective(limits: Limits, objective: Objective) -> Perspective | None:
 
 
 def _squares(n: int) -> Part:
-    """(n,) at least w² / held: a cone of a norm for each line."""
+    """(n,) at least w² / held: a cone of a norm for each asset."""
     eye, none = np.eye(n), np.zeros(n)
     cones = tuple(
         ("norm", {WEIGHTS: np.array([none, 2.0 * one, none]), HELD_LINES: np.array([one, none, -one]),

@@ -1,7 +1,7 @@
 """Constraints of an allocation as a file names them: the limits on the weights, and how firmly each is kept.
 
 Every constraint is hard, or has a `price`, or a place in the order in which constraints give way (`gives_way`). Weights
-are fractions of NAV, and cash is the rest. Which columns and lines there are is known on the day only: the builder
+are fractions of NAV, and cash is the rest. Which columns and assets there are is known on the day only: the builder
 (`research.allocation.constraints.builder`) refuses names that the market does not have.
 """
 
@@ -120,11 +120,11 @@ class Bounds(Firmness):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Group(Bounds):
-    """The weight of several lines together.
+    """The weight of several assets together.
 
-    where : column of the instruments -> its word, or several of which one suffices. A line is of the group when it
+    where : column of the instruments -> its word, or several of which one suffices. An asset is of the group when it
             fits every column: {region: us, sector: [technology, health]}.
-    lines : names of lines, instead of `where`.
+    lines : names of assets, instead of `where`.
     Raises : as Bounds, and ConfigError unless exactly one of `where` and `lines` is given.
     """
 
@@ -139,11 +139,11 @@ class Group(Bounds):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Exposure(Bounds):
-    """The weighted sum of a number that each line has: a beta, a loading on a factor, a score; cash has 0.
+    """The weighted sum of a number that each asset has: a beta, a loading on a factor, a score; cash has 0.
 
-    column : name of a column of the instruments with a number for each line: a factor's loadings, an ESG score.
-    values : line -> number, instead; a line that is not named has 0.
-    to     : line -> weight, instead: the beta to this portfolio, from the covariance of the day.
+    column : name of a column of the instruments with a number for each asset: a factor's loadings, an ESG score.
+    values : asset -> number, instead; an asset that is not named has 0.
+    to     : asset -> weight, instead: the beta to this portfolio, from the covariance of the day.
     least, most : bounds in the unit of that number.
     Raises : as Bounds, and ConfigError unless exactly one of `column`, `values` and `to` is given.
     """
@@ -180,7 +180,7 @@ class TrackingErrorLimit(Most):
     """The standard deviation a year of returns over those of a benchmark.
 
     most      : fraction a year.
-    benchmark : line -> weight, fraction of NAV; cash is the rest.
+    benchmark : asset -> weight, fraction of NAV; cash is the rest.
     """
 
     benchmark: Mapping[str, float]
@@ -189,7 +189,7 @@ class TrackingErrorLimit(Most):
         """Check that it has a benchmark."""
         super().__post_init__()
         if not self.benchmark:
-            raise ConfigError("benchmark has no lines: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
+            raise ConfigError("benchmark has no assets: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
         _check_numbers("benchmark", self.benchmark)
 
 
@@ -212,11 +212,11 @@ class CVaRLimit(Most):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Cardinality(Firmness):
-    """Number of lines held, and least size of a line that is held.
+    """Number of assets held, and least size of an asset that is held.
 
-    most    : largest number of lines held; None for any number.
-    least   : least number of lines held, which needs `if_held`.
-    if_held : least weight of a line that is held, fraction of NAV; 0 for none.
+    most    : largest number of assets held; None for any number.
+    least   : least number of assets held, which needs `if_held`.
+    if_held : least weight of an asset that is held, fraction of NAV; 0 for none.
     """
 
     most: int | None = None
@@ -229,11 +229,13 @@ class Cardinality(Firmness):
         for name in ("most", "least"):
             value = getattr(self, name)
             if value is not None and not (is_whole(value) and value >= 1):
-                raise ConfigError(f"{name} is {shown(value)}: give a whole number of lines, at least 1.")
+                raise ConfigError(f"{name} is {shown(value)}: give a whole number of assets, at least 1.")
         if not (is_number(self.if_held) and 0.0 <= self.if_held <= 1.0):
             raise ConfigError(f"if_held is {shown(self.if_held)}: give a fraction of NAV, such as 0.01.")
         if self.least is not None and not self.if_held:
-            raise ConfigError(f"least is {self.least} without `if_held`: say how large a line is that counts as held.")
+            raise ConfigError(
+                f"least is {self.least} without `if_held`: say how large an asset is that counts as held."
+            )
         if self.most is None and not self.if_held:
             raise ConfigError("it has neither `most` nor `if_held`: give one of them.")
         if self.most is not None and self.least is not None and self.least > self.most:
@@ -242,9 +244,9 @@ class Cardinality(Firmness):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Liquidity(Firmness):
-    """A line is no larger than what can be sold in so many days at a share of its volume.
+    """An asset is no larger than what can be sold in so many days at a share of its volume.
 
-    days          : number of days in which a line can be sold.
+    days          : number of days in which an asset can be sold.
     nav           : net asset value of the portfolio, currency.
     participation : share of the volume of a day that we may be, fraction.
     window        : sessions over which the value traded a day is averaged.
@@ -265,13 +267,13 @@ class Liquidity(Firmness):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Exclusions(Firmness):
-    """Lines that are not held: those that are named, and those that fit every column of `where`."""
+    """Assets that are not held: those that are named, and those that fit every column of `where`."""
 
     where: Where = field(default_factory=dict)
     lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that it names the lines."""
+        """Check that it names the assets."""
         super().__post_init__()
         _check_members(self.where, self.lines, both=True)
 
@@ -281,20 +283,20 @@ class Constraints:
     """The constraints on the weights of an allocation: everything under `constraints:` of an allocation in a file.
 
     net            : the sum of the weights; 1 by default, so that nothing is left in cash.
-    gross          : the sum of their absolute values. Without it there are no short lines and no leverage, whatever
+    gross          : the sum of their absolute values. Without it there are no short assets and no leverage, whatever
                      else has a price, gives way or is left open.
-    every_line     : the weight of each line; a side that is not given is 0 or 1, where `gross` is given -gross or
+    every_line     : the weight of each asset; a side that is not given is 0 or 1, where `gross` is given -gross or
                      gross.
-    lines          : the weight of one line, by its name.
-    groups         : the weight of several lines together, by a name of their own.
+    lines          : the weight of one asset, by its name.
+    groups         : the weight of several assets together, by a name of their own.
     exposures      : beta, factors, scores, by a name of their own.
-    cardinality    : number of lines, and least weight of a line that is held.
+    cardinality    : number of assets, and least weight of an asset that is held.
     turnover       : the larger of what is bought and sold against the previous target; none on the first day.
     volatility     : standard deviation a year.
     tracking_error : tracking error to a benchmark, a year.
     cvar           : CVaR of the window's returns, a period.
     liquidity      : days of volume.
-    exclude        : lines that are not held.
+    exclude        : assets that are not held.
     Raises         : ConfigError for short bounds or a net above 1 without `gross`, and for `gross` with `if_held`.
     """
 
@@ -323,7 +325,7 @@ class Constraints:
         elif self.cardinality is not None and self.cardinality.if_held:
             raise ConfigError(
                 f"cardinality.if_held is {self.cardinality.if_held:g} with gross: a least weight of what is held is "
-                "known for long lines only. Leave out one of the two."
+                "known for long assets only. Leave out one of the two."
             )
 
     def __repr__(self) -> str:
@@ -340,7 +342,7 @@ class Constraints:
 
     @property
     def shorts(self) -> bool:
-        """True if a line may be short."""
+        """True if an asset may be short."""
         return self.gross is not None
 
     def _check_units(self) -> None:
@@ -365,7 +367,7 @@ class Constraints:
         for name, bounds in {"every_line": self.every_line, **lines}.items():
             if bounds is not None and bounds.least is not None and bounds.least < 0.0:
                 raise ConfigError(
-                    f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "
+                    f"{name}.least is {bounds.least:g}, so the asset may be short, but no leverage is stated. Add "
                     "`gross: {most: 1.5}`, or raise it to 0."
                 )
         for side in ("least", "most"):
@@ -384,14 +386,14 @@ def check_above_zero(**given: object) -> None:
 
 
 def _check_numbers(name: str, values: Mapping[str, float]) -> None:
-    """Raise ConfigError that names every line whose value is not a finite number."""
+    """Raise ConfigError that names every asset whose value is not a finite number."""
     if bad := [f"{shown(value)} for {line}" for line, value in values.items() if not is_number(value)]:
         raise ConfigError(f"{name} is {cut(', '.join(bad))}: give a number.")
 
 
 def _check_members(where: Where, lines: tuple[str, ...], both: bool) -> None:
     if not where and not lines:
-        raise ConfigError("it has neither `where` nor `lines`: say which lines it concerns.")
+        raise ConfigError("it has neither `where` nor `lines`: say which assets it concerns.")
     if where and lines and not both:
         raise ConfigError("it has `where` and `lines`: keep one of the two.")
     empty = [column for column, words in where.items() if not words]

@@ -16,12 +16,12 @@ def root_of(covariance: Array, assets: Sequence[str]) -> Array:
     covariance : (n, n), in any unit.
     assets     : n names, for messages.
     Raises     : DataError for a matrix that is not square, finite and symmetric, naming the pair, and for one with a
-                 negative eigenvalue, naming the lines of its combination: it is not repaired here.
+                 negative eigenvalue, naming the assets of its combination: it is not repaired here.
     """
     n = len(assets)
     covariance = np.asarray(covariance, dtype=float)
     if covariance.shape != (n, n):
-        raise DataError(f"covariance has shape {covariance.shape} for {n} lines. Give one row and column a line.")
+        raise DataError(f"covariance has shape {covariance.shape} for {n} assets. Give one row and column an asset.")
     size = float(np.abs(np.diag(covariance)).max(initial=0.0))
     bad = ~(np.isfinite(covariance) & (np.abs(covariance - covariance.T) <= COVARIANCE * size))
     if bad.any():

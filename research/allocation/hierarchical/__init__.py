@@ -1,4 +1,4 @@
-"""Allocations by a clustering tree of the lines: hierarchical risk parity and its successors."""
+"""Allocations by a clustering tree of the assets: hierarchical risk parity and its successors."""
 
 from research.allocation.hierarchical.clustered import HERC, NCO
 from research.allocation.hierarchical.hrp import HRP, Schur, hrp_weights

@@ -1,4 +1,4 @@
-"""Weights by recursive bisection of a list of lines, compiled."""
+"""Weights by recursive bisection of a list of assets, compiled."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from foundation.compiled import compiled, linked
 
 @linked
 def _variance(products: Array, inverse: Array, first: int, stop: int) -> float:
-    """The variance of the inverse-variance portfolio u of some lines: u' cov u / (sum u)^2, with u = 1 / variance.
+    """The variance of the inverse-variance portfolio u of some assets: u' cov u / (sum u)^2, with u = 1 / variance.
 
     products : (n, n) u[i] x cov[i, j] x u[j] for j <= i.
     inverse  : (n,) u.
-    first    : place of the first line.
+    first    : place of the first asset.
     stop     : place after the last one.
     """
     total = square = 0.0

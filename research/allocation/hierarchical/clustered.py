@@ -2,8 +2,8 @@
 
 Nested clustered optimisation (NCO) makes an optimal portfolio of each cluster, then one of these portfolios.
 
-Errors of estimation that come from correlated lines stay inside their cluster: the covariance of a cluster and that of
-the clusters' portfolios are better conditioned than that of all lines. Where López de Prado inverts covariances, and
+Errors of estimation that come from correlated assets stay inside their cluster: the covariance of a cluster and that of
+the clusters' portfolios are better conditioned than that of all assets. Where López de Prado inverts covariances, and
 weights may be short, weights here are long only, as in skfolio (with `cv="ignore"`) and Riskfolio-Lib, whose weights
 these are.
 
@@ -12,7 +12,7 @@ Hierarchical equal risk contribution (HERC) divides risk between and within clus
 Raffinot's two choices make it differ from HRP: clusters follow the tree where HRP halves a list, and the tree is cut
 where a criterion says that clusters end. From the root down, each node above the cut divides its weight between its two
 children in inverse proportion to their risk, which is the sum of the risks of the clusters below; a cluster divides its
-weight among its lines in inverse proportion to theirs. A risk of "equal" gives his earlier method, HCAA, in which
+weight among its assets in inverse proportion to theirs. A risk of "equal" gives his earlier method, HCAA, in which
 each node divides its weight in halves and each cluster equally (Raffinot 2017).
 
 The weights are those of skfolio with `clusters="gap"` and of Riskfolio-Lib with `clusters="silhouette"` (`stdsil`).
@@ -43,8 +43,8 @@ class NCO(Model):
     outer    : portfolio of these portfolios, likewise.
     clusters : number of clusters, or the criterion that finds it, "gap" or "silhouette": see `clusters`.
     Others   : as of `Hierarchical`.
-    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary,
-               and, where a variance is minimised, for a covariance that has no inverse.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
+               vary, and, where a variance is minimised, for a covariance that has no inverse.
     Source   : López de Prado (2019), A Robust Estimator of the Efficient Frontier; Machine Learning for Asset Managers
                (2020), section 7.
     """
@@ -100,7 +100,7 @@ def least_variance(cov: Array) -> Array:
     exact = np.zeros(k)
     exact[held] = np.linalg.solve(scaled[np.ix_(held, held)], np.ones(held.sum()))
     exact /= exact.sum()
-    if (exact < 0.0).any():  # the solver took a line of no weight for one of a very small weight
+    if (exact < 0.0).any():  # the solver took an asset of no weight for one of a very small weight
         exact = np.maximum(found, 0.0)
     return exact / exact.sum()
 
@@ -118,7 +118,7 @@ def _solved(cov: Array) -> Array:
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(k)]
     solved = clarabel.DefaultSolver(csc_matrix(np.triu(cov)), np.zeros(k), rows, ends, cones, settings).solve()
     if str(solved.status) not in ("Solved", "AlmostSolved"):
-        raise NotSolvedError(f"Clarabel ends with status {solved.status} on the least variance of {k} lines")
+        raise NotSolvedError(f"Clarabel ends with status {solved.status} on the least variance of {k} assets")
     return np.array(solved.x)
 
 
@@ -126,10 +126,11 @@ def _solved(cov: Array) -> Array:
 class HERC(Model):
     """Hierarchical equal risk contribution.
 
-    risk     : measure that clusters and lines divide weight by, one of `HIERARCHICAL_RISKS`.
+    risk     : measure that clusters and assets divide weight by, one of `HIERARCHICAL_RISKS`.
     clusters : number of clusters, or the criterion that finds it, "gap" or "silhouette": see `clusters`.
     Others   : as of `Hierarchical`; Ward's linkage is Raffinot's.
-    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not
+               vary.
     Source   : Raffinot (2018), The Hierarchical Equal Risk Contribution Portfolio.
     """
 

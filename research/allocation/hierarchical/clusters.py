@@ -1,7 +1,7 @@
 """The number of clusters of a tree: two criteria of the field, each as its library computes it.
 
 - gap: the number k with the largest second difference W(k) + W(k + 2) - 2 W(k + 1), for k up to max(8, sqrt(n)) - 1; W
-  is the sum over clusters of the mean distance between two of their lines (skfolio, after Yue, Wang, Wei 2009, who
+  is the sum over clusters of the mean distance between two of their assets (skfolio, after Yue, Wang, Wei 2009, who
   take the pooled sum of distances instead).
 - silhouette: the number with the largest mean over standard deviation of silhouettes, for k up to min(10, sqrt(n)), on
   the Euclidean distances between the columns of the distance matrix (Riskfolio-Lib, after López de Prado and Lewis
@@ -85,7 +85,7 @@ def _numbers(tree: Tree, node: int) -> Rows:
 
 
 def _mean_distance(tree: Tree, node: int) -> float:
-    """Mean distance between two different lines below a node; 0 for a line alone."""
+    """Mean distance between two different assets below a node; 0 for an asset alone."""
     leaves = _numbers(tree, node)
     pairs = len(leaves) * (len(leaves) - 1)
     return float(tree.apart[np.ix_(leaves, leaves)].sum()) / pairs if pairs else 0.0

@@ -1,6 +1,6 @@
-"""Hierarchical risk parity: order lines so that neighbours are similar, then split risk by recursive bisection.
+"""Hierarchical risk parity: order assets so that neighbours are similar, then split risk by recursive bisection.
 
-Three steps (Lopez de Prado 2016): cluster the lines by the distance d = sqrt((1 - rho) / 2) of their correlations;
+Three steps (Lopez de Prado 2016): cluster the assets by the distance d = sqrt((1 - rho) / 2) of their correlations;
 list the leaves of the tree; halve the list repeatedly, where each half takes weight in inverse proportion to its
 variance. The halves are cut by *position*, so weights depend on the list, and sources differ in two choices:
 
@@ -46,11 +46,11 @@ OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances 
 
 @dataclass(frozen=True, repr=False)
 class HRP(Model):
-    """Hierarchical risk parity: weights by recursive bisection of lines in quasi-diagonal order.
+    """Hierarchical risk parity: weights by recursive bisection of assets in quasi-diagonal order.
 
     risk   : measure by which halves take weight, one of `HIERARCHICAL_RISKS`.
     Others : as of `Hierarchical`; single linkage is the paper's.
-    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not vary.
     Source : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample.
     """
 
@@ -111,7 +111,7 @@ def hrp_weights(
 
 def _check_covariance(cov: Array) -> None:
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not len(cov):
-        raise DataError(f"covariance for HRP has shape {cov.shape}. Give a square one with a row for each line.")
+        raise DataError(f"covariance for HRP has shape {cov.shape}. Give a square one with a row for each asset.")
     variance = np.diag(cov)
     bad = ~(np.isfinite(cov) & (np.abs(cov - cov.T) <= COVARIANCE * np.abs(variance).max()))
     if bad.any():
@@ -136,7 +136,7 @@ class Schur(Model):
     gamma  : fraction of the covariance between halves that counts, 0 (HRP) to 1; less is taken where more would add
              variance.
     Others : as of `Hierarchical`; skfolio's linkage is Ward's.
-    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary,
+    Raises : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not vary,
              and for a covariance that has no inverse.
     Source : Cotton (2024), Schur Complementary Allocation: A Unification of Hierarchical Risk Parity and Minimum
              Variance Portfolios.
@@ -218,7 +218,7 @@ def _bisected(cov: Array, order: Rows, gamma: float) -> Array | None:
 
 
 def _augmented(own: Array, between: Array, other: Array, gamma: float) -> Array:
-    """(m, m) covariance of a half, with account of the other's hedges; its own where a half is one line."""
+    """(m, m) covariance of a half, with account of the other's hedges; its own where a half is one asset."""
     if len(own) == 1 or len(other) == 1:
         return own
     hedge = gamma * np.linalg.solve(other, between.T).T
@@ -230,8 +230,8 @@ def _augmented(own: Array, between: Array, other: Array, gamma: float) -> Array:
 def _spread(rows: int, columns: int) -> Array:
     """(rows, columns) the map between halves whose sizes differ by one at most; its transpose maps ones to ones.
 
-    Between halves of one size it is the identity. Else it is the mean, over each line of the larger half, of the map
-    that gives that line the mean of the smaller half, and the others their own; turned round, its sums are scaled.
+    Between halves of one size it is the identity. Else it is the mean, over each asset of the larger half, of the map
+    that gives that asset the mean of the smaller half, and the others their own; turned round, its sums are scaled.
     """
     large, small = max(rows, columns), min(rows, columns)
     if large == small:

@@ -1,24 +1,25 @@
 """The common part of hierarchical allocations: estimates, weights, constraints, and reasons.
 
-The weights w0 of a tree say in which proportion lines should be held. Where they break a constraint, they go to the w
-within all of them with the least sum of (w - w0)^2 / w0, so that all lines of a group that are at no bound of their own
+The weights w0 of a tree say in which proportion assets should be held. Where they break a constraint, they go to the w
+within all of them with the least sum of (w - w0)^2 / w0, so that all assets of a group that are at no bound of their
+own
 keep their proportions to each other: w = min(max(factor x w0, lower), upper), one factor a group whose bound holds, and
-one for all others. For bounds of lines it is also the w of least relative entropy to w0. (The Euclidean projection
-would add the same number of points to each line, to one of 0.5 % as to one of 30 %, and undo what the tree said.) A
-line of weight zero takes weight only where the others have no room, and then counts as one of 1 / k.
+one for all others. For bounds of assets it is also the w of least relative entropy to w0. (The Euclidean projection
+would add the same number of points to each asset, to one of 0.5 % as to one of 30 %, and undo what the tree said.) An
+asset of weight zero takes weight only where the others have no room, and then counts as one of 1 / k.
 
 skfolio puts bounds into each split of HRP, projects HERC by relative deviations, and knows none for the whole portfolio
-in nested clusters; Riskfolio-Lib cuts off and shares out in turn, and stops where no line lies between its bounds,
+in nested clusters; Riskfolio-Lib cuts off and shares out in turn, and stops where no asset lies between its bounds,
 which leaves a sum below one.
 
-Weights may be computed more often than lines are clustered: `recluster="quarter"` keeps the tree of the last quarter's
-last session, in which every line of today must have had a complete window. Where one had not, today's tree is grown
+Weights may be computed more often than assets are clustered: `recluster="quarter"` keeps the tree of the last quarter's
+last session, in which every asset of today must have had a complete window. Where one had not, today's tree is grown
 from today's window, until the next day of the schedule.
 
 With a `memory` of m, the distances of a clustering are m times those last used plus 1 - m times those of its own
-window: exponential weights over the days on which lines were clustered, so that one noisy window does not turn a tree
+window: exponential weights over the days on which assets were clustered, so that one noisy window does not turn a tree
 over, and a change that stays does. Nothing is kept between calls. The days before are looked up in the past anew, and a
-longer market leaves them as they are. They end where a line of today had no complete window yet, or where the weight
+longer market leaves them as they are. They end where an asset of today had no complete window yet, or where the weight
 that is left falls below 0.1 %.
 """
 
@@ -59,7 +60,7 @@ NONE = Constraints()
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Returns, covariance and tree of the k lines with a complete window.
+    """Returns, covariance and tree of the k assets with a complete window.
 
     past    : all that is known.
     lines   : (k,) columns of the market.
@@ -78,7 +79,7 @@ class Estimate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the k lines."""
+        """Names of the k assets."""
         return tuple(self.past.assets[line] for line in self.lines)
 
 
@@ -96,17 +97,18 @@ def estimated(settings: Hierarchical, past: Past) -> Estimate:
 
 
 def check_inverse(owner: str, estimate: Estimate) -> None:
-    """Raise DataError for a covariance without an inverse, naming the lines and how to mend it."""
+    """Raise DataError for a covariance without an inverse, naming the assets and how to mend it."""
     from research.risk.simulation.covariances import least_eigenvalue
 
     value, i, j = least_eigenvalue(estimate.cov)
     if value <= EIGENVALUE:
         names, (sessions, k) = estimate.names, estimate.returns.shape
-        few = f"{sessions} returns are too few for {k} lines"
+        few = f"{sessions} returns are too few for {k} assets"
         reason = few if sessions <= k else f"{names[i]} and {names[j]} repeat others"
         raise DataError(
-            f"{owner} needs a covariance that has an inverse on {estimate.past.date:%Y-%m-%d}, and that of {k} lines "
-            f"has none: {reason}. Take a longer window, a shrunk covariance such as ledoit_wolf, or leave one line out."
+            f"{owner} needs a covariance that has an inverse on {estimate.past.date:%Y-%m-%d}, and that of {k} assets "
+            f"has none: {reason}. Take a longer window, a shrunk covariance such as ledoit_wolf, or leave an "
+            "asset out."
         )
 
 
@@ -122,7 +124,7 @@ FORGOTTEN = 1e-3  # of the weight of all distances
 def clustering_rows(settings: Hierarchical, past: Past, lines: Rows) -> list[int]:
     """Rows of the market whose windows the tree in force is grown from, the latest first.
 
-    lines : (k,) columns of the lines with a complete window today.
+    lines : (k,) columns of the assets with a complete window today.
     """
     every = settings.recluster or (settings.schedule if settings.memory else None)
     if every is None:
@@ -143,7 +145,7 @@ def remembered_tree(settings: Hierarchical, past: Past, lines: Rows, columns: Ro
     """The tree in force, and the row of the market on which it was grown.
 
     lines   : (k,) columns of the market.
-    columns : (k,) order of the lines where variances tie.
+    columns : (k,) order of the assets where variances tie.
     """
     rows = clustering_rows(settings, past, lines)
     optimal = settings.order == "optimal"
@@ -176,7 +178,7 @@ def _window(settings: Hierarchical, past: Past, lines: Rows, row: int) -> Array:
 
 
 def _complete(settings: Hierarchical, past: Past, lines: Rows, row: int) -> bool:
-    """True if all lines had a complete window on that row, in which their returns vary."""
+    """True if all assets had a complete window on that row, in which their returns vary."""
     from research.forecast.window import ranges
 
     first = row - settings.window
@@ -188,7 +190,7 @@ def _complete(settings: Hierarchical, past: Past, lines: Rows, row: int) -> bool
 class Hierarchy:
     """The reasons of a hierarchical allocation's weights: the data of a dendrogram and its tables.
 
-    assets      : k names of the lines with a complete window, from left to right: the quasi-diagonal order.
+    assets      : k names of the assets with a complete window, from left to right: the quasi-diagonal order.
     date        : last date seen.
     clustered   : the date on which the tree was grown.
     tree        : tree of that date; its leaf i is `leaf_names[i]`.
@@ -217,19 +219,19 @@ class Hierarchy:
         return frozen(self.tree.scipy_linkage())
 
     def by_line(self) -> pd.DataFrame:
-        """A row a line in quasi-diagonal order: cluster, weight, weight before constraints, share of risk."""
+        """A row an asset in quasi-diagonal order: cluster, weight, weight before constraints, share of risk."""
         columns = {"cluster": self.cluster, "weight": self.weights, "unbounded": self.unbounded, "risk": self.risk}
         return pd.DataFrame(columns, index=pd.Index(self.assets, name="line"))
 
     def by_cluster(self) -> pd.DataFrame:
-        """A row a cluster from left to right: number of lines, weight, weight before constraints, share of risk."""
+        """A row a cluster from left to right: number of assets, weight, weight before constraints, share of risk."""
         groups = self.by_line().groupby("cluster")
         return groups[["weight", "unbounded", "risk"]].sum().assign(lines=groups.size())
 
     def __repr__(self) -> str:
         """One line: sizes and dates."""
         return (
-            f"{len(self.assets)} lines in {self.cluster.max()} clusters on {self.date:%Y-%m-%d}, clustered on "
+            f"{len(self.assets)} assets in {self.cluster.max()} clusters on {self.date:%Y-%m-%d}, clustered on "
             f"{self.clustered:%Y-%m-%d}"
         )
 
@@ -243,7 +245,7 @@ class Model(Hierarchical):
         """(k,) weights of an estimate before constraints: not negative, with sum one."""
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """(n,) weights over the lines with a complete window, with sum one unless `net` differs; and binding limits.
+        """(n,) weights over the assets with a complete window, with sum one unless `net` differs; and binding limits.
 
         Raises : NotSolvedError, with a smallest conflicting set, where no weights keep the constraints.
         """
@@ -290,7 +292,7 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     """The weights within limits of least sum of (w - weights)^2 / weights; None where those given keep all.
 
     weights : (k,) not negative, with sum one.
-    limits  : over the k lines.
+    limits  : over the k assets.
     Returns : with that sum as its value; the price of a limit is by how much it would fall for each unit of room.
     Raises  : as `optimum`.
     """
@@ -302,14 +304,14 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     size = np.where(none, 1.0 / len(weights), weights)
     found = optimum(limits, Aim(Objective({WEIGHTS: -2.0 * weights / size}, np.diag(2.0 / size)), UNIT))
     distance = float(((found.weights - weights) ** 2 / size).sum())
-    # What room would bring is not said: a distance is nobody's gain. A line at zero is not held back from being short.
+    # The gain of a wider limit is not said: a distance is nobody's gain. An asset at zero is not kept from being short.
     stated = {limit.key for limit in limits.limits if limit.key and not _long_only(limit)}
     binding = [replace(one, price=abs(one.price), brings="") for one in found.binding if one.key in stated]
     return replace(found, value=distance, binding=tuple(binding))
 
 
 def _at_least(limits: Limits, none: Mask) -> Limits:
-    """The limits with some lines (k,) at the least weight that their hard bounds state, or else at zero."""
+    """The limits with some assets (k,) at the least weight that their hard bounds state, or else at zero."""
     least, eye, open_ = np.maximum(limits.of_lines[0], 0.0), np.eye(len(none)), none.copy()
     found = []
     for limit in limits.limits:
@@ -324,12 +326,12 @@ def _at_least(limits: Limits, none: Mask) -> Limits:
             found.append(replace(_of_rows(limit, states), upper=limit.lower[states]))
             open_[line[states]] = False
     zero = np.zeros(int(open_.sum()))
-    found.append(Limit("", "lines of weight zero stay at zero", {WEIGHTS: eye[open_]}, zero, zero, 0.0))
+    found.append(Limit("", "assets of weight zero stay at zero", {WEIGHTS: eye[open_]}, zero, zero, 0.0))
     return limits.with_limits(found)
 
 
 def _line_of_rows(limit: Limit) -> Rows | None:
-    """(r,) the line that each row of a hard limit bounds alone; None for any other limit."""
+    """(r,) the asset that each row of a hard limit bounds alone; None for any other limit."""
     rows = limit.rows.get(WEIGHTS)
     if rows is None or len(limit.rows) > 1 or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
         return None

@@ -1,7 +1,7 @@
-"""Measures of risk by name, of lines and of portfolios of them, by which hierarchical allocations divide.
+"""Measures of risk by name, of assets and of portfolios of them, by which hierarchical allocations divide.
 
 Weights depend on ratios of risk only, so that no measure is annualised. Tails are those of 95 %; drawdowns are of sums
-of returns, not compounded, as in skfolio and Riskfolio-Lib. "equal" gives all lines and all clusters the same risk.
+of returns, not compounded, as in skfolio and Riskfolio-Lib. "equal" gives all assets and all clusters the same risk.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,10 @@ def risks(name: Risk, returns: Array, cov: Array, weights: Array, names: tuple[s
     """(m,) risk of each of some portfolios.
 
     name    : name of the measure.
-    returns : (T, k) simple returns, of the same lines as
+    returns : (T, k) simple returns, of the same assets as
     cov     : (k, k) covariance, which gives variance and standard deviation.
     weights : (k, m) fraction of each portfolio.
-    names   : names of the k lines, for messages.
+    names   : names of the k assets, for messages.
     Raises  : DataError for a risk that is not positive, which nothing can be divided by.
     """
     if name == "equal":
@@ -67,7 +67,7 @@ def risks(name: Risk, returns: Array, cov: Array, weights: Array, names: tuple[s
 def parities(
     name: Risk, returns: Array, cov: Array, parts: list[Rows], names: tuple[str, ...]
 ) -> tuple[list[Array], Array]:
-    """Weights of each part of the lines in inverse proportion to risk, and the risk of each part held like that.
+    """Weights of each part of the assets in inverse proportion to risk, and the risk of each part held like that.
 
     parts   : columns of each part.
     Returns : weights of each part, which sum to one, and (parts,) risks.

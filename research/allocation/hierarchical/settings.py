@@ -32,12 +32,12 @@ class Hierarchical(Constrained):
 
     window     : number of returns, at least 2.
     linkage    : distance between two clusters: "single", "complete", "average", "weighted" or "ward".
-    distance   : distance between two lines, one of `DISTANCES`: see `distances`.
+    distance   : distance between two assets, one of `DISTANCES`: see `distances`.
     order      : order of the leaves: "optimal", with the least sum of distances between neighbours, which does not
                  depend on the order of columns; or "pypfopt", as the linkage numbers them, which does.
     covariance : estimator, one of `research.forecast.covariances.COVARIANCES`.
     half_life  : half-life of the estimator with exponential weights, periods.
-    recluster  : schedule on which lines are clustered again; None, whenever weights are computed.
+    recluster  : schedule on which assets are clustered again; None, whenever weights are computed.
     memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
     Others     : as of `Constrained`; how constraints are kept, `model` says. Those of volatility and tracking
                  error take the covariance above.

@@ -1,12 +1,12 @@
-"""A clustering tree of lines: their distances, the tree grown from them, its leaves in order, cut into clusters.
+"""A clustering tree of assets: their distances, the tree grown from them, its leaves in order, cut into clusters.
 
-Distances between lines are by name, from a window of their returns:
+Distances between assets are by name, from a window of their returns:
 
 - correlation: sqrt((1 - rho) / 2) of the correlation rho (López de Prado 2016), 0 to 1.
 - columns: the Euclidean distance between the columns of that matrix (the paper's own choice).
-- absolute_correlation: sqrt(1 - |rho|): a line and its mirror are near.
+- absolute_correlation: sqrt(1 - |rho|): an asset and its mirror are near.
 - rank: sqrt((1 - rho) / 2) of Spearman's rank correlation.
-- distance_correlation: sqrt(1 - dCor), which is 1 only for independent lines (Székely, Rizzo, Bakirov 2007).
+- distance_correlation: sqrt(1 - dCor), which is 1 only for independent assets (Székely, Rizzo, Bakirov 2007).
 - variation_of_information: H(X|Y) + H(Y|X) over H(X, Y) of binned returns, 0 to 1 (Kraskov and others 2005; López de
   Prado 2020, Machine Learning for Asset Managers, section 3), in as many bins of equal width as Hacine-Gharbi and
   others (2012) find optimal for so many returns.
@@ -76,7 +76,7 @@ class Tree:
 
 
 def tree_of(returns: Array, cov: Array, columns: Rows, distance: Distance, linkage: Linkage, optimal: bool) -> Tree:
-    """The tree of lines by one of the distances between them, see `distances`.
+    """The tree of assets by one of the distances between them, see `distances`.
 
     returns : (T, k) simple returns; not used by correlations.
     cov     : (k, k).

@@ -41,7 +41,7 @@ class Frontier:
         freeze_fields(self, "weights", "mean", "volatility")
 
     def summary(self) -> pd.DataFrame:
-        """A row a point: mean, volatility, number of lines held, and the limit that binds most."""
+        """A row a point: mean, volatility, number of assets held, and the limit that binds most."""
         return pd.DataFrame(
             {
                 "mean": self.mean,
@@ -59,7 +59,7 @@ class Frontier:
 def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Frontier:
     """The least volatility at each of evenly spaced means, under limits.
 
-    limits : limits of the day, over n lines.
+    limits : limits of the day, over n assets.
     mean   : (n,) a year.
     root   : (r, n) with root' root = covariance a year.
     points : number of points, at least 2.

@@ -20,7 +20,7 @@ class FrontierPair:
     limited   : under all constraints.
     unlimited : under the limits of the net and gross weight alone.
     weights   : (n,) the best under all constraints, fraction of NAV.
-    mean      : (n,) mean of each line, by the forecast.
+    mean      : (n,) mean of each asset, by the forecast.
     root      : (r, n) with root' root = covariance.
     """
 
@@ -51,7 +51,7 @@ def frontier_pair(
     """The frontiers of an allocation with its limits and without, at the close of `past`.
 
     allocation : allocation with the objective whose weights are shown.
-    past       : market of N lines, n of which have a complete window.
+    past       : market of N assets, n of which have a complete window.
     points     : number of points of the frontier with limits, at least 2.
     previous   : (N,) target before, against which a turnover is limited; None for none.
     Raises     : as the allocation does.

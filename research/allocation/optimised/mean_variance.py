@@ -128,10 +128,10 @@ class MeanVariance(OnForecast):
 class MinimumVariance(Explained):
     """The long-only weights of least variance on a Ledoit-Wolf covariance: a control without settings of its own.
 
-    It is `MeanVariance` without bounds; its answer says which lines are held at zero.
+    It is `MeanVariance` without bounds; its answer says which assets are held at zero.
     window : number of returns, at least 2.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
+    Raises : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not vary.
     Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices.
     """
 
@@ -143,13 +143,13 @@ class MinimumVariance(Explained):
         check_estimate("MinimumVariance", self.window, self.schedule)
 
     def answer(self, past: Past) -> Answer:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
+        """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
 
 
 @dataclass(frozen=True, repr=False)
 class MaximumDiversification(OnForecast):
-    """The weights of the largest diversification ratio: the mean volatility of the lines over the portfolio's own.
+    """The weights of the largest diversification ratio: the mean volatility of the assets over the portfolio's own.
 
     The price of a constraint is in volatility a year. Settings are those of `OnForecast`, whose forecast is one of
     covariances.

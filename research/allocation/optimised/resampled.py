@@ -28,7 +28,7 @@ class Resampled(Wrapper, Following):
     Each sample has as many returns as the forecast's window, drawn from a normal law with its mean and covariance. All
     samples are solved under the limits of the day; since these are convex, the mean of the weights keeps them too.
 
-    allocation : a MeanVariance without a limit of the number of lines, whose means would have many.
+    allocation : a MeanVariance without a limit of the number of assets, whose means would have many.
     draws      : number of samples.
     seed       : seed of the draws; the same on each date.
     Raises     : ConfigError for settings outside these; NotSolvedError where no sample has a solution.
@@ -45,8 +45,8 @@ class Resampled(Wrapper, Following):
             refuse("allocation of Resampled is", self.allocation, "give one of the kind mean_variance.")
         if self.allocation.constraints.cardinality is not None:
             raise ConfigError(
-                "allocation of Resampled has a limit of the number of lines, which the mean of several portfolios does "
-                "not keep. Leave out `cardinality`."
+                "allocation of Resampled has a limit of the number of assets, which the mean of several portfolios "
+                "does not keep. Leave out `cardinality`."
             )
         if not is_whole(self.draws) or self.draws < 1:
             refuse("draws of Resampled is", self.draws, "give a whole number, at least 1.")
@@ -100,9 +100,9 @@ def _solved(found: Sequence[Optimum]) -> tuple[str, str, str]:
 
 
 def samples(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:
-    """Moments a year of samples of a normal law, which do not depend on the order of the lines.
+    """Moments a year of samples of a normal law, which do not depend on the order of the assets.
 
-    moments          : moments a year, of k lines.
+    moments          : moments a year, of k assets.
     window           : number of returns of a sample.
     periods_per_year : returns a year.
     draws            : number of samples.

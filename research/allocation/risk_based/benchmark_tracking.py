@@ -1,4 +1,4 @@
-"""The weights that track a benchmark most closely under constraints, such as few lines."""
+"""The weights that track a benchmark most closely under constraints, such as few assets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,19 +22,19 @@ UNIT = "tracking error a year"
 
 @dataclass(frozen=True, repr=False)
 class BenchmarkTracking(OnForecast):
-    """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few lines.
+    """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few assets.
 
-    Where the benchmark itself keeps the constraints, it is the answer. Lines of the benchmark that have no complete
+    Where the benchmark itself keeps the constraints, it is the answer. Assets of the benchmark that have no complete
     window are left out of it, and the others keep their proportions and its sum; the answer says so.
 
-    benchmark   : weight by line, fraction of NAV; cash is the rest.
+    benchmark   : weight by asset, fraction of NAV; cash is the rest.
     column      : instead, a column of numbers of the instruments, such as a market capitalisation or the weight in an
                   index, to which the benchmark's weights are in proportion.
     Others      : as of `OnForecast`; the forecast is one of covariances.
     Raises      : as `OnForecast`; ConfigError for both or neither of benchmark and column; DataError for a column that
-                  is not a number of at least zero for each line; NotSolvedError where no line of the benchmark has a
+                  is not a number of at least zero for each asset; NotSolvedError where no asset of the benchmark has a
                   complete window, or those that do have a sum of zero or of the other sign.
-    Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few lines Bertsimas, Shioda (2009).
+    Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few assets Bertsimas, Shioda (2009).
     """
 
     benchmark: Mapping[str, float] | Pairs = ()
@@ -59,7 +59,7 @@ class BenchmarkTracking(OnForecast):
         super().check(past)
         if unknown := [name for name, _ in self._pairs if name not in past.assets]:
             raise ConfigError(
-                f"benchmark of BenchmarkTracking: unknown line {shown(unknown[0])}. Use "
+                f"benchmark of BenchmarkTracking: unknown asset {shown(unknown[0])}. Use "
                 f"{cut(', '.join(past.assets), 400)}."
             )
         if self.column:
@@ -79,14 +79,14 @@ class BenchmarkTracking(OnForecast):
         return tuple(dict(self.benchmark).items())
 
     def _weights(self, moments: Moments, past: Past) -> tuple[Array, tuple[str, ...]]:
-        """(k,) weights of the benchmark, over the lines of the forecast, and the lines that were left out."""
+        """(k,) weights of the benchmark, over the assets of the forecast, and the assets that were left out."""
         if self.column:
             values = dict(zip(past.assets, past.fact(self.column).tolist(), strict=True))
             bad = [name for name in moments.assets if not (is_number(values[name]) and values[name] >= 0.0)]
             if bad:
                 raise DataError(
                     f"column {self.column} of BenchmarkTracking on {past.date:%Y-%m-%d} is {shown(values[bad[0]])} for "
-                    f"{bad[0]}: give a number of at least 0 for each line."
+                    f"{bad[0]}: give a number of at least 0 for each asset."
                 )
             total = sum(values[name] for name in moments.assets)
             by_name = {name: values[name] / (total or 1.0) for name in moments.assets}
@@ -94,7 +94,7 @@ class BenchmarkTracking(OnForecast):
             by_name = dict(self._pairs)
         found, absent = weights_present(by_name, moments.assets)
         if not found.any():
-            raise NotSolvedError(f"no line of the benchmark is known on {past.date:%Y-%m-%d}")
+            raise NotSolvedError(f"no asset of the benchmark is known on {past.date:%Y-%m-%d}")
         if not absent:
             return found, ()
         whole, known = sum(by_name.values()), sum(by_name.get(name, 0.0) for name in moments.assets)
@@ -102,6 +102,6 @@ class BenchmarkTracking(OnForecast):
         if whole * known <= 0.0:
             raise NotSolvedError(
                 f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {known:.2%} of NAV in place of {whole:.2%}: "
-                "its other lines cannot keep their proportions. Start later, or leave these lines out of the benchmark"
+                "its other assets cannot keep their proportions. Start later, or take these assets out of it"
             )
         return found, (f"the benchmark is tracked {without}.",)

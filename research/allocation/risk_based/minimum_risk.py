@@ -27,7 +27,7 @@ class MinimumRisk(OnWindow):
              bound of CVaR that looks at all losses; "cdar", the mean drawdown of the worst 1 - level of the
              periods; "max_drawdown"; "semi_deviation" below the mean. Drawdowns are those of summed returns.
     Others : as of `OnWindow`; the level is that of the first three.
-    Raises : as `OnWindow`; DataError for a window of no more returns than lines; NotSolvedError where weights without
+    Raises : as `OnWindow`; DataError for a window of no more returns than assets; NotSolvedError where weights without
              any loss keep the constraints.
     Source : see `research.allocation.risk_based.risks`.
     """
@@ -40,14 +40,14 @@ class MinimumRisk(OnWindow):
         one_of("risk of MinimumRisk is", self.risk, MINIMISED_RISKS)
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
-        """The weights (k,) within limits of the k lines of returns (T, k), a period."""
+        """The weights (k,) within limits of the k assets of returns (T, k), a period."""
         check_length("MinimumRisk", returns, limits.assets)
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
         found = optimum(limits, risk.aim)
         if found.value <= NONE:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the {self.window} sessions: the least {risk.unit} is "
-                f"{found.value:.3g}, which does not say what is risky. Give a longer window, or exclude lines that "
+                f"{found.value:.3g}, which does not say what is risky. Give a longer window, or exclude assets that "
                 "never fall"
             )
         return found
@@ -68,7 +68,7 @@ class RobustCVaR(OnWindow):
     radius        : of the ball of laws, return a period; 0 for none.
     risk_aversion : of the CVaR.
     Others        : as of `OnWindow`.
-    Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than lines.
+    Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than assets.
     Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
                     Wasserstein metric, section 7.1 and equation 27.
     """
@@ -84,7 +84,7 @@ class RobustCVaR(OnWindow):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
-        """The best weights (k,) within limits of the k lines of returns (T, k), a period."""
+        """The best weights (k,) within limits of the k assets of returns (T, k), a period."""
         if self.radius == 0.0:
             check_length("RobustCVaR", returns, limits.assets)
         return robust_cvar(limits, returns, self.level, self.radius, self.risk_aversion)
@@ -93,7 +93,7 @@ class RobustCVaR(OnWindow):
 def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, risk_aversion: float) -> Optimum:
     """The best weights by the worst mean loss and CVaR of laws near that of returns.
 
-    limits        : over n lines.
+    limits        : over n assets.
     returns       : (T, n) of the window, a period.
     level         : of the CVaR.
     radius        : of the ball of laws, return a period.

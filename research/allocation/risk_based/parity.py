@@ -26,23 +26,23 @@ from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.risk_based.risks import Risk
 
 MEAN, SMALLEST_SHARE = "geometric mean", "smallest"
-LEAST_BOUND = 1e-7  # of NAV: a line that cannot be larger cannot be held
-NO_RISK = 1e-4  # of the lines' mean volatility: what a cone solver leaves of zero
+LEAST_BOUND = 1e-7  # of NAV: an asset that cannot be larger cannot be held
+NO_RISK = 1e-4  # of the assets' mean volatility: what a cone solver leaves of zero
 STEPS, STEP_TOLERANCE = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
 
 
 def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     """The weights of least risk for the geometric mean of weights over budgets.
 
-    limits  : limits over n lines.
-    budgets : (n,) shares of the risk that sum to one; zero for lines that are not held.
+    limits  : limits over n assets.
+    budgets : (n,) shares of the risk that sum to one; zero for assets that are not held.
     risk    : a norm of the weights, or linear in a part.
     unit    : unit of the ratio of this mean to the risk.
-    Raises  : NotSolvedError where no weights keep the limits, where none of these hold every line with a budget, and
+    Raises  : NotSolvedError where no weights keep the limits, where none of these hold every asset with a budget, and
               where some have no risk.
     """
     if not budgets.any():
-        raise NotSolvedError("the limits hold no line with a budget of risk. Raise the most of some")
+        raise NotSolvedError("the limits hold no asset with a budget of risk. Raise the most of some")
     _check_that_all_can_be_held(limits, budgets)
     mean = geometric_mean(budgets)
     first = np.append(1.0, np.zeros(mean.size - 1))
@@ -58,7 +58,7 @@ def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
 def geometric_mean(budgets: Array) -> Part:
     """A number (first) that is at most the geometric mean of weights over budgets, by exponential cones.
 
-    budgets : (n,) exponents that sum to one; a line with zero has no part.
+    budgets : (n,) exponents that sum to one; an asset with zero has no part.
     """
     held = np.flatnonzero(budgets)
     n, m = len(budgets), len(held)
@@ -82,25 +82,25 @@ def geometric_mean(budgets: Array) -> Part:
 
 
 def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
-    """Raise NotSolvedError, with the lines, where no weights keep the limits and hold each line with a budget."""
+    """Raise NotSolvedError, with the assets, where no weights keep the limits and hold each asset with a budget."""
     smallest, names = largest_smallest(limits, np.eye(len(budgets)), budgets > 0.0)
     if smallest <= LEAST_BOUND:
         gave = [limits.limits[k].words for places, _ in elastic_of(limits).pools for k in places]
         how = f"; the limits that give way do so by the least that suffices ({'; '.join(gave)})" if gave else ""
         mend = ", widen the limits, or give these a price in place of `gives_way`" if gave else ", or widen the limits"
         raise NotSolvedError(
-            f"every line with a budget of risk is held, and no weights within the limits hold {cut(', '.join(names))} "
-            f"beside the others{how}. Exclude these lines{mend}"
+            f"every asset with a budget of risk is held, and no weights within the limits hold {cut(', '.join(names))} "
+            f"beside the others{how}. Exclude these assets{mend}"
         )
 
 
 def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, list[str]]:
-    """The largest value of the smallest of rows (n, n) times the weights within the limits, and the lines where it is.
+    """The largest value of the smallest of rows (n, n) times the weights within the limits, and the assets where it is.
 
-    limits : limits over n lines.
-    rows   : one a line.
-    among  : (n,) lines whose rows count.
-    Returns : inf, and no lines, where no weights keep the limits.
+    limits : limits over n assets.
+    rows   : one an asset.
+    among  : (n,) assets whose rows count.
+    Returns : inf, and no assets, where no weights keep the limits.
     """
     some = rows[among]
     of_weights = {WEIGHTS: some, SMALLEST_SHARE: -np.ones((len(some), 1))}
@@ -160,6 +160,6 @@ def _check_that_there_is_risk(risk: Risk, solved: Solved) -> None:
     norm = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
     if norm is not None and solved.value <= NO_RISK * float(np.sqrt((norm**2).sum(axis=0).mean())):
         raise NotSolvedError(
-            "weights within the limits have no risk, so that there is none to share: some lines hedge each other "
+            "weights within the limits have no risk, so that there is none to share: some assets hedge each other "
             "completely. Leave one of them out, or estimate the covariance by one that is not singular (ledoit_wolf)"
         )

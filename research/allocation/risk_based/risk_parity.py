@@ -1,4 +1,4 @@
-"""Risk parity, relaxed and of the tail, and budgets of risk by line, under constraints."""
+"""Risk parity, relaxed and of the tail, and budgets of risk by asset, under constraints."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,29 +47,29 @@ class Budgeted(Constrained):
         object.__setattr__(self, "budgets", found)
         if self.constraints.cardinality is not None:
             raise ConfigError(
-                f"{owner} holds every line that has a budget of risk, and constraints.cardinality limits their number. "
-                "Leave it out, and exclude lines instead."
+                f"{owner} holds every asset that has a budget of risk, and constraints.cardinality limits their "
+                "number. Leave it out, and exclude assets instead."
             )
 
     def check(self, past: Past) -> None:
-        """Raise ConfigError for names that a market does not have, and for shares of all lines that do not sum to 1."""
+        """Raise ConfigError for names that a market does not have, and for complete shares that do not sum to 1."""
         super().check(past)
         owner, by_name, assets = type(self).__name__, dict(self.budgets), past.assets
         if unknown := [name for name in by_name if name not in assets]:
             names = cut(", ".join(assets), 400)
-            raise ConfigError(f"budgets of {owner}: unknown line {shown(unknown[0])}. Use {names}.")
+            raise ConfigError(f"budgets of {owner}: unknown asset {shown(unknown[0])}. Use {names}.")
         if set(by_name) == set(assets) and sum(by_name.values()) < ALL:
             raise ConfigError(
-                f"budgets of {owner} name every line and sum to {sum(by_name.values()):.6g}: give shares that sum to 1."
+                f"budgets of {owner} name every asset and sum to {sum(by_name.values()):.6g}: let them sum to 1."
             )
 
 
 def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Array, Limits]:
-    """(n,) shares of the risk that sum to one over the lines that may be held, and limits that hold no others.
+    """(n,) shares of the risk that sum to one over the assets that may be held, and limits that hold no others.
 
-    budgets : share of the risk by line; what is left is shared equally by lines that are not named.
+    budgets : share of the risk by asset; what is left is shared equally by assets that are not named.
     limits  : limits of the day.
-    absent  : names of the market's other lines, which are not known today; others share their risk in proportion.
+    absent  : names of the market's other assets, which are not known today; others share their risk in proportion.
     """
     by_name, n = dict(budgets), len(limits.assets)
     others = sum(name not in by_name for name in (*limits.assets, *absent))
@@ -81,7 +81,7 @@ def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Arr
     without = (found == 0.0) & ((least < 0.0) | (most > 0.0))
     if without.any():
         zero = np.zeros(int(without.sum()))
-        nothing = Limit("budgets", "a line without a budget of risk is not held", {WEIGHTS: np.eye(n)[without]},
+        nothing = Limit("budgets", "an asset without a budget of risk is not held", {WEIGHTS: np.eye(n)[without]},
                         zero, zero, 0.0)  # fmt: skip
         limits = limits.with_limits([*limits.limits, nothing])
     total = float(found.sum())
@@ -94,13 +94,13 @@ class RiskParity(Budgeted, OnForecast):
 
     Where a constraint binds, the weights are those of least volatility over the geometric mean of weights / budgets.
 
-    budgets : share of the variance by line, fraction; lines that are not named share what is left equally, and are not
-              held where nothing is. Lines without a complete window, and those that are excluded, leave theirs to the
-              others in proportion.
+    budgets : share of the variance by asset, fraction; assets that are not named share what is left equally, and are
+              not held where nothing is. Assets without a complete window, and those that are excluded, leave theirs to
+              the others in proportion.
     Others  : as of `OnForecast`, whose forecast is one of covariances; the price of a constraint is in units of the
               mean of weight / budget, which is 1 where weights equal their budgets.
-    Raises  : as `OnForecast`; ConfigError for a limit of the number of lines; NotSolvedError where no weights within
-              the limits hold every line with a budget.
+    Raises  : as `OnForecast`; ConfigError for a limit of the number of assets; NotSolvedError where no weights within
+              the limits hold every asset with a budget.
     Source  : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios;
               Bruder, Roncalli (2012), Managing Risk Exposures Using the Risk Budgeting Approach.
     """
@@ -118,12 +118,12 @@ class RiskParity(Budgeted, OnForecast):
 class TailParity(Budgeted, OnWindow):
     """Weights whose contributions to CVaR are equal, or in given proportions, as far as constraints allow.
 
-    A line's contribution is its mean loss, times its weight, in the sessions in which the portfolio loses most. Where
+    An asset's contribution is its mean loss, times its weight, in the sessions in which the portfolio loses most. Where
     the worst sessions change with the weights, which sessions lie in the tail is shared so that the contributions meet.
 
-    budgets : share of the CVaR by line, see RiskParity.
+    budgets : share of the CVaR by asset, see RiskParity.
     Others  : as of `OnWindow`.
-    Raises  : as RiskParity; DataError for a window of no more returns than lines; NotSolvedError where some weights
+    Raises  : as RiskParity; DataError for a window of no more returns than assets; NotSolvedError where some weights
               within the limits have no loss in the tail: no proportions of a loss are defined.
     Source  : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
               DePalma, Scholes (2013), An Introduction to Tail Risk Parity.
@@ -132,7 +132,7 @@ class TailParity(Budgeted, OnWindow):
     budgets: Budgets = ()
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
-        """The weights (k,) within limits of the k lines of returns (T, k), a period."""
+        """The weights (k,) within limits of the k assets of returns (T, k), a period."""
         check_length("TailParity", returns, limits.assets)
         risk = risk_of("cvar", returns, self.level, self.periods_per_year)
         budgets, limits = shares(self.budgets, limits, absent)
@@ -140,7 +140,7 @@ class TailParity(Budgeted, OnWindow):
         if least.value <= 0.0:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "
-                f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude lines that "
+                f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude assets that "
                 "never fall"
             )
         return parity(limits, budgets, risk, "weight to CVaR ratio")
@@ -159,12 +159,12 @@ class RelaxedRiskParity(Budgeted, OnForecast):
 
     goal    : least mean return a year, by the forecast; None for none.
     penalty : penalty on variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of
-              the paper times the number of lines.
+              the paper times the number of assets.
     forecast    : forecast of means and covariances.
-    budgets : share of the variance by line, see RiskParity.
+    budgets : share of the variance by asset, see RiskParity.
     Others  : as of `OnForecast`.
-    Raises  : as `OnForecast`; ConfigError for a limit of the number of lines; NotSolvedError where no weights within
-              the limits make every line with a budget add to the volatility.
+    Raises  : as `OnForecast`; ConfigError for a limit of the number of assets; NotSolvedError where no weights within
+              the limits make every asset with a budget add to the volatility.
     Source  : Gambeta, Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization.
     """
 
@@ -192,10 +192,10 @@ class RelaxedRiskParity(Budgeted, OnForecast):
 def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets: Array, penalty: float) -> Optimum:
     """The weights of least psi - gamma, see RelaxedRiskParity.
 
-    limits     : limits over n lines.
+    limits     : limits over n assets.
     covariance : (n, n) a year.
     root       : (n, n) with root' root = covariance.
-    budgets    : (n,) shares of the variance that sum to one; zero for lines that are not held.
+    budgets    : (n,) shares of the variance that sum to one; zero for assets that are not held.
     penalty    : penalty on variances without correlations.
     """
     alone = np.diag(np.sqrt(penalty * np.diag(covariance)))
@@ -204,8 +204,8 @@ def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets:
     def unreached(limits: Limits) -> str:
         names = largest_smallest(limits, covariance, budgets > 0.0)[1]
         return (
-            "no weights within the limits make every line with a budget of risk add to the volatility: at the best "
-            f"{cut(', '.join(names))} lowers it. Widen the limits, exclude this line, or ask for risk_parity"
+            "no weights within the limits make every asset with a budget of risk add to the volatility: at the best "
+            f"{cut(', '.join(names))} lowers it. Widen the limits, exclude this asset, or ask for risk_parity"
         )
 
     aim = Aim(
@@ -217,7 +217,7 @@ def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets:
 
 
 def least_contribution(covariance: Array, budgets: Array) -> Part:
-    """gamma >= 0 with gamma² <= w_i × (covariance × w)_i / budget_i: a cone of a norm for each line with a budget."""
+    """gamma >= 0 with gamma² <= w_i × (covariance × w)_i / budget_i: a cone of a norm for each asset with a budget."""
     size = float(np.sqrt(np.diag(covariance).mean()))
     held = np.flatnonzero(budgets)
     cones = []

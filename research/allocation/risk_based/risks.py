@@ -177,7 +177,7 @@ def sharpened_evar(returns: Array, level: float, limits: Limits, elastic: Elasti
 
     returns : (T, n) returns of the window, a period.
     level   : level of EVaR, from 0 to 1.
-    limits  : limits over the n lines.
+    limits  : limits over the n assets.
     elastic : limits that may be exceeded.
     solved  : solution by the exponential cone.
     """
@@ -208,7 +208,7 @@ def _derivatives(returns: Array, weights: Array, level: float) -> tuple[Array, A
     """(n,) gradient and (n, n) curvature of EVaR, the least over z, at weights (n,).
 
     With probabilities p of the tilted losses, the gradient is that of the mean loss by p; the curvature is over z the
-    covariance by p of the losses of lines, less what the loss of the portfolio explains of it.
+    covariance by p of the losses of assets, less what the loss of the portfolio explains of it.
     """
     losses = -returns @ weights
     z = best_z(losses, level)

@@ -1,1 +1,1 @@
-"""Gradient boosting across lines, by LightGBM or XGBoost, as a forecast of returns."""
+"""Gradient boosting across assets, by LightGBM or XGBoost, as a forecast of returns."""

@@ -1,6 +1,6 @@
-"""The features of a line at a close, from which a model forecasts its return, and the samples that it is trained on.
+"""The features of an asset at a close, from which a model forecasts its return, and the samples that it is trained on.
 
-Windows are sessions of a daily market. A number is NaN where it is not known: where the line was not listed before its
+Windows are sessions of a daily market. A number is NaN where it is not known: where the asset was not listed before its
 whole window, or a volume, a bar, a quote or a fact is missing in it. Each is made from the rows of its own window, so
 that a later past leaves it as it was, to the bit. One that is infinite is an error.
 """
@@ -26,7 +26,7 @@ SINE, COSINE = frozen(np.sin(MONTHS)), frozen(np.cos(MONTHS))
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Numbers of n lines on D days.
+    """Numbers of n assets on D days.
 
     names   : f names.
     rows    : (D,) rows of the market.
@@ -39,7 +39,7 @@ class Features:
 
 
 def features(past: Past, rows: Rows) -> Features:
-    """The numbers of every line on the days asked.
+    """The numbers of every asset on the days asked.
 
     reversal_5             less the return of the last week (Jegadeesh 1990; Lehmann 1990).
     momentum_21, _63, _126 return of the last month, quarter, half-year.
@@ -54,14 +54,14 @@ def features(past: Past, rows: Rows) -> Features:
     range_21               mean of high less low over their middle; where there are bars.
     carry_252              dividends of the year, each over its day's quote; where there are dividends.
     fact_NAME              a fact by date that is a number, as last stated.
-    rank_NAME              rank of each of these among the lines of the day, from -1 to 1; ties share their mean (Gu,
+    rank_NAME              rank of each of these among the assets of the day, from -1 to 1; ties share their mean (Gu,
                            Kelly and Xiu 2020, section 2.1).
     month_sine, _cosine    of the calendar month of the day.
     cash_rate_21           return of cash in the last month;  cash_change_63 : it less what it was a quarter before.
 
     past   : market up to the last close.
     rows   : (D,) days asked, increasing, none after the past.
-    Raises : DataError for a number that is infinite, with its line and day.
+    Raises : DataError for a number that is infinite, with its asset and day.
     """
     first = max(int(rows[0]) - REACH, 0)
     history, at = _History.of(past, first, int(rows[-1]) + 1), rows - first
@@ -113,7 +113,7 @@ class _History:
         )
 
     def where(self, values: Array, window: int) -> Array:
-        """The values (S, n) of lines that were listed before the whole window; else NaN."""
+        """The values (S, n) of assets that were listed before the whole window; else NaN."""
         before = np.zeros_like(self.listed)
         before[window:] = self.listed[: max(len(before) - window, 0)]
         return np.where(before, values, np.nan)
@@ -185,7 +185,7 @@ def _facts(h: _History) -> dict[str, Array]:
 
 
 def _common(h: _History) -> dict[str, Array]:
-    """Features that all lines share on a day: (S,) each."""
+    """Features that all assets share on a day: (S,) each."""
     rate = h.cash_index / lagged(h.cash_index, MONTH) - 1.0
     return {
         "month_sine": SINE[h.months],
@@ -196,7 +196,7 @@ def _common(h: _History) -> dict[str, Array]:
 
 
 def _ranks(values: Array) -> Array:
-    """(D, n) ranks of the known values of each row, from -1 to 1; 0 where only one line has a value."""
+    """(D, n) ranks of the known values of each row, from -1 to 1; 0 where only one asset has a value."""
     known = np.isfinite(values)
     others = known.sum(axis=1, keepdims=True) - 1.0
     ranks = pd.DataFrame(np.where(known, values, np.inf)).rank(axis=1).to_numpy() - 1.0
@@ -210,17 +210,17 @@ def _check_finite(names: tuple[str, ...], rows: Rows, values: Array, past: Past)
         day, line, k = np.argwhere(np.isinf(values))[0].tolist()
         raise DataError(
             f"feature {names[k]} of {past.assets[line]} on {past.days[rows[day]]} is {values[day, line, k]}. Correct "
-            "the returns, quotes or volumes up to that day, or leave the line out."
+            "the returns, quotes or volumes up to that day, or leave the asset out."
         )
 
 
 BLOCK = 2 * YEAR  # sessions whose features are found at once, and kept
-BLOCKS = 128  # kept in memory: of 20 lines, some 0.5 MB each
+BLOCKS = 128  # kept in memory: of 20 assets, some 0.5 MB each
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """N days of lines, by day and, on a day, by name, so that the order of the columns of a market does not matter.
+    """N days of assets, by day and, on a day, by name, so that the order of the columns of a market does not matter.
 
     names    : f names of features.
     rows     : (N,) row of the market.
@@ -246,7 +246,7 @@ class Samples:
 
 
 def samples(past: Past, step: int, horizon: int) -> Samples:
-    """Every `step`-th day of the past whose outcome is known, of the lines that were listed a year before it.
+    """Every `step`-th day of the past whose outcome is known, of the assets that were listed a year before it.
 
     The days are multiples of `step` from the market's first: a later past has the same ones, and more.
     past    : market up to the last close.
@@ -281,13 +281,13 @@ def deviations(found: Features, horizon: int) -> Array:
 
 def _nothing(past: Past, horizon: int) -> DataError:
     return DataError(
-        f"no line has {YEAR} returns that vary and {horizon} sessions after them up to {past.date:%Y-%m-%d}: nothing "
+        f"no asset has {YEAR} returns that vary and {horizon} sessions after them up to {past.date:%Y-%m-%d}: nothing "
         "to learn from. Start later."
     )
 
 
 def _known(past: Past, step: int) -> Features:
-    """Features of every `step`-th day up to today, from the day on which a line may have a year of returns."""
+    """Features of every `step`-th day up to today, from the day on which an asset may have a year of returns."""
     ends = [*range(BLOCK - 1, past.t, BLOCK), past.t]
     blocks = [_block(past.earlier(end), step) for end in ends[:-1]] + [_found(past, ends[-1] // BLOCK * BLOCK, step)]
     parts = [block for block in blocks if block is not None]

@@ -1,4 +1,4 @@
-"""Gradient boosting across lines: its settings, its fit to a past, its forecasts, and its file of text.
+"""Gradient boosting across assets: its settings, its fit to a past, its forecasts, and its file of text.
 
 Reading the file runs no code. A file of another version, of features that the market does not have, or of other data is
 refused: the samples are made anew from the market, and their fingerprint must be the one that the file states.
@@ -41,14 +41,15 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees that rank lines by their expected return, from the features of all of them.
+    """Trees that rank assets by their expected return, from the features of all of them.
 
-    Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
-    the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
-    Economics 104), less the mean of all lines of that day: bonds and stocks are of one measure. The last days of the
+    Each sample is an asset on a day, its outcome the return over cash of the sessions after it, in standard deviations
+    by the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of
+    Financial
+    Economics 104), less the mean of all assets of that day: bonds and stocks are of one measure. The last days of the
     past are held back in two parts: one stops the training, the other judges it, and the forecast is used as far as its
-    skill there allows (`research.forecast.boosted.calibration`). The expected return of a line is cash, plus its
-    deviation times the mean outcome of all lines so far and what is trusted of its forecast less the mean one.
+    skill there allows (`research.forecast.boosted.calibration`). The expected return of an asset is cash, plus its
+    deviation times the mean outcome of all assets so far and what is trusted of its forecast less the mean one.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
@@ -160,7 +161,7 @@ class FittedBoosted:
     settings    : settings of the trees.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
-    mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
+    mean        : return over cash over the horizon, of all assets on all days of the fit, in standard deviations.
     skill       : skill on the days that judged the trees.
     fingerprint : sha256 of what they were trained and judged on.
     text        : the trees, as their library writes them.
@@ -185,30 +186,30 @@ class FittedBoosted:
         return libraries.tree_count(self.settings.library, self.text)
 
     def predict(self, past: Past) -> Moments:
-        """The expected return of each line with a year of returns, and the covariance of that year (Ledoit and Wolf).
+        """The expected return of each asset with a year of returns, and the covariance of that year (Ledoit and Wolf).
 
         Raises : PolicyError on a date before the last of the fit; DataError for a feature that is infinite, that the
-                 market does not have, or that is known of no line.
+                 market does not have, or that is known of no asset.
         """
         today = self._today(past)
         forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
         mean = self._base(today) + today.deviation * self.trust * forecast
         cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
         said = (
-            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all lines have one return per unit of volatility"
+            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all assets have one return per unit of volatility"
         )
         notes = () if self.trust else (said,)
         return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
 
     def base(self, past: Past) -> pd.Series:
-        """The expected return of each line without its features, fraction: cash, and the part from its volatility."""
+        """The expected return of each asset without its features, fraction: cash, and the part from its volatility."""
         today = self._today(past)
         return pd.Series(self._base(today), index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
-        """Contribution of each feature to the expected return of each line, less that to the mean line, fraction.
+        """Contribution of each feature to the expected return of each asset, less that to the mean asset, fraction.
 
-        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
+        A row an asset, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
         """
         today = self._today(past)
@@ -217,12 +218,12 @@ class FittedBoosted:
         return pd.DataFrame(scaled, index=list(today.assets), columns=list(self.features))
 
     def numbers(self, past: Past) -> pd.DataFrame:
-        """The features of today: a row a line, a column a feature. Raises as `predict`."""
+        """The features of today: a row an asset, a column a feature. Raises as `predict`."""
         today = self._today(past)
         return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
-        """The expected return of each line, and the features that explain it, in words. Raises as `predict`."""
+        """The expected return of each asset, and the features that explain it, in words. Raises as `predict`."""
         shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
         return {
             line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)
@@ -230,7 +231,7 @@ class FittedBoosted:
         }
 
     def _base(self, today: "_Today") -> Array:
-        """(k,) expected returns of lines without their features."""
+        """(k,) expected returns of assets without their features."""
         return today.cash + today.deviation * self.mean
 
     def _today(self, past: Past) -> "_Today":
@@ -248,7 +249,7 @@ class FittedBoosted:
         unknown = [name for name, none in zip(self.features, np.isnan(numbers).all(axis=0), strict=True) if none]
         if unknown:
             raise DataError(
-                f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no line, and the trees of "
+                f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no asset, and the trees of "
                 f"{self.seen:%Y-%m-%d} read it. Complete the data, or fit them without it."
             )
         assets = tuple(past.assets[line] for line in lines)
@@ -258,9 +259,9 @@ class FittedBoosted:
 
 @dataclass(frozen=True, eq=False)
 class _Today:
-    """Inputs of a forecast for k lines at the last close.
+    """Inputs of a forecast for k assets at the last close.
 
-    assets    : names of the k lines.
+    assets    : names of the k assets.
     returns   : (252, k) returns of the last year.
     numbers   : (k, f) features.
     deviation : (k,) standard deviation of the return over the horizon.
@@ -275,23 +276,23 @@ class _Today:
 
 
 def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:
-    """Values (k, ·) less their mean over lines, whose bits do not depend on the order of the lines."""
+    """Values (k, ·) less their mean over assets, whose bits do not depend on the order of the assets."""
     by_name = np.argsort(np.array(assets))
     return values - np.ascontiguousarray(values[by_name]).mean(axis=0)
 
 
 def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, horizon: int) -> str:
-    """Expected return of a line, and the features that contribute most to the difference from its base.
+    """Expected return of an asset, and the features that contribute most to the difference from its base.
 
     line    : its name.
-    base    : expected return over the horizon of a line of its volatility, fraction.
+    base    : expected return over the horizon of an asset of its volatility, fraction.
     shares  : what each feature adds to that, fraction; with `base` they sum to the forecast.
-    numbers : each feature of the line, NaN where it is not known.
+    numbers : each feature of the asset, NaN where it is not known.
     horizon : sessions.
 
     >>> shares = pd.Series({"momentum_63": 0.004, "carry_252": -0.001})
     >>> print(sentence("SPY", 0.01, shares, pd.Series({"momentum_63": 0.12, "carry_252": 0.0}), 21))
-    SPY is expected to return 1.30% over 21 sessions, 0.30 points more than a line of its volatility: momentum_63 of \
+    SPY is expected to return 1.30% over 21 sessions, 0.30 points more than an asset of its volatility: momentum_63 of \
 0.12 adds 0.40 points, carry_252 of 0 takes 0.10.
     """
     tilt = float(shares.sum())
@@ -299,7 +300,7 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
     named = shares[shares.abs().sort_values(ascending=False, kind="stable").index][:FEATURES_NAMED]
     named = named[named.abs() >= SMALLEST_NAMED]
     if named.empty:
-        return f"{expected}, as any line of its volatility: no feature distinguishes it."
+        return f"{expected}, as any asset of its volatility: no feature distinguishes it."
     known = numbers.to_dict()
     parts = [
         f"{name} {'of ' + format(known[name], '.3g') if pd.notna(known[name]) else 'not known'} "
@@ -307,7 +308,7 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
         for name, share in named.items()
     ]
     parts[0] += " points"
-    than = f"{100.0 * abs(tilt):.2f} points {'more' if tilt > 0.0 else 'less'} than a line of its volatility"
+    than = f"{100.0 * abs(tilt):.2f} points {'more' if tilt > 0.0 else 'less'} than an asset of its volatility"
     return f"{expected}, {than}: {', '.join(parts)}."
 
 

@@ -1,3 +1,3 @@
-"""Forecasts by neural networks: quantiles of each line's returns, several steps ahead."""
+"""Forecasts by neural networks: quantiles of each asset's returns, several steps ahead."""
 
 from research.forecast.neural.network import Network

@@ -38,14 +38,14 @@ FIX = "Train the network anew."
 
 @dataclass(frozen=True, eq=False)
 class FittedNetwork:
-    """A network with its weights, for the lines that it was trained on.
+    """A network with its weights, for the assets that it was trained on.
 
     settings    : settings of the network.
     seen        : the last date of its training and validation.
-    lines       : lines that it knows, in order.
+    lines       : assets that it knows, in order.
     scales      : {covariate: (mean, deviation)} by which its inputs are scaled.
     weights     : weights by name.
-    losses      : validation loss after each epoch: mean pinball loss over the deviation of each line's history.
+    losses      : validation loss after each epoch: mean pinball loss over the deviation of each asset's history.
     parameters  : number of weights that were learned.
     fingerprint : fingerprint of the series that it was trained on.
     """
@@ -60,11 +60,11 @@ class FittedNetwork:
     fingerprint: str
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance over the horizon of the lines that it knows and whose history is complete.
+        """Mean and covariance over the horizon of the assets that it knows and whose history is complete.
 
         The steps' errors count as uncorrelated: their variances are summed. Correlations are those of the sessions of
         the history, shrunk (Ledoit and Wolf 2004).
-        Raises : DataError where no line has a history, and as `Network.fit` for a covariate that is not finite;
+        Raises : DataError where no asset has a history, and as `Network.fit` for a covariate that is not finite;
                  PolicyError on a date before the last of its training.
         """
         known, found = self._quantiles(past)
@@ -80,7 +80,7 @@ class FittedNetwork:
         return Moments(tuple(lines), mean[order], cov * np.outer(scale, scale), horizon, past.date)
 
     def quantiles(self, past: Past) -> pd.DataFrame:
-        """Simple return of each step, fraction: a row for each line and step ahead, a column for each level.
+        """Simple return of each step, fraction: a row for each asset and step ahead, a column for each level.
 
         Raises : as `predict`.
         """
@@ -103,7 +103,7 @@ class FittedNetwork:
         )
 
     def attention(self, past: Past) -> pd.Series:
-        """The share of attention that the first step's forecast gives each step back, 1 the last one, mean over lines.
+        """The share of attention that the first step's forecast gives each step back, 1 the last one, mean over assets.
 
         Raises : as `importance`.
         """
@@ -122,7 +122,7 @@ class FittedNetwork:
         return write_stored(Path(path), self.weights, said)
 
     def _quantiles(self, past: Past) -> tuple[list[str], Array]:
-        """The lines of today, and their log returns (k, steps, levels)."""
+        """The assets of today, and their log returns (k, steps, levels)."""
         with one_thread(), torch.no_grad():
             lines, network, inputs = self._ready(past)
             return lines, library.quantiles(network, inputs).double().cpu().numpy()
@@ -137,14 +137,14 @@ class FittedNetwork:
             return library.explained(network, inputs)
 
     def _ready(self, past: Past) -> tuple[list[str], nn.Module, library.Inputs]:
-        """The lines of today, the network with its weights, and its inputs."""
+        """The assets of today, the network with its weights, and its inputs."""
         refuse_earlier("the network was", self.seen, past)
         today = series(past, self.settings).last(self.settings.history, self.lines)
         if not today.lines:
             raise DataError(
-                f"no line has {self.settings.history} steps of {self.settings.every} sessions up to "
+                f"no asset has {self.settings.history} steps of {self.settings.every} sessions up to "
                 f"{past.date:%Y-%m-%d} of those that the network was trained on: {', '.join(self.lines)}. Choose "
-                "another date, or train on these lines."
+                "another date, or train on these assets."
             )
         data = library.data_set(today.frame(dict(self.scales), ahead=True), self.lines, self.settings)
         network, device = library.build(data, self.settings), device_of(self.settings)
@@ -204,7 +204,7 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
 
 
 def _check_length(settings: NetworkSettings, found: Series, past: Past) -> None:
-    """Raise DataError unless some line has a sample to learn from, and one of validation."""
+    """Raise DataError unless some asset has a sample to learn from, and one of validation."""
     need = settings.history + settings.steps
     train, rest = found.known[: found.split].sum(axis=0), len(found.days) - found.split
     if past.t < settings.window or not (train >= need).any() or rest < settings.steps:
@@ -222,7 +222,8 @@ def _needed(settings: NetworkSettings) -> int:
 
 
 def location_and_scale(quantiles: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:
-    """Intercept and slope of the least-squares line of quantiles (..., q) on the normal quantiles of their levels (q,).
+    """Intercept and slope of the least-squares asset of quantiles (..., q) on the normal quantiles of their levels
+    (q,).
 
     A normal law's own mean and standard deviation come back. Quantiles that cross are put in order first.
     Source : the normal probability plot; for the order, Chernozhukov, Fernández-Val and Galichon (2010), Quantile and
@@ -258,7 +259,7 @@ class Learned:
     """The result of training.
 
     weights    : weights by name, of the epoch with the least loss of validation.
-    losses     : validation loss after each epoch, mean pinball loss over the deviation of each line's history.
+    losses     : validation loss after each epoch, mean pinball loss over the deviation of each asset's history.
     parameters : number of weights.
     """
 
@@ -323,7 +324,7 @@ def device_of(settings: NetworkSettings) -> torch.device:
 
 
 def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
-    """Mean pinball loss, over the deviation of each line's history."""
+    """Mean pinball loss, over the deviation of each asset's history."""
     network.eval()
     device, total = device_of(settings), 0.0
     with torch.no_grad():

@@ -57,7 +57,7 @@ def quiet() -> Iterator[None]:
 def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSettings, first: int = 0) -> Any:
     """The library's TimeSeriesDataSet of a frame (`Series.frame`), each sample scaled by the deviation in its history.
 
-    lines : those that were trained on: the place of a line in this order is its code.
+    lines : those that were trained on: the place of an asset in this order is its code.
     first : the first step that is forecast.
     """
     with quiet():
@@ -143,7 +143,7 @@ WIDTH = 5  # steps of the moving average that is the trend
 
 
 class DLinear(nn.Module):
-    """Quantiles of the steps to come, linear in the line's own returns.
+    """Quantiles of the steps to come, linear in the asset's own returns.
 
     It begins with those of a normal law about zero with the deviation of the history.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network(NetworkSettings):
-    """Forecasts by a network that learns quantiles of all lines' returns, with the settings of `NetworkSettings`."""
+    """Forecasts by a network that learns quantiles of all assets' returns, with the settings of `NetworkSettings`."""
 
     def fit(self, past: Past, kept_in: str | Path | None = None) -> "FittedNetwork":
         """The parameters that are learned from the past alone.

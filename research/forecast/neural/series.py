@@ -1,4 +1,4 @@
-"""The series that networks read: returns of each line by step, the data known at its end, and those known ahead."""
+"""The series that networks read: returns of each asset by step, the data known at its end, and those known ahead."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ VALIDATION_SHARE = 0.2  # of the steps: the last ones, from which nothing is lea
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """S steps of L lines, whose names are in order. A step ends with the session in its row.
+    """S steps of L assets, whose names are in order. A step ends with the session in its row.
 
     lines    : L names.
     days     : (S,) the last session of each step.
     target   : (S, L) log return over the step.
     observed : {name: (S, L)} known at the end of the step.
-    known    : (S, L) whether the line was listed since `MOMENTUM` sessions before the end of the step.
+    known    : (S, L) whether the asset was listed since `MOMENTUM` sessions before the end of the step.
     ahead    : (steps,) the last session of each step to come.
     """
 
@@ -53,7 +53,7 @@ class Series:
         return len(self.days) - round(VALIDATION_SHARE * len(self.days))
 
     def scales(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation of each observed covariate over the lines and steps before validation."""
+        """Mean and standard deviation of each observed covariate over the assets and steps before validation."""
         found = {}
         for name, values in self.observed.items():
             train = values[: self.split][self.known[: self.split]]
@@ -62,7 +62,7 @@ class Series:
         return found
 
     def frame(self, scales: dict[str, tuple[float, float]], ahead: bool = False) -> pd.DataFrame:
-        """One row for each line and step: line, step, target, scaled covariates and the season.
+        """One row for each asset and step: asset, step, target, scaled covariates and the season.
 
         ahead : add the steps to come, of which only the season is known; the rest is 0 there, and nobody reads it.
         """
@@ -82,7 +82,7 @@ class Series:
         )
 
     def last(self, steps: int, lines: tuple[str, ...]) -> "Series":
-        """The last steps of those of the named lines that are known on all of them."""
+        """The last steps of those of the named assets that are known on all of them."""
         kept = [i for i, line in enumerate(self.lines) if line in lines and self.known[-steps:, i].all()]
         return Series(
             tuple(self.lines[i] for i in kept),
@@ -95,10 +95,10 @@ class Series:
 
 
 def series(past: Past, settings: NetworkSettings) -> Series:
-    """The steps of all lines up to the close of `past`, from the data known then.
+    """The steps of all assets up to the close of `past`, from the data known then.
 
     Raises : DataError for a past too short for one step, a fact that is no number by date, and a covariate that is not
-             finite, with its line and date.
+             finite, with its asset and date.
     """
     rows = np.arange(past.t, MOMENTUM + settings.every - 1, -settings.every)[::-1]
     if len(rows) < settings.history + 1:
@@ -145,11 +145,11 @@ def _fact(past: Past, name: str) -> Array:
 
 
 def _check_finite(name: str, values: Array, known: Mask, lines: tuple[str, ...], days: np.ndarray) -> None:
-    """Raise DataError for the first value of a known line that is not finite."""
+    """Raise DataError for the first value of a known asset that is not finite."""
     bad = known & ~np.isfinite(values)
     if bad.any():
         step, line = np.argwhere(bad)[0].tolist()
         raise DataError(
             f"{name} of {lines[line]} on {days[step]} is {values[step, line]:g}: networks read finite numbers. Correct "
-            "the data, leave the line out, or read other facts."
+            "the data, leave the asset out, or read other facts."
         )

@@ -13,14 +13,14 @@ DEVICES = ("auto", "cpu")
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """A network that learns the quantiles of the log returns of all lines together, several steps ahead.
+    """A network that learns the quantiles of the log returns of all assets together, several steps ahead.
 
-    A step is `every` sessions, counted back from the last close. What is read of each line: its log returns, its
+    A step is `every` sessions, counted back from the last close. What is read of each asset: its log returns, its
     volatility, its momentum, the return of cash, and `facts`; the season is known ahead. The last fifth of the
     past's steps is kept from training: the epoch that forecasts these best is taken.
 
     architecture  : "tft", the temporal fusion transformer (Lim and others 2021); "nhits" (Challu and others 2023); or
-                    "dlinear" (Zeng and others 2023), one linear map of the line's own returns, which they must beat.
+                    "dlinear" (Zeng and others 2023), one linear map of the asset's own returns, which they must beat.
     every         : sessions of a step.
     history       : steps that are read.
     steps         : steps that are forecast.

@@ -1,4 +1,4 @@
-"""Change points of a line's volatility, with the day on which each was detected beside the day of the change."""
+"""Change points of an asset's volatility, with the day on which each was detected beside the day of the change."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ class ChangePoint:
 
 @dataclass(frozen=True)
 class ChangePoints(OfLine):
-    """Change points of the logarithm of a line's absolute returns, by penalised least squares (ruptures, PELT).
+    """Change points of the logarithm of an asset's absolute returns, by penalised least squares (ruptures, PELT).
 
-    line     : the line of the returns.
+    line     : the asset of the returns.
     penalty  : penalty on a change, in units of the variance of a day times the logarithm of the number of days.
     shortest : days between two changes, and from a change to its detection, at least.
     lookback : days that are searched.

@@ -44,7 +44,7 @@ def jump_features(returns: Array) -> Array:
 class JumpModel(RegimeModel):
     """Regimes by a statistical jump model, fitted to all returns so far.
 
-    line     : the line of the returns.
+    line     : the asset of the returns.
     states   : number of regimes, 2 to 6.
     penalty  : penalty on a change of state, in units of the objective: features have variance one in the fit. 0
                clusters each day by itself.
@@ -70,12 +70,12 @@ class JumpModel(RegimeModel):
     def fit(self, past: Past) -> "JumpRegimes":
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.
 
-        Raises : DataError for an unknown line, for too few returns, and where a state is never visited.
+        Raises : DataError for an unknown asset, for too few returns, and where a state is never visited.
         """
         whole = fitted_history(past, self.line, self.window)
         returns, features = whole[YOUNG:], jump_features(whole)[YOUNG:]
         mean, spread = features.mean(axis=0), features.std(axis=0)
-        spread[np.ptp(features, axis=0) == 0.0] = 1.0  # a line without a loss has one downside deviation
+        spread[np.ptp(features, axis=0) == 0.0] = 1.0  # an asset without a loss has one downside deviation
         centres, labels, _ = fit_jumps(_scaled(features, mean, spread), self.states, self.penalty, self.seed)
         days = np.bincount(labels, minlength=self.states)
         if days.min() < 2:
@@ -96,7 +96,7 @@ class JumpModel(RegimeModel):
 class JumpRegimes:
     """A fitted jump model.
 
-    line         : the line of the returns.
+    line         : the asset of the returns.
     centres      : (k, 3) centres of the states, in scaled features, the calmest first.
     mean, spread : (3,) mean and deviation by which features are scaled, over the days of the fit.
     penalty      : penalty on a change of state.

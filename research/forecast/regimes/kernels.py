@@ -1,4 +1,4 @@
-"""Loops over the days of one line, compiled: each day's value depends on the days up to it alone."""
+"""Loops over the days of one asset, compiled: each day's value depends on the days up to it alone."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Regimes of one line's returns by a hidden Markov chain, with filtered and smoothed probabilities.
+"""Regimes of one asset's returns by a hidden Markov chain, with filtered and smoothed probabilities.
 
 Filtered probabilities use the returns up to each day; smoothed ones use later returns too. On the day of a large move
 nobody knows whether it starts a turbulent month; a year later everybody does. Only `filtered` may be traded on.
@@ -35,7 +35,7 @@ STARTS = 5  # of the search for the largest likelihood
 class MarkovRegimes(OfLine):
     """Normal returns in each of k regimes, and a Markov chain with daily steps.
 
-    line       : the line of the returns.
+    line       : the asset of the returns.
     means      : (k,) mean of a day's simple return, fraction, the calmest regime first.
     deviations : (k,) standard deviation of a day's simple return, fraction, rising.
     transition : (k, k) probability of the regime in the column on the day after that in the row.
@@ -127,7 +127,7 @@ class MarkovRegimes(OfLine):
         return smoothed_probabilities(self.filtered(returns), np.array(self.transition))
 
     def probabilities(self, past: Past) -> Array:
-        """(T, k) filtered probabilities on the days of the line's `history`; PolicyError before the end of the fit."""
+        """(T, k) filtered probabilities on the days of the asset's `history`; PolicyError before the end of the fit."""
         refuse_earlier(f"regimes of {self.line} were", self.seen, past)
         return self.filtered(history(past, self.line))
 
@@ -145,7 +145,7 @@ class MarkovRegimes(OfLine):
 class MarkovSwitching(RegimeModel):
     """Regimes by a hidden Markov chain of normal returns, fitted by maximum likelihood to all returns so far.
 
-    line     : the line of the returns.
+    line     : the asset of the returns.
     states   : number of regimes, 2 to 6.
     schedule : schedule on which they are fitted again, as `Refitted` has it.
     seed     : seed of the starts of the search.
@@ -161,7 +161,7 @@ class MarkovSwitching(RegimeModel):
     def fit(self, past: Past) -> MarkovRegimes:
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.
 
-        Raises : DataError for an unknown line, for too few returns, and where the fit finds no such regimes.
+        Raises : DataError for an unknown asset, for too few returns, and where the fit finds no such regimes.
         """
         from research.risk.simulation.hidden_markov import fit_hidden_markov
 
@@ -185,7 +185,7 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
     """A row for each number of states, 1 to `most`: log likelihood, parameters and BIC, the smallest of which counts.
 
     NaN for a number with which no regimes are found. `table["BIC"].idxmin()` is the number to take.
-    line : the line of the returns.
+    line : the asset of the returns.
     seed : seed of the starts.
     Source : Schwarz (1978), Estimating the Dimension of a Model, Annals of Statistics 6(2). The likelihood of one state
              more is not regular at the border, so the criterion is a guide and no test.

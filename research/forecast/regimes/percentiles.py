@@ -17,10 +17,11 @@ NEEDED = 250  # volatilities, without which a percentile says little
 
 @dataclass(frozen=True)
 class VolatilityPercentiles(OfLine):
-    """Four regimes by the percentile of a line's volatility, with exponential weights, among those of the days so far.
+    """Four regimes by the percentile of an asset's volatility, with exponential weights, among those of the days so
+    far.
 
     Nothing is fitted: each day counts among the days up to it alone.
-    line      : the line of the returns.
+    line      : the asset of the returns.
     half_life : of the weights of squared returns, days.
     levels    : percentiles, as fractions, above which volatility is moderate, high and a crisis.
     lookback  : number of days, today's included, among which today's volatility counts; None for all of them so far.

@@ -1,4 +1,4 @@
-"""Regimes of a line as known on each day: the protocol of their models, and the refits of one on a schedule."""
+"""Regimes of an asset as known on each day: the protocol of their models, and the refits of one on a schedule."""
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
@@ -38,11 +38,11 @@ class FittedRegimes(Protocol):
 
 @runtime_checkable
 class Regimes(Protocol):
-    """Regimes of one line, as known on any day."""
+    """Regimes of one asset, as known on any day."""
 
     @property
     def line(self) -> str:
-        """The line of the returns."""
+        """The asset of the returns."""
 
     @property
     def window(self) -> int:
@@ -58,16 +58,16 @@ class Regimes(Protocol):
         """Rows of the market up to today on which something else may come into force."""
 
     def check(self, past: Past) -> None:
-        """Raise DataError for a line that the market does not have."""
+        """Raise DataError for an asset that the market does not have."""
 
 
 class OfLine(ABC):
-    """Regimes of one line of a market."""
+    """Regimes of one asset of a market."""
 
     line: str
 
     def check(self, past: Past) -> None:
-        """Raise DataError for a line that the market does not have."""
+        """Raise DataError for an asset that the market does not have."""
         history(past, self.line)
 
 
@@ -97,7 +97,7 @@ class RegimeModel(OfLine):
 
     @abstractmethod
     def fit(self, past: Past) -> FittedRegimes:
-        """The regimes of the line's returns up to today. Raises DataError where none are found."""
+        """The regimes of the asset's returns up to today. Raises DataError where none are found."""
 
     def in_force(self, past: Past) -> tuple[FittedRegimes, tuple[str, ...]]:
         """The last fit that was found, and a sentence where a later one failed.
@@ -137,12 +137,12 @@ def as_known(regimes: Regimes, past: Past) -> pd.DataFrame:
 
 
 def history(past: Past, line: str) -> Array:
-    """(T,) simple returns of a line, fraction, from the day after its listing to today.
+    """(T,) simple returns of an asset, fraction, from the day after its listing to today.
 
-    Raises : DataError for an unknown line.
+    Raises : DataError for an unknown asset.
     """
     if line not in past.assets:
-        raise DataError(f"unknown line {line!r}: the market has {', '.join(past.assets)}. Correct the name.")
+        raise DataError(f"unknown asset {line!r}: the market has {', '.join(past.assets)}. Correct the name.")
     i = past.assets.index(line)
     listed = np.flatnonzero(past.listed[:, i])
     return past.returns[listed[0] + 1 : listed[-1] + 1, i] if len(listed) else np.empty(0)
@@ -152,19 +152,19 @@ def fitted_history(past: Past, line: str, needed: int) -> Array:
     """The `history` that regimes are fitted to. A halt counts as a day with a return of zero.
 
     needed : number of returns.
-    Raises : DataError for an unknown line, for fewer returns, and for returns that do not move.
+    Raises : DataError for an unknown asset, for fewer returns, and for returns that do not move.
     """
     returns = history(past, line)
     if len(returns) < needed or np.ptp(returns) == 0.0:
         raise DataError(
             f"{len(returns)} returns of {line} up to {past.date:%Y-%m-%d}, {len(np.unique(returns))} of them "
-            f"different: regimes need {needed} that move. Fit them on a later date, or on another line."
+            f"different: regimes need {needed} that move. Fit them on a later date, or on another asset."
         )
     return returns
 
 
 def checked_returns(line: str, returns: Array) -> Array:
-    """The returns (T,) of a line as an array. Raises DataError for none, and for one that is not finite."""
+    """The returns (T,) of an asset as an array. Raises DataError for none, and for one that is not finite."""
     values = np.asarray(returns, dtype=float)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise DataError(

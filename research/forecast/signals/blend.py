@@ -1,6 +1,6 @@
 """Several signals as one forecast: each expected return weighted by how sure it is, with every part to be seen.
 
-The signals are of a line's own past returns: momentum, reversion to a longer average, and averages with exponential
+The signals are of an asset's own past returns: momentum, reversion to a longer average, and averages with exponential
 weights. A score is divided by the deviation that it has where returns are independent, so that scores of all windows
 compare.
 """
@@ -24,7 +24,7 @@ FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights 
 
 
 class Signal(Protocol):
-    """A signal: the expected return of each line over the horizon, and its standard error, on a day."""
+    """A signal: the expected return of each asset over the horizon, and its standard error, on a day."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class Signal(Protocol):
         """Number of returns that a score needs."""
 
     def expected(self, past: History) -> Expected:
-        """Expected return (n,) and standard error (n,) of each line; NaN where it knows too little of one."""
+        """Expected return (n,) and standard error (n,) of each asset; NaN where it knows too little of one."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class MomentumSignal:
 
 @dataclass(frozen=True)
 class ReversionSignal:
-    """The long average of the price less the short one: a line is expected to come back to its long average.
+    """The long average of the price less the short one: an asset is expected to come back to its long average.
 
     The price is the sum of returns over cash, so that an average of it is one of logarithms but for small terms.
     pairs  : short and long windows, the short one first.
@@ -147,9 +147,9 @@ def gap_weights(short: int, long: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """The expected returns of several signals for n lines, together and one by one.
+    """The expected returns of several signals for n assets, together and one by one.
 
-    assets  : names of the n lines.
+    assets  : names of the n assets.
     parts   : expectations of each signal.
     weights : (parts, n) weight of each signal, in proportion to one over its squared error; each column sums to one.
     mean    : (n,) weighted mean of the expected returns over the horizon, fraction; NaN where one is not known.
@@ -168,7 +168,7 @@ class Blend:
         freeze_fields(self, "weights", "mean", "error")
 
     def summary(self) -> pd.DataFrame:
-        """A row for each line and signal, and one for their blend: score, expected return, its error, weight."""
+        """A row for each asset and signal, and one for their blend: score, expected return, its error, weight."""
         columns = {
             "score": [*(part.score for part in self.parts), np.full(len(self.assets), np.nan)],
             "mean": [*(part.mean for part in self.parts), self.mean],
@@ -185,7 +185,7 @@ class Blend:
 
 
 def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -> Blend:
-    """The inverse-variance blend of the expectations of signals for the n lines of a past.
+    """The inverse-variance blend of the expectations of signals for the n assets of a past.
 
     Raises : DataError as the signals do.
     Source : Bates and Granger (1969), The combination of forecasts, Operational Research Quarterly 20(4), with errors
@@ -202,8 +202,8 @@ def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -
 class SignalBlend:
     """The blend of momentum, reversion and averages with exponential weights: the benchmark of any other forecast.
 
-    Where no signal says anything, each line is expected to earn cash and the same premium a unit of volatility, the
-    mean of all lines so far (`research.forecast.signals.expected`). The covariance is Ledoit and Wolf's.
+    Where no signal says anything, each asset is expected to earn cash and the same premium a unit of volatility, the
+    mean of all assets so far (`research.forecast.signals.expected`). The covariance is Ledoit and Wolf's.
 
     horizon   : periods of the market that the forecast is about.
     momentum  : windows of the momentum signal, numbers of returns; () leaves it out, as it does the others.
@@ -251,17 +251,17 @@ class SignalBlend:
         return max(scores + (FEWEST_HORIZONS + 1) * self.horizon, self.estimate)
 
     def blend(self, past: Past) -> Blend:
-        """The expectations of each signal for every line, and their blend. Raises DataError for too short a history."""
+        """The expectations of each signal by asset, and their blend. Raises DataError for too short a history."""
         return blend(self.signals, history(past, self.horizon), past.assets)
 
     def predict(self, past: Past) -> Moments:
-        """The mean of the blend, of lines with returns enough for all scores and the covariance."""
+        """The mean of the blend, of assets with returns enough for all scores and the covariance."""
         found = self.blend(past)
         needed = max(max(signal.window for signal in self.signals), self.estimate)
         returns, complete = complete_returns(past, needed)
         known = np.isfinite(found.mean[complete])
         if not known.any():
-            raise DataError(f"no line moved in the {DEVIATION} sessions to {past.date:%Y-%m-%d}. Choose another date.")
+            raise DataError(f"no asset moved in the {DEVIATION} sessions to {past.date:%Y-%m-%d}. Choose another date.")
         cov = np.atleast_2d(covariance("ledoit_wolf", returns[-self.estimate :, known], 0.0)) * self.horizon
         lines = complete[known]
         notes = tuple(

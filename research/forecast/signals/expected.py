@@ -1,7 +1,7 @@
 """Expected returns from a signal's scores: volatility × coefficient × score, the coefficient from the past.
 
-Outcomes y of all lines and days, in units of their deviation, are regressed on the scores z of the day: y = a + b z.
-The pooled premium a is what every line is expected to earn a unit of volatility where the signal says nothing; b is
+Outcomes y of all assets and days, in units of their deviation, are regressed on the scores z of the day: y = a + b z.
+The pooled premium a is what every asset is expected to earn a unit of volatility where the signal says nothing; b is
 the information coefficient. Only outcomes that had passed by today count. An information coefficient of 0.05 is a good
 one, so b has a normal prior about zero with that deviation; a has none.
 """
@@ -20,12 +20,12 @@ DEVIATION = 63  # returns of the deviation that scores and outcomes are measured
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """T days of n lines up to today, and the outcome of each within the horizon.
+    """T days of n assets up to today, and the outcome of each within the horizon.
 
-    excess    : (T, n) simple return over cash, that of an exit too; 0 where a line was not listed the day before.
+    excess    : (T, n) simple return over cash, that of an exit too; 0 where an asset was not listed the day before.
     total     : (T + 1, n) its running sum, from 0.
-    first     : (n,) row on which each line was listed: its returns begin after it; T where it never was.
-    precision : (T, n) one over the root mean square of the last 63 returns; 0 where a line has fewer, is not
+    first     : (n,) row on which each asset was listed: its returns begin after it; T where it never was.
+    precision : (T, n) one over the root mean square of the last 63 returns; 0 where an asset has fewer, is not
                 listed, or did not move.
     outcome   : (T − horizon, n) sum of excess returns over the horizon after each day, in units of deviation ×
                 √horizon; 0 where there is no precision.
@@ -65,7 +65,7 @@ FEWEST_HORIZONS = 12  # horizons with an outcome, below which a coefficient is n
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Expected returns of n lines over the horizon by one signal; NaN for a line whose score is not known.
+    """Expected returns of n assets over the horizon by one signal; NaN for an asset whose score is not known.
 
     name        : name of the signal.
     score       : (n,) score of today, the mean over its windows, about unit variance where returns are independent.
@@ -88,13 +88,13 @@ class Expected:
 
 
 def expected(name: str, score: Array, today: Array, needed: int, past: History) -> Expected:
-    """The expected return of each line over the horizon, and its standard error, from scores of several windows.
+    """The expected return of each asset over the horizon, and its standard error, from scores of several windows.
 
     The error has two sources: the coefficients, and the score, whose own error is that of the mean of its windows. The
     product of an uncertain coefficient and an uncertain score has the variance V_b z² + (b² + V_b) V_z.
     score  : (T, n) mean over the windows.
     today  : (m, n) score of each window, on the last day.
-    needed : number of returns of a line without which its score is not known.
+    needed : number of returns of an asset without which its score is not known.
     Raises : DataError for fewer than twelve horizons with scores and outcomes.
     Source : Grinold (1994), Alpha is volatility times IC times score, Journal of Portfolio Management 20(4).
     """
@@ -114,9 +114,9 @@ def expected(name: str, score: Array, today: Array, needed: int, past: History) 
 def coefficients(name: str, sums: Array, horizon: int) -> tuple[Array, Array]:
     """The pooled premium and the information coefficient (2,), and their covariance (2, 2), with the prior of b.
 
-    The error is that of sums over lines a day, with Bartlett weights over four horizons: lines move together, and
+    The error is that of sums over assets a day, with Bartlett weights over four horizons: assets move together, and
     outcomes overlap.
-    sums   : (D, 5) sums over lines of 1, z, z², y and z y on each day.
+    sums   : (D, 5) sums over assets of 1, z, z², y and z y on each day.
     Raises : as `expected`.
     Source : Driscoll and Kraay (1998), Consistent covariance matrix estimation with spatially dependent panel data,
              Review of Economics and Statistics 80(4); the normal prior: Gelman and others (2013), Bayesian Data

@@ -8,12 +8,12 @@ from foundation.compiled import compiled
 
 @compiled
 def precisions(squares: Array, listed: Mask, first: Rows, window: int, least: float) -> Array:
-    """(T, n) one over the root mean square of the last `window` values; 0 where a line has fewer, or is not listed.
+    """(T, n) one over the root mean square of the last `window` values; 0 where an asset has fewer, or is not listed.
 
     squares : (T + 1, n) running sums of squares.
     listed  : (T, n).
-    first   : (n,) row after which the values of a line begin.
-    least   : mean square up to which a line counts as not moving: 0 too.
+    first   : (n,) row after which the values of an asset begin.
+    least   : mean square up to which an asset counts as not moving: 0 too.
     """
     found = np.zeros(listed.shape)
     for t in range(window, len(listed)):
@@ -45,12 +45,12 @@ def linear_scores(sums: Array, lags: Rows, weights: Array, precision: Array) -> 
 
 @compiled
 def daily_sums(score: Array, outcome: Array, precision: Array, since: Rows) -> Array:
-    """(D, 5) sums over lines of 1, z, z², y and z y on each day, of the lines whose score and outcome are known.
+    """(D, 5) sums over assets of 1, z, z², y and z y on each day, of the assets whose score and outcome are known.
 
     score     : (T, n), z.
     outcome   : (D, n), y, of the days on which it has passed.
     precision : (T, n), 0 where neither is known.
-    since     : (n,) row from which the score of a line has all its returns.
+    since     : (n,) row from which the score of an asset has all its returns.
     """
     found = np.zeros((len(outcome), 5))
     for t in range(len(outcome)):

@@ -79,7 +79,7 @@ class BlackLitterman:
         check_views(self.views, past)
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance of the lines of the prior, with the views."""
+        """Mean and covariance of the assets of the prior, with the views."""
         prior = self.prior.predict(past)
         return self._posterior(prior, past).moments.over(prior.horizon)
 
@@ -104,7 +104,7 @@ class BlackLitterman:
 def black_litterman(prior: Moments, rows: ViewRows, tau: float) -> Posterior:
     """The posterior of a prior and views.
 
-    prior  : moments of k lines, over a year.
+    prior  : moments of k assets, over a year.
     rows   : m views over them, each with a confidence or an uncertainty.
     tau    : variance of the error of the prior mean over that of returns.
     Raises : DataError for certain views that contradict each other or the prior.

@@ -37,7 +37,7 @@ def equilibrium_returns(covariance: Array, weights: Array, risk_aversion: float 
 def unconstrained_weights(moments: Moments, risk_aversion: float = WORLD_RISK_AVERSION, cash: float = 0.0) -> Array:
     """(k,) weights that are best for moments where nothing limits them: (delta * Sigma)^-1 * (mean - cash).
 
-    moments       : moments of k lines; a posterior's covariance contains the error of its mean, as He and Litterman
+    moments       : moments of k assets; a posterior's covariance contains the error of its mean, as He and Litterman
                     take it.
     risk_aversion : delta, above 0.
     cash          : its return over the horizon of the moments, fraction; what the weights lack to 1 is held in it.
@@ -67,7 +67,7 @@ class MarketCap:
 
     of            : forecast that gives the covariance.
     risk_aversion : delta, above 0.
-    Raises        : ConfigError for a risk aversion that is not positive; when asked, DataError for lines without the
+    Raises        : ConfigError for a risk aversion that is not positive; when asked, DataError for assets without the
                     fact `market_cap`, which it names.
     """
 
@@ -84,7 +84,7 @@ class MarketCap:
         return self.of.window
 
     def predict(self, past: Past) -> Moments:
-        """Cash and the equilibrium returns of the lines of `of`."""
+        """Cash and the equilibrium returns of the assets of `of`."""
         moments = self.of.predict(past)
         caps = market_caps(moments.assets, past)
         return _at_rest(moments, caps / caps.sum(), self.risk_aversion, past, self.window)
@@ -94,13 +94,13 @@ class MarketCap:
 class Benchmark:
     """The moments of `of`, with the means at which a benchmark is optimal.
 
-    weights       : name -> fraction, of the benchmark; zero for a line that is not named, cash is the rest. Those of
-                    lines without a complete window go to the others, in proportion, with a note.
+    weights       : name -> fraction, of the benchmark; zero for an asset that is not named, cash is the rest. Those of
+                    assets without a complete window go to the others, in proportion, with a note.
     of            : forecast that gives the covariance.
     risk_aversion : delta, above 0.
     Raises        : ConfigError for weights that are no finite numbers or sum to 0 or less, and a risk aversion that is
-                    not positive; when asked, DataError for a line that the market does not have, and where no line of
-                    the benchmark has a complete window.
+                    not positive; when asked, DataError for an asset that the market does not have, and where no asset
+                    of the benchmark has a complete window.
     """
 
     weights: Mapping[str, float] | tuple[tuple[str, float], ...]
@@ -112,7 +112,7 @@ class Benchmark:
         check_positive(**{"risk_aversion of Benchmark": self.risk_aversion})
         given = dict(self.weights)
         if not given or not all(map(is_number, given.values())) or sum(given.values()) <= 0.0:
-            refuse("weights of Benchmark are", given, "give each line a finite number, with a sum above 0.")
+            refuse("weights of Benchmark are", given, "give each asset a finite number, with a sum above 0.")
         object.__setattr__(self, "weights", tuple(sorted(given.items())))
 
     @property
@@ -121,21 +121,21 @@ class Benchmark:
         return self.of.window
 
     def check(self, past: Past) -> None:
-        """Raise DataError for a line that the market does not have."""
+        """Raise DataError for an asset that the market does not have."""
         for name in dict(self.weights):
             if name not in past.assets:
                 raise DataError(
-                    f"the benchmark holds {name!r}, no line of the market. {did_you_mean(name, past.assets)}"
+                    f"the benchmark holds {name!r}, no asset of the market. {did_you_mean(name, past.assets)}"
                 )
 
     def predict(self, past: Past) -> Moments:
-        """Cash and the equilibrium returns of the lines of `of`."""
+        """Cash and the equilibrium returns of the assets of `of`."""
         self.check(past)
         moments = self.of.predict(past)
         weights, absent = weights_present(dict(self.weights), moments.assets)
         if weights.sum() <= 0.0:
             raise DataError(
-                f"no line of the benchmark ({cut(', '.join(dict(self.weights)))}) has a complete window on "
+                f"no asset of the benchmark ({cut(', '.join(dict(self.weights)))}) has a complete window on "
                 f"{past.date:%Y-%m-%d}. Start later, or take a shorter window."
             )
         if absent:
@@ -156,10 +156,10 @@ def _at_rest(moments: Moments, weights: Array, risk_aversion: float, past: Past,
 
 
 def weights_present(weights: Mapping[str, float], present: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
-    """(k,) weights over the lines that are there, and the names of the others that have a weight.
+    """(k,) weights over the assets that are there, and the names of the others that have a weight.
 
-    weights : line -> fraction; what they lack to 1 is cash.
-    present : k names. The weights of other lines go to these, in proportion, so that their sum stays; where they sum
+    weights : asset -> fraction; what they lack to 1 is cash.
+    present : k names. The weights of other assets go to these, in proportion, so that their sum stays; where they sum
               to 0 or less there is no such proportion, and they stay as they are.
 
     >>> found, absent = weights_present({"SPY": 0.6, "AGG": 0.3}, ("SPY", "GLD"))
@@ -172,21 +172,21 @@ def weights_present(weights: Mapping[str, float], present: Sequence[str]) -> tup
     return (found * (total / left) if absent and total > 0.0 and left > 0.0 else found), absent
 
 
-MARKET_CAP = "market_cap"  # the fact of lines, where no other is named
+MARKET_CAP = "market_cap"  # the fact of assets, where no other is named
 
 
 def market_caps(assets: Sequence[str], past: Past, fact: str = MARKET_CAP) -> Array:
-    """(k,) market capitalisation of each of k lines as known today, in one currency.
+    """(k,) market capitalisation of each of k assets as known today, in one currency.
 
     assets : k names.
     fact   : its name.
-    Raises : DataError for lines without one, or with one that is not positive, which it names.
+    Raises : DataError for assets without one, or with one that is not positive, which it names.
     """
     if fact not in past.fact_names:
         raise DataError(
             f"weights by market capitalisation need the fact {fact!r} of {cut(', '.join(assets))}, and the "
             f"market has {', '.join(past.fact_names)}. Give it by with_facts, or in a portfolio file under "
-            "`market.facts` or the `facts` of each line."
+            "`market.facts` or the `facts` of each asset."
         )
     caps = dict(zip(past.assets, past.fact(fact).tolist(), strict=True))
     bad = [asset for asset in assets if not (isinstance(caps[asset], float) and caps[asset] > 0.0)]

@@ -1,4 +1,4 @@
-"""The tilts of views from a forecast on other lines: a control with the same turnover and no skill."""
+"""The tilts of views from a forecast on other assets: a control with the same turnover and no skill."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from research.market import Past
 
 @dataclass(frozen=True)
 class Exchanged:
-    """Views with the tilts of other lines: a control with as much turnover and no skill.
+    """Views with the tilts of other assets: a control with as much turnover and no skill.
 
-    A line has the tilts of the same other line on each day: they last as long, and move as much.
+    An asset has the tilts of the same other asset on each day: they last as long, and move as much.
     views  : whose tilts are exchanged.
-    circle : the lines of the market, each of which gives its tilts to the next of those that have a forecast.
+    circle : the assets of the market, each of which gives its tilts to the next of those that have a forecast.
     """
 
     views: ForecastViews
@@ -30,7 +30,7 @@ class Exchanged:
         return self.views.window
 
     def predict(self, past: Past) -> Moments:
-        """The moments of the views with the tilts of other lines; a line alone keeps its own."""
+        """The moments of the views with the tilts of other assets; an asset alone keeps its own."""
         prior = predicted(self.views.prior, past).over(self.views.horizon)
         moved = predicted(self.views, past)
         order = [prior.assets.index(line) for line in self.circle if line in prior.assets]
@@ -41,7 +41,7 @@ class Exchanged:
 
 
 def circles(lines: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, ...]]:
-    """Up to `count` circles of lines, no two of them alike: all there are where that is fewer, (n − 1)!.
+    """Up to `count` circles of assets, no two of them alike: all there are where that is fewer, (n − 1)!.
 
     >>> circles(["A", "B"], 5)
     [('A', 'B')]

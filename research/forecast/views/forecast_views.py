@@ -1,7 +1,7 @@
 """Views from a forecast, as sure as the forecast was right: Black and Litterman's bridge from forecasts to weights.
 
 On each month's end so far, the forecast said something beyond the prior, and something came of it: of the level of all
-returns, which moves a portfolio to or from cash, and of the differences between lines, which move it from one to the
+returns, which moves a portfolio to or from cash, and of the differences between assets, which move it from one to the
 other. Of each, the slope of what came on what was said, weighted by the inverse covariance, is the share that came
 true: what the forecast's best portfolio earned over what it promised. Its lower bound is the confidence of today's
 views:
@@ -55,7 +55,7 @@ class Share:
 
 @dataclass(frozen=True)
 class MeasuredSkill:
-    """Measured skill of a forecast in its level of all returns, and in its differences between lines.
+    """Measured skill of a forecast in its level of all returns, and in its differences between assets.
 
     dates : month ends with a forecast and its outcome.
     """
@@ -68,7 +68,7 @@ class MeasuredSkill:
         """The measured skill, in words."""
         return (
             f"of what the forecast said beyond the prior on {self.dates} month ends, of the level of all returns "
-            f"{self.level}, of differences between lines {self.differences}."
+            f"{self.level}, of differences between assets {self.differences}."
         )
 
 
@@ -112,7 +112,7 @@ class ForecastViews:
         return max(self.prior.window, self.forecast.window)
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance of the lines of the prior, moved toward the forecast as far as `measured` says."""
+        """Mean and covariance of the assets of the prior, moved toward the forecast as far as `measured` says."""
         prior, views = (predicted(one, past).over(self.horizon) for one in (self.prior, self.forecast))
         moved = toward(prior, views, self.measured(past), self.tau)
         return replace(moved, notes=(*prior.notes, *views.notes))
@@ -145,7 +145,7 @@ class ForecastViews:
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """The means of prior and forecast on a day, of k lines.
+    """The means of prior and forecast on a day, of k assets.
 
     lines       : (k,) columns of the market.
     prior, said : (k,) their means over the horizon.
@@ -173,7 +173,7 @@ def _said_on(views: ForecastViews, day: Past) -> _Said:
 
 
 def _directions(covariance: Array) -> tuple[Array, Array]:
-    """(m, k) R with R' R the inverse of a covariance (k, k), and the direction (m,) of a level that all lines share.
+    """(m, k) R with R' R the inverse of a covariance (k, k), and the direction (m,) of a level that all assets share.
 
     Both are over the m directions in which the covariance varies; the direction of the level has length one.
     """
@@ -209,7 +209,7 @@ def measured_share(said: Array, came: Array, sharing: int, level: float) -> Shar
 def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> Moments:
     """The prior moved toward the means of views, as far as their level and their differences came true.
 
-    prior, views : moments over one horizon; views of some of the lines of the prior, or of all; other lines move with
+    prior, views : moments over one horizon; views of some of the assets of the prior, or of all; other assets move with
                    them.
     skill        : measured skill with both shares.
     tau          : variance of the error of the prior mean over that of returns.
@@ -220,7 +220,7 @@ def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> 
     root, level = _directions(prior.covariance[np.ix_(said, said)])
     along, across = skill.level.confidence, skill.differences.confidence
     shares = across * np.eye(len(level)) + (along - across) * np.outer(level, level)
-    toward_lines = prior.covariance[:, said] @ root.T  # (k, m) what each direction moves each line by
+    toward_lines = prior.covariance[:, said] @ root.T  # (k, m) what each direction moves each asset by
     left = prior.covariance - toward_lines @ shares @ toward_lines.T
     left = tau * (left + left.T) / 2.0
     mean = prior.mean + toward_lines @ (shares @ (root @ (expected - prior.mean[said])))

@@ -1,8 +1,8 @@
 """Entropy pooling and opinion pooling: views as new probabilities of past scenarios, in place of normal errors.
 
-A view says what the mean of a combination of lines is under the new probabilities; of all that agree, those nearest the
-old ones, by relative entropy, are taken. Variances, correlations and tails follow the probabilities, which they do not
-in Black-Litterman.
+A view says what the mean of a combination of assets is under the new probabilities; of all that agree, those nearest
+the old ones, by relative entropy, are taken. Variances, correlations and tails follow the probabilities, which they do
+not in Black-Litterman.
 
 - Confidences: a view holds with probability c, and the less confident views hold only where the more confident ones do.
   With levels l1 < l2 < ..., all views of confidence l1 or more hold with probability l1, all of l2 or more with
@@ -75,7 +75,7 @@ class EntropyPooling:
         check_views(self.views, past)
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance a period of the lines that have all scenarios, with the views."""
+        """Mean and covariance a period of the assets that have all scenarios, with the views."""
         return self.posterior(past).moments.over(1.0)
 
     def posterior(self, past: Past) -> Posterior:
@@ -156,7 +156,7 @@ class OpinionPooling:
         check_views([view for opinion in self.opinions for view in opinion.views], past)
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance a period of the lines that have all scenarios, with the opinions."""
+        """Mean and covariance a period of the assets that have all scenarios, with the opinions."""
         return self.posterior(past).moments.over(1.0)
 
     def posterior(self, past: Past) -> Posterior:
@@ -219,7 +219,7 @@ SOLVERS: tuple[tuple[str, dict[str, Any]], ...] = (("TNC", TIGHT), ("CLARABEL", 
 class Scenarios:
     """Scenarios: past returns, moved to the means of a prior.
 
-    prior   : moments of k lines over a year: the prior's means, the scenarios' covariance.
+    prior   : moments of k assets over a year: the prior's means, the scenarios' covariance.
     returns : (T, k) a period.
     cash    : return a year, fraction.
     """
@@ -234,7 +234,7 @@ class Scenarios:
         return np.full(len(self.returns), 1.0 / len(self.returns))
 
     def rows(self, views: Sequence[InvestorView], past: Past) -> ViewRows:
-        """Views as rows over the k lines."""
+        """Views as rows over the k assets."""
         return view_rows(views, self.prior.assets, past, self.cash)
 
     def pooled(self, rows: ViewRows) -> Array:
@@ -301,7 +301,7 @@ class Scenarios:
 
 
 def scenarios_of(prior: Forecast, number: int, periods_per_year: float, past: Past) -> Scenarios:
-    """The last returns of the lines that have them all and that the prior knows, moved to its means."""
+    """The last returns of the assets that have them all and that the prior knows, moved to its means."""
     returns, columns = complete_returns(past, number)
     moments = prior.predict(past)
     names = [past.assets[column] for column in columns]
@@ -309,7 +309,7 @@ def scenarios_of(prior: Forecast, number: int, periods_per_year: float, past: Pa
     assets = tuple(names[i] for i in kept)
     if len(assets) < 2:
         raise DataError(
-            f"pooling needs two lines with {number} returns that its prior knows, and has "
+            f"pooling needs two assets with {number} returns that its prior knows, and has "
             f"{cut(', '.join(assets)) or 'none'} on {past.date:%Y-%m-%d}. Take fewer scenarios, or start later."
         )
     means = moments.over(1.0).mean[[moments.assets.index(name) for name in assets]]

@@ -1,10 +1,11 @@
 """Prior, views and posterior side by side: the answer of a model of views on a day, with the error of each number.
 
-Views are rows over the lines of moments: the lines of each view, their weights, and the expected return.
+Views are rows over the assets of moments: the assets of each view, their weights, and the expected return.
 
-The names in a view are looked up as known on the day. A line that the market has and the moments lack (not listed yet,
+The names in a view are looked up as known on the day. An asset that the market has and the moments lack (not listed
+yet,
 its window not complete) is no mistake: its view is set aside that day, with a note. So is a group of a fact that
-changes by date, on a day on which no line is in it: `check_views` refuses a group that no day has.
+changes by date, on a day on which no asset is in it: `check_views` refuses a group that no day has.
 """
 
 from collections.abc import Sequence
@@ -27,12 +28,12 @@ LEVEL = 0.9  # of intervals
 
 @dataclass(frozen=True, eq=False)
 class ViewRows(MadeAnew):
-    """m views over the k lines of moments.
+    """m views over the k assets of moments.
 
     views    : m of them, those that were set aside left out.
-    picks    : (m, k) weights of each line in what a view is about: they sum to 1, or to 0 for a difference.
+    picks    : (m, k) weights of each asset in what a view is about: they sum to 1, or to 0 for a difference.
     expected : (m,) return that each view expects of it, fraction a year.
-    notes    : views that were set aside, and lines that are missing from a group.
+    notes    : views that were set aside, and assets that are missing from a group.
     """
 
     views: tuple[InvestorView, ...]
@@ -51,14 +52,14 @@ class ViewRows(MadeAnew):
 
 
 def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past, cash: float) -> ViewRows:
-    """Views as rows over lines.
+    """Views as rows over assets.
 
     views  : views in words.
-    assets : k names of lines, those of the moments.
+    assets : k names of assets, those of the moments.
     past   : market up to the day on which they are read; it knows the groups and the market capitalisations.
     cash   : return of cash, fraction a year, for views over cash.
-    Raises : DataError for a name that is no line and no group, a group without its weighting, a line with one, a word
-             that is a group of two facts, a market capitalisation that is missing, and a view whose sides are the
+    Raises : DataError for a name that is no asset and no group, a group without its weighting, an asset with one, a
+             word that is a group of two facts, a market capitalisation that is missing, and a view whose sides are the
               same; it names the view.
     """
     return _rows(views, _Known(assets, past), cash)
@@ -88,7 +89,7 @@ def _rows(views: Sequence[InvestorView], known: "_Known", cash: float) -> ViewRo
             continue
         row = np.subtract(*held) if len(held) == 2 else held[0]
         if not row.any():
-            raise DataError(f"view {view.view!r}: its two sides hold the same lines. Compare a group with another.")
+            raise DataError(f"view {view.view!r}: its two sides hold the same assets. Compare a group with another.")
         kept.append(view)
         picks.append(row)
         expected.append(sentence.rate + (cash if sentence.over_cash else 0.0))
@@ -97,11 +98,11 @@ def _rows(views: Sequence[InvestorView], known: "_Known", cash: float) -> ViewRo
 
 
 class _Known:
-    """The lines and groups that views may name on a day; where they are checked, on any day so far."""
+    """The assets and groups that views may name on a day; where they are checked, on any day so far."""
 
     def __init__(self, assets: tuple[str, ...], past: Past, checked: bool = False) -> None:
         self.assets, self.past, self.checked = assets, past, checked
-        self.groups: dict[str, dict[str, tuple[str, ...]]] = {}  # word -> fact -> its lines
+        self.groups: dict[str, dict[str, tuple[str, ...]]] = {}  # word -> fact -> its assets
         for fact in past.fact_names:
             values = past.fact(fact)
             for word in np.unique(values[values != ""]).tolist() if values.dtype.kind == "U" else ():
@@ -109,10 +110,10 @@ class _Known:
                 self.groups.setdefault(word, {})[fact] = lines
 
     def weights(self, side: Side, view: str) -> tuple[Array | None, str]:
-        """(k,) weights of the lines of a side, None where it has none today; and a note on lines that are missing."""
+        """(k,) weights of the assets of a side, None where it has none today; and a note on assets that are missing."""
         lines = self._lines(side, view)
         if not lines:
-            return None, f"set aside, since no line is in the group {side.name} today"
+            return None, f"set aside, since no asset is in the group {side.name} today"
         present = [line for line in lines if line in self.assets]
         absent = [line for line in lines if line not in self.assets]
         if not present:
@@ -128,7 +129,7 @@ class _Known:
         return any((values == word).any() for values in dated) if self.checked else bool(dated)
 
     def _lines(self, side: Side, view: str) -> tuple[str, ...]:
-        """The lines that a side names; none for a group of another day. Raises DataError where it is not clear."""
+        """The assets that a side names; none for a group of another day. Raises DataError where it is not clear."""
         facts = self.groups.get(side.name, {})
         if not side.weighting:
             if side.name in self.past.assets:
@@ -136,22 +137,22 @@ class _Known:
             if facts:
                 fact, lines = next(iter(facts.items()))
                 raise DataError(
-                    f"view {view!r}: {side.name} is a group ({fact} of {cut(', '.join(lines))}). Say how its lines are "
-                    f"weighted: 'cap-weighted {side.name}' or 'equally weighted {side.name}'."
+                    f"view {view!r}: {side.name} is a group ({fact} of {cut(', '.join(lines))}). Say how its assets "
+                    f"are weighted: 'cap-weighted {side.name}' or 'equally weighted {side.name}'."
                 )
             known = [*self.past.assets, *self.groups]
             raise DataError(
-                f"view {view!r}: no line and no group is called {side.name!r}. {did_you_mean(side.name, known)}"
+                f"view {view!r}: no asset and no group is called {side.name!r}. {did_you_mean(side.name, known)}"
             )
         if not facts:
             if side.name in self.past.assets:
-                raise DataError(f"view {view!r}: {side.name} is a line. Leave out '{side.weighting}'.")
+                raise DataError(f"view {view!r}: {side.name} is an asset. Leave out '{side.weighting}'.")
             if self._on_other_days(side.name):
                 return ()
             raise DataError(f"view {view!r}: no group is called {side.name!r}. {did_you_mean(side.name, self.groups)}")
         if len(set(facts.values())) > 1:
             raise DataError(
-                f"view {view!r}: {side.name} is a word of {' and of '.join(facts)}, for different lines. Rename one."
+                f"view {view!r}: {side.name} is a word of {' and of '.join(facts)}, for different assets. Rename one."
             )
         return next(iter(facts.values()))
 
@@ -160,12 +161,12 @@ class _Known:
 class Posterior(MadeAnew):
     """The posterior of a prior and m views, all over a year.
 
-    prior       : mean and covariance of k lines without views.
+    prior       : mean and covariance of k assets without views.
     prior_doubt : (k, k) covariance of the error of the prior mean.
     rows        : the m views.
     doubt       : (m,) standard deviation of the error of each view, fraction; 0 for a certain one, infinite for one
                   that moves nothing.
-    moments     : mean and covariance of the k lines with the views.
+    moments     : mean and covariance of the k assets with the views.
     mean_doubt  : (k, k) covariance of the error of that mean.
     """
 
@@ -181,7 +182,7 @@ class Posterior(MadeAnew):
         freeze_fields(self, "prior_doubt", "doubt", "mean_doubt")
 
     def lines(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row a line: prior and posterior mean, fraction a year, each with the bounds of its interval.
+        """A row an asset: prior and posterior mean, fraction a year, each with the bounds of its interval.
 
         level : probability that a normal error leaves the mean inside its interval.
         """
@@ -190,7 +191,7 @@ class Posterior(MadeAnew):
         return pd.DataFrame({**prior, **posterior}, index=pd.Index(self.prior.assets, name="line"))
 
     def views(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row a view: the expectations of prior, view and posterior for its lines, fraction a year, with bounds.
+        """A row a view: the expectations of prior, view and posterior for its assets, fraction a year, with bounds.
 
         level : as in `lines`.
         """

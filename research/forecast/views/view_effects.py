@@ -43,7 +43,7 @@ class WithViews(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ViewEffects(MadeAnew):
-    """The effects of m views on the means and weights of k lines.
+    """The effects of m views on the means and weights of k assets.
 
     parts     : names of the m views, or opinions.
     posterior : posterior with all of them.
@@ -72,15 +72,15 @@ class ViewEffects(MadeAnew):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def means(self) -> pd.DataFrame:
-        """A row a line: prior mean, the average move by each view, posterior mean; fraction a year."""
+        """A row an asset: prior mean, the average move by each view, posterior mean; fraction a year."""
         return self._table(self.posterior.prior.mean, self.mean_moves, self.posterior.moments.mean)
 
     def weight_table(self) -> pd.DataFrame:
-        """A row a line: weight without views, the average move by each view, weight with them; fraction."""
+        """A row an asset: weight without views, the average move by each view, weight with them; fraction."""
         return self._table(self.prior_weights, self.weight_moves, self.weights)
 
     def left_out(self) -> pd.DataFrame:
-        """A row a line: the change of the weight by leaving out each view, with the sign of the view's addition."""
+        """A row an asset: the change of the weight by leaving out each view, with the sign of the view's addition."""
         return pd.DataFrame(self.weight_left_out.T, index=self._lines, columns=list(self.parts))
 
     @property

@@ -1,12 +1,12 @@
 """Views of expected returns in words: "VEA beats VWO by 2% a year", and how sure the investor is of each.
 
-The grammar, in which a side is the name of a line, or a group with its weighting:
+The grammar, in which a side is the name of an asset, or a group with its weighting:
 
     <side> returns <number>% a <year | quarter | month> [over cash]
     <side> beats <side> by <number>% a <year | quarter | month>
     cap-weighted <group>  |  equally weighted <group>
 
-A group is a word that a fact of the lines takes: an asset class, a sector, a region, any tag. "returns" is the total
+A group is a word that a fact of the assets takes: an asset class, a sector, a region, any tag. "returns" is the total
 simple return, and "over cash" what exceeds that of cash. A rate is arithmetic: 12 % a year is 1 % a month.
 """
 
@@ -38,8 +38,8 @@ FORMS = (
 class Side:
     """One side of a view.
 
-    name      : name of a line, or of a group.
-    weighting : weighting of the lines of a group; "" for a line.
+    name      : name of an asset, or of a group.
+    weighting : weighting of the assets of a group; "" for an asset.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Side:
 class Sentence:
     """A view after parsing.
 
-    side      : line or group whose return the view is about.
-    other     : line or group that it is compared with; None for an absolute view.
+    side      : asset or group whose return the view is about.
+    other     : asset or group that it is compared with; None for an absolute view.
     rate      : expected return, or difference of returns, fraction a year.
     over_cash : true if the return is that in excess of cash.
     """

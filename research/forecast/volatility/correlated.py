@@ -35,14 +35,14 @@ def check_settings(model: Any, fewest: int = 0) -> None:
 
 
 def correlated(model: Any, variance: Array, past: Past, notes: Mapping[str, str] = NO_NOTES) -> Moments:
-    """Moments of the lines with a complete window.
+    """Moments of the assets with a complete window.
 
     model    : settings with a horizon, and an estimator of correlations by so many returns; `ewma` has a half-life of
                23. The mean is that of all returns so far.
-    variance : (n,) variance of each line of the market over the horizon, above 0.
+    variance : (n,) variance of each asset of the market over the horizon, above 0.
     past     : market up to today.
     notes    : {line: what is to be said of its variance}.
-    Raises   : DataError where no line has so many returns, or those of one do not vary.
+    Raises   : DataError where no asset has so many returns, or those of one do not vary.
     """
     returns, lines = complete_returns(past, model.estimate)
     plain = np.atleast_2d(covariance(model.correlations, returns, RISKMETRICS))
@@ -55,7 +55,7 @@ def correlated(model: Any, variance: Array, past: Past, notes: Mapping[str, str]
 
 
 def listed_since(past: Past) -> Rows:
-    """(n,) row of the first return of each line; T where it has none."""
+    """(n,) row of the first return of each asset; T where it has none."""
     return np.where(past.listed.any(axis=0), np.argmax(past.listed, axis=0) + 1, past.t + 1)
 
 

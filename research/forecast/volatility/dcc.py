@@ -1,4 +1,4 @@
-"""Dynamic conditional correlations: a GARCH for each line, and correlations that move with their joint shocks."""
+"""Dynamic conditional correlations: a GARCH for each asset, and correlations that move with their joint shocks."""
 
 from dataclasses import dataclass
 
@@ -25,16 +25,16 @@ class DynamicCorrelations:
 
     Q_{t+1} = (1 − a − b) C + a z_t z_t' + b Q_t, of shocks z over their deviations, whose correlations C, shrunk toward
     zero, are the target; Q with a unit diagonal is the correlation of the next day. a and b are the maximum of the sum
-    of the likelihoods of all pairs of lines.
+    of the likelihoods of all pairs of assets.
 
     leverage : whether negative shocks have a weight of their own in the variances, see `GarchVolatility`.
     horizon  : periods of the market that the forecast is about.
-    estimate : number of returns without which a line is left out.
+    estimate : number of returns without which an asset is left out.
     window   : number of returns of the first fit, and of the correlations of each.
-    Raises   : ConfigError for settings outside these; when fitted, DataError for one line alone, where no line has a
+    Raises   : ConfigError for settings outside these; when fitted, DataError for one asset alone, where no asset has a
                GARCH, and where the likelihood has no maximum.
     Source   : Engle (2002), Dynamic conditional correlation, Journal of Business and Economic Statistics 20(3); by
-               pairs, which does not underestimate a with many lines: Pakel, Shephard, Sheppard and Engle (2021),
+               pairs, which does not underestimate a with many assets: Pakel, Shephard, Sheppard and Engle (2021),
                Fitting vast dimensional time-varying covariance models, the same 39(3).
     """
 
@@ -48,7 +48,7 @@ class DynamicCorrelations:
         check_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedDCC":
-        """Variances and correlations of the lines with a complete window."""
+        """Variances and correlations of the assets with a complete window."""
         from research.risk.simulation.shrinkage import shrunk_covariance
 
         _, lines = complete_returns(past, self.window)
@@ -67,7 +67,7 @@ class DynamicCorrelations:
 class FittedDCC:
     """Laws of the variances, and the two parameters of the correlations.
 
-    assets : k lines with correlations.
+    assets : k assets with correlations.
     target : (k, k) of them.
     news   : a, memory : b.
     """
@@ -81,7 +81,7 @@ class FittedDCC:
     seen: pd.Timestamp
 
     def predict(self, past: Past) -> Moments:
-        """Moments over the horizon of the lines of the fit that have a complete window; a note names the others.
+        """Moments over the horizon of the assets of the fit that have a complete window; a note names the others.
 
         Source : Engle and Sheppard (2001), Theoretical and empirical properties of dynamic conditional correlation
                  multivariate GARCH, equation 21: R_{t+k} is about C + (a + b)^(k−1) (R_{t+1} − C).
@@ -94,7 +94,9 @@ class FittedDCC:
         _, complete = complete_returns(past, model.estimate)
         known = np.array([past.assets[line] in self.assets for line in complete])
         if not known.any():
-            raise DataError(f"no line of the fit of {self.seen:%Y-%m-%d} is left on {past.date:%Y-%m-%d}. Fit it anew.")
+            raise DataError(
+                f"no asset of the fit of {self.seen:%Y-%m-%d} is left on {past.date:%Y-%m-%d}. Fit it anew."
+            )
         lines = complete[known]
         where = [self.assets.index(past.assets[line]) for line in lines]
         target = self.target[np.ix_(where, where)]
@@ -116,7 +118,7 @@ class FittedDCC:
 
 
 def standardised(past: Past, laws: GarchLaws, variances: Array, lines: Rows, window: int) -> Array:
-    """(window, k) last returns of some lines less their means, over the deviation of the day, by `laws.variances`."""
+    """(window, k) last returns of some assets less their means, over the deviation of the day, by `laws.variances`."""
     last = slice(past.t + 1 - window, past.t + 1)
     shocks = past.returns[last] - laws.column("mean")
     return np.ascontiguousarray((shocks / np.sqrt(variances[last]))[:, lines])

@@ -36,6 +36,6 @@ class EWMAVolatility:
         return self.estimate
 
     def predict(self, past: Past) -> Moments:
-        """Moments over the horizon of the lines with a complete window."""
+        """Moments over the horizon of the assets with a complete window."""
         variance = exponential_variances(past.returns[max(past.t + 1 - self.estimate, 0) :], self.half_life)
         return correlated(self, variance * self.horizon, past)

@@ -1,4 +1,4 @@
-"""Variances by the GARCH of each line: fitted by the house or by arch on a schedule, and followed day by day."""
+"""Variances by the GARCH of each asset: fitted by the house or by arch on a schedule, and followed day by day."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from research.forecast.moments import Moments
 from research.forecast.volatility.correlated import check_settings, correlated, listed_since
 from research.market import Past
 
-FEWEST_GARCH_RETURNS = 250  # returns of a line, below which its GARCH is not fitted
+FEWEST_GARCH_RETURNS = 250  # returns of an asset, below which its GARCH is not fitted
 DECAY = 0.94  # of RiskMetrics' daily variances, which are those of a GARCH without a level to come back to
 
 
@@ -35,7 +35,7 @@ class GarchLaw(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GarchLaws:
-    """A law for each of the n lines of a market, and why some are those of RiskMetrics.
+    """A law for each of the n assets of a market, and why some are those of RiskMetrics.
 
     laws   : n.
     failed : {line: why nothing was fitted to it}, a sentence without its end.
@@ -45,12 +45,12 @@ class GarchLaws:
     failed: dict[str, str]
 
     def column(self, name: str) -> Array:
-        """(n,) a parameter of all lines."""
+        """(n,) a parameter of all assets."""
         return np.array([getattr(law, name) for law in self.laws])
 
     @property
     def notes(self) -> dict[str, str]:
-        """{line: a sentence about its variance} for each line to which nothing was fitted."""
+        """{line: a sentence about its variance} for each asset to which nothing was fitted."""
         return {line: f"the variance of {line} is that of RiskMetrics: {why}." for line, why in self.failed.items()}
 
     def variances(self, past: Past) -> Array:
@@ -75,10 +75,10 @@ class GarchLaws:
 
 
 def fitted_laws(past: Past, leverage: bool) -> GarchLaws:
-    """The law of each line by all its returns; that of RiskMetrics where none is found.
+    """The law of each asset by all its returns; that of RiskMetrics where none is found.
 
     leverage : whether negative shocks have a weight of their own (Glosten, Jagannathan and Runkle 1993).
-    Raises   : DataError where no line has one.
+    Raises   : DataError where no asset has one.
     """
     laws, failed = [], {}
     for asset, since, returns in zip(past.assets, listed_since(past), past.returns.T, strict=True):
@@ -89,12 +89,12 @@ def fitted_laws(past: Past, leverage: bool) -> GarchLaws:
             laws.append(_riskmetrics(own))
             failed[asset] = str(error).removesuffix(".")
     if len(failed) == len(laws):
-        raise DataError(f"no line has a GARCH up to {past.date:%Y-%m-%d}: {next(iter(failed.values()))}.")
+        raise DataError(f"no asset has a GARCH up to {past.date:%Y-%m-%d}: {next(iter(failed.values()))}.")
     return GarchLaws(tuple(laws), failed)
 
 
 def _fitted(returns: Array, name: str, leverage: bool) -> GarchLaw:
-    """The law of one line by its returns. Raises DataError where none is found."""
+    """The law of one asset by its returns. Raises DataError where none is found."""
     if len(returns) < FEWEST_GARCH_RETURNS or np.ptp(returns) <= RETURNS:
         raise DataError(
             f"{len(returns)} returns of {name}, of which {FEWEST_GARCH_RETURNS} that vary are needed, give no GARCH."
@@ -125,14 +125,14 @@ def _riskmetrics(returns: Array) -> GarchLaw:
 
 @dataclass(frozen=True)
 class GarchVolatility:
-    """A model of each line's variance, GARCH(1,1), fitted to all its returns, with correlations of a named estimator.
+    """A model of each asset's variance, GARCH(1,1), fitted to all its returns, with correlations of a named estimator.
 
     leverage     : whether negative shocks have a weight of their own: GJR-GARCH, by arch.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
     estimate     : number of returns of the correlations. The mean is that of all returns so far.
     window       : number of returns of the first fit.
-    Raises       : ConfigError for settings outside these; when fitted, DataError where no line has a maximum of its
+    Raises       : ConfigError for settings outside these; when fitted, DataError where no asset has a maximum of its
                    likelihood. Some without one have RiskMetrics' variances, and the notes say so.
     Source       : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity; Glosten, Jagannathan
                    and Runkle (1993), On the relation between the expected value and the volatility of the nominal
@@ -150,20 +150,20 @@ class GarchVolatility:
         check_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedGarch":
-        """The law of each line. Raises DataError where none has one."""
+        """The law of each asset. Raises DataError where none has one."""
         return FittedGarch(self, fitted_laws(past, self.leverage), past.date)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedGarch:
-    """Laws of all lines, by which their variances are followed from the first day to the day of the forecast."""
+    """Laws of all assets, by which their variances are followed from the first day to the day of the forecast."""
 
     model: GarchVolatility
     laws: GarchLaws
     seen: pd.Timestamp
 
     def predict(self, past: Past) -> Moments:
-        """Moments over the horizon of the lines with a complete window; with a note for each without a law.
+        """Moments over the horizon of the assets with a complete window; with a note for each without a law.
 
         Raises : PolicyError on a date before the last of the fit.
         """

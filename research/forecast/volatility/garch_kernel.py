@@ -13,7 +13,7 @@ def conditional_variances(
     """(T + 1, n) variance of each day, and of the one after the last.
 
     shocks : (T, n).
-    since  : (n,) row of the first shock of each line; up to it, the variance is `first`.
+    since  : (n,) row of the first shock of each asset; up to it, the variance is `first`.
     omega, alpha, gamma, beta, first : (n,) see `GarchLaw`.
     """
     found = np.empty((len(shocks) + 1, shocks.shape[1]))

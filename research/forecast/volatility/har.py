@@ -1,6 +1,6 @@
-"""A heterogeneous autoregression of log variances, one for all lines, fitted by ridge on a schedule.
+"""A heterogeneous autoregression of log variances, one for all assets, fitted by ridge on a schedule.
 
-The regressors are the recent moves of a line and of all lines, and their direction. Each day's features use its past
+The regressors are the recent moves of an asset and of all assets, and their direction. Each day's features use its past
 alone. Those of deviations are logarithms, as the outcome is.
 """
 
@@ -28,22 +28,22 @@ from research.market import Past
 
 Measure = Literal["return", "range"]
 MEASURES: tuple[Measure, ...] = ("return", "range")
-OWN = (5, 21, 63, 252)  # windows of a line's own deviations: a week, a month, a quarter and a year
-ALL = (5, 21, 63)  # windows of the mean line
-FLOOR = 0.01  # of a line's long-run deviation: below it, it hardly traded
+OWN = (5, 21, 63, 252)  # windows of an asset's own deviations: a week, a month, a quarter and a year
+ALL = (5, 21, 63)  # windows of the mean asset
+FLOOR = 0.01  # of an asset's long-run deviation: below it, it hardly traded
 NAMES = (
     *(f"own deviation, {w} days" for w in OWN), "own deviation, all days",
-    *(f"deviation of the mean line, {w} days" for w in ALL), *(f"return of the mean line, {w} days" for w in ALL),
+    *(f"deviation of the mean asset, {w} days" for w in ALL), *(f"return of the mean asset, {w} days" for w in ALL),
 )  # fmt: skip
 NEEDED = max(OWN) + max(ALL)  # returns before the first day that has features
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features of D days and n lines.
+    """Features of D days and n assets.
 
     numbers : (D, n, q) see `NAMES`: twice the logarithm of deviations, and returns over their own deviation.
-    known   : (D, n) whether a line has returns enough for them.
+    known   : (D, n) whether an asset has returns enough for them.
     longest : (D, n) its deviation over all days so far.
     """
 
@@ -53,14 +53,14 @@ class Features:
 
 
 def features(past: Past, rows: Rows, measure: Measure) -> Features:
-    """The features of the lines on some days.
+    """The features of the assets on some days.
 
     past    : market up to today.
     rows    : (D,) days.
     measure : measure of a day's move, see `daily_deviations`.
     Source  : averages over a day to a year: Corsi (2009), A simple approximate long-memory model of realized
-              volatility, Journal of Financial Econometrics 7; that of all days, for lines that share coefficients, and
-              that of all lines: Bollerslev, Hood, Huss and Pedersen (2018), Risk everywhere, Review of Financial
+              volatility, Journal of Financial Econometrics 7; that of all days, for assets that share coefficients, and
+              that of all assets: Bollerslev, Hood, Huss and Pedersen (2018), Risk everywhere, Review of Financial
               Studies 31; returns: Corsi and Renò (2012), Discrete-time volatility forecasting with persistent leverage
               effect, Journal of Business and Economic Statistics 30.
     """
@@ -80,7 +80,7 @@ def features(past: Past, rows: Rows, measure: Measure) -> Features:
 
 
 def mean_line(past: Past, since: Rows) -> Array:
-    """(T,) mean over lines of each day's return over the deviation of the line's last 252; 0 before there is one."""
+    """(T,) mean over assets of each day's return over the deviation of the asset's last 252; 0 before there is one."""
     window = max(OWN)
     squares = running_sums(np.square(past.returns))
     found = np.zeros(past.t + 1)
@@ -95,7 +95,7 @@ def mean_line(past: Past, since: Rows) -> Array:
 
 
 def _first_row(since: Rows) -> int:
-    """The first row on which the mean line has returns enough."""
+    """The first row on which the mean asset has returns enough."""
     return int(since.min()) + NEEDED - 2
 
 
@@ -105,7 +105,7 @@ def _over(sums: Array, rows: Rows, window: int) -> Array:
 
 
 def daily_deviations(past: Past, measure: Measure) -> Array:
-    """(T, n) of each day, about the standard deviation of the day's return; 0 where a line is not listed.
+    """(T, n) of each day, about the standard deviation of the day's return; 0 where an asset is not listed.
 
     measure : return   the absolute return, times √(π / 2), the mean of which is the deviation of normal returns;
               range    the root of the squared return overnight and Parkinson's variance of the day, where there are
@@ -132,9 +132,9 @@ FEWEST_ROWS = 12  # rows with an outcome, below which nothing is fitted
 
 @dataclass(frozen=True)
 class HARVolatility:
-    """A model of log variances over the horizon by moves of a week to a year, one for all lines.
+    """A model of log variances over the horizon by moves of a week to a year, one for all assets.
 
-    measure      : "return" or "range", how much a line moved on a day, see `daily_deviations`.
+    measure      : "return" or "range", how much an asset moved on a day, see `daily_deviations`.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
     estimate     : number of returns of the correlations. The mean is that of all returns so far.
@@ -202,7 +202,7 @@ class FittedHAR:
         return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(NAMES))
 
     def log_variances(self, past: Past) -> Array:
-        """(n,) expected logarithm of each line's variance over the horizon; NaN for a line without features.
+        """(n,) expected logarithm of each asset's variance over the horizon; NaN for an asset without features.
 
         Raises : PolicyError on a date before the last of the fit, as `predict` does.
         """
@@ -212,7 +212,7 @@ class FittedHAR:
         return np.where(found.known[0], log, np.nan)
 
     def predict(self, past: Past) -> Moments:
-        """Moments over the horizon of the lines with a complete window; with a note for each without features."""
+        """Moments over the horizon of the assets with a complete window; with a note for each without features."""
         model, variance = self.model, self.ratio * np.exp(self.log_variances(past))
         short = np.isnan(variance)
         recent = past.returns[max(past.t + 1 - model.estimate, 0) :, short]

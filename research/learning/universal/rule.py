@@ -174,7 +174,7 @@ class Universal(RiskRule):
     def met(self, view: View) -> Met | None:
         """The properties of the portfolio at a close; None where the network is not used.
 
-        Raises : ConfigError for a covariance of another number of lines.
+        Raises : ConfigError for a covariance of another number of assets.
         """
         covariance = self._given(len(view.target)) if self.window == 0 else None
         if covariance is None:

@@ -33,12 +33,12 @@ from research.rules.networks.features import FARTHEST, FeatureScaling
 from research.rules.no_trade_region import half_widths, relative_variance
 
 LINES = (1, 1, 2, 2, 3, 5, 8, 13, 20, 30, 50)  # as many in a batch, each as likely as the next
-DRIFT = (0.05, 2.0)  # u, the geometric mean of a world's lines
+DRIFT = (0.05, 2.0)  # u, the geometric mean of a world's assets
 WIDTH = (0.005, 0.6)  # half-width over target, likewise
 COST = (1e-4, 1e-2)  # a side, fraction of the notional
-UNEQUAL = 2.0  # logs either way: the dearest line of a world costs at most 55 times the cheapest
-LEAST_COST, DEAREST = 5e-5, 2e-2  # of a single line
-MOST_VOLATILE = 0.25  # standard deviation of a line between two decisions
+UNEQUAL = 2.0  # logs either way: the dearest asset of a world costs at most 55 times the cheapest
+LEAST_COST, DEAREST = 5e-5, 2e-2  # of a single asset
+MOST_VOLATILE = 0.25  # standard deviation of an asset between two decisions
 LEAST_TARGET = 0.1  # of an equal share
 NO_CASH_SHARE, NEGATIVE_SHARE, FAT_SHARE = 0.4, 0.25, 0.25  # of worlds: without cash, with hedges, with fat tails
 FREEDOM = 4.0  # degrees, of Student's t where tails are fat
@@ -143,8 +143,8 @@ def _spread(rng: np.random.Generator, most: float, shape: tuple[int, ...]) -> Ar
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient
-LINES_AT_ONCE, FEWEST_WORLDS, MOST_WORLDS = 640, 16, 384  # lines of a batch, and its worlds
-# Decisions of a world: as many as lines take to cross their boxes so often.
+LINES_AT_ONCE, FEWEST_WORLDS, MOST_WORLDS = 640, 16, 384  # assets of a batch, and its worlds
+# Decisions of a world: as many as assets take to cross their boxes so often.
 CROSSINGS, SHORTEST_WORLD, LONGEST_WORLD = 4.0, 50, 200
 LEARNS, GAUGES = 11, 12  # streams of random markets, each apart from the others
 GAUGED = 24  # batches that features are standardised by
@@ -288,7 +288,7 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
 class Batch(NamedTuple):
     """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss.
 
-    markets    : the paths, W portfolios of n lines.
+    markets    : the paths, W portfolios of n assets.
     target     : (W, n) fraction of NAV.
     half       : (W, n) half-widths, fraction of NAV.
     covariance : (W, n, n) covariances in the unit of `Lines`.

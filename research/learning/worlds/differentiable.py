@@ -22,11 +22,11 @@ from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.self_financing import REFUSED, Booking, self_financing_step
 from research.learning.worlds.worlds import no_root
 
-STAYS, LOWER, UPPER, TARGET, LEVEL = range(5)  # where a line is put: left alone, at a bound, at target, among others
+STAYS, LOWER, UPPER, TARGET, LEVEL = range(5)  # where an asset is put: left alone, at a bound, at target, among others
 
 
 class Holdings(NamedTuple):
-    """W portfolios at a close: lines (W, n) and cash (W,), currency."""
+    """W portfolios at a close: assets (W, n) and cash (W,), currency."""
 
     lines: Tensor
     cash: Tensor
@@ -59,13 +59,13 @@ class Boxes(NamedTuple):
 def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters) -> tuple[Holdings, Tensor]:
     """Trade every portfolio into its box, and pay the costs.
 
-    held    : lines (W, n) and cash (W,), currency.
+    held    : assets (W, n) and cash (W,), currency.
     boxes   : bounds, fraction of NAV.
     target  : (W, n) fraction of NAV.
     cost_parameters  : proportional costs; row w for portfolio w, or a single row for all.
     Returns : the holdings after it, and (W,) cost over NAV.
     Raises  : PolicyError for a trade whose costs exceed the value of the assets traded.
-    Source  : `research.accounting.box.into_box` and `research.accounting.self_financing`, line by line.
+    Source  : `research.accounting.box.into_box` and `research.accounting.self_financing`, asset by asset.
     """
     side, sign, binding, pace = _sides(held, boxes, target, cost_parameters)
     rates = torch.from_numpy(np.broadcast_to(cost_parameters.total, sign.shape).copy())
@@ -93,7 +93,7 @@ def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding:
     asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
     asked = torch.where((side == TARGET) | level, target, asked)
     cash = torch.where(binding == 1, boxes.cash_upper, boxes.cash_lower)
-    paces = torch.where(level, pace, 0.0)  # lines of a level are off their targets by one multiple of their paces
+    paces = torch.where(level, pace, 0.0)  # assets of a level are off their targets by one multiple of their paces
     total = paces.sum(dim=1)
     multiple = (1.0 - cash - asked.sum(dim=1)) / torch.where(total > 0.0, total, 1.0)
     return asked + multiple[:, None] * paces
@@ -102,7 +102,7 @@ def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding:
 def _sides(
     held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The side of each line and the sign of its trade (W, n), the bound at which cash is (W,), and the paces (W, n)."""
+    """The side of each asset, the sign of its trade (W, n), the bound at which cash is (W,), and the paces (W, n)."""
     lines, cash, *bounds = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in (*held, *boxes))
     count, n = lines.shape
     numbers = np.empty((2, count, n))
@@ -118,7 +118,7 @@ def _sides(
 
 
 class _Workspace(NamedTuple):
-    """Scratch of one trade of n lines; `ones` (1, n) are the prices of amounts counted in currency."""
+    """Scratch of one trade of n assets; `ones` (1, n) are the prices of amounts counted in currency."""
 
     lots: Lots
     scratch: Scratch
@@ -129,12 +129,12 @@ class _Workspace(NamedTuple):
 
 
 class _Stand(NamedTuple):
-    """The state of the lines of W portfolios.
+    """The state of the assets of W portfolios.
 
-    side    : (W, n) side at which each line is put.
+    side    : (W, n) side at which each asset is put.
     sign    : (W, n) sign of its trade.
     binding : (W,) bound at which cash is, 0 or 1, or -1.
-    pace    : (W, n) change of each line with the level of `place`.
+    pace    : (W, n) change of each asset with the level of `place`.
     """
 
     side: NDArray[np.int64]
@@ -152,7 +152,7 @@ def _decide(
     workspace: _Workspace,
     stand: _Stand,
 ) -> int:
-    """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1.
+    """Book every portfolio, and write where each asset stands; gives one whose costs have no root, or -1.
 
     held and boxes have the arrays of `Holdings` and of `Boxes`.
     """
@@ -192,7 +192,7 @@ def _decide(
 
 @compiled
 def _side(weight: float, asked: float, lower: float, upper: float, past: float) -> int:
-    """The side at which the point of the box puts a line.  past : distance past its target, fraction of NAV."""
+    """The side at which the point of the box puts an asset.  past : distance past its target, fraction of NAV."""
     if asked == weight:
         return STAYS
     if abs(asked - lower) <= WEIGHT_SUM:

@@ -43,7 +43,7 @@ class TorchWorlds:
     ):
         """Start paths with these holdings.
 
-        held     : lines (W, n) and cash (W,), currency.
+        held     : assets (W, n) and cash (W,), currency.
         target   : (W, n) fraction of NAV.
         days     : returns of D days after the start.
         cost_parameters   : proportional costs, see `step`.

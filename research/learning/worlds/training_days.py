@@ -22,7 +22,7 @@ from research.rules.networks.actions import Action
 from research.rules.networks.features import Scales
 from research.rules.no_trade_region import half_widths
 
-LEAST_DAYS = 252  # on which all lines were listed: fewer say too little of a covariance, and repeat too often
+LEAST_DAYS = 252  # on which all assets were listed: fewer say too little of a covariance, and repeat too often
 GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval evenly however many are taken
 
 
@@ -146,7 +146,7 @@ def training_days(
     if spec.block > stop[-1] - first[-1]:
         raise ConfigError(
             f"block of Learned is {spec.block} days, and market {market.name!r} has {stop[-1] - first[-1]} on which "
-            "all lines of its last target were listed: a block cannot be longer. Give a shorter block."
+            "all assets of its last target were listed: a block cannot be longer. Give a shorter block."
         )
     targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
     spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
@@ -227,7 +227,7 @@ def _check(
             refuse(f"{name} of a training is", given, f"give {kind.__name__}, such as {such_as}.")
     if len(costs.total) != len(market.assets):
         raise ConfigError(
-            f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
+            f"costs have {len(costs.total)} assets and the market {len(market.assets)}: give one for each asset."
         )
     for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
@@ -253,7 +253,7 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
                 "the weights."
             )
         sessions = int((path.row == k).sum())
-        if targets and np.array_equal(targets[-1], target):  # the line that was listed is one that it does not hold
+        if targets and np.array_equal(targets[-1], target):  # the asset that was listed is one that it does not hold
             in_force[-1] += sessions
         elif target.any():
             targets.append(target)
@@ -306,6 +306,6 @@ def _too_short(market: Market, held: Mask, first: int) -> DataError:
     youngest = int(np.argmax(np.where(held, np.argmax(market.listed, axis=0), -1)))
     return DataError(
         f"market {market.name!r} is too short to learn on: up to {market.dates[-1]:%Y-%m-%d} it has "
-        f"{len(market.dates) - first} days with returns of all lines of the target, and {LEAST_DAYS} are needed; the "
-        f"youngest is {market.assets[youngest]}. Start the test later, or leave that line out."
+        f"{len(market.dates) - first} days with returns of all assets of the target, and {LEAST_DAYS} are needed; the "
+        f"youngest is {market.assets[youngest]}. Start the test later, or leave that asset out."
     )

@@ -40,7 +40,7 @@ class State(NamedTuple):
     today      : (W,) column of `drawn` and `strategic`.
     units      : (W, n) units held.
     prices     : (W, n) worth of a unit, currency.
-    tradable   : (W, n) room for which lines can trade at a close.
+    tradable   : (W, n) room for which assets can trade at a close.
     cash_units : (W,) units of cash held.
     cash_price : (W,) worth of a unit of cash, currency.
     nav        : (W,) currency.
@@ -299,7 +299,7 @@ def _play(
 
 @inlined
 def _see_halts(state: State, w: int, history: History) -> None:
-    """Record which lines can trade at this close."""
+    """Record which assets can trade at this close."""
     t = state.drawn[w, state.today[w]]
     for i in range(state.units.shape[1]):
         state.tradable[w, i] = history.tradable[t, i]

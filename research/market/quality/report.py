@@ -179,7 +179,7 @@ def market_warnings(
 
 
 def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
-    """A warning where lines of a market from a store have less than `LOOK` points."""
+    """A warning where assets of a market from a store have less than `LOOK` points."""
     if not market.origin:
         return ()
     poor = {asset: points for asset, points in check_market(market).scores.items() if points < LOOK}
@@ -187,7 +187,7 @@ def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
         return ()
     worst = ", ".join(f"{asset} {points:.0f}" for asset, points in sorted(poor.items(), key=lambda one: one[1])[:5])
     return (
-        f"The prices of {counted(len(poor), 'line')} must be looked at, the worst by points of 100: {worst}. "
+        f"The prices of {counted(len(poor), 'asset')} must be looked at, the worst by points of 100: {worst}. "
         f"`rebalance data check {Path(file).name}` says why.",
     )
 

@@ -23,7 +23,7 @@ TOTAL = "returns: splits and dividends"
 QUOTED = "quotes: splits, not dividends"
 SATOSHI = 1e-8  # the smallest part of a bitcoin
 
-SURVIVORS = Note("The lines were chosen with hindsight: all of them still exist.")
+SURVIVORS = Note("The assets were chosen with hindsight: all of them still exist.")
 ADJUSTED = Note(
     "Returns come from dividend-adjusted closes. Quotes are adjusted for splits, not for dividends: whole lots before "
     "a split are not those that were traded."

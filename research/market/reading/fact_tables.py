@@ -1,4 +1,4 @@
-"""Facts of lines from mappings, tables, files and indicators, in the order and days of a market."""
+"""Facts of assets from mappings, tables, files and indicators, in the order and days of a market."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,9 +23,9 @@ Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path | Ind
 
 
 def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
-    """The market with further facts of its lines, which allocations read as `past.fact(name)`.
+    """The market with further facts of its assets, which allocations read as `past.fact(name)`.
 
-    market : T days of n lines.
+    market : T days of n assets.
     facts  : facts by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a
              .csv, .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns
              date, asset and one more. A value is known from its date on, until the next one; an empty cell states
@@ -90,7 +90,7 @@ def _checked(stated: pd.DataFrame, name: str, source: str, market: Market) -> pd
     stated : asset, cell and place in the source, a row a statement that says something.
     """
     if not len(stated):
-        raise DataError(f"{source} states no {name} of any line. Give one value at least, or leave the fact out.")
+        raise DataError(f"{source} states no {name} of any asset. Give one value at least, or leave the fact out.")
     strange = stated[~stated["asset"].isin(market.assets)]
     if len(strange):
         row = strange.iloc[0]
@@ -105,7 +105,7 @@ def _checked(stated: pd.DataFrame, name: str, source: str, market: Market) -> pd
         row = stated.iloc[unseen[0]]
         raise DataError(
             f"{name} of {row['asset']} ({source}, {row['place']}) is {quoted(row['cell'])}. Write plain words, on one "
-            "line."
+            "asset."
         )
     if any(words) and not all(words):
         row = stated.iloc[words.index(True)]

@@ -24,14 +24,16 @@ from research.market.repairs import Repair, repair
 from research.market.rows import NUMBERS, growth
 from research.market.store import Known, PriceStore, known_of_rows
 
-HALTED_AFTER = 10  # sessions by which a line's last bar may be older than the newest one, before it is taken for halted
+HALTED_AFTER = (
+    10  # sessions by which an asset's last bar may be older than the newest one, before it is taken for halted
+)
 RATE_SESSIONS = 5  # after a bar of a rate of exchange, on which it serves where there is none
-AT_ONCE = 100  # lines whose rows are read together
+AT_ONCE = 100  # assets whose rows are read together
 
 
 @dataclass(frozen=True)
 class StoredLine:
-    """A line of a market in a store.
+    """An asset of a market in a store.
 
     asset_id : id of its rows.
     calendar : calendar of its own sessions.
@@ -57,23 +59,23 @@ def market_from_store(
     second: PriceStore | None = None,
     beside: Collection[str] = (),
 ) -> Market:
-    """A market of lines whose rows a store has, up to the last session of which all have a bar.
+    """A market of assets whose rows a store has, up to the last session of which all have a bar.
 
-    A line stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
-    dividends and splits are taken together. A session without a new bar is a halt. A line whose last bar is more than
+    An asset stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
+    dividends and splits are taken together. A session without a new bar is a halt. An asset whose last bar is more than
     `HALTED_AFTER` sessions older than the newest one does not end the market: it stays halted.
 
-    lines    : by the name of the line.
+    lines    : by the name of the asset.
     calendar : exchange calendar whose sessions are the dates.
     first    : first session wanted, by default that of the first bar.
     known_on : a moment in UTC: the market as it was known then.
     cash, missing : as in `market_from_frame`.
-    instruments   : (n, ·) table by line; its currencies give way to those of the rows.
+    instruments   : (n, ·) table by asset; its currencies give way to those of the rows.
     repairs  : repairs of rows, by their ids.
     second   : store of the second source that repairs may take rows from.
-    beside   : lines that nobody holds, such as rates of exchange: the market does not begin before the others.
-    Raises   : DataError for a line without rows, for a repair of no line, for fewer than two sessions, and as `repair`
-               and `market_from_frame`.
+    beside   : assets that nobody holds, such as rates of exchange: the market does not begin before the others.
+    Raises   : DataError for an asset without rows, for a repair of no asset, for fewer than two sessions, and as
+               `repair` and `market_from_frame`.
     """
     ids = [line.asset_id for line in lines.values()]
     for each in repairs:
@@ -90,7 +92,7 @@ def market_from_store(
     rates = [i for i, line in enumerate(lines.values()) if line.is_rate]
     start = max([start, *np.argmax(~np.isnan(panels["index"][:, rates]), axis=0).tolist()])
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
-    panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held a line before the first day
+    panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held an asset before the first day
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
@@ -122,10 +124,10 @@ def market_from_store(
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """The rows of n lines on T sessions.
+    """The rows of n assets on T sessions.
 
     panels   : {column: (T, n)}, and `index`, the worth of a unit that reinvests; NaN on a session without a new bar.
-    ends     : (n,) the last session with a new bar of each line, -1 without.
+    ends     : (n,) the last session with a new bar of each asset, -1 without.
     currency : (n,) codes.
     notes    : notes on repairs.
     fingerprint, moment : of the rows, and the moment at which the last of them was known.
@@ -147,7 +149,7 @@ def _stored(
     known_on: np.datetime64 | None,
     mended: tuple[Sequence[Repair], PriceStore | None],
 ) -> _Stored:
-    """The rows of lines on the sessions of a calendar, read a hundred lines at once.
+    """The rows of assets on the sessions of a calendar, read a hundred assets at once.
 
     schedule : sessions before those wanted, and these.
     mended   : repairs, and the store of the second source.
@@ -164,7 +166,7 @@ def _stored(
         known, mends = repaired(store, calendars, known_on, repairs, mended[1])
         block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
         for row, i in enumerate(among):
-            k = known.assets.index(lines[i].asset_id)  # two lines may be of one asset
+            k = known.assets.index(lines[i].asset_id)  # two assets may be of one asset
             part = known.slices[k]
             bars = {name: values[part] for name, values in known.numbers.items()}
             at, values = _on_sessions(bars, _places(known.days[part], every, lines[i].calendar, calendar), len(earlier))
@@ -226,7 +228,8 @@ def _ends(bar_days: Days, calendar: str) -> NDArray[np.datetime64]:
 def _on_sessions(
     numbers: Mapping[str, Array], place: NDArray[np.int64], begin: int
 ) -> tuple[NDArray[np.int64], dict[str, Array]]:
-    """The sessions on which a line has a new bar, and its values there; `index` is the worth of a unit that reinvests.
+    """The sessions on which an asset has a new bar, and its values there; `index` is the worth of a unit that
+    reinvests.
 
     Of several bars since the session before, volumes and dividends are summed and splits multiplied; the opens are
     those of the first, highs and lows those of all; all are per unit of the last bar.
@@ -257,7 +260,7 @@ def _on_sessions(
 def _sessions(
     store: PriceStore, lines: Mapping[str, StoredLine], calendar: str, first: np.datetime64 | None
 ) -> tuple[Days, Days]:
-    """The sessions on which rows of these lines may lie: those before the first one wanted, and the others.
+    """The sessions on which rows of these assets may lie: those before the first one wanted, and the others.
 
     Raises : DataError for fewer than two others.
     """
@@ -280,11 +283,12 @@ def _sessions(
 def _span(
     ends: NDArray[np.int64], left: Mask, index: Array, names: Sequence[str], days: Days
 ) -> tuple[int, int, tuple[Note, ...]]:
-    """The first session with a bar, the one after the last of which every line that is not halted has a bar, and notes.
+    """The first session with a bar, the one after the last of which every asset that is not halted has a bar, and
+    notes.
 
-    ends  : (n,) last session with a new bar of each line, -1 without.
-    index : (T, ·) of the lines with which the market begins.
-    left  : (n,) whether the line was delisted on one of these days.
+    ends  : (n,) last session with a new bar of each asset, -1 without.
+    index : (T, ·) of the assets with which the market begins.
+    left  : (n,) whether the asset was delisted on one of these days.
     """
     if (ends < 0).any():
         raise DataError(
@@ -298,7 +302,7 @@ def _span(
         return start, stop, ()
     behind = [names[i] for i in np.flatnonzero(live & (ends + 1 == stop)).tolist()]
     text = (
-        f"The market ends on {days[stop - 1]}, the last session of {listed(behind, most=5)}; other lines have bars to "
+        f"The market ends on {days[stop - 1]}, the last session of {listed(behind, most=5)}; other assets have bars to "
         f"{days[ends.max()]}."
     )
     return start, stop, (Note(text, first=days[stop - 1], warning=True),)

@@ -113,7 +113,7 @@ def market_from_file(
     instruments : (n, ·) table by asset, as in `market_from_frame`.
     calendar    : as in `market_from_frame`.
     missing     : as in `market_from_frame`.
-    currency    : currency of its lines, three capital letters, where the instruments do not say another.
+    currency    : currency of its assets, three capital letters, where the instruments do not say another.
     name        : name of the market in a report; by default the file's name.
     Raises      : as `market_from_frame`.
     """
@@ -166,7 +166,7 @@ def assemble(
     """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and these.
 
     instruments : (n, ·) table by asset, or None.
-    currency    : currency of the lines, where the instruments do not say another.
+    currency    : currency of the assets, where the instruments do not say another.
     notes       : notes about the data, before those found here.
     scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
     origin      : where the rows of a store came from, see `MarketData`.
@@ -261,8 +261,8 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
     gone = np.arange(len(quoted))[:, None] >= exits
-    fix = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
-    prices.refuse(gone & quoted, "price of a line that is delisted", fix)
+    fix = "An asset that is delisted has none: correct the source, or `delisted` in the instruments."
+    prices.refuse(gone & quoted, "price of an asset that is delisted", fix)
     gaps = (np.arange(len(quoted))[:, None] > np.argmax(quoted, axis=0)) & ~quoted & ~gone
     if missing == "error":
         fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."

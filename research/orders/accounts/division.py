@@ -5,8 +5,8 @@ its own orders and their costs, and at least zero where all of them fill worse b
 between accounts. Aims, each the least (to `TIE`) that leaves those before it at theirs:
 
 1. the orders that are not sent, with all costs, currency; none is left out where that is possible without swaps;
-2. swaps: sales by one account of a line while another buys it, currency;
-3. misplacement: holdings of accounts in lines that only others prefer, currency;
+2. swaps: sales by one account of an asset while another buys it, currency;
+3. misplacement: holdings of accounts in assets that only others prefer, currency;
 4. the number of orders;
 5. tax on the sales of taxable accounts.
 """
@@ -43,7 +43,7 @@ class Division:
 def divide(problem: DivisionProblem) -> Division | None:
     """The orders of each account; None where no orders keep their limits, not even none, or the search found none.
 
-    The result depends neither on the order of accounts or lines that differ, nor on the machine.
+    The result depends neither on the order of accounts or assets that differ, nor on the machine.
     """
     nothing = np.zeros(problem.held.shape)
     if not problem.orders.any():  # an account may lack cash all the same: money left it, and the others have enough

@@ -28,10 +28,10 @@ class DivisionProblem:
     held     : (A, n) units of each account; they sum to those of the position.
     cash     : (A,) currency; it sums to that of the position.
     floors   : (A,) cash that stays in each account, currency.
-    prefers  : (A, n) lines that each account takes before the others.
-    swappable : (n,) lines of which one account may sell what another buys.
+    prefers  : (A, n) assets that each account takes before the others.
+    swappable : (n,) assets of which one account may sell what another buys.
     swap_from : (A,) accounts that may sell in a swap.
-    taxes    : (A, n) lots of each account and line, (units, tax per unit) in the order of sale; () where they are
+    taxes    : (A, n) lots of each account and asset, (units, tax per unit) in the order of sale; () where they are
                not known, and for accounts that are not taxed.
     """
 
@@ -54,7 +54,7 @@ class DivisionProblem:
     def exact_charges(self, sizes: Array) -> Array:
         """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents.
 
-        The impact of a line's orders is that of their sum, since they meet one market; each bears its share.
+        The impact of an asset's orders is that of their sum, since they meet one market; each bears its share.
         """
         charges, whole = np.array([self.position.exact_charges(of) for of in sizes]), sizes.sum(axis=0)
         share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0.0)
@@ -110,16 +110,16 @@ class DivisionProblem:
 
     @cached_property
     def fine(self) -> Mask:
-        """(n,) lines that are divided at will; they need no swaps."""
+        """(n,) assets that are divided at will; they need no swaps."""
         return self.position.lots * self.position.prices <= DIVISIBLE_LOT * self.position.nav
 
     @cached_property
     def wrong(self) -> Mask:
-        """(A, n) lines that another account prefers, and this one does not."""
+        """(A, n) assets that another account prefers, and this one does not."""
         return ~self.prefers & self.prefers.any(axis=0)
 
     def facts(self, a: int, lines: Sequence[int]) -> tuple[Any, ...]:
-        """The facts of account `a` that matter for these lines: accounts with the same facts are equal."""
+        """The facts of account `a` that matter for these assets: accounts with the same facts are equal."""
         flags = (self.cash[a], self.floors[a], self.swap_from[a])
         lots = tuple(self.taxes[a][i] for i in lines) if self.taxes else ()
         return (*flags, *self.held[a][lines], *self.prefers[a][lines], lots)

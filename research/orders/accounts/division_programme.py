@@ -41,13 +41,13 @@ class Mode:
 class DivisionProgramme:
     """Columns and rows; money in `UNIT`s of NAV.
 
-    A move is an account, a line and a direction; each has four columns: lots, the odd lot, whether it is sent, and its
-    commission. A line of the list has one more, its lots that are not sent, and a taxed lot two.
+    A move is an account, an asset and a direction; each has four columns: lots, the odd lot, whether it is sent, and
+    its commission. An asset of the list has one more, its lots that are not sent, and a taxed lot two.
     """
 
     problem: DivisionProblem
     mode: Mode
-    moves: list[tuple[int, int, int]]  # account, line, 1 to buy or -1 to sell
+    moves: list[tuple[int, int, int]]  # account, asset, 1 to buy or -1 to sell
     step: Array  # (n,) units of a column's lot
     upper: list[float] = field(default_factory=list)
     whole: list[bool] = field(default_factory=list)
@@ -62,7 +62,7 @@ class DivisionProgramme:
         fine = problem.fine
         step = np.where(fine, BUNDLE * position.nav / position.prices, position.lots)
         lines = [i for i in range(n) if problem.orders[i] or (mode.swaps and problem.swappable[i] and not fine[i])]
-        # An order that no permutation of lines or accounts changes: by what they are, and not by where they stand.
+        # An order that no permutation of assets or accounts changes: by what they are, and not by where they stand.
         lines.sort(key=lambda i: (position.assets[i] if position.assets else "", i))
         accounts = sorted(range(len(problem.cash)), key=lambda a: problem.facts(a, lines))
         moves = [(a, i, way) for i in lines for a in accounts for way in (1, -1) if cls._may(problem, mode, a, i, way)]
@@ -76,14 +76,14 @@ class DivisionProgramme:
 
     @staticmethod
     def _may(problem: DivisionProblem, mode: Mode, a: int, i: int, way: int) -> bool:
-        """True if an account may trade a line in this direction."""
+        """True if an account may trade an asset in this direction."""
         if way < 0 and problem.held[a, i] <= 0.0:
             return False
         if problem.orders[i] * way > 0.0:
             return True
         if not mode.swaps or not problem.swappable[i] or problem.fine[i]:
             return False
-        # What is bought of a line that the list sells, any account may have sold.
+        # What is bought of an asset that the list sells, any account may have sold.
         return bool(problem.swap_from[a] if way < 0 else problem.orders[i] == 0.0 or problem.swap_from.all())
 
     # -- columns -----------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class DivisionProgramme:
         self.rows.append((row, least))
 
     def _line_rows(self, lines: Sequence[int]) -> None:
-        """Add the rows of balance: the parts of each line that are sent and not sent sum to the order of the list."""
+        """Add the rows of balance: the parts of each asset that are sent and not sent sum to the order of the list."""
         problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
         of_way = {way: position.least(np.full(len(position.units), way)) for way in (1, -1)}
         counted = COUNTED * position.nav * (1.0 + LOT)
@@ -186,7 +186,7 @@ class DivisionProgramme:
             wanted = abs(float(problem.orders[i])) / step
             self._at_least(row, wanted - LOT)
             self._at_least(_times(row, -1.0), -wanted - LOT)
-            for m in self._of_line(i):  # no account buys and sells one line
+            for m in self._of_line(i):  # no account buys and sells one asset
                 for other in self._of_line(i):
                     if m < other and self.moves[m][0] == self.moves[other][0]:
                         self._at_least({4 * m + 2: -1.0, 4 * other + 2: -1.0}, -1.0)
@@ -208,7 +208,7 @@ class DivisionProgramme:
                 self._at_least(_sum(row, moved), (-debt[a] - problem.cash[a]) / self.money)
 
     def _cents(self, i: int) -> float:
-        """The most that rounding takes of an order of line `i`, currency: half a cent of each broken amount."""
+        """The most that rounding takes of an order of asset `i`, currency: half a cent of each broken amount."""
         position, parameters = self.problem.position, self.problem.position.cost_parameters
         rates = position.rates[:, i]
         amounts = np.array([position.lots[i] * position.prices[i], parameters.ticket[i], parameters.minimum[i]])
@@ -287,7 +287,7 @@ class DivisionProgramme:
         return self._vector(_sum(left, *(self._cost(m, 1.0) for m in range(len(self.moves)))))
 
     def _swaps(self) -> Array:
-        """Weights of trades against the list, and of all purchases of lines that it does not trade."""
+        """Weights of trades against the list, and of all purchases of assets that it does not trade."""
         asked = [(way, self.problem.orders[i] * way) for _, i, way in self.moves]
         against = (m for m, (way, order) in enumerate(asked) if order < 0.0 or (order == 0.0 and way > 0))
         return self._vector(_sum(*(self._value(m, 1.0) for m in against)))
@@ -368,7 +368,7 @@ class DivisionProgramme:
         return parts
 
     def _settle(self, parts: Array, i: int) -> None:
-        """Give the rounding remainder of a line that is divided at will to the accounts that trade most of it."""
+        """Give the rounding remainder of an asset that is divided at will to the accounts that trade most of it."""
         problem, lot = self.problem, self.problem.position.lots[i]
         for a in sorted(range(len(parts)), key=lambda a: -abs(parts[a, i])):
             rest = float(problem.orders[i] - parts[:, i].sum())

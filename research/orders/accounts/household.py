@@ -94,7 +94,7 @@ class Divided(Orders):
         )
 
     def said_of(self, i: int, a: int | None = None) -> str:
-        """The effect of the division on line `i` and its order in account `a`, in words; "" where there is none."""
+        """The effect of the division on asset `i` and its order in account `a`, in words; "" where there is none."""
         left, swapped = abs(float(self.left[i])), float(self.swapped[i])
         words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left else []
         if swapped and a is not None:
@@ -102,7 +102,7 @@ class Divided(Orders):
         return "; ".join(words)
 
     def held(self, a: int, i: int) -> tuple[float, float]:
-        """Units of line `i` in account `a` before and after its order."""
+        """Units of asset `i` in account `a` before and after its order."""
         before = float(self.problem.held[a, i])
         return before, decimal_sum((before, float(self.parts[a, i])))
 
@@ -268,7 +268,7 @@ def check_account(portfolio: Portfolio, request: Request) -> None:
 def _taxes(
     portfolio: Portfolio, position: Position, accounts: Sequence[Account]
 ) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
-    """(units, tax per unit) of the lots of each account and line, in the order of sale; () for a sheltered account."""
+    """(units, tax per unit) of the lots of each account and asset, in the order of sale; () for a sheltered account."""
     tax = portfolio.tax_lots
     if tax is None:
         return ()
@@ -306,8 +306,8 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
             "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
         )
     return (
-        "the search found no division of the orders over the accounts: make fewer lines trade, or list the accounts in "
-        "files of their own."
+        "the search found no division of the orders over the accounts: make fewer assets trade, or list the accounts "
+        "in files of their own."
     )
 
 

@@ -18,8 +18,8 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
 
     A dividend of the broker takes the place of that of the market's data, whether this one is booked or proposed: the
     latest of its asset whose ex-date is at most `PAY_DAYS` earlier.
-    Raises : DataError for an entry that is booked already, of another account or currency, of units of a line that are
-             not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
+    Raises : DataError for an entry that is booked already, of another account or currency, of units of an asset that
+             are not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
     """
     _check(book, entry)
     event = _event_of(book, portfolio, entry) if entry.kind == "dividend" else None
@@ -58,7 +58,7 @@ def _check(book: Book, entry: CashEntry) -> None:
         if holder.units[entry.currency] + entry.amount < 0:
             raise DataError(f"{entry.text}: {holder.units[entry.currency].normalize():,f} units are held.")
         if book.lots is not None:
-            raise DataError(f"{entry.text}: the book has tax lots, and a fee in units of a line is a sale of them.")
+            raise DataError(f"{entry.text}: the book has tax lots, and a fee in units of an asset is a sale of them.")
     elif entry.currency not in {code for each in book.holders for code in each.cash}:
         known = ", ".join(dict.fromkeys(code for each in book.holders for code in each.cash))
         raise DataError(f"{entry.text}: the book has cash in {known}. State {entry.currency} in the portfolio file.")
@@ -80,7 +80,7 @@ def _booked(book: Book, entry: CashEntry) -> Book:
 
 
 def _with_cash(book: Book, entry: CashEntry) -> Book:
-    """The book with the amount of an entry in its cash, or in the units of a line."""
+    """The book with the amount of an entry in its cash, or in the units of an asset."""
     return replace(book, holders=tuple(_paid(h, entry) if h.account == entry.account else h for h in book.holders))
 
 

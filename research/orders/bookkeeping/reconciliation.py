@@ -1,4 +1,4 @@
-"""A book, a broker's positions and a portfolio file line by line: differences, and what could explain them."""
+"""A book, a broker's positions and a portfolio file asset by asset: differences, and what could explain them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,10 +36,10 @@ class Cause(NamedTuple):
 
 @dataclass(frozen=True)
 class ReconciledLine:
-    """Units of a line, or cash in a currency, of one account.
+    """Units of an asset, or cash in a currency, of one account.
 
     account : name of the account, or "".
-    of      : line or currency.
+    of      : asset or currency.
     book    : amount in the book.
     broker  : amount in the broker's file, 0 where it has no row.
     file    : amount that the portfolio file states, None where it states none.
@@ -67,7 +67,7 @@ class ReconciledLine:
 def reconcile(
     book: Book, portfolio: Portfolio, positions: Positions, stated: Book | None
 ) -> tuple[ReconciledLine, ...]:
-    """Each line and currency of each account, those that differ with their causes.
+    """Each asset and currency of each account, those that differ with their causes.
 
     portfolio : of the book.
     positions : the broker's.
@@ -91,7 +91,7 @@ def reconcile(
 
 
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
-    """By account, and line or currency, the amounts of a book; summed over accounts where these are not apart."""
+    """By account, and asset or currency, the amounts of a book; summed over accounts where these are not apart."""
     amounts: dict[tuple[str, str], Decimal] = {}
     for holder in () if book is None else book.holders:
         for of, amount in (*holder.units.items(), *holder.cash.items()):

@@ -45,7 +45,7 @@ IN_WORDS = re.compile(r"([A-Z0-9.]{1,6})\s?\(")  # the symbol with which a descr
 class Reading:
     """The user's statements on a file.
 
-    symbols   : by the broker's symbol, the line that it is, or "ignore".
+    symbols   : by the broker's symbol, the asset that it is, or "ignore".
     zone      : time zone of times that state none, such as America/New_York, or "".
     day_first : true or false for dates such as 03/04/2023, or None for what the file shows.
     decimal   : sign before decimals, or "" for what the numbers show.
@@ -64,7 +64,7 @@ NOTHING_STATED = Reading()
 class Source:
     """The facts on a file that each of its rows needs.
 
-    portfolio : portfolio whose lines, accounts and currencies they name.
+    portfolio : portfolio whose assets, accounts and currencies they name.
     reading   : the user's statements on the file.
     decimal   : sign before decimals.
     day_first : true if the day stands before the month where the year stands last.
@@ -231,7 +231,7 @@ class Transaction:
         return "" if alone else named
 
     def line(self, symbol: str) -> tuple[str, str]:
-        """The line, or the currency that is exchanged, of a symbol, and the currency that the symbol states or ""."""
+        """The asset, or the currency that is exchanged, of a symbol, and the currency that the symbol states or ""."""
         symbol = self.source.reading.symbols.get(symbol, symbol)
         assets = self.source.portfolio.market.assets
         if symbol in assets:
@@ -245,7 +245,7 @@ class Transaction:
         return SPELLINGS.get(symbol, symbol), ""
 
     def currency(self, asset: str, of_symbol: str) -> str:
-        """The currency of its price or its amount: as a cell, a symbol or a sign states it, else that of the line."""
+        """The currency of its price or its amount: as a cell, a symbol or a sign states it, else that of the asset."""
         portfolio = self.source.portfolio
         read = self.figure("price") or self.figure("amount")
         stated = self.cell("currency").upper() or of_symbol or _code(read.unit if read else "")

@@ -1,7 +1,7 @@
 """Limits that no orders keep together: an irreducible set of them, and the least change of one that lets a list be.
 
 Feasibility is that of the programme by which the lots are found (`order_programme`): whole and odd lots, tickets, least
-commissions, and impact by its tangents, here with every line free to be bought or sold. Linear programmes first leave
+commissions, and impact by its tangents, here with every asset free to be bought or sold. Linear programmes first leave
 the few that conflict even where orders may be of any size (`_Divided`). The set is found by halves
 (Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained problems): what remains
 conflicts, and no part of it does. A least weight is of NAV after rates and tickets, as for the lots: a least commission
@@ -29,7 +29,7 @@ MATTERS = 1e-9  # of a dual or a reduced cost
 # Of NAV: by which a stated change is more than the least, so that it suffices when it is written down.
 CHANGE_MARGIN = 1e-8
 WHOLE_LOTS = "whole lots"
-MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
+MOST_TRADED = 2.0  # of NAV and of the largest asset: no order is larger
 NODES = 20_000  # that the search may take, counting each programme as one: some seconds
 EACH = 1_000  # of a programme
 MOST_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
@@ -71,8 +71,8 @@ class Conflict:
 class _Stated:
     """A limit of any kind, named.
 
-    limit        : limit over several lines, or None.
-    line         : line that `bought` and `sold` limit, units.
+    limit        : limit over several assets, or None.
+    line         : asset that `bought` and `sold` limit, units.
     kind         : kind of a limit that a `Relaxation` may relax, else "".
     least        : least notional of an order, currency; `purchase` that of a buy of `line`.
     whole        : true if orders are in whole lots.
@@ -115,7 +115,7 @@ def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict |
 
 
 def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
-    """Changes that relax a limit of the conflict that is not over several lines, where each suffices."""
+    """Changes that relax a limit of the conflict that is not over several assets, where each suffices."""
     for change in relaxations(position, MOST_EXCESS):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
             value = change.least(lambda other: search.gives_a_list(Change("", other, floor)))
@@ -147,11 +147,11 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
 class _Divided:
     """Conflicts of limits where orders may be of any size, for many sets of them from one programme; found much faster.
 
-    Each limit over several lines may be exceeded in its own column, and the sum of those excesses is least. Where it is
-    not zero, the duals say which limits and which bounds of single lines it comes from, and these conflict (Farkas'
+    Each limit over several assets may be exceeded in its own column, and the sum of those excesses is least. Where it
+    is not zero, the duals say which limits and which bounds of single assets it comes from, and these conflict (Farkas'
     lemma; Chinneck 2008, Feasibility and Infeasibility in Optimization, chapter 6). Orders are in any part of a lot, of
-    any line in both directions: what conflicts here conflicts in whole lots. A set of limits is given by their places
-    among those over several lines, and then those of single lines.
+    any asset in both directions: what conflicts here conflicts in whole lots. A set of limits is given by their places
+    among those over several assets, and then those of single assets.
     """
 
     def __init__(self, position: Position, stated: Sequence[_Stated]) -> None:
@@ -175,7 +175,7 @@ class _Divided:
         return [(*self._rows, *self._lines)[place] for place in places]
 
     def may_mend(self, one: _Stated) -> bool:
-        """True if a list may exist when one limit over several lines is relaxed."""
+        """True if a list may exist when one limit over several assets is relaxed."""
         return not self._conflict([place for place in self._all if place != self._rows.index(one)])
 
     def _conflict(self, kept: Sequence[int]) -> bool:
@@ -183,7 +183,7 @@ class _Divided:
         return self._least(kept).cost > EXCESS
 
     def _least(self, kept: Sequence[int]) -> Point:
-        """The least sum of what limits are exceeded by, where bounds of lines are kept."""
+        """The least sum of what limits are exceeded by, where bounds of assets are kept."""
         cost, m = np.zeros(len(self._of.cost)), len(self._rows)
         cost[[len(cost) - m + place for place in kept if place < m]] = 1.0
         point = self._linear.minimise(cost, self._of.lower, self._upper(kept))
@@ -191,7 +191,7 @@ class _Divided:
         return point
 
     def _upper(self, kept: Sequence[int]) -> Array:
-        """(columns,) bounds with those of single lines that are kept."""
+        """(columns,) bounds with those of single assets that are kept."""
         most, n, position = self._of.upper.copy(), len(self._orders.rows) // 2, self._orders.position
         for one in (self._lines[place - len(self._rows)] for place in kept if place >= len(self._rows)):
             for column, units in ((one.line, one.bought), (n + one.line, one.sold)):
@@ -200,7 +200,7 @@ class _Divided:
         return most
 
     def _causes(self, point: Point) -> list[int]:
-        """The limits and the bounds of lines that the least excess comes from."""
+        """The limits and the bounds of assets that the least excess comes from."""
         k, m = len(self._orders.rows), len(self._rows)
         of_rows = [j for j, one in enumerate(self._rows) if one.limit for _ in one.limit.most]
         links = self._of.matrix.shape[0] - len(of_rows) - 2 - k // 2
@@ -242,7 +242,7 @@ class _Search:
         return [*of_first, *self.needed(second, [*kept, *of_first])]
 
     def relaxation(self, stated: Sequence[_Stated], one: _Stated) -> float | None:
-        """The least relaxation of one limit over several lines with which some orders keep all; None where none do.
+        """The least relaxation of one limit over several assets with which some orders keep all; None where none do.
 
         It is the least to `MOST_EXCESS`, or to a whole order.
         """
@@ -303,7 +303,7 @@ class _Search:
 
 
 def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
-    """Orders of every line in both directions, as far as some of the limits let them go."""
+    """Orders of every asset in both directions, as far as some of the limits let them go."""
     n, nav, price, held = len(position.units), position.nav, position.prices, np.maximum(position.units, 0.0)
     whole = any(one.whole for one in stated)
     least = np.full(2 * n, max((COUNTED * nav, *(one.least for one in stated))))

@@ -6,8 +6,8 @@ from foundation.arrays import Array
 from research.orders.lots.order_limits import BOUGHT, SOLD, cash_limits, room, weight_limits
 from research.orders.lots.position import Position
 
-TRADED = 4.0  # per unit of weight: more than a trade can bring a line and its counterpart nearer their targets
-POINT_TOLERANCE = 1e-8  # of NAV: a line that is moved by less stays at the policy's point
+TRADED = 4.0  # per unit of weight: more than a trade can bring an asset and its counterpart nearer their targets
+POINT_TOLERANCE = 1e-8  # of NAV: an asset that is moved by less stays at the policy's point
 TOLERANCE = 1e-11  # of the interior-point method
 
 
@@ -18,9 +18,9 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
 
         min  4 Σ (rise + fall) + 4 Σ price · excess + ½ Σ (w − target)²    with w = point + rise − fall
 
-    over the lines and cash, and the excesses of soft limits; 4 is more than what a unit of trade can gain in the last
-    sum. A line trades only where, and in the direction in which, it may; cash covers the adverse move of what is bought
-    and sold. Costs do not count. Solved by Clarabel (Goulart, Chen 2024).
+    over the assets and cash, and the excesses of soft limits; 4 is more than what a unit of trade can gain in the last
+    sum. An asset trades only where, and in the direction in which, it may; cash covers the adverse move of what is
+    bought and sold. Costs do not count. Solved by Clarabel (Goulart, Chen 2024).
     position : before the orders.
     point    : (n,) weights of the exact step, fraction of NAV.
     target   : (n,) in force, fraction of NAV.
@@ -74,7 +74,7 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
 
 
 def _bounds(position: Position, point: Array) -> tuple[Array, Array]:
-    """Least and largest weights (m,) of the lines and of cash, -inf and inf where there is none; `point` keeps them."""
+    """Least and largest weights (m,) of assets and cash, -inf and inf where there is none; `point` keeps them."""
     held, price, (bought, sold) = position.weights, position.prices / position.nav, room(position)
     least, most = np.maximum(np.minimum(held, 0.0), held - sold * price), held + bought * price
     return np.minimum(np.append(least, -np.inf), point), np.maximum(np.append(most, np.inf), point)

@@ -1,6 +1,6 @@
-"""A bound below which no orders of a `LotProblem` can come: each line by itself, with a price for each limit.
+"""A bound below which no orders of a `LotProblem` can come: each asset by itself, with a price for each limit.
 
-With the limits at their prices in place of the limits themselves, each line takes the lots that lose least alone. No
+With the limits at their prices in place of the limits themselves, each asset takes the lots that lose least alone. No
 lots that keep the limits lose less than the sum of that, less the limits at their prices (Geoffrion 1974, Lagrangean
 relaxation for integer programming; Fisher 1981). The prices are those at which this is nearly largest. Cash's distance
 from its point is what two limits are exceeded by, one each way, whose prices are at most its weight.
@@ -40,14 +40,14 @@ class Relaxed(NamedTuple):
     """A `LotProblem` without limits of weights, with a price for each of its limits.
 
     terms  : the problem.
-    lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
+    lines  : (m,) assets that may trade, in an order that does not depend on that of the portfolio.
     rows   : (L, 4, n) coefficients of the limits for bought, sold, sent and costs.
     most   : (L,) bound of each limit, with an allowance for rounding where it binds.
     dearest : (L,) its largest price: inf for one that binds.
-    still  : loss of the lines that stay, fraction of NAV.
+    still  : loss of the assets that stay, fraction of NAV.
     prices : (L,) prices of the limits, from which the search for better ones begins; written. The last is of cash above
              its point.
-    price  : (4,) price of each count of a line in them; written.
+    price  : (4,) price of each count of an asset in them; written.
     """
 
     terms: Terms
@@ -79,7 +79,7 @@ class Relaxed(NamedTuple):
 
 @linked
 def _loss(of: Relaxed, i: int, steps: float) -> float:
-    """Loss of so many steps of line i, with their use of limits at its `price`, fraction of NAV."""
+    """Loss of so many steps of asset i, with their use of limits at its `price`, fraction of NAV."""
     terms, price, units = of.terms, of.price, _units(of.terms, i, steps)
     if units == 0.0 or not _sendable(terms, i, units):
         return _each(terms, i, 0.0) if units == 0.0 else np.inf
@@ -92,7 +92,7 @@ def _loss(of: Relaxed, i: int, steps: float) -> float:
 
 @linked
 def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
-    """Use of limit j by so many steps of line i."""
+    """Use of limit j by so many steps of asset i."""
     terms, rows = of.terms, of.rows
     traded = _units(terms, i, steps) * terms.lines[PRICE, i]
     if traded == 0.0:
@@ -103,7 +103,7 @@ def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
 
 @linked
 def _least(of: Relaxed, i: int) -> tuple[float, float]:
-    """The steps of line i with the least loss at the prices of the limits, and the loss; writes its `price`."""
+    """The steps of asset i with the least loss at the prices of the limits, and the loss; writes its `price`."""
     lines = of.terms.lines
     for k in range(len(of.price)):
         of.price[k] = 0.0
@@ -119,7 +119,7 @@ def _least(of: Relaxed, i: int) -> tuple[float, float]:
 
 @linked
 def _whole(of: Relaxed, i: int) -> float:
-    """The steps that lose least between the smallest order of line i and all its whole lots, where loss is convex."""
+    """The steps that lose least between the smallest order of asset i and all its whole lots, where loss is convex."""
     low = _first(of, i)
     high = max(of.terms.lines[WHOLE_LOTS, i], low)
     while low < high:
@@ -133,7 +133,7 @@ def _whole(of: Relaxed, i: int) -> float:
 
 @linked
 def _first(of: Relaxed, i: int) -> float:
-    """The steps of the smallest order of line i."""
+    """The steps of the smallest order of asset i."""
     lines = of.terms.lines
     return min(max(np.ceil(lines[LEAST_VALUE, i] / lines[LOT_VALUE, i] - LOT), 1.0), lines[LOT_STEPS, i])
 

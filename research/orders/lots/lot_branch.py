@@ -1,8 +1,8 @@
-"""The best lots of a `LotProblem` by branch and bound over its lines, compiled.
+"""The best lots of a `LotProblem` by branch and bound over its assets, compiled.
 
-At the prices of `lot_bound`, any other lots of a line than its best lose more, and so do all orders that have them.
-Where that is more than the best orders found are above the bound, none of them is better. Few numbers of lots of a line
-remain, and the search goes through them, the lines whose second best loses most first.
+At the prices of `lot_bound`, any other lots of an asset than its best lose more, and so do all orders that have them.
+Where that is more than the best orders found are above the bound, none of them is better. Few numbers of lots of an
+asset remain, and the search goes through them, the assets whose second best loses most first.
 """
 
 from typing import NamedTuple
@@ -27,24 +27,25 @@ from research.orders.lots.lot_search import (
     best_together,
 )
 
-WAYS, ROUNDS = 32, 3  # numbers of lots of a line that the search tries at once, and times that it does
-NODES = 2_000_000  # of a search: some 10 ms for 30 lines
+WAYS, ROUNDS = 32, 3  # numbers of lots of an asset that the search tries at once, and times that it does
+NODES = 2_000_000  # of a search: some 10 ms for 30 assets
 TO, MORE, LOSS = range(3)  # rows of `ways`
 BOUND, SUM = range(2)  # of `lost`
 COUNT, ORDER, NEXT = range(3)  # of `level`
 
 
 class Branch(NamedTuple):
-    """A `LotProblem` as the search takes it; a level decides a line.
+    """A `LotProblem` as the search takes it; a level decides an asset.
 
     relaxed : the problem at prices of its limits.
-    ways    : (3, m, W) steps of each line that may be best, what they lose more than its best at these prices, and what
-              they lose without them, fraction of NAV.
+    ways    : (3, m, W) steps of each asset that may be best, what they lose more than its best at these prices, and
+              what they lose without them, fraction of NAV.
     uses    : (m, W, L) their use of the limits.
-    least   : (m + 1, L) the least that the lines not decided yet count.
-    used    : (m + 1, L) use of the decided lines, less the limits.
+    least   : (m + 1, L) the least that the assets not decided yet count.
+    used    : (m + 1, L) use of the decided assets, less the limits.
     lost    : (2, m + 1) bound and loss so far, fraction of NAV.
-    level   : (3, m) number of ways of each line; order in which lines are decided; the way that each level tries next.
+    level   : (3, m) number of ways of each asset; order in which assets are decided; the way that each level tries
+              next.
     tried   : (n,) units.
     """
 
@@ -77,12 +78,12 @@ class Branch(NamedTuple):
 def branch(problem: LotProblem, start: Array, enough: float = NO_GAIN) -> tuple[Array, float]:
     """The signed units (n,) that keep every limit, and the lower bound of all such units, fraction of NAV.
 
-    problem : problem without limits of weights. Where lines are divided at will, the bound is all that is computed.
+    problem : problem without limits of weights. Where assets are divided at will, the bound is all that is computed.
     start   : (n,) units that keep every limit: nothing worse is given.
     enough  : the gap that is none, fraction of NAV.
     """
     of, best = Branch.of(problem), start.copy()
-    if not len(of.relaxed.lines):  # no line can trade a whole lot: there is one way
+    if not len(of.relaxed.lines):  # no asset can trade a whole lot: there is one way
         return best, problem.objective(best)
     bound = best_below(of, best)
     if problem.objective(best) - bound > enough:  # where limits leave cash above its point, it is dear from the start
@@ -131,7 +132,7 @@ def _keep(of: Branch, best: Array) -> float:
 
 @linked
 def _ways(of: Branch, a: int, most: float) -> float:
-    """Write the steps of a line that lose at most so much more than its best, those that lose least first.
+    """Write the steps of an asset that lose at most so much more than its best, those that lose least first.
 
     Gives the least that others lose, of which there is no room for; inf where there is room for all.
     """
@@ -152,7 +153,7 @@ def _ways(of: Branch, a: int, most: float) -> float:
 
 @linked
 def _add(of: Branch, a: int, steps: float, lost: float, most: float) -> float:
-    """Insert steps of a line that lose at most so much more than `lost`; gives what those lose that have no room."""
+    """Insert steps of an asset that lose at most so much more than `lost`; gives what those lose that have no room."""
     k, ways, left = of.level[COUNT, a], of.ways, np.inf
     more = _loss(of.relaxed, of.relaxed.lines[a], steps) - lost
     if more > most:
@@ -172,7 +173,7 @@ def _add(of: Branch, a: int, steps: float, lost: float, most: float) -> float:
 
 @linked
 def _order(of: Branch) -> None:
-    """Write the order in which lines are decided: those whose second best loses most first."""
+    """Write the order in which assets are decided: those whose second best loses most first."""
     level, more = of.level, of.ways[MORE]
     for a in range(len(of.relaxed.lines)):
         k = a
@@ -232,7 +233,7 @@ def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
 
 @linked
 def _takes(of: Branch, b: int, a: int, k: int) -> bool:
-    """Let level b take way k of line a; true if the levels that follow can keep the limits."""
+    """Let level b take way k of asset a; true if the levels that follow can keep the limits."""
     for j in range(len(of.relaxed.most)):
         of.used[b + 1, j] = of.used[b, j] + of.uses[a, k, j]
         if of.relaxed.dearest[j] == np.inf and of.used[b + 1, j] + of.least[b + 1, j] > WEIGHT:
@@ -245,7 +246,7 @@ def _takes(of: Branch, b: int, a: int, k: int) -> bool:
 
 @linked
 def _past(of: Branch, b: int) -> float:
-    """The least that soft limits are exceeded by after the lines decided before level b, at their prices."""
+    """The least that soft limits are exceeded by after the assets decided before level b, at their prices."""
     lost = 0.0
     for j in range(len(of.relaxed.most)):
         if of.relaxed.dearest[j] < np.inf:

@@ -42,9 +42,9 @@ class Proof(StrEnum):
 
 CASH_LIMIT = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
-OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
-DIVISIBLE_LOT = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-PAST_SHARE = 0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before
+OUTSIDE = 200.0  # a currency unit outside an asset's box weighs as much as so many between its point and the asset
+DIVISIBLE_LOT = 1e-7  # of NAV: an asset whose lot is worth less is divided at will
+PAST_SHARE = 0.8  # a currency unit past an asset's share of the cash, up to its point, weighs as much as so many before
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
 
@@ -53,14 +53,14 @@ class LotProblem:
     """Orders in whole lots from a position toward the point of the exact step.
 
     position : holdings before the orders.
-    goal     : (n,) value that each line should have after them, currency.
-    way      : (n,) 1 for a line that may be bought, -1 for one that may be sold, 0 for one that stays.
-    lower    : (n,) least value of each line's box, currency, or -inf.
-    upper    : (n,) largest value of each line's box, currency, or inf.
+    goal     : (n,) value that each asset should have after them, currency.
+    way      : (n,) 1 for an asset that may be bought, -1 for one that may be sold, 0 for one that stays.
+    lower    : (n,) least value of each asset's box, currency, or -inf.
+    upper    : (n,) largest value of each asset's box, currency, or inf.
     floor    : cash that stays, currency.
     most     : (n,) the most units of each order.
     further  : fraction of NAV by which a buy may go past the first lot beyond its point.
-    unpaid   : (n,) distance of each line's share of the cash from its point, currency; zero where cash suffices.
+    unpaid   : (n,) distance of each asset's share of the cash from its point, currency; zero where cash suffices.
     """
 
     position: Position
@@ -73,7 +73,7 @@ class LotProblem:
     further: float = COSTS_APART
     unpaid: Array = field(default_factory=lambda: np.array(0.0))
 
-    # -- what a line can do ----------------------------------------------------------------------------------------
+    # -- what an asset can do ----------------------------------------------------------------------------------------
 
     @cached_property
     def lot(self) -> Array:
@@ -87,9 +87,9 @@ class LotProblem:
 
     @cached_property
     def net(self) -> float:
-        """Buys less sells of the step to the lines' shares, currency: then cash is at its point.
+        """Buys less sells of the step to the assets' shares, currency: then cash is at its point.
 
-        Lines that stay, and amounts past the most units of an order, are not part of it.
+        Assets that stay, and amounts past the most units of an order, are not part of it.
         """
         most = self.most * self.position.prices
         moved = np.clip(self.goal - self.unpaid - self.value, -most, most)
@@ -97,7 +97,7 @@ class LotProblem:
 
     @cached_property
     def fine(self) -> Mask:
-        """(n,) lines that are divided at will."""
+        """(n,) assets that are divided at will."""
         return self.lot <= DIVISIBLE_LOT * self.position.nav
 
     @cached_property
@@ -118,7 +118,7 @@ class LotProblem:
 
     @cached_property
     def odd(self) -> Array:
-        """(n,) units that no lot divides of a line to be sold completely: they are sold after its last lot."""
+        """(n,) units that no lot divides of an asset to be sold completely: they are sold after its last lot."""
         position = self.position
         left = position.units - np.floor(position.units / position.lots + LOT) * position.lots
         leaves = (self.way < 0.0) & (np.abs(self.goal) <= WEIGHT * position.nav) & (position.units <= self.most)
@@ -131,7 +131,7 @@ class LotProblem:
 
     @cached_property
     def able(self) -> Rows:
-        """(m,) lines that may trade, in an order that does not depend on that of the portfolio."""
+        """(m,) assets that may trade, in an order that does not depend on that of the portfolio."""
         able = np.flatnonzero(self.steps > 0.0)
         return able[np.lexsort([key[able] for key in (self.way, self.lot, self.goal, self.position.units)])]
 
@@ -143,23 +143,23 @@ class LotProblem:
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:
-        """(n,) for each line, its `away`, its cost, and the amount outside its box, fraction of NAV."""
+        """(n,) for each asset, its `away`, its cost, and the amount outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
         cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
         return (self.away(after) + OUTSIDE * self.outside(after) + cost) / self.position.nav
 
     def away(self, after: Array) -> Array:
-        """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
+        """(n,) distances of values (n,) from the assets' shares of the cash; see `distances`."""
         return distances(after, self.goal, self.unpaid)
 
     def outside(self, after: Array) -> Array:
-        """(n,) amounts by which values (n,) are outside the lines' boxes, currency."""
+        """(n,) amounts by which values (n,) are outside the assets' boxes, currency."""
         return np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
 
     @property
     def shared(self) -> "LotProblem":
-        """The problem whose points are the lines' shares of the cash."""
+        """The problem whose points are the assets' shares of the cash."""
         return replace(self, goal=self.goal - self.unpaid, unpaid=np.array(0.0))
 
     def objective(self, units: Array) -> float:
@@ -177,7 +177,7 @@ class LotProblem:
         return CASH_WEIGHT * abs(float(units @ self.position.prices) - self.net) / self.position.nav
 
     def tracking_error(self, units: Array) -> float:
-        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
+        """sqrt(d'Σd), fraction a year, of the assets' distances d from their points, fraction of NAV; cash has no risk.
 
         For a position with a covariance.
         """
@@ -202,7 +202,7 @@ class LotProblem:
     # -- what orders must keep -------------------------------------------------------------------------------------
 
     def sendable(self, units: Array) -> Mask:
-        """(n,) orders that are large enough to be sent, and lines without an order."""
+        """(n,) orders that are large enough to be sent, and assets without an order."""
         return sendable(self.position, units, WEIGHT)
 
     def short(self, units: Array) -> float:
@@ -217,7 +217,7 @@ class LotProblem:
 
 
 def distances(after: Array, goal: Array, unpaid: Array) -> Array:
-    """(n,) distances of values from the lines' shares of the cash; past them they count `PAST_SHARE` up to the goal.
+    """(n,) distances of values from the assets' shares of the cash; past them they count `PAST_SHARE` up to the goal.
 
     unpaid : (n,) distance of each share from its point.
     """

@@ -1,7 +1,7 @@
 """A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts and as the solver's start.
 
-Each line takes the lots that are best for it alone. Where these break a limit, orders are dropped and reduced until
-they do not. Then single lines take lots more or less, as long as one such change improves the objective, the best
+Each asset takes the lots that are best for it alone. Where these break a limit, orders are dropped and reduced until
+they do not. Then single assets take lots more or less, as long as one such change improves the objective, the best
 first.
 """
 
@@ -17,8 +17,8 @@ from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import CASH_WEIGHT, OUTSIDE, PAST_SHARE, LotProblem
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
-ROUNDS = 20  # of mending, and a line of improving: each changes what is left, and a few are the usual number
-SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
+ROUNDS = 20  # of mending, and an asset of improving: each changes what is left, and a few are the usual number
+SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where an asset is divided at will
 
 (UNITS_HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER_BOUND, UPPER_BOUND, WHOLE_LOTS, ODD,
  LOT_STEPS, MOST_VOLUME, DIVISIBLE, SETTLES, LEAST_VALUE) = range(17)  # fmt: skip
@@ -30,12 +30,12 @@ OTHER, FREED, KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
 class Terms(NamedTuple):
     """A `LotProblem` as the kernels take it.
 
-    lines     : (16, n) data of each line: units held, price, lots and their value, and so on.
+    lines     : (16, n) data of each asset: units held, price, lots and their value, and so on.
     costs     : costs of orders.
     r         : row of their daily rates.
     q         : row of their daily impact.
     nav       : currency.
-    net       : buys less sells of the step to the lines' shares, currency.
+    net       : buys less sells of the step to the assets' shares, currency.
     cents     : cash, in whole cents.
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
@@ -92,7 +92,7 @@ class Terms(NamedTuple):
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
     """(n,) signed units that keep every limit but those of weights, and whether they are known to be the best.
 
-    The units are None where even no orders keep the limits. They are the best where each line's are the best for it
+    The units are None where even no orders keep the limits. They are the best where each asset's are the best for it
     alone, and bring cash to its point.
     """
     units = np.zeros(len(problem.way))
@@ -101,7 +101,8 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
 
 
 def spend(problem: LotProblem, units: Array) -> Array:
-    """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
+    """(n,) signed units with more lots of the assets that share the cash, as long as one improves them and cash is
+    left.
 
     units : (n,) signed units that keep every limit.
     """
@@ -110,12 +111,12 @@ def spend(problem: LotProblem, units: Array) -> Array:
     return units if problem.broken(more) else more
 
 
-# -- of one line -----------------------------------------------------------------------------------------------------
+# -- of one asset -----------------------------------------------------------------------------------------------------
 
 
 @linked
 def _each(terms: Terms, i: int, units: float) -> float:
-    """The objective of an order of line i, fraction of NAV; see `LotProblem.each`."""
+    """The objective of an order of asset i, fraction of NAV; see `LotProblem.each`."""
     lines = terms.lines
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
@@ -127,7 +128,7 @@ def _each(terms: Terms, i: int, units: float) -> float:
 
 @inlined
 def _cost(terms: Terms, i: int, traded: float) -> float:
-    """Costs of an order of line i, currency."""
+    """Costs of an order of asset i, currency."""
     cost = 0.0
     if traded != 0.0:
         charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
@@ -162,7 +163,7 @@ def _of_cash(terms: Terms, net: float) -> float:
 
 @linked
 def _units(terms: Terms, i: int, steps: float) -> float:
-    """The signed units of so many steps of line i; see `LotProblem.units`."""
+    """The signed units of so many steps of asset i; see `LotProblem.units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE_LOTS, i]:
         return -lines[UNITS_HELD, i]
@@ -173,7 +174,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 
 @linked
 def _steps(terms: Terms, i: int, units: float) -> float:
-    """The steps of signed units of line i: the input of `_units`."""
+    """The steps of signed units of asset i: the input of `_units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[UNITS_HELD, i]:
         return lines[LOT_STEPS, i]
@@ -182,20 +183,20 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
-    """True if the order of line i is large enough to be sent, or none."""
+    """True if the order of asset i is large enough to be sent, or none."""
     return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.lines[LEAST_VALUE, i] * (1.0 - WEIGHT)
 
 
 @linked
 def _wanted(terms: Terms, i: int, unpaid: float) -> float:
-    """Lots from line i to its point, but for so much of it, currency."""
+    """Lots from asset i to its point, but for so much of it, currency."""
     lines = terms.lines
     return max(lines[WAY, i] * (lines[GOAL, i] - unpaid - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
 
 
 @linked
 def best_alone(terms: Terms, units: Array) -> None:
-    """Write the units (n,) that are best for each line by itself: nothing, or the whole lots next to its share."""
+    """Write the units (n,) that are best for each asset by itself: nothing, or the whole lots next to its share."""
     for i in range(len(units)):
         wanted = _wanted(terms, i, terms.lines[UNPAID, i])
         least = np.ceil(terms.lines[LEAST_VALUE, i] / terms.lines[LOT_VALUE, i] - LOT)
@@ -208,7 +209,7 @@ def best_alone(terms: Terms, units: Array) -> None:
                     units[i], loss = tried, here
 
 
-# -- of all lines ----------------------------------------------------------------------------------------------------
+# -- of all assets ----------------------------------------------------------------------------------------------------
 
 
 @linked
@@ -241,7 +242,7 @@ def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
 
 @linked
 def _spare(terms: Terms, units: Array, i: int) -> float:
-    """The cash that an order of line i may use from its settlement on, currency."""
+    """The cash that an order of asset i may use from its settlement on, currency."""
     short = _short_on(terms, units, np.inf)
     for day in terms.early:
         if day >= terms.lines[SETTLES, i]:
@@ -276,7 +277,7 @@ def _broken(terms: Terms, units: Array) -> bool:
 
 @linked
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
-    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
+    """Write the units (n,) that are best for each asset by itself, or else within all limits; see `search`.
 
     known : true if the units keep all limits already: then lots are only added, see `spend`.
     """
@@ -368,7 +369,7 @@ def _pay(terms: Terms, units: Array) -> None:
         for i in range(len(units)):
             buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
             step = np.ceil(short / lines[LOT_VALUE, i])
-            if lines[DIVISIBLE, i] == 0.0:  # what is past its share at once: no other line loses less
+            if lines[DIVISIBLE, i] == 0.0:  # what is past its share at once: no other asset loses less
                 past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
                 step = max(min(step, max(past, lots)), 1.0)
             steps = steps - step if buys else steps + step
@@ -386,7 +387,7 @@ def _pay(terms: Terms, units: Array) -> None:
 
 @linked
 def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
-    """So many lots of each line that may change by a lot without freeing more than cash lacks free it together.
+    """So many lots of each asset that may change by a lot without freeing more than cash lacks free it together.
 
     Otherwise a lot that frees far more would be given up, where many small ones lose less.
     """
@@ -416,10 +417,10 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 @linked
 def _improve(terms: Terms, units: Array, shared: bool) -> None:
-    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit.
+    """Change the lots of one asset at a time, as long as that improves the objective and keeps every limit.
 
     The change that gains most for what it trades is first.
-    shared : true for more lots of lines that share the cash only.
+    shared : true for more lots of assets that share the cash only.
     """
     other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
@@ -461,7 +462,7 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
 
 @linked
 def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
-    """Improvement of the objective by other units of line i, over what they trade; 0 where they may not be sent.
+    """Improvement of the objective by other units of asset i, over what they trade; 0 where they may not be sent.
 
     spare : cash that they may use, currency.
     net   : buys less sells of all orders, currency.
@@ -475,7 +476,7 @@ def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: f
 
 @linked
 def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
-    """The units of line i with a lot more, or with as many as bring it to its share, or cash to its point."""
+    """The units of asset i with a lot more, or with as many as bring it to its share, or cash to its point."""
     lines, steps, lot = terms.lines, _steps(terms, i, units[i]), terms.lines[LOT_VALUE, i]
     share, goal = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
     most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
@@ -486,7 +487,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
 
 @linked
 def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
-    """The units of line i with a lot less, or with as many less as bring cash to its point, but not below its share."""
+    """Units of asset i with a lot less, or with as many less as bring cash to its point, but not below its share."""
     lines, steps = terms.lines, _steps(terms, i, units[i])
     share = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT)
     to = max(steps - np.floor(lines[WAY, i] * (net - terms.net) / lines[LOT_VALUE, i]), share)

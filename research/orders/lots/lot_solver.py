@@ -1,7 +1,8 @@
 """The best lots of a `LotProblem`, with a bound.
 
 Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
-linear programme on HiGHS continues: the one of `order_programme`, with the gap of each line from its point, from above.
+linear programme on HiGHS continues: the one of `order_programme`, with the gap of each asset from its point, from
+above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ from research.orders.lots.position import CENT
 
 NODES = 5_000  # of HiGHS for a programme: some seconds
 EXACT_LINES = 12  # up to so many, the optimum is proven: many lots bring cash nearly to its point, and few are best
-RELATIVE_GAP, NAV_GAP = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
+RELATIVE_GAP, NAV_GAP = 1e-3, 5e-6  # of more assets: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
@@ -84,11 +85,11 @@ def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
     problem : the lots, the costs and the limits.
     greedy  : true to stop at the greedy search.
 
-    The result depends neither on the order of the lines nor on the machine, and is never worse than that of the greedy
+    The result depends neither on the order of the assets nor on the machine, and is never worse than that of the greedy
     search.
-    Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
+    Where the position has a covariance, it is the tracking error to the assets' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
-    Source : branch and bound over lines (`research.orders.lots.lot_branch`); where that does not prove them, a
+    Source : branch and bound over assets (`research.orders.lots.lot_branch`); where that does not prove them, a
              mixed-integer linear programme, solved by branch and cut (`research.orders.lots.mixed_integer`).
     """
     if problem.position.covariance is None:
@@ -166,7 +167,7 @@ def _rounded(problem: LotProblem, orders: OrderColumns, known: Array) -> float:
 def _solve(
     problem: LotProblem, orders: OrderColumns, kept: float, sizes: Sequence[Array], known: Array | None
 ) -> tuple[Array | None, float]:
-    """One programme; see `_by_highs`. Its own columns are each line's gap from its point, and that from its box.
+    """One programme; see `_by_highs`. Its own columns are each asset's gap from its point, and that from its box.
 
     kept  : cash that stays besides the floor, currency.
     sizes : (n,) each, currency, at which tangents bound the impact besides the usual ones.
@@ -197,7 +198,7 @@ def _enough(problem: LotProblem, worth: float) -> float:
 
 
 def _columns(problem: LotProblem) -> OrderColumns:
-    """The orders of the lines that may trade."""
+    """The orders of the assets that may trade."""
     position, rows = problem.position, problem.able
     lots, odd, whole = problem.whole[rows], problem.odd[rows], ~problem.fine[rows]
     return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least(problem.way)[rows])
@@ -211,7 +212,7 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
 
 
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """Each line's gap is at least its distance from its share, either way; likewise the amount outside its box."""
+    """Each asset's gap is at least its distance from its share, either way; likewise the amount outside its box."""
     one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
     for sign, point, bound in ((1.0, goal - unpaid, lower), (-1.0, PAST_SHARE * unpaid - goal, -upper)):
         traded = orders.columns(sign * orders.way)
@@ -223,7 +224,8 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """Lower bound of a line's loss at whole lots, between those next to its point, its share and each bound of its box.
+    """Lower bound of an asset's loss at whole lots, between those next to its point, its share and each bound of its
+    box.
 
     Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
     point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.
@@ -247,7 +249,7 @@ def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
 
 
 def _of_lines(problem: LotProblem, orders: OrderColumns) -> Iterator[Array]:
-    """(k,) of the orders' lines each: value, goal, its unpaid part, and the bounds of the box, in `UNIT`s."""
+    """(k,) of the orders' assets each: value, goal, its unpaid part, and the bounds of the box, in `UNIT`s."""
     for amounts in (problem.value, problem.goal, problem.unpaid, problem.lower, problem.upper):
         yield np.broadcast_to(amounts, len(problem.way))[orders.rows] / (UNIT * problem.position.nav)
 
@@ -255,7 +257,7 @@ def _of_lines(problem: LotProblem, orders: OrderColumns) -> Iterator[Array]:
 def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:
     """(k,) steps of the orders sent at a point of the programme, without residues within tolerances.
 
-    A line that is divided at will does not go past its value.
+    An asset that is divided at will does not go past its value.
     """
     lots, rest, sent = x[: 3 * len(orders.rows)].reshape(3, -1)
     value = lots * orders.step * UNIT * problem.position.nav

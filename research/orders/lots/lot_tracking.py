@@ -1,10 +1,10 @@
 """The lots of a `LotProblem` with the least tracking error and costs: an exact search, compiled, with a bound.
 
-The tracking error is a norm, |R(d + s)| with R'R the covariance of the lines that may trade and d their distances from
-their points. So line by line, from the last row of R, the least that the others can add is known in closed form: it is
-the bound of the continuous problem given the lines so far. The search tries the lots of a line from the best bound on
-and stops at the best lots found (Schnorr, Euchner 1994, Lattice basis reduction; Agrell et al. 2002, Closest point
-search in lattices). Costs in proportion to what is traded are part of the bound.
+The tracking error is a norm, |R(d + s)| with R'R the covariance of the assets that may trade and d their distances from
+their points. So asset by asset, from the last row of R, the least that the others can add is known in closed form: it
+is the bound of the continuous problem given the assets so far. The search tries the lots of an asset from the best
+bound on and stops at the best lots found (Schnorr, Euchner 1994, Lattice basis reduction; Agrell et al. 2002, Closest
+point search in lattices). Costs in proportion to what is traded are part of the bound.
 
 Where the nodes run out, the largest radius within which the search was complete is the bound that is given.
 """
@@ -44,11 +44,14 @@ from research.orders.lots.position import CENT
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
 NODES = 2_000_000  # of the search within a radius: less than a second
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
-RIDGE = 1e-13  # of the largest variance, added to all, so that lines that move together have a factor
+RIDGE = 1e-13  # of the largest variance, added to all, so that assets that move together have a factor
 COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
-PROVEN_LINES, NAV_GAP = 12, 5e-6  # up to so many lines, the optimum is proven; beyond, a gap of so much of NAV suffices
-PASSES = 20  # of exchanges over all pairs of lines
-GAIN_TOLERANCE = 1e-8  # of NAV: where a line is divided at will, lots that are better by less are not looked for
+PROVEN_LINES, NAV_GAP = (
+    12,
+    5e-6,
+)  # up to so many assets, the optimum is proven; beyond, a gap of so much of NAV suffices
+PASSES = 20  # of exchanges over all pairs of assets
+GAIN_TOLERANCE = 1e-8  # of NAV: where an asset is divided at will, lots that are better by less are not looked for
 
 TRIED, BEST, AWAY, SLOPE, NEXT, MOVE, CHANGE, FOUND = 0, 1, 2, 3, 4, 6, 8, 10  # rows of what is found; three have two
 WORTH, VARIANCE, EXTRA, SPARE_CASH, SUMS = range(5)
@@ -56,25 +59,25 @@ UP, DOWN, AT_UP, AT_DOWN, SQUARE, LINEAR, SPENT, BOUGHT, SOLD, COUNT, MOVED, OFF
 
 
 class Tree(NamedTuple):
-    """A `LotProblem` as the search takes it; level i decides line rows[i], the last one first.
+    """A `LotProblem` as the search takes it; level i decides asset rows[i], the last one first.
 
     terms      : the problem.
-    rows       : (m,) lines that may trade.
+    rows       : (m,) assets that may trade.
     order      : (m,) the same, in the order in which exchanges go through them.
     covariance : (n, n) a year.
     factor     : (m, m) R, upper triangular.
-    shift      : (m,) s, what the lines that stay add, fraction of NAV.
+    shift      : (m,) s, what the assets that stay add, fraction of NAV.
     rate       : (m,) costs in the bound, signed as the order, over what is traded.
     lean       : (m,) g, the same along the rows of R: R'g = rate.
-    left       : (m + 1,) sqrt(1 − Σ g²) of the lines not decided yet.
+    left       : (m + 1,) sqrt(1 − Σ g²) of the assets not decided yet.
     idle       : (m + 1,) the least that they are outside their boxes, at its price, fraction of NAV.
     sales      : (m + 1,) the most that they can be sold for, currency.
-    base       : (2,) variance that no order changes; the constant of the costs, and what lines that stay are outside.
-    groups     : (L, n) lines of the limits of weights.
+    base       : (2,) variance that no order changes; the constant of the costs, and what assets that stay are outside.
+    groups     : (L, n) assets of the limits of weights.
     limits     : (L, 3) lower, upper, price.
     stack      : (13, m + 1) state at each level.
-    found      : (10, n) units tried, best units, and what exchanges know of each line.
-    sums       : (4,) sums over all lines for exchanges.
+    found      : (10, n) units tried, best units, and what exchanges know of each asset.
+    sums       : (4,) sums over all assets for exchanges.
     """
 
     terms: Terms
@@ -97,7 +100,7 @@ class Tree(NamedTuple):
 
     @classmethod
     def of(cls, problem: LotProblem, covariance: Array, searched: bool = True) -> "Tree":
-        """The problem in arrays, with its lines in an order that does not depend on that of the portfolio."""
+        """The problem in arrays, with its assets in an order that does not depend on that of the portfolio."""
         position, nav, n = problem.position, problem.position.nav, len(problem.way)
         order = problem.able[np.argsort(covariance.diagonal()[problem.able], kind="stable")]
         rows = _levels(order, covariance, problem) if searched else order
@@ -137,10 +140,10 @@ class Tree(NamedTuple):
 
 
 def _levels(rows: Rows, covariance: Array, problem: LotProblem) -> Rows:
-    """The lines (m,) from the last decided to the first.
+    """The assets (m,) from the last decided to the first.
 
-    Lines that can be divided at will are decided last, and first those whose lots move the tracking error most when all
-    others may follow.
+    Assets that can be divided at will are decided last, and first those whose lots move the tracking error most when
+    all others may follow.
     """
     nav, inverse = problem.position.nav, np.linalg.pinv(covariance[np.ix_(rows, rows)], hermitian=True)
     left, order = np.ones(len(rows), dtype=bool), []
@@ -156,7 +159,7 @@ def _levels(rows: Rows, covariance: Array, problem: LotProblem) -> Rows:
 
 
 def _least_outside(problem: LotProblem) -> Array:
-    """(n,) the least that each line is outside its box with any lots, at its price, fraction of NAV."""
+    """(n,) the least that each asset is outside its box with any lots, at its price, fraction of NAV."""
     least, none = np.full(len(problem.way), np.inf), np.zeros(len(problem.way))
     for bound in (problem.lower, problem.upper):
         wanted = problem.way * (np.where(np.isfinite(bound), bound, problem.value) - problem.value) / problem.lot
@@ -174,7 +177,7 @@ def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[A
 
     problem : problem with a covariance.
     starts  : (n,) units each that keep every limit: nothing worse is given.
-    greedy  : true to exchange lots of single lines and of pairs only.
+    greedy  : true to exchange lots of single assets and of pairs only.
     """
     covariance = problem.position.covariance
     assert covariance is not None
@@ -213,7 +216,7 @@ def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
 
 @linked
 def _extra(terms: Terms, i: int, units: float) -> float:
-    """Costs of an order of line i, and the amount outside its box at its price, fraction of NAV."""
+    """Costs of an order of asset i, and the amount outside its box at its price, fraction of NAV."""
     lines, charges = terms.lines, terms.scratch
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
@@ -384,7 +387,7 @@ def descend(tree: Tree, within: float) -> bool:
 
 @linked
 def exchange(tree: Tree, units: Array) -> None:
-    """A lot more or less of each line and of each two lines, as long as that improves the units (n,), in place."""
+    """A lot more or less of each asset and of each two assets, as long as that improves the units (n,), in place."""
     order = tree.order
     _begin(tree, units)
     for _ in range(PASSES):
@@ -422,7 +425,7 @@ def _begin(tree: Tree, units: Array) -> None:
 
 @linked
 def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
-    """Give line i a lot more (x = 0) or less (x = 1), and line j with y, where it is another; if that improves."""
+    """Give asset i a lot more (x = 0) or less (x = 1), and asset j with y, where it is another; if that improves."""
     terms, found, sums = tree.terms, tree.found, tree.sums
     if j != i and max(terms.lines[DIVISIBLE, i], terms.lines[DIVISIBLE, j]) > 0.0:
         return False
@@ -437,7 +440,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     if worth >= sums[WORTH] - NO_GAIN:
         return False
     was, was_other = units[i], units[j]
-    units[i], units[j] = found[NEXT + x, i], found[NEXT + y, j]  # of one line, both are the same
+    units[i], units[j] = found[NEXT + x, i], found[NEXT + y, j]  # of one asset, both are the same
     worth = np.inf if _broken(terms, units) else worth + _priced(tree, units)
     if worth >= sums[WORTH] - NO_GAIN:
         units[j], units[i] = was_other, was
@@ -457,9 +460,9 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
 
 @linked
 def _neighbours(tree: Tree, units: Array, i: int) -> None:
-    """Write the units of line i a lot further and a lot back, their moves of it, and the changes of their extra costs.
+    """Write the units of asset i a lot further and a lot back, their moves of it, and the changes of their extra costs.
 
-    A line that is divided at will moves as far as its own tracking error asks.
+    An asset that is divided at will moves as far as its own tracking error asks.
     """
     terms, found = tree.terms, tree.found
     lines, steps, size = terms.lines, _steps(terms, i, units[i]), 1.0

@@ -1,7 +1,7 @@
 """The limits of orders, each stated once: in words, as rows over the sums of orders, and with its relaxation.
 
 The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
-programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders as they
+programmes over these rows. What single assets may do stands apart: it bounds columns, and needs no rows. Orders as they
 are sent, of one account or of several, are held against the same limits by `broken_by`; the compiled search
 (`lot_search`) is tested to agree with it. What cash lacks is stated by `Position.short`, to the cent.
 """
@@ -20,7 +20,7 @@ from research.orders.lots.position import CENT, Position
 from research.portfolio import WeightLimit
 
 HALTED, SIDE, NO_BUYS, NO_SELLS, OF_VOLUME, OF_GAINS = "halted", "side", "no buys", "no sells", "volume", "gains"
-# What rows count of each line: values and costs, fractions of NAV; orders, 0 or 1.
+# What rows count of each asset: values and costs, fractions of NAV; orders, 0 or 1.
 BOUGHT, SOLD, SENT, ORDER_COST = range(4)
 MOVE = "adverse move"
 MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class OrderLimit:
-    """A limit over all lines: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
+    """A limit over all assets: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
 
     name  : name in words.
     rows  : (k, 4, n) coefficients.
@@ -73,11 +73,11 @@ class OrderLimit:
 
 @dataclass(frozen=True, eq=False)
 class LineLimit:
-    """Limits of single lines.
+    """Limits of single assets.
 
     kind   : source of the limit.
-    words  : template for a line's name and its largest number of units.
-    bought : (n,) most units, inf where it does not limit the line.
+    words  : template for an asset's name and its largest number of units.
+    bought : (n,) most units, inf where it does not limit the asset.
     sold   : (n,) most units, likewise.
     """
 
@@ -87,12 +87,12 @@ class LineLimit:
     sold: Array
 
     def name(self, asset: str, i: int) -> str:
-        """The name of the limit of line `i`, in words."""
+        """The name of the limit of asset `i`, in words."""
         return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
 
 
 def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[OrderLimit]:
-    """All limits over several lines.
+    """All limits over several assets.
 
     floor : cash that stays, currency.
     spare : cash that stays besides, also after an adverse move, currency.
@@ -101,7 +101,7 @@ def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[Orde
 
 
 def line_limits(position: Position) -> list[LineLimit]:
-    """All limits of single lines."""
+    """All limits of single assets."""
     n = len(position.units)
     none, can = np.full(n, inf), np.broadcast_to(position.tradable, n)
     halted, volume, gains = (np.where(can, inf, 0.0), *(np.broadcast_to(most, n) for most in
@@ -119,13 +119,13 @@ def line_limits(position: Position) -> list[LineLimit]:
 
 
 def room(position: Position) -> tuple[Array, Array]:
-    """(n,) most units that each line may buy, and that it may sell; inf where nothing limits them."""
+    """(n,) most units that each asset may buy, and that it may sell; inf where nothing limits them."""
     found = line_limits(position)
     return np.min([limit.bought for limit in found], axis=0), np.min([limit.sold for limit in found], axis=0)
 
 
 def sendable(position: Position, units: Array, slack: float) -> Mask:
-    """Orders of signed units (..., n) that are large enough to be sent, and lines without one; see `broken_by`."""
+    """Orders of signed units (..., n) that are large enough to be sent, and assets without one; see `broken_by`."""
     found: Mask = np.abs(units) * position.prices >= position.least(units) * (1.0 - slack)
     return found | (units == 0.0)
 
@@ -134,7 +134,7 @@ def broken_by(position: Position, parts: Array, most: Array, slack: float) -> di
     """By name of a limit besides those of cash and of weights, true if orders break it.
 
     parts : (A, n) signed units of each account's orders.
-    most  : (n,) the most units of a line's orders.
+    most  : (n,) the most units of an asset's orders.
     slack : fraction of a limit by which orders may be past it, for what a solver rounds.
     """
     limits = position.limits
@@ -188,7 +188,7 @@ def _of_number(position: Position, floor: float) -> Iterator[OrderLimit]:
 
 
 def _rows(position: Position, *coefficients: list[float]) -> Array:
-    """(k, 4, n) rows with the same coefficients for all lines."""
+    """(k, 4, n) rows with the same coefficients for all assets."""
     return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
 
 

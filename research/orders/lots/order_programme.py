@@ -1,6 +1,6 @@
 """Orders as the columns of a mixed-integer linear programme, with their costs and limits.
 
-An order is a line and a direction, and has five columns: whole lots, the odd lot that is left of a line sold
+An order is an asset and a direction, and has five columns: whole lots, the odd lot that is left of an asset sold
 completely, whether it is sent, its commission and its impact. Money is counted in 1e-4 of NAV, so that the tolerances
 of HiGHS are far below a cent.
 """
@@ -19,7 +19,7 @@ from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, Or
 from research.orders.lots.position import Position
 
 UNIT = 1e-4  # of NAV: what money is counted in
-BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in; HiGHS drops coefficients below 1e-9
+BUNDLE = 1e-5  # of NAV: what an asset that is divided at will is counted in; HiGHS drops coefficients below 1e-9
 TANGENTS = 24  # that bound the impact of an order from below
 LINE_COLUMNS, SENT_COLUMN = 5, 2  # lots, odd lot, sent, commission, impact; those of a programme's own come after them
 
@@ -31,9 +31,9 @@ class OrderColumns:
     """k orders that may be sent; money in `UNIT`s.
 
     position : holdings before the orders.
-    rows     : (k,) their lines; a line that may be bought and sold is there twice.
+    rows     : (k,) their assets; an asset that may be bought and sold is there twice.
     way      : (k,) 1 to buy, -1 to sell.
-    step     : (k,) value of a unit of the first column: of a lot, or of a bundle for a line that is divided at will.
+    step     : (k,) value of a unit of the first column: of a lot, or of a bundle for an asset that is divided at will.
     top      : (k,) most units of that column.
     rest     : (k,) value of the odd lot.
     whole    : (k,) whether the first column is a whole number.
@@ -88,7 +88,7 @@ class OrderColumns:
     def of_rows(self, rows: Array) -> tuple[Array, Array]:
         """(m, 5, k) coefficients of rows (m, 4, n) of limits, and (m,) those of all costs together.
 
-        The second is zero where costs of lines differ, and the first then have them.
+        The second is zero where costs of assets differ, and the first then have them.
         """
         bought, sold, sent, cost = (rows[:, quantity][:, self.rows] for quantity in (BOUGHT, SOLD, SENT, ORDER_COST))
         total = np.where((cost == cost[:, :1]).all(axis=1), cost[:, 0], 0.0)
@@ -128,7 +128,7 @@ class OrderColumns:
         return max(float(over.max()), 0.0)
 
     def at(self, units: Array) -> Array:
-        """(5, k) the columns at signed units (n,) of the lines."""
+        """(5, k) the columns at signed units (n,) of the assets."""
         traded = np.abs(units * self.position.prices)[self.rows] / (UNIT * self.position.nav)
         rest = (self.rest > 0.0) & (traded > self.top * self.step + 0.5 * self.rest)
         lots, sent = np.where(rest, self.top, traded / self.step), np.where(self.counted, traded > 0.0, 1.0)
@@ -186,7 +186,7 @@ class OrderColumns:
         return impact[min(self.position.day, len(impact) - 1)][self.rows]
 
     def _tangents(self, sizes: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
-        """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without it."""
+        """Slopes (k,) and, at zero, values (k,) in currency of assets below the impact of an order; none without it."""
         impact, power = self._impact, self.position.cost_parameters.exponent
         if not impact.any():
             return
@@ -251,7 +251,7 @@ def programme(
 
 
 def _pairs(rows: Rows) -> Rows:
-    """(p, 2) numbers of two orders of one line, of which only one is sent."""
+    """(p, 2) numbers of two orders of one asset, of which only one is sent."""
     order = np.argsort(rows, kind="stable")
     same = np.flatnonzero(rows[order][1:] == rows[order][:-1])
     return np.stack([order[same], order[same + 1]], axis=1)

@@ -19,7 +19,7 @@ from research.portfolio.holdings.prices import with_prices
 from research.portfolio.keys.orders import TRACKING_ERROR
 from research.risk.decomposition.ex_ante import ExAnte
 
-CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
+CENT = 0.01  # what an asset without a quote trades in, currency; and what amounts are counted in
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
@@ -42,10 +42,10 @@ class Position:
 
     units           : (n,) units held.
     prices          : (n,) quoted close, currency per unit.
-    lots            : (n,) least number of units in a trade. A line without a quote is held in units of one currency
+    lots            : (n,) least number of units in a trade. An asset without a quote is held in units of one currency
                       unit, and trades in cents.
-    quoted          : (n,) whether each line has a quote.
-    tradable        : (n,) whether each line can be traded.
+    quoted          : (n,) whether each asset has a quote.
+    tradable        : (n,) whether each asset can be traded.
     cash            : currency.
     minimum         : currency; a smaller order is not sent.
     cost_parameters : costs of orders, without tax, since purchase prices are not known here.
@@ -54,13 +54,13 @@ class Position:
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
     most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
     gain_budget     : budget that `most_sold` comes from, or None.
-    buyable         : (n,) lines that may be bought, where they can be traded.
-    sellable        : (n,) lines that may be sold, likewise.
+    buyable         : (n,) assets that may be bought, where they can be traded.
+    sellable        : (n,) assets that may be sold, likewise.
     way             : 1.0 where only buys are sent, -1.0 where only sells are, 0.0 where both are.
     debt            : currency; cash that was below zero before, which orders need not make up for.
-    assets          : names of the lines.
+    assets          : names of the assets.
     covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
-    settles         : (n,) sessions from an order to its settlement, where lines differ; else None.
+    settles         : (n,) sessions from an order to its settlement, where assets differ; else None.
     open_units      : (n,) the most units of an order, inf where it does not go on with orders that are open.
     minimum_purchase : (n,) currency; a smaller buy is not sent.
     """
@@ -125,7 +125,7 @@ class Position:
     ) -> "Position":
         """The position with these holdings at one close; its cash may be spent to the last cent.
 
-        market   : market of the lines.
+        market   : market of the assets.
         day      : row of the close.
         holdings : (n,) value, currency.
         cash     : currency.
@@ -150,12 +150,12 @@ class Position:
         )
 
     def restricted(self, trading: Sequence[str]) -> "Position":
-        """The position whose lines may only be bought or sold as these words (n,) of a market say."""
+        """The position whose assets may only be bought or sold as these words (n,) of a market say."""
         no_buys, no_sells = (np.isin(trading, (word, "locked")) for word in ("sell_only", "buy_only"))
         return replace(self, buyable=~no_buys, sellable=~no_sells)
 
     def may(self, units: Array) -> Mask:
-        """(n,) whether each line may trade in the direction of signed units."""
+        """(n,) whether each asset may trade in the direction of signed units."""
         buys, sells = self.buyable & (self.way >= 0.0), self.sellable & (self.way <= 0.0)
         return self.tradable & np.where(units > 0.0, buys, sells)
 
@@ -248,7 +248,7 @@ class Position:
 
     @cached_property
     def early(self) -> tuple[float, ...]:
-        """The days, in sessions from the trade, on which some lines have settled and others have not."""
+        """The days, in sessions from the trade, on which some assets have settled and others have not."""
         return () if self.settles is None else tuple(float(day) for day in np.unique(self.settles)[:-1])
 
     def _charged_cents(self, notional: Array) -> float:
@@ -285,7 +285,7 @@ def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:
 def _covariance(portfolio: Portfolio) -> Array:
     """(n, n) a year, as ex-ante tracking error is measured.
 
-    Raises : DataError for too short a history, and for lines that can be traded and do not vary.
+    Raises : DataError for too short a history, and for assets that can be traded and do not vary.
     """
     market = portfolio.market
     covariance = ExAnte.of(market, portfolio.periods_per_year).covariance
@@ -300,7 +300,7 @@ def _covariance(portfolio: Portfolio) -> Array:
 
 
 def _settles(portfolio: Portfolio) -> Array | None:
-    """(n,) sessions from an order to its settlement, or None where all lines have as many."""
+    """(n,) sessions from an order to its settlement, or None where all assets have as many."""
     days = np.array([portfolio.ticket.days(asset) for asset in portfolio.market.assets], dtype=float)
     return frozen(days) if len(set(days)) > 1 else None
 

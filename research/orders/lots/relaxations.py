@@ -1,4 +1,4 @@
-"""Relaxations of limits that no row over several lines states: those of single lines, and the least order.
+"""Relaxations of limits that no row over several assets states: those of single assets, and the least order.
 
 Each is one of a position with one value of it changed, and a larger change lets more orders be.
 """
@@ -21,7 +21,7 @@ class Relaxation:
     """A change that relaxes one limit.
 
     kind  : kind of the limit.
-    line  : line that it applies to, None where it applies to all.
+    line  : asset that it applies to, None where it applies to all.
     now   : its value.
     free  : the value at which it limits nothing.
     step  : largest amount by which a value may exceed the least change; inf where there are none between.
@@ -104,7 +104,7 @@ def _of_volume(position: Position, step: float) -> Relaxation:
 
 
 def _of_line(position: Position, kind: str, i: int) -> Relaxation:
-    """The relaxation of a restriction of line `i`: purchases or sells are allowed."""
+    """The relaxation of a restriction of asset `i`: purchases or sells are allowed."""
     this = np.arange(len(position.units)) == i
     freed, word = replace(position, sellable=position.sellable | this), "sells"
     if kind == NO_BUYS:

@@ -86,14 +86,14 @@ class Orders:
         return self.position.exact_charges(sizes[0])[None]
 
     def held(self, a: int, i: int) -> tuple[float, float]:
-        """Units of line `i` in account `a` before and after its order."""
+        """Units of asset `i` in account `a` before and after its order."""
         return float(self.position.units[i]), float(self.after.units[i])
 
     # -- what they come to -----------------------------------------------------------------------------------------
 
     @cached_property
     def slack(self) -> float:
-        """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
+        """The distance from a bound at which the costs of the exact step may leave an asset, fraction of NAV."""
         return COUNTED + float(self.position.charges(self.wished).sum()) / self.position.nav
 
     @cached_property
@@ -110,7 +110,7 @@ class Orders:
     def after(self) -> Position:
         """The position after the orders.
 
-        A line that was sold completely holds exactly zero units, whatever the rounding.
+        An asset that was sold completely holds exactly zero units, whatever the rounding.
         """
         before, left = self.position.units, self.position.units + self.units
         rounding = (before >= 0.0) & (left < 0.0) & (left > -LOT * self.position.lots)
@@ -123,16 +123,16 @@ class Orders:
 
     @property
     def moved(self) -> Mask:
-        """(n,) lines that an account trades."""
+        """(n,) assets that an account trades."""
         return (self.parts != 0.0).any(axis=0)
 
     def rows(self) -> list[tuple[int, int]]:
-        """(account, line) of each order: sells first, the largest first."""
+        """(account, asset) of each order: sells first, the largest first."""
         found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
         return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
 
     def limit(self, i: int) -> str:
-        """The limit that keeps the order of line `i` below the exact step, in words; "" where it is only its lots."""
+        """The limit that keeps the order of asset `i` below the exact step, in words; "" where it is only its lots."""
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
         buys, more = bool(self.wished[i] > 0.0), abs(self.units[i]) + position.lots[i]
@@ -148,14 +148,14 @@ class Orders:
         return "cash limit" if buys and (self._has_its_share(i) or self._unpaid_on(i)) else ""
 
     def _has_its_share(self, i: int) -> bool:
-        """True if cash is too little for line `i` to come to its point, and the line holds its share of the cash."""
+        """True if cash is too little for asset `i` to come to its point, and the asset holds its share of the cash."""
         if self.asked is None or not self.asked.unpaid.any() or self.asked.unpaid[i] <= 0.0:
             return False
         share = self.asked.shared.goal[i] - COUNTED * self.position.nav
         return bool((self.position.units[i] + self.units[i]) * self.position.prices[i] >= share)
 
     def unsettled(self, i: int) -> float | None:
-        """Sessions until cash pays for more of line `i`, where it does once all orders have settled, and not before.
+        """Sessions until cash pays for more of asset `i`, where it does once all orders have settled, and not before.
 
         None where it pays at once, or never.
         """
@@ -165,7 +165,7 @@ class Orders:
         return float(settles[settles > max(days)].min())
 
     def _unpaid_on(self, i: int) -> list[float]:
-        """The days on which cash above its floor does not pay for another lot of line `i`, or its least order."""
+        """The days on which cash above its floor does not pay for another lot of asset `i`, or its least order."""
         if self.asked is None:
             return []
         position, more, lot = self.asked.position, self.units.copy(), self.position.lots[i]
@@ -217,10 +217,10 @@ def size(
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
-    The exact step says where each line should be; where its cash would not suffice for the reserve, each buy has a
+    The exact step says where each asset should be; where its cash would not suffice for the reserve, each buy has a
     share of what there is, in proportion. The lots are those that come nearest (`research.orders.lots.lot_problem`):
-    what the shares leave in cash buys more. No order is against the direction of the step, and where the lines that are
-    due cannot be traded, none is sent.
+    what the shares leave in cash buys more. No order is against the direction of the step, and where the assets that
+    are due cannot be traded, none is sent.
     position : holdings before the orders.
     ask      : function of a position: the rule's trade, None to hold; the flag is true after the first call at this
                close.
@@ -229,7 +229,7 @@ def size(
     way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     kept     : currency that stays, where that is more than the reserve.
     greedy   : true if the lots are those of the greedy search, as in backtests.
-    Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
+    Raises   : PolicyError for a trade whose costs exceed the value of the assets traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
     orders, turns = Orders(position, none, none, position.weights, position.weights), list[_Turn]()
@@ -263,7 +263,7 @@ def size(
                 raise _conflict(state, floor, policy)
         sent = none if solved is None else solved.units
         orders = replace(orders, asked=problem) if turn == 0 else orders
-        # Where none of the lines that are due can be traded, the others would pay for nothing.
+        # Where none of the assets that are due can be traded, the others would pay for nothing.
         stuck = (paid != state.units)[due].any() and not sent[due].any()
         if not sent.any() or (stuck and not _waits(problem, due, greedy)):
             break
@@ -276,7 +276,7 @@ def size(
 
 
 def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
-    """True if lines (n,) that are due are not traded only since the sales that pay for them settle later."""
+    """True if assets (n,) that are due are not traded only since the sales that pay for them settle later."""
     if problem.position.settles is None:
         return False
     at_once = solve_lots(replace(problem, position=replace(problem.position, settles=None)), greedy)
@@ -299,7 +299,7 @@ class _Turn(NamedTuple):
 def _circle(turns: list[_Turn]) -> list[_Turn]:
     """The turns since the holdings of the last one were held before; none where they were not.
 
-    Each lot of a line may be further from its point than a rule allows: one turn buys it, and the next sells it.
+    Each lot of an asset may be further from its point than a rule allows: one turn buys it, and the next sells it.
     """
     last = turns[-1].state
     for turn, before in enumerate(turns[:-1]):
@@ -353,10 +353,10 @@ def _paid(position: Position, capped: Array, floor: float) -> Array:
 
 
 def _raised(position: Position, units: Array, floor: float) -> Array:
-    """(n,) units with the sells of a step extended by one share of what it leaves of their lines, to pay a withdrawal.
+    """(n,) units with the sells of a step extended by one share of what it leaves of their assets, to pay a withdrawal.
 
     A step sells down to the targets; a withdrawal is paid, and the reserve stays, even if the sells fill worse. All
-    lines then keep the proportions of the step, in whatever order they stand.
+    assets then keep the proportions of the step, in whatever order they stand.
     """
     moved = units - position.units
     left = np.where((moved < 0.0) & position.may(moved), np.maximum(units, 0.0), 0.0)
@@ -432,12 +432,12 @@ def _problem(
 ) -> LotProblem:
     """Lots from `state` toward a point, inside the box where it is one.
 
-    Lines that are due come within a lot of their points first: whatever else the limits leave is for the others. Where
+    Assets that are due come within a lot of their points first: whatever else the limits leave is for the others. Where
     no lots leave any cash, the point is what cash can pay.
     capped : (n,) units of the step before cash reduces it, the point of what is bought.
-    paid   : (n,) units that cash can pay, each line's share.
+    paid   : (n,) units that cash can pay, each asset's share.
     nav    : net asset value after the exact step, currency.
-    due    : (n,) lines for which the rule trades.
+    due    : (n,) assets for which the rule trades.
     before : (n,) signed units of the orders so far, which may be taken back and not turned.
     """
     exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
@@ -456,10 +456,10 @@ def _problem(
 
 
 def _due(state: Position, trade: Trade) -> Mask:
-    """(n,) lines for which the rule trades: those outside a box, and the one that it names as past its limit."""
+    """(n,) assets for which the rule trades: those outside a box, and the one that it names as past its limit."""
     due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
     due &= trade.lower < trade.upper
-    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for a line under target
+    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for an asset under target
         due[trade.why.line] = True
     return due
 
@@ -478,7 +478,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)
     if status == REFUSED:
         raise PolicyError(
-            f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the lines that trade "
+            f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the assets that trade "
             "are worth. Lower the costs in the portfolio file."
         )
     return units, nav

@@ -2,7 +2,7 @@
 
 A list may realise the budget minus the gains of this year so far, and at least 0. Where the orders would
 realise more, the units with the highest gain per currency sold are kept, until the rest is within the budget. Where
-each line sells its lots in the order of rising gains (highest cost first, average cost, and the least tax at one
+each asset sells its lots in the order of rising gains (highest cost first, average cost, and the least tax at one
 rate), no other choice sells more in currency.
 """
 
@@ -26,11 +26,11 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
 
     Losses of the orders count against their gains. Of a portfolio with accounts, the gains are those of the taxable
     ones. If the limited orders would realise fewer of them, so that the gains exceed the budget, they are sized once
-    more with limits that count no losses, which no smaller orders exceed. Where several taxable accounts hold a line,
+    more with limits that count no losses, which no smaller orders exceed. Where several taxable accounts hold an asset,
     limits take it that the lots with the highest gains are sold first, whichever account has them. What sheltered
     accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
 
-    portfolio : portfolio with its lots; lines without lots are neither counted nor limited.
+    portfolio : portfolio with its lots; assets without lots are neither counted nor limited.
     position  : holdings before the orders.
     sized     : function of a position: its orders, divided over accounts where there are some.
     """
@@ -39,7 +39,7 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
         return orders
     day = portfolio.trade_day
     budget = max(tax.rules.gain_budget - tax.rules.realised, 0.0)
-    cents = CENT * len(position.units)  # a cent a line for what rounding adds
+    cents = CENT * len(position.units)  # a cent an asset for what rounding adds
 
     def net(orders: Orders) -> float:
         return trade_lots(tax, orders.by_account, position.prices, day).net_gain
@@ -73,7 +73,7 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
 
 
 def _worst_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of a line as its account sells them; those of several accounts by falling gains."""
+    """The lots of an asset as its account sells them; those of several accounts by falling gains."""
     ordered = in_each_account(lots, price, day, rules)
     several = len({lot.account for lot in lots}) > 1
     return tuple(sorted(ordered, key=lambda lot: lot.price)) if several else ordered
@@ -94,12 +94,12 @@ def gained(steps: Steps, units: float) -> float:
 
 
 def sell_caps(sells: Array, steps: Sequence[Steps], prices: Array, room: float) -> Array:
-    """(n,) the most units that each line may sell, so that all gains together are at most `room`.
+    """(n,) the most units that each asset may sell, so that all gains together are at most `room`.
 
-    The line whose last units gain most per currency is reduced first. A line may sell on, beyond its order, where that
-    gains nothing.
+    The asset whose last units gain most per currency is reduced first. An asset may sell on, beyond its order, where
+    that gains nothing.
     sells  : (n,) units of the sells, at least 0.
-    steps  : (n,) `gain_steps` of each line.
+    steps  : (n,) `gain_steps` of each asset.
     prices : (n,) currency per unit.
     room   : currency, at least 0.
     """

@@ -76,8 +76,8 @@ class AccountOrders:
 class TradedLots:
     """The effect of orders on the lots of a portfolio.
 
-    sales     : (n,) sales of each line, by account; () for a line that is not sold, or whose lots are not known.
-    lots      : (n,) lots of each line in taxable accounts after the orders.
+    sales     : (n,) sales of each asset, by account; () for an asset that is not sold, or whose lots are not known.
+    lots      : (n,) lots of each asset in taxable accounts after the orders.
     sheltered : (n,) likewise, in sheltered accounts.
     """
 
@@ -87,7 +87,7 @@ class TradedLots:
 
     @property
     def at_loss(self) -> list[bool]:
-        """(n,) true for a line of which a lot is sold at a loss."""
+        """(n,) true for an asset of which a lot is sold at a loss."""
         return [any(sale.gain < 0.0 for sale in sales) for sales in self.sales]
 
     @property
@@ -97,9 +97,9 @@ class TradedLots:
 
 
 def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of a line in the order in which they are sold.
+    """The lots of an asset in the order in which they are sold.
 
-    lots  : lots of the line in one account.
+    lots  : lots of the asset in one account.
     price : price of the sale, currency per unit.
     day   : day of the sale.
     rules : `rules.lots` is "average": the first in are the first out, each at the mean cost of all; "highest": the
@@ -121,7 +121,7 @@ def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: Tax
 
 
 def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of a line in all accounts, one account after the other, each `in_order`."""
+    """The lots of an asset in all accounts, one account after the other, each `in_order`."""
     accounts = dict.fromkeys(lot.account for lot in lots)
     of_accounts = ([lot for lot in lots if lot.account == account] for account in accounts)
     return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
@@ -133,7 +133,7 @@ def sell(
     """The sales of lots that make up one order, and the lots that remain, both in the order of sale.
 
     No loss is disallowed yet: see `wash`.
-    lots  : lots of the line in one account.
+    lots  : lots of the asset in one account.
     units : number of units to be sold, at least 0 and at most those of the lots.
     price : price of the sale, currency per unit.
     day   : day of the sale.
@@ -160,7 +160,7 @@ def wash(
     order of their purchase, those of taxable accounts first on one day. The holding period of a lot that remains is not
     changed, and a loss that purchases of a sheltered account disallow is lost: no cost bears it.
 
-    sales     : sales of one line, on one day.
+    sales     : sales of one asset, on one day.
     kept      : lots of it that remain in taxable accounts.
     day       : day of the sales.
     days      : number of days of the wash sale rule; 0 for no disallowance.
@@ -195,8 +195,8 @@ def wash(
 def trade_lots(tax: TaxLots, orders: Sequence[AccountOrders], prices: Array, day: pd.Timestamp) -> TradedLots:
     """The sales of lots by orders, and the lots after them: a buy is a new lot at its price.
 
-    Each account sells its own lots. The lots of a line in an account stay unknown where they are not known and the
-    account holds the line.
+    Each account sells its own lots. The lots of an asset in an account stay unknown where they are not known and the
+    account holds the asset.
     tax    : lots before the orders.
     orders : orders of each account.
     prices : (n,) currency per unit.
@@ -210,7 +210,7 @@ def trade_lots(tax: TaxLots, orders: Sequence[AccountOrders], prices: Array, day
 def _traded_line(
     tax: TaxLots, i: int, orders: Sequence[AccountOrders], price: float, day: pd.Timestamp
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...], tuple[TaxLot, ...]]:
-    """The sales of line `i`, and its lots in taxable and in sheltered accounts after them."""
+    """The sales of asset `i`, and its lots in taxable and in sheltered accounts after them."""
     sales: list[LotSale] = []
     after: dict[bool, list[TaxLot]] = {True: [], False: []}
     for each in orders:
@@ -243,11 +243,11 @@ def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
 
 
 def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd.Timestamp) -> TaxLots:
-    """The lots after the orders, with the gains realised this year and the lines that they sold at a loss.
+    """The lots after the orders, with the gains realised this year and the assets that they sold at a loss.
 
     tax    : lots before the orders.
     traded : effect of the orders.
-    assets : (n,) names of the lines.
+    assets : (n,) names of the assets.
     day    : day of the orders.
     """
     rules = replace(tax.rules, realised=tax.rules.realised + traded.net_gain)
@@ -259,7 +259,7 @@ def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd
 
 
 def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
-    """The lines that are not bought on the day of trade, and the first day on which they may be bought again."""
+    """The assets that are not bought on the day of trade, and the first day on which they may be bought again."""
     tax = portfolio.tax_lots
     if tax is None:
         return {}
@@ -268,9 +268,9 @@ def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
 
 
 def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) -> tuple[Portfolio, Array]:
-    """The portfolio and the target (n,) as its policy sees them: lines that were sold at a loss are not bought.
+    """The portfolio and the target (n,) as its policy sees them: assets that were sold at a loss are not bought.
 
-    Such a line below its target is locked where it is, and what it lacks stays in cash; another is `sell_only`.
+    Such an asset below its target is locked where it is, and what it lacks stays in cash; another is `sell_only`.
     target  : (n,) weights in force, fraction of NAV.
     weights : (n,) weights held, fraction of NAV.
     """
@@ -293,13 +293,13 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 def harvestable(
     lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[LotSale, ...]:
-    """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
+    """The sales of all lots of an asset that are worth less than they cost; () where the loss allowed is not worth it.
 
-    lots      : lots of the line in taxable accounts.
+    lots      : lots of the asset in taxable accounts.
     price     : price at which they would be sold, currency per unit.
     day       : day of the sale.
-    rules     : `rules.harvest` is the least loss of a line that is worth realising.
-    sheltered : lots of the line in sheltered accounts.
+    rules     : `rules.harvest` is the least loss of an asset that is worth realising.
+    sheltered : lots of the asset in sheltered accounts.
     """
     lots = in_each_account(lots, price, day, rules)
     sales = [LotSale.of(lot, lot.units, price, day, rules) for lot in lots if lot.price > price]

@@ -56,7 +56,7 @@ class Document:
         what  : fault in words.
         found : the value.
         fix   : way to correct it.
-        name  : unknown name of a line, told once however many keys have it.
+        name  : unknown name of an asset, told once however many keys have it.
         """
         self._check_told(path, absent=found is None)
         raise self.mistake(path, f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}", name)
@@ -76,7 +76,7 @@ class Document:
             raise self.mistake(path, f"{key or dotted(path)} ({self.place(path)}): {error}") from error
 
     def mistake(self, path: KeyPath, text: str, name: str = "") -> Mistakes:
-        """A mistake at a path, with its message, and the name of a line that it is about."""
+        """A mistake at a path, with its message, and the name of an asset that it is about."""
         return Mistakes(Mistake(text, self._line(path), path, name))
 
     def place(self, path: KeyPath) -> str:
@@ -133,14 +133,14 @@ class Document:
         faults.end()
 
     def check_line(self, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
-        """Raise ConfigError for a line that the portfolio does not have.
+        """Raise ConfigError for an asset that the portfolio does not have.
 
         path   : its key.
         asset  : as written.
-        assets : lines of the portfolio.
+        assets : those of the portfolio.
         """
         if asset not in assets:
-            self.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets), str(asset))
+            self.refuse(path, "no asset of the portfolio", asset, did_you_mean(asset, assets), str(asset))
 
     # -- questions ---------------------------------------------------------------------------------------------------
 

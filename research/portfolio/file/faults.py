@@ -15,7 +15,7 @@ class Mistake:
     text : message, "" of a value that is wrong by what is told below it.
     line : line of the file, 0 for what was given beside it, inf where it is not known.
     path : keys from the top of the file to the wrong value, () where they are not known.
-    name : unknown name of a line, which several keys have where the line itself is named wrongly; else "".
+    name : unknown name of an asset, which several keys have where the asset itself is named wrongly; else "".
     """
 
     text: str

@@ -70,7 +70,7 @@ def _stated(**settings: Any) -> dict[str, Any]:
 
 
 def _as_given(line: dict[str, Any]) -> dict[str, Any]:
-    """The symbol, the facts and the tax lots of a line, as its file writes them."""
+    """The symbol, the facts and the tax lots of an asset, as its file writes them."""
     return {key: line[key] for key in ("symbol", "facts", "tax_lots") if key in line}
 
 

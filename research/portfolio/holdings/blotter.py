@@ -18,11 +18,11 @@ class SentOrder:
 
     order_id : the `client_order_id` of its ticket, or "".
     account  : name of the account of the portfolio, or "".
-    asset    : line, or the currency that is bought or sold.
+    asset    : asset, or the currency that is bought or sold.
     side     : buy or sell.
-    quantity : units; of a line without a quote, an amount of the currency of the line.
+    quantity : units; of an asset without a quote, an amount of the currency of the asset.
     in_money : true if the quantity is such an amount.
-    goal     : weight of the line in the portfolio after the exact step, fraction of NAV.
+    goal     : weight of the asset in the portfolio after the exact step, fraction of NAV.
     price    : price at which the order was sized, currency per unit, or None without a quote.
     filled   : what is filled of the quantity.
     notional : sum of units times price of the fills, not rounded.
@@ -56,7 +56,7 @@ class BookedFill:
     day      : day of the exchange on which it was filled.
     settles  : day on which money and units change hands.
     account  : name of the account, or "".
-    asset    : line, or the currency that was bought or sold.
+    asset    : asset, or the currency that was bought or sold.
     units    : signed units, bought ones positive.
     worth    : signed units times price in the currency of the portfolio, not rounded.
     currency : currency of the cash.

@@ -37,7 +37,7 @@ class Holder:
     """The holdings of one account.
 
     account : name in the portfolio file, "" where the portfolio has no accounts.
-    units   : by line; of a line without a quote, an amount of its currency.
+    units   : by asset; of an asset without a quote, an amount of its currency.
     cash    : by currency.
     """
 
@@ -48,7 +48,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class HeldLot:
-    """Units of a line that were bought together: `price` is currency of the portfolio per unit."""
+    """Units of an asset that were bought together: `price` is currency of the portfolio per unit."""
 
     asset: str
     account: str
@@ -62,7 +62,7 @@ class BookLots:
     """The tax lots of a book.
 
     lots         : the lots.
-    sold_at_loss : by line, day of its last sale at a loss.
+    sold_at_loss : by asset, day of its last sale at a loss.
     """
 
     lots: tuple[HeldLot, ...]
@@ -113,10 +113,10 @@ class Book:
     opened     : close up to which the holdings were stated when it was opened.
     last_trade : day of the last trade.
     holders    : what each account holds.
-    unquoted   : lines without a quote, which are held in currency.
+    unquoted   : assets without a quote, which are held in currency.
     lots       : tax lots, or None where the portfolio has none.
     realised   : by year, net gains realised, currency.
-    sold_at_loss : by line, day of its last sale at a loss.
+    sold_at_loss : by asset, day of its last sale at a loss.
     blotter    : the orders that were sent last, and all fills that were booked.
     events     : names of the splits and dividends that were booked.
     entries    : cash that came and went without an order, in the order in which it was booked.
@@ -157,7 +157,7 @@ class Book:
 
     @property
     def positions(self) -> Positions:
-        """Its units and cash, as those of a broker's file; a line that is not held has no row."""
+        """Its units and cash, as those of a broker's file; an asset that is not held has no row."""
         held = [
             HeldRow(asset, of.account, float(units), float(units) if asset in self.unquoted else None, None, row)
             for row, of in enumerate(self.holders, 1)

@@ -16,9 +16,9 @@ class CashEntry:
     kind     : its kind.
     day      : day on which it was paid.
     account  : name of the account, or "".
-    currency : currency, or the line of which units pay a fee.
-    amount   : signed amount, what comes in positive; units of a line.
-    asset    : line that pays a dividend, or "".
+    currency : currency, or the asset of which units pay a fee.
+    amount   : signed amount, what comes in positive; units of an asset.
+    asset    : asset that pays a dividend, or "".
     words    : description by the broker.
     event    : name of the dividend of the market's data that it is, or "".
     fill     : venue and id of the fill whose fee it is, or "".

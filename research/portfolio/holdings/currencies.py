@@ -1,4 +1,4 @@
-"""A portfolio with lines or cash in other currencies than its basis: the currencies of its quotes, and their rates.
+"""A portfolio with assets or cash in other currencies than its basis: the currencies of its quotes, and their rates.
 
 All sizes of orders are found in the basis. What is quoted and held in a currency stands here as it is.
 """
@@ -29,10 +29,10 @@ class Currencies:
     """The currencies of a portfolio, where there is one besides its basis.
 
     rates     : rates of today, by foreign currency.
-    lines     : (n,) currency in which each line is quoted.
-    prices    : (n,) price of a unit of each line in that currency, NaN without a price.
+    lines     : (n,) currency in which each asset is quoted.
+    prices    : (n,) price of a unit of each asset in that currency, NaN without a price.
     cash      : cash by currency, that of the basis first; of accounts, the sums.
-    quoted    : the market of the lines as it is quoted.
+    quoted    : the market of the assets as it is quoted.
     converted : true if the history of the portfolio's market is in the basis; else it is as quoted.
     """
 
@@ -50,20 +50,20 @@ class Currencies:
 
     @property
     def of_lines(self) -> Array:
-        """(n,) value in the basis of one unit of the currency of each line."""
+        """(n,) value in the basis of one unit of the currency of each asset."""
         return np.array([self.rates.rate(currency) for currency in self.lines])
 
     @property
     def rounding_bound(self) -> float:
-        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis.
+        """The most that orders of all assets, their costs and exchanges may lose by rounding, in the basis.
 
-        A notional and four costs a line are rounded to its currency's cents, and to those of the basis.
+        A notional and four costs an asset are rounded to its currency's cents, and to those of the basis.
         """
         parts = {c: max(float(smallest(c)) * self.rates.rate(c), float(smallest(self.basis))) for c in self.cash}
         return 5.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
 
     def at_today(self, market: Market) -> Market:
-        """The market of the lines with its quotes in the basis: where its history is not converted, at today's rates.
+        """The market of the assets with its quotes in the basis: where its history is not converted, at today's rates.
 
         Returns stay as they are.
         """
@@ -107,7 +107,7 @@ def in_line_currencies(document: Document, market: Market, basis: str) -> Market
         source = document.value("market")
         if currency != known and (source.get("file") if isinstance(source, dict) else source) in EMBEDDED:
             what = f"{asset} of market {market.name!r} is quoted in {known}"
-            document.refuse(path, what, currency, "Leave `currency` out; lines of a market from a file may have one.")
+            document.refuse(path, what, currency, "Leave `currency` out; assets of a market from a file may have one.")
     if not own:
         return market
     currencies = [own.get(asset, known) for asset, known in zip(market.assets, market.currency, strict=True)]
@@ -141,7 +141,7 @@ def check_debt(document: Document, path: KeyPath, what: str, cash: float) -> Non
 
 
 def line_needs(market: Market, assets: Sequence[str]) -> list[Need]:
-    """The needs of lines: the rates of their currencies."""
+    """The needs of assets: the rates of their currencies."""
     currency = dict(zip(market.assets, market.currency, strict=True))
     return [Need(("lines", asset), f"{asset} is quoted", currency[asset]) for asset in assets]
 
@@ -152,10 +152,10 @@ def cash_needs(path: KeyPath, balances: Balances) -> list[Need]:
 
 
 def history_in_basis(document: Document, market: Market, assets: Sequence[str], rates: Rates) -> Market | None:
-    """The market in the basis, or None where a line that is held has no history of its rate.
+    """The market in the basis, or None where an asset that is held has no history of its rate.
 
-    Lines that are neither held nor can be converted are left out.
-    Raises : ConfigError for a rate that lacks a day on which a line in its currency is listed.
+    Assets that are neither held nor can be converted are left out.
+    Raises : ConfigError for a rate that lacks a day on which an asset in its currency is listed.
     """
     kept = [
         asset
@@ -174,11 +174,11 @@ def history_in_basis(document: Document, market: Market, assets: Sequence[str], 
 
 
 def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates, cash: Balances) -> Currencies | None:
-    """The currencies of a portfolio, None where its lines and its cash are all in the basis.
+    """The currencies of a portfolio, None where its assets and its cash are all in the basis.
 
-    quoted    : the market of its lines as it is quoted.
+    quoted    : the market of its assets as it is quoted.
     converted : true if its history is converted to the basis.
-    per_unit  : (n,) prices in the currencies of their lines, NaN without one.
+    per_unit  : (n,) prices in the currencies of their assets, NaN without one.
     rates     : rates of these currencies at least.
     cash      : cash by currency.
     """

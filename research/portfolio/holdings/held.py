@@ -27,8 +27,8 @@ from research.portfolio.holdings.prices import Prices, last_closes, newest_day
 from research.portfolio.holdings.rates import Rates, read_rates, with_named_rates
 
 LOCAL = (
-    "The history of the market is in the currencies of its lines, since only today's exchange rates are given: figures "
-    "of risk and estimates leave changes of rates out, and backtests need a history of rates (`fx: rates.csv`)."
+    "The history of the market is in the currencies of its assets, since only today's exchange rates are given: "
+    "figures of risk and estimates leave changes of rates out, and backtests need a history of rates (`fx: rates.csv`)."
 )
 
 
@@ -37,14 +37,14 @@ class Held:
     """The holdings of a file.
 
     market     : market with its history in the basis, where there are rates for it; else as quoted.
-    quoted     : the market of the lines as quoted.
+    quoted     : the market of the assets as quoted.
     rates      : rates of today.
     positions  : positions of a broker's file, or None.
-    given      : prices of a file in the currencies of their lines, or None.
-    prices     : prices of the lines in the basis, or None for the last closes of `market`.
+    given      : prices of a file in the currencies of their assets, or None.
+    prices     : prices of the assets in the basis, or None for the last closes of `market`.
     accounts   : accounts, or ().
     cash       : cash of all currencies, in the basis.
-    currencies : currencies of lines and cash, or None where they are all in the basis.
+    currencies : currencies of assets and cash, or None where they are all in the basis.
     """
 
     market: Market
@@ -58,17 +58,17 @@ class Held:
     currencies: Currencies | None
 
     def price(self, asset: str) -> float:
-        """The price of a line in the basis, per unit, NaN where it has none."""
+        """The price of an asset in the basis, per unit, NaN where it has none."""
         if self.prices is not None:
             return self.prices.of(asset)
         return float(self.market.prices[-1, self.market.assets.index(asset)])
 
     def rate(self, asset: str) -> float:
-        """The value of one unit of the currency of a line in the basis."""
+        """The value of one unit of the currency of an asset in the basis."""
         return self.rates.rate(self.quoted.currency[self.quoted.assets.index(asset)])
 
     def notes(self, document: Document, lots: Array) -> tuple[str, ...]:
-        """Notes on holdings, prices and rates.  lots : (n,) lots of the lines."""
+        """Notes on holdings, prices and rates.  lots : (n,) lots of the assets."""
         quoted = replace(self.quoted, instruments=self.quoted.instruments.assign(lot=lots))
         found = holding_notes(document, quoted, self.positions, self.given, self.rates)
         if self.currencies is None:
@@ -79,7 +79,7 @@ class Held:
 
 
 def read_held(document: Document, market: Market, assets: Sequence[str], basis: str, book: Book | None = None) -> Held:
-    """The holdings of the file in these lines.
+    """The holdings of the file in these assets.
 
     market : market as it is quoted.
     basis  : currency of the portfolio.
@@ -114,7 +114,7 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
 
 
 def _in_basis(currencies: Currencies, given: Prices | None, market: Market) -> Prices | None:
-    """The prices of the lines in the basis, None where they are the last closes of the market in it."""
+    """The prices of the assets in the basis, None where they are the last closes of the market in it."""
     local = last_closes(currencies.quoted) if given is None else given
     prices = replace(local, per_unit=local.per_unit * currencies.of_lines)
     same = given is None and currencies.converted

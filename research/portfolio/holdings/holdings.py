@@ -36,7 +36,7 @@ from research.portfolio.holdings.prices import (
 )
 from research.portfolio.holdings.rates import PAIR, Rates
 
-NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
+NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
 APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
@@ -47,7 +47,7 @@ def _decimal_fault(sign: str) -> str:
 
 @record
 class PositionKeys:
-    """A book; or a broker's file of positions, its columns, what its symbols mean, and lines that it need not have."""
+    """A book; or a broker's file of positions, its columns, what its symbols mean, and assets that it need not have."""
 
     file: Text | None = None
     book: Name | None = None
@@ -84,7 +84,7 @@ def given_files(
 ) -> tuple[Positions | None, Prices | None]:
     """The positions and the prices that have files of their own, None for each that has not.
 
-    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    quoted : market of the assets of the portfolio, in the currencies in which they are quoted.
     basis  : currency of the portfolio.
     book   : book of the portfolio, in place of a file of positions, or None.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
@@ -109,17 +109,17 @@ def given_files(
 
 
 def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines and pairs of currencies that `prices_ok` names. Raises ConfigError for what is neither."""
+    """The assets and pairs of currencies that `prices_ok` names. Raises ConfigError for what is neither."""
     return _names(document, (OK,), assets, pairs=True)
 
 
 def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
-    """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
+    """The assets that a key names, or pairs of currencies. Raises ConfigError for what is none."""
     found, faults = document.value(*path, default=[]), Faults()
     for name in found:
         with faults:
             if name not in assets and not (pairs and PAIR.fullmatch(name)):
-                what = "not a line of the portfolio" + (", nor a pair of currencies" if pairs else "")
+                what = "not an asset of the portfolio" + (", nor a pair of currencies" if pairs else "")
                 document.refuse(path, what, name, did_you_mean(name, assets), name)
     faults.end()
     return tuple(found)
@@ -134,7 +134,7 @@ def _check_closes(document: Document, quoted: Market, right: Collection[str]) ->
 
 
 def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:
-    """The keys of `positions`. Raises ConfigError for names that are no fields and no lines, all of them at once."""
+    """The keys of `positions`. Raises ConfigError for names that are no fields and no assets, all of them at once."""
     keys, faults = read(document, ("positions",), PositionKeys), Faults()
     for name in keys.columns or ():
         with faults:
@@ -145,7 +145,7 @@ def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:
     for symbol, meant in (keys.symbols or {}).items():
         with faults:
             if meant not in known:
-                what = f"neither a line of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
+                what = f"neither an asset of the portfolio nor {CASH_WORD} or {IGNORE_WORD}"
                 document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known), meant)
     with faults:
         _names(document, ("positions", NOT_HELD), assets)
@@ -156,12 +156,12 @@ def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
     """The positions that `positions` names, {file: …, columns: {asset: Symbol, …}, symbols: {BRKB: BRK.B}}, or None.
 
-    A line that the file does not have is taken for one that is not held only where `not_held` says so.
+    An asset that the file does not have is taken for one that is not held only where `not_held` says so.
 
-    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    quoted : market of the assets of the portfolio, in the currencies in which they are quoted.
     basis  : currency of the portfolio.
     Raises : ConfigError for a key or value that is wrong, for the mistakes of the file, all of them at once, and for
-             lines that it does not have.
+             assets that it does not have.
     """
     if not document.has("positions"):
         return None
@@ -177,7 +177,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
         if lacking := [asset for asset in assets if asset not in found.units and asset not in (keys.not_held or ())]:
             named = ", ".join(lacking)
             raise DataError(
-                f"{found.file} has no row of {named}: found {len(found.held)} of {len(assets)} lines. A part of the "
+                f"{found.file} has no row of {named}: found {len(found.held)} of {len(assets)} assets. A part of the "
                 f"export may be missing. Where they are not held, say so: `--not-held {','.join(lacking)}`, or "
                 f"`positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
             )
@@ -185,7 +185,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
 
 
 def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Positions:
-    """The positions of a book. Raises ConfigError for a book of other lines, accounts or another currency."""
+    """The positions of a book. Raises ConfigError for a book of other assets, accounts or another currency."""
     path, found = ("positions", "book"), book.positions
     names = document.names("accounts") if document.has("accounts") else [""]
     others = [asset for asset in found.units if asset not in quoted.assets]
@@ -193,7 +193,7 @@ def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Posi
         document.refuse(path, f"the book is in {book.basis}, and the portfolio in {basis}", book.name, "Open another.")
     if others:
         document.refuse(
-            path, "the book holds what is no line of the portfolio", ", ".join(others), "Add it to `lines`."
+            path, "the book holds what is no asset of the portfolio", ", ".join(others), "Add it to `lines`."
         )
     if sorted(names) != sorted(holder.account for holder in book.holders):
         of = ", ".join(holder.account or "one account without a name" for holder in book.holders)
@@ -206,8 +206,8 @@ def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Posi
 def given_prices(document: Document, quoted: Market, right: Collection[str]) -> Prices | None:
     """The prices of the file that `prices` names, from the folder of the portfolio file, or None.
 
-    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
-    right  : lines whose prices are right although they are far from their last closes.
+    quoted : market of the assets of the portfolio, in the currencies in which they are quoted.
+    right  : assets whose prices are right although they are far from their last closes.
     Raises : ConfigError for the mistakes of the file, all of them at once.
     """
     if not document.has("prices"):
@@ -246,11 +246,11 @@ def _check_worth(
 def held_by(
     document: Document, positions: Positions, asset: str, price: float, rate: float = 1.0
 ) -> tuple[float, float]:
-    """(units, value) of a line by its positions; units are NaN for a line without a price.
+    """(units, value) of an asset by its positions; units are NaN for an asset without a price.
 
     price  : price in the basis.
-    rate   : value of one unit of the line's currency in the basis.
-    Raises : ConfigError for a line that has neither a price nor a value in the file.
+    rate   : value of one unit of the asset's currency in the basis.
+    Raises : ConfigError for an asset that has neither a price nor a value in the file.
     """
     units, path = positions.units.get(asset, 0.0), ("positions", "file")
     if np.isnan(price) and units:
@@ -285,7 +285,7 @@ def holding_notes(
 ) -> tuple[str, ...]:
     """Notes on holdings and prices that come from files.
 
-    market : market of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
+    market : market of the assets, with the lots of the portfolio, in the currencies in which they are quoted.
     prices : prices likewise.
     """
     right = right_names(document, market.assets)

@@ -1,4 +1,4 @@
-"""The accounts of one portfolio, from its file: the holdings, the taxation and the preferred lines of each."""
+"""The accounts of one portfolio, from its file: the holdings, the taxation and the preferred assets of each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ INSTEAD = "The holdings are the sums of `accounts`: leave it out."
 
 @record
 class AccountKeys:
-    """An account: its kind, its cash and units, the lines that it prefers, and its number at the broker."""
+    """An account: its kind, its cash and units, the assets that it prefers, and its number at the broker."""
 
     kind: Kind
     cash: Cash | None = None
@@ -45,7 +45,7 @@ class Account:
     taxable : true if its gains are taxed; else it is sheltered.
     units   : (n,) units held.
     cash    : cash in the basis, at least 0.
-    prefers : (n,) lines that it takes before the other accounts do.
+    prefers : (n,) assets that it takes before the other accounts do.
     balances : cash by currency, where the portfolio has several; else {}.
     """
 
@@ -73,7 +73,7 @@ def read_accounts(
     """The accounts that `accounts` names, {ira: {kind: sheltered, cash: 5_000, shares: {AGG: 100}, prefers: [AGG]}}.
 
     quoted    : market, by whose last day a rate is missing.
-    assets    : lines of the portfolio.
+    assets    : assets of the portfolio.
     positions : rows of a broker's file, which give units and cash by the name or the number of each account; or None.
     rates     : rates at which cash in other currencies is valued.
     Raises    : ConfigError for a key or value that is wrong, for holdings beside `accounts`, and for rows of no
@@ -127,7 +127,7 @@ def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict
 
 
 def total_units(accounts: Iterable[Account], i: int) -> float:
-    """The units of line `i` in all accounts, as decimals add up: 0.1 and 0.2 are 0.3."""
+    """The units of asset `i` in all accounts, as decimals add up: 0.1 and 0.2 are 0.3."""
     return decimal_sum(float(account.units[i]) for account in accounts)
 
 

@@ -1,4 +1,4 @@
-"""The key `lines` of a portfolio file: the holding of each line, its target and range, and how it trades."""
+"""The key `lines` of a portfolio file: the holding of each asset, its target and range, and how it trades."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ from research.portfolio.holdings.tax_file import LotKeys
 from research.portfolio.keys.costs import COST_KEYS, CostKeys
 
 RANGE = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
-OPTIONAL = ("sector", "minimum_purchase", "cut_off", "trading", "currency")  # of a line as settings
-FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
+OPTIONAL = ("sector", "minimum_purchase", "cut_off", "trading", "currency")  # of an asset as settings
+FRACTION = 1e-6  # of a unit: what a fractional asset trades in, where its market names nothing smaller than a unit
 
 
 Range = Annotated[
@@ -66,7 +66,7 @@ class LineKeys(CostKeys):
     facts: Annotated[Mapping[str, float | str], Field(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a lot of a line that is said to trade in fractions or not."""
+        """Refuse a lot of an asset that is said to trade in fractions or not."""
         super().__post_init__()
         if self.lot is not None and self.fractional is not None:
             raise Told("cannot be combined with a lot", "Keep one of the two.", "fractional")
@@ -147,7 +147,7 @@ def desk_market(market: Market, lines: list[Line]) -> Market:
 
 
 def check_range(document: Document, asset: str) -> None:
-    """Raise ConfigError for a line whose range does not contain its target."""
+    """Raise ConfigError for an asset whose range does not contain its target."""
     path = ("lines", asset, "range")
     (lower, upper), target = document.value(*path), document.value("lines", asset, "target")
     if not lower <= target <= upper:
@@ -155,7 +155,7 @@ def check_range(document: Document, asset: str) -> None:
 
 
 def strategic_of(document: Document, assets: Sequence[str]) -> FixedWeights:
-    """The targets of the lines.
+    """The targets of the assets.
 
     With that of cash they must sum to 1, so that nothing left out by mistake becomes cash.
     """
@@ -171,7 +171,7 @@ def strategic_of(document: Document, assets: Sequence[str]) -> FixedWeights:
 
 
 def check_restrictions(document: Document, lines: list[Line], cash: float) -> None:
-    """Raise ConfigError for lines whose restrictions keep them, alone or together, from their ranges."""
+    """Raise ConfigError for assets whose restrictions keep them, alone or together, from their ranges."""
     if not any(line.trading for line in lines):
         return
     nav = cash + fsum(line.holdings for line in lines)
@@ -181,21 +181,21 @@ def check_restrictions(document: Document, lines: list[Line], cash: float) -> No
         bought, sold = line.trading in ("", "buy_only"), line.trading in ("", "sell_only")
         if (weight < lower and not bought) or (weight > upper and not sold):
             what = f"keeps {line.asset} at {weight:.4f} of NAV, outside its range of [{lower:g}, {upper:g}]"
-            document.refuse(("lines", line.asset, "trading"), what, line.trading, "Free the line, or widen its range.")
+            document.refuse(("lines", line.asset, "trading"), what, line.trading, "Free the asset, or widen its range.")
         floors.append(lower if sold else weight)
         ceilings.append(upper if bought else weight)
     held = ", ".join(f"{line.asset} {line.trading}" for line in lines if line.trading)
     if fsum(floors) > 1.0 + TARGET_TOLERANCE:
-        what = f"with {held}, lines and ranges hold more than all of NAV at least"
-        document.refuse(("lines",), what, round(fsum(floors), 6), "Free a line, or lower the ranges of others.")
+        what = f"with {held}, assets and ranges hold more than all of NAV at least"
+        document.refuse(("lines",), what, round(fsum(floors), 6), "Free an asset, or lower the ranges of others.")
     least_cash = document.value("target_cash", default=0.0)
     if least_cash == 0.0 and fsum(ceilings) < 1.0 - TARGET_TOLERANCE:
-        what = f"with {held}, lines and ranges hold less than all of NAV at most, and cash has no target"
-        document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
+        what = f"with {held}, assets and ranges hold less than all of NAV at most, and cash has no target"
+        document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free an asset, or widen the ranges of others.")
 
 
 def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
-    """A line as settings; without its units where accounts hold them."""
+    """An asset as settings; without its units where accounts hold them."""
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
@@ -205,7 +205,7 @@ def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
 
 
 def stated_key(document: Document, path: KeyPath) -> str:
-    """The one of `shares` and `holdings` that a line states. Raises ConfigError where it states both, or neither."""
+    """The one of `shares` and `holdings` that an asset states. Raises ConfigError where it states both, or neither."""
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
     if len(stated) != 1:
         what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
@@ -216,7 +216,7 @@ def stated_key(document: Document, path: KeyPath) -> str:
 
 
 def _held(document: Document, path: KeyPath, market: Market, price: float) -> tuple[float, float]:
-    """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
+    """(units, value) of an asset, which states exactly one of them; units are NaN where it states its value."""
     key = stated_key(document, path)
     amount = float(document.value(*path, key))
     if key == "holdings":
@@ -231,7 +231,7 @@ def _held(document: Document, path: KeyPath, market: Market, price: float) -> tu
 def _valued(
     document: Document, path: KeyPath, market: Market, asset: str, units: float, price: float
 ) -> tuple[float, float]:
-    """(units, value) of a line; units are NaN for a line without a quote, which no account holds."""
+    """(units, value) of an asset; units are NaN for an asset without a quote, which no account holds."""
     if np.isnan(price):
         if units:
             what = f"{asset} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
@@ -244,7 +244,7 @@ def _valued(
 
 
 def _lot(keys: LineKeys, of_market: float) -> float:
-    """The least number of units in a trade: the line's own, or as `fractional` says, or its market's."""
+    """The least number of units in a trade: the asset's own, or as `fractional` says, or its market's."""
     if keys.lot is not None:
         return keys.lot
     if of_market < 1.0 if keys.fractional is None else keys.fractional:

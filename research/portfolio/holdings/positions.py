@@ -15,7 +15,7 @@ from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, r
 REQUIRED, OPTIONAL = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OPTIONAL[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
-CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides a line
+CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides an asset
 PENDING = "pending activity"  # of Fidelity
 CASH_NAMES = frozenset((
     "cash", "cash & cash investments", "cash and cash investments", "cash balance", "settlement fund", "core",
@@ -36,10 +36,10 @@ AGREE = 0.02  # by which a value may differ from units times price before a note
 class HeldRow:
     """One row of a file that is a holding.
 
-    asset   : line of the portfolio.
+    asset   : asset of the portfolio.
     account : as the file names it, "" where it names none.
     units   : zero or above.
-    value   : value in the currency of the line, or None where the file has none.
+    value   : value in the currency of the asset, or None where the file has none.
     price   : likewise, per unit, or None.
     row     : line of the file, from 1.
     fx_rate : value of one unit of that currency in the basis by the file, or None.
@@ -70,7 +70,7 @@ class Positions:
     """The holdings in a broker's file.
 
     file  : its name.
-    held  : rows of lines of the portfolio, those of zero units too.
+    held  : rows of assets of the portfolio, those of zero units too.
     cash  : rows of cash.
     notes : items that were added, taken for cash, or left aside, in sentences.
     """
@@ -82,7 +82,7 @@ class Positions:
 
     @property
     def units(self) -> dict[str, float]:
-        """The units of all accounts by line; a line without a row is not in it."""
+        """The units of all accounts by asset; an asset without a row is not in it."""
         units: dict[str, float] = {}
         for row in self.held:
             units[row.asset] = units.get(row.asset, 0.0) + row.units
@@ -90,7 +90,7 @@ class Positions:
 
     @property
     def values(self) -> dict[str, float]:
-        """The sum of the values of each line whose rows all have one, in the currency of the line."""
+        """The sum of the values of each asset whose rows all have one, in the currency of the asset."""
         without = {row.asset for row in self.held if row.value is None}
         values: dict[str, float] = {}
         for row in self.held:
@@ -126,18 +126,18 @@ def read_positions(
     """The holdings and the cash in a broker's CSV file of positions.
 
     The header is found wherever it stands; titles, totals and disclaimers around the rows are no positions. Rows of
-    one line in several accounts are added.
+    one asset in several accounts are added.
     path    : path of the file, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its
               cells.
-    assets  : lines of the portfolio.
+    assets  : assets of the portfolio.
     basis   : currency of the portfolio.
-    currencies : by line, currency of its price and value; without it that of the portfolio.
+    currencies : by asset, currency of its price and value; without it that of the portfolio.
     columns : by field (`DECLARED`), the header's name of its column; other fields are recognised by their names.
-    symbols : by the broker's symbol (or description, where a row has no symbol), the line that it is, "cash" or
+    symbols : by the broker's symbol (or description, where a row has no symbol), the asset that it is, "cash" or
               "ignore".
     decimal : sign before decimals, "." or ","; "" takes what the numbers prove, and "." where the delimiter is a comma.
     Raises  : DataError for a file that cannot be read or is not one of positions, and for rows that are wrong: unknown
-              assets, negative units, what is no number, another currency than that of the line, two rows of one
+              assets, negative units, what is no number, another currency than that of the asset, two rows of one
               holding in one account; all
               of them in one message, each with file, row, column, value and how to mend it.
     """
@@ -303,9 +303,9 @@ class _Reader:
             self._cash_row(row, currency)
         elif row.symbol:
             words = f"{CASH_WORD} or {IGNORE_WORD}"
-            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {words}. "
+            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: an asset, {words}. "
             fix += did_you_mean(row.symbol, self.assets)
-            raise _Mistake("asset", "not a line of the portfolio", fix, row.symbol)
+            raise _Mistake("asset", "not an asset of the portfolio", fix, row.symbol)
         else:
             raise _Mistake("asset", "a row without a symbol", "Give it one, or remove the row.")
 
@@ -416,7 +416,7 @@ class _Reader:
         price = row.numbers[2]
         if price not in (None, 0.0, 1.0) and currency == self.basis and row.symbol not in self.symbols:
             what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
-            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH_WORD}}}, the name of a line, or {IGNORE_WORD}."
+            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH_WORD}}}, the name of an asset, or {IGNORE_WORD}."
             raise _Mistake("price", what, fix, price)
         for name in ("units", "value") if not self.declared else ():
             if may_be_thousands(row.table.cell(row.row[1], name), self.decimal):
@@ -425,7 +425,7 @@ class _Reader:
 
     def _check_currency(self, row: _Row, currency: str) -> None:
         """Raise _Mistake for a row in another currency."""
-        of = "of the portfolio" if currency == self.basis else "of its line"
+        of = "of the portfolio" if currency == self.basis else "of its asset"
         what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
         if row.table.cell(row.row[1], "currency").upper() not in ("", currency):
             raise _Mistake("currency", what, fix)
@@ -434,7 +434,7 @@ class _Reader:
                 raise _Mistake(name, what, fix, given.unit)
 
     def _check_first(self, row: _Row, asset: str) -> None:
-        """Raise _Mistake for a second row of a line and account."""
+        """Raise _Mistake for a second row of an asset and account."""
         first = self._seen.setdefault((asset, row.account), row.row[0])
         if first != row.row[0]:
             where = f" of account {row.account}" if row.account else ""
@@ -455,8 +455,8 @@ def _symbol(table: BrokerTable, cells: list[str]) -> str:
 def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:
     """A note for each holding that is no whole number of lots.
 
-    units : units by line.
-    lots  : by line, the least number of units in a trade.
+    units : units by asset.
+    lots  : by asset, the least number of units in a trade.
     """
     for asset, held in units.items():
         lot = lots[asset]
@@ -465,5 +465,5 @@ def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[
             odd = odd if odd > 0.0 else odd + lot
             yield (
                 f"{asset}: {held:,.10g} units are no whole number of lots of {lot:g}: the odd {odd:,.6g} are only sold "
-                "where the whole line is."
+                "where the whole asset is."
             )

@@ -1,4 +1,4 @@
-"""The price of each line at which holdings are valued and orders sized: its last close, or that of a price file."""
+"""The price of each asset at which holdings are valued and orders sized: its last close, or that of a price file."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,15 +22,15 @@ from research.portfolio.holdings.broker_tables import BrokerTable, read_broker_f
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
-OK = "prices_ok"  # key of the lines and rates whose numbers are right although they are far from others
+OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """A price for each of n lines.
+    """A price for each of n assets.
 
     assets   : n names.
-    per_unit : (n,) currency of the portfolio per unit (of a file's, that of the line), NaN for a line without one.
+    per_unit : (n,) currency of the portfolio per unit (of a file's, that of the asset), NaN for an asset without one.
     days     : (n,) the day of each, NaT where it is not known.
     sources  : (n,) "market close" or "price file", "" where there is no price.
     notes    : notes on the prices, in sentences.
@@ -47,12 +47,12 @@ class Prices:
         freeze_fields(self, "per_unit", "days", dtype=None)
 
     def of(self, asset: str) -> float:
-        """The price of a line, currency per unit, NaN where it has none."""
+        """The price of an asset, currency per unit, NaN where it has none."""
         return float(self.per_unit[self.assets.index(asset)])
 
 
 def last_closes(market: Market) -> Prices:
-    """The quoted closes of a market's last session; the day of a line without one is its last session with a return."""
+    """The quoted closes of a market's last session; the day of an asset without one is that of its last return."""
     values = market.prices[-1]
     traded = len(market.days) - 1 - np.argmax(market.tradable[::-1], axis=0)
     days = np.where(np.isnan(values), market.days[traded], market.days[-1])
@@ -103,13 +103,13 @@ def with_prices(market: Market, prices: Prices) -> Market:
 
 
 def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -> Prices:
-    """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
+    """The prices of a file for the assets of a market; assets that it does not have keep their last closes.
 
     path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD), currencies, and
              the source and moment (`quoted at`) of a quote.
-    market : market of the lines, in the currencies in which they are quoted.
-    right  : lines whose prices are right although they are more than `SPLIT_RETURN` from their last closes.
-    Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
+    market : market of the assets, in the currencies in which they are quoted.
+    right  : assets whose prices are right although they are more than `SPLIT_RETURN` from their last closes.
+    Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one asset, what is no price
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
     path = Path(path)
@@ -143,7 +143,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
         quoted |= {source: table.cell(cells, "quoted at")} if (source := table.cell(cells, "source")) else {}
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
-        mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
+        mistakes.append(f"{path.name} has none of the assets among its {counted(others, 'row')}. {fix}")
     if mistakes:
         raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
@@ -157,7 +157,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
-    """A clause, by line, on each last close of a market that is far from where it should be."""
+    """A clause, by asset, on each last close of a market that is far from where it should be."""
     found = {}
     for asset, gap in far_closes(market).items():
         close = market.prices[-1, market.assets.index(asset)]
@@ -167,7 +167,7 @@ def far_last_closes(market: Market) -> dict[str, str]:
 
 
 def right_all_the_same(assets: Sequence[str]) -> str:
-    """Instructions to say that numbers of these lines or rates are right although they are far from others."""
+    """Instructions to say that numbers of these assets or rates are right although they are far from others."""
     lines = list(dict.fromkeys(assets))
     return (
         f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
@@ -176,7 +176,7 @@ def right_all_the_same(assets: Sequence[str]) -> str:
 
 
 def _far(market: Market, i: int, price: float) -> str:
-    """The distance of a price of line `i` from its last close, in words; "" where it is near, or there is no close."""
+    """The distance of a price of asset `i` from its last close, in words; "" where it is near, or there is no close."""
     close = market.prices[-1, i]
     if not abs(price / close - 1.0) > SPLIT_RETURN:  # NaN is not
         return ""
@@ -193,14 +193,14 @@ def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
 
 
 def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:
-    """The faults of the row of a line, in sentences."""
+    """The faults of the row of an asset, in sentences."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):
         yield wrong("price", shifted, "Put numbers into quotes.")
         return
     if asset in rows:
-        yield wrong("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
+        yield wrong("asset", f"a second price of one asset, after row {rows[asset]}", "Keep one of the two.")
     if price is None:
         yield wrong("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
     elif not may_be(price.unit, currency):

@@ -1,4 +1,4 @@
-"""The value of one unit of a foreign currency in that of a portfolio: by lines of its market, or by its key `fx`.
+"""The value of one unit of a foreign currency in that of a portfolio: by assets of its market, or by its key `fx`.
 
     fx: {EURUSD: 1.0650}   # US dollars per euro, today
     fx: rates.csv          # of the last day, or of every day of the history
@@ -151,7 +151,7 @@ def rounded(currency: str, amount: Decimal) -> Decimal:
 def with_named_rates(market: Market, held: tuple[str, ...]) -> Market:
     """A market from a file, whose columns that are named by two currencies and not held are exchange rates.
 
-    held : lines of the portfolio.
+    held : assets of the portfolio.
     """
     names = {a: a[3:] for a in market.assets if a not in held and PAIR.fullmatch(a) and {a[:3], a[3:]} <= CURRENCIES}
     if not names:
@@ -174,12 +174,12 @@ class _Source(NamedTuple):
 def read_rates(
     document: Document, market: Market, basis: str, priced: np.datetime64, right: Collection[str] = ()
 ) -> Rates:
-    """The rates of a portfolio: its key `fx` stands before the lines of its market, and `fx_today` before both.
+    """The rates of a portfolio: its key `fx` stands before the assets of its market, and `fx_today` before both.
 
     It does not matter which way a pair is quoted. There is no history in `fx_today`.
 
     Today's rate is the newest one that is no later than the prices; where all are later, it is the first of them.
-    market : market whose lines of asset class "fx" are rates.
+    market : market whose assets of asset class "fx" are rates.
     basis  : currency of the portfolio.
     priced : the day of the newest price.
     right  : pairs whose rates are right although they are far from where they should be.

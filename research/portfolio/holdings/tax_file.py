@@ -52,7 +52,7 @@ class TaxKeys:
 
 @record
 class LotKeys:
-    """Units of a line that were bought together; `account` where several hold the line."""
+    """Units of an asset that were bought together; `account` where several hold the asset."""
 
     date: Day
     units: Annotated[float, Field(gt=0.0, le=LARGEST_NUMBER)]
@@ -75,12 +75,12 @@ def read_tax(document: Document) -> Tax | None:
 def read_tax_lots(
     document: Document, market: Market, prices: Prices | None, shares: Array, accounts: Sequence[Account]
 ) -> TaxLots | None:
-    """The lots of the lines, and the rules of `tax` for trade lists; None where the file has neither.
+    """The lots of the assets, and the rules of `tax` for trade lists; None where the file has neither.
 
     document : the portfolio file.
-    market   : market of the n lines.
+    market   : market of the n assets.
     prices   : prices at which orders are sized, or None for the last closes.
-    shares   : (n,) units held, NaN for a line given in currency.
+    shares   : (n,) units held, NaN for an asset given in currency.
     accounts : accounts that hold them, or ().
     Raises   : ConfigError for a key or value that is wrong, and for lots that do not say which of several taxable
                accounts holds them; all mistakes of the lots are told at once.
@@ -124,9 +124,9 @@ def lots_of_book(
 
 
 def tax_lots_of(held: BookLots, rules: TaxRules, assets: Sequence[str], accounts: Sequence[Account]) -> TaxLots:
-    """The lots of a book, or those at its opening, by line, under the rules of tax.
+    """The lots of a book, or those at its opening, by asset, under the rules of tax.
 
-    assets   : (n,) lines.
+    assets   : (n,) assets.
     accounts : accounts, which are taxable or sheltered.
     """
     sheltered = {account.name for account in accounts if not account.taxable}
@@ -143,12 +143,12 @@ def tax_lots_of(held: BookLots, rules: TaxRules, assets: Sequence[str], accounts
     )
 
 
-# -- the lots of a line ----------------------------------------------------------------------------------------------
+# -- the lots of an asset ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Holder:
-    """The holder of a line: an account, or "" for the whole portfolio, and its units, NaN where they are not known."""
+    """The holder of an asset: an account, or "" for the whole portfolio, and its units, NaN if not known."""
 
     account: str
     taxable: bool
@@ -157,9 +157,9 @@ class _Holder:
 
 @dataclass(frozen=True)
 class _Lots:
-    """The key `tax_lots` of one line.
+    """The key `tax_lots` of one asset.
 
-    holders : holders of the line, all accounts of the portfolio.
+    holders : holders of the asset, all accounts of the portfolio.
     last    : last day on which its lots can have been bought.
     """
 
@@ -194,7 +194,7 @@ class _Lots:
         return tuple(found)
 
     def _account(self, path: KeyPath, account: str | None) -> str:
-        """The account that holds a lot: the one that it names, or else the only taxable one that holds the line."""
+        """The account that holds a lot: the one that it names, or else the only taxable one that holds the asset."""
         names = [holder.account for holder in self.holders]
         if account is not None:
             if names == [""]:
@@ -241,7 +241,7 @@ def _rules(keys: TaxKeys) -> TaxRules:
 
 
 def tax_keys(document: Document, assets: Sequence[str]) -> TaxKeys:
-    """The keys of `tax`. Raises ConfigError for lines that are none, and for assets in place of themselves."""
+    """The keys of `tax`. Raises ConfigError for assets that are none, and for assets in place of themselves."""
     keys, faults = read(document, ("tax",), TaxKeys), Faults()
     for key in ("substitutes", "sold_at_loss"):
         for asset in getattr(keys, key) or ():

@@ -13,7 +13,7 @@ CALENDAR_YEAR: Final = "year"  # long-term after more than one, by the calendar
 
 @dataclass(frozen=True)
 class TaxLot:
-    """Units of a line that were bought together.
+    """Units of an asset that were bought together.
 
     date  : date of the purchase.
     units : number of units that are left of it.
@@ -38,8 +38,8 @@ class TaxRules:
     gain_budget    : most net gains that may be realised in a year, currency, or None.
     realised       : net gains of this year so far, currency.
     wash_sale_days : days before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
-    substitutes    : line -> asset that may be bought in its place after a sale at a loss.
-    harvest        : least loss of a line that is worth realising, currency, or None.
+    substitutes    : asset -> asset that may be bought in its place after a sale at a loss.
+    harvest        : least loss of an asset that is worth realising, currency, or None.
     """
 
     rate: float
@@ -74,9 +74,9 @@ class TaxLots:
     """The lots of a portfolio, and the rules by which they are sold.
 
     rules        : rules of tax.
-    lots         : (n,) lots of each line in taxable accounts; () where the file has none.
-    sold_at_loss : line -> day of its last sale at a loss, in any account.
-    sheltered    : (n,) lots of each line in sheltered accounts, by which a loss can be a wash sale; by default none.
+    lots         : (n,) lots of each asset in taxable accounts; () where the file has none.
+    sold_at_loss : asset -> day of its last sale at a loss, in any account.
+    sheltered    : (n,) lots of each asset in sheltered accounts, by which a loss can be a wash sale; by default none.
     """
 
     rules: TaxRules
@@ -85,6 +85,6 @@ class TaxLots:
     sheltered: tuple[tuple[TaxLot, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        """Give each line its lots in sheltered accounts."""
+        """Give each asset its lots in sheltered accounts."""
         if not self.sheltered:
             object.__setattr__(self, "sheltered", ((),) * len(self.lots))

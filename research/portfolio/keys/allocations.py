@@ -267,7 +267,7 @@ def read_forecast(
         name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
-        document.check_whole(("lines",))  # of lines that are wrong, some may be missing
+        document.check_whole(("lines",))  # of assets that are wrong, some may be missing
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})

@@ -26,7 +26,7 @@ Kind = Literal["strategic", "policy", "series", "none"]
 STRATEGIC, NONE = "strategic", "none"  # words of the key
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 WORDS = (
-    f"Write `{STRATEGIC}` for the strategic target, `{NONE}`, the name of a policy or of a line of the market, or a "
+    f"Write `{STRATEGIC}` for the strategic target, `{NONE}`, the name of a policy or of an asset of the market, or a "
     "path to a .csv or .parquet file."
 )
 
@@ -45,7 +45,7 @@ class NamedBenchmark:
     """The benchmark that a file names.
 
     kind     : "strategic" (the target), "policy", "series" or "none".
-    name     : name of the policy, of the line, or of the file's column; "" for the other two.
+    name     : name of the policy, of the asset, or of the file's column; "" for the other two.
     returns  : (T,) returns of a series on the market's dates, fraction, NaN where it is not known; None for the others.
     settings : setting as a file has it, with the hash of the series' file.
     """
@@ -62,13 +62,13 @@ def read_benchmark(
     """The benchmark of the key `benchmark`; the strategic target without the key.
 
     document   : portfolio file with the key, or without.
-    market     : market of the file, with the lines that the portfolio does not hold.
+    market     : market of the file, with the assets that the portfolio does not hold.
     policies   : names of the file's policies.
     test_start : first day of the test: a series is known from the close before it to the last one.
     Raises     : ConfigError for a word that is nothing of these, and for a series on another calendar, with a gap, or
                  too short, naming file and date.
 
-    A policy takes its name before a line does. A series is of levels, such as closes of an index, in the portfolio's
+    A policy takes its name before an asset does. A series is of levels, such as closes of an index, in the portfolio's
     currency; its file has dates and one column, or `{file: …, column: …}` names one of several.
     """
     path = ("benchmark",)
@@ -90,13 +90,13 @@ def read_benchmark(
 
 
 def _of_line(document: Document, market: Market, name: str, test_start: pd.Timestamp) -> Array:
-    """(T,) returns of a line of the market."""
+    """(T,) returns of an asset of the market."""
     opening, column = _opening(market, test_start), market.assets.index(name)
     listed = market.listed[opening:, column]
     if not listed.all():
         days = market.days[opening:]
         what = f"{name} of market {market.name!r} is not listed on {days[~listed][0]}, and is needed from {days[0]} on"
-        document.refuse(("benchmark",), what, name, "Name a line that is listed through the whole test.")
+        document.refuse(("benchmark",), what, name, "Name an asset that is listed through the whole test.")
     return frozen(market.returns[:, column].copy())
 
 

@@ -1,4 +1,4 @@
-"""The costs of a portfolio file: costs of each class or line, costs of holding, and tax."""
+"""The costs of a portfolio file: costs of each class or asset, costs of holding, and tax."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class SpreadKeys:
 
 @record
 class CostKeys:
-    """The costs of a class, or of a line."""
+    """The costs of a class, or of an asset."""
 
     commission_bps: BasisPoints | None = None
     half_spread_bps: BasisPoints | None = None
@@ -55,7 +55,7 @@ COST_KEYS = tuple(f.name for f in fields(CostKeys))
 
 @record
 class ImpactKeys:
-    """The law of market impact of all lines that give a coefficient, as `Impact` has it."""
+    """The law of market impact of all assets that give a coefficient, as `Impact` has it."""
 
     exponent: Number = Impact.exponent
     volume_window: Annotated[int, Field(ge=1)] = Impact.volume_window
@@ -72,11 +72,11 @@ class HoldingKeys:
 
 
 def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> Costs:
-    """Each line's costs: those of its class, unless it has its own.
+    """Each asset's costs: those of its class, unless it has its own.
 
     document : the portfolio file.
-    market   : market of the lines.
-    lines    : asset, class, and the costs that the file gives for the line.
+    market   : market of the assets.
+    lines    : asset, class, and the costs that the file gives for the asset.
     Raises   : ConfigError for costs that are missing or out of range.
     """
     given = costs_of_lines(document, lines)
@@ -102,7 +102,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
 
 
 def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The costs of lines by key: their own in place of those of their classes.
+    """The costs of assets by key: their own in place of those of their classes.
 
     Raises : ConfigError for costs that are missing or out of range, all of them at once.
     """
@@ -126,12 +126,12 @@ def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str,
 
 
 def with_asset(said: str, assets: Sequence[str]) -> str:
-    """A message of `Costs` about a line, which it knows by number only, with the name of the line's asset.
+    """A message of `Costs` about an asset, which it knows by number only, with the name of the asset's asset.
 
-    >>> with_asset("commission of line 1 is -2 bps", ["SPY", "AGG"])
+    >>> with_asset("commission of asset 1 is -2 bps", ["SPY", "AGG"])
     'commission of AGG is -2 bps'
     """
-    return re.sub(r"\bof line (\d+)\b", lambda found: f"of {assets[int(found[1])]}", said)
+    return re.sub(r"\bof asset (\d+)\b", lambda found: f"of {assets[int(found[1])]}", said)
 
 
 def impact_settings(costs: Costs) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _whole(found: dict[str, Any]) -> bool:
 
 
 def _instead(own: dict[str, Any], of_class: dict[str, Any]) -> dict[str, Any]:
-    """A line's own costs in place of those of its class; a spread of either kind in place of one of either."""
+    """An asset's own costs in place of those of its class; a spread of either kind in place of one of either."""
     replaced = SPREADS if any(key in own for key in SPREADS) else ()
     return {key: cost for key, cost in of_class.items() if key not in replaced} | own
 
@@ -157,7 +157,7 @@ def _half_spread(
     given: Sequence[dict[str, Any]],
     stated: Array,
 ) -> Array:
-    """(n,) as stated, or (T, n) where some line's is estimated by the day."""
+    """(n,) as stated, or (T, n) where some asset's is estimated by the day."""
     estimated = {i: found["half_spread"] for i, found in enumerate(given) if "half_spread" in found}
     if not estimated:
         return stated
@@ -173,8 +173,8 @@ def _half_spread(
 def _impact(document: Document, coefficient: Array) -> Impact | None:
     if not coefficient.any():
         if document.has("impact"):
-            fix = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
-            document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), fix)
+            fix = "Add `impact: 1.0`, its coefficient, to the costs of a class or asset, or leave this out."
+            document.refuse(("impact",), "no asset has a coefficient of impact", document.value("impact"), fix)
         return None
     with document.placing(("impact",)):
         return Impact(tuple(coefficient.tolist()), **plain(read(document, ("impact",), ImpactKeys)))

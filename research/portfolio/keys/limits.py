@@ -25,7 +25,7 @@ class LimitKeys:
 
 
 def read_limits(document: Document, lines: list[Line]) -> Limits:
-    """The limits of trades and policies; lots are those of the lines."""
+    """The limits of trades and policies; lots are those of the assets."""
     keys, lots = read(document, ("limits",), LimitKeys), np.array([line.lot for line in lines])
     return Limits(
         minimum_trade=keys.minimum_trade,

@@ -84,7 +84,7 @@ def read_assets(document: Document, market: Market) -> list[str]:
 
 
 def with_line_facts(document: Document, market: Market) -> Market:
-    """The market with the facts that lines state as `lines.<asset>.facts`, each a number or a word.
+    """The market with the facts that assets state as `lines.<asset>.facts`, each a number or a word.
 
     Raises : ConfigError for a value of another kind, a name that is taken, numbers and words in one fact.
     """

@@ -23,7 +23,7 @@ class SeriesOfCash:
 
 @record
 class StoredFact:
-    """A fact from a store: one series for all lines, or a figure of Alpha Vantage for each line.
+    """A fact from a store: one series for all assets, or a figure of Alpha Vantage for each asset.
 
     series, minus     : id of a series, and of another one that is taken from it.
     indicator, window : name of an indicator at Alpha Vantage, such as RSI, and its number of sessions.
@@ -57,14 +57,14 @@ class StoredFact:
 
     @property
     def figure(self) -> str:
-        """The end of the ids of its series, after the asset's own; "" for one series of all lines."""
+        """The end of the ids of its series, after the asset's own; "" for one series of all assets."""
         if self.series is not None:
             return ""
         return f":OVERVIEW:{self.overview}" if self.indicator is None else f":{self.indicator}:{self.window}"
 
     @property
     def names(self) -> list[str]:
-        """The ids of a series of all lines, and of the one that is taken from it."""
+        """The ids of a series of all assets, and of the one that is taken from it."""
         return [name for name in (self.series, self.minus) if name is not None]
 
     @property

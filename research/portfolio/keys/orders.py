@@ -29,10 +29,10 @@ class OrderLimits:
     adverse_move  : rise of prices for buys, and fall for sells, after which cash is still at least zero, fraction.
     most          : largest number of orders of a list, or None.
     turnover      : largest turnover of a list, one-way, fraction of NAV, or None.
-    participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
-    weights       : limits of the weights of lines and groups after the orders.
+    participation : most of an asset in a list, as a fraction of its mean volume of a day, or None.
+    weights       : limits of the weights of assets and groups after the orders.
     objective     : quantity that whole lots minimise besides costs, their distance from the exact step: "gap", the sum
-                    of the absolute distances of lines and cash, or "tracking_error", ex ante.
+                    of the absolute distances of assets and cash, or "tracking_error", ex ante.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 
@@ -75,9 +75,9 @@ def read_order_limits(
 ) -> OrderLimits:
     """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
-    lower  : (n,) lower bounds of the lines' ranges, fraction of NAV.
+    lower  : (n,) lower bounds of the assets' ranges, fraction of NAV.
     upper  : (n,) likewise.
-    splits : by line, fractions of those that are split over classes.
+    splits : by asset, fractions of those that are split over classes.
     Raises : ConfigError for keys and values that are wrong, all of them at once, and for a share of volume where the
              market has no volumes.
     """

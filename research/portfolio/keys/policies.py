@@ -53,7 +53,7 @@ RULES: dict[str, type] = {
     "universal": Universal,
 }
 PENALTY = TypeAdapter[float](Penalty)
-FUNDS = ("pro_rata", "cash")  # words of `payer`, which else names a line
+FUNDS = ("pro_rata", "cash")  # words of `payer`, which else names an asset
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -88,7 +88,7 @@ def read_policy(
 def read_policies(
     document: Document, names: Sequence[str], past: Past, strategic: FixedWeights, shared: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The policies by name, whose lines the market has. Raises ConfigError for all that is wrong in them at once."""
+    """The policies by name, whose assets the market has. Raises ConfigError for all that is wrong in them at once."""
     found, faults = {}, Faults()
     for name in names:
         path = ("policies", name)

@@ -70,7 +70,7 @@ def with_stored_facts(document: Document, keys: MarketKeys, market: Market, cash
 
 
 def _ids(document: Document, fact: StoredFact) -> dict[str, str]:
-    """The ids of the series of a fact: by line, or those of a series of all lines by themselves."""
+    """The ids of the series of a fact: by asset, or those of a series of all assets by themselves."""
     if fact.series is not None:
         return {name: name for name in fact.names}
     return {name: f"{one.asset_id}{fact.figure}" for name, one in lines_of(document, fact).items()}
@@ -79,11 +79,11 @@ def _ids(document: Document, fact: StoredFact) -> dict[str, str]:
 def _rows(document: Document, keys: MarketKeys, path: KeyPath, fact: StoredFact) -> pd.DataFrame:
     """The values of a fact's series with the moments at which they were known, up to that of the file.
 
-    A series of all lines must be there; of the figures of lines, one.
+    A series of all assets must be there; of the figures of assets, one.
     """
     ids, known_on = list(_ids(document, fact).values()), known_moment(document, keys.known_on)
     if not ids:
-        document.refuse(path, "of no line, as none is a company", fact.overview, "Leave the fact out.")
+        document.refuse(path, "of no asset, as none is a company", fact.overview, "Leave the fact out.")
     store = named_store(fact.store)
     kept = store.assets()
     absent = [asset for asset in ids if asset not in kept]
@@ -101,7 +101,7 @@ def _rows(document: Document, keys: MarketKeys, path: KeyPath, fact: StoredFact)
 
 
 def _values(document: Document, path: KeyPath, fact: StoredFact, market: Market, rows: pd.DataFrame) -> Array:
-    """(T, n) values of a fact, which some line has on some session."""
+    """(T, n) values of a fact, which some asset has on some session."""
     of = {str(asset): known_values(part, market.days, fact.lag) for asset, part in rows.groupby("asset_id")}
     ids, nothing = _ids(document, fact), np.full(len(market.days), np.nan)
     if fact.series is None:

@@ -29,7 +29,8 @@ FETCH = "Run `rebalance data fetch {0}` first."
 
 
 def stored_market(document: Document, keys: MarketKeys) -> Market:
-    """The market of the file's lines, of rates of exchange between their currencies, and of a benchmark that is a line.
+    """The market of the file's assets, of rates of exchange between their currencies, and of a benchmark that is an
+    asset.
 
     Raises : ConfigError with the command that fetches what is missing.
     """
@@ -70,9 +71,9 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
 
 
 def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = ()) -> dict[str, Instrument]:
-    """The instruments of the market by line: of the file's lines, then rates of exchange, then the benchmark.
+    """The instruments of the market by asset: of the file's assets, then rates of exchange, then the benchmark.
 
-    A line's name, or its `symbol`, is looked up in the table of instruments; one that is not there is its own id.
+    An asset's name, or its `symbol`, is looked up in the table of instruments; one that is not there is its own id.
 
     kept : ids of an imported store, which may be written as its table writes them.
     """

@@ -93,9 +93,9 @@ def read_stress(document: Document, market: Market) -> Stress:
     """The stress tests of a portfolio file: those of its `file`, or of the house, and then its own.
 
     One of its own replaces one of the same name.
-    market : lines of the portfolio, with their classes.
-    Raises : ConfigError for a key or value that is wrong, and for a shock of the portfolio's own that names neither a
-             line nor a class that it has. Those of a file may: several portfolios share it.
+    market : assets of the portfolio, with their classes.
+    Raises : ConfigError for a key or value that is wrong, and for a shock of the portfolio's own that names neither an
+             asset nor a class that it has. Those of a file may: several portfolios share it.
     """
     keys = read(document, ("stress",), StressKeys)
     shared = _shared(document, keys.file)
@@ -129,7 +129,7 @@ def _shared(document: Document, file: str | None) -> SharedStressKeys:
 
 def _check_lines(document: Document, shocks: Mapping[str, Shock], market: Market) -> None:
     """Refuse shocks that move names which the portfolio does not have, all of them at once."""
-    faults, fault = Faults(), "neither a line nor an asset class of the portfolio"
+    faults, fault = Faults(), "neither an asset nor an asset class of the portfolio"
     for name, shock in shocks.items():
         for what in shock.unknown(market.assets, market.asset_class):
             with faults:

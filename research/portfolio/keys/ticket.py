@@ -128,7 +128,7 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
     """The terms under `ticket`, {order_type: limit, collar_bps: 50, account: U1234567, symbols: {BRK.B: BRK B}}.
 
     Raises : ConfigError for a key or value that is wrong, for an order type of limit without a collar and for a collar
-             without one, for a symbol of no line, and for two lines with one symbol.
+             without one, for a symbol of no asset, and for two assets with one symbol.
     """
     terms, faults = read(document, ("ticket",), TicketTerms), Faults()
     for key in ("symbols", "exchanges", "sec_types", "settlement_days_by_line"):
@@ -140,7 +140,7 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
         symbol = terms.symbol(asset)
         if symbol in owners:
             with faults:
-                path, fix = ("ticket", "symbols", owners[symbol]), "Give each line its own symbol."
+                path, fix = ("ticket", "symbols", owners[symbol]), "Give each asset its own symbol."
                 document.refuse(path, f"{asset} has the same symbol", symbol, fix)
         owners[symbol] = asset
     faults.end()

@@ -1,4 +1,4 @@
-"""Limits of weights that the orders of a trade list keep: ranges of lines that bind, and groups of lines."""
+"""Limits of weights that the orders of a trade list keep: ranges of assets that bind, and groups of assets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Price = Annotated[float, Field(ge=0.0, le=1e3, description="Points of distance t
 
 @record
 class GroupKeys:
-    """A group of lines, by one of three keys, with its range and its price."""
+    """A group of assets, by one of three keys, with its range and its price."""
 
     lines: Annotated[list[Text], Field(min_length=1)] | Annotated[Mapping[Text, Part], Field(min_length=1)] | None = (
         None
@@ -34,18 +34,18 @@ class GroupKeys:
     price: Price | None = None
 
     def __post_init__(self) -> None:
-        """Refuse lines that are said in several ways, and in none."""
+        """Refuse assets that are said in several ways, and in none."""
         by = [key for key in BY if getattr(self, key) is not None]
         if len(by) != 1:
-            raise Told(f"says its lines {len(by)} times", f"Give one of {', '.join(BY)}.")
+            raise Told(f"says its assets {len(by)} times", f"Give one of {', '.join(BY)}.")
 
 
 @dataclass(frozen=True)
 class WeightLimit:
-    """A limit of the weight of a line, or of several lines together, after the orders.
+    """A limit of the weight of an asset, or of several assets together, after the orders.
 
     name      : "range of SPY", or the name of a group.
-    exposures : n fractions of the lines' weights that count: 1 for a line of it, 0 for others, between for a fund of
+    exposures : n fractions of the assets' weights that count: 1 for an asset of it, 0 for others, between for a fund of
                 several classes.
     lower     : least weight, fraction of NAV.
     upper     : largest weight, fraction of NAV.
@@ -66,7 +66,7 @@ class WeightLimit:
 
     @cached_property
     def _counted(self) -> tuple[Rows, Array]:
-        """Lines that count, and their fractions."""
+        """Assets that count, and their fractions."""
         rows = np.flatnonzero(self.exposures)
         return rows, frozen(np.array(self.exposures)[rows])
 
@@ -89,7 +89,7 @@ class WeightLimit:
 def range_limits(
     price: float | Literal["bind"], assets: Sequence[str], lower: Array, upper: Array
 ) -> list[WeightLimit]:
-    """The ranges of lines as limits of their orders, which bind, or have one price.
+    """The ranges of assets as limits of their orders, which bind, or have one price.
 
     lower : (n,) lower bounds of the ranges, fraction of NAV.
     upper : (n,) likewise.
@@ -106,14 +106,14 @@ def group_limit(
 ) -> WeightLimit:
     """The limit of a group below `orders.groups`, {asset_class: us_equity, range: [0.4, 0.6], price: 20}.
 
-    A group without a price binds. Of a line that is split, a group by class or sector counts its exposure; one by
+    A group without a price binds. Of an asset that is split, a group by class or sector counts its exposure; one by
     `lines` all of it, or fractions: {lines: {AOR: 0.6, SPY: 1}}.
-    splits : by line, fractions of those that are split over classes.
-    Raises : ConfigError for lines that are none, and for a range that the lines cannot have.
+    splits : by asset, fractions of those that are split over classes.
+    Raises : ConfigError for assets that are none, and for a range that the assets cannot have.
     """
     path = ("orders", "groups", name)
     of = _exposures(document, path, keys, market, splits)
-    reach = min(0.0, *of), max(1.0, *of)  # of lines that are all of NAV
+    reach = min(0.0, *of), max(1.0, *of)  # of assets that are all of NAV
     lower, upper = keys.range
     if not reach[0] <= lower <= upper <= reach[1]:
         fix = "Write [least, largest], fractions of NAV from {:g} to {:g}, such as [0.4, 0.6]."
@@ -124,24 +124,24 @@ def group_limit(
 def _exposures(
     document: Document, path: KeyPath, keys: GroupKeys, market: Market, splits: Mapping[str, Split]
 ) -> tuple[float, ...]:
-    """n fractions of the lines' weights that count, as `WeightLimit` has them."""
+    """n fractions of the assets' weights that count, as `WeightLimit` has them."""
     if keys.lines is not None:
         return _of_lines(document, (*path, "lines"), keys.lines, market.assets)
     by, asked = ("asset_class", keys.asset_class) if keys.sector is None else ("sector", keys.sector)
     known = group_exposures(market.assets, getattr(market, by), splits, by)
     if asked is None or asked not in known:
-        document.refuse((*path, by), f"no line has this {by}", asked, did_you_mean(asked, sorted(set(known) - {""})))
+        document.refuse((*path, by), f"no asset has this {by}", asked, did_you_mean(asked, sorted(set(known) - {""})))
     return tuple(known[asked].tolist())
 
 
 def _of_lines(
     document: Document, path: KeyPath, asked: Sequence[str] | Mapping[str, float], assets: tuple[str, ...]
 ) -> tuple[float, ...]:
-    """n fractions of lines that count: all of those that are listed, or the fractions that stand beside them."""
+    """n fractions of assets that count: all of those that are listed, or the fractions that stand beside them."""
     for asset in asked:
         document.check_line(path, asset, assets)
     if len(set(asked)) < len(asked):
         twice = next(asset for asset in asked if list(asked).count(asset) > 1)
-        document.refuse(path, "a line twice", twice, "Name each line once.")
+        document.refuse(path, "an asset twice", twice, "Name each asset once.")
     parts = asked if isinstance(asked, Mapping) else dict.fromkeys(asked, 1.0)
     return tuple(parts.get(asset, 0.0) for asset in assets)

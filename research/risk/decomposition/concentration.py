@@ -12,7 +12,7 @@ from research.risk.series import one_series
 
 
 def concentration(weights: ArrayLike) -> float:
-    """Herfindahl–Hirschman index of a portfolio: the sum of squared shares, 1/n for n equal lines and 1 for one line.
+    """Herfindahl–Hirschman index of a portfolio: the sum of squared shares, 1/n for n equal assets and 1 for one asset.
 
     weights : (n,) fraction of NAV, cash left out. A share is the size of a weight over the sum of all sizes.
     Raises  : DataError for a portfolio that holds cash alone.
@@ -29,7 +29,7 @@ def concentration(weights: ArrayLike) -> float:
 
 
 def effective_lines(weights: ArrayLike) -> float:
-    """1 over `concentration`: how many equal lines are spread as `weights` (n,) are. Raises as it does.
+    """1 over `concentration`: how many equal assets are spread as `weights` (n,) are. Raises as it does.
 
     Source : Hannah and Kay (1977), Concentration in Modern Industry: the numbers equivalent.
 
@@ -40,10 +40,10 @@ def effective_lines(weights: ArrayLike) -> float:
 
 
 def diversification_ratio(weights: ArrayLike, covariance: Array) -> float:
-    """Weighted mean of the volatilities of the lines over the volatility of the portfolio: 1 for one line.
+    """Weighted mean of the volatilities of the assets over the volatility of the portfolio: 1 for one asset.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) covariance of the lines' returns.
+    covariance : (n, n) covariance of the assets' returns.
     Raises     : DataError for a portfolio without risk.
     Source     : Choueifaty and Coignard (2008), Toward Maximum Diversification, equation 1; sizes of weights where some
                  are negative.

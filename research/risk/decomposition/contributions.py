@@ -1,7 +1,7 @@
-"""The contribution of each line to the risk of a portfolio: ex ante from a covariance, realised from its returns.
+"""The contribution of each asset to the risk of a portfolio: ex ante from a covariance, realised from its returns.
 
 Both are Euler's: a volatility is homogeneous of degree one in the weights, so that the weights times its derivatives
-sum to it. Nothing is left over, and a contribution below zero is that of a line that hedges the others.
+sum to it. Nothing is left over, and a contribution below zero is that of an asset that hedges the others.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ from research.risk.series import one_series
 
 
 def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
-    """(n,) contributions of lines to the volatility of a portfolio; they sum to it, in the unit of the covariance root.
+    """(n,) contributions of assets to the volatility of a portfolio; they sum to it, in the unit of the covariance
+    root.
 
     weights    : (n,) fraction of NAV, cash left out; active weights give the contributions to tracking error.
-    covariance : (n, n) covariance of the lines' returns.
+    covariance : (n, n) covariance of the assets' returns.
     Raises     : DataError for a portfolio without risk, for weights that are not finite, and for a covariance of
                  another size.
     Source     : Litterman (1996), Hot Spots and Hedges; Tasche (1999), Risk Contributions and Performance Measurement.
@@ -30,7 +31,7 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
     """
     w, together = one_series(weights, "weights", at_least=1), np.asarray(covariance, dtype=float)
     if together.shape != (len(w), len(w)):
-        raise DataError(f"a covariance of {len(w)} lines is {len(w)} by {len(w)}: found shape {together.shape}.")
+        raise DataError(f"a covariance of {len(w)} assets is {len(w)} by {len(w)}: found shape {together.shape}.")
     marginal = together @ w
     variance = float(w @ marginal)
     if not variance > COUNTED**2 * float(np.trace(together)):
@@ -41,8 +42,8 @@ def risk_contributions(weights: ArrayLike, covariance: Array) -> Array:
 def variance_contributions(parts: Array) -> Array:
     """(n,) contribution of each part of a return to its realised variance, ddof 1: they sum to the total's variance.
 
-    parts  : (T, n) contribution of each line to the return of each period, such as its weight before times its return;
-             cash and costs are parts like the lines. A sum over the columns is the return of the whole.
+    parts  : (T, n) contribution of each asset to the return of each period, such as its weight before times its return;
+             cash and costs are parts like the assets. A sum over the columns is the return of the whole.
     Raises : DataError for fewer than two periods, and for a part that is not finite.
     Source : the covariance of each part with the total, as of `risk_contributions`; Hallerbach (2003), Decomposing
              Portfolio Value-at-Risk: A General Analysis.
@@ -63,7 +64,7 @@ def effective_bets(weights: ArrayLike, covariance: Array) -> float:
     """The number of uncorrelated lines of equal risk with the same diversification: the squared diversification ratio.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) covariance of the lines' returns.
+    covariance : (n, n) covariance of the assets' returns.
     Raises     : DataError as `diversification_ratio` does.
     Source     : Choueifaty, Froidure and Reynier (2013), Properties of the Most Diversified Portfolio, section 2.
 

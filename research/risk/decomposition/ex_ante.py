@@ -1,6 +1,6 @@
-"""The risk of weights as of one close: by the covariance of their lines, and by their returns over the past.
+"""The risk of weights as of one close: by the covariance of their assets, and by their returns over the past.
 
-Two samples, both of rows on which all lines have returns. Volatility, tracking error and beta are ex ante: by the
+Two samples, both of rows on which all assets have returns. Volatility, tracking error and beta are ex ante: by the
 covariance of the last year, as rules estimate it. Losses are by the whole sample, at the weights of today.
 """
 
@@ -24,7 +24,7 @@ CASH_ROWS = 21  # last ones, whose mean return of cash is that of the sample
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
-    """(n, n) sample covariance a year of the last `window` returns; zeros for a line that lacks one of them."""
+    """(n, n) sample covariance a year of the last `window` returns; zeros for an asset that lacks one of them."""
     lines = np.flatnonzero(past.complete(window))
     found = np.zeros((len(past.assets), len(past.assets)))
     if len(lines):
@@ -42,11 +42,11 @@ def sample_covariance(returns: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class ExAnte:
-    """The samples that measure the risk of any weights of a market's n lines, at its last close.
+    """The samples that measure the risk of any weights of a market's n assets, at its last close.
 
-    market           : market of the lines.
+    market           : market of the assets.
     periods_per_year : number of its rows a year.
-    dates            : dates of the sample: rows on which all lines have returns.
+    dates            : dates of the sample: rows on which all assets have returns.
     returns          : (T, n) simple returns of the sample.
     """
 
@@ -115,7 +115,7 @@ class ExAnte:
 
     @cached_property
     def horizons(self) -> Mapping[str, tuple[int, Array]]:
-        """By name of a horizon: the number of rows that it spans, and (T', n) the return of each line over them.
+        """By name of a horizon: the number of rows that it spans, and (T', n) the return of each asset over them.
 
         One row, and a month where it has several rows: a month is held without a trade, and months overlap.
         """

@@ -1,7 +1,8 @@
-"""Effective number of bets: over how many uncorrelated bets, as near the lines as can be, a portfolio's risk is spread.
+"""Effective number of bets: over how many uncorrelated bets, as near the assets as can be, a portfolio's risk is
+spread.
 
-Shares of risk by line mix what lines have in common, and principal components are bets that nobody holds. The minimum
-torsion bets are the uncorrelated combinations of lines that move most like the lines themselves, one for each.
+Shares of risk by asset mix what assets have in common, and principal components are bets that nobody holds. The minimum
+torsion bets are the uncorrelated combinations of assets that move most like the assets themselves, one for each.
 """
 
 import numpy as np
@@ -16,19 +17,19 @@ STEPS, TOLERANCE = 1_000, 1e-10  # of the search for the torsion: passes, and th
 
 
 def minimum_torsion(covariance: Array) -> Array:
-    """(n, n) t so that the bets t r are uncorrelated, and move as much like the lines r as uncorrelated bets can.
+    """(n, n) t so that the bets t r are uncorrelated, and move as much like the assets r as uncorrelated bets can.
 
-    covariance : (n, n) of the lines' returns.
-    Returns    : of each bet (row), its units of each line; it has the variance of its line if the lines are
+    covariance : (n, n) of the assets' returns.
+    Returns    : of each bet (row), its units of each asset; it has the variance of its asset if the assets are
                  uncorrelated, and less else.
-    Raises     : DataError for a line without variance, and for a covariance without an inverse.
+    Raises     : DataError for an asset without variance, and for a covariance without an inverse.
     Source     : Meucci, Santangelo, Deguest (2015), Risk Budgeting and Diversification Based on Optimized Uncorrelated
-                 Factors, section 3 and appendix: the tracking errors of bets to lines, each over its volatility, have
+                 Factors, section 3 and appendix: the tracking errors of bets to assets, each over its volatility, have
                  the least sum of squares.
     """
     deviation = np.sqrt(np.diag(covariance))
     if not (deviation > 0.0).all():
-        raise DataError(f"line {int(np.argmin(deviation))} has no variance: leave it out of the bets.")
+        raise DataError(f"asset {int(np.argmin(deviation))} has no variance: leave it out of the bets.")
     root, least = _root(covariance / np.outer(deviation, deviation))
     if least <= EIGENVALUE:
         raise DataError(
@@ -50,7 +51,7 @@ def torsion_shares(weights: ArrayLike, covariance: Array) -> Array:
     """(n,) share of each minimum torsion bet in the variance of a portfolio: 0 or more, with sum one.
 
     weights    : (n,) fraction of NAV, cash left out.
-    covariance : (n, n) of the lines' returns.
+    covariance : (n, n) of the assets' returns.
     Raises     : DataError for a portfolio without risk, and as `minimum_torsion` does.
     """
     w = one_series(weights, "weights", at_least=1)

@@ -15,7 +15,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     signs or order, and a singular covariance has a root too.
     covariance : (n, n), in any unit.
     name   : name of the covariance in messages, such as "covariance of GBM".
-    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite; it names lines by
+    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite; it names assets by
              number.
 
     >>> v, R = taken_apart(np.array([[0.04, 0.03], [0.03, 0.0625]]), "covariance")
@@ -25,7 +25,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     variance = np.diag(covariance)
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
-        raise ConfigError(f"{name} gives line {i} the variance {variance[i]:.6g}: give zero or more.")
+        raise ConfigError(f"{name} gives asset {i} the variance {variance[i]:.6g}: give zero or more.")
     volatility = np.sqrt(variance)
     most = np.outer(volatility, volatility)
     _refuse_pair(
@@ -34,22 +34,22 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     )  # fmt: skip
     _refuse_pair(
         np.abs(covariance) > (1.0 + EIGENVALUE) * most,
-        covariance, f"{name} is not positive semi-definite", "Two lines covary by the product of their volatilities at "
-        "most: correct the pair, or its variances.",
+        covariance, f"{name} is not positive semi-definite", "Two assets covary by the product of their volatilities "
+        "at most: correct the pair, or its variances.",
     )  # fmt: skip
     correlation, values, vectors = _parts(covariance, most)
     if values[0] < -EIGENVALUE:
         i, j = _pulled_by(correlation, vectors[:, 0])
         raise ConfigError(
             f"{name} is not positive semi-definite: the smallest eigenvalue of its correlations is {values[0]:.6g}, "
-            f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} contributes most. Correct "
+            f"and the correlation {correlation[i, j]:.6g} of assets {i} and {j} contributes most. Correct "
             "the pair, or shrink all correlations toward zero."
         )
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def least_eigenvalue(covariance: Array) -> tuple[float, int, int]:
-    """The least eigenvalue of the correlations of a covariance (n, n), and the two lines that contribute most to it."""
+    """Least eigenvalue of the correlations of a covariance (n, n), and the two assets that contribute most to it."""
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     correlation, values, vectors = _parts(covariance, np.outer(deviation, deviation))
     return float(values[0]), *_pulled_by(correlation, vectors[:, 0])
@@ -62,7 +62,7 @@ def _parts(covariance: Array, most: Array) -> tuple[Array, Array, Array]:
 
 
 def _pulled_by(correlation: Array, vector: Array) -> tuple[int, int]:
-    """The two lines whose correlation contributes most to the eigenvalue of an eigenvector (n,)."""
+    """The two assets whose correlation contributes most to the eigenvalue of an eigenvector (n,)."""
     pull = np.triu(np.outer(vector, vector) * correlation, k=1)
     i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
     return i, j
@@ -72,6 +72,6 @@ def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, fix: str)
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise ConfigError(
-            f"{what}: lines {i} and {j}, of variances {covariance[i, i]:.6g} and {covariance[j, j]:.6g}, have the "
+            f"{what}: assets {i} and {j}, of variances {covariance[i, i]:.6g} and {covariance[j, j]:.6g}, have the "
             f"covariances {covariance[i, j]:.6g} and {covariance[j, i]:.6g}. {fix}"
         )

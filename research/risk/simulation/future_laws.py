@@ -34,7 +34,7 @@ class FutureLaw(Protocol):
         ...
 
     def growths(self, block: int, days: int, seed: int) -> Array:
-        """(BLOCK_PATHS, days, n) 1 + simple return of each line on each day to come.
+        """(BLOCK_PATHS, days, n) 1 + simple return of each asset on each day to come.
 
         block : number of the block of paths, from 0.
         days  : sessions of each path.
@@ -85,8 +85,8 @@ class RegimeFuture:
 class FilteredFuture:
     """Filtered historical simulation: past shocks in units of their volatility then, at the volatilities to come.
 
-    All lines take the shocks of the same past day, so that they stay together; days are drawn independently, and each
-    line's variance goes on by its own GARCH(1,1) from that of the first day to come, and never past the largest of the
+    All assets take the shocks of the same past day, so that they stay together; days are drawn independently, and each
+    asset's variance goes on by its own GARCH(1,1) from that of the first day to come, and never past the largest of the
     past: shocks that are no normals would else drive some paths to variances without bound, and means with them.
 
     mean      : (n,) mean of a day's log return.
@@ -124,7 +124,7 @@ class FilteredFuture:
 def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
     """The laws by name, the stationary bootstrap first, and by name of a law that cannot be fitted: why not.
 
-    They are fitted to the days on which all lines have returns; the bootstrap needs no more than these.
+    They are fitted to the days on which all assets have returns; the bootstrap needs no more than these.
     market : its last row is today.
     Raises : DataError for fewer than 252 such days up to the last close.
     """
@@ -140,9 +140,9 @@ def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
 
 
 def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
-    """(T,) dates and (T, n) simple returns of the days on which all lines have returns, the last close among them.
+    """(T,) dates and (T, n) simple returns of the days on which all assets have returns, the last close among them.
 
-    Raises : DataError for fewer than 252, and where a line has left by the last close.
+    Raises : DataError for fewer than 252, and where an asset has left by the last close.
     """
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     gone = [asset for asset, there in zip(market.assets, market.listed[-1], strict=True) if not there]
@@ -153,8 +153,8 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
         )
     if stop - first < FEWEST_RETURNS:
         raise DataError(
-            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and figures of "
-            f"risk and futures need {FEWEST_RETURNS}. Leave out the line that was listed last, or take more history."
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and figures of "
+            f"risk and futures need {FEWEST_RETURNS}. Leave out the asset that was listed last, or take more history."
         )
     returns = market.returns[first:stop]
     if (returns <= -1.0).any():
@@ -172,7 +172,7 @@ def fit_regimes(log_returns: Array, assets: tuple[str, ...]) -> RegimeFuture:
 
 
 def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
-    """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood.
+    """Filtered historical simulation with a GARCH(1,1) of each asset, by maximum likelihood.
 
     log_returns : (T, n) log returns of each day.
     assets      : n names.

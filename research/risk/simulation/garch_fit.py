@@ -1,4 +1,4 @@
-"""A GARCH(1,1) of one line by maximum likelihood: in milliseconds, where a library is imported for longer."""
+"""A GARCH(1,1) of one asset by maximum likelihood: in milliseconds, where a library is imported for longer."""
 
 import math
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def fit_garch(shocks: Array, name: str) -> GarchFit:
     """The GARCH(1,1) of shocks (T,), log returns less their mean, by normal maximum likelihood.
 
     The first variance is that of the sample. alpha and beta are zero or more, and their sum is below one.
-    name   : name of the line, in messages.
+    name   : name of the asset, in messages.
     Raises : DataError for shocks that do not vary, and where the likelihood has no maximum inside.
     Source : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, section 5.
     """
@@ -65,7 +65,7 @@ def fit_garch(shocks: Array, name: str) -> GarchFit:
     found = minimize(loss, first, jac=True, method="BFGS", options={"gtol": SMOOTH, "maxiter": 200})
     if not (np.isfinite(found.fun) and float(np.abs(found.jac).max()) < FLAT):
         raise DataError(
-            f"the GARCH(1,1) of {name} has no maximum of its likelihood over {len(shocks)} days. Leave the line "
+            f"the GARCH(1,1) of {name} has no maximum of its likelihood over {len(shocks)} days. Leave the asset "
             "out, or take more history."
         )
     persistence, share = MOST_PERSISTENCE * _logistic(found.x[0]), _logistic(found.x[1])

@@ -15,12 +15,12 @@ SETTLED = 1e-5  # change of the log likelihood at which it ends
 TURBULENT = 0.25  # share of the days that it begins with as the most turbulent
 SMOOTHED = 21  # days, over which it looks for them
 PRIOR = 10.0  # days a state, that count as spent alike in the transitions that it begins with
-COLLAPSED = 1e-3  # of a line's deviation, below which a state holds days without movement
+COLLAPSED = 1e-3  # of an asset's deviation, below which a state holds days without movement
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenMarkov:
-    """Normal returns of n lines in each of k states, and a Markov chain with daily steps.
+    """Normal returns of n assets in each of k states, and a Markov chain with daily steps.
 
     means       : (k, n) mean of a day's return, the state with the smallest variances first.
     covariances : (k, n, n) covariance of a day's return.
@@ -57,11 +57,11 @@ def fit_hidden_markov(
 
     The first day's state is drawn from the stationary probabilities. The first start takes days for the more turbulent
     the larger returns are round them, so that it is the same each time; further ones draw the states of stretches.
-    names  : names of the n lines.
+    names  : names of the n assets.
     states : number of states k, 2 or more.
     starts : number of starts of the search, of which the best after 25 rounds is continued.
     seed   : seed of further starts.
-    Raises : DataError where a state has too few days for a covariance, lines that do not vary apart, and where no
+    Raises : DataError where a state has too few days for a covariance, assets that do not vary apart, and where no
              maximum is found.
     """
     days, spread = len(returns), returns.std(axis=0)
@@ -195,8 +195,8 @@ def _log_densities(returns: Array, means: Array, covariances: Array, names: tupl
         except np.linalg.LinAlgError as error:
             raise DataError(
                 f"no {len(means)} regimes are found in {len(returns)} returns of {', '.join(names)}: the covariance of "
-                "one has no root, since it has too few days, or lines that do not move or move as one. Take more "
-                "history, fewer regimes or fewer lines."
+                "one has no root, since it has too few days, or assets that do not move or move as one. Take more "
+                "history, fewer regimes or fewer assets."
             ) from error
         inverse = np.linalg.inv(root)
         apart = (returns - means[k]) @ inverse.T

@@ -1,7 +1,7 @@
 """Models of returns with known parameters: estimates from their paths can be compared with the truth.
 
 Every model is a frozen record. Its `growths(paths, days, seed, first)` gives (paths, days, n) the factor by which each
-line grows in a day, and `returns` gives that less one: simple returns, fraction. Both are pure functions: the same
+asset grows in a day, and `returns` gives that less one: simple returns, fraction. Both are pure functions: the same
 arguments give the same bits, and path k is the same in every batch that holds it. A step of a path, a "day", lasts
 d = 1 / periods_per_year of a year.
 
@@ -126,7 +126,7 @@ class GBM(_ByPath):
 
 @dataclass(frozen=True, eq=False)
 class MertonJumps(_ByPath):
-    """Geometric Brownian motion with jumps at random times, which all lines share.
+    """Geometric Brownian motion with jumps at random times, which all assets share.
 
     mean             : (n,) growth a year, jumps included.
     covariance       : (n, n) covariance of the diffusion alone, a year.
@@ -259,12 +259,12 @@ class RegimeSwitching(_ByPath):
 
 @dataclass(frozen=True, eq=False)
 class Garch(_ByPath):
-    """Returns whose variances follow GARCH(1,1), each line its own, with constant conditional correlations.
+    """Returns whose variances follow GARCH(1,1), each asset its own, with constant conditional correlations.
 
     mean             : (n,) growth a year.
     covariance       : (n, n) a year, the unconditional one of the shocks.
-    alpha            : (n,) or one number for all lines: weight of yesterday's squared shock.
-    beta             : (n,) or one number for all lines: weight of yesterday's variance.
+    alpha            : (n,) or one number for all assets: weight of yesterday's squared shock.
+    beta             : (n,) or one number for all assets: weight of yesterday's variance.
     periods_per_year : steps a year, 252 for daily.
     Raises           : ConfigError as `GBM` does, for an alpha or beta below zero, and where alpha + beta is not below
                        one: such a variance has no stationary mean.
@@ -273,8 +273,8 @@ class Garch(_ByPath):
     alpha·e²_{t−1} + beta·h_{t−1}. The first variance is the stationary one, var·d: every day's unconditional variance
     is var·d, and fourth moments approach theirs (kurtosis 3 + 6·alpha²/(1 − 2·alpha² − (alpha + beta)²), where that is
     positive) from the 3 of the first day.
-    Unconditional covariances between lines are covariance·d·E√(h_i·h_j)/√(E h_i·E h_j), somewhat nearer zero than
-    covariance·d where the variances of lines move apart; correlations on a day, given the days before it, are exact.
+    Unconditional covariances between assets are covariance·d·E√(h_i·h_j)/√(E h_i·E h_j), somewhat nearer zero than
+    covariance·d where the variances of assets move apart; correlations on a day, given the days before it, are exact.
     Source           : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, theorems 1 and 2;
                        Bollerslev (1990), Modelling the coherence in short-run nominal exchange rates (the
                        correlations); Duan (1995), The GARCH option pricing model, equation 2.1 (the drift).
@@ -296,12 +296,12 @@ class Garch(_ByPath):
             _set(self, name, n)
             if (getattr(self, name) < 0.0).any():
                 i = int(np.argmin(getattr(self, name)))
-                raise ConfigError(f"{name} of Garch is {getattr(self, name)[i]:.6g} for line {i}: it is zero or more.")
+                raise ConfigError(f"{name} of Garch is {getattr(self, name)[i]:.6g} for asset {i}: it is zero or more.")
         total = self.alpha + self.beta
         if (total >= 1.0).any():
             i = int(np.argmax(total))
             raise ConfigError(
-                f"alpha + beta of Garch is {total[i]:.6g} for line {i} (alpha {self.alpha[i]:.6g}, beta "
+                f"alpha + beta of Garch is {total[i]:.6g} for asset {i} (alpha {self.alpha[i]:.6g}, beta "
                 f"{self.beta[i]:.6g}): only below one does the variance have a stationary mean. Lower either."
             )
         _ = self._step

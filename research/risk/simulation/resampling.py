@@ -17,13 +17,13 @@ from research.risk.simulation.streams import BLOCKS, STARTS, check_batch, stream
 class StationaryBootstrap:
     """Days of `market` in blocks of random length, geometric with mean `mean_block`.
 
-    market     : all its lines are simulated, so days are drawn from those on which all were listed, also at the close
-                 before; `market.select` leaves lines out.
+    market     : all its assets are simulated, so days are drawn from those on which all were listed, also at the close
+                 before; `market.select` leaves assets out.
     mean_block : mean length of a block, days: 1 for independent days, 20 for blocks of about a month.
-    Raises     : DataError where fewer than two days have returns of all lines; ConfigError for a mean block below one
+    Raises     : DataError where fewer than two days have returns of all assets; ConfigError for a mean block below one
                  day, or longer than the days there are.
 
-    Lines of one day stay together, and cash with them. Every day is equally likely, on every day of a path; a block
+    Assets of one day stay together, and cash with them. Every day is equally likely, on every day of a path; a block
     that reaches the last day continues at the first.
     Source : Politis and Romano (1994), The stationary bootstrap, section 2.
     """
@@ -36,14 +36,14 @@ class StationaryBootstrap:
         first, stop = self.span
         if stop - first < 2:
             raise DataError(
-                f"market {self.market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and a "
-                "bootstrap draws from two at least. Leave out, by market.select, lines that are not listed together."
+                f"market {self.market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and a "
+                "bootstrap draws from two at least. Leave out, by market.select, assets that are not listed together."
             )
         if not is_number(self.mean_block) or not 1.0 <= self.mean_block <= stop - first:
             refuse(
                 "mean_block of StationaryBootstrap is", self.mean_block,
                 f"give a number of days from 1 to {stop - first}, those of market {self.market.name!r} with returns of "
-                "all lines.",
+                "all assets.",
             )  # fmt: skip
 
     @cached_property
@@ -52,7 +52,7 @@ class StationaryBootstrap:
         return common_rows(self.market, np.ones(len(self.market.assets), dtype=bool))
 
     def rows(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
-        """(paths, days) the row of the market on each day: lines, cash and halts are those of that row.
+        """(paths, days) the row of the market on each day: assets, cash and halts are those of that row.
 
         Arguments as in `Model.returns`.
         Raises : ConfigError for a number out of range.
@@ -126,9 +126,9 @@ def chained(begins: Mask, starts: Rows, first: Rows | int, stop: Rows | int) -> 
 
 
 def common_rows(market: Market, held: Mask) -> tuple[int, int]:
-    """(first, stop): the rows with returns of all lines held (n,), the stop row not included.
+    """(first, stop): the rows with returns of all assets held (n,), the stop row not included.
 
-    Lines that were never listed together have none: (T + 1, T).
+    Assets that were never listed together have none: (T + 1, T).
     """
     listed: Mask = np.all(market.listed[:, held], axis=1)
     if not listed.any():

@@ -56,8 +56,8 @@ def shrunk_covariance(returns: Array) -> Array:
     Raises  : DataError for fewer than three returns.
 
     The intensity is that of the standardised returns. Of returns as they are it would pull all variances to their
-    mean, which multiplies the variance of bonds where one line is a currency such as bitcoin. A line whose returns do
-    not vary covaries with none.
+    mean, which multiplies the variance of bonds where one asset is a currency such as bitcoin. An asset whose returns
+    do not vary covaries with none.
     """
     if len(returns) < 3:
         raise DataError(f"a covariance needs three returns at least: found {len(returns)}. Give a longer history.")

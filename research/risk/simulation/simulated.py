@@ -34,21 +34,21 @@ def simulated_market(
     """One path of a model as a market of days + 1 sessions.
 
     Row 0 is the close before the first return: nothing is earned on it. The rest, returns[1:], are the bits of
-    model.returns(paths, days, seed)[path]. Lines pay no dividends: a price is the line's index, 100 at row 0. In a
-    bootstrapped market a line does not trade on a day that repeats one of its halts.
+    model.returns(paths, days, seed)[path]. Assets pay no dividends: a price is the asset's index, 100 at row 0. In a
+    bootstrapped market an asset does not trade on a day that repeats one of its halts.
     model       : model of the returns.
     days        : steps of the path.
     seed        : seed of the random numbers.
     path        : number of the path.
     cash        : simple return of cash each step, fraction; by default none, in a bootstrapped market that of the days
                   drawn. A rate r a year, continuously compounded, is expm1(r / periods_per_year).
-    instruments : (n, ·) names and classes of the lines (`instruments_table`); by default S1, S2 …, in a bootstrapped
+    instruments : (n, ·) names and classes of the assets (`instruments_table`); by default S1, S2 …, in a bootstrapped
                   market its own lines, without their delistings.
     calendar    : exchange calendar, by default XNYS, in a bootstrapped market its own.
     start       : row 0 is the first session on or after this date that ends a period `every`.
     every       : length of a step: "day", "week", "month", "quarter" or "year", from the last session of one to the
                   last session of the next. It should agree with the model's periods_per_year.
-    Raises      : ConfigError for an argument out of range, instruments of another number of lines, or dates that the
+    Raises      : ConfigError for an argument out of range, instruments of another number of assets, or dates that the
                   calendar does not reach; DataError for returns that no market can have.
     """
     if not is_whole(path) or path < 0:
@@ -63,7 +63,7 @@ def simulated_market(
         instruments = instruments_table([f"S{i + 1}" for i in range(n)])
     if len(instruments) != n:
         raise ConfigError(
-            f"instruments name {len(instruments)} lines ({', '.join(map(str, instruments.index))}) and the model has "
+            f"instruments name {len(instruments)} assets ({', '.join(map(str, instruments.index))}) and the model has "
             f"{n}: give a row for each."
         )
     calendar = "XNYS" if calendar is None else calendar
@@ -85,13 +85,13 @@ def simulated_market(
 def cash_and_halts(
     model: Model, paths: int, days: int, n: int, seed: int, first: int = 0, cash: float | None = None
 ) -> tuple[Array, Mask]:
-    """The returns of cash (paths, days), fraction, and which lines can trade (paths, days, n).
+    """The returns of cash (paths, days), fraction, and which assets can trade (paths, days, n).
 
     Where all paths have the same, one stands for all: (1, days), (1, days, n).
     model  : model of the returns.
     paths  : number of paths.
     days   : steps of each path.
-    n      : number of lines.
+    n      : number of assets.
     seed   : seed of the random numbers.
     first  : number of the first path.
     cash   : simple return of cash each step, fraction; None as in `simulated_market`.
@@ -130,7 +130,7 @@ def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> 
 def staying(instruments: pd.DataFrame) -> pd.DataFrame:
     """The instruments of a market without their delistings.
 
-    instruments : (n, ·) table by line, with the columns and units of `Market.instruments`.
+    instruments : (n, ·) table by asset, with the columns and units of `Market.instruments`.
     Returns     : the same table with empty `delisted` and `delisting_return`.
     """
     never = pd.Series(False, index=instruments.index)

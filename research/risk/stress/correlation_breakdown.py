@@ -20,11 +20,11 @@ class StressedRisk:
     """Risk of a portfolio ex ante, with its correlations moved.
 
     share           : share of the way to the stressed correlations, 0 to 1.
-    correlation     : mean of the correlations between lines that are held, weighted by the product of their weights and
-                      volatilities; NaN for one line.
+    correlation     : mean of the correlations between assets that are held, weighted by the product of their weights
+                      and volatilities; NaN for one asset.
     volatility      : a year, fraction.
     var95, var99    : loss of one period at each level, Gaussian with mean zero, fraction; a loss is positive.
-    diversification : weighted mean of the lines' volatilities over the portfolio's; 1 where nothing is diversified.
+    diversification : weighted mean of the assets' volatilities over the portfolio's; 1 where nothing is diversified.
     """
 
     share: float
@@ -81,7 +81,7 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
     variance = float(weights @ covariance @ weights)
     if variance <= 0.0:
         raise DataError(
-            "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or lines that cancel."
+            "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or assets that cancel."
         )
     from scipy.special import ndtri
 
@@ -106,6 +106,6 @@ def _checked(toward: Array, n: int) -> Array:
         raise ConfigError(f"stressed correlations have shape {found.shape}: give ({n}, {n}) finite numbers.")
     if (off := np.diag(found) != 1.0).any():
         i = int(np.argmax(off))
-        raise ConfigError(f"the stressed correlation of line {i} with itself is {found[i, i]:g}: it is 1.")
+        raise ConfigError(f"the stressed correlation of asset {i} with itself is {found[i, i]:g}: it is 1.")
     taken_apart(found, "matrix of stressed correlations")
     return found

@@ -17,22 +17,22 @@ DAILY = 2.0  # days a row, below which every session is one
 
 
 def market_after(market: Market, returns: Array, rows: int, periods_per_year: float) -> Market:
-    """The market with `rows` more rows: on the first, lines return what a shock gives them, and then nothing.
+    """The market with `rows` more rows: on the first, assets return what a shock gives them, and then nothing.
 
-    market           : T days of n lines.
-    returns          : (n,) simple returns of the first new row, fraction. A line that cannot be traded on the last day
-                       of the market keeps its mark, and cannot be traded on the new ones.
+    market           : T days of n assets.
+    returns          : (n,) simple returns of the first new row, fraction. An asset that cannot be traded on the last
+                       day of the market keeps its mark, and cannot be traded on the new ones.
     rows             : number of new rows, at least 1.
     periods_per_year : of the market: new rows are sessions of its calendar, as far from one another as
                        those of a market with so many rows a year are.
-    Raises           : ConfigError beyond the calendar's reach, and DataError for returns of another number of lines.
+    Raises           : ConfigError beyond the calendar's reach, and DataError for returns of another number of assets.
 
     Cash earns nothing on the new rows; there are no dividends and no splits; volumes are the medians of the last
     `RECENT` rows, bars lie at the close, and facts stay as they were last known.
     """
     n = len(market.assets)
     if returns.shape != (n,):
-        raise DataError(f"returns of a shock have shape {returns.shape}: give ({n},), one a line.")
+        raise DataError(f"returns of a shock have shape {returns.shape}: give ({n},), one an asset.")
     tradable = market.tradable[-1]
     first = np.where(tradable, returns, 0.0)
     prices = np.repeat((market.prices[-1] * (1.0 + first))[None], rows, axis=0)
@@ -61,7 +61,7 @@ def market_after(market: Market, returns: Array, rows: int, periods_per_year: fl
 
 
 def _usual(volumes: Array) -> Array:
-    """(n,) median volume of the last rows on which each line has one, NaN where it has none."""
+    """(n,) median volume of the last rows on which each asset has one, NaN where it has none."""
     recent = volumes[-RECENT:]
     known = np.isfinite(recent).any(axis=0)
     usual = np.full(volumes.shape[1], np.nan)

@@ -1,4 +1,4 @@
-"""Hypothetical shocks: some lines move by stated returns, and the others by propagation through the covariance.
+"""Hypothetical shocks: some assets move by stated returns, and the others by propagation through the covariance.
 
 Functions of weights, a covariance and shocks; they need no policy and no backtest, so that they serve the holdings of
 a desk as well as the last weights of a backtest:
@@ -21,18 +21,18 @@ from research.market.market import Past
 from research.risk.decomposition.contributions import summed_by
 from research.risk.simulation.shrinkage import shrunk_covariance
 
-LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no line loses all that it is worth
-WINDOW_YEARS = 2  # of returns, from which a shock is propagated: recent, and long enough for some thirty lines
+LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no asset loses all that it is worth
+WINDOW_YEARS = 2  # of returns, from which a shock is propagated: recent, and long enough for some thirty assets
 LEAST_RETURNS = 60  # below which no covariance is estimated
 
 
 @dataclass(frozen=True)
 class Shock:
-    """Returns that some lines are stated to have, by line or asset class.
+    """Returns that some assets are stated to have, by asset or asset class.
 
     name   : name in tables.
-    moves  : simple return by line or asset class, fraction: {"us_equity": -0.2}. A line's own name goes before its
-             class, and every line of a class has the return of the class.
+    moves  : simple return by asset or asset class, fraction: {"us_equity": -0.2}. An asset's own name goes before its
+             class, and every asset of a class has the return of the class.
     Raises : ConfigError for a return out of bounds, and for no move at all.
     """
 
@@ -42,7 +42,7 @@ class Shock:
     def __post_init__(self) -> None:
         """Check the moves."""
         if not self.moves:
-            raise ConfigError(f"shock {self.name!r} moves nothing: name a line or an asset class, and its return.")
+            raise ConfigError(f"shock {self.name!r} moves nothing: name an asset or an asset class, and its return.")
         for what, move in self.moves.items():
             if not (is_number(move) and LEAST_RETURN <= move <= MOST_RETURN):
                 raise ConfigError(
@@ -51,32 +51,32 @@ class Shock:
                 )
 
     def left_out(self, assets: Sequence[str], asset_class: Sequence[str]) -> str:
-        """A sentence with the names of its moves that are none of these lines, or ""."""
+        """A sentence with the names of its moves that are none of these assets, or ""."""
         missing = self.unknown(assets, asset_class)
         if len(missing) == len(self.moves):
             return f"{self.name}: the portfolio has no {' and no '.join(missing)}."
         return f"{self.name}: without {' and '.join(missing)}, which the portfolio does not have." if missing else ""
 
     def unknown(self, assets: Sequence[str], asset_class: Sequence[str]) -> list[str]:
-        """The names that it moves and that are neither among these lines nor among their classes."""
+        """The names that it moves and that are neither among these assets nor among their classes."""
         return [what for what in self.moves if what not in assets and what not in asset_class]
 
     def stated(self, assets: Sequence[str], asset_class: Sequence[str]) -> Array:
-        """(n,) the stated return of each line, NaN for a line that it does not name, fraction."""
+        """(n,) the stated return of each asset, NaN for an asset that it does not name, fraction."""
         of_class = [self.moves.get(name, np.nan) for name in asset_class]
         return np.array([self.moves.get(a, move) for a, move in zip(assets, of_class, strict=True)], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """The returns of n lines under a shock.
+    """The returns of n assets under a shock.
 
     name       : name of the shock.
-    returns    : (n,) simple return of each line, fraction.
+    returns    : (n,) simple return of each asset, fraction.
     stated     : (n,) true if it is stated by the shock, and not propagated.
-    unknown    : (n,) lines that have too short a history to be moved by others: they return 0.
-    bounded    : (n,) lines that the propagation would have moved past `LEAST_RETURN`, and that stop there. A rise has
-                 no bound: a line that is held short may lose more than it is worth.
+    unknown    : (n,) assets that have too short a history to be moved by others: they return 0.
+    bounded    : (n,) assets that the propagation would have moved past `LEAST_RETURN`, and that stop there. A rise has
+                 no bound: an asset that is held short may lose more than it is worth.
     covariance : (n, n) covariance by which it was propagated, a period.
     """
 
@@ -96,12 +96,12 @@ class Moved:
 class ShockEffect:
     """The effect of a shock on a portfolio, before anything is traded.
 
-    moved     : returns of the lines.
-    lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
+    moved     : returns of the assets.
+    lines     : (n,) gain or loss of each asset, fraction of NAV before the shock.
     total     : return of the portfolio, fraction of NAV; cash does not move.
     weights   : (n,) after the shock, without trading, fraction of NAV; NaN where the shock takes all NAV or more.
-    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance, and
-                where a line is held whose own is not known. Where it is small, the loss by the other lines is little
+    explained : share of the portfolio's variance that the shocked assets explain, 0 to 1; NaN without variance, and
+                where an asset is held whose own is not known. Where it is small, the loss by the other assets is little
                 more than a guess.
     """
 
@@ -121,24 +121,24 @@ class ShockEffect:
         return self.moved.name
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
-        """Gain or loss of each asset class, fraction of NAV, in the order of the lines."""
+        """Gain or loss of each asset class, fraction of NAV, in the order of the assets."""
         return summed_by(self.lines, asset_class)
 
 
 def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
-    """The shrunk covariance of the last returns, and the lines that it knows.
+    """The shrunk covariance of the last returns, and the assets that it knows.
 
     past   : the market up to today.
     window : number of returns; fewer where the market is shorter.
-    Returns : (n, n) covariance a period, zeros for a line without a complete window; and (n,) lines that have one.
-    Raises  : DataError where no line has `LEAST_RETURNS` returns.
+    Returns : (n, n) covariance a period, zeros for an asset without a complete window; and (n,) assets that have one.
+    Raises  : DataError where no asset has `LEAST_RETURNS` returns.
     """
     window = min(window, past.t)
     known = past.complete(window) if window >= LEAST_RETURNS else np.zeros(len(past.assets), dtype=bool)
     if not known.any():
         raise DataError(
-            f"no line has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be propagated. "
-            "Give the market a longer history."
+            f"no asset has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be "
+            "propagated. Give the market a longer history."
         )
     found = np.zeros((len(past.assets),) * 2)
     found[np.ix_(known, known)] = shrunk_covariance(past.returns[past.t - window + 1 :, known])
@@ -146,12 +146,12 @@ def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
 
 
 def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
-    """(n, n) `recent_covariance`, where it knows every line that is held: one that it does not know has no variance.
+    """(n, n) `recent_covariance`, where it knows every asset that is held: one that it does not know has no variance.
 
     weights : (n,) fraction of NAV.
     past    : the market up to today.
     window  : number of returns; fewer where the market is shorter.
-    Raises  : DataError as `recent_covariance` does, and for a line that is held and has fewer returns.
+    Raises  : DataError as `recent_covariance` does, and for an asset that is held and has fewer returns.
     """
     covariance, known = recent_covariance(past, window)
     young = np.flatnonzero((np.abs(weights) > COUNTED) & ~known)
@@ -164,13 +164,13 @@ def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
 
 
 def conditional_mean(covariance: Array, values: Array) -> Array:
-    """The expected values of all lines where some are given, under a normal law with means of zero.
+    """The expected values of all assets where some are given, under a normal law with means of zero.
 
     covariance : (n, n).
-    values     : (n,) values of the given lines, NaN for the others.
-    Returns    : (n,) given values as they are; Σ₂₁ Σ₁₁⁻¹ values₁ for the others. A given line without variance says
+    values     : (n,) values of the given assets, NaN for the others.
+    Returns    : (n,) given values as they are; Σ₂₁ Σ₁₁⁻¹ values₁ for the others. A given asset without variance says
                  nothing about others.
-    Raises     : ConfigError for given lines whose covariance is singular: they cannot move apart.
+    Raises     : ConfigError for given assets whose covariance is singular: they cannot move apart.
     Source     : Kupiec (1998), Stress Testing in a Value at Risk Framework; Meucci (2005), Risk and Asset Allocation,
                  equation 2.165.
 
@@ -189,20 +189,20 @@ def conditional_mean(covariance: Array, values: Array) -> Array:
 def propagated(
     shock: Shock, assets: Sequence[str], asset_class: Sequence[str], covariance: Array, known: Mask
 ) -> Moved:
-    """The returns of all lines under a shock.
+    """The returns of all assets under a shock.
 
     shock       : its moves.
     assets      : n names.
     asset_class : n names.
     covariance  : (n, n) a period, as `recent_covariance` gives it.
-    known       : (n,) lines that the covariance knows.
-    Raises      : ConfigError for a shock that moves none of these lines.
+    known       : (n,) assets that the covariance knows.
+    Raises      : ConfigError for a shock that moves none of these assets.
     """
     stated = shock.stated(assets, asset_class)
     given = ~np.isnan(stated)
     if not given.any():
         raise ConfigError(
-            f"shock {shock.name!r} moves {', '.join(shock.moves)}, and the portfolio has none of them: name a line "
+            f"shock {shock.name!r} moves {', '.join(shock.moves)}, and the portfolio has none of them: name an asset "
             f"({', '.join(assets)}) or a class ({', '.join(dict.fromkeys(asset_class))})."
         )
     moved = conditional_mean(covariance, stated)
@@ -223,7 +223,7 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
 def shock_effects(
     weights: Array, past: Past, shocks: Sequence[Shock], window: int
 ) -> tuple[list[ShockEffect], list[str]]:
-    """The effects of several shocks on one portfolio, and a sentence for each that moves lines which it does not have.
+    """The effects of several shocks on one portfolio, and a sentence for each that moves assets which it does not have.
 
     weights : (n,) fraction of NAV.
     past    : the market up to today.
@@ -247,7 +247,7 @@ def _solved(covariance: Array, lines: Mask, values: Array) -> Array:
     correlation = covariance[np.ix_(lines, lines)] / np.outer(deviation, deviation)
     if np.linalg.eigvalsh(correlation)[0] < VARIATION:
         raise ConfigError(
-            "the covariance of the shocked lines is singular: two of them move as one, so they cannot have returns of "
+            "the covariance of the shocked assets is singular: two of them move as one, so they cannot have returns of "
             "their own. Shock one of them, or give a longer history."
         )
     scaled = (values.T / deviation).T
@@ -255,7 +255,7 @@ def _solved(covariance: Array, lines: Mask, values: Array) -> Array:
 
 
 def _explained(weights: Array, covariance: Array, stated: Mask) -> float:
-    """Share of the variance of a portfolio that its projection on the stated lines has."""
+    """Share of the variance of a portfolio that its projection on the stated assets has."""
     variance, informs = float(weights @ covariance @ weights), stated & (np.diag(covariance) > 0.0)
     if variance <= 0.0 or not informs.any():
         return float("nan")

@@ -11,7 +11,7 @@ from research.rules.networks.features import FeatureScaling, Scales
 from research.rules.networks.policy_network import Network
 
 NO_NETWORK, POLICY_NETWORK, UNIVERSAL_NETWORK = range(3)  # whose network it is
-ROWS = 8  # of scratch beside a row a line: more than either network needs
+ROWS = 8  # of scratch beside a row an asset: more than either network needs
 
 
 def _none(*shape: int, kind: type = float) -> Any:
@@ -31,10 +31,11 @@ class NetworkBoxes(NamedTuple):
     recent   : (T, kinds) return of each target of `scales` on each day, rebalanced daily at no cost; the last days
                alone where the rule is asked about one day.
     kind     : (K,) row of `scales` in force.
-    net      : the universal network, and (K, n, …) the portfolio that it sees: lines in the first `size` places.
-    line     : (K, n) column of the line in each place.
-    size     : (K,) number of lines that it sees.
-    width_of : (K, n) half-width of a line that it does not see; negative for one that has the narrowest of the others.
+    net      : the universal network, and (K, n, …) the portfolio that it sees: assets in the first `size` places.
+    line     : (K, n) column of the asset in each place.
+    size     : (K,) number of assets that it sees.
+    width_of : (K, n) half-width of an asset that it does not see; negative for one that has the narrowest of the
+               others.
     """
 
     whose: int = NO_NETWORK
@@ -68,7 +69,7 @@ class NetworkScratch(NamedTuple):
 
     @classmethod
     def of(cls, n: int, width: int) -> "NetworkScratch":
-        """Empty arrays for n lines and a network of this width."""
+        """Empty arrays for n assets and a network of this width."""
         lines = n if width else 0
         wide, narrow = np.empty((ROWS + lines, width)), np.empty((ROWS, width), np.float32)
         return cls(wide, narrow, np.zeros(1, np.int64), DecodedActions.empty(1, lines))

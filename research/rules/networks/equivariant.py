@@ -193,7 +193,7 @@ def forward_with(net: Equivariant, standard: FeatureScaling, seen: Array, out: A
             inputs[k] = min(max(z, -FARTHEST), FARTHEST)
         layer(inputs, net.weight_0, net.bias_0, hidden)
         squash(hidden)
-        own = scratch[8 + i, :units]  # the features of the line have been read
+        own = scratch[8 + i, :units]  # the features of the asset have been read
         layer(hidden, net.weight_1, net.bias_1, own)
         squash(own)
         for k in range(units):

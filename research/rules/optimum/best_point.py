@@ -8,10 +8,10 @@ S : (n, n) covariance a year.  c : (n,) cost a side, fraction.  kappa : tracking
 held; squared tracking is priced g/2. The objective is in fractions of NAV.
 
 Two kinds of steps take turns, and neither leaves the constraints or raises the objective.
-*Pairs*: buy the line that is cheapest at the margin, sell the one with which that saves most, as far as it pays,
-through kinks and up to bounds; cash is a line as well. This finds which lines trade. Few do, and the others keep their
-w to the bit.
-*Conjugate gradients* on the lines that trade, the signs of their trades unchanged, then an exact search along the way
+*Pairs*: buy the asset that is cheapest at the margin, sell the one with which that saves most, as far as it pays,
+through kinks and up to bounds; cash is an asset as well. This finds which assets trade. Few do, and the others keep
+their w to the bit.
+*Conjugate gradients* on the assets that trade, the signs of their trades unchanged, then an exact search along the way
 that they give. This finds how far.
 The point is the best when no pair saves anything: at the margin no sale saves more than a purchase costs.
 
@@ -30,7 +30,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked
 from foundation.tolerances import CURVATURE, PAIR_GAIN, RESIDUAL, WEIGHT
 
-LEAST_VARIANCE = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
+LEAST_VARIANCE = 1e-4  # variance, over the largest, that the preconditioner takes for an asset with less
 PATIENCE = 32  # pairs without news before the turn changes
 ROUNDS = 40
 TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too little; no convergence
@@ -39,7 +39,7 @@ TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too
 class Scratch(NamedTuple):
     """Room to work in: (n + 1,) arrays, cash last.
 
-    rows     : (n + 1,) the lines that take part in a product.
+    rows     : (n + 1,) the assets that take part in a product.
     point    : (n + 1,) y, fraction of NAV.
     start    : (n + 1,) w, fraction of NAV.
     low      : (n + 1,) lower bounds, fraction of NAV.
@@ -48,13 +48,13 @@ class Scratch(NamedTuple):
     gradient : (n + 1,) S (y - target), in the unit of the covariance.
     up       : (n + 1,) marginal cost of buying besides: +-cost, or infinite at a bound.
     down     : (n + 1,) marginal saving of selling besides: +-cost, or infinite at a bound.
-    gain     : (n + 1,) twice what the sale of each line saves, over kappa: slope squared over curvature.
+    gain     : (n + 1,) twice what the sale of each asset saves, over kappa: slope squared over curvature.
     nothing  : (n + 1,) zeros, the covariances of cash.
     step     : (n + 1,) step of conjugate gradients, fraction of NAV,
     ahead    : (n + 1,) its direction, fraction of NAV,
     bent     : (n + 1,) S times it, in the unit of the gradient,
     residual : (n + 1,) residual, in the unit of the gradient,
-    inverse  : (n + 1,) and the preconditioner, one over a year's variance; 0 for a line that does not trade.
+    inverse  : (n + 1,) and the preconditioner, one over a year's variance; 0 for an asset that does not trade.
     """
 
     rows: NDArray[np.int64]
@@ -79,7 +79,7 @@ SCRATCH = len(Scratch._fields) - 1  # arrays of floats
 
 
 def scratch_for(n: int) -> Scratch:
-    """Scratch for n lines; it holds nothing between calls."""
+    """Scratch for n assets; it holds nothing between calls."""
     return Scratch(np.zeros(n + 1, dtype=np.int64), *np.zeros((SCRATCH, n + 1)))
 
 
@@ -96,7 +96,7 @@ def scratch_of(rows: NDArray[np.int64], a: Array) -> Scratch:
 
 @inlined
 def _slopes(k: int, s: Scratch) -> None:
-    """Set the cost of buying line k and the saving of selling it at the margin, besides its gradient."""
+    """Set the cost of buying asset k and the saving of selling it at the margin, besides its gradient."""
     y, w = s.point[k], s.start[k]
     s.up[k] = np.inf if y >= s.high[k] else s.cost[k] if y >= w else -s.cost[k]
     s.down[k] = -np.inf if y <= s.low[k] else s.cost[k] if y > w else -s.cost[k]
@@ -176,7 +176,7 @@ def _margins(s: Scratch) -> tuple[float, float]:
 
 @inlined
 def _buyer(least: float, s: Scratch) -> int:
-    """The first line that is bought at the least outlay."""
+    """The first asset that is bought at the least outlay."""
     i = 0
     while s.gradient[i] + s.up[i] != least:
         i += 1
@@ -185,7 +185,7 @@ def _buyer(least: float, s: Scratch) -> int:
 
 @inlined
 def _seller(covariance: Array, row: Array, own: float, least: float, s: Scratch) -> int:
-    """The line whose sale saves most, slope squared over curvature, with the purchase of the line of this row."""
+    """The asset whose sale saves most, slope squared over curvature, with the purchase of the asset of this row."""
     n = len(covariance)
     best = 0.0
     for k in range(n):
@@ -204,7 +204,7 @@ def _seller(covariance: Array, row: Array, own: float, least: float, s: Scratch)
 
 @linked
 def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: Scratch) -> tuple[int, bool]:
-    """(pairs traded, is nothing left to save?): ends as well when the lines that trade have long been the same."""
+    """(pairs traded, is nothing left to save?): ends as well when the assets that trade have long been the same."""
     n = len(covariance)
     quiet = 0
     for traded in range(100 * (n + 1)):
@@ -232,7 +232,7 @@ def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: Scratch)
 
 @inlined
 def _take_free(covariance: Array, widest: float, s: Scratch) -> None:
-    """Set the preconditioner and the residual of the lines off their kinks and bounds; zeros for the others."""
+    """Set the preconditioner and the residual of the assets off their kinks and bounds; zeros for the others."""
     for k in range(len(covariance)):
         free = s.low[k] < s.point[k] < s.high[k] and s.up[k] == s.down[k]
         s.inverse[k] = 1.0 / max(covariance[k, k], LEAST_VARIANCE * widest) if free else 0.0
@@ -259,7 +259,7 @@ def _within_budget(held: bool, s: Scratch) -> float:
 
 @linked
 def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) -> bool:
-    """Set step to the way from y to the best point of the free lines, the signs of their trades unchanged.
+    """Set step to the way from y to the best point of the free assets, the signs of their trades unchanged.
 
     Returns : true if the step is a direction without curvature. Then S is singular, and only a kink or a bound ends it.
     """
@@ -293,7 +293,7 @@ def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) ->
 
 @inlined
 def _stops_of_line(k: int, s: Scratch) -> tuple[float, float]:
-    """(kink, bound): multiples of the step at which line k comes to its w, if ever, and to its bound."""
+    """(kink, bound): multiples of the step at which asset k comes to its w, if ever, and to its bound."""
     if s.step[k] == 0.0:
         return np.inf, np.inf
     bound = ((s.high[k] if s.step[k] > 0.0 else s.low[k]) - s.point[k]) / s.step[k]
@@ -364,7 +364,7 @@ def _follow_step(flat: bool, s: Scratch) -> bool:
 
 @inlined
 def _capacity(k: int, excess: float, s: Scratch) -> float:
-    """The capacity of line k for the excess, with the sign of the excess and no larger than it."""
+    """The capacity of asset k for the excess, with the sign of the excess and no larger than it."""
     if excess > 0.0:
         return min(s.high[k] - s.point[k], excess)
     return max(s.low[k] - s.point[k], excess)
@@ -372,7 +372,7 @@ def _capacity(k: int, excess: float, s: Scratch) -> float:
 
 @linked
 def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> None:
-    """Begin at w, if it is inside its bounds; the moves that they force are spread over the lines by their capacity."""
+    """Begin at w, if it is inside its bounds; the moves that they force are spread over the assets by capacity."""
     n = len(weights)
     total = 0.0
     for k in range(n):
@@ -417,20 +417,20 @@ def best_point(
     covariance : (n, n) S, a year; symmetric and positive semidefinite, in C order.
     cost       : (n,) a side, fraction of the notional.
     kappa      : tracking_penalty x years for which the gap is held, above 0.
-    lower      : (n,) lower bound of each line, fraction of NAV.
-    upper      : (n,) upper bound, not below the lower one, fraction of NAV; both are the weight of a line that cannot
+    lower      : (n,) lower bound of each asset, fraction of NAV.
+    upper      : (n,) upper bound, not below the lower one, fraction of NAV; both are the weight of an asset that cannot
                  trade.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    scratch    : arrays for n lines, `scratch_for`.
+    scratch    : arrays for n assets, `scratch_for`.
     out        : (n,) y, fraction of NAV; written.
 
-    All but the bounds are finite. Where S is singular there may be several best points, and this is one of them. A line
-    that does not trade keeps its weight to the bit.
+    All but the bounds are finite. Where S is singular there may be several best points, and this is one of them. An
+    asset that does not trade keeps its weight to the bit.
     """
     n, s = len(weights), scratch
     floor = ceiling = gap = size = 0.0
-    widest = 1e-30  # above zero, should all lines be without risk
+    widest = 1e-30  # above zero, should all assets be without risk
     for k in range(n):
         s.low[k], s.high[k], s.cost[k] = lower[k], upper[k], cost[k] / kappa
         floor += lower[k]
@@ -454,7 +454,7 @@ def best_point(
                 out[k] = s.point[k] if abs(s.point[k] - weights[k]) > WEIGHT else weights[k]
             return tried
         again = not settled
-        while again:  # a flat direction fixes one line more
+        while again:  # a flat direction fixes one asset more
             flat = _set_step(covariance, widest, tolerance, s)
             again = _follow_step(flat, s) and flat
             _set_gradient(covariance, target, s)

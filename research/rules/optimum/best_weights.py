@@ -30,12 +30,12 @@ def best_weights(
     cost       : (n,) a side, fraction of the notional.
     kappa      : tracking_penalty x years for which the gap is held.
     lower      : (n,) or one number, fraction of NAV.
-    upper      : (n,) or one number, fraction of NAV; both bounds are the weight of a line that cannot trade.
+    upper      : (n,) or one number, fraction of NAV; both bounds are the weight of an asset that cannot trade.
     cash       : its (lower, upper), fraction of NAV.
     Raises     : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no best
                  point is found, as with a covariance that is not positive semidefinite.
 
-    One line at 70% whose target is 60%, of volatility 16%: held for a year at a tracking_penalty of 2, it is sold down
+    One asset at 70% whose target is 60%, of volatility 16%: held for a year at a tracking_penalty of 2, it is sold down
     to a distance of cost / (kappa sigma^2) = 0.01953.
 
     >>> w, p, s, c = np.array([0.7]), np.array([0.6]), np.array([[0.0256]]), np.array([0.001])
@@ -67,7 +67,7 @@ def best_weights(
             "of cash leaves: raise one of them."
         )
     if rounds == NOT_FOUND:
-        raise PolicyError(f"no best point is found for {n} lines: give a covariance that is positive semidefinite.")
+        raise PolicyError(f"no best point is found for {n} assets: give a covariance that is positive semidefinite.")
     return out
 
 
@@ -80,7 +80,7 @@ def _finite(name: str, value: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _box(what: str, lower: Array | float, upper: Array | float, n: int) -> tuple[Array, Array]:
-    """The bounds (n,), (n,) of `n` lines or of cash. Raises PolicyError where one is missing or they are crossed."""
+    """The bounds (n,), (n,) of `n` assets or of cash. Raises PolicyError where one is missing or they are crossed."""
     low, high = (
         np.array(np.broadcast_to(floats(f"a bound of {what} is", side, "give numbers."), (n,)))
         for side in (lower, upper)
@@ -88,6 +88,6 @@ def _box(what: str, lower: Array | float, upper: Array | float, n: int) -> tuple
     wrong = ~((low <= high) & (low < np.inf) & (high > -np.inf))  # true for a missing number as well
     if wrong.any():
         i = int(np.argmax(wrong))
-        subject = f"line {i}" if what == "line" else what
+        subject = f"asset {i}" if what == "line" else what
         raise PolicyError(f"{subject} has the bounds [{low[i]}, {high[i]}]: give two numbers, the lower first.")
     return low, high

@@ -1,4 +1,4 @@
-"""The optimal policy of one or two risky lines beside cash, or of two or three that stay fully invested.
+"""The optimal policy of one or two risky assets beside cash, or of two or three that stay fully invested.
 
 No rule can beat it that holds no cash where the target has none: proceeds that wait in cash pay one side, not two.
 
@@ -10,15 +10,16 @@ year in the long run, l, and what each gap is worth beside the others, V, solve
     V(d) + l x interval = min(Q(d), ticket + min_d' (Q(d') + sum_i c_i |d'_i - d_i|)),
     Q(d) = g/2 d'Sd x interval + E V(where d drifts to).
 
-It is solved on a grid. Trading: the least over the whole grid is two sweeps of running minima a line, since the cost is
-a sum over lines (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2). Drifting:
-weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a product of
+It is solved on a grid. Trading: the least over the whole grid is two sweeps of running minima an asset, since the cost
+is a sum over assets (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2).
+Drifting: weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a
+          product of
 sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
 grid V grows by the cost of trading back to it. This is exact where the grid holds the whole region of holding, and,
 between one source and the next, nearly so some standard deviations further out.
-Without cash the last line takes the other side of every trade of the others with it, and costs c_n. Weights do not
-depend on the unit in which wealth is counted: counted in units of the last line, it is cash, and the returns of the
-others are what they earn beyond it. Two lines may also trade with one another, for c_1 + c_2, which is a third sweep.
+Without cash the last asset takes the other side of every trade of the others with it, and costs c_n. Weights do not
+depend on the unit in which wealth is counted: counted in units of the last asset, it is cash, and the returns of the
+others are what they earn beyond it. Two assets may also trade with one another, for c_1 + c_2, which is a third sweep.
 Iteration: values relative to one another (White (1963), Dynamic programming, Markov chains, and the method of
 successive approximations), with the last few combined (Anderson (1965), Iterative procedures for nonlinear integral
 equations). The largest and the least step bracket the loss of the grid's problem (Odoni (1969), On finding the maximal
@@ -44,15 +45,15 @@ from research.rules.optimum.region import Region
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
+POINTS = {1: 641, 2: 161}  # of the grid, an asset, by the number of assets
 COARSE = 41  # of the grid that shows how wide the fine one should be
 QUADRATURE_NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
 REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
 CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
 STEPS = 2000  # and how long they may take: some ten, as a rule
 MEMORY = 6  # values that are combined
-ALIKE = 0.98  # correlation, of either sign, beyond which two lines are so much one that the steps may not come to rest
-SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only lines borrowed for, far outside any region, come near it
+ALIKE = 0.98  # correlation, of either sign, beyond which two assets are so much one that the steps may not come to rest
+SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only assets borrowed for, far outside any region, come near it
 
 Axes = tuple[Array, ...]
 Affine = tuple["csr_matrix", Array]
@@ -70,7 +71,7 @@ def optimal_region(
 ) -> Region:
     """The policy with the least long-run loss, trading costs and tracking penalty, and this loss.
 
-    target           : (n,) fraction of NAV, each above 0: one or two lines, of which cash is the rest, above 0 too; or
+    target           : (n,) fraction of NAV, each above 0: one or two assets, of which cash is the rest, above 0 too; or
                        two or three that sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.simulation.models.GBM` has it.
     covariance       : (n, n) covariance of returns in excess of cash, a year.
@@ -78,14 +79,14 @@ def optimal_region(
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions, 1/52 for every week.
     ticket           : fraction of NAV for an event, whatever is traded.
-    Raises           : ConfigError for numbers out of range, for more lines, and for a covariance that is not
+    Raises           : ConfigError for numbers out of range, for more assets, and for a covariance that is not
                        positive semi-definite.
 
-    The loss is that of the grid: to 0.05 % where a line drifts less in an interval than its region is wide, and some
+    The loss is that of the grid: to 0.05 % where an asset drifts less in an interval than its region is wide, and some
     3 % too low where it drifts several times further, as with one decision a quarter or costs of a tenth of a basis
     point, or further than the quadrature reaches.
 
-    One line watched every day, against the closed form of `one_asset`:
+    One asset watched every day, against the closed form of `one_asset`:
 
     >>> region = optimal_region([0.6], [0.6 * 0.16**2], [[0.16**2]], [0.001], tracking_penalty=2.0, interval=1 / 252)
     >>> round(float(region.upper[0][0]), 3), round(1e4 * region.value, 2)
@@ -124,12 +125,12 @@ class _Problem:
 
     @property
     def to_rest(self) -> Array:
-        """(d,) cost of a unit that a line trades with the rest."""
+        """(d,) cost of a unit that an asset trades with the rest."""
         return self.cost + self.rest_cost
 
     @property
     def swap_cost(self) -> float:
-        """The cost of a unit that two lines trade with one another; infinite where that is no way of its own."""
+        """The cost of a unit that two assets trade with one another; infinite where that is no way of its own."""
         return float(self.cost.sum()) if self.rest_cost > 0.0 and len(self.cost) > 1 else np.inf
 
     @cached_property
@@ -140,7 +141,7 @@ class _Problem:
 
 
 def _beside_the_last(problem: _Problem) -> _Problem:
-    """The same problem with wealth counted in units of the last line, which takes the place of cash."""
+    """The same problem with wealth counted in units of the last asset, which takes the place of cash."""
     n = len(problem.target)
     beyond = np.hstack([np.eye(n - 1), -np.ones((n - 1, 1))])
     return replace(
@@ -198,9 +199,9 @@ def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
 
 
 def _axes(problem: _Problem, low: Array, high: Array, points: int) -> Axes:
-    """Evenly spaced gaps a line. No line's weight is below zero or above one.
+    """Evenly spaced gaps an asset. No asset's weight is below zero or above one.
 
-    Where two lines trade with one another, both axes have one step, and the longer one has these points.
+    Where two assets trade with one another, both axes have one step, and the longer one has these points.
     """
     low, high = np.maximum(low, -problem.target), np.minimum(high, 1.0 - problem.target)
     if problem.swap_cost == np.inf:
@@ -221,7 +222,7 @@ def _shock(problem: _Problem) -> Array:
 
 
 def _held(problem: _Problem, solution: _Solution) -> tuple[Array, Array]:
-    """(n,) least and (n,) largest gap of each line at which holding is best, fraction of NAV."""
+    """(n,) least and (n,) largest gap of each asset at which holding is best, fraction of NAV."""
     gaps = _points(solution.axes)[solution.advantage.ravel() <= problem.ticket]
     return gaps.min(axis=0), gaps.max(axis=0)
 
@@ -280,7 +281,7 @@ def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
 def _stencil(axes: Axes, points: Array) -> Affine:
     """Cubic interpolation from the grid to points (k, n) as a matrix, and the distance of each beyond the grid (k, n).
 
-    What is beyond is moved to the nearest point of the grid. Lagrange's polynomials through four points a line.
+    What is beyond is moved to the nearest point of the grid. Lagrange's polynomials through four points an asset.
     """
     from scipy.sparse import csr_matrix
 
@@ -304,8 +305,8 @@ def _stencil(axes: Axes, points: Array) -> Affine:
 def _cheapest(values: Array, prices: Array, swap: float) -> Array:
     """The least over the grid of the value there and the cost of getting there.
 
-    prices : (d,) price of one step of each line, traded with the rest.
-    swap   : price of one step of two lines, traded with one another.
+    prices : (d,) price of one step of each asset, traded with the rest.
+    swap   : price of one step of two assets, traded with one another.
 
     The cost of a trade is the least over all ways to make it of such steps, so three sweeps, each along one of them,
     find the least over all.
@@ -381,10 +382,10 @@ def _mend(problem: _Problem) -> str:
         (first, between), (_, second) = problem.covariance
         if abs(correlation := between / np.sqrt(first * second)) > ALIKE:
             return (
-                f"The correlation of the two lines in covariance is {correlation:.6g}, and one all but decides the "
-                "other: make them one line, or give a correlation nearer to 0, or longer intervals."
+                f"The correlation of the two assets in covariance is {correlation:.6g}, and one all but decides the "
+                "other: make them one asset, or give a correlation nearer to 0, or longer intervals."
             )
-    return "Give longer intervals, or costs that are small beside a line's target."
+    return "Give longer intervals, or costs that are small beside an asset's target."
 
 
 def _combined(images: list[Array], changes: list[Array]) -> Array:
@@ -404,7 +405,7 @@ def _combined(images: list[Array], changes: list[Array]) -> Array:
 def _region(given: _Problem, problem: _Problem, solution: _Solution) -> Region:
     """The intervals are where the slope of Q is within the cost: Q - cost x gap is least at their upper end.
 
-    given : the problem as it was asked, with all lines.  problem : the one that was solved.
+    given : the problem as it was asked, with all assets.  problem : the one that was solved.
     """
     axes = list(solution.axes)
     tables = [np.moveaxis(solution.after, line, 0).reshape(len(axis), -1) for line, axis in enumerate(axes)]

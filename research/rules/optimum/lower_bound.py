@@ -1,4 +1,4 @@
-"""A bound from below on the loss of all rules, for any number of lines.
+"""A bound from below on the loss of all rules, for any number of assets.
 
 Let d be the gaps (weights less targets), and h a number for each d that no trade raises by more than it costs: h(d) is
 at most h(d') and the cost of a trade from d to d'. Then in the long run no rule loses less in an interval than
@@ -8,11 +8,11 @@ at most h(d') and the cost of a trade from d to d'. Then in the long run no rule
 since a rule pays in trades and tracking for what it gains in h, and h does not grow for ever. Every h gives a bound,
 and the nearer h is to the values of the optimal policy, the tighter it is.
 
-Here h is a sum over lines, h(d) = sum of h_i(d_i). The h_i are the values of line i on its own, by dynamic programming:
+Here h is a sum over assets, h(d) = sum of h_i(d_i). The h_i are values of asset i by itself, by dynamic programming:
 it trades with a rest that costs nothing and keeps its target proportions, and its squared gap is charged g/2 k_i d_i^2.
 With S - diag(k) positive semi-definite on the gaps that can occur, these charges add up to at most all tracking. To
-leading order in the gaps the minimum is then the sum of the lines' losses, and k is taken so that this sum is largest.
-What the gaps of other lines change in the drift of a line is of higher order, and the minimum takes it into account.
+leading order in the gaps the minimum is then the sum of the assets' losses, and k is taken so that this sum is largest.
+What the gaps of other assets change in the drift of an asset is of higher order, and the minimum takes it into account.
 
 The minimum is over all long-only portfolios; where the target leaves nothing to cash, over those that hold none. A rule
 that lets proceeds wait in cash pays one side instead of two: with strongly negative correlations one has been below the
@@ -23,14 +23,14 @@ ticket nearly all end in one place, with one the lowest end may be 1 % too high.
 lognormal for the rest of a portfolio too, which is right to first order in the interval: with decisions every day or
 week no bound was found above a known optimum, with yearly ones some were.
 
-A line whose gap drifts slowly beside its half-width h, h^3 = 3 c a^2 / (2 g k), a^2 being the variance of its drift a
+An asset whose gap drifts slowly beside its half-width h, h^3 = 3 c a^2 / (2 g k), a^2 being the variance of its drift a
 year, has its values from longer intervals, the shortest at which the programme comes to rest: how often it is watched
 hardly matters to it. The bound holds for any values, so this makes it looser at most.
 
 Source: de Farias and Van Roy (2003), The linear programming approach to approximate dynamic programming, Operations
 Research 51(6), inequality (2), here for the mean loss; Adelman and Mersereau (2008), Relaxations of weakly coupled
-stochastic dynamic programs, Operations Research 56(3), for the sum over lines;
-`research.rules.optimum.dynamic_programming` for one line.
+stochastic dynamic programs, Operations Research 56(3), for the sum over assets;
+`research.rules.optimum.dynamic_programming` for one asset.
 """
 
 from typing import NamedTuple
@@ -48,18 +48,18 @@ from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal
 from research.rules.optimum.problem_checks import checked
 from research.rules.optimum.region import Region
 
-SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a gap drifts at least between two decisions where its line is solved
+SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a gap drifts at least between two decisions where its asset is solved
 STARTS, WITH_TICKET = 50, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
-FARTHEST_LOG = 6.0  # logs from its target that it takes a line, so that no line is all of NAV
+FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no asset is all of NAV
 
 
 class LowerBound(NamedTuple):
     """A bound from below.
 
     value    : loss a year that no rule is below, fraction of NAV; 0 where the bound says nothing.
-    losses   : (n,) least loss a year of each line on its own, fraction of NAV, of slow ones with longer intervals;
+    losses   : (n,) least loss a year of each asset on its own, fraction of NAV, of slow ones with longer intervals;
                their sum is the bound to leading order.
-    variance : (n,) k, the variance a year at which each line's squared gap is charged.
+    variance : (n,) k, the variance a year at which each asset's squared gap is charged.
     """
 
     value: float
@@ -77,7 +77,7 @@ def lower_bound(
     *,
     ticket: float = 0.0,
 ) -> LowerBound:
-    """A loss that no rule is below in the long run, where lines trade every `interval` years, at most a month.
+    """A loss that no rule is below in the long run, where assets trade every `interval` years, at most a month.
 
     Where targets sum to one, no rule that stays fully invested.
 
@@ -89,10 +89,10 @@ def lower_bound(
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
-    ticket           : fraction of NAV for an event, whatever is traded: each line is charged the n-th part of it.
+    ticket           : fraction of NAV for an event, whatever is traded: each asset is charged the n-th part of it.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
-    One line beside cash is bounded by its own optimum:
+    One asset beside cash is bounded by its own optimum:
 
     >>> problem = [0.6], [0.02], [[0.16**2]], [0.001], 2.0, 1 / 52
     >>> bound, region = lower_bound(*problem), optimal_region(*problem)
@@ -124,7 +124,7 @@ def lower_bound(
 
 
 def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[float], ticket: float) -> Region:
-    """One line on its own, with the shortest of these intervals at which the programme comes to rest.
+    """One asset on its own, with the shortest of these intervals at which the programme comes to rest.
 
     Raises ConfigError if there is none.
     """
@@ -143,7 +143,7 @@ class _Inequality(NamedTuple):
     target, mean, cost : (n,) as `lower_bound` takes them; covariance is (n, n).
     pieces        : (n, points - 1, 4) cubic pieces of each h_i, the highest power first, in steps of its grid.
     first, step   : (n,) first gap of each grid, and the distance between two gaps, fraction of NAV.
-    nodes, chances : (k,) of the quadrature over a line's growth.
+    nodes, chances : (k,) of the quadrature over an asset's growth.
     """
 
     target: Array
@@ -222,7 +222,7 @@ def _charge(given: _Inequality, weights: Array, slopes: Array) -> float:
         slopes[i] -= slope / interval
         by_drift, by_wide = 0.0, 0.0
         for k in range(len(given.nodes)):
-            growth = np.exp(drift * interval + wide * given.nodes[k])  # of the line beside its rest
+            growth = np.exp(drift * interval + wide * given.nodes[k])  # of the asset beside its rest
             part = growth / (others + w * growth)
             after, slope = _worth(given, i, w * part - given.target[i])
             value += given.chances[k] * after / interval
@@ -242,7 +242,7 @@ def _charge(given: _Inequality, weights: Array, slopes: Array) -> float:
 
 @inlined
 def _worth(given: _Inequality, i: int, gap: float) -> tuple[float, float]:
-    """h_i of a gap, fraction of NAV, and its slope; beyond the line's grid it pays its cost to come back."""
+    """h_i of a gap, fraction of NAV, and its slope; beyond the asset's grid it pays its cost to come back."""
     pieces, step = given.pieces[i], given.step[i]
     asked = (gap - given.first[i]) / step
     at = min(max(asked, 0.0), float(len(pieces)))
@@ -256,11 +256,11 @@ def _worth(given: _Inequality, i: int, gap: float) -> tuple[float, float]:
 
 
 class _Beside(NamedTuple):
-    """Each line beside the rest of a portfolio.
+    """Each asset beside the rest of a portfolio.
 
     rest      : (n, n) the weights of the rest, which sum to one with its cash.
-    with_rest : (n, n) covariances of each rest with each line, a year.
-    drift     : (n,) growth a year of the line's worth over that of its rest, in logs.
+    with_rest : (n, n) covariances of each rest with each asset, a year.
+    drift     : (n,) growth a year of the asset's worth over that of its rest, in logs.
     variance  : (n,) of it, a year.
     """
 
@@ -271,7 +271,7 @@ class _Beside(NamedTuple):
 
 
 def _beside_the_rest(weights: Array, mean: Array, covariance: Array) -> _Beside:
-    """Each line of a portfolio with these weights (n,) beside all others."""
+    """Each asset of a portfolio with these weights (n,) beside all others."""
     rest = weights * (1.0 - np.eye(len(weights))) / (1.0 - weights)[:, None]
     with_rest, own = rest @ covariance, np.diag(covariance)
     of_rest = np.einsum("ij,ij->i", with_rest, rest)
@@ -282,8 +282,8 @@ def _beside_the_rest(weights: Array, mean: Array, covariance: Array) -> _Beside:
 def _split(target: Array, covariance: Array, gain: Array) -> Array:
     """(n,) k: the largest sum of gain x k^(1/3), S - diag(k) being positive semi-definite on the gaps that can occur.
 
-    The least loss of one line is proportional to k^(1/3) (Janecek and Shreve (2004)). What the solver's rounding leaves
-    below zero is taken from all of k.
+    The least loss of one asset is proportional to k^(1/3) (Janecek and Shreve (2004)). What the solver's rounding
+    leaves below zero is taken from all of k.
     """
     import cvxpy as cp  # slow to import
 

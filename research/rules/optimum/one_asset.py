@@ -1,6 +1,6 @@
-"""One risky line beside cash in closed form: the best width of a band, and turnover and deviation of each rule.
+"""One risky asset beside cash in closed form: the best width of a band, and turnover and deviation of each rule.
 
-p : target weight of the line; b = p(1 - p) is what one per cent of its return moves its weight by.
+p : target weight of the asset; b = p(1 - p) is what one per cent of its return moves its weight by.
 sigma : volatility a year of its return in excess of cash.  h : half-width of a band, fraction of NAV.
 interval : years between two checks, or two reviews: 1/252 for every day.
 Turnover is a year, one-way, a fraction of NAV; deviation is the mean square of weight less target. Both are of the
@@ -34,7 +34,7 @@ class Stray(NamedTuple):
     def loss(self, sigma: float, cost: float, tracking_penalty: float) -> float:
         """The loss J a year, fraction of NAV: trading costs and g / 2 x squared tracking error.
 
-        sigma : volatility a year of the line in excess of cash.
+        sigma : volatility a year of the asset in excess of cash.
         cost  : a side, fraction of the notional.
         tracking_penalty : g, price of squared tracking.
         """
@@ -46,7 +46,7 @@ def best_half_width(
 ) -> float:
     """The best half-width h* = (3 cost b^2 / (2 g))^(1/3) of a band that is traded to its edge, fraction of NAV.
 
-    p        : target weight of the line, between 0 and 1.
+    p        : target weight of the asset, between 0 and 1.
     cost     : a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
     sigma    : volatility a year; only needed with an interval.
@@ -66,7 +66,7 @@ def best_half_width(
 def to_edge(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
     """Turnover and deviation of a band of half-width h that is traded to its edge.
 
-    p        : target weight of the line, between 0 and 1.
+    p        : target weight of the asset, between 0 and 1.
     sigma    : volatility a year.
     h        : fraction of NAV.
     interval : years between two checks, 0 without pause.
@@ -83,7 +83,7 @@ def to_target(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
 def reviewed(p: float, sigma: float, interval: float, watched: float = 0.0) -> Stray:
     """Turnover and deviation of a calendar that is traded to target.
 
-    p        : target weight of the line, between 0 and 1.
+    p        : target weight of the asset, between 0 and 1.
     sigma    : volatility a year.
     interval : years between two trades.
     watched  : years between two measurements of the deviation, 0 without pause.

@@ -23,10 +23,10 @@ def checked(
     *,
     on_grid: bool = False,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """(target, mean, covariance, cost, volatility) as arrays of one number of lines.
+    """(target, mean, covariance, cost, volatility) as arrays of one number of assets.
 
     who     : the function that is given them, in messages.
-    on_grid : true to refuse more lines than a grid is made for.
+    on_grid : true to refuse more assets than a grid is made for.
     Raises  : ConfigError for numbers out of range, and for a covariance that is not positive semi-definite.
     """
     weights = _numbers(who, "target", target)
@@ -34,7 +34,7 @@ def checked(
     if on_grid:
         _check_lines(weights)
     if n == 0 or not (weights > 0.0).all():
-        refuse(f"target of {who} is", weights.tolist(), "give each line a weight above 0.")
+        refuse(f"target of {who} is", weights.tolist(), "give each asset a weight above 0.")
     if not (weights.sum() < 1.0 or is_fully_invested(weights)):
         refuse(f"target of {who} is", weights.tolist(), "weights sum to one, or to less beside cash.")
     if n == 1 and is_fully_invested(weights):
@@ -44,17 +44,17 @@ def checked(
         for name, value, shape in (("mean", mean, (n,)), ("covariance", covariance, (n, n)), ("cost", cost, (n,)))
     )
     if not ((rates > 0.0) & (rates < 1.0)).all():
-        fix = "give a fraction of the notional above 0 and below 1 for each line; 10 basis points are 0.001."
+        fix = "give a fraction of the notional above 0 and below 1 for each asset; 10 basis points are 0.001."
         refuse(f"cost of {who} is", rates.tolist(), fix)
     check_positive(tracking_penalty=tracking_penalty, interval=interval)
     if not (is_number(ticket) and ticket >= 0.0):
         refuse("ticket is", ticket, "give a fraction of NAV for an event, 0 for none.")
     volatility, _ = taken_apart(square, f"covariance of {who}")
     if not (volatility > 0.0).all():
-        refuse(f"covariance of {who} is", square.tolist(), "give each line a variance above 0.")
+        refuse(f"covariance of {who} is", square.tolist(), "give each asset a variance above 0.")
     still = relative_variance(weights, square) <= EIGENVALUE * volatility**2
     if still.any():
-        fix = f"its line {int(np.argmax(still))} earns what the portfolio earns and never drifts: leave the line out."
+        fix = f"its asset {int(np.argmax(still))} earns what the portfolio earns and never drifts: leave the asset out."
         refuse(f"covariance of {who} is", square.tolist(), fix)
     return weights, growth, square, rates, volatility
 
@@ -70,10 +70,10 @@ def _numbers(who: str, name: str, value: object, *shape: int) -> Array:
 
 
 def _check_lines(target: Array) -> None:
-    """Refuse more lines than a grid is made for. Raises ConfigError."""
+    """Refuse more assets than a grid is made for. Raises ConfigError."""
     if len(target) > 2 + is_fully_invested(target):
         raise ConfigError(
-            f"target of optimal_region has {len(target)} lines that sum to {target.sum():.9g}: a grid is made for one "
-            "or two beside cash, or for two or three that sum to one. Ask for the lines that cost most, or use "
+            f"target of optimal_region has {len(target)} assets that sum to {target.sum():.9g}: a grid is made for one "
+            "or two beside cash, or for two or three that sum to one. Ask for the assets that cost most, or use "
             "`lower_bound`."
         )

@@ -1,9 +1,10 @@
 """An optimal no-trade region in one or two gaps as arrays: where trading is worth its cost, and where a trade goes.
 
-A gap is a weight less its target, one number a line. One or two lines have *the rest* beside them, which is cash, or,
-where the portfolio is fully invested, the last line, whose gap is what theirs sum to, with the other sign. A region
+A gap is a weight less its target, one number an asset. One or two assets have *the rest* beside them, which is cash,
+or, where the portfolio is fully invested, the last asset, whose gap is what theirs sum to, with the other sign. A
+region
 holds two things: the gaps from which a trade saves more than it costs, and the intervals into which a trade brings the
-gaps. The interval of one line depends on the gap of the other. Where the rest costs something, two lines may also be
+gaps. The interval of one asset depends on the gap of the other. Where the rest costs something, two assets may also be
 traded with one another: the interval of the first then depends on the sum of both, which such a trade leaves.
 """
 
@@ -17,13 +18,13 @@ from foundation.arrays import Array, MadeAnew, freeze_fields, frozen
 from foundation.compiled import inlined, linked
 from foundation.tolerances import DESTINATION, TRIGGER
 
-SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same
+SWEEPS = 1000  # far more than two assets need, unless their returns are one and the same
 
 
 class Surfaces(NamedTuple):
     """A region as plain arrays, the same for one gap and for two: the second axis of one gap is a single one, 0.
 
-    first        : (a,) gaps of the first line on the grid, evenly spaced, fraction of NAV.
+    first        : (a,) gaps of the first asset on the grid, evenly spaced, fraction of NAV.
     second       : (b,) gaps of the second line, likewise.
     advantage    : (a, b) saving of a trade, before the ticket, fraction of NAV.
     lower_first  : (b,) lower end of the interval of the first gap for each second one, fraction of NAV.
@@ -31,7 +32,7 @@ class Surfaces(NamedTuple):
     lower_second : (a,) lower end of the interval of the second gap for each first one, fraction of NAV.
     upper_second : (a,) its upper end, fraction of NAV.
     sums         : (a + b - 1,) sums of both gaps, evenly spaced; (0,) where the rest costs nothing.
-    lower_pair   : lower end of the interval of the first gap for each sum, where two lines trade with one another.
+    lower_pair   : lower end of the interval of the first gap for each sum, where two assets trade with one another.
     upper_pair   : its upper end, fraction of NAV.
     ticket       : fraction of NAV for an event.
     """
@@ -53,7 +54,7 @@ class Surfaces(NamedTuple):
 class Region(MadeAnew):
     """An optimal policy in d gaps, one or two, and the problem that it solves.
 
-    target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last line is.
+    target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last asset is.
     cost             : (n,) a side, fraction of the notional.
     ticket           : cost of an event, whatever is traded, fraction of NAV.
     interval         : years between two decisions.
@@ -65,8 +66,8 @@ class Region(MadeAnew):
     advantage        : on the grid, saving of a trade from a gap before the ticket, fraction of NAV; up to the ticket
                        the policy holds.
     lower            : for each axis the lower end of the interval into which a trade with the rest brings its gap,
-                       fraction of NAV: one for each gap of the other axis; of one axis (1,). Where three lines are
-                       fully invested, there is a third, of the first gap, for each sum of both, where two lines trade.
+                       fraction of NAV: one for each gap of the other axis; of one axis (1,). Where three assets are
+                       fully invested, there is a third, of the first gap, for each sum of both, where two assets trade.
     upper            : the upper ends likewise, fraction of NAV.
     """
 
@@ -111,7 +112,7 @@ class Region(MadeAnew):
 
     @cached_property
     def sums(self) -> Array:
-        """The sums of both gaps for which there are intervals of a trade of two lines; none where cash is the rest."""
+        """The sums of both gaps for which there are intervals of a trade of two assets; none where cash is the rest."""
         if len(self.lower) < 3:
             return frozen(np.empty(0))
         first, second = self.axes
@@ -142,7 +143,7 @@ def wants(gap: Array, region: Surfaces) -> bool:
 def destination(gap: Array, region: Surfaces, out: Array) -> None:
     """Put the gaps (n,) to trade to into `out` (n,): the cheapest place, when the cost of getting there is counted.
 
-    A trade is made of what each line trades with the rest, and of what two lines trade with one another. Each part in
+    A trade is made of what each asset trades with the rest, and of what two assets trade with one another. Each part in
     turn goes to the nearest point of its interval, which the others decide, until all stay: descent by coordinates,
     which finds the least of a smooth convex function plus the cost of each part (Tseng (2001), Convergence of a block
     coordinate descent method for nondifferentiable minimization, theorem 4.1).

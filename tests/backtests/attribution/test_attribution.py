@@ -35,7 +35,7 @@ def main() -> dict[str, Backtest]:
 
 
 def check(found: Attribution, one: Backtest, other: Backtest) -> None:
-    """Sums over lines, years and components are the gap of the two NAVs, counted here from the NAVs alone."""
+    """Sums over assets, years and components are the gap of the two NAVs, counted here from the NAVs alone."""
     growth = [np.concatenate([[b.ledger.nav[0] / b.wealth], 1.0 + b.net_returns]) for b in (one, other)]
     logs = np.log(growth[0]) - np.log(growth[1])
     assert found.daily.sum(axis=1) == pytest.approx(logs, abs=EXACT)
@@ -71,7 +71,7 @@ def test_two_days_on_paper(make_market: MakeMarket) -> None:
 
 
 def test_each_cost_has_its_name_and_the_opening_its_own(make_market: MakeMarket) -> None:
-    """Costs alone differ: 10 bp of commission and 5 of spread to open in half a line, and a fee on NAV."""
+    """Costs alone differ: 10 bp of commission and 5 of spread to open in half an asset, and a fee on NAV."""
     market = make_market(np.zeros((3, 1)))
     costs = Costs(np.full(1, 1e-3), np.full(1, 5e-4), management_fee=0.0365)
     rule = Never(FixedWeights((0.5,)))
@@ -175,7 +175,7 @@ def test_each_line_and_year_is_that_of_a_slow_count_from_weights_and_charges(
 
 
 def slow_lines(one: Backtest, other: Backtest) -> np.ndarray:
-    """(Y, n + 1) the gap by line and year from weights at closes and the charges of bookings, day by day."""
+    """(Y, n + 1) the gap by asset and year from weights at closes and the charges of bookings, day by day."""
     years, n = one.dates.year, len(one.market.assets)
     found = np.zeros((len(set(years[1:])), n + 1))
     paid = [np.zeros((len(years), n)) for _ in range(2)]

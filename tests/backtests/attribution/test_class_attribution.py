@@ -53,7 +53,7 @@ def test_effects_add_up_in_every_month_and_linked_over_the_test(main: Mapping[st
 
 
 def test_one_month_is_the_formula_of_its_days(main: Mapping[str, Backtest]) -> None:
-    """March 2020 of us_equity, which has two lines, written out from the weights at closes."""
+    """March 2020 of us_equity, which has two assets, written out from the weights at closes."""
     one, other = main["hrp_monthly"], main["quarterly"]
     found = class_attribution(one, other)
     month = list(found.months.strftime("%Y-%m")).index("2020-03")
@@ -83,7 +83,7 @@ def test_against_the_strategic_target_the_other_return_is_the_targets(portfolio,
 
 
 def test_sectors_are_taken_where_the_instruments_have_them(main: Mapping[str, Backtest]) -> None:
-    with pytest.raises(ConfigError, match=r"no line of market 'multi_asset_daily' has a sector: give them in"):
+    with pytest.raises(ConfigError, match=r"no asset of market 'multi_asset_daily' has a sector: give them in"):
         class_attribution(main["never"], main["quarterly"], by="sector")
     one = main["never"].market
     table = one.instruments.assign(sector=["broad", "tech", *[""] * 6])

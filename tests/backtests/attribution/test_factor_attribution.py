@@ -26,7 +26,7 @@ def played() -> Backtest:
 
 @pytest.fixture(scope="module")
 def factors(played: Backtest) -> pd.DataFrame:
-    """Both lines over cash, on more days than the test has."""
+    """Both assets over cash, on more days than the test has."""
     market = played.market
     return pd.DataFrame(market.returns - market.cash[:, None], market.dates, ["equity", "bonds"]).iloc[1:]
 

@@ -38,7 +38,7 @@ def test_doubling_and_halving_on_paper(make_market: MakeMarket) -> None:
     found = rebalancing_premium(played)
     assert found.net == pytest.approx(np.log(9.0 / 8.0), abs=1e-15)
     assert found.terms["volatility return"] == pytest.approx(np.log(9.0 / 8.0), abs=1e-15), "A's growth rate is 0"
-    assert found.terms["dispersion discount"] == pytest.approx(0.0, abs=1e-15), "the lines end where they began"
+    assert found.terms["dispersion discount"] == pytest.approx(0.0, abs=1e-15), "the assets end where they began"
     assert found.drifting.tolist() == [1.0, 1.5, 1.0]
 
 
@@ -113,7 +113,7 @@ def test_a_delisted_line_is_cash_from_then_on_in_the_drifting_portfolio_too(make
 def test_a_line_that_lost_everything_is_refused(make_market: MakeMarket) -> None:
     made = make_market(np.zeros((6, 2)), halted=[(t, 0) for t in range(2, 6)])
     market = delist(made, "A00", made.dates[3], -1.0)
-    with pytest.raises(DataError, match=r"a line that lost everything has no growth rate"):
+    with pytest.raises(DataError, match=r"an asset that lost everything has no growth rate"):
         rebalancing_premium(backtest(market, Never(HALVES), Costs.bps(2)))
 
 
@@ -135,5 +135,5 @@ def test_small_returns_have_the_rate_of_continuous_time() -> None:
 
 def test_one_line_has_none_and_a_total_loss_is_refused() -> None:
     assert excess_growth(np.array([[0.0, 1.0]]), np.array([[0.5, 0.1]])).tolist() == [0.0]
-    with pytest.raises(DataError, match=r"return -1 in period 0 of line 1: a line that lost everything"):
+    with pytest.raises(DataError, match=r"return -1 in period 0 of asset 1: an asset that lost everything"):
         excess_growth(np.array([[0.5, 0.5]]), np.array([[0.1, -1.0]]))

@@ -19,7 +19,7 @@ MakeMarket = Callable[..., Market]
 
 @pytest.fixture
 def played(make_market: MakeMarket) -> Backtest:
-    """Twenty sessions of two lines traded daily at 10 bp, with interest, fees, and 7 that come on the tenth."""
+    """Twenty sessions of two assets traded daily at 10 bp, with interest, fees, and 7 that come on the tenth."""
     rng = np.random.default_rng(4)
     market = make_market(rng.normal(0.0, 0.02, (20, 2)), 1e-4)
     costs = Costs(np.full(2, 1e-3), np.zeros(2), borrow=np.full(2, 0.02), management_fee=0.01)
@@ -38,7 +38,7 @@ def test_the_money_of_each_day_is_explained(played: Backtest) -> None:
     explained = day["start"] + day["market"] + day["interest"] + day["flows"] - paid
     assert day["end"] == pytest.approx(explained, rel=1e-13)
     assert money.daily["start"].iloc[1:].to_numpy() == pytest.approx(money.daily["end"].iloc[:-1].to_numpy(), rel=1e-14)
-    assert money.verdict.startswith("Reconciles on every day and line: start 100.00")
+    assert money.verdict.startswith("Reconciles on every day and asset: start 100.00")
 
 
 def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> None:

@@ -187,7 +187,7 @@ def configuration(market: Market, allocation: Allocation | None = None, **how: o
         ({"first": 99}, ConfigError, "configuration 1 opens in row 99"),
         ({"first": -1}, ConfigError, "configuration 1 opens in row -1"),
         ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "configuration 1 .* not all proportional"),
-        ({"costs": Costs.bps(2)}, PolicyError, "configuration 1 .* its costs have 2 lines and the market 3"),
+        ({"costs": Costs.bps(2)}, PolicyError, "configuration 1 .* its costs have 2 assets and the market 3"),
         ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "configuration 1 .* gross weights of 1.5"),
     ],
 )
@@ -259,7 +259,7 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
 
 
 def test_ruin_names_its_day() -> None:
-    """A short line that rises by half each day eats up the wealth on the third day of the test."""
+    """A short asset that rises by half each day eats up the wealth on the third day of the test."""
     market = world(20, 2, cash=0.0)
     returns = np.zeros((20, 2))
     returns[1:, 1] = 0.5

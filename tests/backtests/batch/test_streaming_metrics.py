@@ -69,7 +69,7 @@ def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
 
 
 def test_path_by_hand() -> None:
-    """Half in a line that doubles, halves and doubles: NAV 1, 1.5, 1, 1.5; its target earns 50, -25, 50 %."""
+    """Half in an asset that doubles, halves and doubles: NAV 1, 1.5, 1, 1.5; its target earns 50, -25, 50 %."""
     market = world(4, 2, cash=0.0)
     returns = np.array([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]])
     market = type(market)(

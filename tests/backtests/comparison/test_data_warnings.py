@@ -46,7 +46,7 @@ HOLIDAYS = ("2020-01-20", "2020-02-17", "2020-04-10", "2020-05-25", "2020-07-03"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A portfolio of two lines, the second halted in June, without a return of cash."""
+    """A portfolio of two assets, the second halted in June, without a return of cash."""
     days = pd.bdate_range("2020-01-02", "2020-12-31")
     prices = pd.DataFrame({"AA": 100.0, "BB": 50.0}, index=pd.Index(days, name="date"))
     prices["AA"] += pd.Series(range(len(days)), index=days) % 7
@@ -120,5 +120,5 @@ def test_whoever_warns_of_a_market_warns_of_prices_that_must_be_looked_at(poor: 
     nameless = ("paired backtests", "a sweep")  # which know no portfolio file
     for who, texts in told.items():
         [said] = [text for text in texts if "must be looked at" in text]
-        assert said.startswith("The prices of 1 line must be looked at, the worst by points of 100: BB "), who
+        assert said.startswith("The prices of 1 asset must be looked at, the worst by points of 100: BB "), who
         assert said.endswith(f". `rebalance data check {'FILE' if who in nameless else 'desk.yaml'}` says why."), who

@@ -1,4 +1,4 @@
-"""Simulated tests: what closed forms say of rules in them, and whose dates, costs and lines they have."""
+"""Simulated tests: what closed forms say of rules in them, and whose dates, costs and assets they have."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def played(market: Market, lag: int = 1, **rules: Rule) -> dict[str, Backtest]:
 
 
 def test_what_trades_at_every_close_pays_the_costs_of_a_random_walk_and_is_never_off_target(market: Market) -> None:
-    """Trade of a day 2 w(1 - w) |x - y| of both lines, of which a mean of √(2/π) × the standard deviation of x - y."""
+    """Trade of a day 2 w(1 - w) |x - y| of both assets, of which a mean of √(2/π) × the standard deviation of x - y."""
     real = played(market, lag=0, daily=Calendar(HELD, "day"))
     found = simulated_tests(real, Benchmark.of(real["daily"], 5.0))
     assert found is not None

@@ -88,7 +88,7 @@ def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
         ),
         (
             {"groups": {"x": {"where": {"asset_class": "bond"}, "most": 0.2}}, "lines": {"SPX": {"most": 0.1}}},
-            r"allocation \(given beside .*\): lines\.SPX: unknown line: .*no line has this asset_class: found 'bond'",
+            r"allocation \(given beside .*\): lines\.SPX: unknown asset: .*no asset has this asset_class: found 'bond'",
         ),
         ({"turnover": {"most": "x"}}, r"constraints\.turnover\.most: not a number"),
         ({"net": {"most": 1.5}}, r"allocation\.constraints: net\.most is 1\.5, which is leverage"),

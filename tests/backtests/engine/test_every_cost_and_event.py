@@ -44,7 +44,7 @@ def playable() -> list[int]:
 
 
 def compare(result: Backtest, slow: Portfolio) -> None:
-    """The path of wealth, cash, holdings and costs; and every booking, line by line."""
+    """The path of wealth, cash, holdings and costs; and every booking, asset by asset."""
     book, scale = result.ledger, float(np.max(slow.nav))
     close = {"rtol": 1e-10, "atol": 1e-10 * scale}
     np.testing.assert_allclose(book.nav, slow.nav, rtol=1e-10)
@@ -72,7 +72,7 @@ def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges() -> No
 
 
 def halted(c: Case) -> Case:
-    """The case at opens, with its first line halted on three sessions, and on one more three sessions later."""
+    """The case at opens, with its first asset halted on three sessions, and on one more three sessions later."""
     market, rows = c.setting.market, [10, 11, 12, 16]
     panels = {"tradable": False, "returns": 0.0, "prices": np.nan, "volumes": np.nan, "dividends": 0.0, "splits": 1.0}
     changed = {name: np.array(getattr(market, name)) for name in panels}
@@ -150,7 +150,7 @@ def test_the_mixtures_reach_what_they_are_for() -> None:
             "halted": not s.market.tradable[s.first :].all(),
             "short": bool((s.weights < 0.0).any()),
             "lag of three": s.lag == 3 and (book.part_of >= 0).any(),
-            "kept a line": ((book.trades == 0.0).any(axis=1) & (book.trades != 0.0).any(axis=1)).any(),
+            "kept an asset": ((book.trades == 0.0).any(axis=1) & (book.trades != 0.0).any(axis=1)).any(),
         }
         seen.update(fact for fact, there in facts.items() if there)
     assert all(seen[fact] >= 20 for fact in facts), seen

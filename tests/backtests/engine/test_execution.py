@@ -209,7 +209,7 @@ def test_a_commission_per_unit_counts_the_units_that_the_open_buys(make_market: 
 
 
 def test_an_order_that_is_too_small_is_not_sent_either_way(make_market: MakeMarket) -> None:
-    """Three lines of 0.4, 0.4, 0.2 drift to 44, 36, 20.5: B buys 4.2, A sells 3.8; C should sell 0.4, and is let be."""
+    """Three assets of 0.4, 0.4, 0.2 drift to 44, 36, 20.5: B buys 4.2, A sells 3.8; C should sell 0.4, and is left."""
     returns = np.zeros((4, 3))
     returns[1] = [0.1, -0.1, 0.025]
     market, rule = make_market(returns), Calendar(FixedWeights((0.4, 0.4, 0.2)), "day")
@@ -225,7 +225,7 @@ def test_an_order_that_is_too_small_is_not_sent_either_way(make_market: MakeMark
 
 
 def test_a_smallest_order_keeps_a_rule_that_goes_to_the_edge_from_paying_tickets_for_dust() -> None:
-    """A ticket of 5 is more than 1 % of an order below 500; of two lines one pays for the other, so both are sent."""
+    """A ticket of 5 is more than 1 % of an order below 500; of two assets one pays for the other, so both are sent."""
     rule, costs = Threshold(HALVES, 0.01, "edge"), Costs(np.zeros(2), np.zeros(2), ticket=np.full(2, 5.0))
     anything, none_small = (
         backtest(world(500, 2, seed=3), rule, costs, nav=1e6, execution=Execution(minimum_trade=smallest))
@@ -421,7 +421,7 @@ def test_a_cost_that_is_not_known_yet_says_from_which_day_a_test_can_start(make_
         with pytest.raises(DataError, match=said if day == 1 else f"Start on {market.days[5]}"):
             backtest(market, rule, costs, start=market.dates[day])
     assert backtest(market, rule, costs, start=market.dates[5]).first == costs.known_from(market) == 4
-    with pytest.raises(DataError, match="No later start helps, estimate it over a shorter window, or leave the line"):
+    with pytest.raises(DataError, match="No later start helps, estimate it over a shorter window, or leave the asset"):
         backtest(market.until(market.dates[3]), rule, costs.until(4), start=market.dates[1])
 
 

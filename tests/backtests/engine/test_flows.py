@@ -109,7 +109,7 @@ def test_time_weighted_returns_are_of_the_market_and_money_weighted_ones_of_the_
 
 
 def test_a_levered_portfolio_that_drifted_can_be_drawn_on(make_market: MakeMarket) -> None:
-    """150 in lines and -50 in cash; they fall by a fifth to 120, so cash is at -71 % of 70, and pays out one more."""
+    """150 in assets and -50 in cash; they fall by a fifth to 120, so cash is at -71 % of 70, and pays out one more."""
     market = make_market(np.array([[0.0, 0.0], [-0.2, -0.2], [0.0, 0.0], [0.0, 0.0]]))
     rule, out = Never(FixedWeights((0.75, 0.75))), Flows({market.dates[2]: -1.0})
     result = backtest(market, rule, Costs.bps(2), nav=100.0, flows=out, leverage_limit=2.0)

@@ -25,7 +25,7 @@ PLAYED: dict[str, Any] = {"policy": Threshold(InverseVolatility(window=20), 0.01
 
 @pytest.fixture
 def market(make_market: MakeMarket) -> Market:
-    """150 sessions of three lines, the third listed late, with quotes."""
+    """150 sessions of three assets, the third listed late, with quotes."""
     rng = np.random.default_rng(3)
     made = make_market(rng.normal(0.0, 0.02, (150, 3)), first=[0, 0, 30])
     return replace(made, prices=np.where(made.tradable, 40.0 * made.index, np.nan))

@@ -82,13 +82,13 @@ def review_days(market: Market, every: str) -> set[int]:
 
 
 def target_at(market: Market, t: int, weights: np.ndarray) -> np.ndarray:
-    """All lines are of one class: what is meant for a line not listed yet goes to the others in proportion."""
+    """All assets are of one class: what is meant for an asset not listed yet goes to the others in proportion."""
     listed = market.tradable[: t + 1].any(axis=0)
     return np.where(listed, weights, 0.0) * (weights.sum() / weights[listed].sum())
 
 
 def box_round(target: np.ndarray, width: float) -> list[np.ndarray]:
-    """[lower, upper, target] of the lines and, last, of cash."""
+    """[lower, upper, target] of the assets and, last, of cash."""
     goal = np.append(target, max(1.0 - target.sum(), 0.0) if 1.0 - target.sum() > 1e-9 else 0.0)
     lower, upper = np.maximum(goal - width, 0.0), goal + width
     return [lower, upper, goal]
@@ -103,7 +103,7 @@ def outside(w: np.ndarray, cash: float, tradable: np.ndarray, triggers: list[np.
 def settle(
     x: np.ndarray, cash: float, market: Market, t: int, box: list[np.ndarray], part: float, rates: np.ndarray
 ) -> tuple[np.ndarray, float, float]:
-    """(holdings, cash, costs) after going `part` of the way to the box; lines that are not to move keep their units."""
+    """(holdings, cash, costs) after going `part` of the way to the box; assets that stay keep their units."""
     nav = cash + x.sum()
     w = x / nav
     lower, upper, aim = box
@@ -131,7 +131,7 @@ def settle(
 class World(NamedTuple):
     seed: int
     days: int
-    first: list[int]  # rows at which the lines are listed
+    first: list[int]  # rows at which the assets are listed
     halts: float
     weights: list[int]  # parts of the target; the last is of cash
     bps: list[int]
@@ -186,7 +186,7 @@ def made(world: World, make_market: Callable[..., Market]) -> tuple[Market, np.n
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(world=worlds(), rule=rules())
-@example(  # a line far under its target makes the others give way, and cash must not go below zero for it
+@example(  # an asset far under its target makes the others give way, and cash must not go below zero for it
     World(3, 30, [0, 0, 0, 0, 0], 0.0, [6, 6, 6, 6, 6, 1], [5, 5, 5, 5, 5], 1), Rule("day", 0.05, 0.05, 1.0)
 )
 @example(World(5, 30, [0, 0, 0], 0.4, [3, 0, 3, 3], [100, 5, 20], 2), Rule("day", 0.01, 0.003, 0.4))
@@ -206,7 +206,7 @@ def test_two_engines_agree_on_wealth_units_and_bookings(
 
 
 def test_the_random_markets_reach_what_they_are_for(make_market: Callable[..., Market]) -> None:
-    """Trades, kept lines, unbooked decisions and cash in the target all occur: comparing nothing proves nothing."""
+    """Trades, kept assets, unbooked decisions and cash in the target all occur: comparing nothing proves nothing."""
     seen: dict[str, int] = {}
 
     @settings(max_examples=120, deadline=None, derandomize=True, database=None)
@@ -220,7 +220,7 @@ def test_the_random_markets_reach_what_they_are_for(make_market: Callable[..., M
             "booked": len(ledger.booked),
             "unbooked": (ledger.booked < 0).sum(),
             "partial": rule.part < 1.0 and len(ledger.booked) > 1,
-            "kept a line": ((ledger.trades == 0.0).any(axis=1) & (ledger.trades != 0.0).any(axis=1)).sum(),
+            "kept an asset": ((ledger.trades == 0.0).any(axis=1) & (ledger.trades != 0.0).any(axis=1)).sum(),
             "cash": weights.sum() < 0.99,
         }
         for fact, count in facts.items():

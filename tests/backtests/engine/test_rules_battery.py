@@ -72,10 +72,10 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "capped": lambda a: Threshold(a, 0.015, turnover_cap=0.01),
     "breaching, pro rata": lambda a: Threshold(a, 0.015, lines="breaching"),
     "breaching, cash": lambda a: Threshold(a, 0.015, "edge", lines="breaching", payer="cash"),
-    "breaching, a line": lambda a: Threshold(a, 0.015, Within(0.01), lines="breaching", payer="A02"),
+    "breaching, an asset": lambda a: Threshold(a, 0.015, Within(0.01), lines="breaching", payer="A02"),
     "groups": lambda a: GroupThreshold(a, "sector", 0.015),
     "edges of groups": lambda a: GroupThreshold(a, "sector", 0.015, "edge"),
-    "groups and lines": lambda a: GroupThreshold(a, "sector", 0.015, Within(0.01), lines=0.02),
+    "groups and assets": lambda a: GroupThreshold(a, "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": lambda a: TrackingError(a, 0.006, returns=40),
     "cost and benefit": lambda a: CostBenefit(a, tracking_penalty=10.0, horizon=0.5, returns=40),
     "no-trade region": lambda a: NoTradeRegion(a, tracking_penalty=50.0, returns=40),
@@ -94,7 +94,7 @@ ESTIMATES = {
     "universal",
 }  # bands are new each month
 PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
-PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, a line"}  # who pays may leave a band of its own
+PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, an asset"}  # who pays may leave a band of its own
 BY_WEALTH = {"cppi", "drawdown floor", "stop"}  # their target moves with NAV, and leaves cash
 NAMES = [*MAKERS, "optimal"]
 
@@ -135,7 +135,7 @@ def _made(content: bytes, n: int, trading: tuple[str, ...]) -> Market:
 
 
 def noise(name: str, still: int = DAYS) -> Array:
-    """Returns of the lines of a rule; from row `still` on there are none."""
+    """Returns of the assets of a rule; from row `still` on there are none."""
     rng = np.random.default_rng(31)
     returns = rng.normal(2e-4, 0.012, (DAYS, 5))[:, : 2 if name == "optimal" else 5]
     return np.where(np.arange(DAYS)[:, None] < still, returns, 0.0)
@@ -210,7 +210,7 @@ def test_wealth_is_what_is_held_and_cash_without_a_target_is_only_what_costs_and
 @pytest.mark.parametrize("lag", [0, 1, 3])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_that_has_traded_is_content(name: str, lag: int) -> None:
-    """Without costs: asked at the close of the booking, it holds, whatever the lines drifted by until then."""
+    """Without costs: asked at the close of the booking, it holds, whatever the assets drifted by until then."""
     n = 2 if name == "optimal" else 5
     result = play(name, made(noise(name)), Costs.bps(n), lag=lag)
     days = result.ledger.booked[result.ledger.booked >= 0] - result.first
@@ -292,7 +292,7 @@ def test_reasons_are_never_empty_and_their_numbers_are_those_of_the_day(name: st
         assert row.gap == pytest.approx(gap, abs=1e-12)
 
 
-# -- lines that are not traded both ways -----------------------------------------------------------------------------
+# -- assets that are not traded both ways -----------------------------------------------------------------------------
 
 RESTRICTIONS = [
     ["sell_only", "", "", "", ""],
@@ -306,9 +306,9 @@ def assert_kept(result: Backtest) -> None:
     trades = result.ledger.trades
     for i, word in enumerate(result.market.trading):
         if word in ("sell_only", "locked"):
-            assert trades[:, i].max(initial=0.0) <= 0.0, f"{word} line {i} is bought"
+            assert trades[:, i].max(initial=0.0) <= 0.0, f"{word} asset {i} is bought"
         if word in ("buy_only", "locked"):
-            assert trades[:, i].min(initial=0.0) >= 0.0, f"{word} line {i} is sold"
+            assert trades[:, i].min(initial=0.0) >= 0.0, f"{word} asset {i} is sold"
 
 
 @pytest.mark.parametrize("use", [None, "rebalance", "cash"])
@@ -344,7 +344,7 @@ def test_no_cost_turns_the_trade_of_a_line_that_is_not_traded_both_ways(name: st
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_line_that_cannot_be_mended_does_not_make_a_rule_trade_every_day(name: str) -> None:
-    """One line is a good part from its target from the beginning, and stays; the rule may trade twice as often."""
+    """One asset is a good part from its target from the beginning, and stays; the rule may trade twice as often."""
     market = made(noise(name))
     free = len(play(name, market, lag=1).booked)
     for trading in (["locked", "", "", "", ""], ["sell_only", "", "", "", ""]):
@@ -353,7 +353,7 @@ def test_a_line_that_cannot_be_mended_does_not_make_a_rule_trade_every_day(name:
 
 
 def test_an_optimal_region_does_not_take_restricted_lines() -> None:
-    with pytest.raises(PolicyError, match="OptimalRegion trades each line both ways"):
+    with pytest.raises(PolicyError, match="OptimalRegion trades each asset both ways"):
         play("optimal", made(noise("optimal"), ["locked", ""]))
 
 
@@ -393,7 +393,7 @@ def test_a_line_that_is_listed_late_is_bought_only_when_it_is_there(name: str) -
         result = play(name, market, lag=lag)
         assert (result.weights.to_numpy()[:90, 4] == 0.0).all()
         assert np.isfinite(result.ledger.nav).all()
-        if name not in ("never", "edges of groups"):  # it buys the cheapest line of a group, which is another
+        if name not in ("never", "edges of groups"):  # it buys the cheapest asset of a group, which is another
             assert result.weights.to_numpy()[-1, 4] > 0.02
 
 
@@ -436,7 +436,7 @@ def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
         (GroupThreshold(FIVE, "sector"), r"GroupThreshold is by sector, and .* have none"),
         (
             Threshold(FIVE, lines="breaching", payer="XYZ"),
-            r"payer of Threshold is 'XYZ': use 'pro_rata', 'cash' or a l",
+            r"payer of Threshold is 'XYZ': use 'pro_rata', 'cash' or an a",
         ),
         (TunedThreshold(FIVE), r"policy 'TunedThreshold' cannot decide"),
     ],
@@ -456,11 +456,11 @@ def test_a_region_for_another_target_is_refused() -> None:
 
 def test_nothing_left_to_trade_against_is_refused() -> None:
     market = made(noise("band"), ["sell_only"] * 4 + ["locked"])
-    with pytest.raises(PolicyError, match=r"no line may be bought \(A00: sell_only, .*A04: locked\)"):
+    with pytest.raises(PolicyError, match=r"no asset may be bought \(A00: sell_only, .*A04: locked\)"):
         play("band", market, allocation=WHOLE)
     assert_kept(play("band", market, allocation=FIVE))
     market = made(noise("band"), ["buy_only"] * 5)
-    with pytest.raises(PolicyError, match=r"no line may be sold \(A00: buy_only"):
+    with pytest.raises(PolicyError, match=r"no asset may be sold \(A00: buy_only"):
         play("band", market, allocation=WHOLE)
 
 
@@ -521,7 +521,7 @@ def test_settings_are_refused_by_rule_parameter_and_value(make: Callable[[], Rul
 
 
 def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], Policy]) -> None:
-    """Day by day the reasons are recorded, compiled they are derived: they are the same, restricted lines or not."""
+    """Day by day the reasons are recorded, compiled they are derived: they are the same, restricted assets or not."""
     for name in MAKERS:
         market = made(noise(name), ["", "locked", "sell_only", "buy_only", ""])
         fast, slow = (
@@ -551,7 +551,7 @@ def test_what_is_booked_later_is_the_same_day_by_day(by_day: Callable[[Policy], 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_a_cap_that_never_binds_changes_nothing(lag: int) -> None:
-    """Whatever the lines drift by until the booking, to the bit."""
+    """Whatever the assets drift by until the booking, to the bit."""
     market = made(np.random.default_rng(8).normal(3e-4, 0.02, (220, 5)))
     plain, capped = (
         backtest(market, Threshold(FIVE, 0.01, "edge", turnover_cap=cap), Costs.bps(5, commission=5), lag=lag)
@@ -569,7 +569,7 @@ def test_a_cap_holds_at_the_booking(lag: int) -> None:
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_groups_of_one_line_each_are_lines(lag: int) -> None:
-    """The same bands to the same edges: what is booked is the same, a decision made of groups or of lines."""
+    """The same bands to the same edges: what is booked is the same, a decision made of groups or of assets."""
     market = made(noise("edge"))
     alone = dataclasses.replace(market, instruments=market.instruments.assign(sector=list("abcde")))
     of_lines = backtest(alone, Threshold(FIVE, 0.015, "edge"), costs_of("edge"), lag=lag)
@@ -582,7 +582,7 @@ def test_groups_of_one_line_each_are_lines(lag: int) -> None:
 @pytest.mark.parametrize("to", ["target", "edge", Within(0.005)])
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_one_line_that_cash_pays_for_is_a_band(lag: int, to: str | Within) -> None:
-    """Also where the line comes back into its band before the booking: what was past it goes where the rule says."""
+    """Also where the asset comes back into its band before the booking: what was past it goes where the rule says."""
     returns, allocation = noise("edge")[:, :1], FixedWeights((0.6,))
     all_move, breaching = (
         backtest(made(returns), Threshold(allocation, 0.015, to, **how), Costs.bps(1, commission=5), lag=lag)  # type: ignore[arg-type]
@@ -594,11 +594,11 @@ def test_one_line_that_cash_pays_for_is_a_band(lag: int, to: str | Within) -> No
 
 @pytest.mark.parametrize("lag", [1, 3])
 def test_lines_that_neither_breached_nor_pay_are_not_traded(lag: int) -> None:
-    """Cash pays: of each decision only lines move that were past their band at the close on which it was made."""
+    """Cash pays: of each decision only assets move that were past their band at the close on which it was made."""
     target = FixedWeights((0.12, 0.12, 0.12, 0.12, 0.12))
     result = play("breaching, cash", made(3.0 * noise("breaching, cash")), allocation=target, lag=lag)
     book, asked = result.ledger, result.ledger.asked - result.first
-    within = np.abs(result.cash_weight.to_numpy()[asked] - 0.4) <= 0.015  # cash is a line like the others
+    within = np.abs(result.cash_weight.to_numpy()[asked] - 0.4) <= 0.015  # cash is an asset like the others
     moved = np.abs(book.trades[within]) > 0.0
     gaps = np.abs(result.weights.to_numpy()[asked][within] - 0.12)
     assert moved.any(axis=0).all()
@@ -625,7 +625,7 @@ def test_money_of_the_close_of_a_booking_is_found_and_used(name: str, use: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_halt_at_the_booking_overdraws_nothing(name: str) -> None:
-    """The line that is to be sold, or bought, the most cannot trade on the day."""
+    """The asset that is to be sold, or bought, the most cannot trade on the day."""
     market = made(noise(name))
     plain = play(name, market, allocation=TWO if name == "optimal" else WHOLE)
     least = plain.ledger.cash.min()
@@ -639,7 +639,7 @@ def test_a_halt_at_the_booking_overdraws_nothing(name: str) -> None:
 
 
 def test_what_was_halted_on_the_first_of_three_days_is_traded_on_the_others() -> None:
-    """One line is past its band by far: on the third day it is at its target, as if only two days had been meant."""
+    """One asset is past its band by far: on the third day it is at its target, as if only two days had been meant."""
     returns = np.zeros((DAYS, 5))
     returns[5, 0] = 0.3
     tradable = np.ones(returns.shape, dtype=bool)
@@ -668,7 +668,7 @@ def test_a_cap_holds_in_whole_lots() -> None:
 
 
 def test_cash_without_a_target_takes_nothing_that_the_next_day_would_spend_again() -> None:
-    """What a line past its band frees goes to the others, since cash, who should take it, may hold none."""
+    """What an asset past its band frees goes to the others, since cash, who should take it, may hold none."""
     market = made(3.0 * noise("band"))
     paid, shared = (
         backtest(market, Threshold(WHOLE, 0.015, lines="breaching", payer=payer), Costs.bps(5))
@@ -713,7 +713,7 @@ def test_sums_of_groups_are_the_same_day_by_day_where_targets_change(by_day: Cal
 
 @pytest.mark.parametrize(("word", "way"), [("sell_only", 1.0), ("buy_only", -1.0)])
 def test_a_group_of_one_restricted_line_is_moved_the_way_it_may_be(word: str, way: float) -> None:
-    """The first line drifts to where only the allowed trade brings its group back; a free line would do the same."""
+    """The first asset drifts to where only the allowed trade brings its group back; a free asset would do the same."""
     returns = np.zeros((DAYS, 5))
     returns[5, 0] = 0.4 * way
     market = dataclasses.replace(made(returns), instruments=made(returns).instruments.assign(sector=list("abcde")))
@@ -738,7 +738,7 @@ def test_tranches_do_not_spend_money_that_has_gone_since(lag: int) -> None:
 
 
 def test_drift_of_borrowed_money_is_no_leverage_of_the_rule() -> None:
-    """The lines that it leaves alone hold what they hold: a trade that does not raise gross weights is no leverage."""
+    """The assets that it leaves alone hold what they hold: a trade that does not raise gross weights is no leverage."""
     name, weights = "breaching, pro rata", np.array([0.47, 0.36, 0.205, 0.125, 0.1])
     market, lent = made(noise(name)), FixedWeights((0.4, 0.45, 0.2, 0.1, 0.1))
     view = View(market.past(50), np.array(lent.weights), weights, -0.26, 1.0, np.ones(1), 9, costs_of(name))
@@ -787,7 +787,7 @@ def test_a_trade_pays_back_what_a_fee_has_overdrawn(
 
 
 def test_a_fully_invested_portfolio_with_a_fee_holds_no_more_than_its_wealth_after_each_trade() -> None:
-    """60/40 from 2008, 1 % a year, 2 bp: trades of breaching lines left 4.5 % of NAV borrowed (2.0 % at the edge)."""
+    """60/40 from 2008, 1 % a year, 2 bp: trades of breaching assets left 4.5 % of NAV borrowed (2.0 % at the edge)."""
     market, costs = load_market("us_etf_ohlcv").select(["SPY", "AGG"]), Costs.bps(2, commission=1, half_spread=1)
     for band, to in ((0.05, "target"), (0.05, "edge"), (0.02, "target"), (0.02, "edge")):
         rule = Threshold(FixedWeights((0.6, 0.4)), band, to, lines="breaching")  # type: ignore[arg-type]

@@ -62,7 +62,7 @@ def test_two_lines_that_pay_one_per_cent_a_day_late(make_market: MakeMarket, pla
     Opening: V + 0.01 V = 101, so V = 100: 50 and 50.
     Day 1  : A +20 %, B -20 %: 60 and 40, so A is 10 points over, and a trade to target is asked for.
     Day 2  : A +10 %: 66 and 40, in all 106. It is booked on these: V + 0.01 (66 - V/2) + 0.01 (V/2 - 40) = 106, so
-             V = 105.74; each line is 52.87; 13.13 of A is sold and 12.87 of B bought, for 0.26.
+             V = 105.74; each asset is 52.87; 13.13 of A is sold and 12.87 of B bought, for 0.26.
     Day 3  : B -50 %: 52.87 and 26.435. A trade is asked for, and the data ends before it can be booked.
     """
     market = make_market(np.array([[0.0, 0.0], [0.2, -0.2], [0.1, 0.0], [0.0, -0.5]]))
@@ -101,7 +101,7 @@ def test_a_line_that_cannot_trade_and_one_that_pays_for_itself(
     assert book.trades[0] == pytest.approx([-8.0, 0.0], abs=1e-12)
     assert book.charges[0, :2] == pytest.approx(np.array([[1.0, 0.0], [1.0, 0.0]]), abs=1e-13)
     assert book.cash_units == pytest.approx([20.0, 26.0, 26.0], abs=1e-12)
-    assert book.units[1, 1] == book.units[0, 1], "a halted line keeps its units"
+    assert book.units[1, 1] == book.units[0, 1], "a halted asset keeps its units"
     assert book.line.tolist() == [0, 1]
     assert book.size[1] == pytest.approx(40.0 / 118.0 - 0.4, abs=1e-14)
 
@@ -208,14 +208,14 @@ RULES: dict[str, Policy] = {
     "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, returns=20),
     "only what is past, pro rata": Threshold(FIVE, 0.01, lines="breaching"),
     "only what is past, by cash": Threshold(FIVE, 0.01, "edge", lines="breaching", payer="cash"),
-    "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
+    "only what is past, by an asset": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
     "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
     "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, fraction=0.5),
     "regimes": RegimeThreshold(FIVE, REGIMES, 0.01, 0.03, Within(0.005)),
     "narrow in turbulence": RegimeThreshold(EqualWeights(), REGIMES, 0.03, 0.01, "edge", "week"),
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
-    "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
+    "groups and assets": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": TrackingError(FIVE, 0.008, returns=20),
     "tracking error of an estimate, shrunk": TrackingError(
         InverseVolatility(window=20, schedule="month"), 0.01, returns=30, fraction=0.4, cooldown=2
@@ -238,7 +238,7 @@ RULES: dict[str, Policy] = {
 
 
 def crowded(make_market: MakeMarket) -> Market:
-    """190 sessions of five lines, one listed late, halts here and there, cash with interest."""
+    """190 sessions of five assets, one listed late, halts here and there, cash with interest."""
     rng = np.random.default_rng(3)
     returns = rng.normal(3e-4, 0.02, (190, 5))
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(90, 190, 30), rng.integers(0, 5, 30), strict=True)]
@@ -249,7 +249,7 @@ def crowded(make_market: MakeMarket) -> Market:
 
 
 def of_two(make_market: MakeMarket) -> Market:
-    """300 sessions of two lines, with halts."""
+    """300 sessions of two assets, with halts."""
     rng = np.random.default_rng(6)
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(90, 300, 20), rng.integers(0, 2, 20), strict=True)]
     return make_market(rng.normal(3e-4, 0.02, (300, 2)), rng.uniform(0.0, 2e-4, 300), halted=halted)
@@ -409,7 +409,7 @@ def test_a_larger_wealth_scales_everything(noise: Market) -> None:
 
 
 def test_cash_is_never_borrowed_for_a_line_that_fell(make_market: MakeMarket) -> None:
-    """Six lines of 16.5 % and 1 % in cash, a band of 2 points: cash may not go below zero to lift the one that halved.
+    """Six assets of 16.5 % and 1 % in cash, a band of 2 points: cash may not go below zero to lift the one that halved.
 
     The others, which stand inside their boxes, are sold for it instead.
     """
@@ -564,7 +564,7 @@ def test_start_weights_past_the_leverage_limit_are_refused(noise: Market) -> Non
 
 
 def test_costs_of_another_market_are_refused(noise: Market) -> None:
-    with pytest.raises(ConfigError, match="costs have 3 lines and the market 4"):
+    with pytest.raises(ConfigError, match="costs have 3 assets and the market 4"):
         backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(3))
 
 
@@ -679,7 +679,7 @@ class Knows:
 
 
 def shortfalls(make_market: MakeMarket, policy: Policy) -> tuple[float, float, float]:
-    """(mean of wealth + costs - 1, its standard error, mean costs), where no line has a mean return and cash has none.
+    """(mean of wealth + costs - 1, its standard error, mean costs), where no asset has a mean return and cash has none.
 
     Each world is played twice, once with all returns turned round, which leaves little of the noise.
     """

@@ -41,7 +41,7 @@ class Changed(CompiledRule):
         ({"upper": lambda a: a * np.nan}, "has the box"),
         ({"trigger_upper": lambda a: a - 1.0}, "has the box"),
         ({"lower": lambda a: a[:, :2]}, r"lower of no-trade bands has shape \(1, 2\)"),
-        ({"asked": lambda a: a[:-1]}, "no-trade bands for 3 lines and 299 days, the market 3 and 300"),
+        ({"asked": lambda a: a[:-1]}, "no-trade bands for 3 assets and 299 days, the market 3 and 300"),
         (
             {"lower": lambda a: a + 1.0, "upper": lambda a: a + 1.0},
             "gross weights of 4.0000 at least, past the leverage",
@@ -137,7 +137,7 @@ EQUAL = EqualWeights()
 
 
 def thinned(dates: pd.DatetimeIndex, calendar: str = "24/5") -> Market:
-    """Two lines on these dates."""
+    """Two assets on these dates."""
     whole = world(days=len(dates), n=2)
     return replace(whole, dates=dates, calendar=calendar, name="thinned")
 

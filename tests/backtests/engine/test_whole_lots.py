@@ -121,7 +121,7 @@ def quoted(make_market: MakeMarket, quotes: list[list[float]], splits: np.ndarra
 
 
 def one_for_ten(day: int) -> np.ndarray:
-    """A split of the first line."""
+    """A split of the first asset."""
     factor = np.ones((5, 2))
     factor[day, 0] = 0.1
     return factor

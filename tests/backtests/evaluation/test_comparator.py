@@ -18,7 +18,7 @@ from research.risk.rolling import rolling_beta
 pytestmark = pytest.mark.usefixtures("few_simulated_tests")
 
 FILE, NAMES = "data/portfolios/global_multi_asset.yaml", ["never", "quarterly", "threshold"]
-BENCHMARKS: dict[str, object] = {"the target": None, "a policy": "monthly", "a line": "SPY", "none": "none"}
+BENCHMARKS: dict[str, object] = {"the target": None, "a policy": "monthly", "an asset": "SPY", "none": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_all_other_risk_is_equal_to_the_bit(made) -> None:
 
 
 def test_beta_is_to_the_benchmark_that_is_named(made) -> None:
-    spy = made["a line"]
+    spy = made["an asset"]
     for name in NAMES:
         played = spy.backtests[name]
         market, first = played.market, played.first

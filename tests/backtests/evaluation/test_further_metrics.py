@@ -98,7 +98,7 @@ def test_spread_over_lines_of_equal_weights_is_that_of_a_formula() -> None:
     weights = played.weights.to_numpy()[1:].mean(axis=0)
     expected = weights @ np.sqrt(np.diag(covariance)) / np.sqrt(weights @ covariance @ weights)
     assert s["diversification"] == pytest.approx(expected, rel=1e-12)
-    assert s["diversification"] == pytest.approx(np.sqrt(3.0), rel=0.05)  # independent lines
+    assert s["diversification"] == pytest.approx(np.sqrt(3.0), rel=0.05)  # independent assets
 
 
 def test_what_a_portfolio_of_cash_does_not_have_is_said_and_the_rest_is_there() -> None:

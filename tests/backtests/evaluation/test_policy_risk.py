@@ -107,7 +107,7 @@ def test_a_short_test_has_reasons_instead_of_a_rolling_year(market) -> None:
 
 
 def with_returns(market: Market, value: float) -> Market:
-    """The market whose lines return `value` a day from 2010 on, cash nothing from then on."""
+    """The market whose assets return `value` a day from 2010 on, cash nothing from then on."""
     late = np.arange(len(market.days)) > market.row("2010-01-04")
     return replace(
         market, returns=np.where(late[:, None], value, market.returns), cash=np.where(late, 0.0, market.cash)

@@ -89,7 +89,7 @@ def test_lines_without_a_year_have_their_reason_and_a_portfolio_of_cash_has_its_
     short = market.until("2008-03-31")
     rule = Calendar(FixedWeights((0.5, 0.5, 0.0, 0.0)), "quarter")
     found = contributions_of(backtest(short, rule, Costs.bps(4), start="2008-01-02"), YEAR, YEAR)
-    assert "252 returns of every line held: SPY has fewer" in found.undefined["ex_ante"]
+    assert "252 returns of every asset held: SPY has fewer" in found.undefined["ex_ante"]
     assert len(found.realised) == 6
     cash = backtest(market, Never(FixedWeights((0.0,) * 4)), Costs.bps(4), start="2020-01-02")
     nothing = contributions_of(cash, YEAR, YEAR)

@@ -19,7 +19,7 @@ from research.rules import Calendar, Never, Threshold
 
 
 def traded_once() -> tuple[Backtest, Benchmark]:
-    """Two lines at 50/50. A gains 20 % on day 1 and nothing moves after; traded back on day 2, at 1 % a side."""
+    """Two assets at 50/50. A gains 20 % on day 1 and nothing moves after; traded back on day 2, at 1 % a side."""
     names, days = ("A", "B"), 21
     returns = np.zeros((days, 2))
     returns[1, 0] = 0.2

@@ -65,7 +65,7 @@ def test_a_policy_that_does_not_follow_the_market_has_the_interval_of_its_test()
 
 
 def test_what_the_mean_variance_errs_grows_with_the_power() -> None:
-    """Three lines of one loss: beyond its own error, log J errs by the power times one error of the variance."""
+    """Three assets of one loss: beyond its own error, log J errs by the power times one error of the variance."""
     daily = np.repeat(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), 3, axis=1)
     losses, history = SlowMeans.of(daily, [True] * 3), np.repeat([0.16, 0.04], HALF)
     sure = Elasticity(np.array([0.0, 0.5, 2.0]), np.zeros(3))

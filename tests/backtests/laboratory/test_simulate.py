@@ -126,7 +126,7 @@ class AsDecided(Threshold):
 
 @dataclass(frozen=True)
 class Winner:
-    """All in the line that did best so far."""
+    """All in the asset that did best so far."""
 
     schedule = "month"
     window = 0
@@ -164,7 +164,7 @@ def test_costs_that_are_more_than_a_size_are_charged_on_each_path():
 
 # -- closed forms ----------------------------------------------------------------------------------------------------
 
-P, SIGMA, COST, G = 0.6, 0.16, 0.001, 2.0  # one risky line of sixty per cent, 10 bp a side
+P, SIGMA, COST, G = 0.6, 0.16, 0.001, 2.0  # one risky asset of sixty per cent, 10 bp a side
 DAY, ONE = 1 / 252, FixedWeights((0.6,))
 OVER = OVERSHOOT * P * (1 - P) * SIGMA * math.sqrt(DAY)  # what a band is wider by when it is checked at closes
 H = best_half_width(P, COST, G)
@@ -291,9 +291,9 @@ def test_the_summary_has_a_row_a_figure():
         (lambda: small(tracking_penalty=-1.0), "tracking_penalty is -1.0: give a finite number"),
         (lambda: small(periods_per_year=52.0), "periods_per_year is 52.0: give 252, as the model has."),
         (lambda: small(target="half"), "target is 'half': give weights"),
-        (lambda: small(target=(0.5, 0.3, 0.1)), "target is (0.5, 0.3, 0.1): give a weight for each of the 2 lines"),
+        (lambda: small(target=(0.5, 0.3, 0.1)), "target is (0.5, 0.3, 0.1): give a weight for each of the 2 assets"),
         (lambda: play(small(), RULES["edge"], workers=0), "workers is 0: give a whole number of threads, 1 or more."),
-        (lambda: play(small(costs=Costs.bps(3)), RULES["edge"]), "costs have 3 lines and the market 2"),
+        (lambda: play(small(costs=Costs.bps(3)), RULES["edge"]), "costs have 3 assets and the market 2"),
         (lambda: play(small(lag=-1), RULES["edge"]), "lag is -1: it counts sessions, 0 or more."),
         (lambda: estimate(np.ones(3), level=95), "level is 95: give a confidence between 0 and 1, such as 0.95."),
     ],

@@ -39,7 +39,7 @@ from research.rules.optimum.lower_bound import lower_bound
 from research.rules.optimum.region import wants
 
 PATHS = 240
-FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
+FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten assets")}
 EVENTS = "three assets, 10 bp and 1 bp an event"
 INVESTED = {name: FULLY_INVESTED[name] for name in ("three assets, 10 bp", EVENTS, "ten assets, 10 bp")}
 
@@ -139,7 +139,7 @@ def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> No
 
 def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
     rows = studied().markets
-    rows = rows[rows["market"] == "10 bp, ten lines"].set_index("policy")
+    rows = rows[rows["market"] == "10 bp, ten assets"].set_index("policy")
     assert OPTIMUM not in rows.index
     assert rows["loss"].idxmin() == rows.index[rows["verdict"] == "reference"].item()
     assert (rows["gap"] >= 0.0).all()

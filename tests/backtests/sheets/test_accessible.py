@@ -43,7 +43,7 @@ def batch() -> str:
 def pages(
     folder: Path, portfolio: Portfolio, study_page: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """One of each kind; that of a single policy has several lines a class."""
+    """One of each kind; that of a single policy has several assets a class."""
     place = tmp_path_factory.mktemp("risk")
     write_risk_sheet(place, holdings_risk(portfolio, {"never": Never(portfolio.strategic)}, paths=100), {"Run": "one"})
     played = backtest(portfolio.market, portfolio.policies["quarterly"], portfolio.costs, start="2019-01-02")
@@ -110,7 +110,7 @@ def _tables(page: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_word_of_a_picture_can_be_read_in_both_themes(pages, kind: str) -> None:
-    """4.5 to one at the least on paper and on what is shaded; arrows alone are marks, like lines."""
+    """4.5 to one at the least on paper and on what is shaded; arrows alone are marks, like assets."""
     fills = set(re.findall(r"<(?:text|tspan)[^>]*fill:([^;\"]+)[^>]*>[^<]*[^\W_]", pages[kind]))
     for fill in fills:
         assert re.fullmatch(r"var\(--\w+\)", fill), fill

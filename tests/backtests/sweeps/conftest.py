@@ -1,4 +1,4 @@
-"""A setup of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
+"""A setup of three assets in a simulated market, and axes that make every kind of no-trade bands on it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A sweep's file as a researcher writes it, and each mistake answered with file, line, key, value and fix."""
+"""A sweep's file as a researcher writes it, and each mistake answered with file, asset, key, value and fix."""
 
 import re
 from pathlib import Path

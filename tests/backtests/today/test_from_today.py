@@ -1,4 +1,4 @@
-"""What may become of today's holdings: against the closed form of a lognormal line, and what a fan covers."""
+"""What may become of today's holdings: against the closed form of a lognormal asset, and what a fan covers."""
 
 import math
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ MEAN, DEVIATION = 0.0002, 0.011
 
 @dataclass(frozen=True)
 class Lognormal:
-    """Independent normal log returns of each line."""
+    """Independent normal log returns of each asset."""
 
     lines: int
     name: str = "lognormal"

@@ -61,7 +61,7 @@ def test_cash_alone_has_no_correlations(portfolio):
 
 
 def test_a_held_line_with_a_short_history_leaves_no_risk_that_is_too_small(portfolio):
-    """BTC is younger than 504 returns: the VaR of the other lines is not that of the whole."""
+    """BTC is younger than 504 returns: the VaR of the other assets is not that of the whole."""
     young = replace(portfolio, market=portfolio.market.until("2014-12-31"))
     found = holdings_stress(young)
     assert not found.breakdown

@@ -261,7 +261,7 @@ def test_each_key_that_is_taken_is_tested_above() -> None:
 @pytest.mark.parametrize(
     ("seed", "said"),
     [
-        ("portfolio_type: balanced", "portfolio_type balanced has no counterpart: the lines and their targets say"),
+        ("portfolio_type: balanced", "portfolio_type balanced has no counterpart: the assets and their targets say"),
         ("correlation_threshold: 0.8", "correlation_threshold 0.8 has no counterpart: no rule leaves assets out"),
         ("strategy: {lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is estimated"),
         ("strategy: {name: equal, lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is"),

@@ -33,7 +33,7 @@ def test_the_run_is_whole_and_listed(made):
 
 
 def test_the_text_says_loss_drift_source_and_future(made):
-    for words in ("In one day of twenty", "No line is outside its range", "SPY (9", "In 500 futures of a year"):
+    for words in ("In one day of twenty", "No asset is outside its range", "SPY (9", "In 500 futures of a year"):
         assert words in made.text
     assert "days ago: this is the risk of that day." in made.text
 

@@ -1,4 +1,4 @@
-"""The venue of docs/exchanges.md does what a venue must do, in some forty lines."""
+"""The venue of docs/exchanges.md does what a venue must do, in some forty assets."""
 
 import re
 from datetime import UTC, datetime

@@ -143,8 +143,8 @@ def test_after_two_lost_answers_nothing_more_is_sent_and_the_next_call_goes_on(
         venue.lost = {2: "before", 3: "after"}
         done = sent(document, journal, venue)
         assert [each.state is None for each in done] == [False, True, True, True, True]
-        assert done[1].why == "It is not known whether paper has it: the line was cut"
-        assert done[2].why == "paper gives no answer (the line was cut). Run the same command again"
+        assert done[1].why == "It is not known whether paper has it: the asset was cut"
+        assert done[2].why == "paper gives no answer (the asset was cut). Run the same command again"
         assert len(list(unanswered(journal, [each.order for each in done]))) == 4
         sent(document, journal, venue)
         assert venue.placed == 6  # the third call had reached it

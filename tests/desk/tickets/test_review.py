@@ -1,4 +1,4 @@
-"""A review without orders: where each line stands, how far it is from a trade, and what would trade today."""
+"""A review without orders: where each asset stands, how far it is from a trade, and what would trade today."""
 
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -42,7 +42,7 @@ def test_text_shows_lines_what_is_due_and_figures(two: Portfolio) -> None:
         "Review of 'By hand' under policy 'Threshold', as of 2022-12-29",
         "Would trade today: B is 15.00 points under target, past the 12.00 allowed.",
         "",
-        "Lines, at the closes of 2022-12-29",
+        "Assets, at the closes of 2022-12-29",
         "asset  weight  target     gap           range  trades at  to trade",
         "            %       %  points               %     points    points",
         "A       60.00   50.00  +10.00  0.00 to 100.00     ±12.00      2.00",
@@ -56,16 +56,16 @@ def test_text_shows_lines_what_is_due_and_figures(two: Portfolio) -> None:
         "B      buy     299  14,950.00  14.95  15.00 points under target: to its target",
         "",
         "Before, and after the trade that is due today",
-        "                                          before      after",
-        "NAV                        USD        100,000.00  99,975.05",
-        "cash                       % of NAV         5.00       0.03",
-        "largest drift              points      15.00 (B)   0.04 (B)",
-        "half the sum of drifts     points          15.00       0.04",
-        "lines outside their range                      0          0",
-        "expected cost              bp of NAV        0.00       2.50",
+        "                                           before      after",
+        "NAV                         USD        100,000.00  99,975.05",
+        "cash                        % of NAV         5.00       0.03",
+        "largest drift               points      15.00 (B)   0.04 (B)",
+        "half the sum of drifts      points          15.00       0.04",
+        "assets outside their range                      0          0",
+        "expected cost               bp of NAV        0.00       2.50",
         "",
-        "No figures of risk: market 'by hand' has 2 days with returns of all its lines, and figures of risk and "
-        "futures need 252. Leave out the line that was listed last, or take more history.",
+        "No figures of risk: market 'by hand' has 2 days with returns of all its assets, and figures of risk and "
+        "futures need 252. Leave out the asset that was listed last, or take more history.",
         "No orders: nothing of this review is to be sent.",
         f"From by_hand.yaml, policy Threshold, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
     ]

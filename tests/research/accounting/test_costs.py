@@ -27,12 +27,12 @@ def test_each_line_is_told_its_costs_by_name() -> None:
 
 @pytest.mark.parametrize("bad", [-1.0, 5_000.0, np.nan, np.inf])
 def test_a_cost_is_at_least_zero_and_less_than_half(bad: float) -> None:
-    with pytest.raises(ConfigError, match=r"half_spread of line 1 is .* bps"):
+    with pytest.raises(ConfigError, match=r"half_spread of asset 1 is .* bps"):
         Costs.bps(2, half_spread=[1.0, bad])
 
 
 def test_both_costs_are_given_for_the_same_lines() -> None:
-    with pytest.raises(ConfigError, match=r"commission has 2 lines and half_spread has shape \(3,\)"):
+    with pytest.raises(ConfigError, match=r"commission has 2 assets and half_spread has shape \(3,\)"):
         Costs(np.zeros(2), np.zeros(3))
 
 
@@ -49,7 +49,7 @@ def test_rates_cannot_be_written_to_afterwards() -> None:
 
 
 def market_of(quotes: list[float]) -> Market:
-    """One line that trades at these quotes, on sessions in a row."""
+    """One asset that trades at these quotes, on sessions in a row."""
     prices = np.array(quotes)[:, None]
     returns = np.concatenate([[[0.0]], prices[1:] / prices[:-1] - 1.0])
     dates = pd.DatetimeIndex(["2018-01-02", "2018-01-03", "2018-01-04", "2018-01-05"][: len(prices)])
@@ -142,8 +142,8 @@ def test_only_fractions_of_notional_are_proportional() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"ticket": np.array([-1.0])}, "ticket of line 0 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
-     ({"borrow": np.array([np.nan])}, "borrow of line 0 is nan bps"), ({"management_fee": -0.1}, "management_fee")],
+    [({"ticket": np.array([-1.0])}, "ticket of asset 0 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
+     ({"borrow": np.array([np.nan])}, "borrow of asset 0 is nan bps"), ({"management_fee": -0.1}, "management_fee")],
 )  # fmt: skip
 def test_amounts_and_yearly_costs_are_refused_by_name_and_value(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -155,7 +155,9 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         with pytest.raises(ConfigError, match="of impact is"):
             Impact(**wrong)
     assert Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0))).impact == Impact((0.5, 1.0))
-    with pytest.raises(ConfigError, match="impact has 3 coefficients and commission 2 lines: give one, or one a line"):
+    with pytest.raises(
+        ConfigError, match="impact has 3 coefficients and commission 2 assets: give one, or one an asset"
+    ):
         Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0, 2.0)))
     with pytest.raises(ConfigError, match="rate of tax is 1"):
         Tax(1.0)
@@ -166,7 +168,7 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Costs("free", np.zeros(2)), "commission is 'free': give a fraction of notional a line"),
+        (lambda: Costs("free", np.zeros(2)), "commission is 'free': give a fraction of notional an asset"),
         (lambda: Costs([], []), r"commission is \[\]: give"),
         (lambda: Costs(np.zeros(2), None), "half_spread is None: give a fraction"),
         (lambda: Costs(np.zeros(2), [[0.1, 0.1], [0.1]]), "half_spread is .*: give a fraction"),
@@ -178,10 +180,10 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         (lambda: Costs(np.zeros(2), np.zeros(2), financing="1%"), "financing is '1%': it is a fraction a year"),
         (lambda: Costs(np.zeros(2), np.zeros(2), management_fee=True), "management_fee is True"),
         (lambda: Costs(np.zeros(2), np.zeros(2), cash_spread=np.nan), "cash_spread is nan"),
-        (lambda: Costs.bps("SPY"), "n is 'SPY': give the number of lines"),
-        (lambda: Costs.bps(0), "n is 0: give the number of lines"),
-        (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all lines or 2"),
-        (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one a line"),
+        (lambda: Costs.bps("SPY"), "n is 'SPY': give the number of assets"),
+        (lambda: Costs.bps(0), "n is 0: give the number of assets"),
+        (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all assets or 2"),
+        (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one an asset"),
         (lambda: Costs.bps(2, half_spread=None), "half_spread is None: give basis points"),
         (lambda: Costs.bps(1).scaled("2"), "costs cannot be multiplied by '2'"),
         (lambda: Impact("big"), "coefficient of impact is 'big'"),

@@ -41,7 +41,7 @@ def test_one_number_is_for_all_lines_and_nan_is_not_known_yet():
     [
         (-0.01, r"for A on 2020-01-01 is -0.01, or -100 bps: it is at least 0 and less than 0.5"),
         ([0.0, 5.0, 0.0], r"for B on 2020-01-01 is 5, or 50,000 bps: .* Return a fraction of the notional"),
-        ([0.001, 0.001], r"on 2020-01-01 has shape \(2,\), and the market 3 lines, A, B, C. Return"),
+        ([0.001, 0.001], r"on 2020-01-01 has shape \(2,\), and the market 3 assets, A, B, C. Return"),
         ("1bp", r"on 2020-01-01 is '1bp'. Return a fraction of the notional, such as 0.0001"),
         (np.inf, r"for A on 2020-01-01 is inf"),
     ],

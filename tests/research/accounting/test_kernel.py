@@ -87,7 +87,7 @@ def test_no_line_crosses_its_target_while_another_is_under_its_own() -> None:
 
 
 def test_what_targets_do_not_take_goes_past_them_by_one_distance() -> None:
-    """The third line is halted under its target: of 0.05, 0.01 brings the second to its own, 0.03 the last level."""
+    """The third asset is halted under its target: of 0.05, 0.01 brings the second to its own, 0.03 the last level."""
     out, _ = point(
         [0.45, 0.24, 0.05, 0.26], [0.3, 0.2, 0.1, 0.2], [0.40, 0.4, 0.2, 0.4],
         tradable=[True, True, False, True], target=[0.35, 0.25, 0.15, 0.25],
@@ -109,7 +109,7 @@ def test_a_line_left_alone_takes_nothing_and_keeps_its_weight() -> None:
 
 
 def test_a_line_that_may_only_be_bought_takes_what_brings_it_to_its_target() -> None:
-    """0.05 is freed, and 0.03 of it is the second line's gap; sold, the same line gives nothing."""
+    """0.05 is freed, and 0.03 of it is the second line's gap; sold, the same asset gives nothing."""
     out, _ = point([0.50, 0.17, 0.33], [0.4, 0.1, 0.2], [0.45, np.inf, 0.50], target=[0.4, 0.2, 0.33])
     assert out == pytest.approx([0.45, 0.20, 0.35], abs=1e-15)
     out, _ = point([0.30, 0.25, 0.45], [0.35, 0.1, 0.2], [0.5, np.inf, 0.50], target=[0.4, 0.2, 0.4])
@@ -131,14 +131,14 @@ def test_a_line_that_cannot_be_bought_leaves_its_share_to_the_others() -> None:
 
 
 def test_nothing_is_bought_when_all_wealth_is_stuck() -> None:
-    """The first line holds everything and is halted: there is nothing to buy the second with."""
+    """The first asset holds everything and is halted: there is nothing to buy the second with."""
     out, cash = point([1.0, 0.0], [0.5, 0.5], [0.5, 0.5], tradable=[False, True])
     assert out.tolist() == [1.0, 0.0]
     assert cash == 0.0
 
 
 def test_nothing_is_sold_short_when_more_than_all_wealth_is_stuck() -> None:
-    """The first line was bought on credit and is halted: the debt stays."""
+    """The first asset was bought on credit and is halted: the debt stays."""
     out, cash = point([1.2, 0.0], [0.5, 0.5], [0.5, 0.5], tradable=[False, True])
     assert out.tolist() == [1.2, 0.0]
     assert cash == pytest.approx(-0.2, abs=1e-15)
@@ -168,15 +168,15 @@ class Drawn(NamedTuple):
 
     @property
     def amount(self) -> float:
-        """What clamping leaves for the lines."""
+        """What clamping leaves for the assets."""
         cash = 1.0 - self.clamped.sum()
         return cash - min(max(cash, self.cash[0]), self.cash[1])
 
 
 def box(seed: int, n: int = 6) -> Drawn:
-    """A box that can be met round a target; a line that cannot trade has its own weight for bounds and target.
+    """A box that can be met round a target; an asset that cannot trade has its own weight for bounds and target.
 
-    Some lines trade free, some costs are equal, and some targets lie outside their boxes.
+    Some assets trade free, some costs are equal, and some targets lie outside their boxes.
     """
     rng = np.random.default_rng(seed)
     weights, inside = rng.dirichlet(np.ones(n + 1)), rng.dirichlet(np.ones(n + 1))
@@ -217,7 +217,7 @@ def test_the_point_is_in_its_box_and_goes_toward_targets_before_it_goes_past_the
     assert (moved >= 0.0).all()  # one way only
     aim = np.where(b.tradable, way * np.minimum(way * b.target, way * (b.upper if way > 0.0 else b.lower)), b.clamped)
     short = (aim - out) * way
-    if (short > 1e-13).any():  # some line could still go nearer to its target: then none has gone past its own
+    if (short > 1e-13).any():  # some asset could still go nearer to its target: then none has gone past its own
         assert (past[moved > 0.0] <= 1e-14).all()
         kept = (b.weights == b.clamped) | (moved > 0.0)
         assert (np.abs(out - b.target)[kept] <= np.abs(b.clamped - b.target)[kept] + 1e-14).all()
@@ -243,7 +243,7 @@ def test_no_line_inside_its_box_ends_further_from_its_target_while_others_have_a
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_no_other_way_toward_targets_leaves_less_squared_gap_per_cost(seed: int) -> None:
-    """Karush, Kuhn, Tucker: lines on their way have one gap per cost; one that stays has less, one at its end more."""
+    """Karush, Kuhn, Tucker: assets on their way have one gap per cost; one that stays has less, one at its end more."""
     b = box(seed)
     b = b._replace(cost=np.maximum(b.cost, 1e-5))
     out, _ = placed(b)
@@ -310,7 +310,7 @@ def test_the_point_of_a_point_is_itself(seed: int) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_nearly_equal_costs_give_nearly_the_same_point(seed: int) -> None:
-    """One part in a billion of a cost moves no weight by more than a billionth, whichever line is the cheaper."""
+    """One part in a billion of a cost moves no weight by more than a billionth, whichever asset is the cheaper."""
     b = box(seed)
     b = b._replace(cost=np.full(len(b.weights), 1e-3))
     off = np.random.default_rng([seed, 2]).choice([-1e-9, 1e-9], len(b.weights))
@@ -334,7 +334,7 @@ def test_one_line_beside_cash_goes_to_its_nearest_bound_and_no_further(seed: int
 def test_tracking_error_is_never_above_that_of_the_point_nearest_to_the_weights(seed: int) -> None:
     """Fully invested, with equal costs, volatilities and correlations: squared tracking goes with the sum of gap^2.
 
-    The nearest point moves all lines by one distance inside their boxes: Euclid's projection, found by its multiplier.
+    The nearest point moves all assets by one distance inside their boxes: Euclid's projection, found by its multiplier.
     """
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 12))
@@ -360,7 +360,7 @@ def test_the_point_is_that_of_another_method(seed: int) -> None:
 
 
 class Held(NamedTuple):
-    """A portfolio of currency in n lines and cash, at some prices, with what it is charged."""
+    """A portfolio of currency in n assets and cash, at some prices, with what it is charged."""
 
     x: np.ndarray
     cash: float
@@ -389,7 +389,7 @@ def target(seed: int, n: int = 5, invested: float = 0.9) -> np.ndarray:
 
 
 def booked(units, prices, nav, weights, asked, cost_parameters, lots) -> Booking:
-    """A booking at row 0 without capped lines."""
+    """A booking at row 0 without capped assets."""
     return Booking(
         units,
         prices,
@@ -409,7 +409,7 @@ def booked(units, prices, nav, weights, asked, cost_parameters, lots) -> Booking
 
 
 def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, upper: np.ndarray | None = None) -> Done:
-    """Book the box of half-width `width` round `goal`, for lines and for cash.  upper : of the lines, another one."""
+    """Book the box of half-width `width` round `goal`, for assets and for cash.  upper : of the assets, another one."""
     upper = goal + width if upper is None else upper
     n, prices = len(p.x), p.prices[None]
     units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
@@ -448,7 +448,7 @@ def test_a_trade_worked_out_on_paper() -> None:
 
 
 def test_a_line_that_may_not_be_sold_is_not_sold_to_pay_for_costs() -> None:
-    """Of 100 at 1 %, 20 sold cost 0.2: a line asked to rise from 40 to 40.05 of 99.8 would end at 39.97, and stays."""
+    """Of 100 at 1 %, 20 sold cost 0.2: an asset asked to rise from 40 to 40.05 of 99.8 would end at 39.97: it stays."""
     p = Held(np.array([40.0, 50.0]), 10.0, np.array([3.0, 8.0]), np.full((2, 2), 0.005))
     goal = np.array([0.4005, 0.3])
     assert bring(p, goal).trades[0] == pytest.approx(0.4005 * 99.8 - 40.0, abs=1e-3)
@@ -462,7 +462,7 @@ def test_a_line_that_may_not_be_sold_is_not_sold_to_pay_for_costs() -> None:
 def test_a_kept_line_does_not_pay_for_the_others() -> None:
     """50, 30 and cash 20; the first goes from 0.5 to 0.4 of what it shares with cash (0.3), the second keeps its 30.
 
-    Of the 70 left, y in the line and 3/4 y in cash: 7/4 y + 0.1 (50 - y) = 70, so y = 39.394 and the cost is 1.061.
+    Of the 70 left, y in the asset and 3/4 y in cash: 7/4 y + 0.1 (50 - y) = 70, so y = 39.394 and the cost is 1.061.
     """
     units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((5, 2))
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
@@ -504,7 +504,7 @@ def test_the_same_target_twice_trades_nothing_the_second_time(seed: int, investe
 def test_after_a_trade_the_weights_leave_the_box_by_no_more_than_the_costs(
     seed: int, width: float, invested: float
 ) -> None:
-    """A kept line weighs a little more when others have paid, and those weigh less: by their costs in all, at most."""
+    """A kept asset weighs a little more when others have paid, and those weigh less: by their costs in all, at most."""
     goal = target(seed, invested=invested)
     done = bring(held(seed), goal, width)
     weights = done.units * done.portfolio.prices / done.nav
@@ -544,7 +544,7 @@ def test_without_cost_the_target_is_reached_and_nothing_is_lost(seed: int) -> No
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: int) -> None:
-    """Weights of either sign, past the whole wealth in sum; some lines keep their units."""
+    """Weights of either sign, past the whole wealth in sum; some assets keep their units."""
     rng = np.random.default_rng(seed)
     x, goal = rng.normal(0.2, 0.4, 5), rng.normal(0.2, 0.4, 5)
     rates, keeps = rng.uniform(0.0, 0.03, (2, 5)), rng.random(5) < 0.3
@@ -555,7 +555,7 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     booking = booked(units, np.ones((1, 5)), nav, x, asked, cost_parameters, Lots.empty(5, 0))
     status, cash, _ = self_financing_step(booking, nav - x.sum(), 1.0, *record)
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()
-    if share <= 0.0:  # the lines that are kept are worth all wealth: the others get their fraction of it
+    if share <= 0.0:  # the assets that are kept are worth all wealth: the others get their fraction of it
         kept, share = 0.0, 1.0
     if (rates.sum(axis=0) * np.abs(goal))[~keeps].sum() >= share:
         assert status == REFUSED

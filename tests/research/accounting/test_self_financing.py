@@ -1,4 +1,4 @@
-"""Paying for a trade under every cost: on paper, by brute force over which lines trade, and against scipy's roots."""
+"""Paying for a trade under every cost: on paper, by brute force over which assets trade, and against scipy's roots."""
 
 from itertools import product
 from typing import NamedTuple
@@ -41,7 +41,7 @@ def cost_parameters(n: int, rate: float | np.ndarray = 0.0, **more: object) -> C
 
 
 def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.0, method: int = FIRST_IN) -> Lots:
-    """Units and prices of each line's purchases, made in their order."""
+    """Units and prices of each asset's purchases, made in their order."""
     lots = Lots.empty(n, 8)
     lots.carried[0] = carried
     for i, line in enumerate(bought):
@@ -53,7 +53,7 @@ def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.
 def pay(
     x, cash: float, goal, charged: CostParameters, price=1.0, lots: Lots | None = None, kept: tuple[int, ...] = ()
 ) -> Paid:
-    """Bring holdings x (n,), currency, to `goal`, fractions of NAV; `kept` lines are not asked to move."""
+    """Bring holdings x (n,), currency, to `goal`, fractions of NAV; `kept` assets are not asked to move."""
     x = np.array(x, dtype=float)
     n = len(x)
     prices = np.broadcast_to(np.asarray(price, dtype=float), (n,)).copy()
@@ -73,7 +73,7 @@ def pay(
 
 
 def test_a_ticket_is_paid_by_each_order_once() -> None:
-    """60 and 40 to halves, 1 an order: V = 100 - 2 = 98, so each line ends at 49."""
+    """60 and 40 to halves, 1 an order: V = 100 - 2 = 98, so each asset ends at 49."""
     done = pay([60.0, 40.0], 0.0, [0.5, 0.5], cost_parameters(2, ticket=1.0))
     assert done.x == pytest.approx([49.0, 49.0], abs=1e-13)
     assert done.trades == pytest.approx([-11.0, 9.0], abs=1e-13)
@@ -179,7 +179,7 @@ def test_all_orders_too_small_move_nothing_and_cost_nothing() -> None:
     assert not done.charges.any()
 
 
-# -- which lines trade -----------------------------------------------------------------------------------------------
+# -- which assets trade -----------------------------------------------------------------------------------------------
 
 
 def test_of_all_subsets_of_lines_the_stated_one_trades_and_its_root_is_scipys() -> None:
@@ -209,11 +209,11 @@ def test_of_all_subsets_of_lines_the_stated_one_trades_and_its_root_is_scipys() 
         assert found == [tuple(stated.tolist())]
         assert done.cash >= min((1.0 - goal.sum()) * done.nav, cash) - least * 4.0
         both += 0 < stated.sum() < 4
-    assert both > 150, "too few cases in which some lines trade and some do not"
+    assert both > 150, "too few cases in which some assets trade and some do not"
 
 
 def holdings(x: np.ndarray, goal: np.ndarray, nav: float, chosen: np.ndarray, rate: np.ndarray, ticket: float):
-    """(n,) after the orders of the chosen lines, by scipy."""
+    """(n,) after the orders of the chosen assets, by scipy."""
 
     def costs(scale: float) -> float:
         return float((rate * np.abs(goal * scale - x) + ticket)[chosen].sum())
@@ -286,13 +286,13 @@ def test_a_trade_is_refused_once_the_marginal_costs_reach_the_share(ticket: floa
 
 
 def test_the_steepest_impact_and_tax_count_as_marginal_costs() -> None:
-    """Impact is steepest for the largest order, 100 at most: 1.5 x k x 10, of a line of weight 1: k < 1/15."""
+    """Impact is steepest for the largest order, 100 at most: 1.5 x k x 10, of an asset of weight 1: k < 1/15."""
     for k, status in ((0.0667, REFUSED), (0.0666, BOOKED)):
         assert pay([0.0], 100.0, [1.0], cost_parameters(1, impact=k)).status == status
 
 
 def test_every_line_has_its_own_largest_order() -> None:
-    """Of two lines of weight 0.5 each order is 50 at most: 2 x 0.5 x 1.5 x k x sqrt(50) < 1, so k < 0.0943."""
+    """Of two assets of weight 0.5 each order is 50 at most: 2 x 0.5 x 1.5 x k x sqrt(50) < 1, so k < 0.0943."""
     for k, status in ((0.0944, REFUSED), (0.0942, BOOKED)):
         assert pay([0.0, 0.0], 100.0, [0.5, 0.5], cost_parameters(2, impact=k)).status == status
 

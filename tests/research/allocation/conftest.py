@@ -47,7 +47,7 @@ def make_market(sessions: pd.DatetimeIndex) -> MakeMarket:
 
 @pytest.fixture(scope="session")
 def noisy(make_market: MakeMarket) -> Market:
-    """A year and a half of six correlated lines; the fifth is listed at row 120, the last at row 330."""
+    """A year and a half of six correlated assets; the fifth is listed at row 120, the last at row 330."""
     rng = np.random.default_rng(11)
     common = rng.normal(0.0, 0.01, (380, 1))
     returns = common * np.linspace(0.2, 1.4, 6) + rng.normal(0.0, 0.008, (380, 6)) * np.linspace(0.5, 2.0, 6)
@@ -107,7 +107,7 @@ def drawn() -> Callable[..., tuple[Constraints, Known, np.ndarray]]:
 
 @pytest.fixture(scope="session")
 def turned() -> Callable[[Known, np.ndarray], Known]:
-    """What is known, of the same lines in another order (n,)."""
+    """What is known, of the same assets in another order (n,)."""
 
     def turn(known, order):
         return Known(

@@ -63,7 +63,7 @@ def steadiest(returns):
 
 
 class Steadiest(BaseEstimator):
-    """Weights in proportion to one over the variance of each line, in its order."""
+    """Weights in proportion to one over the variance of each asset, in its order."""
 
     def fit(self, X, y=None):
         self.weights_ = (1.0 / X.var() / (1.0 / X.var()).sum()).to_numpy()
@@ -138,7 +138,7 @@ class Recorder:
 
 @pytest.fixture(scope="module")
 def quiet(make_market):
-    """January to June 2018, two lines that do not move: 125 sessions."""
+    """January to June 2018, two assets that do not move: 125 sessions."""
     return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
 
 
@@ -269,7 +269,7 @@ def test_an_allocation_that_hands_out_one_array_again_and_again_is_kept_as_it_an
 
 def test_a_path_says_what_it_is_in_one_line(quiet):
     path = target_path(EqualWeights(), quiet, start=20)
-    assert repr(path) == "TargetPath of EqualWeights(unlisted='pro_rata'): 1 targets of 2 lines, for row 0 to 124"
+    assert repr(path) == "TargetPath of EqualWeights(unlisted='pro_rata'): 1 targets of 2 assets, for row 0 to 124"
 
 
 def test_a_path_cannot_be_changed(quiet):
@@ -279,9 +279,9 @@ def test_a_path_cannot_be_changed(quiet):
             array[0] = 1
 
 
-# -- lines that leave --------------------------------------------------------------------------------------------------
+# -- assets that leave -------------------------------------------------------------------------------------------------
 
-GONE = 250  # the row on which the third line, a bond, leaves; halted for ten sessions before
+GONE = 250  # the row on which the third asset, a bond, leaves; halted for ten sessions before
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +317,7 @@ def test_a_market_that_ends_on_the_day_of_an_exit_has_the_same_targets(allocatio
 
 def test_what_was_meant_for_it_goes_to_its_class(leaving):
     path = target_path(FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1)), leaving, start=200)
-    # row 200: the last line, equity, is not listed yet; row 250: the bond A02 leaves A03; row 330: A05 is listed
+    # row 200: the last asset, equity, is not listed yet; row 250: the bond A02 leaves A03; row 330: A05 is listed
     assert path.seen.tolist() == [120, GONE, 330]
     assert path.rows[0] == pytest.approx([0.36, 0.24, 0.1, 0.1, 0.2, 0.0], abs=1e-15)
     assert path.rows[1] == pytest.approx([0.36, 0.24, 0.0, 0.2, 0.2, 0.0], abs=1e-15)
@@ -339,7 +339,7 @@ def test_a_window_counts_for_a_line_only_while_it_is_listed(make_market):
     returns[24:, 0] = 0.0
     market = make_market(returns, first=[0, 15], halted=[(row, 0) for row in range(24, 60)])
     market = delist(market, "A00", market.dates[25], -1.0)
-    with pytest.raises(DataError, match=r"no line has 20 returns on 2018-02-07 \(row 25\)"):
+    with pytest.raises(DataError, match=r"no asset has 20 returns on 2018-02-07 \(row 25\)"):
         target_path(InverseVolatility(window=20), market, start=20)
     assert target_path(InverseVolatility(window=20), market, start=35).at(35).tolist() == [0.0, 1.0]
 
@@ -371,7 +371,7 @@ def test_an_unknown_schedule_is_refused(quiet):
 
 
 def test_a_target_that_is_not_finite_names_the_line_and_the_date(quiet):
-    with pytest.raises(PolicyError, match=r"Recorder.* on 2018-01-31 is not finite for 1 of 2 lines: AGG has .*nan"):
+    with pytest.raises(PolicyError, match=r"Recorder.* on 2018-01-31 is not finite for 1 of 2 assets: AGG has .*nan"):
         target_path(Recorder(answer=np.array([1.0, np.nan])), quiet, start=20)
 
 
@@ -386,7 +386,7 @@ def test_asking_for_a_target_before_the_first_or_after_the_market_is_refused(qui
         target_path(Recorder(), quiet, start=20).at(t)
 
 
-# -- lines that are not listed yet -------------------------------------------------------------------------------------
+# -- assets that are not listed yet ------------------------------------------------------------------------------------
 
 CLASSES = ("equity", "equity", "bond", "crypto")
 

@@ -30,7 +30,7 @@ CAPPED = MeanVariance(forecast=Estimated(window=60), upper=0.4)
 
 @dataclass(frozen=True)
 class Fails(Explained):
-    """The number of the row over a thousand in each line, but no solution in some months."""
+    """The number of the row over a thousand in each asset, but no solution in some months."""
 
     months: tuple[int, ...] = (3,)
     schedule: ClassVar[str] = "month"
@@ -44,7 +44,7 @@ class Fails(Explained):
 
 @pytest.fixture(scope="module")
 def quiet(make_market):
-    """January to June 2018, two lines that do not move: 125 sessions."""
+    """January to June 2018, two assets that do not move: 125 sessions."""
     return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
 
 
@@ -112,7 +112,7 @@ def test_an_answer_of_another_size_or_without_numbers_is_refused(quiet):
         def answer(self, past):
             return Answer(np.array([np.nan, 1.0]), past.date)
 
-    with pytest.raises(PolicyError, match="is not finite for 1 of 2 lines: SPY has"):
+    with pytest.raises(PolicyError, match="is not finite for 1 of 2 assets: SPY has"):
         target_path(Wrong(), quiet)
 
 

@@ -19,7 +19,7 @@ def shrunk(returns):
 
 
 def market_of(make_market, returns):
-    """A market whose first row lists the lines and whose other rows are `returns`."""
+    """A market whose first row lists the assets and whose other rows are `returns`."""
     return make_market(np.vstack([np.zeros(returns.shape[1]), returns]))
 
 
@@ -47,7 +47,7 @@ def test_minimum_variance_is_the_closed_form_where_no_weight_would_be_short(make
 
 
 def test_minimum_variance_of_real_stocks_meets_its_optimality_conditions(stocks, make_market):
-    # Karush, Kuhn, Tucker: a held line's covariance with the portfolio is the portfolio's variance; no other's is less.
+    # Karush, Kuhn, Tucker: a held asset's covariance with the portfolio is its variance; no other's is less.
     weights = MinimumVariance(window=252).target(market_of(make_market, stocks.to_numpy()).past(252))
     cov = shrunk(stocks)
     variance, marginal = weights @ cov @ weights, cov @ weights
@@ -75,7 +75,7 @@ def test_asked_again_the_answer_is_the_same_to_the_bit(kind, noisy):
 
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_a_line_is_taken_on_the_first_day_that_its_window_is_complete(kind, noisy):
-    # The fifth line is listed at row 120: its first return is row 121's, its sixtieth row 180's.
+    # The fifth asset is listed at row 120: its first return is row 121's, its sixtieth row 180's.
     before, after = (kind(window=60).target(noisy.past(t)) for t in (179, 180))
     assert before[4] == 0.0
     assert after[4] > 0.0
@@ -134,7 +134,7 @@ def test_a_line_that_does_not_move_is_left_out_and_that_is_said(kind, still, mak
 
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_asked_before_any_window_is_complete_it_says_so(kind, noisy):
-    with pytest.raises(DataError, match=r"no line has 60 returns on 2018-03-28 \(row 59\)"):
+    with pytest.raises(DataError, match=r"no asset has 60 returns on 2018-03-28 \(row 59\)"):
         kind(window=60).target(noisy.past(59))
 
 

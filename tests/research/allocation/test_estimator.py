@@ -168,7 +168,7 @@ def test_a_limit_of_turnover_is_against_the_target_before(noisy):
     four = noisy.select(["A00", "A01", "A02", "A03"])
     moved, moved_free = (np.abs(np.diff(target_path(one, four, 60).rows, axis=0)).max() for one in (held, free))
     assert (held.follows, free.follows) == (True, False)
-    assert moved == pytest.approx(0.05, abs=1e-6)  # skfolio limits the change of each line
+    assert moved == pytest.approx(0.05, abs=1e-6)  # skfolio limits the change of each asset
     assert moved_free > 0.06
 
 
@@ -206,10 +206,10 @@ def test_no_weights_of_one_that_does_not_raise_are_no_solution(noisy):
         (LinearRegression(), r"LinearRegression cannot be fitted to 60 returns on 2018-09-28 \(TypeError: .*'y'"),
         (BenchmarkTracker(), r"BenchmarkTracker cannot be fitted"),
         (MeanRisk(min_weights="low"), r"MeanRisk cannot be fitted .*Correct its parameters"),
-        (Gives(np.ones((2, 5))), r"gave weights of shape \(2, 5\) for 5 lines"),
-        (Gives(np.ones(4)), r"gave weights of shape \(4,\) for 5 lines"),
+        (Gives(np.ones((2, 5))), r"gave weights of shape \(2, 5\) for 5 assets"),
+        (Gives(np.ones(4)), r"gave weights of shape \(4,\) for 5 assets"),
         (Gives({"SPY": 1.0}), r"Gives on 2018-09-28 gave a weight for 'SPY', but the columns are A00"),
-        (Gives([np.nan, 0.25, 0.25, 0.25, 0.25]), r"is not finite for 1 of 6 lines: A00 has .*nan"),
+        (Gives([np.nan, 0.25, 0.25, 0.25, 0.25]), r"is not finite for 1 of 6 assets: A00 has .*nan"),
     ],
 )
 def test_what_gives_no_weights_is_refused_by_name_and_date(estimator, words, noisy):
@@ -250,7 +250,7 @@ def test_a_seed_makes_draws_repeatable(noisy):
 
 
 def test_a_benchmark_of_unknown_or_new_lines(noisy):
-    with pytest.raises(ConfigError, match="the benchmark holds 'SPY', no line of the market"):
+    with pytest.raises(ConfigError, match="the benchmark holds 'SPY', no asset of the market"):
         EstimatorAllocation(BenchmarkTracker(), 60, benchmark={"SPY": 1.0}).answer(noisy.past(200))
     with pytest.raises(NotSolvedError, match="A05 of the benchmark has no 60 returns"):
         EstimatorAllocation(BenchmarkTracker(), 60, benchmark={"A05": 1.0}).answer(noisy.past(200))

@@ -21,7 +21,7 @@ HALF = FixedWeights((0.5, 0.5))
 
 
 def swinging(make_market: Callable[..., Market], sizes: list[float]) -> Market:
-    """Two lines that move alike, up and down by each of these sizes in turn, twenty sessions each."""
+    """Two assets that move alike, up and down by each of these sizes in turn, twenty sessions each."""
     signs = np.tile([1.0, -1.0], 10)
     moves = np.concatenate([[0.0], *[size * signs for size in sizes]])
     return make_market(np.column_stack([moves, moves]))
@@ -87,7 +87,7 @@ def test_a_volatility_target_is_met_whatever_the_net_of_a_portfolio(net: float, 
 def test_among_long_and_short_a_line_without_its_window_counts_by_its_absolute_weight(
     make_market: Callable[..., Market],
 ) -> None:
-    """Known is +1 of a line that moves 1 % a session; half of the gross weight has no window."""
+    """Known is +1 of an asset that moves 1 % a session; half of the gross weight has no window."""
     moves = np.concatenate([[0.0], 0.01 * np.tile([1.0, -1.0], 20)])
     past = make_market(np.column_stack([moves, moves]), first=[0, 30]).past(40)
     level = 0.5 * 0.01 * np.sqrt(20 / 19 * 252.0)
@@ -127,5 +127,5 @@ def test_an_exposure_that_is_no_share_is_refused(exposure: object) -> None:
 def test_what_does_not_move_has_no_volatility(make_market: Callable[..., Market]) -> None:
     with pytest.raises(DataError, match="did not move in the 20 sessions"):
         VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.0]).past(20))
-    with pytest.raises(DataError, match=r"no line of the target .* has 20 returns"):
+    with pytest.raises(DataError, match=r"no asset of the target .* has 20 returns"):
         VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.01]).past(19))

@@ -1,4 +1,4 @@
-"""Targets that are given: how they are written, and what becomes of lines that are not listed yet."""
+"""Targets that are given: how they are written, and what becomes of assets that are not listed yet."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from research.allocation import EqualWeights, FixedWeights, target_path
 
 @pytest.fixture(scope="module")
 def market(make_market):
-    """Three lines; the last, of the class of the first, is listed at row 5."""
+    """Three assets; the last, of the class of the first, is listed at row 5."""
     return make_market(np.zeros((10, 3)), [0, 0, 5], ("SPY", "AGG", "QQQ"), ("equity", "bond", "equity"))
 
 
@@ -59,12 +59,14 @@ def test_changing_the_mapping_later_does_not_change_the_allocation(market):
 
 
 def test_all_unknown_names_are_listed_beside_the_known_ones(market):
-    with pytest.raises(ConfigError, match=r"'SPX', 'TLT', which the market does not have: its lines are SPY, AGG, QQQ"):
+    with pytest.raises(
+        ConfigError, match=r"'SPX', 'TLT', which the market does not have: its assets are SPY, AGG, QQQ"
+    ):
         FixedWeights({"SPX": 0.5, "AGG": 0.3, "TLT": 0.2}).target(market.past(9))
 
 
 def test_another_number_of_weights_than_lines_is_refused(market):
-    with pytest.raises(ConfigError, match=r"has 2 weights and the market 3 lines: SPY, AGG, QQQ"):
+    with pytest.raises(ConfigError, match=r"has 2 weights and the market 3 assets: SPY, AGG, QQQ"):
         FixedWeights((0.5, 0.5)).target(market.past(9))
 
 
@@ -73,11 +75,11 @@ def test_another_number_of_weights_than_lines_is_refused(market):
     [
         ({"SPY": float("nan")}, r"weight of 'SPY' in FixedWeights is nan"),
         ({"SPY": "half"}, r"weight of 'SPY' in FixedWeights is 'half'"),
-        ((0.5, float("inf")), r"weight of line 1 in FixedWeights is inf"),
+        ((0.5, float("inf")), r"weight of asset 1 in FixedWeights is inf"),
         ((("SPY", 0.5), ("SPY", 0.5)), r"'SPY' is named twice"),
-        ({}, r"no line is named"),
+        ({}, r"no asset is named"),
         ((), r"has no weights"),
-        (0.5, r"are 0.5. Give one a line"),
+        (0.5, r"are 0.5. Give one an asset"),
     ],
 )
 def test_weights_that_are_not_numbers_for_lines_are_refused(weights, complaint):

@@ -55,7 +55,7 @@ def test_weights_come_by_name_or_in_the_order_of_the_columns(found, noisy):
     ("found", "words"),
     [
         ({"A09": 1.0}, r"2018-10-17 gave a weight for 'A09', but the columns are A00, A01, A02, A03, A04. Return"),
-        (np.ones(6), r"gave weights of shape \(6,\) for 5 lines, A00, A01, A02, A03, A04. Return a mapping"),
+        (np.ones(6), r"gave weights of shape \(6,\) for 5 assets, A00, A01, A02, A03, A04. Return a mapping"),
         (None, r"gave None. Return a mapping or a Series by name, or one number a column"),
         ({"A00": "half"}, r"gave \['half', 0.0, 0.0, 0.0, 0.0\]. Return"),
     ],
@@ -71,7 +71,7 @@ def test_other_answers_are_refused_by_name_and_date(found, words, noisy):
 
 def test_weights_that_are_not_finite_are_refused_where_all_are(noisy):
     allocation = FunctionAllocation(lambda returns: returns.std() * np.nan, window=60)
-    with pytest.raises(PolicyError, match="is not finite for 4 of 6 lines: A00"):
+    with pytest.raises(PolicyError, match="is not finite for 4 of 6 assets: A00"):
         target_path(allocation, noisy, start=70)
 
 

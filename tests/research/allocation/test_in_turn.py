@@ -62,7 +62,7 @@ def test_an_answer_does_not_depend_on_what_was_asked_before(noisy: Market) -> No
 
 @pytest.fixture(scope="module")
 def left(noisy: Market) -> Market:
-    """The market of which the first line, the steadiest, leaves at row 200."""
+    """The market of which the first asset, the steadiest, leaves at row 200."""
     silent = (np.arange(380)[:, None] >= 200) & (np.arange(6) == 0)
     halted = replace(noisy, tradable=noisy.tradable & ~silent, returns=np.where(silent, 0.0, noisy.returns))
     return delist(halted, "A00", noisy.dates[200], 0.0)
@@ -100,7 +100,7 @@ def test_below_others_a_refit_without_a_solution_goes_on_with_the_target_before(
 
 @pytest.fixture(scope="module")
 def known_late(noisy: Market) -> Market:
-    """The market of which market capitalisations are known from row 150 on, and whose lines move from row 70 on."""
+    """The market of which market capitalisations are known from row 150 on, and whose assets move from row 70 on."""
     still = np.arange(380)[:, None] < 70
     caps = pd.DataFrame([range(1, 7)], index=[noisy.dates[150]], columns=noisy.assets, dtype=float)
     return with_facts(replace(noisy, returns=np.where(still, 0.0, noisy.returns)), {"market_cap": caps})
@@ -117,7 +117,7 @@ def known_late(noisy: Market) -> Market:
         (lambda _: _following(), 130),
         (lambda _: Smoothed(HRP(window=60)), 130),
     ],
-    ids=["regimes", "caps smoothed", "caps capped", "a column", "still lines below", "still lines", "hrp"],
+    ids=["regimes", "caps smoothed", "caps capped", "a column", "still assets below", "still assets", "hrp"],
 )
 def test_what_is_not_known_long_before_the_start_is_no_error(known_late: Market, held, day: int) -> None:
     allocation = held(known_late.dates[150])

@@ -14,7 +14,7 @@ WINDOW = 252
 
 
 def test_spread_of_inverse_volatility_is_that_of_normal_returns() -> None:
-    """Of two lines w = 1 / (1 + s1 / s2): the logarithm of s1 / s2 has variance 1 / T, and the weight 1 / (16 T)."""
+    """Of two assets w = 1 / (1 + s1 / s2): the logarithm of s1 / s2 has variance 1 / T, and the weight 1 / (16 T)."""
     found = weight_intervals(InverseVolatility(WINDOW), world(300, 2), draws=400, mean_block=1.0)
     assert found.drawn[:, 0].std() == pytest.approx(1.0 / (4.0 * WINDOW**0.5), rel=0.15)
     assert found.drawn.sum(axis=1) == pytest.approx(np.ones(400), abs=1e-9)

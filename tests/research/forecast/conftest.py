@@ -1,4 +1,4 @@
-"""A market of five lines, one of them listed late, with the facts that views ask for."""
+"""A market of five assets, one of them listed late, with the facts that views ask for."""
 
 import numpy as np
 import pandas as pd

@@ -91,7 +91,7 @@ def test_lines_do_not_touch_each_other_and_gaps_count_nowhere() -> None:
 
 def test_what_cannot_be_adapted_is_refused() -> None:
     ends = np.ones((3, 2))
-    with pytest.raises(DataError, match="arrays of dates by lines"):
+    with pytest.raises(DataError, match="arrays of dates by assets"):
         adaptive_intervals(-ends, ends, ends[:, 0], miss=MISS)
     with pytest.raises(ConfigError, match=r"miss of adaptive intervals is 1\.5"):
         adaptive_intervals(-ends, ends, ends, miss=1.5)

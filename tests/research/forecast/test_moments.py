@@ -26,7 +26,7 @@ def stocks() -> np.ndarray:
 
 
 def market_of(returns: np.ndarray) -> Market:
-    """A market whose first row lists the lines and whose other rows are `returns`."""
+    """A market whose first row lists the assets and whose other rows are `returns`."""
     names = tuple(f"A{i:02}" for i in range(returns.shape[1]))
     returns = np.vstack([np.zeros(returns.shape[1]), returns])
     dates = pd.date_range("2018-01-01", periods=len(returns))
@@ -136,13 +136,13 @@ def test_moments_scale_to_a_horizon_and_come_back_from_a_pickle() -> None:
     again = pickle.loads(pickle.dumps(month))
     assert (again.covariance == month.covariance).all()
     assert not again.covariance.flags.writeable
-    assert repr(month) == "Moments of 2 lines over 21 periods, seen up to 2022-12-30"
+    assert repr(month) == "Moments of 2 assets over 21 periods, seen up to 2022-12-30"
 
 
 @pytest.mark.parametrize(
     ("mean", "cov", "horizon", "error", "message"),
     [
-        ([0.0, 0.0], np.eye(2), 1, DataError, r"moments of 3 lines have a mean of shape \(2,\)"),
+        ([0.0, 0.0], np.eye(2), 1, DataError, r"moments of 3 assets have a mean of shape \(2,\)"),
         ([0.0, np.nan, 0.0], np.eye(3), 1, DataError, "moments of B up to 2022-12-30 are not finite"),
         ([0.0] * 3, np.diag([1.0, -1.0, 1.0]), 1, DataError, "variance of B is -1"),
         ([0.0] * 3, np.eye(3) + np.eye(3, k=2), 1, DataError, "covariance of A and C is 1 one way and 0 the other"),
@@ -175,7 +175,9 @@ def test_fewer_returns_than_lines_are_stood_by_shrunk_estimators_only(name: str)
     if name in ANY_LENGTH:
         assert np.linalg.eigvalsh(forecast.predict(past).covariance).min() > 0.0
     else:
-        with pytest.raises(DataError, match=rf"20 returns of 30 lines, to 2018-01-31, do not give a {name} covariance"):
+        with pytest.raises(
+            DataError, match=rf"20 returns of 30 assets, to 2018-01-31, do not give a {name} covariance"
+        ):
             forecast.predict(past)
 
 

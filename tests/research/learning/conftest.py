@@ -1,4 +1,4 @@
-"""Training days that the tests of this room share: the eight real lines of the main job."""
+"""Training days that the tests of this room share: the eight real assets of the main job."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ QUICK = PPOSettings(worlds=32, rollout=8, batch=64, epochs=2, hidden=8)
 
 @pytest.fixture(scope="session")
 def real() -> Market:
-    """The eight lines of the main job up to the last day of 2014; BTC is listed on 2013-04-29."""
+    """The eight assets of the main job up to the last day of 2014; BTC is listed on 2013-04-29."""
     return load_market("multi_asset_daily").select(list(WEIGHTS)).until("2014-12-31")
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from research.learning.worlds.training_days import scales
 from research.rules.networks.actions import ACTIONS, action_size, decode_actions
 
-TWO = scales(  # the first target leaves a fifth to cash, the second nothing, and holds one line
+TWO = scales(  # the first target leaves a fifth to cash, the second nothing, and holds one asset
     target=np.array([[0.5, 0.3], [1.0, 0.0]]),
     half_width=np.array([[0.02, 0.01], [0.04, 0.0]]),
     covariance=np.tile(np.eye(2), (2, 1, 1)),

@@ -23,7 +23,7 @@ START = 60
 
 @pytest.fixture(scope="module")
 def market():
-    """Three lines on New York's sessions of 2018; the last is listed at row 90."""
+    """Three assets on New York's sessions of 2018; the last is listed at row 90."""
     rng, shape = np.random.default_rng(4), (180, 3)
     tradable = np.ones(shape, dtype=bool)
     tradable[:90, 2] = False
@@ -133,7 +133,7 @@ def test_the_future_changes_no_decision(market, policy):
 
 
 def test_a_listing_changes_what_it_measures_by(market, policy):
-    """Before the listing it plays by the other row of its scales, and asks nothing of the line."""
+    """Before the listing it plays by the other row of its scales, and asks nothing of the asset."""
     before = policy.decide(view(market, 85, weights=(0.6, 0.3, 0.0), unfinished=True))
     after = policy.decide(view(market, 95, weights=(0.6, 0.3, 0.0), unfinished=True))
     assert (before.lower[2], before.upper[2]) == (0.0, 0.0)

@@ -15,7 +15,7 @@ from research.learning import Learned, PPOSettings, Variation
 def test_it_takes_targets_that_change_only_by_listing():
     assert Learned(FixedWeights((0.6, 0.4))).family == "learned"
     assert Learned(EqualWeights()).steps == 400_000
-    with pytest.raises(ConfigError, match=r"HRP.*whose schedule is 'month'.*only when a line is listed"):
+    with pytest.raises(ConfigError, match=r"HRP.*whose schedule is 'month'.*only when an asset is listed"):
         Learned(HRP(schedule="month"))
 
 

@@ -69,7 +69,7 @@ def leavers() -> Market:
 
 @pytest.fixture
 def write(tmp_path: Path) -> WriteText:
-    """Write lines into a file of the test's own folder."""
+    """Write assets into a file of the test's own folder."""
 
     def write(*lines: str, name: str = "prices.csv") -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Lines of several currencies in one: by hand, there and back, and what is refused."""
+"""Assets of several currencies in one: by hand, there and back, and what is refused."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ EURUSD = [1.00, 1.10, 1.10, 1.21, 1.21]
 
 
 def make(columns: dict[str, list[float]], currency: dict[str, str], **options: Any) -> Market:
-    """Lines with their quotes; a name of six letters is a rate."""
+    """Assets with their quotes; a name of six letters is a rate."""
     table = pd.DataFrame(
         {
             "currency": [currency.get(name, "USD") for name in columns],

@@ -1,4 +1,4 @@
-"""A line that leaves: halted at its last price until a date and a return are stated, and known to nobody before."""
+"""An asset that leaves: halted at its last price until a date and a return are stated, and known to nobody before."""
 
 import pickle
 from dataclasses import replace
@@ -216,7 +216,7 @@ def test_date_and_return_go_together(columns: dict[str, Any], words: str) -> Non
 
 
 def test_price_from_the_exit_on_is_named_by_its_row(prices: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match=r"price of a line that is delisted for GONE on 2022-12-29 \(frame, row 2\)"):
+    with pytest.raises(DataError, match=r"price of an asset that is delisted for GONE on 2022-12-29 \(frame, row 2\)"):
         market_from_frame(prices, instruments=stated("2022-12-29", SHUMWAY))
 
 
@@ -252,7 +252,7 @@ def test_dividend_on_or_after_the_exit_is_refused(halted: Market) -> None:
     gone = delist(halted, "GONE", "2022-12-30", SHUMWAY)
     paid = np.zeros(gone.shape)
     paid[3, 0] = 0.1
-    with pytest.raises(DataError, match=r"dividend of a line that is not listed for GONE on 2022-12-30 .* found 0.1"):
+    with pytest.raises(DataError, match=r"dividend of an asset that is not listed for GONE on 2022-12-30 .* found 0.1"):
         replace(gone, dividends=paid)
 
 

@@ -85,7 +85,7 @@ def test_facts_follow_the_market_into_its_parts_and_pickles(market: Market) -> N
         ({"cap": pd.DataFrame({"SPY": [1.0, 2.0]}, index=DAYS[[0, 0]])}, r"SPY is stated twice for 2022-12-27"),
         ({"cap": pd.DataFrame({"SPY": [np.inf]}, index=DAYS[:1])}, r"fact 'cap' .* holds numbers past 1e\+15"),
         ({"cap": pd.DataFrame({"when": ["27.12.22"], "SPY": [1.0]})}, r"row 0: found '27\.12\.22' for a date"),
-        ({"cap": pd.DataFrame({"SPY": [np.nan]}, index=DAYS[:1])}, r"states no cap of any line"),
+        ({"cap": pd.DataFrame({"SPY": [np.nan]}, index=DAYS[:1])}, r"states no cap of any asset"),
         ({"sector": {"SPY": "tech"}}, r"named 'sector', which every market has"),
         ({"cap": {"SPY": 1.0, "AGG": "big"}}, r"cap of AGG \(the facts, AGG\) is 'big', where others are numbers"),
         ({"cap": "caps.xlsx"}, r"fact 'cap': unknown kind of file caps\.xlsx: found '\.xlsx'\. Save it as"),

@@ -68,13 +68,13 @@ def column(text: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def walk() -> np.ndarray:
-    """Closes (400, 2) of two lines."""
+    """Closes (400, 2) of two assets."""
     return 50.0 * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0, 0.02, (400, 2)), axis=0))
 
 
 @pytest.fixture(scope="module")
 def gapped() -> Market:
-    """Three lines of 200 rows: OLD is there throughout, NEW from row 40 on, GONE is halted twice and then delisted."""
+    """Three assets of 200 rows: OLD is there throughout, NEW from row 40 on, GONE is halted twice and then delisted."""
     rng, rows = np.random.default_rng(11), 200
     frame = pd.DataFrame(
         np.exp(np.cumsum(rng.normal(0.0, 0.02, (rows, 3)), axis=0)),
@@ -88,7 +88,7 @@ def gapped() -> Market:
 
 @pytest.fixture(scope="module")
 def known(gapped: Market) -> Market:
-    """The three lines with every indicator."""
+    """The three assets with every indicator."""
     return with_facts(gapped, SMALL)
 
 
@@ -205,7 +205,7 @@ def test_closes_that_do_not_vary_have_no_rsi_and_no_bands() -> None:
     assert (Volatility(6).values(still)[6:] == 0.0).all()
 
 
-# -- lines of a market -----------------------------------------------------------------------------------------------
+# -- assets of a market -----------------------------------------------------------------------------------------------
 
 
 def test_a_line_that_is_listed_late_has_the_numbers_of_its_own_sessions_alone(gapped: Market, known: Market) -> None:

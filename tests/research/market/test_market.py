@@ -376,7 +376,7 @@ def test_value_that_breaks_a_convention_is_named(small: Market, name: str, value
 def test_return_or_dividend_before_listing_is_refused(small: Market) -> None:
     with pytest.raises(DataError, match="return before listing for NEW on 2022-12-27"):
         changed(small, "returns", 0, 1, 0.01)
-    with pytest.raises(DataError, match=r"dividend of a line that is not listed for NEW on 2022-12-27 .* found 0.2"):
+    with pytest.raises(DataError, match=r"dividend of an asset that is not listed for NEW on 2022-12-27 .* found 0.2"):
         changed(small, "dividends", 0, 1, 0.2)
 
 

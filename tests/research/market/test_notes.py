@@ -1,4 +1,4 @@
-"""Notes print as strings, and know which lines and days they are about."""
+"""Notes print as strings, and know which assets and days they are about."""
 
 import json
 import pickle

@@ -18,7 +18,7 @@ def market(name: str = "us_etf_ohlcv") -> Market:
 
 
 def ending(of: Market, row: int, factor: float = 1.0, line: int = 0) -> Market:
-    """A market that ends with a row, its last close of a line multiplied by a factor."""
+    """A market that ends with a row, its last close of an asset multiplied by a factor."""
     cut = of.until(of.dates[row])
     prices, returns = np.array(cut.prices), np.array(cut.returns)
     prices[-1, line] *= factor

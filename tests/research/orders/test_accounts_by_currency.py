@@ -27,7 +27,7 @@ SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
 RATES = {"EURUSD": 1.0664, "EURJPY": 141.2}
 IN_EUROS = {"basis": "EUR", "cash": 0, "fx": RATES}
 HEADER = "account,model,cash_EUR,cash_USD,cash_JPY,SPY,AGG"
-BASIS_POINT = D("1e-4")  # of notional: the commission of both lines, and their half-spread
+BASIS_POINT = D("1e-4")  # of notional: the commission of both assets, and their half-spread
 SMALLEST = {"EUR": D("0.01"), "USD": D("0.01"), "JPY": D("1")}
 IN_EUR = {"EUR": D(1), "USD": D(repr(1.0 / 1.0664)), "JPY": D(repr(1.0 / 141.2))}
 
@@ -118,7 +118,7 @@ def test_cash_of_each_currency_follows_from_the_written_rows_by_decimals(tmp_pat
             assert rounded("EUR", D(order["notional"]) / IN_EUR[currency] * IN_EUR[currency]) == D(order["notional"])
             costs = {column: rounded(currency, BASIS_POINT * amount) for column in ("commission", "half_spread")}
             left[currency] -= way * amount + sum(costs.values())
-            for column in CHARGED:  # both are the exact cost, rounded once: to the cents of the line, and of the basis
+            for column in CHARGED:  # both are the exact cost, rounded once: to the cents of the asset, and of the basis
                 there = costs.get(column, D(0)) * IN_EUR[currency]
                 assert abs(D(order[column] or "0") - there) <= D("0.0051") * (1 + IN_EUR[currency])
         assert {c: D(account[f"cash_after_{c}"]) for c in left} == left, name
@@ -201,7 +201,7 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
 def test_a_model_needs_a_column_of_cash_for_each_currency_of_its_lines(abroad: Model, tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,m,5,1,1", header="account,model,cash,SPY,AGG")
     with pytest.raises(
-        ConfigError, match=r"column 'cash_USD': no column for cash in USD, in which lines of model m are quoted"
+        ConfigError, match=r"column 'cash_USD': no column for cash in USD, in which assets of model m are quoted"
     ):
         account_of(file, next(file.rows()), lambda _: abroad)
 

@@ -153,7 +153,7 @@ def test_lines_in_another_currency_and_exchanges_move_the_cash_of_each_currency(
 
 
 def _in_local(made: TradeList) -> list[Fill]:
-    """Fills with the costs of each order in the currency of its line."""
+    """Fills with the costs of each order in the currency of its asset."""
     assert made.money is not None
     costs = [made.money.local(a, i).charges for a, i in made.sized.rows()]
     return [replace(fill, fees=fees) for fill, fees in zip(filled(made), costs, strict=True)]

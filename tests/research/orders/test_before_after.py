@@ -1,4 +1,4 @@
-"""Before and after: closed forms of two lines of known covariance, boxes, ranges, the figures of the risk sheet."""
+"""Before and after: closed forms of two assets of known covariance, boxes, ranges, the figures of the risk sheet."""
 
 import json
 from dataclasses import replace

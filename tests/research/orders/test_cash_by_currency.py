@@ -42,7 +42,7 @@ CENT = {"USD": D("0.01"), "EUR": D("0.01"), "JPY": D("1"), "AAA": D("0.01"), "BB
 def abroad(
     made: Portfolio, lines: Sequence[str], cash: Mapping[str, float], rates: Mapping[str, float], **more: Any
 ) -> Portfolio:
-    """A desk by hand whose prices are those of its lines' currencies; its market is that in dollars."""
+    """A desk by hand whose prices are those of its assets' currencies; its market is that in dollars."""
     of_lines = np.array([rates.get(currency, 1.0) for currency in lines])
     known = Rates("USD", {c: Rate(f"{c}USD", value, DAY, "rates.csv") for c, value in sorted(rates.items())}, {})
     balances = {c: cash.get(c, 0.0) for c in ("USD", *sorted(rates))}
@@ -68,7 +68,7 @@ def numbers(trades: TradeList) -> Any:
 
 @st.composite
 def desks_abroad(draw: Any, desk: Any) -> tuple[Portfolio, dict[str, float]]:
-    """Any desk with lines and cash in three currencies, one of them without cents."""
+    """Any desk with assets and cash in three currencies, one of them without cents."""
     n = draw(st.integers(2, 4))
     each = lambda values: draw(st.lists(values, min_size=n, max_size=n))  # noqa: E731
     rates = {"EUR": draw(st.floats(0.5, 2.0)), "JPY": draw(st.floats(0.004, 0.02))}

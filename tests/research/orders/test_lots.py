@@ -17,7 +17,7 @@ MOST_VECTORS = 20_000  # that a random case has, so that a thousand of them are 
 
 
 def case(rng: np.random.Generator) -> LotProblem | None:
-    """Two to six lines with a few lots each, some with tickets, least commissions, minimums, boxes and limits."""
+    """Two to six assets with a few lots each, some with tickets, least commissions, minimums, boxes and limits."""
     n = int(rng.integers(2, 7))
     nav = 10.0 ** rng.uniform(4.0, 6.0)
     prices = np.round(nav * 10.0 ** rng.uniform(-3.0, -1.2, n), 2)
@@ -165,7 +165,7 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
 
 
 def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> None:
-    """Fifty random cases, each enumerated: a group that binds and one with a price, of fractions of lines."""
+    """Fifty random cases, each enumerated: a group that binds and one with a price, of fractions of assets."""
     rng, count, bound = np.random.default_rng(22), 0, 0
     while count < 50:
         if (free := case(rng)) is None:

@@ -1,6 +1,6 @@
 """PyPortfolioOpt's discrete allocations of cash, published and computed: never better than ours on one objective.
 
-The objective is the sum of the lines' distances from their weights and nine tenths of the cash that is left, without
+The objective is the sum of the assets' distances from their weights and nine tenths of the cash that is left, without
 costs. PyPortfolioOpt's linear programme adds all of that cash, its greedy search states no objective.
 """
 
@@ -74,7 +74,7 @@ def test_published_example_is_what_pyportfolioopt_gives() -> None:
 
 
 def test_random_allocations_are_never_better() -> None:
-    """Eighty, of two to ten lines and 2,000 to 200,000: by both of its methods, run here."""
+    """Eighty, of two to ten assets and 2,000 to 200,000: by both of its methods, run here."""
     rng, better, feasible = np.random.default_rng(22), 0, 0
     for _ in range(80):
         n, wealth = int(rng.integers(2, 11)), round(10.0 ** rng.uniform(3.3, 5.3), 2)

@@ -88,15 +88,15 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "15.00 points under target: to its target",
         "",
         "Before and after the orders, at the closes of 2022-12-29",
-        "                                          before  exact step      after",
-        "NAV                        USD        100,000.00   99,975.00  99,975.05",
-        "cash                       % of NAV         5.00        0.00       0.03",
-        "largest drift              points      15.00 (B)        0.00   0.04 (B)",
-        "half the sum of drifts     points          15.00        0.00       0.04",
-        "lines outside their range                      0           0          0",
-        "expected cost              bp of NAV        0.00        2.50       2.50",
-        "No figures of risk: market 'by hand' has 2 days with returns of all its lines, and figures of risk and "
-        "futures need 252. Leave out the line that was listed last, or take more history.",
+        "                                           before  exact step      after",
+        "NAV                         USD        100,000.00   99,975.00  99,975.05",
+        "cash                        % of NAV         5.00        0.00       0.03",
+        "largest drift               points      15.00 (B)        0.00   0.04 (B)",
+        "half the sum of drifts      points          15.00        0.00       0.04",
+        "assets outside their range                      0           0          0",
+        "expected cost               bp of NAV        0.00        2.50       2.50",
+        "No figures of risk: market 'by hand' has 2 days with returns of all its assets, and figures of risk and "
+        "futures need 252. Leave out the asset that was listed last, or take more history.",
         "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
@@ -108,7 +108,7 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
 
 
 def test_the_figures_before_say_that_money_has_come_or_gone(two: Portfolio) -> None:
-    """NAV of 100,000 without the money, which the line on cash begins with, and 101,000 and 98,000 with it."""
+    """NAV of 100,000 without the money, which the asset on cash begins with, and 101,000 and 98,000 with it."""
     for flow, said, nav in ((1_000, "deposit", "101,000.00"), (-2_000, "withdrawal", "98,000.00")):
         text = repr(trade_list(two, Never(two.strategic), request=Request(flow)))
         figures = text.partition(f"Before, with the {said}, and after the orders, at the closes of 2022-12-29")[2]

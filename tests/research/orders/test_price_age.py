@@ -135,7 +135,7 @@ def test_a_list_is_of_the_day_of_its_prices_and_its_data_of_the_last_close(two: 
     assert "Before and after the orders, at given prices" in got.html()
     review = repr(Review(got))
     assert review.splitlines()[0].endswith(", as of 2023-01-04")
-    assert "Lines, at given prices" in review
+    assert "Assets, at given prices" in review
     assert listed(given_prices(two, ["2022-12-28"] * 2, [100.0, 50.0])).provenance["as_of"] == "2022-12-28"
     assert listed(given_prices(two, ["NaT"] * 2, [100.0, 50.0])).provenance["as_of"] == "2022-12-29"
 
@@ -156,7 +156,7 @@ def test_a_halted_line_is_noted_and_refuses_nothing(desk: Any) -> None:
 
 
 def still(portfolio: Portfolio, prices: list[float], volumes: list[float] | None = None) -> Portfolio:
-    """The first line with these last closes and volumes; the second one moves and trades every day."""
+    """The first asset with these last closes and volumes; the second one moves and trades every day."""
     rows = len(prices)
     dates = pd.bdate_range(end="2022-12-29", periods=rows)
     sold = None if volumes is None else np.column_stack([volumes, np.ones(rows)])

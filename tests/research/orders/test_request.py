@@ -36,7 +36,7 @@ def test_deposit_buys_what_is_under_target_and_no_more_than_the_deposit(free: Po
 
 
 def test_deposit_that_does_not_suffice_is_part_of_the_policys_trade(free: Portfolio) -> None:
-    # After the deposit B would be 4.2 points under target; two are allowed. To target each line goes to 60,000.
+    # After the deposit B would be 4.2 points under target; two are allowed. To target each asset goes to 60,000.
     got = trade_list(free, Threshold(free.strategic, 0.02), request=Request(flow=20_000.0))
     assert got.after().holdings.tolist() == [60_000.0, 60_000.0]
     assert got.after().cash == 0.0
@@ -164,7 +164,7 @@ class TestAnyDesk:
         try:
             return trade_list(portfolio, policy, request=Request(flow=round(part * portfolio.nav, 2), **asked))
         except ConfigError:
-            assert part < 0.0  # a withdrawal that a halted line or a limit keeps from being paid
+            assert part < 0.0  # a withdrawal that a halted asset or a limit keeps from being paid
             return None
 
     @given(st.data(), st.floats(0.001, 2.0))

@@ -58,12 +58,12 @@ def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
     assert got["B"] == "back to its edge"
 
 
-# Four lines at 40, 30, 20 and 10 % of NAV, each to be 25 %.
+# Four assets at 40, 30, 20 and 10 % of NAV, each to be 25 %.
 FOUR = ([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4)
 
 
 def said(portfolio: Portfolio, policy: Any) -> dict[str, str]:
-    """What becomes of each line, in words: the reason without the drift before it and a cut for cash after it."""
+    """What becomes of each asset, in words: the reason without the drift before it and a cut for cash after it."""
     got = trade_list(portfolio, policy)
     assert not got.holds
     reasons = pd.concat([got.orders, got.held]).set_index("asset")["reason"]
@@ -110,13 +110,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "to its target and on, funded by A and B (no line under target can take more)",
+        "C": "to its target and on, funded by A and B (no asset under target can take more)",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "to its target and on, to pay for D (no line over target can take more)",
+        "C": "to its target and on, to pay for D (no asset over target can take more)",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"

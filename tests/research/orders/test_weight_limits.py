@@ -155,7 +155,7 @@ def test_volume_limit_of_one_line_sends_another_into_the_group(desk: Any) -> Non
 
 
 def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
-    """The nearest point buys each of three lines for the group; two orders keep it with one of them."""
+    """The nearest point buys each of three assets for the group; two orders keep it with one of them."""
     group = WeightLimit("A, B and C", members(4, 0, 1, 2), 0.4, 1.0)
     lacking = desk([10.0] * 4, [1_000, 1_000, 1_000, 7_000], 0.0, [0.2, 0.2, 0.2, 0.4], **FREE)
     got = trade_list(with_limits(lacking, group, most=2), Never(lacking.strategic))
@@ -236,10 +236,10 @@ def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
     kind, tradable = int(rng.integers(4)), np.ones(n, dtype=bool)
     turnover = None
     idle = [WeightLimit(f"range of {name}", members(n, i), 0.0, 1.0) for i, name in enumerate("ABCDEFGH"[:n]) if i > 2]
-    if kind == 0:  # two lines that are to hold more than all
+    if kind == 0:  # two assets that are to hold more than all
         found = [WeightLimit("range of A", members(n, 0), 0.6, 1.0), WeightLimit("range of B", members(n, 1), 0.5, 1.0)]
         names = {found[0].name, found[1].name, "cash of at least 0.00"}
-    elif kind == 1:  # a line that cannot trade, outside its range
+    elif kind == 1:  # an asset that cannot trade, outside its range
         tradable[0] = False
         found = [WeightLimit("range of A", members(n, 0), float(weights[0]) + 0.05, 1.0)]
         names = {"range of A", "A cannot trade"}
@@ -248,7 +248,7 @@ def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
         group = float(weights[:2].sum())
         found = [WeightLimit("A and B", members(n, 0, 1), 0.0, group - 0.05)]
         names = {"A and B", "turnover of at most 2.00%"}
-    else:  # a group that is to hold less than one of its lines
+    else:  # a group that is to hold less than one of its assets
         found = [WeightLimit("A and B", members(n, 0, 1), 0.0, 0.1), WeightLimit("range of A", members(n, 0), 0.2, 1.0)]
         names = {"A and B", "range of A"}
     limits = [*found, *idle]
@@ -267,7 +267,7 @@ def feasible(position: Position, names: set[str]) -> bool:
     kept = [limit for limit in position.limits.weights if limit.name in names]
     of = np.array([limit.exposures for limit in kept]).reshape(len(kept), n)
     rows, right = [*of, *-of], [*[limit.upper for limit in kept], *[-limit.lower for limit in kept]]
-    rows = [np.concatenate([row, np.zeros(n)]) for row in rows]  # of weights, and of what each line buys at least
+    rows = [np.concatenate([row, np.zeros(n)]) for row in rows]  # of weights, and of what each asset buys at least
     for i in range(n):
         rows += [np.eye(2 * n)[i] - np.eye(2 * n)[n + i]]
         right += [before[i]]
@@ -307,7 +307,7 @@ def test_limits_that_can_be_kept_are_no_conflict(three: Portfolio) -> None:
     assert conflict(Position.of(with_limits(three, WeightLimit("A", members(3, 0), 0.0, 0.3))), 0.0) is None
 
 
-# -- limits and what single lines may do -----------------------------------------------------------------------------
+# -- limits and what single assets may do -----------------------------------------------------------------------------
 
 
 def with_trading(portfolio: Portfolio, words: list[str]) -> Portfolio:
@@ -318,7 +318,7 @@ def with_trading(portfolio: Portfolio, words: list[str]) -> Portfolio:
 @given(st.integers(0, 10_000))
 @settings(max_examples=30, deadline=None)
 def test_no_limit_trades_a_locked_line_or_turns_a_one_sided_list(desk: Any, seed: int) -> None:
-    """With costs: a line that the step leaves alone stays where it may not be traded, whatever a limit asks for."""
+    """With costs: an asset that the step leaves alone stays where it may not be traded, whatever a limit asks for."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 5))
     prices, targets = np.round(rng.uniform(20.0, 400.0, n), 2), np.round(rng.dirichlet(np.ones(n)), 3)
@@ -342,7 +342,7 @@ def test_no_limit_trades_a_locked_line_or_turns_a_one_sided_list(desk: Any, seed
 
 
 def test_a_wash_sale_lock_is_kept_by_limits_of_weights(desk: Any) -> None:
-    """A limit at a price leaves the locked line alone; one that binds is refused, and the lock is named."""
+    """A limit at a price leaves the locked asset alone; one that binds is refused, and the lock is named."""
     two = desk([100.0, 50.0], [700, 500], 5_000.0, [0.5, 0.5])
     rules = TaxRules(rate=0.2, short_rate=0.35, lots="highest", wash_sale_days=30)
     locked = replace(two, tax_lots=TaxLots(rules, ((), ()), {"B": pd.Timestamp("2022-12-15")}))

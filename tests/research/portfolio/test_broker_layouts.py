@@ -119,12 +119,12 @@ def test_e_trade(tmp_path: Path, units: str) -> None:
 
 
 def test_j_p_morgan(tmp_path: Path) -> None:
-    """Its values are in the base: a line in another currency is refused, or read by the local columns alone."""
+    """Its values are in the base: an asset in another currency is refused, or read by the local columns alone."""
     got = read(tmp_path, J_P_MORGAN, {"SPY": "USD"}, "USD", symbols={"SAP": "ignore"})
     assert (got.units, got.balances) == ({"SPY": 1_273.0}, {"USD": 16_339.32 + 1_879.55})
     assert got.values == {"SPY": 488_119.12}
     with pytest.raises(
-        DataError, match="row 4, column 'Base CCY': SAP is not in the currency of its line: found 'USD'"
+        DataError, match="row 4, column 'Base CCY': SAP is not in the currency of its asset: found 'USD'"
     ):
         read(tmp_path, J_P_MORGAN, {"SPY": "USD", "SAP": "EUR"}, "USD")
     columns = {"value": "Local Value", "price": "Local Price", "currency": "Local CCY"}
@@ -185,7 +185,7 @@ def test_an_amount_is_units_at_degiro_alone(tmp_path: Path) -> None:
 
 
 def test_comdirect(tmp_path: Path) -> None:
-    """Its values are in euros whatever the currency of the price: one that is not of the line is not compared."""
+    """Its values are in euros whatever the currency of the price: one that is not of the asset is not compared."""
     lines, symbols = {"WELT": "EUR", "USA": "USD"}, {"A1JX52": "WELT", "A0AET0": "USA"}
     got = read(tmp_path, COMDIRECT, lines, "EUR", symbols=symbols, encoding="cp1252")
     assert (got.units, got.balances) == ({"WELT": 1_250.0, "USA": 12.5}, None)

@@ -311,9 +311,9 @@ ERRORS = [
     ("shares: 100", "shares: 100, trading: ''", "lines.SPY.trading", "not one of its words", "''", "Use sell_only"),
     ("shares: 100", "shares: 100, sector: 12", "lines.SPY.sector", "not text", "12", "Write a word"),
     ("[0.55, 0.65], shares: 100", "[0.60, 0.65], shares: 100, trading: locked", "lines.SPY.trading",
-     "keeps SPY at 0.59", "'locked'", "Free the line, or widen its range."),
+     "keeps SPY at 0.59", "'locked'", "Free the asset, or widen its range."),
     ("[0.55, 0.65], shares: 100", "[0.55, 0.65], shares: 70, trading: sell_only", "lines.SPY.trading",
-     "keeps SPY at 0.50", "'sell_only'", "Free the line"),
+     "keeps SPY at 0.50", "'sell_only'", "Free the asset"),
     ("lot: 10", "lot: 0", "lines.AGG.lot", "out of bounds", "0", "least number of units"),
     ("lot: 10", "lot: 10, fractional: true", "lines.AGG.fractional", "cannot be combined with a lot", "True",
      "Keep one"),
@@ -412,7 +412,7 @@ def test_line_number_is_the_one_on_which_the_key_stands(write: Any) -> None:
 
 def test_nothing_held_is_refused(write: Any) -> None:
     nothing = {"cash": 0, "lines.SPY.shares": 0, "lines.AGG.holdings": 0}
-    with pytest.raises(ConfigError, match=r"cash: neither lines nor cash are held \(.*\): found 0\.0\. State what"):
+    with pytest.raises(ConfigError, match=r"cash: neither assets nor cash are held \(.*\): found 0\.0\. State what"):
         load_portfolio(write(), nothing)
 
 
@@ -518,7 +518,7 @@ def test_the_guide_names_the_keys_that_a_file_must_have(write: Any) -> None:
 
 
 def test_a_payer_that_is_not_held_is_refused_where_it_is_named(write: Any) -> None:
-    with pytest.raises(ConfigError, match=r"policies\.band\.payer: no line of the portfolio .*found 'TLT'"):
+    with pytest.raises(ConfigError, match=r"policies\.band\.payer: no asset of the portfolio .*found 'TLT'"):
         load_portfolio(write(), {"policies.band.lines": "breaching", "policies.band.payer": "TLT"})
 
 

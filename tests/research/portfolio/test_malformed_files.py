@@ -152,7 +152,7 @@ def write_market(folder: Path) -> None:
 
 
 def sentence(text: str, file: str) -> str:
-    """The text itself, if a person can read it: it names the file; each mistake is a line, and not too long."""
+    """The text itself, if a person can read it: it names the file; each mistake is an asset, and not too long."""
     assert file in text, f"the file is not named: {text!r}"
     for line in text.split("\n"):
         assert len(line) <= LONGEST, f"{len(line)} characters: {line!r}"
@@ -162,7 +162,7 @@ def sentence(text: str, file: str) -> str:
 
 
 def check_portfolio(portfolio: Portfolio) -> None:
-    """Every number of a portfolio is finite, but for the units of a line that states its value."""
+    """Every number of a portfolio is finite, but for the units of an asset that states its value."""
     held = np.isnan(portfolio.shares)
     assert np.isfinite(portfolio.shares[~held]).all()
     numbers = [portfolio.holdings, portfolio.cash, portfolio.nav, portfolio.weights, portfolio.target, portfolio.lower]

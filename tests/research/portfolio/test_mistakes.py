@@ -239,7 +239,7 @@ def test_prices_are_read_once_nothing_else_is_wrong(
 
 
 def test_a_class_is_judged_once_each_line_has_costs(told: Callable[[Sequence[Slip]], Told]) -> None:
-    """Else a class of a line that is written wrongly would be told at each group and shock of that class."""
+    """Else a class of an asset that is written wrongly would be told at each group and shock of that class."""
     before = [slip for slip in SLIPS if slip.key in BEFORE_CLASSES]
     after = [slip for slip in SLIPS if slip.key in OF_CLASSES]
     assert told([*before, *after]) == expected(before)
@@ -257,5 +257,5 @@ def test_a_sum_is_judged_once_each_target_is_a_number(told: Callable[[Sequence[S
 
 
 def test_a_name_that_is_no_line_is_told_once(told: Callable[[Sequence[Slip]], Told]) -> None:
-    """The line itself may be named wrongly, and its name stands right at several keys."""
+    """The asset itself may be named wrongly, and its name stands right at several keys."""
     assert told([Slip("  GLD: {", "  GLDD: {", "")]) == [("tax.sold_at_loss.GLD", 28)]

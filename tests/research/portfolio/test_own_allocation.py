@@ -28,7 +28,7 @@ from research.allocation import Allocation
 
 @dataclass(frozen=True)
 class Momentum:
-    """All of the lines that rose, in equal parts."""
+    """All of the assets that rose, in equal parts."""
 
     window: int = 63
     schedule: str = "month"

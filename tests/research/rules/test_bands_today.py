@@ -1,4 +1,4 @@
-"""The band of each line at the last close is where the rule's decision turns from holding to trading."""
+"""The band of each asset at the last close is where the rule's decision turns from holding to trading."""
 
 from dataclasses import replace
 

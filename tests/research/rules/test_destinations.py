@@ -53,10 +53,11 @@ def with_groups(
     weights: Array, target: Array, cost: Array, lower: Array, upper: Array, cash: tuple[float, float], member: Array,
     groups: Array, tradable: Mask,
 ) -> Array | None:  # fmt: skip
-    """Where a trade goes: clamped, groups brought inside by their own lines, the rest by a programme; None without one.
+    """Where a trade goes: clamped, groups brought inside by their own assets, the rest by a programme; None without
+    one.
 
-    The programme moves lines one way, groups no further than their bounds, to the least sum of gap^2 / cost. That is
-    the rule where no line must go past its target, and wherever all costs are one.
+    The programme moves assets one way, groups no further than their bounds, to the least sum of gap^2 / cost. That is
+    the rule where no asset must go past its target, and wherever all costs are one.
     """
     y = np.where(tradable, np.clip(weights, lower, upper), weights)
     for g in range(groups.shape[1]):
@@ -86,7 +87,7 @@ def with_groups(
 
 
 def room_of(y: Array, target: Array, lower: Array, upper: Array, movable: Mask, amount: float) -> Array:
-    """How far each line may go the way of an amount; one with target zero is not raised."""
+    """How far each asset may go the way of an amount; one with target zero is not raised."""
     room = np.where(target != 0.0, upper - y, 0.0) if amount > 0.0 else y - lower
     return np.where(movable, np.maximum(room, 0.0), 0.0)
 
@@ -129,7 +130,7 @@ def point_with_groups(
 def is_inside(
     goal: Array, lower: Array, upper: Array, member: Array, groups: Array, cash: tuple[float, float], free: Mask
 ) -> bool:
-    """Are lines that can trade, groups and cash inside their boxes?"""
+    """Are assets that can trade, groups and cash inside their boxes?"""
     sums = np.array([goal[member == g].sum() for g in range(groups.shape[1])])
     rest = 1.0 - goal.sum()
     lines = ((goal >= lower - 1e-9) & (goal <= upper + 1e-9))[free].all()
@@ -138,7 +139,7 @@ def is_inside(
 
 
 def past(goal: Array, weights: Array, target: Array) -> bool:
-    """Does some line that moves end past its target?"""
+    """Does some asset that moves end past its target?"""
     return bool(((goal - target) * (goal - weights) > 1e-12).any())
 
 
@@ -178,7 +179,7 @@ def test_a_group_over_its_band_sells_what_is_furthest_over_for_its_cost_and_the_
     assert goal == pytest.approx(target + left, abs=1e-15)
 
 
-# -- only the lines that are past their band -------------------------------------------------------------------------
+# -- only the assets that are past their band -------------------------------------------------------------------------
 
 
 def breaching(
@@ -285,7 +286,7 @@ def test_breaching_lines_are_brought_in_and_the_others_keep_their_proportions(
     past = np.abs(weights - target) > band + 1e-6
     assert np.isfinite(goal).all()
     assert (goal >= -1e-12).all()
-    assert (goal <= weights + 1e-12)[target == 0.0].all(), "nothing is bought of a line with target zero"
+    assert (goal <= weights + 1e-12)[target == 0.0].all(), "nothing is bought of an asset with target zero"
     brought = np.clip(weights, low, high)
     owed = float((brought - weights)[past].sum())
     pays = ~past & (weights > 0.0) & ((owed > 0.0) | (target != 0.0))

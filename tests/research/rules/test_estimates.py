@@ -16,7 +16,7 @@ def test_covariances_are_those_of_their_window_whatever_was_asked_before() -> No
         found, rows, row = covariances(market, window, a_year)
         assert rows[rows >= window + listed].tolist() == ends[ends >= window + listed].tolist()
         for k, t in enumerate(rows.tolist()):
-            if t < window + listed:  # a line that lacks a return has zeros
+            if t < window + listed:  # an asset that lacks a return has zeros
                 continue
             known = np.cov(market.returns[t - window + 1 : t + 1], rowvar=False) * a_year
             np.testing.assert_array_equal(found[k], known)

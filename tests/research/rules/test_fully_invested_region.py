@@ -1,4 +1,4 @@
-"""The optimal region of fully invested lines: against one line, against cash, other orders, other grids, and played."""
+"""The optimal region of fully invested assets: against one asset, cash, other orders, other grids, and played."""
 
 from functools import cache
 from itertools import permutations
@@ -103,7 +103,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
 
 
 def test_a_trade_goes_where_a_search_over_the_grid_goes() -> None:
-    """Lines at 5, 10 and 30 bp: the loss of the destination, with the cost of the way, is the least on the grid."""
+    """Assets at 5, 10 and 30 bp: the loss of the destination, with the cost of the way, is the least on the grid."""
     region = worked(unequal=True)
     problem = _problem(UNEQUAL)
     solution = dynamic_programming._solved(problem, region.axes, np.zeros(region.advantage.shape))
@@ -165,9 +165,9 @@ def test_played_by_the_engine_it_loses_the_same_and_less_than_the_best_plain_ban
     [
         (
             [0.3, 0.3, 0.2],
-            "target of optimal_region has 3 lines that sum to 0.8: a grid is made for one or two beside cash, or for",
+            "target of optimal_region has 3 assets that sum to 0.8: a grid is made for one or two beside cash, or for",
         ),
-        ([0.3, 0.3, 0.2, 0.2], "target of optimal_region has 4 lines"),
+        ([0.3, 0.3, 0.2, 0.2], "target of optimal_region has 4 assets"),
         ([1.0], r"target of optimal_region is \[1.0\]: leave something to cash, or give a second line"),
     ],
 )

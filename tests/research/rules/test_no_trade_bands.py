@@ -47,7 +47,7 @@ def test_a_band_lies_round_its_target_and_cash_has_one_of_its_own() -> None:
 
 
 def test_bands_end_at_zero_on_the_side_of_their_target() -> None:
-    """Long lines and cash are not sold short, a short line is not bought, however wide the band.
+    """Long assets and cash are not sold short, a short asset is not bought, however wide the band.
 
     The trigger of cash goes on below zero: an overdraft of fees, smaller than the band, waits for the next trade.
     """

@@ -1,4 +1,4 @@
-"""The closed-form half-width against the problem that it solves, and against the published formula for one line."""
+"""The closed-form half-width against the problem that it solves, and against the published formula for one asset."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ REGIMES = MarkovRegimes("B", (0.0, 0.0), (0.01, 0.04), ((0.5, 0.5), (0.5, 0.5)),
 
 
 def moving(returns: object) -> Market:
-    """Two lines, A and B, with these returns (T, 2)."""
+    """Two assets, A and B, with these returns (T, 2)."""
     values = np.array(returns, dtype=float)
     return replace(world(days=len(values), n=2, cash=0.0), returns=values)
 

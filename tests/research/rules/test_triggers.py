@@ -97,7 +97,7 @@ def test_the_tracking_error_is_that_of_numpy(market: Market, covariance: Array) 
 
 
 def test_waiting_is_weighed_against_commissions_spreads_and_tickets(market: Market, covariance: Array) -> None:
-    """g / 2 x d'Sd x horizon against the sum of cost x |d| and of a ticket for each line that trades."""
+    """g / 2 x d'Sd x horizon against the sum of cost x |d| and of a ticket for each asset that trades."""
     bps, ticket, nav = np.array([1.0, 2.0, 3.0, 4.0]) * 1e-4, np.array([1.0, 0.0, 2.0, 3.0]), 5e4
     costs = Costs(bps / 2, bps / 2, ticket=ticket)
     traded = 0
@@ -254,7 +254,7 @@ def test_an_optimal_region_goes_where_the_region_says(market: Market) -> None:
 
 @pytest.mark.parametrize(("weight", "goal"), [(0.73, 0.66), (0.679, None), (0.521, None), (0.47, 0.54)])
 def test_daryanani_goes_half_way_back(market: Market, weight: float, goal: float | None) -> None:
-    """A line of 60 beside one of 40, whose own band is from 32 to 48 and whose box from 36 to 44."""
+    """An asset of 60 beside one of 40, whose own band is from 32 to 48 and whose box from 36 to 44."""
     two, target = market.select(["L0", "L1"]), np.array([0.6, 0.4])
     rule = rule_of(Threshold, target, 0.2, Within(0.1), kind="relative")
     weights = np.array([weight, 1.0 - weight])
@@ -270,8 +270,8 @@ def test_daryanani_goes_half_way_back(market: Market, weight: float, goal: float
 @pytest.mark.parametrize(
     ("weights", "line", "gap"),
     [
-        ([0.32, 0.33, 0.20, 0.15], 5, 0.05),  # stocks: labels count four lines, then classes, then sectors
-        ([0.40, 0.20, 0.20, 0.20], None, 0.0),  # a line is far, its group is not
+        ([0.32, 0.33, 0.20, 0.15], 5, 0.05),  # stocks: labels count four assets, then classes, then sectors
+        ([0.40, 0.20, 0.20, 0.20], None, 0.0),  # an asset is far, its group is not
         ([0.26, 0.29, 0.25, 0.20], 6, 0.05),
     ],
 )
@@ -290,7 +290,7 @@ def test_a_group_is_asked_for_its_sum(market: Market, weights: list[float], line
 
 
 def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None:
-    """Cash is 5 points over, and goes to the third line, which is 3 under."""
+    """Cash is 5 points over, and goes to the third asset, which is 3 under."""
     three, target = market.select(["L0", "L1", "L2"]), np.array([0.3, 0.3, 0.2])
     rule = rule_of(Threshold, target, 0.04, lines="breaching", payer="L2")
     answer = rule.decide(see(three, target, np.array([0.29, 0.29, 0.17])))
@@ -344,7 +344,7 @@ def test_a_turnover_cap_is_never_exceeded_and_leaves_cash_between_here_and_there
         assert min(before, aim) - 1e-12 <= after <= max(before, aim) + 1e-12
 
 
-# -- lines that are not traded both ways -----------------------------------------------------------------------------
+# -- assets that are not traded both ways -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_what_no_trade_can_mend_does_not_trigger(market: Market, weights: list[f
 
 @pytest.mark.parametrize("make", [TrackingError, CostBenefit])
 def test_the_gap_of_a_line_that_cannot_be_bought_has_no_risk_to_save(market: Market, make: type[StandardRule]) -> None:
-    """The third line is a tenth under its target for good; the others share what it leaves, and stay."""
+    """The third asset is a tenth under its target for good; the others share what it leaves, and stay."""
     target, weights = np.array([0.3, 0.3, 0.3, 0.1]), np.array([0.3, 0.3, 0.3, 0.1])
     weights = np.where(np.arange(4) == 2, 0.2, weights * 0.8 / 0.7)
     of_old = replace(market, instruments=market.instruments.assign(trading=["", "", "sell_only", ""]))

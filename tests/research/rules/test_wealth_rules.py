@@ -24,7 +24,7 @@ SESSIONS = new_york.sessions("2018-01-02", "2019-12-31")
 
 
 def market_of(returns: Array, cash: float = 0.0) -> Market:
-    """Lines A and B, returns (T, 2); the first day, that of the opening trade, has none."""
+    """Assets A and B, returns (T, 2); the first day, that of the opening trade, has none."""
     days = np.vstack([np.zeros(2), returns])
     known, unknown = np.ones(days.shape, dtype=bool), np.full(days.shape, np.nan)
     table = instruments_table(("A", "B"), asset_class=["stock"] * 2)

@@ -1,4 +1,4 @@
-"""Expected return of each line today, with the interval that the forecast claims, beside the mean so far."""
+"""Expected return of each asset today, with the interval that the forecast claims, beside the mean so far."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ NUMBERS = ["expected", "lower", "upper", "mean so far"]
 
 
 def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
-    """A row a line: the expected return with its interval, and the mean so far as a stroke.
+    """A row an asset: the expected return with its interval, and the mean so far as a stroke.
 
     table   : of the champion, see `backtests.studies.forecasts.today.ForecastsToday.table`.
     model   : its name.

@@ -217,15 +217,15 @@ def concentration_picture(name: str, found: Concentration, style: LineStyle) -> 
     if np.isnan(found.lines).all():
         return None
     known = found.lines[~np.isnan(found.lines)]
-    text = f"Effective number of lines of {name}: {number(known.min(), 1)} to {number(known.max(), 1)}. "
+    text = f"Effective number of assets of {name}: {number(known.min(), 1)} to {number(known.max(), 1)}. "
     if len(found.bets):
         text += (
             f"Effective number of bets, the squared diversification ratio: {number(found.bets.min(), 2)} to "
             f"{number(found.bets.max(), 2)}, least on {found.dates[found.ends[int(found.bets.argmin())]]:%Y-%m-%d}: so "
-            "many uncorrelated lines of equal risk would be diversified as well, by the returns of the year before."
+            "many uncorrelated assets of equal risk would be diversified as well, by the returns of the year before."
         )
     else:
-        text += "The effective number of bets needs a year of returns of every line held."
+        text += "The effective number of bets needs a year of returns of every asset held."
     each = [("lines at each close", known, 1), *([("bets at month ends", found.bets, 2)] if len(found.bets) else [])]
     told = [
         f"{what}, {number(float(v[0]), digits)} first, {number(float(v[-1]), digits)} last, between "

@@ -1,4 +1,4 @@
-"""Weights of every line as they drifted and were traded back, in their bands and ranges: a small picture a line."""
+"""Weights of every asset as they drifted and were traded back, in their bands and ranges: a small picture an asset."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs f
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line of a portfolio through the D days of the test.
+    """One asset of a portfolio through the D days of the test.
 
-    name   : name of the line.
+    name   : name of the asset.
     weight : (D + 1,) weight at each close, points of NAV.
     before : (D + 1,) weight before the trades of that day, points of NAV; equal to `weight` where there were none.
     target : (D + 1,) target weight, points of NAV.
@@ -32,7 +32,7 @@ class Line:
     upper  : (D + 1,) upper end of that band, points of NAV, or NaN.
     bought : (b,) rows of its purchases.
     sold   : (s,) rows of its sales.
-    ranged : range of the line in the file, points of NAV, or None.
+    ranged : range of the asset in the file, points of NAV, or None.
     """
 
     name: str
@@ -118,7 +118,7 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
 
 
 def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """A row a line and day; weights in fractions."""
+    """A row an asset and day; weights in fractions."""
     days, n = dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(dates)
     traded = []
     for line in lines:

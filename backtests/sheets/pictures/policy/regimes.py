@@ -19,7 +19,7 @@ PARTS = (0.05, 0.25, 0.50, 0.75, 0.95)  # of what training saw
 
 
 def regimes_picture(policy: LearnedPolicy) -> Picture:
-    """Width of a line's own box over its drift, by regime: the geometric mean over the lines of the last target."""
+    """Width of an asset's own box over its drift, by regime: the geometric mean over the assets of the last target."""
     regimes = _regimes(policy)
     cells = np.array(
         [

@@ -12,7 +12,7 @@ from foundation.paper.svg import TOKENS, Canvas
 from foundation.paper.wording import percent
 from research.rules.optimum.region import Region
 
-GAPS_PER_LINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
+GAPS_PER_LINE, AIR = 161, 1.25  # gaps an asset; the picture's reach over the optimal region's
 KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
 
 
@@ -23,7 +23,7 @@ def region_picture(
 
     lines      : names of the two.
     half_width : (2,) half-widths of the closed form, fraction of NAV.
-    outside    : maps gaps (m, 2) to the excess of the worst line over its learned box (m,); no trade below zero.
+    outside    : maps gaps (m, 2) to the excess of the worst asset over its learned box (m,); no trade below zero.
     region     : the optimal region.
     said       : sentence of the caption on the boxes.
     """

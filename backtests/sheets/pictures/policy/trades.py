@@ -18,7 +18,7 @@ CLOSED = "closed form"
 
 
 def trades_picture(policy: LearnedPolicy) -> Picture:
-    """Size of trades over the drift of a line by its own return, both in the closed form's half-widths."""
+    """Size of trades over the drift of an asset by its own return, both in the closed form's half-widths."""
     drifts = np.linspace(-FARTHEST, FARTHEST, 161)
     lines = held_lines(policy)[: len(HUES)]
     data = pd.DataFrame({"drift": drifts, CLOSED: np.maximum(np.abs(drifts) - 1.0, 0.0) * -np.sign(drifts)})

@@ -22,7 +22,7 @@ POLICIES = {"month": Calendar(TARGET, "month"), "never": Never(TARGET)}
 
 
 def desk(volume: float = 1e6, exponent: float = 1.5, impact: bool = True, ticket: float = 0.0) -> Portfolio:
-    """Halves of two lines of constant volume, quoted at their index; a million of currency."""
+    """Halves of two assets of constant volume, quoted at their index; a million of currency."""
     rng = np.random.default_rng(4)
     days = 1000
     returns = rng.normal(0.0003, 0.012, (days, 2))

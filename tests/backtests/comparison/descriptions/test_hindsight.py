@@ -1,4 +1,4 @@
-"""Warnings of a line that outgrew all others, and of policies that seldom traded."""
+"""Warnings of an asset that outgrew all others, and of policies that seldom traded."""
 
 import re
 from dataclasses import replace
@@ -18,7 +18,7 @@ def portfolio() -> Portfolio:
 
 def test_bitcoin_is_named_with_the_growth_of_the_test(portfolio: Portfolio) -> None:
     (said,) = hindsight_warning(portfolio)
-    best, times, second, next_times = re.findall(r"(\w+) grew ([\d.]+)-fold .* line, (\w+), ([\d.]+)-fold", said)[0]
+    best, times, second, next_times = re.findall(r"(\w+) grew ([\d.]+)-fold .* asset, (\w+), ([\d.]+)-fold", said)[0]
     grown = (1.0 + portfolio.market.returns[portfolio.market.dates >= portfolio.test_start]).prod(axis=0)
     by_name = dict(zip(portfolio.market.assets, grown, strict=True))
     assert (best, second) == tuple(sorted(by_name, key=by_name.__getitem__)[:-3:-1])

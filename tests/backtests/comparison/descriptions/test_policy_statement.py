@@ -33,7 +33,7 @@ def test_three_days_by_hand(make_market) -> None:
     assert first["mean_gap"] == pytest.approx(2 / 3 * (11 / 21 - 0.5))
     (stocks,) = found.classes.to_dict("records")
     assert (stocks["days_outside"], stocks["target"]) == (2, 1.0)
-    assert stocks["worst_gap"] == pytest.approx(0.0, abs=1e-15)  # the two lines of one class make up for one another
+    assert stocks["worst_gap"] == pytest.approx(0.0, abs=1e-15)  # the two assets of one class make up for one another
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def test_worlds_have_the_moments_of_the_market() -> None:
 
 @pytest.fixture(scope="module")
 def setup() -> Setup:
-    """Thirty years of one line of 16 % beside cash, ten of which are the test."""
+    """Thirty years of one asset of 16 % beside cash, ten of which are the test."""
     model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
     market = simulated_market(model, days=252 * 30, seed=9, start="1985-01-02")
     costs = Costs.bps(1, commission=10)
@@ -96,7 +96,7 @@ def test_what_worlds_cannot_measure_is_refused(setup: Setup) -> None:
 
 
 def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
-    """One line a class, and a payer by name: groups are lines, and nobody is called S1."""
+    """One asset a class, and a payer by name: groups are assets, and nobody is called S1."""
     names, costs = ("AGG", "SPY"), Costs.bps(2, commission=5)
     market = world(days=600, n=2, seed=2)
     table = instruments_table(names, asset_class=["bonds", "stock"])
@@ -116,7 +116,7 @@ def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
 
 
 def test_tickets_are_worth_what_they_are_at_the_wealth_of_the_arena() -> None:
-    """Ten of two million are five of one; both cost a rule that trades two lines daily more than no tickets do."""
+    """Ten of two million are five of one; both cost a rule that trades two assets daily more than no tickets do."""
     market = replace(world(days=600, n=2, seed=2), calendar="XNYS", dates=sessions_of(600))
     target = FixedWeights((0.5, 0.4))
 

@@ -203,7 +203,7 @@ def test_a_window_of_an_allocation_lies_within_that_of_the_fold(portfolio: Portf
 
 
 def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> None:
-    """Gold is delisted in 2012: a window from 2013 on has a line that is never listed, as before it was quoted."""
+    """Gold is delisted in 2012: a window from 2013 on has an asset that is never listed, as before it was quoted."""
     from backtests.comparison.fitting.walk_forward import _from_row
 
     market = portfolio.market

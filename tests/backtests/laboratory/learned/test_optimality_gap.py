@@ -61,7 +61,7 @@ def test_without_cash_the_optimum_is_known_too() -> None:
 
 
 def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> None:
-    """A card's keys are sorted when it is saved; the lines of a market need not be."""
+    """A card's keys are sorted when it is saved; the assets of a market need not be."""
     market = two_lines(600, seed=1)
     names = ("Z", "A")
     named = replace(market, assets=names, instruments=instruments_table(names))

@@ -1,6 +1,6 @@
 """A signal that is there is learned, out of sample too; in noise alone nothing is.
 
-A line rises for a few months and falls for a few months. How much of it to hold is learned on forty years, and played
+An asset rises for a few months and falls for a few months. How much of it to hold is learned on forty years, and played
 on the twenty that follow, beside as much of it, always the same.
 """
 
@@ -23,7 +23,7 @@ YEARS, LEARNED_ON, SPELL = 60, 40, 60  # of the market, of which to learn; sessi
 
 
 def line(drift: float) -> Market:
-    """One line of volatility 15 %, which rises or falls by `drift` a year; cash earns nothing."""
+    """One asset of volatility 15 %, which rises or falls by `drift` a year; cash earns nothing."""
     rng, sessions = np.random.default_rng(1), YEAR * YEARS
     rises = np.cumsum(rng.random(sessions) < 1.0 / SPELL) % 2 == 0
     returns = np.where(rises, drift, -drift) / YEAR + 0.15 / np.sqrt(YEAR) * rng.standard_normal(sessions)

@@ -34,7 +34,7 @@ def test_outcomes_are_drawn_beside_what_was_expected(found: ForecastsToday) -> N
 
 
 def test_a_line_that_the_market_does_not_have_is_refused(found: ForecastsToday) -> None:
-    with pytest.raises(ConfigError, match="line is 'SPX': use one of SPY"):
+    with pytest.raises(ConfigError, match="asset is 'SPX': use one of SPY"):
         pictures.outcomes_plot(found.paths["plain"], "SPX", "plain")
 
 
@@ -42,7 +42,7 @@ def test_coverage_by_year_is_that_of_the_tables(found: ForecastsToday) -> None:
     path = found.paths["plain"]
     by_year = pictures.coverage_by_year(path)
     groups = skill_by_group(path, path.dates.year.to_list())
-    whole = by_year["outcomes"] == by_year["outcomes"].max()  # years in which each date has all lines
+    whole = by_year["outcomes"] == by_year["outcomes"].max()  # years in which each date has all assets
     np.testing.assert_allclose(by_year["as forecast"][whole], groups["coverage of 90%"][whole], rtol=1e-12)
     promised, plain, _ = pictures.coverage_plot(by_year).data
     assert set(promised.y) == {90.0}

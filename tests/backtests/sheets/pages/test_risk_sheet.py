@@ -23,7 +23,7 @@ def risk() -> HoldingsRisk:
 @pytest.mark.parametrize(("known", "unknown"), [("lines", "bets"), ("bets", "lines")])
 def test_sources_are_whole_sentences_where_a_number_is_not_known(risk, known, unknown) -> None:
     both, one = source_words(risk), source_words(replace(risk, **{unknown: float("nan")}))
-    of = {"lines": "equal lines", "bets": "uncorrelated lines of equal risk"}
+    of = {"lines": "equal assets", "bets": "uncorrelated assets of equal risk"}
     assert of[known] in one
     assert of[unknown] not in one
     assert all(words in both for words in of.values())

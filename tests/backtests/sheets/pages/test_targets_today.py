@@ -35,10 +35,10 @@ def test_text_has_a_table_for_each_allocation_with_controls_beside_it(found: Tar
         "What Global multi-asset should hold at the close of 2022-12-29\n\nStrategic target, held by"
     )
     assert "\n\nHRP of 252 days, held by hrp_monthly and hrp_threshold\n\n" in text
-    heads = [line for line in text.splitlines() if line.startswith("line ")]
+    heads = [line for line in text.splitlines() if line.startswith("asset ")]
     assert [head.split()[:5] for head in heads] == [
-        ["line", "held", "target", "risk", "1/N"],
-        ["line", "held", "strategic", "target", "risk"],
+        ["asset", "held", "target", "risk", "1/N"],
+        ["asset", "held", "strategic", "target", "risk"],
     ]
     assert all(head.endswith("1/N  minimum variance  risk parity") for head in heads)
     assert max(map(len, text.splitlines())) <= 110
@@ -99,6 +99,6 @@ def test_only_the_dearest_of_many_limits_are_named(found: TargetsToday) -> None:
 def test_shares_of_risk_that_are_not_known_are_left_blank(found: TargetsToday) -> None:
     early = targets_today(found.portfolio, f"{found.portfolio.market.dates[100]:%Y-%m-%d}", ["monthly"])
     text = repr(early)
-    assert "Shares of risk are not known: no line has 252 returns" in " ".join(text.split())
+    assert "Shares of risk are not known: no asset has 252 returns" in " ".join(text.split())
     assert "nan" not in text
     assert np.isnan(early.table(early.targets[0])["risk"]).all()

@@ -38,7 +38,7 @@ def page(folder) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> Path:
-    """A sheet without trades, whose portfolio, policies and lines are named to do harm."""
+    """A sheet without trades, whose portfolio, policies and assets are named to do harm."""
     desk = load_portfolio("data/portfolios/sixty_forty.yaml")
     rules = {name: desk.policies["threshold"] for name in HOSTILE}
     lines = desk.market.instruments.set_axis(pd.Index(["<b>bold<b>", "@SUM(A1)"], name="asset"))
@@ -263,7 +263,7 @@ def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comp
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
     (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", unlinked(page), flags=re.DOTALL)
-    assert "<summary>Further figures: shape and tails, against the benchmark, spread over lines</summary>" in folded
+    assert "<summary>Further figures: shape and tails, against the benchmark, spread over assets</summary>" in folded
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
     rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)

@@ -35,7 +35,7 @@ def test_caption_names_the_largest_changes_and_lines_outside_their_range(
 ) -> None:
     assert before_after_picture(found).caption == (
         "The largest changes are those of AGG from 24.4 to 25.4\u202f% and SPY from 27.7 to 27.0\u202f%. "
-        "No line is outside the stated range after the trade."
+        "No asset is outside the stated range after the trade."
     )
     tight = replace(portfolio, upper=np.where(np.arange(8) == 2, 0.165, portfolio.upper))
     drawn = before_after_picture(replace(found, portfolio=tight))

@@ -17,7 +17,7 @@ def test_the_largest_features_come_first_with_their_numbers() -> None:
     assert shown.data["contribution_points"].round(6).tolist() == [0.6, -0.3, -0.3, 0.1, -0.1, 0.0]
     assert shown.caption == (
         "carry_252 (0.40) and momentum_63 (0.07) contribute most, in percentage points of the return over 21 sessions, "
-        "as a mean over lines; the largest single contribution is that of carry_252 for SPY, +0.60."
+        "as a mean over assets; the largest single contribution is that of carry_252 for SPY, +0.60."
     )
     assert shown.alt == "Mean contribution, points: carry_252 0.40; momentum_63 0.07."
     assert ">carry_252</text>" in shown.wide
@@ -36,7 +36,7 @@ def test_few_features_are_drawn_of_many_and_the_caption_says_so() -> None:
 
 def test_a_forecast_that_is_the_same_for_all_is_said_to_be() -> None:
     shown = contributions_picture(LINES, FEATURES, np.zeros((3, 2)), NUMBERS, 21)
-    assert shown.caption == "No feature distinguishes the lines: the forecast is the same for all."
+    assert shown.caption == "No feature distinguishes the assets: the forecast is the same for all."
 
 
 @given(x=st.lists(st.floats(0.0, 300.0), min_size=1, max_size=30))

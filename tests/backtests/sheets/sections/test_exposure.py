@@ -50,7 +50,7 @@ def test_a_class_is_named_in_words_and_has_no_colour_of_a_policy(comparison) -> 
 
 
 def test_one_currency_is_a_sentence_and_no_picture(folder) -> None:
-    assert "All lines are in USD." in section(folder, "exposure")
+    assert "All assets are in USD." in section(folder, "exposure")
     assert not (folder / "figures" / "exposure_currency.csv").exists()
 
 
@@ -90,7 +90,7 @@ def test_one_class_is_a_sentence_and_its_lines_one_table(portfolio) -> None:
     instruments = portfolio.market.instruments.assign(asset_class="funds")
     one = replace(portfolio, market=replace(portfolio.market, instruments=instruments))
     parts = exposure_parts(compare(one, only=["quarterly", "never"], draws=100))
-    assert "All lines are of the class funds." in [part.text for part in parts if isinstance(part, Words)]
+    assert "All assets are of the class funds." in [part.text for part in parts if isinstance(part, Words)]
     assert [picture.name for picture in pictures_in(parts)] == ["contributions", "concentration"]
     assert any(isinstance(part, Folded) for part in parts)
 

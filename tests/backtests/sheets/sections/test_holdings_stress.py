@@ -74,6 +74,6 @@ def test_a_stress_that_lowers_the_risk_of_a_book_with_shorts_is_said_to_be_none(
     short = np.array([-0.5, 1.0]) * desk.nav
     book = replace(desk, holdings=short, cash=0.5 * desk.nav)
     said = [part.text for part in holdings_stress_parts(book, holdings_stress(book)) if isinstance(part, Words)]
-    assert any("short lines then hedge the long ones" in text for text in said)
+    assert any("short assets then hedge the long ones" in text for text in said)
     long = [part.text for part in holdings_stress_parts(desk, holdings_stress(desk)) if isinstance(part, Words)]
     assert not any("hedge" in text for text in long)

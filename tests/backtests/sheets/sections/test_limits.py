@@ -61,7 +61,7 @@ def test_room_is_drawn_from_what_solving_again_brings_to_the_price(used: LimitsU
     [use] = [one for one in used.uses if one.limit.key == "tracking_error.most"]
     assert trace.x[0] == pytest.approx(1e4 * use.brought)
     assert trace.x[0] + trace.error_x.array[0] == pytest.approx(1e4 * use.price)
-    assert not any(trace.y[0] == "every line ≤ 30%" for trace in figure.data)
+    assert not any(trace.y[0] == "every asset ≤ 30%" for trace in figure.data)
 
 
 def test_frontiers_are_drawn_with_what_holds_them_back_and_the_weights(pair: FrontierPair) -> None:

@@ -67,7 +67,7 @@ def silent(*_: object) -> None:
 
 @pytest.fixture(scope="module")
 def portfolio() -> Portfolio:
-    """Eight lines, at twenty times the costs of the file: as much as a defect in costs must show."""
+    """Eight assets, at twenty times the costs of the file: as much as a defect in costs must show."""
     desk = load_portfolio(MANY)
     return replace(desk, costs=desk.costs.scaled(20.0))
 
@@ -178,7 +178,7 @@ class Peeks:
 
 @dataclass(frozen=True)
 class PeekingTarget:
-    """Weights of two lines that know which of them is better in the next month."""
+    """Weights of two assets that know which of them is better in the next month."""
 
     window: int = field(default=0)
     schedule: str = "month"
@@ -259,7 +259,7 @@ def test_shuffled_days_are_the_days_of_the_test_in_another_order(portfolio: Port
         joint = np.column_stack([one.returns, one.cash])[row + 1 :]  # type: ignore[attr-defined]
         return joint[np.lexsort(joint.T)]
 
-    np.testing.assert_array_equal(tested(moved), tested(market))  # lines and cash of a day stay together
+    np.testing.assert_array_equal(tested(moved), tested(market))  # assets and cash of a day stay together
     assert (moved.returns[row + 1 :] != market.returns[row + 1 :]).any(axis=1).mean() > 0.99
 
 
@@ -273,7 +273,7 @@ def test_spreads_by_the_day_move_with_their_days(portfolio: Portfolio) -> None:
 
 @dataclass(frozen=True)
 class Trend:
-    """Two points more of the line that rose today, and two less of the other."""
+    """Two points more of the asset that rose today, and two less of the other."""
 
     allocation: Allocation
 
@@ -283,7 +283,7 @@ class Trend:
 
 
 def test_what_a_trend_earns_is_lost_when_days_are_shuffled(two: Portfolio) -> None:
-    """The first line repeats 0.4 of its last return."""
+    """The first asset repeats 0.4 of its last return."""
     market, noise = two.market, np.random.default_rng(5).normal(0.0, 0.01, two.market.returns.shape)
     for t in range(1, len(noise)):
         noise[t, 0] += 0.4 * noise[t - 1, 0]
@@ -299,7 +299,7 @@ def test_what_a_trend_earns_is_lost_when_days_are_shuffled(two: Portfolio) -> No
 
 
 def test_days_that_are_alike_leave_all_of_a_gain(two: Portfolio) -> None:
-    """Each line returns the same every day: no order differs from another."""
+    """Each asset returns the same every day: no order differs from another."""
     alike = np.tile([3e-4, 1e-4], (len(two.market.dates), 1))
     alike[0] = 0.0
     market = replace(two.market, returns=alike, cash=np.zeros(len(alike)), tradable=np.ones(alike.shape, dtype=bool))
@@ -410,9 +410,11 @@ def test_lines_that_were_hardly_ever_listed_together_are_refused(two: Portfolio)
         (np.arange(len(two.market.dates)) > len(two.market.dates) - 9)[:, None] | [True, False]
     )
     desk = replace(two, market=replace(two.market, tradable=late, returns=np.where(late, two.market.returns, 0.0)))
-    with pytest.raises(DataError, match="7 days of market 'multi_asset_daily' on which all its lines have returns: 20"):
+    with pytest.raises(
+        DataError, match="7 days of market 'multi_asset_daily' on which all its assets have returns: 20"
+    ):
         martingale_worlds(desk, {"never": Never(two.strategic)}, 40, 1, silent)
-    with pytest.raises(DataError, match="7 days of the test on which all its lines have returns: 20"):
+    with pytest.raises(DataError, match="7 days of the test on which all its assets have returns: 20"):
         _shuffled(desk, np.random.default_rng(1))
 
 

@@ -1,4 +1,4 @@
-"""Facts of lines under the look-ahead test: who reads what is known passes, who reads what is to come is caught."""
+"""Facts of assets under the look-ahead test: who reads what is known passes, who reads what is to come is caught."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ DAYS, LINES = 90, 3
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    """Three lines with a number and a tag of their own on every day, and one that is empty at first."""
+    """Three assets with a number and a tag of their own on every day, and one that is empty at first."""
     rng = np.random.default_rng(3)
     names = ("A", "B", "C")
     caps = rng.uniform(1.0, 9.0, (DAYS, LINES))

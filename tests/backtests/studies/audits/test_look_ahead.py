@@ -1,6 +1,6 @@
 """No decision depends on what comes after it: every policy, on a market that ends, or that goes on otherwise.
 
-A policy joins by one line in `POLICIES`, and a rule or an allocation that is exported and not among them fails a test.
+A policy joins by one asset in `POLICIES`, and a rule or an allocation that is exported and not among them fails a test.
 What is changed after day t: returns, prices, volumes, what can be traded, and cash; the dates stay, so that a calendar
 that read the next row instead of the exchange's schedule would be caught by the shorter market.
 """
@@ -107,8 +107,8 @@ from research.rules.optimum.region import Region
 from research.rules.protocol import fitted_until
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
-LISTED = START + 20  # the session on which the last line is listed
-LEFT = START + 45  # the session on which the fourth line leaves, where one does; its last price is six sessions older
+LISTED = START + 20  # the session on which the last asset is listed
+LEFT = START + 45  # the session on which the fourth asset leaves, where one does; its last price is six sessions older
 FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
 
 Make = Callable[[Market], Rule]
@@ -121,7 +121,7 @@ def tuned(market: Market) -> Rule:
 
 
 def regimes(market: Market) -> MarkovRegimes:
-    """Those of the first line, some days before the test; its noise has no regimes: theirs are stated."""
+    """Those of the first asset, some days before the test; its noise has no regimes: theirs are stated."""
     spread, seen = float(history(market.past(START - 5), "A").std()), market.dates[START - 5]
     return MarkovRegimes("A", (0.0, 0.0), (0.7 * spread, 1.5 * spread), ((0.95, 0.05), (0.2, 0.8)), seen)
 
@@ -262,7 +262,7 @@ COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
 
 
 def costs_on(market: Market, by_day: bool = False) -> Costs:
-    """Of the lines of the market; with spreads by the day, or without."""
+    """Of the assets of the market; with spreads by the day, or without."""
     days, n = market.shape
     if not by_day:
         return Costs(COSTS.commission[:n], COSTS.half_spread[:n])
@@ -273,7 +273,7 @@ def costs_on(market: Market, by_day: bool = False) -> Costs:
 def its_market(name: str, market: Market) -> Market:
     """The market that a policy of the battery is played on: it ends soon after the last day that is looked at.
 
-    An optimal region knows two lines.
+    An optimal region knows two assets.
     """
     soon = market.until(market.dates[START + 75])
     return soon.select(["A", "B"]) if name == "optimal" else soon
@@ -281,7 +281,7 @@ def its_market(name: str, market: Market) -> Market:
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    """Five lines with quotes and volumes, the last listed during the test, halts here and there, cash with interest."""
+    """Five assets with quotes and volumes, the last listed during the test, some halts, cash with interest."""
     rng = np.random.default_rng(9)
     sessions = new_york.sessions("2019-01-01", "2021-12-31")[:DAYS]
     tradable = rng.random((DAYS, LINES)) > 0.02
@@ -306,7 +306,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="module")
 def leaving(market: Market) -> Market:
-    """The same, but the fourth line is halted and then delisted during the test."""
+    """The same, but the fourth asset is halted and then delisted during the test."""
     silent = (np.arange(DAYS)[:, None] > LEFT - 6) & (np.arange(LINES) == 3)
     halted = replace(
         market,
@@ -375,7 +375,7 @@ def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: l
 
 
 def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:
-    """It knows the targets that it was trained on, and was not trained for one without the line."""
+    """It knows the targets that it was trained on, and was not trained for one without the asset."""
     assert_blind(POLICIES["learned"], leaving.until(leaving.dates[LEFT - 1]), [LEFT - 3])
     with pytest.raises(PolicyError, match="was not trained for the target"):
         backtest(leaving, POLICIES["learned"](leaving), COSTS, start=leaving.dates[START + 1])
@@ -479,7 +479,7 @@ class Volumes:
 
 @dataclass(frozen=True)
 class Insider:
-    """Holds nothing of a line from the day on which it is halted for good, by reading when it will be delisted."""
+    """Holds nothing of an asset from the day on which it is halted for good, by reading when it will be delisted."""
 
     allocation: FixedWeights = FIXED
 
@@ -490,7 +490,7 @@ class Insider:
 
 @dataclass(frozen=True)
 class WholeSample:
-    """An allocation that keeps to equal weights, and leaves out the line that will have the worst return of all."""
+    """An allocation that keeps to equal weights, and leaves out the asset that will have the worst return of all."""
 
     schedule: str = "month"
     window: int = 0
@@ -582,7 +582,7 @@ class Filtered:
 
 @dataclass(frozen=True, eq=False)
 class Tilted:
-    """Made from a whole market: leaves out, from the first day on, the line whose panel has the least mean of all."""
+    """Made from a whole market: leaves out, from the first day on, the asset whose panel has the least mean of all."""
 
     worst: int
     schedule: str = "month"

@@ -16,7 +16,7 @@ HELD = FixedWeights((0.5, 0.3, 0.2))
 
 @pytest.fixture(scope="module")
 def market(make_market) -> Market:  # type: ignore[no-untyped-def]
-    """Three lines, calm and then wild, three hundred sessions each."""
+    """Three assets, calm and then wild, three hundred sessions each."""
     rng = np.random.default_rng(3)
     scale = np.where(np.arange(900) // 300 % 2 == 0, 0.006, 0.018)[:, None]
     return make_market(3e-4 + scale * rng.standard_normal((900, 3)), 1e-5)

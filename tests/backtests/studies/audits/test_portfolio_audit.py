@@ -68,7 +68,7 @@ def test_the_audit_plays_the_execution_and_the_flows_of_the_file(portfolio: Port
 
 
 def of(portfolio: Portfolio, policy: Rule, recommended: str | None) -> str:
-    """The line of a sheet that compares this policy."""
+    """The asset of a sheet that compares this policy."""
     played = SimpleNamespace(net_returns=portfolio.market.dates)
     return sheet_line(
         SimpleNamespace(  # type: ignore[arg-type]

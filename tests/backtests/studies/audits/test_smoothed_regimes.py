@@ -130,7 +130,7 @@ def test_regimes_that_know_the_test_are_refused() -> None:
     desk = load_portfolio(ROOT / "data/portfolios/sixty_forty.yaml")
     with pytest.raises(ValueError, match="regimes of SPY were fitted on days up to 2012-06-29"):
         check_smoothed_regimes(desk, "SPY", "2012-06-29", draws=200)
-    with pytest.raises(DataError, match="unknown line 'TLT'"):
+    with pytest.raises(DataError, match="unknown asset 'TLT'"):
         check_smoothed_regimes(desk, "TLT", UNTIL, draws=200)
 
 

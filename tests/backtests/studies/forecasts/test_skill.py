@@ -90,7 +90,7 @@ def test_groups_and_horizons_are_parts_of_the_whole(path: ForecastPath, seeing: 
     ahead = decay(seeing, (21, 63))
     assert ahead.loc[21, "rank IC"] == pytest.approx(whole["rank IC"].value, abs=1e-12)
     assert ahead.loc[63, "rank IC"] < ahead.loc[21, "rank IC"]
-    with pytest.raises(DataError, match="2 lines have no ranks"):
+    with pytest.raises(DataError, match="2 assets have no ranks"):
         decay(walk_forward(Estimated(window=60), every_day(days=400, n=2), HORIZON))
 
 

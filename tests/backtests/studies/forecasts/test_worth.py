@@ -46,7 +46,7 @@ def test_without_a_forecast_the_strategic_target_is_held(portfolio: Portfolio) -
     lent = replace(portfolio, strategic=FixedWeights((0.4, 0.3)))
     path = target_path(tilted(lent, earned_views(lent, Estimated()).prior), portfolio.market, first)
     np.testing.assert_allclose(path.rows[-1], (0.4, 0.3), atol=1e-6)
-    with pytest.raises(ConfigError, match="Give a target without short lines"):
+    with pytest.raises(ConfigError, match="Give a target without short assets"):
         earned_views(replace(portfolio, strategic=FixedWeights((1.2, -0.2))), Estimated())
 
 

@@ -1,4 +1,4 @@
-"""The cases are stated, out of sample, and of lines that were there all the time."""
+"""The cases are stated, out of sample, and of assets that were there all the time."""
 
 import pandas as pd
 import pytest

@@ -137,4 +137,4 @@ def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Pa
 
 def test_a_symbol_without_its_line_is_refused(ticket: Path) -> None:
     done = rebalance("book", "fill", "desk", broker_file(ticket, SOLD), "--symbol", "GLD")
-    assert (done.status, "write SYMBOL=LINE, such as BRK/B=BRK.B" in done.said) == (2, True)
+    assert (done.status, "write SYMBOL=ASSET, such as BRK/B=BRK.B" in done.said) == (2, True)

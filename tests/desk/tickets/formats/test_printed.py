@@ -1,4 +1,4 @@
-"""The page to sign: every order and every held line, nothing that runs or is fetched, thirty lines on one sheet."""
+"""The page to sign: every order and every held asset, nothing that runs or is fetched, thirty assets on one sheet."""
 
 import re
 from dataclasses import replace
@@ -69,7 +69,7 @@ def check(ticket: Ticket) -> None:
         *(order.settlement_date for order in ticket.orders),
         *(order.reason for order in ticket.orders),
     ):
-        assert said.replace("−", "-") in words.text.replace("−", "-")  # of a sum, and of a line called -9
+        assert said.replace("−", "-") in words.text.replace("−", "-")  # of a sum, and of an asset called -9
     for line in ticket.held:
         assert f"{line.asset} {100 * line.weight:.2f} %" in words.text
         assert line.reason in words.text

@@ -1,4 +1,4 @@
-"""Bounds of settings beside named constraints: what each means, with and without short lines."""
+"""Bounds of settings beside named constraints: what each means, with and without short assets."""
 
 import pytest
 

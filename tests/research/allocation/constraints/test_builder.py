@@ -107,17 +107,17 @@ def test_all_that_the_market_does_not_have_is_said_at_once():
     with pytest.raises(ConfigError) as refused:
         build(asked, KNOWN)
     for said in (
-        "lines.SPX: unknown line: found 'SPX'. Did you mean 'SPY'?",
-        "groups.a.where.regoin: the lines have no regoin. Did you mean 'region'?",
-        "groups.b.where.kind: no line has this kind: found 'stonk'. Did you mean 'stock'? Use bond, gold, stock.",
+        "lines.SPX: unknown asset: found 'SPX'. Did you mean 'SPY'?",
+        "groups.a.where.regoin: the assets have no regoin. Did you mean 'region'?",
+        "groups.b.where.kind: no asset has this kind: found 'stonk'. Did you mean 'stock'? Use bond, gold, stock.",
         "exposures.x.column: kind has words. Give a column of numbers.",
-        "exclude.lines: unknown line: found 'TLT'.",
+        "exclude.lines: unknown asset: found 'TLT'.",
     ):
         assert said in str(refused.value)
 
 
 def test_a_group_without_members_and_facts_that_are_missing_are_refused():
-    with pytest.raises(ConfigError, match=r"groups\.none: no line fits region us and kind gold together"):
+    with pytest.raises(ConfigError, match=r"groups\.none: no asset fits region us and kind gold together"):
         build(Constraints(groups={"none": Group(where={"region": "us", "kind": "gold"}, most=0.1)}), KNOWN)
     bare = Known(NAMES, {"esg": [1.0, np.nan, 2.0, 3.0]})
     with pytest.raises(ConfigError) as refused:
@@ -142,8 +142,8 @@ def test_what_is_about_lines_without_a_window_does_not_apply_and_says_so():
     )
     assert [limit.key for limit in found.limits] == ["every_line.least", "every_line.most", "net"]
     assert found.notes == (
-        "lines.GLD does not apply: none of its lines has a complete window.",
-        "groups.safe does not apply: none of its lines has a complete window.",
+        "lines.GLD does not apply: none of its assets has a complete window.",
+        "groups.safe does not apply: none of its assets has a complete window.",
     )
     first = build(Constraints(turnover=Most(most=0.1)), some)
     assert first.notes == ("turnover does not apply: there is no previous target.",)
@@ -157,7 +157,7 @@ def test_a_limit_about_a_line_that_may_be_held_applies_though_its_number_is_zero
         assert found.notes == ()
         assert found.outside(np.array([0.5, 0.5])).max() == 6.0
     found = build(Constraints(exposures={"clean": Exposure(values={"AGG": 6.0}, least=6.0)}), some)
-    assert found.notes == ("exposures.clean does not apply: none of its lines has a complete window.",)
+    assert found.notes == ("exposures.clean does not apply: none of its assets has a complete window.",)
 
 
 def test_a_portfolio_is_taken_without_lines_that_have_no_window_and_its_sum_stays():
@@ -175,11 +175,11 @@ def test_a_portfolio_is_taken_without_lines_that_have_no_window_and_its_sum_stay
     assert (by_key["exposures.beta.most"].rows["weights"] @ [0.75, 0.25]).item() == pytest.approx(1.0)
     assert found.notes == (
         "exposures.beta.to is taken without AGG, which have no complete window.",
-        "exposures.gold does not apply: none of its lines has a complete window.",
+        "exposures.gold does not apply: none of its assets has a complete window.",
         "tracking_error.benchmark is taken without AGG, which have no complete window.",
     )
     none = build(Constraints(tracking_error=TrackingErrorLimit(most=0.02, benchmark={"GLD": 1.0})), some)
-    assert none.notes == ("tracking_error does not apply: none of its lines has a complete window.",)
+    assert none.notes == ("tracking_error does not apply: none of its assets has a complete window.",)
 
 
 @pytest.mark.parametrize("more", [{}, {"gross": Most(most=1.5)}, {"cardinality": Cardinality(most=2)}])
@@ -212,17 +212,17 @@ def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
         (lambda: Exposure(most=0.1, column="a", to={"SPY": 1.0}), "its numbers by column and to"),
         (lambda: Most(most=-1.0), "most is -1.0: give a number above 0"),
         (lambda: CVaRLimit(most=0.1, level=1.0), "level is 1.0"),
-        (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no lines"),
+        (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no assets"),
         (lambda: Exposure(most=0.1, values={"A": np.nan, "B": "x"}), "values is nan for A, 'x' for B: give a number"),
         (lambda: Exposure(most=0.1, to={"A": np.inf}), "to is inf for A: give a number"),
         (lambda: TrackingErrorLimit(most=0.1, benchmark={"A": np.nan}), "benchmark is nan for A: give a number"),
         (lambda: Cardinality(), "neither `most` nor `if_held`"),
-        (lambda: Cardinality(most=0), "most is 0: give a whole number of lines"),
+        (lambda: Cardinality(most=0), "most is 0: give a whole number of assets"),
         (lambda: Cardinality(least=2), "least is 2 without `if_held`"),
         (lambda: Cardinality(least=3, most=2, if_held=0.1), "least is 3, above most, 2"),
         (lambda: Liquidity(days=0.0, nav=1.0), "days is 0.0: give a number above 0"),
         (lambda: Exclusions(), "neither `where` nor `lines`"),
-        (lambda: Constraints(every_line=Bounds(least=-0.1)), "every_line.least is -0.1, so the line may be short"),
+        (lambda: Constraints(every_line=Bounds(least=-0.1)), "every_line.least is -0.1, so the asset may be short"),
         (lambda: Constraints(net=Bounds(most=1.3)), "net.most is 1.3, which is leverage"),
         (
             lambda: Constraints(volatility=Most(most=12)),
@@ -234,7 +234,7 @@ def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
             lambda: Constraints(gross=Most(most=1.3), lines={"A": Bounds(least=-20)}),
             "lines.A.least is -20, which is -2000%",
         ),
-        (lambda: Constraints(gross=Most(most=1.5), cardinality=Cardinality(if_held=0.1)), "known for long lines only"),
+        (lambda: Constraints(gross=Most(most=1.5), cardinality=Cardinality(if_held=0.1)), "known for long assets only"),
     ],
 )
 def test_a_constraint_without_sense_is_refused_with_a_mend(make, message):

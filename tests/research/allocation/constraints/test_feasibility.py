@@ -70,10 +70,10 @@ def drawn(rng: np.random.Generator) -> tuple[Constraints, Known, dict[str, list[
             add(f"g{j}", lines, round(held - 0.02, 3), round(held + 0.03, 3))
     parts = np.array_split(rng.permutation(n), int(rng.integers(2, 4)))
     kind = int(rng.integers(3))
-    if kind == 0:  # groups that cover all lines hold less than 1
+    if kind == 0:  # groups that cover all assets hold less than 1
         for j, lines in enumerate(parts):
             add(f"p{j}", lines, None, round(0.9 / len(parts), 3))
-    elif kind == 1:  # groups without a common line hold more than 1
+    elif kind == 1:  # groups without a common asset hold more than 1
         for j, lines in enumerate(parts):
             add(f"p{j}", lines, round(1.1 / len(parts), 3), None)
     else:  # a part holds more than the whole
@@ -203,7 +203,7 @@ def test_rows_that_conflict_are_named_before_a_risk_that_conflicts_too() -> None
 
 
 def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None:
-    """All lines have a score of 1 at least: one of 0.5 needs C short, or less than all of NAV."""
+    """All assets have a score of 1 at least: one of 0.5 needs C short, or less than all of NAV."""
     score = {"all": Exposure(values={"A": 1.0, "B": 1.0, "C": 3.0}, most=0.5)}
     for gross in (None, Most(most=2.0)):
         asked = Constraints(exposures=score, every_line=Bounds(least=0.0), gross=gross)

@@ -1,4 +1,4 @@
-"""Leverage and short lines are stated or there are none, whatever other constraints say; what is excluded is zero."""
+"""Leverage and short assets are stated or there are none, whatever other constraints say; what is excluded is zero."""
 
 from itertools import product
 

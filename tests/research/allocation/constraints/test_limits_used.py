@@ -44,7 +44,7 @@ MANY = Constraints(
 
 
 def programme(asked: Constraints, aim: str = "utility", **more) -> DayProgramme:
-    """Of six lines whose moments are drawn."""
+    """Of six assets whose moments are drawn."""
     rng = np.random.default_rng(7)
     returns = 0.01 * rng.standard_normal((300, 6)) @ (np.eye(6) + 0.4 * rng.random((6, 6)))
     covariance, mean = 252.0 * np.cov(returns, rowvar=False), np.linspace(0.02, 0.12, 6)
@@ -192,7 +192,7 @@ def test_a_short_position_uses_a_bound_below_zero():
 
 
 def test_limits_of_several_places_give_way_one_after_the_other():
-    """The first place gives all that it can, as bounds of its lines say, before the second gives anything."""
+    """The first place gives all that it can, as bounds of its assets say, before the second gives anything."""
     asked = programme(
         Constraints(
             groups={

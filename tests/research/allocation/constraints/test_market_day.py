@@ -1,4 +1,4 @@
-"""What constraints are told of a day: words of facts that change by date, and markets with a delisted line."""
+"""What constraints are told of a day: words of facts that change by date, and markets with a delisted asset."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ FORECAST = Estimated(window=60)
 
 @pytest.fixture(scope="module")
 def tagged(make_market):
-    """Four lines of the tag x; the first has the tag y from row 150 to row 250, then z."""
+    """Four assets of the tag x; the first has the tag y from row 150 to row 250, then z."""
     market = make_market(np.random.default_rng(3).normal(0.0, 0.01, (300, 4)))
     tags = pd.DataFrame("x", index=market.dates[[0, 150, 250]], columns=list(market.assets))
     tags.loc[market.dates[150], "A00"], tags.loc[market.dates[250], "A00"] = "y", "z"
@@ -35,15 +35,15 @@ def test_a_limit_of_a_word_that_no_line_has_today_is_set_aside_with_a_note(tagge
     for row, answer in zip(path.seen.tolist(), path.answers, strict=True):
         applies = tagged.past(row).fact("tag")[0] == word
         assert (answer.weights[0] >= 0.6 - 1e-8) == applies
-        assert answer.notes == (() if applies else ("groups.few does not apply: no line is in it today.",))
+        assert answer.notes == (() if applies else ("groups.few does not apply: no asset is in it today.",))
 
 
 def test_a_word_that_a_fact_never_has_is_refused_before_the_first_day(tagged):
     for where in ({"tag": "w"}, {"home": "uk"}):
         constraints = Constraints(exclude=Exclusions(where=where))
-        with pytest.raises(ConfigError, match="no line has this"):
+        with pytest.raises(ConfigError, match="no asset has this"):
             MeanVariance(forecast=FORECAST, constraints=constraints).check(tagged.past(299))
-    with pytest.raises(ConfigError, match="no line has this home"):
+    with pytest.raises(ConfigError, match="no asset has this home"):
         MeanVariance(forecast=FORECAST, constraints=constraints).answer(tagged.past(100))
 
 
@@ -68,5 +68,5 @@ def test_facts_of_a_delisted_line_need_not_be_known_but_it_may_be_named(make_mar
     held.check(market.past(299))
     assert target_path(held, market, start=280).rows[:, 0].max() == 0.0
     unknown = Constraints(lines={"A09": Bounds(most=0.5)})
-    with pytest.raises(ConfigError, match=r"lines\.A09: unknown line"):
+    with pytest.raises(ConfigError, match=r"lines\.A09: unknown asset"):
         MeanVariance(forecast=FORECAST, constraints=unknown).check(market.past(299))

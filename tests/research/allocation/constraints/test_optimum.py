@@ -1,4 +1,4 @@
-"""The tighter statement of a norm: the same where lines are decided, nearer to it where they are not."""
+"""The tighter statement of a norm: the same where assets are decided, nearer to it where they are not."""
 
 import numpy as np
 import pytest

@@ -32,7 +32,7 @@ def test_two_clusters_of_two_by_hand(past_of, pairs):
 
 @pytest.fixture
 def pairs():
-    """Two pairs of lines with correlation 1/2 within and 0 between, the second pair of twice the volatility."""
+    """Two pairs of assets with correlation 1/2 within and 0 between, the second pair of twice the volatility."""
     import pandas as pd
 
     draws = np.random.default_rng(3).normal(size=(60, 4))
@@ -54,7 +54,7 @@ def test_it_is_skfolios_published_example(published, past_of):
 
 
 def test_its_bounds_hold_skfolios_published_ones(published, past_of):
-    # test_herc_weight_constraints prints weights of the default without bounds; with each line from 3 to 6 % skfolio
+    # test_herc_weight_constraints prints weights of the default without bounds; with each asset from 3 to 6 % skfolio
     # minimises relative deviations, another projection: both keep all bounds.
     free = ours(published, past_of, risk="standard_deviation")
     assert free[[0, -1]] == pytest.approx([0.02584786935368332, 0.0421175871045949], abs=1e-7)

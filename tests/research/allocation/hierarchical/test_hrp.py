@@ -52,7 +52,7 @@ def test_two_correlated_lines_and_a_third_by_hand(order):
 
 def test_the_papers_example():
     # Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample: the weights of HRP in the
-    # comparison of three allocations on ten simulated lines, printed to 0.01 %, and the generator of the paper's code.
+    # comparison of three allocations on ten simulated assets, printed to 0.01 %, and the generator of the paper's code.
     # Python 2 drew an integer from one random(), so the columns are drawn like that here.
     generator = random.Random(12345)
     numbers = np.random.RandomState(12345)  # the paper's stream

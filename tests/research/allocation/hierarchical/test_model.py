@@ -94,7 +94,7 @@ def test_the_record_says_what_is_held_and_why(stocks, past_of, name):
     drawn = hierarchy.leaves_list(record.linkage)
     assert tuple(record.leaf_names[leaf] for leaf in drawn) == record.assets
     assert record.correlation == pytest.approx(stocks[list(record.assets)].corr().to_numpy(), abs=0.15)
-    assert str(record).startswith("20 lines in ")
+    assert str(record).startswith("20 assets in ")
 
 
 def test_the_share_of_risk_is_that_of_variance(stocks, past_of):
@@ -119,14 +119,14 @@ def test_what_binds_is_in_the_reasons_of_a_path(noisy):
 
 
 def test_bounds_without_room_keep_the_weights_before(noisy):
-    # From row 330 on there are six lines; until 220 four, of which each may hold 0.26.
+    # From row 330 on there are six assets; until 220 four, of which each may hold 0.26.
     path = target_path(HRP(window=100, upper=0.26, schedule="month"), noisy, 200)
     assert not any(answer.fallback for answer in path.answers)
     tight = target_path(HRP(window=100, lower=0.2, schedule="month"), noisy, 200)
     assert tight.answers[-1].fallback == ""
     with_six = target_path(HRP(window=40, lower=0.2, schedule="month"), noisy, 200)
     assert with_six.answers[-1].fallback == "previous weights"
-    assert "lower the least of every line from 20.00% to 16.66%" in with_six.answers[-1].why
+    assert "lower the least of every asset from 20.00% to 16.66%" in with_six.answers[-1].why
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------

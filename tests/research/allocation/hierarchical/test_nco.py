@@ -45,7 +45,7 @@ def test_it_is_riskfolio_libs_by_the_silhouette_criterion(stocks, past_of):
 
 
 def test_one_cluster_is_the_least_variance_of_all(stocks, past_of):
-    # The conditions of Karush, Kuhn and Tucker, exact to rounding: one variance with the portfolio for lines held.
+    # The conditions of Karush, Kuhn and Tucker, exact to rounding: one variance with the portfolio for assets held.
     weights, cov = ours(stocks, past_of, clusters=1), np.cov(stocks.to_numpy().T)
     marginal = cov @ weights / (weights @ cov @ weights)
     held = weights > 0.0
@@ -72,7 +72,7 @@ def test_a_covariance_without_inverse_is_refused(stocks, past_of):
         DataError, match=r"NCO needs a covariance that has an inverse .*: (AAPL|AMD) and (AAPL|AMD) rep"
     ):
         ours(twice, past_of)
-    with pytest.raises(DataError, match=r"15 returns are too few for 20 lines\. Take a longer window, a shrunk"):
+    with pytest.raises(DataError, match=r"15 returns are too few for 20 assets\. Take a longer window, a shrunk"):
         ours(stocks.iloc[:15], past_of)
     assert ours(stocks.iloc[:15], past_of, covariance="ledoit_wolf").sum() == pytest.approx(1.0, abs=1e-12)
     assert ours(stocks.iloc[:15], past_of, inner="equal", outer="equal").sum() == pytest.approx(1.0, abs=1e-12)

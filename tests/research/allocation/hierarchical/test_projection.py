@@ -26,7 +26,7 @@ MODELS = (HRP, HERC, NCO, Schur)
 
 
 def limits_of(rows, low, high):
-    """Limits with rows (m, k) of ones and zeros, those of the k lines first."""
+    """Limits with rows (m, k) of ones and zeros, those of the k assets first."""
     names = tuple(f"A{i}" for i in range(rows.shape[1]))
     bounds = [{"least": float(least), "most": float(most)} for least, most in zip(low, high, strict=True)]
     lines = {name: Bounds(**bound) for name, bound in zip(names, bounds, strict=False)}
@@ -50,7 +50,7 @@ def test_lines_at_no_bound_keep_their_proportions():
     # 0.6 is cut to 0.4; the others, 0.3 and 0.1, share 0.6 as 3 to 1.
     assert box([0.6, 0.3, 0.1], [0.0] * 3, [0.4, 0.9, 0.9]) == pytest.approx([0.4, 0.45, 0.15], abs=1e-9)
     assert box([0.6, 0.3, 0.1], [0.0, 0.0, 0.2], [1.0] * 3) == pytest.approx([8 / 15, 4 / 15, 0.2], abs=1e-9)
-    # 3 % is cut to 1 %; a line of one basis point keeps its proportion to the large one.
+    # 3 % is cut to 1 %; an asset of one basis point keeps its proportion to the large one.
     assert box([0.9699, 0.03, 0.0001], [0.0] * 3, [1.0, 0.01, 1.0])[2] == pytest.approx(1e-4 * 0.99 / 0.97, abs=1e-10)
 
 
@@ -66,7 +66,7 @@ def test_what_binds_is_what_is_stated():
     moved = nearest(np.array([0.7, 0.3, 0.0]), limits_of(np.eye(3), [0.0, 0.0, 0.1], [1.0] * 3))
     assert moved.weights == pytest.approx([0.63, 0.27, 0.1], abs=1e-9)
     assert [(one.limit, one.key) for one in moved.binding] == [("A2 is at least 10.00% of NAV", "lines.A2.least")]
-    # The sum is 0.1² for the others, at 0.9 of their weights, and 3 x 0.1² for the line, which counts as 1 / 3.
+    # The sum is 0.1² for the others, at 0.9 of their weights, and 3 x 0.1² for the asset, which counts as 1 / 3.
     assert moved.binding[0].price == pytest.approx(2 * (0.1 + 3 * 0.1), abs=1e-6)
 
 
@@ -152,8 +152,8 @@ def test_each_model_keeps_bounds_of_lines_and_groups(stocks, past_of, model):
 
 
 def test_riskfolio_libs_weights_can_miss_a_sum_of_one_under_bounds(past_of):
-    # Three lines of volatilities that make HRP hold about 60, 30 and 10 %. Riskfolio-Lib 7.4 cuts them off to 40, 35
-    # and 20 %, finds no line between its bounds, and stops at a sum of 95 %.
+    # Three assets of volatilities that make HRP hold about 60, 30 and 10 %. Riskfolio-Lib 7.4 cuts them off to 40, 35
+    # and 20 %, finds no asset between its bounds, and stops at a sum of 95 %.
     import riskfolio
 
     draws = np.random.default_rng(0).normal(size=(300, 3))
@@ -168,7 +168,7 @@ def test_riskfolio_libs_weights_can_miss_a_sum_of_one_under_bounds(past_of):
 
 def test_skfolios_nested_clusters_break_the_bounds_of_their_parts(stocks, past_of):
     # skfolio 1.12 knows bounds of each cluster's own portfolio, of which the whole holds a part: 10 to 40 % of a
-    # cluster is not 10 to 40 % of the portfolio, and a cluster of one line has none.
+    # cluster is not 10 to 40 % of the portfolio, and a cluster of one asset has none.
     from skfolio.cluster import HierarchicalClustering, LinkageMethod
     from skfolio.optimization import MeanRisk, NestedClustersOptimization
 
@@ -233,7 +233,7 @@ def test_a_target_moves_no_further_than_its_turnover(stocks, past_of):
 
 
 def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):
-    with pytest.raises(NotSolvedError, match=r"every line is at most 4.00% of NAV; .* is 100.00% of NAV\. To make"):
+    with pytest.raises(NotSolvedError, match=r"every asset is at most 4.00% of NAV; .* is 100.00% of NAV\. To make"):
         HRP(window=252, upper=0.04).target(past_of(stocks))
     half = Constraints(groups={"x": Group(where={"sector": "x"}, most=0.5)})
     with pytest.raises(
@@ -243,8 +243,8 @@ def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):
 
 
 def test_what_the_market_does_not_have_is_refused(stocks, past_of):
-    with pytest.raises(ConfigError, match=r"lines.KOO: unknown line: found 'KOO'. Did you mean 'KO'"):
+    with pytest.raises(ConfigError, match=r"lines.KOO: unknown asset: found 'KOO'. Did you mean 'KO'"):
         HRP(window=252, upper={"KOO": 0.04}).target(past_of(stocks))
     unknown = Constraints(groups={"tec": Group(where={"sector": "tec"}, most=0.5)})
-    with pytest.raises(ConfigError, match=r"groups.tec.where.sector: no line has this sector: found 'tec'"):
+    with pytest.raises(ConfigError, match=r"groups.tec.where.sector: no asset has this sector: found 'tec'"):
         HRP(window=252, constraints=unknown).target(past_of(stocks, sector=["x"] * 20))

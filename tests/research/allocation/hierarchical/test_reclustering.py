@@ -13,7 +13,7 @@ from research.market.calendars import last_of
 
 
 def blocks(sessions, seed, changes=None):
-    """Nine lines in three blocks of three; from row `changes` on, the third line of each block is in the next one."""
+    """Nine assets in three blocks of three; from row `changes` on, the third asset of each block is in the next one."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=(sessions, 3)) * 0.01
     member = np.repeat(np.arange(3), 3)

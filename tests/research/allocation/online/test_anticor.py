@@ -1,7 +1,7 @@
 """Anticor: a transfer by hand, and its parts beside package universal-portfolios.
 
-The package departs from the paper in three ways: its correlations are transposed (of what lines do now with what others
-did before), of price ratios and not of their logarithms, and the weights do not drift from day to day. So its
+The package departs from the paper in three ways: its correlations are transposed (of what assets do now with what
+others did before), of price ratios and not of their logarithms, and the weights do not drift from day to day. So its
 correlations and its transfers are each compared on the same input.
 """
 

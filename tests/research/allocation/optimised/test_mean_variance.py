@@ -286,7 +286,7 @@ def test_no_room_of_a_line_that_is_left_out_by_the_number_of_lines_brings_anythi
     assert len(left_out) == 5
     assert not left_out & {one.limit.split()[0] for one in found.binding}
     for one in frontier(build(asked, known), twenty.mean[:8], root, 4).binding:
-        assert not any("lines are held" in bound.limit for bound in one)
+        assert not any("assets are held" in bound.limit for bound in one)
 
 
 def test_soft_limits_are_exceeded_where_that_brings_more_than_their_price(twenty):
@@ -325,7 +325,7 @@ def test_what_gives_way_is_said(twenty):
 def test_a_conflict_is_told_where_no_weights_exist(twenty):
     asked = Constraints(every_line=Bounds(least=0.0, most=0.04))
     with pytest.raises(
-        NotSolvedError, match=r"every line is at most 4\.00% of NAV; the sum of the weights is 100\.00%"
+        NotSolvedError, match=r"every asset is at most 4\.00% of NAV; the sum of the weights is 100\.00%"
     ):
         optimum(twenty.limits(asked), minimum_volatility(twenty.root))
     limits = twenty.limits()
@@ -377,7 +377,7 @@ def test_a_setting_that_is_none_is_refused(given, message):
 
 def test_a_bound_of_a_line_that_the_market_does_not_have_is_named(noisy):
     allocation = MeanVariance(forecast=Estimated(window=50), upper={"A00": 0.5, "QQQ": 0.3})
-    with pytest.raises(ConfigError, match=r"lines\.QQQ: unknown line: found 'QQQ'\. Use A00, A01"):
+    with pytest.raises(ConfigError, match=r"lines\.QQQ: unknown asset: found 'QQQ'\. Use A00, A01"):
         allocation.target(noisy.past(100))
 
 

@@ -57,7 +57,7 @@ def test_a_long_window_leaves_the_best_weights_themselves():
         ({"draws": 0}, "draws of Resampled is 0: give a whole number, at least 1"),
         (
             {"allocation": MeanVariance(constraints=Constraints(cardinality=Cardinality(most=2)))},
-            "limit of the number of lines",
+            "limit of the number of assets",
         ),
     ],
 )

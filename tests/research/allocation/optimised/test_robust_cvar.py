@@ -77,6 +77,6 @@ def test_a_setting_that_is_none_is_refused(given, said):
 
 def test_without_a_radius_a_window_needs_more_returns_than_lines(make_market):
     past = make_market(np.random.default_rng(0).normal(0.0, 0.01, (60, 40))).past(59)
-    with pytest.raises(DataError, match="window of RobustCVaR has 30 returns for 40 lines: it needs more returns"):
+    with pytest.raises(DataError, match="window of RobustCVaR has 30 returns for 40 assets: it needs more returns"):
         RobustCVaR(window=30, radius=0.0).answer(past)
     assert RobustCVaR(window=30, radius=10.0).target(past) == pytest.approx(np.full(40, 1 / 40), abs=1e-7)

@@ -28,7 +28,7 @@ def covariance(stocks):
 
 
 def by_squares(covariance, benchmark, lines):
-    """The least tracking error of some lines that sum to one, by non-negative least squares."""
+    """The least tracking error of some assets that sum to one, by non-negative least squares."""
     root = root_of(covariance, [str(i) for i in range(len(covariance))])
     size, some = 1e5, root[:, list(lines)]
     found, _ = nnls(np.vstack([some, np.full(len(some.T), size)]), np.append(root @ benchmark, size))
@@ -93,7 +93,7 @@ def test_lines_without_a_window_are_left_out_of_the_benchmark_and_said(noisy):
     answer = held.answer(noisy.past(100))
     assert answer.weights[:2] == pytest.approx([0.6, 0.4], abs=1e-12)
     assert answer.notes == ("the benchmark is tracked without A05, which have no complete window.",)
-    with pytest.raises(NotSolvedError, match="no line of the benchmark is known on"):
+    with pytest.raises(NotSolvedError, match="no asset of the benchmark is known on"):
         BenchmarkTracking({"A05": 1.0}, forecast=Estimated(window=60)).answer(noisy.past(100))
 
 
@@ -118,7 +118,7 @@ def test_a_setting_that_is_none_is_refused(given, said):
 
 
 def test_names_are_held_against_the_market(noisy):
-    with pytest.raises(ConfigError, match="benchmark of BenchmarkTracking: unknown line 'SPX'"):
+    with pytest.raises(ConfigError, match="benchmark of BenchmarkTracking: unknown asset 'SPX'"):
         BenchmarkTracking({"SPX": 1.0}).check(noisy.past(100))
     with pytest.raises(DataError, match="caps"):
         BenchmarkTracking(column="caps").check(noisy.past(100))

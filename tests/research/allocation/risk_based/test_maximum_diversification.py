@@ -62,7 +62,7 @@ def test_a_search_that_ends_early_says_by_how_much_the_ratio_may_be_higher(stock
     monkeypatch.setattr(branch, "EXCHANGES", 0)
     early = few.answer(past)
     said = re.fullmatch(
-        r"which lines .* not proven the best: the diversification ratio may be higher by (.*)\.", early.notes[0]
+        r"which assets .* not proven the best: the diversification ratio may be higher by (.*)\.", early.notes[0]
     )
     assert early.value < proven.value <= early.value + 1.05 * float(said[1])
 

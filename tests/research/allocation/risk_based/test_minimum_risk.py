@@ -103,7 +103,7 @@ def test_evar_bounds_cvar_and_the_largest_loss_bounds_it(stocks):
 
 
 def test_weights_of_least_evar_meet_the_conditions_of_an_optimum_in_any_order_of_lines(stocks):
-    """All lines that are held have one marginal EVaR, the mean loss under the tilted law of the days; others more."""
+    """All assets that are held have one marginal EVaR, the mean loss under the tilted law of the days; others more."""
     returns = stocks.to_numpy()
     found = solved("evar", returns, most=1.0).weights
     losses = -returns @ found
@@ -142,7 +142,7 @@ def test_a_window_without_losses_is_refused(make_market, name):
 
 def test_fewer_returns_than_lines_are_refused(make_market):
     returns = np.random.default_rng(0).normal(0.0, 0.01, (100, 30))
-    with pytest.raises(DataError, match="window of MinimumRisk has 25 returns for 30 lines: it needs more returns"):
+    with pytest.raises(DataError, match="window of MinimumRisk has 25 returns for 30 assets: it needs more returns"):
         MinimumRisk(window=25).answer(make_market(returns).past(50))
 
 

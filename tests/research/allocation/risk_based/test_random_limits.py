@@ -1,4 +1,4 @@
-"""Every model by risk under random constraints: all are kept, and the order of the lines does not matter."""
+"""Every model by risk under random constraints: all are kept, and the order of the assets does not matter."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def limits_of(asked, known, mean):
 
 
 def all_add(asked, known, mean):
-    """Is there a portfolio within the limits of which every line adds to the volatility?"""
+    """Is there a portfolio within the limits of which every asset adds to the volatility?"""
     budgets, limits = limits_of(asked, known, mean)
     return largest_smallest(limits, known.covariance, budgets > 0.0)[0] >= 0.0
 

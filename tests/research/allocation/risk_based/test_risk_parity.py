@@ -142,7 +142,7 @@ def test_a_line_without_a_budget_is_not_held():
     tight = build(Constraints(lines={"A": Bounds(most=0.2), "C": Bounds(most=0.3)}), known)
     _, limits = shares({"A": 0.4, "C": 0.6}, tight, ())
     with pytest.raises(
-        NotSolvedError, match=r"C is at most 30\.00% of NAV; a line without a budget of risk is not held"
+        NotSolvedError, match=r"C is at most 30\.00% of NAV; an asset without a budget of risk is not held"
     ):
         parity(limits, budgets, volatility(root_of(FOUR, known.assets)), UNIT)
 
@@ -154,7 +154,7 @@ def test_limits_that_leave_no_room_to_a_line_are_told_with_it():
 
 
 def test_conflicting_limits_are_told():
-    with pytest.raises(NotSolvedError, match="no weights keep these constraints together: every line is at most 20"):
+    with pytest.raises(NotSolvedError, match="no weights keep these constraints together: every asset is at most 20"):
         solved(FOUR, asked=Constraints(every_line=Bounds(least=0.0, most=0.2)))
 
 
@@ -199,8 +199,8 @@ def test_a_setting_that_is_none_is_refused(given, said):
 @pytest.mark.parametrize(
     ("budgets", "said"),
     [
-        ({"SPX": 0.5}, "budgets of RiskParity: unknown line 'SPX'"),
-        ({f"A0{i}": 0.1 for i in range(6)}, "name every line and sum to 0.6"),
+        ({"SPX": 0.5}, "budgets of RiskParity: unknown asset 'SPX'"),
+        ({f"A0{i}": 0.1 for i in range(6)}, "name every asset and sum to 0.6"),
     ],
 )
 def test_budgets_are_held_against_the_lines_of_the_market(noisy, budgets, said):

@@ -82,7 +82,7 @@ def test_no_weights_nearby_have_a_larger_ratio_under_limits(stocks):
 
 
 def test_lines_that_lose_alike_are_held_in_inverse_proportion_to_their_losses():
-    # Two lines that move together, the second by twice as much: contributions are equal at 2/3 and 1/3.
+    # Two assets that move together, the second by twice as much: contributions are equal at 2/3 and 1/3.
     first = np.random.default_rng(3).normal(0.0, 0.01, 60)
     found = solved(np.column_stack([first, 2.0 * first]), 0.9)
     assert found.weights == pytest.approx([2 / 3, 1 / 3], abs=1e-9)
@@ -97,7 +97,7 @@ def test_a_window_without_losses_is_refused(make_market):
 
 def test_fewer_returns_than_lines_are_refused(make_market):
     wide = make_market(np.random.default_rng(0).normal(0.0, 0.01, (60, 30)))
-    with pytest.raises(DataError, match="window of TailParity has 25 returns for 30 lines"):
+    with pytest.raises(DataError, match="window of TailParity has 25 returns for 30 assets"):
         TailParity(window=25).answer(wide.past(50))
 
 

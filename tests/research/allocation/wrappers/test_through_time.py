@@ -25,7 +25,7 @@ from research.market import SHUMWAY, Market, delist
 
 @dataclass(frozen=True)
 class Switches(Explained):
-    """All in the first line, from the third month on all in the second; without a solution in the months named."""
+    """All in the first asset, from the third month on all in the second; without a solution in the months named."""
 
     unsolved: tuple[int, ...] = ()
     schedule: str = "month"
@@ -39,7 +39,7 @@ class Switches(Explained):
 
 @pytest.fixture(scope="module")
 def quiet(make_market: Callable[..., Market]) -> Market:
-    """January to June 2018, two lines that do not move."""
+    """January to June 2018, two assets that do not move."""
     return make_market(np.zeros((125, 2)))
 
 

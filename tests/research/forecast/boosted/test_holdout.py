@@ -30,7 +30,7 @@ def test_no_outcome_reaches_the_next_part_or_its_embargo(
 
 
 def test_a_plant_that_leaks_through_the_overlap_alone_is_not_used() -> None:
-    """Line and day forecast nothing; where outcomes overlap, trees read from them the outcome of the days before."""
+    """Asset and day forecast nothing; where outcomes overlap, trees read from them the outcome of the days before."""
     horizon, lines, days, late = 20, 60, 400, 260
     total = np.cumsum(np.random.default_rng(1).normal(size=(days + horizon, lines)), axis=0)
     outcomes = (total[horizon:] - total[:-horizon]).ravel()

@@ -58,7 +58,9 @@ def test_without_skill_means_are_cash_and_in_proportion_to_volatility_and_the_no
     deviation = market.returns[FIT - 251 : FIT + 1].std(axis=0, ddof=1) * np.sqrt(5)
     np.testing.assert_allclose(found.mean, 5 * 0.0001 + deviation * fitted.mean, rtol=1e-9)
     day = f"{market.dates[FIT]:%Y-%m-%d}"
-    assert found.notes == (f"boosted trees of {day} showed no skill: all lines have one return per unit of volatility",)
+    assert found.notes == (
+        f"boosted trees of {day} showed no skill: all assets have one return per unit of volatility",
+    )
     raw = replace(SMALL, calibrated=False).fit(market.past(FIT))
     assert raw.text == fitted.text
     assert np.ptp(raw.predict(market.past(FIT)).mean) > 0.0
@@ -130,7 +132,7 @@ def test_what_is_not_known_of_any_line_on_the_day_is_refused(market: Market) -> 
     score = np.where(np.arange(len(score))[:, None] > FIT + 5, np.nan, score)
     none = replace(market, facts={**market.facts, "score": score})
     day = f"{market.dates[FIT + 10]:%Y-%m-%d}"
-    with pytest.raises(DataError, match=f"fact_score, rank_fact_score on {day} is known of no line"):
+    with pytest.raises(DataError, match=f"fact_score, rank_fact_score on {day} is known of no asset"):
         fitted.predict(none.past(FIT + 10))
     with pytest.raises(DataError, match=r"read fact_noise, rank_fact_noise, which this market does not have"):
         fitted.predict(replace(market, facts={"score": market.facts["score"]}).past(FIT + 10))
@@ -194,13 +196,13 @@ def test_the_largest_contributions_are_named_with_their_values() -> None:
     shares = pd.Series({"a": 0.001, "b": -0.006, "c": 0.0001, "d": -0.002})
     values = pd.Series({"a": np.nan, "b": 0.123456, "c": 1.0, "d": -2.0})
     assert sentence("SPY", 0.01, shares, values, 21) == (
-        "SPY is expected to return 0.31% over 21 sessions, 0.69 points less than a line of its volatility: b of 0.123 "
-        "takes 0.60 points, d of -2 takes 0.20, a not known adds 0.10."
+        "SPY is expected to return 0.31% over 21 sessions, 0.69 points less than an asset of its volatility: b of "
+        "0.123 takes 0.60 points, d of -2 takes 0.20, a not known adds 0.10."
     )
 
 
 def test_a_line_without_contributions_is_any_line_of_its_volatility() -> None:
     zeros = pd.Series({"a": 0.0, "b": 1e-6})
     assert sentence("SPY", 0.01, zeros, zeros, 21) == (
-        "SPY is expected to return 1.00% over 21 sessions, as any line of its volatility: no feature distinguishes it."
+        "SPY is expected to return 1.00% over 21 sessions, as any asset of its volatility: no feature distinguishes it."
     )

@@ -33,7 +33,7 @@ BRIEF = replace(SMALL, batch=256)  # three steps of descent an epoch: enough whe
 
 
 def market_of(log_returns: np.ndarray) -> Market:
-    """A market whose lines have these log returns (T, n)."""
+    """A market whose assets have these log returns (T, n)."""
     market = every_day(*log_returns.shape)
     return replace(market, returns=np.expm1(np.where(np.arange(len(log_returns))[:, None] == 0, 0.0, log_returns)))
 

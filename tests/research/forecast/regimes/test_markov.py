@@ -209,7 +209,7 @@ def test_data_in_which_regimes_cannot_be_found_are_refused() -> None:
         MarkovSwitching("A").fit(market.past(100))
     with pytest.raises(DataError, match=r"259 returns of A up to .* regimes need 375"):
         MarkovSwitching("A", states=3).fit(market.past(259))
-    with pytest.raises(DataError, match="unknown line 'X': the market has A"):
+    with pytest.raises(DataError, match="unknown asset 'X': the market has A"):
         MarkovSwitching("X").fit(market.past(100))
     with pytest.raises(DataError, match=r"returns of S1 have shape \(2,\), 1 of them not finite"):
         law(2).filtered([0.0, np.nan])

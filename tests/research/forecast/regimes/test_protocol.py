@@ -109,5 +109,5 @@ def test_a_line_counts_from_its_listing_on() -> None:
     assert history(late.past(50), "B").tolist() == []
     regimes = VolatilityPercentiles("B")
     assert np.flatnonzero(as_known(regimes, late.past(699)).notna().all(axis=1))[0] == 350
-    with pytest.raises(DataError, match="unknown line 'X': the market has A, B"):
+    with pytest.raises(DataError, match="unknown asset 'X': the market has A, B"):
         VolatilityPercentiles("X").check(late.past(10))

@@ -1,4 +1,4 @@
-"""Weights of a benchmark over the lines of a day: their sum stays, where there is a proportion to keep."""
+"""Weights of a benchmark over the assets of a day: their sum stays, where there is a proportion to keep."""
 
 import pytest
 

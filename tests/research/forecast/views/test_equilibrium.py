@@ -1,4 +1,4 @@
-"""Equilibrium priors: reverse optimisation and back, missing lines, and weights that are refused."""
+"""Equilibrium priors: reverse optimisation and back, missing assets, and weights that are refused."""
 
 import numpy as np
 import pandas as pd
@@ -60,9 +60,9 @@ def test_a_benchmark_goes_without_a_line_that_is_not_known_yet_and_says_so(facts
 
 
 def test_a_benchmark_of_lines_that_nobody_knows_is_refused(facts_market: Market) -> None:
-    with pytest.raises(DataError, match=r"holds 'SPX', no line of the market\. Did you mean 'SPY'"):
+    with pytest.raises(DataError, match=r"holds 'SPX', no asset of the market\. Did you mean 'SPY'"):
         Benchmark({"SPX": 1.0}).predict(facts_market.past(799))
-    with pytest.raises(DataError, match=r"no line of the benchmark \(VWO\) has a complete window on 2015-12-21"):
+    with pytest.raises(DataError, match=r"no asset of the benchmark \(VWO\) has a complete window on 2015-12-21"):
         Benchmark({"VWO": 1.0}).predict(facts_market.past(350))
 
 

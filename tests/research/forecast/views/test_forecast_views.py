@@ -32,7 +32,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Still:
-    """Expects nothing of each line."""
+    """Expects nothing of each asset."""
 
     window: int = 63
 

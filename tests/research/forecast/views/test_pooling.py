@@ -185,7 +185,7 @@ class OfOneLine:
 
 
 def test_a_single_line_is_not_pooled(past: Past) -> None:
-    with pytest.raises(DataError, match="two lines with 252 returns that its prior knows, and has SPY on 2017-03-14"):
+    with pytest.raises(DataError, match="two assets with 252 returns that its prior knows, and has SPY on 2017-03-14"):
         EntropyPooling((), OfOneLine(), 252).predict(past)
 
 

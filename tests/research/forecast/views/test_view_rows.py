@@ -1,4 +1,4 @@
-"""Views as rows: which lines with which weights, what is set aside on a day, and what is refused."""
+"""Views as rows: which assets with which weights, what is set aside on a day, and what is refused."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def test_a_view_on_a_group_of_another_day_is_set_aside_and_one_of_no_day_is_refu
     for t in (400, 799):
         found = view_rows(views, LINES, tagged.past(t), 0.0)
         assert found.views == ()
-        assert found.notes[0].endswith("set aside, since no line is in the group hot today")
+        assert found.notes[0].endswith("set aside, since no asset is in the group hot today")
     assert view_rows(views, LINES, tagged.past(600), 0.0).picks.tolist() == [[0.5, 0, 0, 0.5, 0]]
     with pytest.raises(DataError, match="no group is called 'hit'"):
         check_views([InvestorView("equally weighted hit returns 5% a year")], tagged.past(799))
@@ -71,7 +71,7 @@ def test_a_view_on_a_group_of_another_day_is_set_aside_and_one_of_no_day_is_refu
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("SPX returns 7% a year", "no line and no group is called 'SPX'. Did you mean 'SPY'"),
+        ("SPX returns 7% a year", "no asset and no group is called 'SPX'. Did you mean 'SPY'"),
         ("equity returns 7% a year", "'cap-weighted equity' or 'equally weighted equity'"),
         ("cap-weighted equities returns 7% a year", "no group is called 'equities'. Did you mean 'equity'"),
         ("cap-weighted SPY returns 7% a year", "Leave out 'cap-weighted'"),
@@ -91,7 +91,7 @@ def test_a_word_of_two_facts_with_different_lines_is_refused(facts_market: Marke
 
 
 def test_two_names_of_the_same_lines_cannot_be_compared(facts_market: Market) -> None:
-    with pytest.raises(DataError, match="two sides hold the same lines"):
+    with pytest.raises(DataError, match="two sides hold the same assets"):
         rows(facts_market, "equally weighted emerging beats VWO by 3% a year")
 
 

@@ -34,5 +34,5 @@ def test_what_is_outside_is_refused() -> None:
         EWMAVolatility(horizon=1.5)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="correlations of EWMAVolatility is 'none'"):
         EWMAVolatility(correlations="none")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="no line has 252 returns"):
+    with pytest.raises(DataError, match="no asset has 252 returns"):
         EWMAVolatility().predict(world(days=200).past(199))

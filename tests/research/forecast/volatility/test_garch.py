@@ -116,7 +116,7 @@ def test_a_line_without_a_law_has_riskmetrics_variance_and_a_note(facts_market: 
 def test_where_no_line_has_a_law_nothing_is_learned() -> None:
     flat = world(days=800, n=2)
     flat = replace(flat, returns=np.zeros_like(flat.returns))
-    with pytest.raises(DataError, match=r"no line has a GARCH up to .*: 799 returns of A, of which 250 that vary"):
+    with pytest.raises(DataError, match=r"no asset has a GARCH up to .*: 799 returns of A, of which 250 that vary"):
         GarchVolatility().fit(flat.past(799))
     with pytest.raises(ConfigError, match=r"window of GarchVolatility is 100: give .* at least 252"):
         GarchVolatility(window=100)

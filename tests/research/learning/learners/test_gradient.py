@@ -34,7 +34,7 @@ def lab(market):
 
 
 def network_of(days, seed: int = 0) -> torch.nn.Sequential:
-    """A network whose boxes differ from the closed form's, and from line to line."""
+    """A network whose boxes differ from the closed form's, and from asset to asset."""
     torch.manual_seed(seed)
     net = _perceptron(9, 8, 2)
     torch.nn.init.normal_(net[4].weight, std=0.3)

@@ -256,7 +256,7 @@ def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
 
 
 def test_a_window_longer_than_the_history_is_refused(past):
-    with pytest.raises(ConfigError, match="block of Learned is 9000 days, and market 'two lines' has 2519"):
+    with pytest.raises(ConfigError, match="block of Learned is 9000 days, and market 'two assets' has 2519"):
         training_days(replace(QUICK, block=9_000), past, COSTS, PENALTY, YEAR)
 
 

@@ -31,7 +31,7 @@ SEEN = len(MOVING) + len(STANDING)
 
 
 def a_portfolio(n=6, seed=3):
-    """Target, weights off it, covariance and costs of n lines and some cash."""
+    """Target, weights off it, covariance and costs of n assets and some cash."""
     rng = np.random.default_rng(seed)
     target = 0.9 * rng.dirichlet(np.full(n, 2.0))
     loadings = rng.normal(0.1, 0.1, (n, 2))
@@ -65,7 +65,7 @@ def test_units_of_time_of_risk_and_of_cost_change_nothing():
 
 
 def test_it_knows_that_lines_move_together():
-    """Two lines, both too heavy: alike, they are trimmed sooner than when one hedges the other."""
+    """Two assets, both too heavy: alike, they are trimmed sooner than when one hedges the other."""
     target, cost, weights, ratios = np.array([0.3, 0.3]), np.full(2, 1e-3), np.array([0.32, 0.32]), {}
     for r in (0.0, 0.8, -0.5):
         covariance = 0.04 * np.array([[1.0, r], [r, 1.0]])
@@ -237,7 +237,7 @@ def test_a_known_covariance_is_gone_by_from_the_first_day():
     known = ((0.04, 0.015), (0.015, 0.0625))
     rule = Universal(FixedWeights((0.4, 0.3)), tracking_penalty=50.0, covariance=known)
     assert len(backtest(market, rule, COSTS, start=market.dates[1]).ledger.asked) > 3
-    with pytest.raises(ConfigError, match="covariance of Universal is for 3 lines"):
+    with pytest.raises(ConfigError, match="covariance of Universal is for 3 assets"):
         backtest(market, replace(rule, covariance=np.eye(3)), COSTS, start=market.dates[1])
 
 

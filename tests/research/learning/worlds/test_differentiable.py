@@ -17,7 +17,7 @@ WORLDS, N = 40, 4
 
 
 def case(seed: int, invested: float) -> tuple[Array, Array, Array, Array, Array, Array, CostParameters]:
-    """Drifted lines and cash, bounds round a target, the box of cash, and a cost_parameters for each world."""
+    """Drifted assets and cash, bounds round a target, the box of cash, and a cost_parameters for each world."""
     rng = np.random.default_rng(seed)
     target = rng.dirichlet(np.ones(N), WORLDS) * invested
     lines = target * rng.lognormal(0.0, 0.3, target.shape)
@@ -32,7 +32,7 @@ def case(seed: int, invested: float) -> tuple[Array, Array, Array, Array, Array,
 
 
 def booked(lines, cash, lower, upper, rest, target, cost_parameters) -> tuple[Array, Array, Array]:
-    """The same step by the kernel, one portfolio after the other: lines, cash and cost over NAV."""
+    """The same step by the kernel, one portfolio after the other: assets, cash and cost over NAV."""
     after, left, cost = lines.copy(), cash.copy(), np.empty(len(cash))
     for w in range(len(lines)):
         nav = float(lines[w].sum() + cash[w])

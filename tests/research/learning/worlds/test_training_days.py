@@ -53,7 +53,7 @@ def test_shares_are_as_the_setting_says(days, spec, real, costs):
 def test_one_set_of_lines_has_every_world(real, costs):
     spec = Learned(FixedWeights({"SPY": 0.6, "AGG": 0.4}))
     days = training_days(spec, real, costs, 5.0, 252)
-    assert days.share.tolist() == [1.0]  # the listing of a line that it does not hold makes no other target
+    assert days.share.tolist() == [1.0]  # the listing of an asset that it does not hold makes no other target
     assert days.first_row.tolist() == [1]
     assert (days.scales.half_width[0] > 0.0).sum() == 2
 
@@ -91,7 +91,7 @@ def test_a_line_that_does_not_move_is_refused(real, costs, spec):
 
 
 def test_numbers_out_of_range_are_refused(real, costs, spec):
-    with pytest.raises(ConfigError, match="costs have 3 lines and the market 8"):
+    with pytest.raises(ConfigError, match="costs have 3 assets and the market 8"):
         training_days(spec, real, Costs.bps(3, commission=1), 5.0, 252)
     for tracking_penalty, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
         with pytest.raises(ConfigError, match="a number above zero"):

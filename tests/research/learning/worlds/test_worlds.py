@@ -40,7 +40,7 @@ def test_the_same_seed_draws_the_same_days(days):
 # -- money -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[0, 1], ids=["seven lines", "eight lines"])
+@pytest.fixture(scope="module", params=[0, 1], ids=["seven assets", "eight assets"])
 def kind(request):
     return np.array([request.param])
 

@@ -1,4 +1,4 @@
-"""What a check says: scores, tables, the line of a sheet, the text of a terminal, and the bars round a finding."""
+"""What a check says: scores, tables, the asset of a sheet, the text of a terminal, and the bars round a finding."""
 
 import re
 

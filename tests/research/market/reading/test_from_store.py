@@ -36,7 +36,7 @@ def keep(
 
 
 def market(store: PriceStore, calendars: dict[str, str], **options: Any) -> Market:
-    """The market of lines whose names are their ids, by the calendar of each."""
+    """The market of assets whose names are their ids, by the calendar of each."""
     return market_from_store(store, {name: StoredLine(name, own) for name, own in calendars.items()}, **options)
 
 
@@ -218,7 +218,7 @@ def test_a_line_that_is_behind_ends_the_market_and_is_named(store: PriceStore) -
     found = market(store, dict.fromkeys("AB", "XNYS"))
     assert found.days[-1] == np.datetime64(MONTH[-2])
     [told] = [note for note in found.notes if "The market ends" in note]
-    assert told == f"The market ends on {MONTH[-2]}, the last session of B; other lines have bars to {MONTH[-1]}."
+    assert told == f"The market ends on {MONTH[-2]}, the last session of B; other assets have bars to {MONTH[-1]}."
     assert told.warning
 
 

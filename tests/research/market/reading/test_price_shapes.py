@@ -1,4 +1,4 @@
-"""The tables of usual sources, as they write their headers (first lines of their downloads)."""
+"""The tables of usual sources, as they write their headers (first assets of their downloads)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The division of a list over accounts: equal to brute force, whatever the order of accounts and lines."""
+"""The division of a list over accounts: equal to brute force, whatever the order of accounts and assets."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,7 +42,7 @@ def problem(desk: Any, prices: Any, orders: Any, held: Any, cash: Any, **more: A
 
 
 def drawn(desk: Any, seed: int, accounts: int, lines: int) -> DivisionProblem:
-    """Any small division: few lots, little cash, some lines preferred, some lots known."""
+    """Any small division: few lots, little cash, some assets preferred, some lots known."""
     rng = np.random.default_rng(seed)
     prices = rng.integers(2, 60, lines).astype(float)
     held = rng.integers(0, 4, (accounts, lines)).astype(float)

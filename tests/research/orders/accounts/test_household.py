@@ -44,7 +44,7 @@ def listed(portfolio: Portfolio, request: Request = TO_TARGET) -> TradeList:
 
 
 def split(portfolio: Portfolio, shares: Any, cash: Any, **more: Any) -> Portfolio:
-    """A desk by hand in accounts. shares : (A, n) fractions of each line's lots.  cash : (A,) fractions of cash."""
+    """A desk by hand in accounts. shares : (A, n) fractions of each asset's lots.  cash : (A,) fractions of cash."""
     lots = portfolio.limits.lots
     units = np.floor(np.nan_to_num(portfolio.shares) * np.asarray(shares) / lots) * lots
     units[0] += np.nan_to_num(portfolio.shares) - units.sum(axis=0)
@@ -87,9 +87,9 @@ def test_holdings_and_cash_are_the_sums_of_the_accounts() -> None:
     [
         ({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
         ({"accounts.ira.cash": -1.0}, r"accounts\.ira\.cash: out of bounds"),
-        ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no line .*Did you mean 'SPY'"),
+        ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no asset .*Did you mean 'SPY'"),
         ({"accounts.ira.shares.SPY": -3}, r"accounts\.ira\.shares\.SPY: out of bounds"),
-        ({"accounts.ira.prefers": ["TLT"]}, r"accounts\.ira\.prefers: no line of the portfolio .*found 'TLT'"),
+        ({"accounts.ira.prefers": ["TLT"]}, r"accounts\.ira\.prefers: no asset of the portfolio .*found 'TLT'"),
         ({"accounts.ira.prefers": "AGG"}, r"accounts\.ira\.prefers: not a list"),
         ({"accounts.ira.number": "taxable"}, r"accounts\.ira\.number: taxable has the same"),
         ({"accounts.ira.owner": "me"}, r"accounts\.ira\.owner: unknown key"),

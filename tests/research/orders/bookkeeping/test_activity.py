@@ -126,7 +126,7 @@ def trades(activity: Activity) -> list[tuple[Any, ...]]:
 
 
 def amounts(entries: Any) -> list[tuple[Any, ...]]:
-    """Kind, day in January, line, amount and currency of each entry."""
+    """Kind, day in January, asset, amount and currency of each entry."""
     return [(e.kind, (e.day - date(2022, 12, 31)).days, e.asset, str(e.amount), e.currency) for e in entries]
 
 

@@ -1,4 +1,4 @@
-"""Book and broker line by line: the differences, and the causes of just these amounts."""
+"""Book and broker asset by line: the differences, and the causes of just these amounts."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

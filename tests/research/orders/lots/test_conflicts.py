@@ -17,7 +17,7 @@ CASH, MOVE, MINIMUM, MOST, TURNOVER = "cash of", "cash that", "the minimum", "at
 
 
 def case(rng: np.random.Generator) -> tuple[Position, float]:
-    """Two or three lines of a few lots each with any costs and limits, and cash that stays, currency."""
+    """Two or three assets of a few lots each with any costs and limits, and cash that stays, currency."""
     n, nav = int(rng.integers(2, 4)), 1e5
     prices = np.round(nav * rng.uniform(0.06, 0.3, n), 2)
     units = rng.integers(0, 4, n) + rng.choice([0.0, 0.0, 0.5], n)
@@ -270,7 +270,7 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
 
 
 def test_thirty_groups_on_a_hundred_lines_are_searched_to_the_end() -> None:
-    """Two halves of the lines are each to be 55 % of NAV, beside 28 groups that stand where they are.
+    """Two halves of the assets are each to be 55 % of NAV, beside 28 groups that stand where they are.
 
     One of the halves may hold at most 1 - 0.55 - 0.001, less what its purchases need of cash: it is widened by 10.1 %.
     """

@@ -17,7 +17,7 @@ from research.portfolio import OrderLimits
 
 
 def problem_of(rng: np.random.Generator, n: int, lot: float, part: float, *, free: bool = False) -> LotProblem:
-    """Lines drifted from their points, of which cash pays a part of the buys.
+    """Assets drifted from their points, of which cash pays a part of the buys.
 
     lot  : value of the largest lot, fraction of NAV.
     free : without costs?
@@ -39,7 +39,7 @@ def problem_of(rng: np.random.Generator, n: int, lot: float, part: float, *, fre
 
 
 def test_lots_are_those_that_highs_proves() -> None:
-    """Sixty problems of four to twelve lines that share the cash."""
+    """Sixty problems of four to twelve assets that share the cash."""
     rng, bound = np.random.default_rng(31), 0
     for _ in range(60):
         problem = problem_of(rng, int(rng.integers(4, 13)), 10.0 ** rng.uniform(-2.5, -1.3), rng.uniform(0.5, 1.0))
@@ -70,7 +70,7 @@ def test_bound_in_small_lots_is_what_cash_in_parts_of_lots_leaves(part: float) -
 
 
 def neighbours(problem: LotProblem, units: Array) -> list[Array]:
-    """The units with a lot more or less of one line or of two."""
+    """The units with a lot more or less of one asset or of two."""
     able = np.flatnonzero(problem.whole > 0.0)
     moves = [(i, sign * problem.position.lots[i]) for i, sign in product(able, (1.0, -1.0))]
     found = []
@@ -116,7 +116,7 @@ def test_lots_do_not_depend_on_the_order_of_lines() -> None:
 
 
 def test_where_no_line_can_trade_a_whole_lot_nothing_is_searched() -> None:
-    """0.4 units of which half are to be sold, in lots of one, beside a line that stays."""
+    """0.4 units of which half are to be sold, in lots of one, beside an asset that stays."""
     yes, terms = np.ones(2, dtype=bool), Costs.bps(2).cost_parameters()._replace(tax=0.0, minimum_trade=0.0)
     limits = OrderLimits(reserve=0.0, adverse_move=0.0)
     position = Position(

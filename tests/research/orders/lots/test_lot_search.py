@@ -89,7 +89,7 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
 
 
 def alone(problem: LotProblem) -> Array:
-    """(n,) signed units that are best for each line by itself."""
+    """(n,) signed units that are best for each asset by itself."""
     units = np.zeros(len(problem.way))
     best_alone(Terms.of(problem), units)
     return units
@@ -132,7 +132,7 @@ def test_no_single_lot_more_improves_what_the_search_found() -> None:
 
 @pytest.mark.parametrize(("cash", "floor"), product((0.0, 250.0), (0.0, 100.0)))
 def test_cash_that_buys_one_lot_goes_where_it_gains_most(cash: float, floor: float) -> None:
-    """Two lines of 100 that lack one and three lots: either lot gains as much, and the first line is taken."""
+    """Two assets of 100 that lack one and three lots: either lot gains as much, and the first asset is taken."""
     free = Costs.bps(2).cost_parameters()._replace(tax=0.0, minimum_trade=0.0)
     yes, none = np.ones(2, dtype=bool), np.zeros(2)
     position = Position(none, np.full(2, 100.0), np.ones(2), yes, yes, cash, 0.0, free, 0)

@@ -1,4 +1,4 @@
-"""Lots by tracking error: many lines, any order of them, limits of weights, lines divided at will, and bounds."""
+"""Lots by tracking error: many assets, any order of them, limits of weights, assets divided at will, and bounds."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Limits of single lines and the least order in a refusal: what it tells to change gives a list, and less does not."""
+"""Limits of single assets and the least order in a refusal: what it tells to change gives a list, and less does not."""
 
 import re
 from typing import Any
@@ -40,7 +40,7 @@ def test_the_gain_budget_is_raised_to_the_least_that_gives_a_list(realised: floa
 
 
 def test_the_minimum_trade_is_lowered_to_the_least_that_gives_a_list() -> None:
-    """Both lines trade, and each is within its range: no order needs to be below what the message says."""
+    """Both assets trade, and each is within its range: no order needs to be below what the message says."""
     said = refusal(limits__minimum_trade=900_000)
     told = re.search(r"To make a list possible, lower the minimum trade to ([0-9,.]+)\.$", said)
     assert told, said

@@ -28,7 +28,7 @@ def two(desk: Any) -> Portfolio:
 
 
 def test_to_target_takes_the_lots_nearest_to_the_step_that_cash_can_pay(two: Portfolio) -> None:
-    # Exactly: V + 0.001 x (60,000 - V/2 + V/2 - 35,000) = 100,000, so V = 99,975 and each line ends at 49,987.50:
+    # Exactly: V + 0.001 x (60,000 - V/2 + V/2 - 35,000) = 100,000, so V = 99,975 and each asset ends at 49,987.50:
     # sell 100.125 of A, buy 299.75 of B. The lots nearest to it, 100 and 300, would leave cash at -25.
     got = trade_list(two, Threshold(two.strategic, 0.02))
     assert got.orders["units"].tolist() == [100.0, 299.0]
@@ -107,7 +107,7 @@ def test_cash_that_is_short_is_not_taken_from_the_line_that_left_its_band(desk: 
 
 @pytest.mark.parametrize("objective", ["gap", "tracking_error"])
 def test_little_money_is_invested_in_whole_lots_and_not_left_idle(objective: str) -> None:
-    """3,000 in 60/40 at 383.44 and 97.45: with 4 and 12 each line would be nearest, and 9.9 % in cash."""
+    """3,000 in 60/40 at 383.44 and 97.45: with 4 and 12 each asset would be nearest, and 9.9 % in cash."""
     beside = {"cash": 3_000, "lines.SPY.shares": 0, "lines.AGG.shares": 0, "orders.objective": objective}
     portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", beside)
     got = trade_list(portfolio, portfolio.policies["threshold"])
@@ -248,7 +248,7 @@ def test_cash_below_the_reserve_pays_for_nothing_and_sales_bring_it_back(two: Po
     [(OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"), (OrderLimits(0.0, 0.0, turnover=0.1), 4, "")],
 )
 def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: int, kept: str) -> None:
-    """Four lines at 40, 30, 20 and 10 %, each to be 25 %."""
+    """Four assets at 40, 30, 20 and 10 %, each to be 25 %."""
     four = desk([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4, orders=limits, **FREE)
     got = trade_list(four, Threshold(four.strategic, 0.02))
     assert len(got.orders) == orders
@@ -402,7 +402,7 @@ class TestAnyDesk:
     def test_cash_that_is_left_does_not_pay_for_another_lot_of_a_line_that_was_cut_for_cash(
         self, data: st.DataObject, lots: float, deposit: float
     ) -> None:
-        """However large the lots are, and however much money came in; or the line holds its share of the cash."""
+        """However large the lots are, and however much money came in; or the asset holds its share of the cash."""
         portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
         cash = round(portfolio.cash + deposit * portfolio.holdings.sum(), 2)
         size = np.where(portfolio.limits.fractional, portfolio.limits.lots, lots * portfolio.limits.lots)
@@ -416,7 +416,7 @@ class TestAnyDesk:
             left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum() + before.charges(more).sum()
             short = left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
             assert short or sized.after.units[i] * price >= sized.asked.shared.goal[i] - 1e-6 * before.nav
-        costs = 2.0 * sized.slack * before.nav / before.prices  # those of lines that are not traded come back
+        costs = 2.0 * sized.slack * before.nav / before.prices  # those of assets that are not traded come back
         cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, costs)
         cut &= sized.rounded * before.prices >= before.minimum  # what is less has the minimum trade for its reason
         # A turnover reduces buys and sells in proportion, and need not leave room for a lot. Where no order that is due

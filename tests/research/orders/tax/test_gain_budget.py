@@ -20,7 +20,7 @@ RULES = TaxRules(rate=0.2, short_rate=0.4, lots="highest")
 
 
 def taxed(portfolio: Portfolio, of_lines: list[list[tuple[str, float, float]]], **rules: Any) -> Portfolio:
-    """The portfolio with lots of (date, units, price) a line."""
+    """The portfolio with lots of (date, units, price) an asset."""
     lots = tuple(tuple(TaxLot(pd.Timestamp(d), u, p) for d, u, p in line) for line in of_lines)
     return replace(portfolio, tax_lots=TaxLots(replace(RULES, **rules), lots))
 
@@ -56,7 +56,7 @@ def test_list_sells_as_much_as_the_budget_leaves(desk: Any) -> None:
         Threshold(made.strategic, 0.02),
     )
     assert trade_list(made, Threshold(made.strategic, 0.02)).sized.units[0] == -100.0
-    assert got.sized.units[0] == -49.0  # each gains 40; a cent a line is kept for rounding
+    assert got.sized.units[0] == -49.0  # each gains 40; a cent an asset is kept for rounding
     assert got.facts["gain_budget_left"] == 40.0
     assert got.orders["reason"][0] == "10.00 points over target: to its target; cut by 51 units (gain budget)"
 
@@ -86,7 +86,7 @@ def test_losses_of_the_list_are_set_against_its_gains(desk: Any) -> None:
 def test_no_other_choice_sells_more_where_gains_rise(data: st.DataObject) -> None:
     lines = data.draw(
         st.lists(st.lists(st.tuples(st.integers(1, 50), st.integers(-20, 40)), min_size=1, max_size=4), min_size=1,
-                 max_size=4), label="lots of each line")  # fmt: skip
+                 max_size=4), label="lots of each asset")  # fmt: skip
     lines = [sorted(((float(u), float(g)) for u, g in line), key=lambda one: one[1]) for line in lines]
     prices = np.array([data.draw(st.integers(50, 99)) for _ in lines], dtype=float)
     held = np.array([sum(u for u, _ in line) for line in lines])

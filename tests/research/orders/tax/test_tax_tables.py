@@ -104,7 +104,7 @@ def sold_at_loss(portfolio: Portfolio, day: str) -> Portfolio:
 def test_line_sold_at_a_loss_is_not_bought_within_the_window(two: Portfolio) -> None:
     policy = Calendar(two.strategic, "day")
     got = trade_list(sold_at_loss(two, "2022-11-30"), policy)
-    # A goes to its target, and what B lacks stays in cash: no other line is bought in its place.
+    # A goes to its target, and what B lacks stays in cash: no other asset is bought in its place.
     assert got.sized.units.tolist() == [-100.0, 0.0]
     assert "tax" not in got.facts
     reason = got.held.set_index("asset")["reason"]["B"]

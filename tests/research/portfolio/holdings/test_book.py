@@ -119,7 +119,7 @@ def test_a_book_of_another_file_other_lines_or_another_currency_is_refused(book:
         load_portfolio(_path("sixty_forty"), POSITIONS)
     book = replace(book, file="sixty_forty.yaml")
     write_book(replace(book, holders=(Holder("", {"XYZ": Decimal(1)}, {"USD": Decimal(1)}),)))
-    with pytest.raises(ConfigError, match=r"the book holds what is no line of the portfolio .*found 'XYZ'"):
+    with pytest.raises(ConfigError, match=r"the book holds what is no asset of the portfolio .*found 'XYZ'"):
         load_portfolio(_path("sixty_forty"), POSITIONS)
     write_book(replace(book, basis="EUR"))
     with pytest.raises(ConfigError, match="the book is in EUR, and the portfolio in USD"):

@@ -35,16 +35,17 @@ def test_units_and_cash_of_the_file_replace_those_of_the_portfolio(write: Any) -
     assert (got.shares.tolist(), got.cash) == ([110.0, 35.0], 2_000.25)
     np.testing.assert_array_equal(got.holdings, got.shares * got.market.prices[-1])
     assert (
-        "AGG: 35 units are no whole number of lots of 10: the odd 5 are only sold where the whole line is." in got.notes
+        "AGG: 35 units are no whole number of lots of 10: the odd 5 are only sold where the whole asset is."
+        in got.notes
     )
 
 
 def test_a_line_that_the_file_lacks_is_asked_about(write: Any) -> None:
     half = "Symbol,Quantity\nSPY,110\nUSD,5\n"
     said = refused(write(), half)
-    assert "positions.csv has no row of AGG: found 1 of 2 lines. A part of the export may be missing." in said
+    assert "positions.csv has no row of AGG: found 1 of 2 assets. A part of the export may be missing." in said
     assert "`--not-held AGG`, or `positions: {not_held: [AGG]}` in the portfolio file" in said
-    assert "not a line of the portfolio" in refused(write(), half, {"positions.not_held": ["AGH"]})
+    assert "not an asset of the portfolio" in refused(write(), half, {"positions.not_held": ["AGH"]})
     got = loaded(write(), half, {"positions.not_held": ["AGG"]})
     assert (got.shares.tolist(), got.cash) == ([110.0, 0.0], 5.0)
     assert got.notes[-1] == "positions.csv does not hold AGG: zero units are taken."
@@ -94,7 +95,7 @@ def test_a_price_file_values_the_holdings(write: Any) -> None:
         ({"positions.columns": {"assets": "Symbol"}}, "positions.columns.assets: no field of positions"),
         (
             {"positions.symbols": {"X": "QQQ"}},
-            "positions.symbols.X: neither a line of the portfolio nor cash or ignore",
+            "positions.symbols.X: neither an asset of the portfolio nor cash or ignore",
         ),
         ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
         ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
@@ -134,7 +135,7 @@ def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
     assert got.shares.tolist() == [1.25, 350.0]
     assert sum("check its units and its price" in note for note in got.notes) == 2
     assert got.settings["prices_ok"] == ["SPY", "AGG"]
-    assert "prices_ok: not a line of the portfolio, nor a pair of currencies" in refused(
+    assert "prices_ok: not an asset of the portfolio, nor a pair of currencies" in refused(
         write(), text, {"prices_ok": ["SPX"]}
     )
 
@@ -143,7 +144,7 @@ def test_mistakes_of_positions_and_of_prices_are_told_at_once(write: Any) -> Non
     path = write()
     (path.parent / "prices.csv").write_text("asset,price\nSPY,38.4\n")
     said = refused(path, "Symbol,Quantity\nSPX,1\n", {"prices": "prices.csv"})
-    assert "not a line of the portfolio: found 'SPX'" in said
+    assert "not an asset of the portfolio: found 'SPX'" in said
     assert "the price of SPY is -90% from the last close" in said
 
 

@@ -172,7 +172,7 @@ def test_vanguard_with_funds_in_a_table_without_symbols(tmp_path: Path) -> None:
     )
     said = refused(tmp_path, funds + VANGUARD)
     assert said.startswith(
-        "positions.csv, row 2: not a line of the portfolio: found 'Vanguard 500 Index Fund Admiral Shares'. Add it to "
+        "positions.csv, row 2: not an asset of the portfolio: found 'Vanguard 500 Index Fund Admiral Shares'. Add it"
     )
     symbols = {"Vanguard 500 Index Fund Admiral Shares": "SPY"}
     got = reading(tmp_path, funds + VANGUARD + trades, symbols=symbols)
@@ -267,7 +267,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ).splitlines()
     assert said[0] == "positions.csv has 7 mistakes:"
     starts = [
-        "- positions.csv, row 3, column 'Symbol': not a line of the portfolio: found 'SPX'. Add it to `lines`, or say",
+        "- positions.csv, row 3, column 'Symbol': not an asset of the portfolio: found 'SPX'. Add it to `lines`, or",
         "- positions.csv, row 4, column 'Quantity': negative units of AGG: found -5.0. A portfolio holds no short",
         "- positions.csv, row 5, column 'Quantity': not a number for SPY: found 'many'. Write a plain number",
         "- positions.csv, row 6, column 'Currency': BRK.B is not in the currency of the portfolio: found 'EUR'.",
@@ -282,7 +282,7 @@ def test_a_security_with_the_ticker_of_cash_is_not_taken_for_cash(tmp_path: Path
     text = "Symbol,Quantity,Price,Value\nCASH,100,40.00,4000\nSPY,10,383.44,3834.40\n"
     assert refused(tmp_path, text) == (
         "positions.csv, row 2, column 'Price': CASH is a name of cash, and cash has a price of 1: it may be a "
-        "security: found 40.0. Say what it is: symbols: {CASH: cash}, the name of a line, or ignore."
+        "security: found 40.0. Say what it is: symbols: {CASH: cash}, the name of an asset, or ignore."
     )
     assert reading(tmp_path, text, symbols={"CASH": "cash"}).balances == {"USD": 4_000.0}
     assert reading(tmp_path, text.replace("100,40.00", "4000,1.00")).balances == {"USD": 4_000.0}

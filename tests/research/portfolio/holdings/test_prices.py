@@ -85,7 +85,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
     starts = [
         "prices.csv has 7 mistakes:",
         "- prices.csv, row 2, column 'Last Price': no price of SPY: found '0'. Give a number above zero",
-        "- prices.csv, row 3, column 'Symbol': a second price of one line, after row 2: found 'SPY'. Keep one",
+        "- prices.csv, row 3, column 'Symbol': a second price of one asset, after row 2: found 'SPY'. Keep one",
         "- prices.csv, row 4, column 'Last Price': no price of AGG: found 'nan'.",
         "- prices.csv, row 4, column 'Currency': the price of AGG is in another currency: found 'EUR'.",
         "- prices.csv, row 4, column 'Price Date': no date of the price of AGG: found '12/30/2022'. Write it as",
@@ -97,7 +97,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
 
 def test_a_file_without_any_line_is_refused(tmp_path: Path, market: Market) -> None:
     with pytest.raises(
-        DataError, match=r"has none of the lines among its 1 row\. Name them as the portfolio does: SPY"
+        DataError, match=r"has none of the assets among its 1 row\. Name them as the portfolio does: SPY"
     ):
         reading(tmp_path, "asset,price\nQQQ,1\n", market)
     with pytest.raises(DataError, match="no row names a column of asset and one of price"):

@@ -37,7 +37,7 @@ Made = Callable[..., Path]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """A desk with a line in euros, quoted on each day; `columns` are added to its prices, and `files` beside it."""
+    """A desk with an asset in euros, quoted on each day; `columns` are added to its prices, and `files` beside it."""
 
     def written(fx: str = "", cash: str = "cash: {USD: 5_000, EUR: -350}", columns: Any = None, **more: Any) -> Path:
         k = np.arange(len(DAYS))
@@ -96,9 +96,9 @@ def test_todays_value_leaves_the_history_as_it_is_quoted_and_refuses_backtests(m
     one, other = listed(whole), listed(today)
     pd.testing.assert_frame_equal(one.orders, other.orders, check_exact=False, rtol=1e-12)
     pd.testing.assert_frame_equal(one.fx, other.fx)
-    assert any(note.startswith("The history of the market is in the currencies of its lines") for note in other.notes)
+    assert any(note.startswith("The history of the market is in the currencies of its assets") for note in other.notes)
     assert not any("history of the market" in note for note in one.notes)
-    with pytest.raises(ConfigError, match=r"lines in EUR, and only today's rates: .* `fx: rates\.csv`"):
+    with pytest.raises(ConfigError, match=r"assets in EUR, and only today's rates: .* `fx: rates\.csv`"):
         Setup.of(today)
 
 
@@ -332,7 +332,7 @@ def test_a_broker_file_has_cash_and_positions_in_their_currencies(made: Made, br
     assert portfolio.cash == 4_629.0
     assert not any("check" in note for note in portfolio.notes)
     wrong = {"positions.csv": BROKERS[broker].replace("EUR", "GBP", 1).replace("€", "£", 1)}
-    with pytest.raises(ConfigError, match=r"SAP is not in the currency of its line|no rate GBPUSD"):
+    with pytest.raises(ConfigError, match=r"SAP is not in the currency of its asset|no rate GBPUSD"):
         load_portfolio(made(fx, "", spy="lot: 1", sap="", files=wrong))
 
 
@@ -370,7 +370,7 @@ def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row:
     ("row", "said"),
     [
         ("Cash,1000,,1066.4,EUR", r"row 5, column 'Market Value': the units of Cash are 1,000\.00 .* found 1066\.4"),
-        ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its line"),
+        ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its asset"),
     ],
 )
 def test_foreign_cash_of_two_amounts_is_refused(made: Made, row: str, said: str) -> None:

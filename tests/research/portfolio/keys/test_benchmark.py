@@ -1,4 +1,4 @@
-"""The benchmark of a portfolio file: a policy, a line, a series of its own, or none; what does not fit is refused."""
+"""The benchmark of a portfolio file: a policy, an asset, a series of its own, or none; what does not fit is refused."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -41,8 +41,12 @@ def test_a_spread_of_a_class_is_estimated_by_the_day_beside_one_that_is_stated(w
 @pytest.mark.parametrize(
     ("old", "new", "by_day"),
     [
-        ("half_spread_bps: 3", "half_spread: {estimate: corwin_schultz}", True),  # of the line, its class states one
-        ("half_spread_bps: 1}", "half_spread: {estimate: corwin_schultz}}", False),  # of the class, its line states one
+        ("half_spread_bps: 3", "half_spread: {estimate: corwin_schultz}", True),  # of the asset, its class states one
+        (
+            "half_spread_bps: 1}",
+            "half_spread: {estimate: corwin_schultz}}",
+            False,
+        ),  # of the class, its asset states one
     ],
 )
 def test_a_line_has_its_own_spread_of_either_kind_in_place_of_its_classs(
@@ -77,7 +81,7 @@ def test_settings_give_the_same_costs_again(write: Any, tmp_path: Any) -> None:
     assert again.costs.half_spread.tobytes() == first.costs.half_spread.tobytes()
 
 
-# Text of the good file, what stands there instead, and of the message: key, line, what, the value found, the mend.
+# Text of the good file, what stands there instead, and of the message: key, asset, what, the value found, the mend.
 SPREAD, OF_CLASS = "half_spread_bps: 1.5", "costs.us_equity.half_spread"
 ERRORS = [
     (SPREAD, "half_spread: {estimate: roll}", f"{OF_CLASS}.estimate", 12, "not one of its words", "'roll'",
@@ -93,7 +97,7 @@ ERRORS = [
     (f", {SPREAD}", "", f"{OF_CLASS}_bps", 12, "missing", "None", "Add `half_spread_bps:`."),
     ("half_spread_bps: 3", "half_spread: {estimate: x}", "lines.AGG.half_spread.estimate", 9, "not one of its words",
      "'x'", "Use corwin_schultz"),
-    ("limits:", "impact: {exponent: 1.6}\nlimits:", "impact", 15, "no line has a coefficient of impact",
+    ("limits:", "impact: {exponent: 1.6}\nlimits:", "impact", 15, "no asset has a coefficient of impact",
      "{'exponent': 1.6}", "Add `impact: 1.0`"),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Flows of a portfolio file: the same as in Python, and each error with file, line, key, value and fix."""
+"""Flows of a portfolio file: the same as in Python, and each error with file, asset, key, value and fix."""
 
 import re
 from typing import Any

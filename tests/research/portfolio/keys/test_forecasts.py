@@ -192,7 +192,7 @@ def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_
                 "prior": "benchmark",
                 "opinions": [{"name": "a", "probability": 1, "views": [{"view": "bond returns 1% a year"}]}],
             },
-            r"forecast \(.*\): view 'bond returns 1% a year': no line .*Did you mean 'bonds'",
+            r"forecast \(.*\): view 'bond returns 1% a year': no asset .*Did you mean 'bonds'",
         ),
         (
             {"kind": "entropy_pooling", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},

@@ -1,4 +1,4 @@
-"""Facts of lines in a portfolio file: fixed ones below the line, dated ones in a file beside it, or computed."""
+"""Facts of assets in a portfolio file: fixed ones below the line, dated ones in a file beside it, or computed."""
 
 from pathlib import Path
 from typing import Any

@@ -398,7 +398,7 @@ def test_every_name_has_an_example() -> None:
         ),
         ("{rule: threshold, turnover_cap: 5%}", r"mine\.turnover_cap: not a number \(.*\): found '5%'"),
         ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use absolute, rel"),
-        ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all lines move"),
+        ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all assets move"),
         ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
         ("{rule: group_threshold, by: country}", r"mine\.by: not one of its words .*'country'\. Use asset_class, s"),
         ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
@@ -484,7 +484,7 @@ def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
 def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_place(
     policy: dict[str, Any], place: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"^{place} .*unknown line 'SPX': the market has SPY"):
+    with pytest.raises(ConfigError, match=rf"^{place} .*unknown asset 'SPX': the market has SPY"):
         load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
 
 
@@ -502,5 +502,5 @@ def test_mistakes_of_all_policies_are_told_at_once_and_names_that_the_market_lac
     assert said[0].startswith("policies.one.allocation.objectiv: unknown key")
     assert said[1].startswith("policies.one.allocation.upper: not a number")
     assert "Did you mean 'least'? Use price, gives_way, least, most." in said[2]
-    with pytest.raises(ConfigError, match=r"policies\.three\.allocation .*budgets of RiskParity: unknown line 'SPX'"):
+    with pytest.raises(ConfigError, match=r"policies\.three\.allocation .*budgets of RiskParity: unknown asset 'SPX'"):
         load_portfolio(file, named)

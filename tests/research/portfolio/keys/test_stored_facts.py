@@ -249,5 +249,5 @@ def test_a_fact_that_no_store_has_is_refused_at_its_place(load: Load, fact: str,
 
 
 def test_a_figure_of_companies_is_refused_where_no_line_is_one(load: Load) -> None:
-    with pytest.raises(ConfigError, match=r"market\.facts\.fact: of no line, as none is a company .*PERatio"):
+    with pytest.raises(ConfigError, match=r"market\.facts\.fact: of no asset, as none is a company .*PERatio"):
         load(RATIO, **{"AAPL: {": "GLD: {symbol: SPY, ", "MSFT: {": "TLT: {symbol: SPY, "})

@@ -82,7 +82,7 @@ def closes(name: str, asset: str) -> np.ndarray:
     return named_store(name).read([asset]).numbers["close"]
 
 
-# -- lines -----------------------------------------------------------------------------------------------------------
+# -- assets -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_market_of_a_source_is_that_of_its_store(load: Load) -> None:
@@ -109,7 +109,7 @@ def test_prices_that_must_be_looked_at_are_told_to_whoever_trades_on_them(load: 
     keep("yahoo", "SPY", DAYS[[40]], closes("yahoo", "SPY")[[40]] / 100.0, LATER)
     found = load()
     (said,) = (note for note in trade_list(found, found.policies["quarterly"]).notes if "looked at" in note)
-    assert said.startswith("The prices of 1 line must be looked at, the worst by points of 100: SPY ")
+    assert said.startswith("The prices of 1 asset must be looked at, the worst by points of 100: SPY ")
     assert said.endswith(f". `rebalance data check {Path(found.file).name}` says why.")
 
 

@@ -1,4 +1,4 @@
-"""Stress tests of a portfolio file: the house's, another file's and its own; each error with line, value and fix."""
+"""Stress tests of a portfolio file: the house's, another file's and its own; each error with asset, value and fix."""
 
 import re
 from typing import Any
@@ -73,7 +73,7 @@ def test_another_file_takes_the_place_of_the_house_and_settings_give_it_again(wr
         ("{shocks: {Fall: {us_equity: much}}}", r"Fall\.us_equity: not a number .*found 'much'"),
         (
             "{shocks: {Fall: {us_equities: -0.2}}}",
-            r"Fall\.us_equities: neither a line nor an asset class .*Did you mean",
+            r"Fall\.us_equities: neither an asset nor an asset class .*Did you mean",
         ),
         ("{shocks: {Fall: -0.2}}", r"stress\.shocks\.Fall: not a mapping .*found -0\.2"),
         (f"{{shocks: {{{'x' * 61}: {{SPY: -0.2}}}}}}", r"no name of an episode or a shock .*1 to 60 characters"),

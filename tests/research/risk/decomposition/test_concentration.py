@@ -1,4 +1,4 @@
-"""Spread over lines against Riskfolio-Lib and skfolio, and by formulas of equal lines."""
+"""Spread over assets against Riskfolio-Lib and skfolio, and by formulas of equal assets."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def test_diversification_ratio_is_that_of_skfolio() -> None:
 
 @given(st.integers(1, 30), st.floats(0.0, 0.95))
 def test_diversification_of_equal_lines_is_the_square_root_of_a_formula(n: int, correlation: float) -> None:
-    """Choueifaty and Coignard (2008): n equal lines of one correlation have sqrt(n / (1 + (n - 1)·correlation))."""
+    """Choueifaty and Coignard (2008): n equal assets of one correlation have sqrt(n / (1 + (n - 1)·correlation))."""
     covariance = 0.04 * (np.full((n, n), correlation) + (1.0 - correlation) * np.eye(n))
     found = diversification_ratio(np.full(n, 1.0 / n), covariance)
     assert found == pytest.approx(np.sqrt(n / (1.0 + (n - 1) * correlation)), rel=1e-9)

@@ -1,4 +1,4 @@
-"""Minimum torsion bets: uncorrelated, nearest to the lines, and counted by entropy."""
+"""Minimum torsion bets: uncorrelated, nearest to the assets, and counted by entropy."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def a_covariance(n: int = 6, seed: int = 1) -> Array:
 
 
 def strain(torsion: Array, covariance: Array) -> float:
-    """Sum of the squared tracking errors of bets to lines, each over the line's volatility."""
+    """Sum of the squared tracking errors of bets to assets, each over the asset's volatility."""
     off = torsion - np.eye(len(torsion))
     return float((np.diag(off @ covariance @ off.T) / np.diag(covariance)).sum())
 
@@ -55,7 +55,7 @@ def test_two_lines_by_hand() -> None:
     values, vectors = np.linalg.eigh(correlation)
     root = (vectors * np.sqrt(values)) @ vectors.T
     assert torsion == pytest.approx(root[0, 0] * np.linalg.inv(root), abs=1e-9)
-    # sqrt(1.6) and sqrt(0.4) give the exposures of one line alone, ((a + b) / 2, (a - b) / 2), whose squares sum to 1
+    # sqrt(1.6) and sqrt(0.4) give the exposures of one asset alone, ((a + b) / 2, (a - b) / 2), whose squares sum to 1
     a, b = 1.6**0.5, 0.4**0.5
     one = ((a + b) / 2) ** 2
     assert torsion_shares([1.0, 0.0], correlation) == pytest.approx([one, 1.0 - one], abs=1e-9)
@@ -70,7 +70,7 @@ def test_uncorrelated_lines_are_their_own_bets() -> None:
 
 
 def test_what_has_no_bets_is_refused() -> None:
-    with pytest.raises(DataError, match="line 1 has no variance"):
+    with pytest.raises(DataError, match="asset 1 has no variance"):
         minimum_torsion(np.diag([1.0, 0.0]))
     with pytest.raises(DataError, match="has none: take more returns"):
         minimum_torsion(np.ones((2, 2)))

@@ -1,4 +1,4 @@
-"""A GARCH(1,1) by maximum likelihood, against arch on real lines and against the law that simulated one."""
+"""A GARCH(1,1) by maximum likelihood, against arch on real assets and against the law that simulated one."""
 
 import numpy as np
 import pytest

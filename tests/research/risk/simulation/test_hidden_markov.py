@@ -8,7 +8,7 @@ from research.risk.simulation.hidden_markov import fit_hidden_markov
 
 
 def simulated(days: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Three lines that are calm, and at times turbulent."""
+    """Three assets that are calm, and at times turbulent."""
     rng = np.random.default_rng(seed)
     state, states = 0, np.empty(days, dtype=int)
     for t in range(days):

@@ -125,7 +125,7 @@ def test_lines_that_were_never_listed_together_have_no_rows_and_are_refused():
     gone = delist(late, "A", market.dates[30], 0.0)
     assert common_rows(gone, np.ones(2, bool)) == (51, 50)
     assert common_rows(gone, np.array([True, False])) == (1, 30)
-    with pytest.raises(DataError, match="has 0 days with returns of all its lines, and a bootstrap draws from two"):
+    with pytest.raises(DataError, match="has 0 days with returns of all its assets, and a bootstrap draws from two"):
         StationaryBootstrap(gone, 2)
 
 

@@ -113,7 +113,7 @@ def test_the_engine_plays_a_simulated_market():
         ({"start": "soon"}, "start of a simulated market is 'soon': write a date as YYYY-MM-DD."),
         ({"calendar": "MOON"}, "unknown exchange calendar 'MOON'."),
         ({"path": -1}, "path of a simulated market is -1: give a whole number of 0 or more."),
-        ({"instruments": instruments_table(["A"])}, "instruments name 1 lines (A) and the model has 2: give a row for"),
+        ({"instruments": instruments_table(["A"])}, "instruments name 1 assets (A) and the model has 2: give a row"),
         ({"days": 1_000, "every": "year"}, "no exchange calendar reaches 2000-01-03 to"),
     ],
 )  # fmt: skip

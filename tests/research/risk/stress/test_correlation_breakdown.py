@@ -58,7 +58,7 @@ def test_what_is_no_correlation_is_refused() -> None:
         moved_correlations(covariance, 1.5)
     with pytest.raises(ConfigError, match=r"have shape \(2, 2\): give \(3, 3\)"):
         moved_correlations(covariance, 0.5, np.eye(2))
-    with pytest.raises(ConfigError, match=r"of line 1 with itself is 0\.5: it is 1"):
+    with pytest.raises(ConfigError, match=r"of asset 1 with itself is 0\.5: it is 1"):
         moved_correlations(covariance, 0.5, np.diag([1.0, 0.5, 1.0]))
     apart = np.array([[1.0, -0.9, -0.9], [-0.9, 1.0, -0.9], [-0.9, -0.9, 1.0]])
     with pytest.raises(ConfigError, match="not positive semi-definite"):
@@ -69,5 +69,5 @@ def test_what_is_no_correlation_is_refused() -> None:
 
 def test_lines_that_cancel_are_not_called_cash() -> None:
     covariance = np.full((2, 2), 1e-4)
-    with pytest.raises(DataError, match="or lines that cancel"):
+    with pytest.raises(DataError, match="or assets that cancel"):
         stressed_risk(np.array([0.5, -0.5]), covariance, 252)

@@ -41,5 +41,5 @@ def test_rows_of_a_weekly_market_are_weeks_apart() -> None:
 
 def test_returns_of_another_number_of_lines_are_refused() -> None:
     market = load_market("multi_asset_daily")
-    with pytest.raises(DataError, match=r"have shape \(2,\): give \(10,\), one a line"):
+    with pytest.raises(DataError, match=r"have shape \(2,\): give \(10,\), one an asset"):
         market_after(market, np.zeros(2), 3, 252)

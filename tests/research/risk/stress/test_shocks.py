@@ -79,7 +79,7 @@ def test_a_line_goes_before_its_class() -> None:
 
 
 def test_the_effect_by_hand() -> None:
-    """Half in a line that loses 20 %, a quarter in one that gains 4 %, a quarter in cash: -9 %."""
+    """Half in an asset that loses 20 %, a quarter in one that gains 4 %, a quarter in cash: -9 %."""
     moved = propagated(
         Shock("hand", {"SPY": -0.2, "QQQ": 0.04, "AGG": 0.0}), ASSETS, CLASSES, np.eye(3), np.ones(3, dtype=bool)
     )
@@ -120,7 +120,7 @@ def test_a_covariance_knows_what_its_window_holds() -> None:
     assert not lines["BTC"]
     assert lines["SPY"]
     assert not covariance[~known].any()
-    with pytest.raises(DataError, match="no line has 60 returns on 2007-"):
+    with pytest.raises(DataError, match="no asset has 60 returns on 2007-"):
         recent_covariance(load_market("multi_asset_daily").past(30), 504)
 
 
@@ -135,7 +135,7 @@ def test_a_line_that_is_held_with_a_short_history_has_no_covariance_to_be_measur
 
 
 def test_a_shock_that_takes_more_than_all_leaves_no_weights() -> None:
-    """Short a third of NAV in a line that rises fivefold: the loss is told, and there is nothing left to weigh."""
+    """Short a third of NAV in an asset that rises fivefold: the loss is told, and there is nothing left to weigh."""
     moved = propagated(Shock("squeeze", {"SPY": 4.0}), ASSETS, CLASSES, np.eye(3), np.ones(3, dtype=bool))
     effect = shock_effect(np.array([-1.0 / 3.0, 0.0, 0.0]), moved)
     assert effect.total == pytest.approx(-4.0 / 3.0)
@@ -170,5 +170,7 @@ def test_a_shock_out_of_bounds_is_refused(moves: dict[str, float], said: str) ->
 
 
 def test_a_shock_of_lines_that_are_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match=r"shock 'gold' moves gold, and the portfolio has none of them: name a line"):
+    with pytest.raises(
+        ConfigError, match=r"shock 'gold' moves gold, and the portfolio has none of them: name an asset"
+    ):
         propagated(Shock("gold", {"gold": -0.1}), ASSETS, CLASSES, np.eye(3), np.ones(3, dtype=bool))

@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
 
 def random_problem(rng: np.random.Generator, n: int, rank: int | None = None) -> Problem:
-    """Long, short and bounded lines, some free to trade, some not at all; cash with room or without.
+    """Long, short and bounded assets, some free to trade, some not at all; cash with room or without.
 
     The covariance is of one factor and own risk, or of the given rank.
     """
@@ -195,7 +195,7 @@ def test_it_keeps_the_constraints_and_no_pair_of_trades_saves_more(seed: int, n:
 @pytest.mark.parametrize("kappa", [2.0, 50.0, 1e4])
 @pytest.mark.parametrize("days", [250, 1_000])
 def test_five_hundred_lines_of_a_sample_covariance_leave_nothing_to_save(days: int, kappa: float) -> None:
-    """250 days of 500 lines are a singular covariance."""
+    """250 days of 500 assets are a singular covariance."""
     problem = drawn(500, 3)._replace(kappa=kappa, cash=(0.0, 0.02))
     root = np.linalg.cholesky(problem.covariance)
     sample = np.cov(root @ np.random.default_rng(4).standard_normal((500, days)))
@@ -265,7 +265,7 @@ def test_a_line_that_cannot_trade_keeps_its_weight_and_the_others_make_up_for_it
 
 
 def test_new_money_is_placed_at_least_cost() -> None:
-    """5% of cash must go; S makes all lines alike, so that the one cheap line takes it until the others are as good."""
+    """5% of cash must go; S makes all assets alike, so that the cheap one takes it until the others are as good."""
     n, w = 4, np.full(4, 0.2375)
     found = best_weights(w, w, 0.04 * np.eye(n), np.array([1e-4, 1e-3, 1e-3, 1e-3]), kappa=0.4)
     assert found.tolist() == pytest.approx([0.2875, 0.2375, 0.2375, 0.2375], abs=1e-15)
@@ -303,8 +303,8 @@ PAIR = np.array([0.5, 0.5]), np.array([0.6, 0.4]), np.diag([0.04, 0.04]), np.arr
         ({"lower": 0.6}, r"lower bounds sum to 1.2, more than 1 - 0,"),
         ({"lower": 0.45, "cash": (0.2, 0.3)}, r"lower bounds sum to 0.9, more than 1 - 0.2,"),
         ({"upper": 0.4, "cash": (0.0, 0.1)}, r"upper bounds sum to 0.8, less than 1 - 0.1,"),
-        ({"lower": np.array([0.0, 0.7]), "upper": 0.6}, r"line 1 has the bounds \[0.7, 0.6\]"),
-        ({"lower": np.array([0.0, np.nan])}, r"line 1 has the bounds \[nan, inf\]"),
+        ({"lower": np.array([0.0, 0.7]), "upper": 0.6}, r"asset 1 has the bounds \[0.7, 0.6\]"),
+        ({"lower": np.array([0.0, np.nan])}, r"asset 1 has the bounds \[nan, inf\]"),
         ({"cash": (0.2, 0.1)}, r"cash has the bounds \[0.2, 0.1\]"),
     ],
 )

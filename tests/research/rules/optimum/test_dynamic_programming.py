@@ -298,7 +298,7 @@ def test_neither_step_nor_width_of_the_grid_moves_the_loss(
 
 
 def test_the_grid_holds_the_whole_region() -> None:
-    """Lines that stand in for each other may go far from their targets together, further than each would alone."""
+    """Assets that stand in for each other may go far from their targets together, further than each would alone."""
     covariance = np.array([[0.04, 0.049], [0.049, 0.0625]])  # correlation 0.98
     region = optimal_region(**(BASE_CASE | {"covariance": covariance}))
     alone = half_widths(region.target, covariance, region.cost, region.tracking_penalty)
@@ -325,9 +325,9 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
     [
         (
             {"target": [0.3, 0.3, 0.3]},
-            "target of optimal_region has 3 lines that sum to .*: a grid is made for one or two",
+            "target of optimal_region has 3 assets that sum to .*: a grid is made for one or two",
         ),
-        ({"target": [0.5, 0.0]}, r"target of optimal_region is \[0.5, 0.0\]: give each line a weight above 0"),
+        ({"target": [0.5, 0.0]}, r"target of optimal_region is \[0.5, 0.0\]: give each asset a weight above 0"),
         ({"target": [0.6, 0.5]}, r"target of optimal_region is \[0.6, 0.5\]: weights sum to one, or to less"),
         ({"target": [[0.6, 0.3]]}, r"target of optimal_region has shape \(1, 2\)"),
         ({"mean": [0.05]}, r"mean of optimal_region has shape \(1,\): give \(2,\)"),
@@ -336,7 +336,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
         ({"covariance": [[0.04, 0.0], [0.0, 0.0]]}, "covariance of optimal_region is .* a variance above 0"),
         (
             {"covariance": [[0.04, 0.04], [0.04, 0.04]]},
-            "found no policy .* The correlation of the two lines in covariance is 1, .* make them one line, or give",
+            "found no policy .* The correlation of the two assets in covariance is 1, .* make them one asset, or give",
         ),
         ({"cost": [0.001, 0.0]}, r"cost of optimal_region is \[0.001, 0.0\]: give a fraction of the notional above 0"),
         ({"cost": "cheap"}, "cost of optimal_region is 'cheap'"),

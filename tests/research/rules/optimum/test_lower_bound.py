@@ -20,7 +20,7 @@ Market = tuple[Array, Array, Array, Array, float, float]  # as `lower_bound` tak
 
 
 def drawn(seed: int, whole: bool) -> Market:
-    """Two lines beside cash, or three without: volatility 8 to 60 %, cost 1 to 50 bp, tracking penalty 1 to 20."""
+    """Two assets beside cash, or three without: volatility 8 to 60 %, cost 1 to 50 bp, tracking penalty 1 to 20."""
     rng, n = np.random.default_rng(seed), 3 if whole else 2
     volatility = np.exp(rng.uniform(np.log(0.08), np.log(0.6), n))
     loadings = rng.normal(size=(n, n + 2))
@@ -57,7 +57,7 @@ def test_where_they_are_not_it_is_below_it_too_and_near(bps: float, below: float
 
 
 def test_strong_drifts_do_not_lift_it_above_the_optimum() -> None:
-    """Drifts of up to two volatilities a year: the losses of the lines come to 2 % more than the optimum."""
+    """Drifts of up to two volatilities a year: the losses of the assets come to 2 % more than the optimum."""
     rng, above = np.random.default_rng(0), []
     for _ in range(3):
         volatility, correlation = np.exp(rng.uniform(np.log(0.05), np.log(0.6), 2)), rng.uniform(-0.3, 0.3)
@@ -71,7 +71,7 @@ def test_strong_drifts_do_not_lift_it_above_the_optimum() -> None:
 
 
 def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
-    """The inequality itself, with joint lognormal returns of all lines instead of each line's quadrature."""
+    """The inequality itself, with joint lognormal returns of all assets instead of each asset's quadrature."""
     target, mean, covariance, cost, penalty, interval = drawn(5, whole=True)
     bound, n = lower_bound(target, mean, covariance, cost, penalty, interval), len(target)
     rng = np.random.default_rng(3)

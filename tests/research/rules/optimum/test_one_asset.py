@@ -1,4 +1,4 @@
-"""The closed forms of one risky line, against published figures and their own algebra."""
+"""The closed forms of one risky asset, against published figures and their own algebra."""
 
 import math
 

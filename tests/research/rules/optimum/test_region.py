@@ -34,7 +34,7 @@ def sent(region: Region, *gap: float) -> list[float]:
     ("gap", "to"),
     [
         ((0.01, 0.005), (0.01, 0.005)),
-        ((0.1, 0.0), (0.02, 0.0)),  # one line moves, and the other has room where that leaves it
+        ((0.1, 0.0), (0.02, 0.0)),  # one asset moves, and the other has room where that leaves it
         ((0.1, 0.1), (0.04 / 3, 0.04 / 3)),  # both at their upper end: x = 0.02 - x / 2
         ((0.05, -0.05), (0.04, -0.04)),  # and at the opposite ones: x = 0.02 + x / 2
         ((9.0, 9.0), (0.04 / 3, 0.04 / 3)),  # beyond the grid
