@@ -13,8 +13,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, Told
 from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.rates import smallest
-from research.portfolio.keys.sending import SendingLimits
-from research.portfolio.keys.slicing import SlicingTerms
+from research.portfolio.keys.sending import SendingLimits, SlicingTerms
 
 OrderType = Literal["market", "market_on_close", "limit"]
 MARKET_ORDER, CLOSE_ORDER, LIMIT_ORDER = ORDER_TYPES = get_args(OrderType)

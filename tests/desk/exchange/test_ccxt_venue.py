@@ -24,7 +24,7 @@ from desk.journal import Journal
 from desk.tickets.ticket import Order
 from foundation.errors import DataError
 from research.portfolio import TicketTerms
-from research.portfolio.keys.slicing import SlicingTerms
+from research.portfolio.keys.sending import SlicingTerms
 
 QUOTES = {"BTCEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
 PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")

@@ -17,8 +17,7 @@ from desk.journal import Journal, verify
 from desk.journal.records import Quote
 from foundation.errors import ConfigError
 from research.portfolio import TicketTerms
-from research.portfolio.keys.sending import SendingLimits
-from research.portfolio.keys.slicing import SlicingTerms
+from research.portfolio.keys.sending import SendingLimits, SlicingTerms
 
 HALF_HOURLY = SlicingTerms("twap", minutes=90.0, slices=3)
 PRICES, UNITS = (100.0, 50.0), (900, 200)

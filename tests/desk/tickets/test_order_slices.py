@@ -13,7 +13,7 @@ from foundation.errors import ConfigError
 from research.market import market_from_frame
 from research.orders import trade_list
 from research.portfolio import TicketTerms, load_portfolio
-from research.portfolio.keys.slicing import SlicingTerms
+from research.portfolio.keys.sending import SlicingTerms
 from research.rules import Threshold
 
 SESSION = 390.0  # minutes, in New York
