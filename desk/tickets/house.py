@@ -74,7 +74,8 @@ def house_ticket(file: str, accounts: Sequence[HouseAccount], models: Mapping[st
     terms, sending, slices = portfolio.ticket, list[Sending](), dict[str, OrderSlices]()
     for of in reversed(tuple(portfolios.values())):
         own = [order for order in orders if order.asset in of.market.assets]
-        sending.append(sending_of(of, list(dict.fromkeys(order.asset for order in own))))
+        crossed = [cross["asset"] for cross in house.crosses if cross["asset"] in of.market.assets]
+        sending.append(sending_of(of, list(dict.fromkeys([*(order.asset for order in own), *crossed]))))
         slices |= order_slices(of, map(asdict, own))
     by_asset: dict[str, Any] = {name: {asset: value for each in sending for asset, value in getattr(each, name).items()}
                 for name in ("decision_prices", "isins", "volatilities")}  # fmt: skip

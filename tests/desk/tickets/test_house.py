@@ -21,6 +21,7 @@ from desk.tickets.house import HouseAccount, house_ticket
 from desk.tickets.ticket import SCHEMA, Order, Ticket
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
+from research.portfolio.keys.sending import SendingLimits
 from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
@@ -136,6 +137,19 @@ def test_the_ticket_states_what_was_crossed_and_spared(ticket: Ticket, models: d
     assert sum(order.notional for order in apart.orders) == pytest.approx(
         sum(order.notional for order in ticket.orders) + 2 * value, abs=0.05
     )
+
+
+def test_an_asset_that_is_wholly_crossed_has_its_terms_of_sending(models: dict[str, Model]) -> None:
+    limits = SendingLimits(collar=2.0, collar_unit="volatilities")
+    collared = {name: with_terms(model, sending=limits) for name, model in models.items()}
+    accounts = accounts_of(collared, HELD)[:3]
+    sides = {order.side: replace(order, quantity=5.0) for of in accounts for order in of.orders if order.asset == "SPY"}
+    two = [of._replace(orders=(sides[side],)) for of, side in zip(accounts, ("sell", "buy"), strict=False)]
+    ticket = house_ticket("house.csv", two, collared)
+    assert (ticket.orders, [cross["asset"] for cross in ticket.crosses]) == ((), ["SPY"])
+    assert ticket.sending.isins == {"SPY": "US78462F1030"}
+    assert ticket.sending.decision_prices == {"SPY": PRICES["SPY"]}
+    assert ticket.sending.volatilities["SPY"] > 0.0
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
