@@ -98,11 +98,12 @@ def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str
     path     : of the ticket.
     refusal  : why it is refused; "" approves it.
     Returns  : the entry, and the state of the ticket after it.
-    Raises   : ConfigError for the approval of a ticket that another person refused, and for the refusal of one that was
-               sent.
+    Raises   : ConfigError for the approval of a ticket that others refused and the user did not, and for the refusal of
+               one that was sent.
     """
     state, number = ticket_state(journal, document["hash"]), list_id(document["hash"])
-    if any(entry.user != journal.user for entry in state.refusals) and not refusal:
+    mine = any(entry.user == journal.user for entry in state.refusals)
+    if not refusal and state.refusals and not mine:
         raise ConfigError(f"ticket {number} cannot be approved: {state.text} {AFTER_REFUSAL}")
     if state.sent and refusal:
         raise ConfigError(f"ticket {number} can no longer be refused: {state.text} Cancel its orders.")

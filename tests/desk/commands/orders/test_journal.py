@@ -111,6 +111,17 @@ def test_a_refused_ticket_is_approved_once_those_who_refused_it_approve_it(ticke
         assert [entry.kind for entry in journal.entries()] == ["list", "refusal", "approval", "approval"]
 
 
+def test_each_of_two_who_refused_a_ticket_can_approve_it_and_nobody_else_meanwhile(ticket: Path) -> None:
+    for user in ("anna", "bob"):
+        judge_ticket(ticket, "prices moved", user=user)
+    assert "Approved by anna on" in judge_ticket(ticket, user="anna")
+    with pytest.raises(ConfigError, match=r"cannot be approved: .*Refused by bob"):
+        judge_ticket(ticket, user="carl")
+    assert "Refused by" not in judge_ticket(ticket, user="bob")
+    with Journal() as journal:
+        assert ticket_state(journal, json.loads(ticket.read_text())["hash"]).is_approved
+
+
 def test_each_persons_last_word_counts(ticket: Path) -> None:
     for refusal in ("", "too large", "", "too large", ""):
         judge_ticket(ticket, refusal, user="anna")
