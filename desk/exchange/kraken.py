@@ -1,14 +1,16 @@
 """Kraken as a venue, through ccxt: what differs from Binance.
 
-A new order is answered without its client id, so that it is asked for among open and closed orders; one that was
-refused is not there. Fees are asked for in the second currency of the pair. Trades are those of the whole account,
-fifty a page: those of orders without a client id are of others, and left out. Its clock shows whole seconds. The
-numbers of requests are microseconds, so that those of the next process are above them: one key is for this alone.
+A new order is answered without its client id, so that it is asked for among open and closed orders; those may lack it
+for some moments, and then it is open by its answer. One that was refused is not there. Fees are asked for in the second
+currency of the pair. Trades are those of the whole account, fifty a page: those of orders without a client id are of
+others, and left out. Its clock shows whole seconds. The numbers of requests are microseconds, so that those of the next
+process are above them: one key is for this alone.
 Source : Kraken's reference of the Spot REST API.
 """
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -17,9 +19,13 @@ from desk.exchange.ccxt_venue import CcxtVenue, moment_of_milliseconds
 from desk.exchange.venue import Capabilities, NotKnown, OrderState
 from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
 from desk.feeds.adapter import Limits
+from desk.tickets.exchange_orders import ExchangeOrder
+from desk.tickets.ticket import Order
+from foundation.errors import DataError
 from research.orders.fills import Fill
 
 ROWS_A_PAGE = 50
+CLIENT_ID = "cl_ord_id"  # as Kraken names it in its refusals
 SECOND = timedelta(seconds=1)
 
 
@@ -35,6 +41,15 @@ class KrakenVenue(CcxtVenue):
         api = super()._opened(key, secret, live, address)
         api.options["adjustForTimeDifference"], api.nonce = False, lambda: time.time_ns() // 1_000
         return api
+
+    def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
+        """As `Venue.place`. Raises NotKnown, too, where a client id is refused, which an open order may have."""
+        state = super().place(order, client_id)
+        if state.status == "refused" and CLIENT_ID in state.reason:
+            raise NotKnown(
+                f"{self.name} refuses client id {client_id}, and may have an order of it. Look for it there."
+            )
+        return state
 
     def wait(self, until: datetime) -> None:
         """As `Venue.wait`, to the next whole second."""
@@ -71,10 +86,15 @@ class KrakenVenue(CcxtVenue):
         return Decimal(str(market["info"]["fees"][0][1])) / 100  # that of ccxt is an earlier one
 
     def _placed(self, row: dict[str, Any], client_id: str, symbol: str) -> OrderState:
-        state = self._state_at(client_id, symbol)
-        if state is None:
+        state, reference = None, row.get("id")
+        with suppress(DataError) if reference else nullcontext():  # it has the order, whatever else it answers
+            state = self._state_at(client_id, symbol)
+        if state is not None:
+            return state
+        if not reference:
             raise NotKnown(f"{self.name} does not have order {client_id} yet. Ask again later.")
-        return state
+        self._orders[reference] = client_id, symbol
+        return OrderState(client_id, "open", reference=reference)
 
     def _state_at(self, client_id: str, symbol: str) -> OrderState | None:
         for name in ("fetch_open_orders", "fetch_closed_orders"):

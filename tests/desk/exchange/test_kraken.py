@@ -80,6 +80,19 @@ def test_an_id_is_not_placed_again_though_kraken_would_take_it(served: Kraken) -
     assert len(served.orders) == 1
 
 
+def test_an_order_that_lists_do_not_show_yet_is_open_by_its_answer_and_not_placed_again(served: Kraken) -> None:
+    served.lags, venue = True, at(served)
+    placed = [venue.place(replace(ORDER, quantity=0.1), "id1"), venue.place(TestConformance.resting, "id2")]
+    assert [(state.status, state.reference) for state in placed] == [("open", name) for name in served.orders]
+    with pytest.raises(NotKnown, match="refuses client id id2"):
+        at(served).place(TestConformance.resting, "id2")
+    served.lags = False
+    assert [venue.state(name).status for name in ("id1", "id2")] == ["filled", "open"]  # type: ignore[union-attr]
+    assert len(served.orders) == 2
+    with serving_venue(server(faults={3: "busy"})) as busy:  # the first question after the order
+        assert at(busy).place(ORDER, "id1").status == "open"
+
+
 @pytest.mark.parametrize(
     "fault", ["slow", "drop", "rate", "busy", "internal", "nonce", "520", "HTML", "cut", "empty", "list"]
 )
