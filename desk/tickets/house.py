@@ -27,7 +27,7 @@ from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.prices import bases
-from research.portfolio.holdings.rates import decimal
+from research.portfolio.holdings.rates import decimal, rounded
 
 SAME = ("symbol", "lot", "price", "order_type", "currency", "settlement_date")  # of an asset's orders
 
@@ -199,7 +199,7 @@ class _House:
             "price": order.price,
             "price_date": order.price_date,
             "price_source": bases(model.portfolio.market, model.portfolio.prices)[i],
-            "value": float(cross.quantity * decimal(order.price or 0.0)),
+            "value": float(rounded(model.portfolio.basis, cross.quantity * decimal(order.price or 0.0))),
         }
 
     def _order(self, priority: int, name: str, block: Block) -> Order:

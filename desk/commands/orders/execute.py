@@ -112,7 +112,6 @@ class Ready:
         if "allocations" in document:
             journal_allocations(journal, document)
 
-    @property
     def accounts_text(self) -> str:
         """Write the accounts of a house as they are now, and say so; "" for other tickets."""
         document, file = self.moment.document, self.file

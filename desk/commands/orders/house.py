@@ -46,7 +46,7 @@ def allocated(
 ) -> Iterator[Event]:
     """The fills of each block by account, pro rata of what each still lacks, in whole lots, at their mean price.
 
-    Amounts and fees are in cents, and add up to those of the fills, of which the last account has the part of a cent.
+    Amounts and fees are in cents, and add up to those of the fills to the cent.
 
     document : of the ticket, with its hash.
     fills    : fills, each with the id of its block, in the order of the journal.

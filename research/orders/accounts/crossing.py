@@ -131,11 +131,11 @@ def pro_rata(total: Decimal, wanted: Sequence[Decimal], lot: Decimal) -> list[De
 
 
 def shared_amount(amount: Decimal, units: Sequence[Decimal], step: Decimal) -> list[Decimal]:
-    """Parts of an amount of money in proportion to units, each to less than a step: they add up to the amount.
+    """Parts of an amount of money in proportion to units, in whole steps: they add up to the rounded amount.
 
-    >>> [str(part) for part in shared_amount(Decimal("0.10"), [Decimal(1)] * 3, Decimal("0.01"))]
+    >>> [str(part) for part in shared_amount(Decimal("0.102"), [Decimal(1)] * 3, Decimal("0.01"))]
     ['0.03', '0.04', '0.03']
     """
     total = sum(units, NO_AMOUNT)
     ends = [round(amount * reached / total / step) * step for reached in accumulate(units)]
-    return [after - before for before, after in pairwise([NO_AMOUNT, *ends[:-1], amount])]
+    return [after - before for before, after in pairwise([NO_AMOUNT, *ends])]
