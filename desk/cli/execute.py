@@ -61,7 +61,7 @@ def execute(
         tell("\n\n".join(shown), refused)
         left = sum(len(each.moment.left) for each in prepared)
         is_left = bool(left or prepared[0].moment.crossed)
-        if dry_run or not (is_left or any(each.moment.orders for each in prepared)):
+        if dry_run or not (is_left or any(each.moment.orders or each.moment.state.crossed for each in prepared)):
             return
         if is_left and not yes and not any(each.faults for each in prepared):
             if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):

@@ -2,7 +2,8 @@
 
 All orders of a ticket are journalled in one commit before the first is sent. An order that the journal had before, or
 that got no answer, is sent only after the venue said that it does not have its client id. So the same call goes on
-where a killed one stood, and nothing is sent twice. A buy is sent only once its cash is there.
+where a killed one stood, and nothing is sent twice. A buy is sent only once its cash is there. The crosses of a house
+are made in the commit of the first orders.
 
 Where the ticket states slices, those of one moment are journalled and sent as orders are, once the venue's clock shows
 it and nothing stands against them then. Moments count from the first order that the journal has.
@@ -25,9 +26,9 @@ from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Record, Refused
-from desk.journal.tickets import ticket_event
+from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
@@ -96,6 +97,8 @@ class Execution:
     def run(self) -> Iterator[Sent]:
         """Send what was not sent, in turn, and give what became of each order; then take the fills."""
         self._halted = self.stop()
+        if not self.document["orders"]:
+            self._cross_alone()
         last, waiting = max((order.minutes for order in self.orders), default=0.0), list[TicketOrder]()
         for minutes, group in groupby(self.orders, key=lambda order: order.minutes):
             orders = list(group)
@@ -116,6 +119,14 @@ class Execution:
         self._let_fill()
         yield from self._open
         self._take_fills()
+
+    def _cross_alone(self) -> None:
+        """Journal the crosses of a ticket without orders. Raises ConfigError where something stands against them."""
+        crosses = cross_events(self.document)
+        if crosses and not ticket_state(self.journal, self.document["hash"]).crossed:
+            if self._halted:
+                raise ConfigError(f"nothing is crossed between accounts: {self._halted}.")
+            self._begin([])
 
     def _let_fill(self) -> None:
         """Give open orders at market a few seconds: most venues fill an order after taking it."""
@@ -266,10 +277,11 @@ class Execution:
     # -- the journal ---------------------------------------------------------------------------------------------------
 
     def _begin(self, orders: Iterable[TicketOrder]) -> None:
-        """Journal orders that are about to be sent, in one commit, those that it has not."""
+        """Journal crosses, and orders that are about to be sent, in one commit, those that it has not."""
         missing = [each for each in orders if OrderSent.kind not in {e.kind for e in own_entries(self.journal, each)}]
         now = f"{self.venue.now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        self.journal.append([self._event(each, self._record(each, now)) for each in missing])
+        sent = [self._event(each, self._record(each, now)) for each in missing]
+        self.journal.append([*cross_events(self.document), *sent])
         self._new |= {(each.id, each.slice) for each in missing}
 
     def _record(self, order: TicketOrder, now: str) -> OrderSent:

@@ -91,8 +91,8 @@ class Moment:
 
     @cached_property
     def crossed(self) -> tuple[TicketOrder, ...]:
-        """The trades of the accounts of a house with each other, until the ticket is sent."""
-        return () if self.state.sent else tuple(crossed_orders(self.document))
+        """The trades of the accounts of a house with each other, until they are made or the ticket is sent."""
+        return () if self.state.sent or self.state.crossed else tuple(crossed_orders(self.document))
 
     @property
     def sending(self) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from desk.journal.chain import Entry, Event
 from desk.journal.journal import Journal, Kept
-from desk.journal.records import Approved, ListedOrder, ListMade, OrderSent, Record, Refused
+from desk.journal.records import Allocated, Approved, ListedOrder, ListMade, OrderSent, Record, Refused
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
@@ -37,11 +37,22 @@ def list_event(document: Mapping[str, Any], files: Sequence[str] = ()) -> Event:
     )
 
 
+def cross_events(document: Mapping[str, Any]) -> list[Event]:
+    """The crosses of the ticket of a house, for both accounts of each. document : as for `ticket_event`."""
+    events = list[Event]()
+    for cross in document.get("crosses", ()):
+        for side, own, other in (("sell", "seller", "buyer"), ("buy", "buyer", "seller")):
+            amounts = (cross["quantity"], cross["price"], cross["value"], document["currency"])
+            record = Allocated(cross[own], side, cross["asset"], *amounts, counterparty=cross[other])
+            events.append(ticket_event(document, record, cross[f"{side}_order"]))
+    return events
+
+
 @dataclass(frozen=True)
 class TicketState:
     """The state of a ticket, as the journal has it.
 
-    lists, sent : entries of its lists and its orders.
+    lists, sent, crossed : entries of its lists, its orders and its crosses.
     approvals, refusals : each person's last word on it.
     wanted : persons who must approve it, as its list says.
     """
@@ -50,6 +61,7 @@ class TicketState:
     approvals: tuple[Entry, ...]
     refusals: tuple[Entry, ...]
     sent: tuple[Entry, ...]
+    crossed: tuple[Entry, ...]
 
     @property
     def wanted(self) -> int:
@@ -73,6 +85,8 @@ class TicketState:
             lines.append(
                 f"Sent by {self.sent[0].user} on {moment_text(self.sent[0])}: {len(self.sent):,} of its orders."
             )
+        elif self.crossed:
+            lines.append(f"Crossed between accounts by {self.crossed[0].user} on {moment_text(self.crossed[0])}.")
         return " ".join(lines)
 
 
@@ -86,7 +100,9 @@ def ticket_state(journal: Journal, ticket: str) -> TicketState:
             latest[entry.user] = entry
     approvals = (entry for entry in latest.values() if entry.kind == Approved.kind)
     refusals = (entry for entry in latest.values() if entry.kind == Refused.kind)
-    return TicketState(*map(tuple, (kinds.get(ListMade.kind, ()), approvals, refusals, kinds.get(OrderSent.kind, ()))))
+    crossed = (entry for entry in kinds.get(Allocated.kind, ()) if not entry.record.block)
+    lists, sent = kinds.get(ListMade.kind, ()), kinds.get(OrderSent.kind, ())
+    return TicketState(*map(tuple, (lists, approvals, refusals, sent, crossed)))
 
 
 def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str = "") -> tuple[Kept, TicketState]:
@@ -99,14 +115,15 @@ def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str
     refusal  : why it is refused; "" approves it.
     Returns  : the entry, and the state of the ticket after it.
     Raises   : ConfigError for the approval of a ticket that others refused and the user did not, and for the refusal of
-               one that was sent.
+               one that was sent or crossed.
     """
     state, number = ticket_state(journal, document["hash"]), list_id(document["hash"])
     mine = any(entry.user == journal.user for entry in state.refusals)
     if not refusal and state.refusals and not mine:
         raise ConfigError(f"ticket {number} cannot be approved: {state.text} {AFTER_REFUSAL}")
-    if state.sent and refusal:
-        raise ConfigError(f"ticket {number} can no longer be refused: {state.text} Cancel its orders.")
+    if (state.sent or state.crossed) and refusal:
+        advice = " Cancel its orders." if state.sent else ""
+        raise ConfigError(f"ticket {number} can no longer be refused: {state.text}{advice}")
     events = [] if state.lists else [list_event(document, [path])]
     record: Refused | Approved = Refused(refusal) if refusal else Approved()
     if own := [entry for entry in (*state.approvals, *state.refusals) if entry.user == journal.user]:

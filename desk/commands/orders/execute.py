@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
-from desk.commands.orders.house import journal_allocations, journal_crosses, write_accounts_after
+from desk.commands.orders.house import journal_allocations, write_accounts_after
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
@@ -105,7 +105,6 @@ class Ready:
             journal.append([list_event(document, [str(self.path.absolute())])])
         if self.book and self.moment.left:
             book.send(self.book, document)
-        journal_crosses(journal, document)
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)

@@ -51,9 +51,13 @@ def _slices_row(stated: tuple[str, Mapping[str, Any]]) -> list[str]:
 
 def sent_text(ready: Ready) -> str:
     """A sentence on the moment at which the ticket was sent, or "" for one that was not."""
-    sent = ready.moment.state.sent
+    sent, crossed = ready.moment.state.sent, ready.moment.state.crossed
     if not sent:
-        return "" if ready.moment.orders else "The list has no order: there is nothing to send."
+        return (
+            ""
+            if ready.moment.orders or ready.moment.crossed or crossed
+            else "The list has no order: there is nothing to send."
+        )
     what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
     left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
     return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"

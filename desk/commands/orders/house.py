@@ -1,4 +1,4 @@
-"""The accounts of a house after its ticket was sent: crosses and allocations, journalled, and the file of accounts."""
+"""The accounts of a house after its ticket was sent: allocations, journalled, and the file of accounts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,17 +21,6 @@ from research.portfolio.holdings.rates import decimal, rounded, smallest
 
 SHOWN = 5  # accounts without cash that are named
 Own = tuple[str, Allocated]  # with the id of the account's own order
-
-
-def journal_crosses(journal: Journal, document: Mapping[str, Any]) -> None:
-    """Journal the crosses of a ticket, for both accounts of each, in one commit; those that are there are kept."""
-    events = list[Event]()
-    for cross in document.get("crosses", ()):
-        for side, own, other in (("sell", "seller", "buyer"), ("buy", "buyer", "seller")):
-            amounts = (cross["quantity"], cross["price"], cross["value"], document["currency"])
-            record = Allocated(cross[own], side, cross["asset"], *amounts, counterparty=cross[other])
-            events.append(ticket_event(document, record, cross[f"{side}_order"]))
-    journal.append(events)
 
 
 def journal_allocations(journal: Journal, document: Mapping[str, Any]) -> None:

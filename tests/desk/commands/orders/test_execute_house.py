@@ -19,7 +19,7 @@ from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
 from desk.journal.records import Allocated, Filled
 from foundation.canonical import content_hash
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 
 PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
 ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
@@ -117,19 +117,44 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
     stated = {"schema": 2, "hash": content_hash(document), "path": written["path"]}
     (house / "house.json").write_text(json.dumps(stated | document, indent=2))
     assert executed(house, str(stated["hash"]), "--dry-run").status == 0
+    with execute.ready(execute.Asked(house / "house.json", "paper")) as prepared:
+        (house / "home" / "STOP").touch()
+        with pytest.raises(ConfigError, match=r"nothing is crossed between accounts: .*STOP\."):
+            list(prepared.send())
+    (house / "home" / "STOP").unlink()
     done = executed(house, str(stated["hash"]))
     assert done.status == 0
     with Journal(house / "home") as journal:
         kinds = [entry.kind for entry in journal.entries(ticket=str(stated["hash"]))]
     assert kinds == ["list", *["allocation"] * (2 * len(document["crosses"]))]
     before, after = table(house / "house.csv"), table(house / "house.after.csv")
+    (house / "house.after.csv").unlink()  # as where the command had ended before
+    assert executed(house, str(stated["hash"])).status == 0
+    assert table(house / "house.after.csv") == after
+    refused = rebalance("approve", house / "house.json", "--refuse", "too late")
+    assert (refused.status, "can no longer be refused" in refused.said) == (2, True)
+    assert "Crossed between accounts by" in refused.said
+    with Journal(house / "home") as journal:
+        assert [entry.kind for entry in journal.entries(ticket=str(stated["hash"]))] == kinds
     for asset in PRICE:
         assert sum(Decimal(row[asset]) for row in before.values()) == sum(Decimal(row[asset]) for row in after.values())
     cash = [sum(Decimal(row["cash"]) for row in rows.values()) for rows in (before, after)]
     assert cash[0] == cash[1]
 
 
-@pytest.mark.parametrize("step", ["journal_crosses", "journal_allocations", "write_accounts_after"])
+def test_crosses_are_not_made_where_a_stop_comes_before_the_first_order(house: Path) -> None:
+    stated = listed(house, ROWS)
+    with execute.ready(execute.Asked(house / "house.json", "paper")) as prepared:
+        (house / "home" / "STOP").touch()
+        assert [sent.state for sent in prepared.send()] == [None] * len(prepared.moment.orders)
+        assert [entry.kind for entry in prepared.execution.journal.entries(ticket=stated)] == ["list"]
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["exchange.execute.cross_events", "commands.orders.execute.journal_allocations",
+     "commands.orders.execute.write_accounts_after"],
+)  # fmt: skip
 def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
     step: str, house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +164,7 @@ def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
         def killed(*_: object) -> None:
             raise SystemExit(9)
 
-        patch.setattr(execute, step, killed)
+        patch.setattr(f"desk.{step}", killed)
         assert executed(house, stated).status == 9
         assert not (house / "house.after.csv").exists()
     assert executed(house, stated).status == 0
