@@ -55,6 +55,14 @@ class KrakenVenue(CcxtVenue):
         """As `Venue.wait`, to the next whole second."""
         super().wait(until.replace(microsecond=0) + (SECOND if until.microsecond else 0 * SECOND))
 
+    def state(self, client_id: str) -> OrderState | None:
+        """As `Venue.state`."""
+        return self._state_at(client_id, "")
+
+    def open_orders(self) -> list[OrderState]:
+        """As `Venue.open_orders`, of all pairs; those that others placed have no client id, and are left out."""
+        return [self._state(row) for row in self._call("fetch_open_orders") if row["clientOrderId"]]
+
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """As `Venue.fills`, of its pairs."""
         rows = [row for row in self._rows(since) if row["symbol"] in self.symbols and self._is_own(row)]
@@ -77,10 +85,8 @@ class KrakenVenue(CcxtVenue):
         """True if the order of a trade has a client id."""
         if row["order"] not in self._orders:
             order = self._call("fetch_order", row["order"], row["symbol"])
-            if not order["clientOrderId"]:
-                return False
-            self._state(order)
-        return True
+            self._orders[row["order"]] = order["clientOrderId"] or "", row["symbol"]
+        return bool(self._orders[row["order"]][0])
 
     def _fee(self, market: Mapping[str, Any]) -> Decimal:
         return Decimal(str(market["info"]["fees"][0][1])) / 100  # that of ccxt is an earlier one

@@ -149,6 +149,17 @@ def test_trades_of_more_than_a_page_come_once_and_those_of_others_not_at_all(ser
     assert len(served.trades) == 120 > 2 * ROWS_A_PAGE
     assert [fill.order_id for fill in fills] == [name for name in ("id0", "id2", "id3") for _ in range(30)]
     assert len({fill.fill_id for fill in fills}) == 90
+    assert served.asked.count("POST /0/private/QueryOrders") == 4  # one an order, also of those of others
+
+
+def test_open_orders_that_others_placed_are_left_out(served: Kraken) -> None:
+    venue = at(served)
+    states = [venue.place(replace(TestConformance.resting, quantity=0.1), name) for name in ("id1", "id2")]
+    served.orders[states[0].reference]["cl_ord_id"] = None  # placed by hand
+    served.asked.clear()
+    assert venue.open_orders() == [states[1]]
+    assert venue.state("id2") == states[1]
+    assert served.asked == ["POST /0/private/OpenOrders"] * 2
 
 
 def test_rules_and_books_are_those_of_the_exchange(served: Kraken) -> None:
