@@ -94,12 +94,17 @@ class AccountsAfter:
 
 
 def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iterable[Own]) -> AccountsAfter:
-    """The accounts of a file after the crosses and allocations of a ticket."""
+    """The accounts of a file after the crosses and allocations of a ticket; a last trade once all of its is done."""
     moved = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal))
-    for _, record in booked:
+    filled = defaultdict[str, Decimal](Decimal)
+    for order, record in booked:
+        if record.block:
+            filled[order] += decimal(record.quantity)
         sign = SIGN_OF_SIDE[record.side]
         moved[record.account][record.symbol] += sign * decimal(record.quantity)
         moved[record.account][CASH_COLUMN] -= sign * decimal(record.amount) + decimal(record.fee)
+    parts = [part for of_block in document["allocations"].values() for part in of_block]
+    waiting = {part["account"] for part in parts if filled[part["order"]] < decimal(part["quantity"])}
     rows, overdrawn = [file.columns], list[str]()
     for _, cells in file.rows():
         row = dict(zip(file.columns, cells, strict=False))
@@ -107,7 +112,8 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
             amount = Decimal(row[column] or 0) + by
             row[column] = f"{rounded(document['currency'], amount) if column == CASH_COLUMN else amount.normalize():f}"
         if row[ACCOUNT] in moved:
-            row |= {LAST_TRADE: document["last_close"]} if LAST_TRADE in row else {}
+            done = LAST_TRADE in row and row[ACCOUNT] not in waiting
+            row |= {LAST_TRADE: document["last_close"]} if done else {}
             overdrawn += [row[ACCOUNT]] if Decimal(row[CASH_COLUMN]) < 0 else []
         rows.append(tuple(row.values()))
     return AccountsAfter(rows, tuple(moved), tuple(overdrawn))

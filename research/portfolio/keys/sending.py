@@ -1,4 +1,4 @@
-"""How a list is sent, from a portfolio file: the limits that are checked before it, and the slices of its orders."""
+"""The keys `sending` and `slicing` of a ticket: limits that are checked before it is sent, and slices of its orders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
