@@ -67,8 +67,9 @@ def execute(
             if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):
                 tell("Nothing is sent.", failed=True)
             prepared = [each.again() for each in prepared]
-            if faults := [fault for each in prepared if each.is_refused for fault in each.faults]:
-                tell("\n".join(["Nothing is sent: since it was shown,", *faults]), failed=True)
+            if faults := [fault for each in prepared for fault in each.faults]:
+                refused = any(each.is_refused for each in prepared)
+                tell("\n".join(["Nothing is sent: since it was shown,", *faults]), refused)
         if any([_sent(each) for each in prepared]):  # each, also where one failed
             raise typer.Exit(1)
 

@@ -155,6 +155,10 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
         remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
+        faulty = set[str]()  # venues with a check that failed
+
+        def stop() -> str:
+            return "a check failed" if faulty else stop_file()
 
         def at(venue: Venue) -> Ready:
             orders = None if chosen is None else chosen.orders[venue.name]
@@ -166,7 +170,7 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
                 moment = look()
                 is_new = (moment.orders or moment.crossed) and not moment.state.sent
                 checks = checked(moment) if moment.left or is_new else []
-                stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
+                (faulty.add if any(check.faults for check in checks) else faulty.discard)(venue.name)
                 sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
                 book_name = _book_of(document, file, journal)
                 return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)

@@ -13,6 +13,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
+from desk.commands.orders.execute import Asked, ready_at
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
@@ -131,6 +132,28 @@ def test_two_accounts_share_the_orders_by_what_each_of_them_has(
         assert not verify(journal).faults
     assert len({record.venue_id for record in sent}) == len(sent) == 3
     assert sum(record.quantity for record in sent if record.symbol == "AGG") == 721
+
+
+@pytest.fixture
+def half_sent(ticket: Path, served: Alpaca, monkeypatch: pytest.MonkeyPatch) -> Iterator[Alpaca]:
+    """The second account, where one of two orders was answered when the command was killed; the first got none."""
+    served.units["SPY"] = Decimal(100)
+    with alpaca_server(served.quotes, cash=Decimal(0), units={"SPY": Decimal(3160), "AGG": Decimal(0)}) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        with ready_at(Asked(ticket, "alpaca"), ["alpaca_live", "alpaca"]) as (prepared, _):
+            next(iter(prepared[0].send()))
+        assert (other.posts, served.posts) == (1, 0)
+        yield other
+
+
+def test_a_check_that_fails_at_one_venue_stops_what_is_left_at_all(
+    ticket: Path, served: Alpaca, half_sent: Alpaca
+) -> None:
+    served.moment = served.closes
+    done = executed(ticket, "--exchange", "alpaca_live")
+    assert (done.status, "alpaca is closed: " in done.out) == (1, True)
+    assert (half_sent.posts, served.posts) == (1, 0)
 
 
 def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, served: Alpaca) -> None:
