@@ -13,7 +13,7 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
-from desk.exchange.routing import Routed, routing
+from desk.exchange.routing import Routed, check_whole, routing
 from desk.exchange.stops import alone, stop_file
 from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
@@ -155,6 +155,8 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
         remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
+        if chosen is None:
+            check_whole(document, journal, venues[0].name)
         faulty = set[str]()  # venues with a check that failed
 
         def stop() -> str:
@@ -170,6 +172,8 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
                 moment = look()
                 is_new = (moment.orders or moment.crossed) and not moment.state.sent
                 checks = checked(moment) if moment.left or is_new else []
+                if checks and chosen is not None:
+                    checks.append(Check("taken by a venue", chosen.faults))
                 (faulty.add if any(check.faults for check in checks) else faulty.discard)(venue.name)
                 sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
                 book_name = _book_of(document, file, journal)

@@ -156,6 +156,19 @@ def test_a_check_that_fails_at_one_venue_stops_what_is_left_at_all(
     assert (half_sent.posts, served.posts) == (1, 0)
 
 
+def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
+    ticket: Path, served: Alpaca, half_sent: Alpaca
+) -> None:
+    confirm = json.loads(ticket.read_text())["hash"][:8]
+    for name, said in (
+        ("alpaca", "was sent to alpaca_live: name it, too."),
+        ("alpaca_live", "alpaca_live in part: name"),
+    ):
+        done = rebalance("execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
+        assert (done.status, said in done.said) == (2, True)
+    assert (half_sent.posts, served.posts) == (1, 0)
+
+
 def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, served: Alpaca) -> None:
     for words in (("--exchange", "paper"), ("--exchange", "alpaca")):
         done = executed(ticket, *words)
