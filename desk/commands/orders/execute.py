@@ -109,8 +109,11 @@ class Ready:
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)
-        if "allocations" in document:
-            journal_allocations(journal, document)
+
+    def allocate(self) -> None:
+        """Share the fills of a house, once all venues were sent to: each account pays the mean price of its block."""
+        if "allocations" in self.moment.document:
+            journal_allocations(self.execution.journal, self.moment.document)
 
     @property
     def accounts_text(self) -> str:

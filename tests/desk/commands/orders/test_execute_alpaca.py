@@ -169,6 +169,30 @@ def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
     assert (half_sent.posts, served.posts) == (1, 0)
 
 
+def test_accounts_of_a_house_pay_one_price_for_a_block_of_several_venues(
+    served: Alpaca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two unlike accounts sell SPY, and buy AGG, for which the cash is at both venues, at unlike prices."""
+    text = FILE.read_text().replace("band: 0.03", "band: 0.0")
+    (tmp_path / "balanced.yaml").write_text(f"{text}\nticket: {{account: {ACCOUNT}}}\n")
+    rows = "A,balanced.yaml,9000,,500,500\nB,balanced.yaml,9000,,300,90\n"
+    (tmp_path / "house.csv").write_text(f"account,model,cash,last_trade,SPY,AGG\n{rows}")
+    out = ("--out", tmp_path / "orders.csv", "--out", tmp_path / "house.json")
+    assert rebalance(*TRADES, "--accounts", tmp_path / "house.csv", *out).status == 0
+    served.units, served.cash = {"SPY": Decimal(50), "AGG": Decimal(590)}, Decimal(18_000)
+    quotes = {"SPY": ("383.10", "383.20"), "AGG": ("97.45", "97.49")}
+    with alpaca_server(quotes, cash=Decimal(0), units={"SPY": Decimal(750)}) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        done = executed(tmp_path / "house.json", "--exchange", "alpaca_live")
+    assert done.status == 0, done.out
+    assert (served.posts, other.posts) == (1, 2)
+    with Journal(tmp_path / "home") as journal:
+        got = [entry.record for entry in journal.entries(kind="allocation")]
+    assert len(got) == 4
+    assert len({(record.symbol, record.price) for record in got}) == 2
+
+
 def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, served: Alpaca) -> None:
     for words in (("--exchange", "paper"), ("--exchange", "alpaca")):
         done = executed(ticket, *words)
