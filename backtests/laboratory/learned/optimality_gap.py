@@ -91,7 +91,8 @@ def _region(
     tracking_penalty: float,
     interval: float,
 ) -> Region:
-    return optimal_region(*map(np.array, (target, mean, covariance, cost)), tracking_penalty, interval)
+    arrays = np.array(target), np.array(mean), np.array(covariance), np.array(cost)
+    return optimal_region(*arrays, tracking_penalty, interval)
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -140,12 +140,20 @@ def list_accounts(
                     errors[sentence] += count
             progress.update(part.statuses.total())
             house += part.house
-        if paths and house:
+        failed = statuses[ACCOUNT_FAILED]
+        if paths and not house:
+            raise ConfigError(f"no ticket is written: no account of {file} has a list. {' '.join(errors)}".rstrip())
+        if paths:
             models = {name: solve.model(name) for name in dict.fromkeys(account.model for account in house)}
-            ticket = as_sent(house_ticket(file.name, house, models), file)
+            made = house_ticket(file.name, house, models)
+            if failed:
+                made = replace(
+                    made, left_out=f"{counted(failed, 'account')} of {file.name} without a list, which failed"
+                )
+            ticket = as_sent(made, file)
             write_tickets(ticket, paths, to_tickets)
     text = _text(asked, statuses, errors, list(notes), [*paths, orders])
-    return Listed(statuses[ACCOUNT_FAILED], text if ticket is None else f"{text}\n{ticket.headline}")
+    return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")
 
 
 def accounts_path(orders: Path) -> Path:

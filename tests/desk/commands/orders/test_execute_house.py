@@ -105,6 +105,20 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
         assert [entry.kind for entry in journal.entries()] == kinds
 
 
+def test_accounts_without_a_list_are_told_and_leave_an_earlier_ticket_where_all_fail(house: Path) -> None:
+    stated = listed(house, ROWS)
+    names = ["--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
+    file = house / "house.csv"
+    file.write_text("account,model,cash,SPY\nA,balanced.yaml,9000,500\n")
+    done = rebalance(*TRADES, *names)
+    assert (done.status, f"no ticket is written: no account of {file} has a list." in done.said) == (2, True)
+    assert json.loads((house / "house.json").read_text())["hash"] == stated
+    file.write_text("\n".join(["account,model,cash,last_trade,SPY,AGG", *ROWS, "E,missing.yaml,1,,1,1", ""]))
+    assert rebalance(*TRADES, *names).status == 1
+    left_out = json.loads((house / "house.json").read_text())["left_out"]
+    assert left_out == "1 account of house.csv without a list, which failed"
+
+
 def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> None:
     """The same ticket without its blocks, as where sales and purchases are equal."""
     listed(house, ROWS)
