@@ -12,6 +12,7 @@ from foundation.paper.wording import counted
 
 if TYPE_CHECKING:
     from desk.commands.orders.execute import Ready
+    from desk.exchange.execute import Sent
 
 
 def execute(
@@ -51,7 +52,7 @@ def execute(
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
         from desk.commands.orders.execute import Asked, ready_at
-        from desk.commands.orders.execute_text import before_text, choices_text
+        from desk.commands.orders.execute_text import after_text, before_text, choices_text
 
     with ready_at(Asked(ticket, exchange[0], as_of, portfolio, quotes), exchange) as (prepared, choices):
         if yes:
@@ -67,15 +68,22 @@ def execute(
             if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):
                 tell("Nothing is sent.", failed=True)
             prepared = [each.again() for each in prepared]
-            if faults := [fault for each in prepared if each.is_refused for fault in each.faults]:
-                tell("\n".join(["Nothing is sent: since it was shown,", *faults]), failed=True)
-        if any([_sent(each) for each in prepared]):  # each, also where one failed
+            if faults := [fault for each in prepared for fault in each.faults]:
+                refused = any(each.is_refused for each in prepared)
+                tell("\n".join(["Nothing is sent: since it was shown,", *faults]), refused)
+        try:
+            sent = [_sent(each) for each in prepared]  # each, also where one failed
+        finally:
+            prepared[0].allocate()
+        for ready, each in zip(prepared, sent, strict=True):
+            print_text(f"\n{after_text(ready, each)}")
+        if any(map(_has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 
-def _sent(ready: "Ready") -> bool:
-    """Send the orders of a venue and say what became of them; true if one was not taken."""
-    from desk.commands.orders.execute_text import after_text, progress_text
+def _sent(ready: "Ready") -> list["Sent"]:
+    """Send the orders of a venue, and say what became of each."""
+    from desk.commands.orders.execute_text import progress_text
 
     sent = []
     with kept("orders"):
@@ -83,5 +91,9 @@ def _sent(ready: "Ready") -> bool:
             sent.append(each)
             if ready.moment.left:
                 print_text(progress_text(each))
-    print_text(f"\n{after_text(ready, sent)}")
+    return sent
+
+
+def _has_failed(ready: "Ready", sent: "list[Sent]") -> bool:
+    """True if an order was not taken."""
     return bool(ready.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)

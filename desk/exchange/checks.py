@@ -6,7 +6,7 @@ All of them look at one `Moment`. A ticket that is resumed is not checked agains
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -42,9 +42,16 @@ class Check:
 
 
 def checked(moment: Moment) -> list[Check]:
-    """The outcome of all checks; of those alone that hold for a resumed ticket, where it was sent before."""
+    """The outcome of all checks; where the ticket was sent before, of those that hold for a resumed one.
+
+    Of a resumed ticket, orders that the journal has not are looked at by themselves, too.
+    """
     wanted = ALWAYS if moment.state.sent else {**ALWAYS, **FIRST}
-    return [Check(name, tuple(check(moment))) for name, check in wanted.items()]
+    found = [Check(name, tuple(check(moment))) for name, check in wanted.items()]
+    if moment.state.sent and moment.new:
+        new = replace(moment, orders=moment.new)
+        found += [Check(name, tuple(FIRST[name](new))) for name in RESUMED]
+    return found
 
 
 def faults_between(moment: Moment) -> list[str]:
@@ -118,8 +125,8 @@ def _stop(moment: Moment) -> Faults:
 
 
 def _notional(moment: Moment) -> Faults:
-    most, total = moment.limits.get("order_notional"), sum(each.value for each in moment.orders)
-    for each in moment.orders:
+    most, total = moment.limits.get("order_notional"), sum(each.value for each in moment.whole)
+    for each in moment.whole:
         if most is not None and each.value > most:
             yield _fault(each, "value", f"{each.value:,.2f}", f"At most {most:,.2f} are allowed (order_notional).")
     most = moment.limits.get("ticket_notional")
@@ -129,7 +136,7 @@ def _notional(moment: Moment) -> Faults:
 
 def _day(moment: Moment) -> Faults:
     most, sent = moment.limits.get("day_notional"), moment.day.notional
-    total = sent + (0.0 if moment.state.sent else sum(each.value for each in moment.orders))
+    total = sent + moment.unsent
     if most is not None and total > most:
         yield (
             f"With {sent:,.2f} sent today, the orders would bring the day to {total:,.2f}: at most {most:,.2f} are "
@@ -310,6 +317,7 @@ FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "known to the venue": _venue,
     "time of slices": _slices,
 }
+RESUMED = ("size of orders", "issuers", "holdings", "known to the venue")  # of orders that were never sent
 BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
 
 

@@ -94,6 +94,24 @@ class Moment:
         """The trades of the accounts of a house with each other, until they are made or the ticket is sent."""
         return () if self.state.sent or self.state.crossed else tuple(crossed_orders(self.document))
 
+    @cached_property
+    def whole(self) -> tuple[TicketOrder, ...]:
+        """The orders of the ticket for all venues, not in parts."""
+        return ticket_orders(self.document, self.capabilities)
+
+    @property
+    def unsent(self) -> float:
+        """Value of what the journal has not of the orders, for all venues, in the currency of the portfolio."""
+        rates = _rates(self.document)
+        sent = sum(entry.record.notional * rates.get(entry.record.currency, 1.0) for entry in self.state.sent)
+        return max(round(sum(each.value for each in self.whole) - sent, 2), 0.0)
+
+    @property
+    def new(self) -> tuple[TicketOrder, ...]:
+        """The orders that the journal has not."""
+        sent = {(entry.order, entry.record.venue_id) for entry in self.state.sent}
+        return tuple(each for each in self.orders if (each.id, each.venue_id) not in sent)
+
     @property
     def sending(self) -> Mapping[str, Any]:
         """The terms of sending; version 1 of tickets has none."""
@@ -220,7 +238,7 @@ def _day(journal: Journal, document: Mapping[str, Any], now: datetime) -> Day:
     def is_today(moment: str) -> bool:
         return bool(moment) and bool(day_at(datetime.fromisoformat(moment), calendar) == today)
 
-    rates = {row["currency"]: row["rate"] for row in document.get("cash", ())}
+    rates = _rates(document)
     entries = {
         kind: journal.entries(portfolio=document["portfolio"], kind=kind) for kind in (OrderSent.kind, Filled.kind)
     }
@@ -236,6 +254,11 @@ def _day(journal: Journal, document: Mapping[str, Any], now: datetime) -> Day:
         sum(record.notional * rates.get(record.currency, 1.0) for record in sent),
         sum(_loss(entry.record, prices.get(entry.order)) * rates.get(entry.record.currency, 1.0) for entry in filled),
     )
+
+
+def _rates(document: Mapping[str, Any]) -> dict[str, float]:
+    """The rates of a ticket, by currency."""
+    return {row["currency"]: row["rate"] for row in document.get("cash", ())}
 
 
 def _loss(fill: Filled, price: float | None) -> float:

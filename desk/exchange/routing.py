@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from desk.exchange.moment import own_entries
 from desk.exchange.ticket_orders import TicketOrder, orders_of, part_of
 from desk.exchange.venue import Depth, SymbolRules, Venue, depth_of
 from desk.exchange.venue_ids import venue_id
 from desk.journal.journal import Journal
-from desk.journal.records import OrderSent
+from desk.journal.records import Cancelled, Filled, OrderSent, Refused
 from desk.tickets.order_ids import number
 from desk.tickets.ticket import Order
 from foundation.errors import ConfigError
@@ -37,22 +38,24 @@ class Routed:
 
 @dataclass(frozen=True)
 class Routing:
-    """The orders of each venue, by its name, and the choices among them."""
+    """The orders of each venue, by its name, the choices among them, and sentences on orders that none takes."""
 
     orders: Mapping[str, tuple[TicketOrder, ...]]
     choices: tuple[Routed, ...]
+    faults: tuple[str, ...]
 
 
 def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venue]) -> Routing:
     """The venue of each order of a ticket.
 
     Raises : ConfigError for slices, exchanges of money and amounts of money, and where the venues do not have together
-             the units with which the list was made; NotKnown where a venue gives no answer.
+             the units with which the list was made, or the ticket was sent to another one; NotKnown where a venue
+             gives no answer.
     """
     orders = orders_of(document)
     symbols = list(dict.fromkeys(order.symbol for order in orders if isinstance(order, Order)))
     state = [_AtVenue(venue, symbols, document) for venue in venues]
-    found, by_venue = list[Routed](), defaultdict[str, list[TicketOrder]](list)
+    rest, by_venue = list[tuple[Order, Decimal, int]](), defaultdict[str, list[TicketOrder]](list)
     for order in orders:
         if not isinstance(order, Order) or order.quantity is None or "slices" in document:
             raise ConfigError("Orders in units are sent to several venues, whole: name one, without slices of orders.")
@@ -62,22 +65,55 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
             if at is None:
                 raise ConfigError(f"order {order.client_order_id} was sent to {record.venue}: name it, too.")
             by_venue[record.venue].append(at.sent(order, decimal(record.quantity), record.slice))
+            at.take(order, _open(journal, by_venue[record.venue][-1]))
             left, part = left - decimal(record.quantity), max(part, record.slice + 1)
-        if not left:
-            continue
-        if not part:
+        rest += [(order, left, part)] if left else []
+    if not by_venue:
+        for order, _, _ in rest:
             _check_held(order, state)
+    found, faults = list[Routed](), list[str]()
+    for order, left, part in rest:
         offers = [offer for at in state if (offer := at.offer(order))]
         price = decimal(order.price or 0.0)
-        routes = routed(order.side, left, offers, price) or (Route(state[0].venue.name, left, NO_AMOUNT),)
+        if not (routes := routed(order.side, left, offers, price)):
+            routes = (Route(state[0].venue.name, left, NO_AMOUNT),)  # where its checks say why
+            faults.append(
+                f"No venue takes order {order.client_order_id} to {order.side} {left.normalize():,f} {order.symbol}, "
+                "whole or in parts: what is there does not suffice, or the rules of the venues do not allow it."
+            )
         alone = {offer.venue: cost_at(offer, order.side, left, price) for offer in offers
                  if (offer.limit is None or left <= offer.limit) and not left % offer.lot}  # fmt: skip
         found.append(Routed(order, routes, alone))
         for k, route in enumerate(routes, start=part):
             at = next(at for at in state if at.venue.name == route.venue)
-            at.take(order, route)
+            at.take(order, route.quantity)
+            at.bring(order, route.quantity)
             by_venue[route.venue].append(at.sent(order, route.quantity, k))
-    return Routing({at.venue.name: tuple(by_venue[at.venue.name]) for at in state}, tuple(found))
+    place = {order.client_order_id: i for i, order in enumerate(orders)}
+    in_turn = {at.venue.name: tuple(sorted(by_venue[at.venue.name], key=lambda each: place[each.id])) for at in state}
+    return Routing(in_turn, tuple(found), tuple(faults))
+
+
+def check_whole(document: Mapping[str, Any], journal: Journal, venue: str) -> None:
+    """Raise ConfigError where an order of a ticket was sent to another venue than one, or there in part."""
+    for order in orders_of(document):
+        name, in_slices = order.client_order_id, order.client_order_id in document.get("slices", {})
+        for entry in journal.entries(order=name, kind=OrderSent.kind):
+            if entry.ticket != document["hash"]:
+                continue  # a check says so
+            if (sent := entry.record).venue != venue:
+                raise ConfigError(f"order {name} was sent to {sent.venue}: name it, too.")
+            if isinstance(order, Order) and sent.quantity != order.quantity and not in_slices:
+                raise ConfigError(f"order {name} was sent to {venue} in part: name the venues of the rest, too.")
+
+
+def _open(journal: Journal, part: TicketOrder) -> Decimal:
+    """The units of a journalled part that may still be filled."""
+    entries = list(own_entries(journal, part))
+    if {Refused.kind, Cancelled.kind} & {entry.kind for entry in entries}:
+        return NO_AMOUNT
+    filled = sum((decimal(entry.record.quantity) for entry in entries if entry.kind == Filled.kind), NO_AMOUNT)
+    return decimal(part.quantity or 0.0) - filled
 
 
 def _check_held(order: Order, state: Sequence["_AtVenue"]) -> None:
@@ -90,14 +126,14 @@ def _check_held(order: Order, state: Sequence["_AtVenue"]) -> None:
 
 
 class _AtVenue:
-    """A venue with its answers now, less the cash that parts of orders are going to take."""
+    """A venue with its answers now, less the units and the cash that parts of orders are going to take."""
 
     def __init__(self, venue: Venue, symbols: Sequence[str], document: Mapping[str, Any]) -> None:
         self.venue, self.document = venue, document
         self.books: Mapping[str, Depth] = depth_of(venue, symbols)
         self.rules: Mapping[str, SymbolRules] = venue.rules(symbols)
         accounts = {row["account"] for row in document["orders"]}
-        self.held = {account: venue.units(account) for account in accounts}
+        self.held = {account: dict(venue.units(account)) for account in accounts}
         self.money = {(account, currency): amount for account in accounts
                       for currency, amount in venue.cash(account).items()}  # fmt: skip
 
@@ -125,10 +161,19 @@ class _AtVenue:
         price = max(_paid(order), cost_at(offer, order.side, quantity, NO_AMOUNT) / quantity)
         return offer._replace(limit=cash / price // lot * lot)
 
-    def take(self, order: Order, route: Route) -> None:
-        """Move the cash that a part takes or brings."""
+    def take(self, order: Order, quantity: Decimal) -> None:
+        """Keep the units that a sale takes, or the cash that a purchase does."""
         key = order.account, order.currency
-        self.money[key] = self.money.get(key, NO_AMOUNT) - SIGN_OF_SIDE[order.side] * route.quantity * _paid(order)
+        if order.side == "sell":
+            self.held[order.account][order.symbol] = self.units(order) - quantity
+        else:
+            self.money[key] = self.money.get(key, NO_AMOUNT) - quantity * _paid(order)
+
+    def bring(self, order: Order, quantity: Decimal) -> None:
+        """Add the cash that a new sale brings; that of an earlier one is there, or not to be relied on."""
+        key = order.account, order.currency
+        if order.side == "sell":
+            self.money[key] = self.money.get(key, NO_AMOUNT) + quantity * _paid(order)
 
     def sent(self, order: Order, quantity: Decimal, part: int) -> TicketOrder:
         """A part of an order under its id there; holdings are checked over all venues, and not by part."""

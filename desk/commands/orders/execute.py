@@ -13,7 +13,7 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
-from desk.exchange.routing import Routed, routing
+from desk.exchange.routing import Routed, check_whole, routing
 from desk.exchange.stops import alone, stop_file
 from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
@@ -108,8 +108,11 @@ class Ready:
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)
-        if "allocations" in document:
-            journal_allocations(journal, document)
+
+    def allocate(self) -> None:
+        """Share the fills of a house, once all venues were sent to: each account pays the mean price of its block."""
+        if "allocations" in self.moment.document:
+            journal_allocations(self.execution.journal, self.moment.document)
 
     def accounts_text(self) -> str:
         """Write the accounts of a house as they are now, and say so; "" for other tickets."""
@@ -153,6 +156,12 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
         remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
+        if chosen is None:
+            check_whole(document, journal, venues[0].name)
+        faulty = set[str]()  # venues with a check that failed
+
+        def stop() -> str:
+            return "a check failed" if faulty else stop_file()
 
         def at(venue: Venue) -> Ready:
             orders = None if chosen is None else chosen.orders[venue.name]
@@ -164,7 +173,9 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
                 moment = look()
                 is_new = (moment.orders or moment.crossed) and not moment.state.sent
                 checks = checked(moment) if moment.left or is_new else []
-                stop = (lambda: "a check failed") if any(check.faults for check in checks) else stop_file
+                if checks and chosen is not None:
+                    checks.append(Check("taken by a venue", chosen.faults))
+                (faulty.add if any(check.faults for check in checks) else faulty.discard)(venue.name)
                 sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
                 book_name = _book_of(document, file, journal)
                 return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)

@@ -146,17 +146,17 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     ),
     "order": (
         "size of orders",
-        limited(order_notional=39_960.0),
+        lambda m: limited(order_notional=39_960.0)(replace(m, orders=())),  # those of one of several venues
         f"{A}value is 40,000\\.00\\. At most 39,960\\.00 are allowed \\(order_notional\\)\\.",
     ),
     "ticket": (
         "size of orders",
-        limited(ticket_notional=79_000.0),
+        lambda m: limited(ticket_notional=79_000.0)(replace(m, orders=m.orders[:1])),
         r"The orders are worth 79,900\.00: at most 79,000\.00 are allowed \(ticket_notional\)\. Send less\.",
     ),
     "day": (
         "limits of the day",
-        lambda m: replace(m, day=Day(30_000.0, 0.0)),
+        lambda m: replace(m, orders=m.orders[:1], day=Day(30_000.0, 0.0)),
         r"With 30,000\.00 sent today, the orders would bring the day to 109,900\.00: at most 100,000\.00 .*",
     ),
     "loss": (
@@ -303,6 +303,20 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
         "version", "not expired", "approved", "not stopped", "limits of the day", "market open", "quotes in the collar",
     ]  # fmt: skip
     assert faults(moment) == {}
+
+
+def test_an_order_that_was_never_sent_is_checked_by_itself_when_the_ticket_is_resumed(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    with paper_for(document, tmp_path) as venue:
+        moment, sending = execution(document, journal, venue)
+        sending.orders = moment.orders[:1]
+        list(sending.run())
+        resumed, _ = execution(document, journal, venue)
+    assert faults(resumed) == {}
+    found = faults(limited(day_notional=79_899.0)(replace(resumed, rules={})))
+    assert found.keys() == {"limits of the day", "known to the venue"}
+    assert [fault.split(":")[0] for fault in found["known to the venue"]] == ["O" + moment.orders[1].text[1:]]
 
 
 def test_the_collar_is_checked_again_for_what_is_left(

@@ -91,6 +91,25 @@ def test_an_order_is_split_where_that_is_cheaper_and_goes_on_after_a_kill(
         assert sum(entry.record.quantity for entry in journal.entries(kind="fill")) == 1.0
 
 
+def test_units_of_a_part_that_is_not_filled_yet_are_not_sold_twice(
+    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+) -> None:
+    """Half a coin is about to be sold at the first, and the half that is left fits neither."""
+    with Journal(tmp_path, user="anna") as journal:
+        near, far = venues_of(servers)
+        found = routing(document, journal, [near, far])
+        moment = moment_of(document, journal, near, PLACE, found.orders["near"])
+        stop = iter(("", "killed")).__next__
+        list(Execution(journal, near, document, moment.slices, moment.quotes, stop).run())
+        assert servers[0].orders == []
+        for server, units in zip(servers, ("1.0", "0"), strict=True):
+            server.free["BTC"] = Decimal(units)
+        assert routing(document, journal, [near, far]).faults == ()
+        servers[0].free["BTC"] = Decimal("0.9")
+        [said] = routing(document, journal, [near, far]).faults
+    assert said.startswith(f"No venue takes order {document['orders'][0]['client_order_id']} to sell 0.5 BTC/USDT, ")
+
+
 def test_a_buy_is_of_the_cash_that_is_there_and_not_of_the_last_price_of_a_book(
     servers: list[Binance], desk: Any, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
+from desk.commands.orders.execute import Asked, ready_at
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
@@ -131,6 +132,65 @@ def test_two_accounts_share_the_orders_by_what_each_of_them_has(
         assert not verify(journal).faults
     assert len({record.venue_id for record in sent}) == len(sent) == 3
     assert sum(record.quantity for record in sent if record.symbol == "AGG") == 721
+
+
+@pytest.fixture
+def half_sent(ticket: Path, served: Alpaca, monkeypatch: pytest.MonkeyPatch) -> Iterator[Alpaca]:
+    """The second account, where one of two orders was answered when the command was killed; the first got none."""
+    served.units["SPY"] = Decimal(100)
+    with alpaca_server(served.quotes, cash=Decimal(0), units={"SPY": Decimal(3160), "AGG": Decimal(0)}) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        with ready_at(Asked(ticket, "alpaca"), ["alpaca_live", "alpaca"]) as (prepared, _):
+            next(iter(prepared[0].send()))
+        assert (other.posts, served.posts) == (1, 0)
+        yield other
+
+
+def test_a_check_that_fails_at_one_venue_stops_what_is_left_at_all(
+    ticket: Path, served: Alpaca, half_sent: Alpaca
+) -> None:
+    served.moment = served.closes
+    done = executed(ticket, "--exchange", "alpaca_live")
+    assert (done.status, "alpaca is closed: " in done.out) == (1, True)
+    assert (half_sent.posts, served.posts) == (1, 0)
+
+
+def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
+    ticket: Path, served: Alpaca, half_sent: Alpaca
+) -> None:
+    confirm = json.loads(ticket.read_text())["hash"][:8]
+    for name, said in (
+        ("alpaca", "was sent to alpaca_live: name it, too."),
+        ("alpaca_live", "alpaca_live in part: name"),
+    ):
+        done = rebalance("execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
+        assert (done.status, said in done.said) == (2, True)
+    assert (half_sent.posts, served.posts) == (1, 0)
+
+
+def test_accounts_of_a_house_pay_one_price_for_a_block_of_several_venues(
+    served: Alpaca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two unlike accounts sell SPY, and buy AGG, for which the cash is at both venues, at unlike prices."""
+    text = FILE.read_text().replace("band: 0.03", "band: 0.0")
+    (tmp_path / "balanced.yaml").write_text(f"{text}\nticket: {{account: {ACCOUNT}}}\n")
+    rows = "A,balanced.yaml,9000,,500,500\nB,balanced.yaml,9000,,300,90\n"
+    (tmp_path / "house.csv").write_text(f"account,model,cash,last_trade,SPY,AGG\n{rows}")
+    out = ("--out", tmp_path / "orders.csv", "--out", tmp_path / "house.json")
+    assert rebalance(*TRADES, "--accounts", tmp_path / "house.csv", *out).status == 0
+    served.units, served.cash = {"SPY": Decimal(50), "AGG": Decimal(590)}, Decimal(18_000)
+    quotes = {"SPY": ("383.10", "383.20"), "AGG": ("97.45", "97.49")}
+    with alpaca_server(quotes, cash=Decimal(0), units={"SPY": Decimal(750)}) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        done = executed(tmp_path / "house.json", "--exchange", "alpaca_live")
+    assert done.status == 0, done.out
+    assert (served.posts, other.posts) == (1, 2)
+    with Journal(tmp_path / "home") as journal:
+        got = [entry.record for entry in journal.entries(kind="allocation")]
+    assert len(got) == 4
+    assert len({(record.symbol, record.price) for record in got}) == 2
 
 
 def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, served: Alpaca) -> None:
