@@ -103,7 +103,7 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
         sign = SIGN_OF_SIDE[record.side]
         moved[record.account][record.symbol] += sign * decimal(record.quantity)
         moved[record.account][CASH_COLUMN] -= sign * decimal(record.amount) + decimal(record.fee)
-    parts = [part for of_block in document["allocations"].values() for part in of_block]
+    parts = [part for of_block in document.get("allocations", {}).values() for part in of_block]
     waiting = {part["account"] for part in parts if filled[part["order"]] < decimal(part["quantity"])}
     rows, overdrawn = [file.columns], list[str]()
     for _, cells in file.rows():

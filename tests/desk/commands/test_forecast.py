@@ -40,7 +40,7 @@ def test_numbers_stand_beside_their_skill_and_are_kept(stated: Path) -> None:
     )
     market = load_portfolio(stated).market.until("2020-03-31")
     found = Estimated(window=504).predict(market.past(len(market.dates) - 1)).over(5)
-    assert f"SPY    {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
+    assert f"SPY     {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
     assert done.out.count("R² of log variance over the random walk") == 2
     assert "plain stays: over " in done.out
     assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in done.out

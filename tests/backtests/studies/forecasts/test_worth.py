@@ -52,7 +52,7 @@ def test_without_a_forecast_the_strategic_target_is_held(portfolio: Portfolio) -
 
 def test_a_planted_forecast_earns_and_its_tilts_on_other_lines_do_not(portfolio: Portfolio) -> None:
     made = worth(portfolio, foresight(portfolio), draws=499)
-    assert list(made.backtests) == [WITHOUT, WITH, MATCHED, "other lines 1"]
+    assert list(made.backtests) == [WITHOUT, WITH, MATCHED, "other assets 1"]
     assert made.difference.value > 1.0
     assert made.difference.p < 0.01
     assert made.controls[0] < 0.0

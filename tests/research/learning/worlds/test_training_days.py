@@ -59,7 +59,7 @@ def test_one_set_of_lines_has_every_world(real, costs):
 
 
 def test_a_line_listed_late_makes_the_days_too_few(real, costs, spec):
-    with pytest.raises(DataError, match=r"169 days with returns of all lines.*252 are needed.*youngest is BTC"):
+    with pytest.raises(DataError, match=r"169 days with returns of all assets.*252 are needed.*youngest is BTC"):
         training_days(spec, real.until("2013-12-27"), costs, 5.0, 252)
 
 
