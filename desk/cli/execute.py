@@ -51,10 +51,11 @@ def execute(
     if yes != bool(confirm):
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
-        from desk.commands.orders.execute import Asked, ready_at
+        from desk.commands.orders.execute import Asked, ready
         from desk.commands.orders.execute_text import after_text, before_text, choices_text
+        from foundation.paper.text_tables import wrapped
 
-    with ready_at(Asked(ticket, exchange[0], as_of, portfolio, quotes), exchange) as (prepared, choices):
+    with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as (prepared, choices):
         if yes:
             prepared[0].check_confirmed(confirm)
         refused = any(each.faults if dry_run else each.is_refused for each in prepared)
@@ -75,25 +76,27 @@ def execute(
             sent = [_sent(each) for each in prepared]  # each, also where one failed
         finally:
             prepared[0].allocate()
-        for ready, each in zip(prepared, sent, strict=True):
-            print_text(f"\n{after_text(ready, each)}")
+        for of_venue, each in zip(prepared, sent, strict=True):
+            print_text(f"\n{after_text(of_venue, each)}")
+        if accounts := prepared[0].accounts_text():
+            print_text(f"\n{wrapped(accounts)}")
         if any(map(_has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 
-def _sent(ready: "Ready") -> list["Sent"]:
+def _sent(prepared: "Ready") -> list["Sent"]:
     """Send the orders of a venue, and say what became of each."""
     from desk.commands.orders.execute_text import progress_text
 
     sent = []
     with kept("orders"):
-        for each in ready.send():
+        for each in prepared.send():
             sent.append(each)
-            if ready.moment.left:
+            if prepared.moment.left:
                 print_text(progress_text(each))
     return sent
 
 
-def _has_failed(ready: "Ready", sent: "list[Sent]") -> bool:
+def _has_failed(prepared: "Ready", sent: "list[Sent]") -> bool:
     """True if an order was not taken."""
-    return bool(ready.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)
+    return bool(prepared.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)

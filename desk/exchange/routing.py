@@ -4,7 +4,7 @@ Parts that are journalled stay where they are; what is not is routed anew, by th
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -54,15 +54,14 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
     """
     orders = orders_of(document)
     symbols = list(dict.fromkeys(order.symbol for order in orders if isinstance(order, Order)))
-    state = [_AtVenue(venue, symbols, document) for venue in venues]
+    state = {venue.name: _AtVenue(venue, symbols, document) for venue in venues}
     rest, by_venue = list[tuple[Order, Decimal, int]](), defaultdict[str, list[TicketOrder]](list)
     for order in orders:
         if not isinstance(order, Order) or order.quantity is None or "slices" in document:
             raise ConfigError("Orders in units are sent to several venues, whole: name one, without slices of orders.")
         left, part = decimal(order.quantity), 0
         for record in (entry.record for entry in journal.entries(order=order.client_order_id, kind=OrderSent.kind)):
-            at = next((at for at in state if at.venue.name == record.venue), None)
-            if at is None:
+            if (at := state.get(record.venue)) is None:
                 raise ConfigError(f"order {order.client_order_id} was sent to {record.venue}: name it, too.")
             by_venue[record.venue].append(at.sent(order, decimal(record.quantity), record.slice))
             at.take(order, _open(journal, by_venue[record.venue][-1]))
@@ -70,13 +69,13 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
         rest += [(order, left, part)] if left else []
     if not by_venue:
         for order, _, _ in rest:
-            _check_held(order, state)
+            _check_held(order, state.values())
     found, faults = list[Routed](), list[str]()
     for order, left, part in rest:
-        offers = [offer for at in state if (offer := at.offer(order))]
+        offers = [offer for at in state.values() if (offer := at.offer(order))]
         price = decimal(order.price or 0.0)
         if not (routes := routed(order.side, left, offers, price)):
-            routes = (Route(state[0].venue.name, left, NO_AMOUNT),)  # where its checks say why
+            routes = (Route(venues[0].name, left, NO_AMOUNT),)  # where its checks say why
             faults.append(
                 f"No venue takes order {order.client_order_id} to {order.side} {left.normalize():,f} {order.symbol}, "
                 "whole or in parts: what is there does not suffice, or the rules of the venues do not allow it."
@@ -85,12 +84,12 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
                  if (offer.limit is None or left <= offer.limit) and not left % offer.lot}  # fmt: skip
         found.append(Routed(order, routes, alone))
         for k, route in enumerate(routes, start=part):
-            at = next(at for at in state if at.venue.name == route.venue)
+            at = state[route.venue]
             at.take(order, route.quantity)
             at.bring(order, route.quantity)
             by_venue[route.venue].append(at.sent(order, route.quantity, k))
     place = {order.client_order_id: i for i, order in enumerate(orders)}
-    in_turn = {at.venue.name: tuple(sorted(by_venue[at.venue.name], key=lambda each: place[each.id])) for at in state}
+    in_turn = {name: tuple(sorted(by_venue[name], key=lambda each: place[each.id])) for name in state}
     return Routing(in_turn, tuple(found), tuple(faults))
 
 
@@ -116,7 +115,7 @@ def _open(journal: Journal, part: TicketOrder) -> Decimal:
     return decimal(part.quantity or 0.0) - filled
 
 
-def _check_held(order: Order, state: Sequence["_AtVenue"]) -> None:
+def _check_held(order: Order, state: Iterable["_AtVenue"]) -> None:
     held = sum((at.units(order) for at in state), NO_AMOUNT)
     if order.shares_before is not None and number(float(held)) != number(order.shares_before):
         raise ConfigError(

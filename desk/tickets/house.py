@@ -58,12 +58,15 @@ class HouseAccount(NamedTuple):
         return cls(name, model, listed_orders(named), units, position.cash, trades.stale)
 
 
-def house_ticket(file: str, accounts: Sequence[HouseAccount], models: Mapping[str, Model]) -> Ticket:
+def house_ticket(
+    file: str, accounts: Sequence[HouseAccount], models: Mapping[str, Model], left_out: str = ""
+) -> Ticket:
     """The ticket of a house.
 
     file     : name of the file of accounts, with its ending.
     accounts : those that have a list.
     models   : models of these accounts, as the file names them.
+    left_out : accounts of the file that have none, in words, or "".
     Raises   : ConfigError where accounts have orders that one ticket cannot have: of several currencies, without a
                quote, or at other terms or prices than those of other models; and as `make_ticket` does.
     """
@@ -98,7 +101,7 @@ def house_ticket(file: str, accounts: Sequence[HouseAccount], models: Mapping[st
         holds=False,
         headline=f"{STALE if any(account.is_stale for account in accounts) else ''}{house.headline}",
         reason=f"the lists of {counted(len(accounts), 'account')}",
-        left_out="",
+        left_out=left_out,
         totals=house.totals,
         orders=orders,
         held=tuple(house.held),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -145,12 +145,8 @@ def list_accounts(
             raise ConfigError(f"no ticket is written: no account of {file} has a list. {' '.join(errors)}".rstrip())
         if paths:
             models = {name: solve.model(name) for name in dict.fromkeys(account.model for account in house)}
-            made = house_ticket(file.name, house, models)
-            if failed:
-                made = replace(
-                    made, left_out=f"{counted(failed, 'account')} of {file.name} without a list, which failed"
-                )
-            ticket = as_sent(made, file)
+            left_out = f"{counted(failed, 'account')} of {file.name} without a list, which failed" if failed else ""
+            ticket = as_sent(house_ticket(file.name, house, models, left_out), file)
             write_tickets(ticket, paths, to_tickets)
     text = _text(asked, statuses, errors, list(notes), [*paths, orders])
     return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")

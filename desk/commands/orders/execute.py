@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,14 +39,14 @@ class Asked:
     """The request.
 
     ticket    : path of the ticket.
-    exchange  : name of the venue, one of `VENUES`.
+    exchanges : names of venues, of `VENUES`.
     as_of     : session that the paper venue plays, YYYY-MM-DD, or "".
     portfolio : portfolio file whose market has the prices of the paper venue, or None.
     quotes    : CSV of quotes for the paper venue, or None.
     """
 
     ticket: Path
-    exchange: str
+    exchanges: Sequence[str]
     as_of: str = ""
     portfolio: Path | None = None
     quotes: Path | None = None
@@ -125,23 +125,15 @@ class Ready:
 
 
 @contextmanager
-def ready(asked: Asked) -> Iterator[Ready]:
-    """A ticket, checked, for one venue; as `ready_at`."""
-    with ready_at(asked, [asked.exchange]) as (found, _):
-        yield found[0]
-
-
-@contextmanager
-def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
+def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
     """A ticket, checked for each venue, with them and the journal open; no other process sends a list meanwhile.
 
     Of several venues, each order goes to those where it is expected to cost least, which are given, too.
 
-    exchanges : names of venues, in place of that of the request.
-
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
+    exchanges = asked.exchanges
     for name in exchanges:
         one_of("--exchange is", name, VENUES)
     if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
@@ -149,9 +141,7 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
-        venues: list[Venue] = [
-            opened.enter_context(VENUES[name](replace(asked, exchange=name), document)) for name in exchanges
-        ]
+        venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
         of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
         remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
@@ -185,54 +175,47 @@ def ready_at(asked: Asked, exchanges: Sequence[str]) -> Iterator[tuple[list[Read
         yield list(map(at, venues)), () if chosen is None else chosen.choices
 
 
-def _paper(asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
+def _paper(_: str, asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
     """The paper venue on the session that is asked for."""
     portfolio = None if asked.portfolio is None else load_portfolio(asked.portfolio)
     session = day("--as-of is", asked.as_of).date() if asked.as_of else None
     return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
 
 
-def _alpaca(asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
+def _alpaca(name: str, asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
     """Alpaca, by its API of paper or of live trading."""
     from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
 
-    _check_no_paper(asked)
+    _check_no_paper(name, asked)
     check_coins(document)
-    return AlpacaVenue(asked.exchange, LIVE if asked.exchange.endswith(LIVE_NAME) else PAPER)
+    return AlpacaVenue(name, LIVE if name.endswith(LIVE_NAME) else PAPER)
 
 
-def _kraken(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
-    """Kraken, which has no test network."""
+def _ccxt(name: str, asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
+    """Binance or its test network, or Kraken, which has none."""
+    from desk.exchange.ccxt_venue import CcxtVenue
     from desk.exchange.kraken import KrakenVenue
 
-    _check_no_paper(asked)
+    _check_no_paper(name, asked)
     symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
-    return KrakenVenue(asked.exchange, symbols, live=True)
+    kind = KrakenVenue if name.startswith(KrakenVenue.exchange) else CcxtVenue
+    return kind(name, symbols, live=name.endswith(LIVE_NAME))
 
 
-def _binance(asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
-    """Binance, or its test network."""
-    from desk.exchange.ccxt_venue import CcxtVenue
-
-    _check_no_paper(asked)
-    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
-    return CcxtVenue(asked.exchange, symbols, live=asked.exchange.endswith(LIVE_NAME))
-
-
-def _check_no_paper(asked: Asked) -> None:
+def _check_no_paper(venue: str, asked: Asked) -> None:
     for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
         if given:
-            raise ConfigError(f"{name} is for the paper venue, and {asked.exchange} has its own: leave it out.")
+            raise ConfigError(f"{name} is for the paper venue, and {venue} has its own: leave it out.")
 
 
 LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
-VENUES: dict[str, Callable[[Asked, Mapping[str, Any]], AbstractContextManager[Venue]]] = {
+VENUES: dict[str, Callable[[str, Asked, Mapping[str, Any]], AbstractContextManager[Venue]]] = {
     "paper": _paper,
     "alpaca": _alpaca,
     f"alpaca{LIVE_NAME}": _alpaca,
-    "binance": _binance,
-    f"binance{LIVE_NAME}": _binance,
-    f"kraken{LIVE_NAME}": _kraken,
+    "binance": _ccxt,
+    f"binance{LIVE_NAME}": _ccxt,
+    f"kraken{LIVE_NAME}": _ccxt,
 }
 
 

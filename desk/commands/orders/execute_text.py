@@ -97,7 +97,7 @@ def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     )
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
     parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
-    return "\n\n".join(filter(None, [*parts, booked, wrapped(ready.accounts_text())]))
+    return "\n\n".join(filter(None, [*parts, booked]))
 
 
 def _order_row(each: TicketOrder) -> list[str]:

@@ -42,11 +42,10 @@ def allocated(
     before   : earlier allocations of the ticket, each with the id of its order.
     Raises   : DataError for fills of more than a block.
     """
-    filled, known = defaultdict[str, Decimal](Decimal), defaultdict[str, int](int)
-    for order, record in before:
-        if record.block:
-            filled[order] += decimal(record.quantity)
-            known[record.block] = max(known[record.block], record.fills)
+    before, known = list(before), defaultdict[str, int](int)
+    filled = _filled(before)
+    for _, record in before:
+        known[record.block] = max(known[record.block], record.fills)
     by_block = defaultdict[str, list[Filled]](list)
     for block, fill in fills:
         by_block[block].append(fill)
@@ -74,6 +73,15 @@ def allocated(
             yield ticket_event(document, Allocated(*about, block, len(own)), part["order"])
 
 
+def _filled(allocated: Iterable[Own]) -> Mapping[str, Decimal]:
+    """The units that orders of accounts got from blocks, zero for any other."""
+    found = defaultdict[str, Decimal](Decimal)
+    for order, record in allocated:
+        if record.block:
+            found[order] += decimal(record.quantity)
+    return found
+
+
 def _allocations(journal: Journal, document: Mapping[str, Any]) -> list[Own]:
     entries = journal.entries(ticket=document["hash"], kind=Allocated.kind)
     return [(entry.order, entry.record) for entry in entries]
@@ -96,10 +104,9 @@ class AccountsAfter:
 def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iterable[Own]) -> AccountsAfter:
     """The accounts of a file after the crosses and allocations of a ticket; a last trade once all of its is done."""
     moved = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal))
-    filled = defaultdict[str, Decimal](Decimal)
-    for order, record in booked:
-        if record.block:
-            filled[order] += decimal(record.quantity)
+    booked = list(booked)
+    filled = _filled(booked)
+    for _, record in booked:
         sign = SIGN_OF_SIDE[record.side]
         moved[record.account][record.symbol] += sign * decimal(record.quantity)
         moved[record.account][CASH_COLUMN] -= sign * decimal(record.amount) + decimal(record.fee)

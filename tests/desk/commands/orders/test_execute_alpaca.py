@@ -13,7 +13,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
-from desk.commands.orders.execute import Asked, ready_at
+from desk.commands.orders.execute import Asked, ready
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
@@ -141,7 +141,7 @@ def half_sent(ticket: Path, served: Alpaca, monkeypatch: pytest.MonkeyPatch) -> 
     with alpaca_server(served.quotes, cash=Decimal(0), units={"SPY": Decimal(3160), "AGG": Decimal(0)}) as other:
         other.moment = served.moment
         monkeypatch.setattr(alpaca, "LIVE", other.address)
-        with ready_at(Asked(ticket, "alpaca"), ["alpaca_live", "alpaca"]) as (prepared, _):
+        with ready(Asked(ticket, ["alpaca_live", "alpaca"])) as (prepared, _):
             next(iter(prepared[0].send()))
         assert (other.posts, served.posts) == (1, 0)
         yield other
