@@ -20,7 +20,6 @@ from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import Local
 from research.orders.content import DISCLAIMER, Content
-from research.orders.settlement import settlement_date
 from research.orders.trade_list import TradeList
 from research.portfolio import TicketTerms
 from research.portfolio.holdings.prices import newest_day
@@ -316,7 +315,7 @@ def _orders(trades: TradeList) -> Iterator[Order]:
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else number(sized.position.lots[i]),
-            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]))),
+            settlement_date=str(portfolio.settlement_date(terms.days(row["asset"]))),
             price=price,
             price_date=row["price_date"],
             shares_before=None if price is None else number(held),

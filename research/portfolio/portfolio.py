@@ -15,6 +15,7 @@ from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.market import Market
+from research.market.calendars import session_after
 from research.market.factors import FactorReturns
 from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.holdings.currencies import Currencies
@@ -198,6 +199,10 @@ class Portfolio:
     def trade_day(self) -> pd.Timestamp:
         """The session on which its orders are expected to trade, from which tax lots and locks are reckoned."""
         return trade_day(self.market, self.prices, self.today)
+
+    def settlement_date(self, days: int) -> np.datetime64:
+        """The day on which money and units of an order change hands, `days` sessions after `trade_day`."""
+        return session_after(np.datetime64(self.trade_day, "D"), days, self.market.calendar)
 
     @property
     def listed_at(self) -> pd.Timestamp:
