@@ -209,7 +209,7 @@ class _House:
         quantity, held = float(block.quantity), self.units[block.asset]
         signed = quantity if block.side == "buy" else -quantity
         charges, first = self._charges(block.asset, quantity), self.listed[block.asset][0][1]
-        charged: dict[str, Any] = {name: round(float(each), 2) for name, each in zip(CHARGED, charges, strict=False)}
+        charged: dict[str, Any] = {name: round(float(charges[k]), 2) for k, name in enumerate(CHARGED)}
         charged["cost"] = round(float(charges.sum()), 2)
         after = round((held + signed) * self._price(block.asset) / self.nav, WEIGHT_DECIMALS)
         return replace(
