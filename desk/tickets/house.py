@@ -116,15 +116,24 @@ def house_ticket(
     )
 
 
-def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence on the crosses of each asset. crosses : as `Ticket.crosses`."""
+def crossed_assets(crosses: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The crosses of each asset as one, with the sums of `quantity` and `value`, and their number as `trades`.
+
+    crosses : as `Ticket.crosses`.
+    """
     for asset in dict.fromkeys(cross["asset"] for cross in crosses):
         own = [cross for cross in crosses if cross["asset"] == asset]
-        units, value = (decimal_sum(cross[name] for cross in own) for name in ("quantity", "value"))
+        sums = {name: decimal_sum(cross[name] for cross in own) for name in ("quantity", "value")}
+        yield {**own[0], **sums, "trades": len(own)}
+
+
+def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence on the crosses of each asset. crosses : as `Ticket.crosses`."""
+    for of in crossed_assets(crosses):
         yield (
-            f"Crossed between accounts, without an order or a commission: {units:,.10g} {asset}, {value:,.2f} in "
-            f"{counted(len(own), 'trade')}, at {own[0]['price']:,.10g}, the {own[0]['price_source']} of "
-            f"{own[0]['price_date']}."
+            f"Crossed between accounts, without an order or a commission: {of['quantity']:,.10g} {of['asset']}, "
+            f"{of['value']:,.2f} in {counted(of['trades'], 'trade')}, at {of['price']:,.10g}, the "
+            f"{of['price_source']} of {of['price_date']}."
         )
 
 

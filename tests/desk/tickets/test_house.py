@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from desk.tickets.accounts import Model
 from desk.tickets.formats import alpaca, fix, ib_basket, oms, printed, ticket_json, workbook
-from desk.tickets.house import HouseAccount, house_ticket
+from desk.tickets.house import HouseAccount, crossed_assets, house_ticket
 from desk.tickets.ticket import SCHEMA, Order, Ticket
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -137,6 +137,14 @@ def test_the_ticket_states_what_was_crossed_and_spared(ticket: Ticket, models: d
     assert sum(order.notional for order in apart.orders) == pytest.approx(
         sum(order.notional for order in ticket.orders) + 2 * value, abs=0.05
     )
+
+
+def test_crosses_are_summed_by_asset_without_rounding() -> None:
+    cross = {"asset": "BTC", "price": 30_000.0}
+    (found,) = crossed_assets(
+        [cross | {"quantity": 0.1, "value": 3_000.1}, cross | {"quantity": 0.2, "value": 6_000.2}]
+    )
+    assert found == cross | {"quantity": 0.3, "value": 9_000.3, "trades": 2}
 
 
 def test_an_asset_that_is_wholly_crossed_has_its_terms_of_sending(models: dict[str, Model]) -> None:
