@@ -146,7 +146,7 @@ def list_accounts(
         if paths:
             models = {name: solve.model(name) for name in dict.fromkeys(account.model for account in house)}
             left_out = f"{counted(failed, 'account')} of {file.name} without a list, which failed" if failed else ""
-            ticket = as_sent(house_ticket(file.name, house, models, left_out), file)
+            ticket = as_sent(house_ticket(file.name, house, models, left_out), file, models)
             write_tickets(ticket, paths, to_tickets)
     text = _text(asked, statuses, errors, list(notes), [*paths, orders])
     return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")

@@ -20,6 +20,7 @@ from desk.journal import Journal, verify
 from desk.journal.records import Allocated, Filled
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError, DataError
+from foundation.files import sha256_of
 
 PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
 ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
@@ -201,6 +202,30 @@ def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
     assert "Order between accounts to cross" in done.out
     with Journal(house / "home") as journal:
         assert not list(journal.entries(kind="allocation"))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("growth.yaml", "target: 0.80", "target: 0.81"), ("growth.yaml", "", None), ("house.csv", "A,", "E,")],
+)
+def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new: str | None, house: Path) -> None:
+    stated, file = listed(house, ROWS), house / name
+    document = json.loads((house / "house.json").read_text())
+    assert document["models"] == {name: sha256_of(house / name) for name in ("balanced.yaml", "growth.yaml")}
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+        text = file.read_text()
+        assert old in text
+        file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
+        remake = f"--accounts {house / 'house.csv'} --out orders.csv --out {house / 'house.json'}"
+        what = "is not there" if new is None else f"has another hash, {sha256_of(file)[:16]}"
+        said = f"The file {name} {what}: the list was made from "
+        (fault,) = prepared.again().faults
+        assert fault.startswith(said)
+        assert fault.endswith(f". Make the list anew: rebalance trades {remake}")
+    done = executed(house, stated)
+    assert (done.status, f"Failed, portfolio file: {said}" in " ".join(done.out.split())) == (1, True)
+    with Journal(house / "home") as journal:
+        assert [entry.kind for entry in journal.entries()] == ["list"]
 
 
 # -- fills in parts ----------------------------------------------------------------------------------------------------
