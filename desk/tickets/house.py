@@ -19,6 +19,7 @@ from desk.tickets.ticket import WEIGHT_DECIMALS, HeldLine, Order, Ticket, listed
 from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
+from foundation.names import name_fault
 from foundation.paper.wording import counted
 from research.accounting.costs import CHARGED
 from research.orders.accounts.crossing import AccountOrder, Block, Cross, crosses_and_blocks
@@ -61,14 +62,15 @@ class HouseAccount(NamedTuple):
 def house_ticket(
     file: str, accounts: Sequence[HouseAccount], models: Mapping[str, Model], left_out: str = ""
 ) -> Ticket:
-    """The ticket of a house.
+    """The ticket of a house, whose account names it in the journal: the file of accounts is another one each day.
 
     file     : name of the file of accounts, with its ending.
     accounts : those that have a list.
     models   : models of these accounts, as the file names them.
     left_out : accounts of the file that have none, in words, or "".
-    Raises   : ConfigError where accounts have orders that one ticket cannot have: of several currencies, without a
-               quote, or at other terms or prices than those of other models; and as `make_ticket` does.
+    Raises   : ConfigError for models without an account, and where accounts have orders that one ticket cannot have: of
+               several currencies, without a quote, or at other terms or prices than those of other models; and as
+               `make_ticket` does.
     """
     portfolios = {name: replace(model.portfolio, today=model.as_of) for name, model in models.items()}
     _check_alike(portfolios)
@@ -84,7 +86,7 @@ def house_ticket(
                 for name in ("decision_prices", "isins", "volatilities")}  # fmt: skip
     notes = dict.fromkeys(note for model in models.values() for note in model.notes)
     return Ticket(
-        portfolio=file.rpartition(".")[0],
+        portfolio=terms.account,
         file=file,
         policy=", ".join(dict.fromkeys(model.name for model in models.values())),
         run=", ".join(dict.fromkeys(model.run for model in models.values() if model.run)),
@@ -140,6 +142,12 @@ def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _check_alike(portfolios: Mapping[str, Portfolio]) -> None:
     """Raise ConfigError for models whose accounts cannot be in one ticket."""
     first, one = next(iter(portfolios.items()))
+    if fault := name_fault(one.ticket.account):
+        raise ConfigError(
+            f"`ticket: account` of {first} is {one.ticket.account!r}, which {fault}. It names a house in the journal, "
+            "whatever the name of its file of accounts: write the account of its blocks at the venue into each model, "
+            "`ticket: {account: …}`."
+        )
     for name, of in portfolios.items():
         if of.currencies is not None:
             raise ConfigError(f"{name} has several currencies, and the ticket of a house has one: write a CSV alone.")

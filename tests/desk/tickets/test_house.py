@@ -201,6 +201,9 @@ def test_models_that_one_ticket_cannot_have_are_refused(models: dict[str, Model]
     accounts = accounts_of(models, HELD)
     with pytest.raises(ConfigError, match="growth and balanced cannot be in the ticket of one house: `ticket: approv"):
         house_ticket("house.csv", accounts, models | {"growth": with_terms(models["growth"], approvals=2)})
+    unnamed = {name: with_terms(model, account="") for name, model in models.items()}
+    with pytest.raises(ConfigError, match=r"`ticket: account` of balanced is '', which is empty\. It names a house"):
+        house_ticket("house.csv", accounts, unnamed)
     dearer = replace(accounts[2].orders[0], price=1.0)
     with pytest.raises(ConfigError, match=r"growth and balanced cannot be in .*: the price of"):
         house_ticket("house.csv", [*accounts[:2], accounts[2]._replace(orders=(dearer,))], models)

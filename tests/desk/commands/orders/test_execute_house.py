@@ -100,7 +100,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
 
     told = rebalance("why", document["crosses"][0]["buy_order"])
     assert told.status == 0
-    assert f"part of a block or of crosses of list {stated[:16]} of house." in " ".join(told.out.split())
+    assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
 
     again = executed(house, stated)
     assert again.status == 0
@@ -226,6 +226,26 @@ def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new:
     assert (done.status, f"Failed, portfolio file: {said}" in " ".join(done.out.split())) == (1, True)
     with Journal(house / "home") as journal:
         assert [entry.kind for entry in journal.entries()] == ["list"]
+
+
+def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None:
+    """A list of the accounts as they are after one of which an order is open."""
+    for name in ("balanced", "growth"):
+        file = house / f"{name}.yaml"
+        file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {day_notional: 160000}"))
+    (house / "quotes.csv").write_text("symbol,last,volume\nSPY,383.44,50\nAGG,97.45,5000\n")
+    assert executed(house, listed(house, ROWS), "--quotes", house / "quotes.csv").status == 0
+    words = (*TRADES, "--accounts", house / "house.after.csv", "--out", house / "orders.csv", "--out")
+    done = rebalance(*words, house / "house.json")
+    assert (done.status, f"would write the accounts over {house / 'house.after.csv'}" in done.said) == (2, True)
+    assert rebalance(*words, house / "next.json").status == 0
+    with execute.ready(execute.Asked(house / "next.json", ["paper"])) as ((prepared,), _):
+        failed = {check.name: check.faults for check in prepared.checks if check.faults}
+        assert list(failed) == ["limits of the day", "no duplicates", "cash on settlement"]  # the order takes it
+        assert " sent today, the orders would bring the day to " in failed["limits of the day"][0]
+        assert "has open orders at paper" in failed["no duplicates"][0]
+        assert prepared.execution.venue.notes == ["On paper, session 2022-12-30 of XNYS: "
+                                                  "prices are the ticket's own prices, of 2022-12-29."]  # fmt: skip
 
 
 # -- fills in parts ----------------------------------------------------------------------------------------------------
