@@ -86,7 +86,7 @@ def house_ticket(
                 for name in ("decision_prices", "isins", "volatilities")}  # fmt: skip
     notes = dict.fromkeys(note for model in models.values() for note in model.notes)
     return Ticket(
-        portfolio=terms.account,
+        portfolio=house_name(portfolios),
         file=file,
         policy=", ".join(dict.fromkeys(model.name for model in models.values())),
         run=", ".join(dict.fromkeys(model.run for model in models.values() if model.run)),
@@ -118,6 +118,18 @@ def house_ticket(
     )
 
 
+def house_name(models: Mapping[str, Portfolio]) -> str:
+    """The name of a house in the journal, which is the account of its models. Raises ConfigError for none."""
+    file, model = next(iter(models.items()))
+    if fault := name_fault(model.ticket.account):
+        raise ConfigError(
+            f"`ticket: account` of {file} is {model.ticket.account!r}, which {fault}. It names a house in the journal, "
+            "whatever the name of its file of accounts: write the account of its blocks at the venue into each model, "
+            "`ticket: {account: …}`."
+        )
+    return model.ticket.account
+
+
 def crossed_assets(crosses: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The crosses of each asset as one, with the sums of `quantity` and `value`, and their number as `trades`.
 
@@ -142,12 +154,6 @@ def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _check_alike(portfolios: Mapping[str, Portfolio]) -> None:
     """Raise ConfigError for models whose accounts cannot be in one ticket."""
     first, one = next(iter(portfolios.items()))
-    if fault := name_fault(one.ticket.account):
-        raise ConfigError(
-            f"`ticket: account` of {first} is {one.ticket.account!r}, which {fault}. It names a house in the journal, "
-            "whatever the name of its file of accounts: write the account of its blocks at the venue into each model, "
-            "`ticket: {account: …}`."
-        )
     for name, of in portfolios.items():
         if of.currencies is not None:
             raise ConfigError(f"{name} has several currencies, and the ticket of a house has one: write a CSV alone.")

@@ -17,6 +17,7 @@ from desk.exchange.stops import alone, stop_file
 from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
 from desk.journal.records import Filled
+from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
 
-ACCOUNTS = ".csv"  # ends the name of a file of accounts, of a house
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
