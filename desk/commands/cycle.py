@@ -79,7 +79,7 @@ def make_cycle(
 
 
 def _written(made: Cycle, out: tuple[str, ...], reports: Path | None) -> str:
-    """What became of the list of the decision."""
+    """Write the list of the decision, unless it is vetoed, and say so."""
     if made.decision.status == "vetoed":
         return "Nothing was written: the orders are vetoed."
     return save_trades(made.decision.listed, out, reports)

@@ -160,11 +160,13 @@ class _Start:
     """Holdings from which years are played, and what was paid to come to them.
 
     opening : the holdings at the last close.
+    nav     : before today's orders, currency.
     paid    : cost of today's orders, tax, and the desk's price of them, currency.
     shared  : the policy that goes on, on the rows to come; not asked at the last close.
     """
 
     opening: Opening
+    nav: float
     paid: float
     shared: SharedBands
 
@@ -174,13 +176,14 @@ class _Start:
         before, count = trades.portfolio, len(trades.orders)
         work = before.order_cost * count + (before.day_cost if count else 0.0)
         paid = float(trades.sized.charges.sum()) + float(trades.facts.get("tax", 0.0)) + work
-        return cls(opening := Opening(trades.after()), paid, _going_on(opening, policy, 0))
+        opening = Opening(trades.after())
+        return cls(opening, before.nav, paid, _going_on(opening, policy, 0))
 
     @classmethod
     def put_off(cls, of_policy: TradeList, sessions: int) -> "_Start":
         """The holdings before the policy's list, which it is asked for again after some sessions."""
         opening = Opening(of_policy.portfolio)
-        return cls(opening, 0.0, _going_on(opening, of_policy.decides, sessions))
+        return cls(opening, of_policy.portfolio.nav, 0.0, _going_on(opening, of_policy.decides, sessions))
 
     def losses(self, growths: Array, target: Array) -> Array:
         """(P,) loss of each year, bp of NAV before the orders.
@@ -194,7 +197,7 @@ class _Start:
         squared = portfolio.tracking_penalty / 2.0 * (apart * apart).sum(axis=1)
         charged = (played.cost + played.holding).sum(axis=1)
         work = portfolio.order_cost * played.orders.sum(axis=1) + portfolio.day_cost * (played.orders > 0.0).sum(axis=1)
-        return (squared + charged + (self.paid + work) / portfolio.nav) / BASIS_POINT
+        return (squared + charged + (self.paid + work) / self.nav) / BASIS_POINT
 
 
 def _going_on(opening: Opening, policy: Policy, sessions: int) -> SharedBands:

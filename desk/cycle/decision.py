@@ -120,7 +120,7 @@ def _actions(trades: TradeList) -> Iterator[Action]:
 
 
 def _timing(trades: TradeList) -> str:
-    """When the orders go; of a list without orders, what is waited for."""
+    """The session of the orders; of a list without orders, the reason to wait."""
     if trades.sized.moved.any():
         slicing = trades.portfolio.ticket.slicing
         how = "" if slicing is None else f", in slices ({slicing.kind} over {slicing.minutes:g} minutes)"
@@ -157,7 +157,7 @@ def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, t
 
 
 def _changes(trades: TradeList, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
-    """What would change the decision: the alternative next to it, and the asset next to a trade."""
+    """The alternative next to the decision, and the asset next to a trade: sentences."""
     if analysis is not None and taken is not None:
         others = [each for each in analysis.alternatives if each is not taken]
         if others:

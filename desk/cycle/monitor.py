@@ -13,7 +13,7 @@ from backtests.inference.sharpe_inference import sharpe_with_error
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import TRIGGER
-from research.forecast.regimes.percentiles import NAMES, VolatilityPercentiles
+from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.trade_list import TradeList
@@ -22,9 +22,9 @@ from research.portfolio.holdings.exposures import group_exposures
 from research.risk import drawdown
 
 GROUPS = ("asset_class", "sector")
-CRISIS = NAMES[-1]
+CRISIS = REGIMES[-1]
 RECENT = 63  # rows of the mean correlation
-NORMAL = "normal"
+QUIET = "normal"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Monitored:
     @property
     def flags(self) -> tuple[str, ...]:
         """The sentences of what is beyond a level and triggers nothing."""
-        return tuple(each.sentence for each in self.readings if each.level != NORMAL and not each.triggers)
+        return tuple(each.sentence for each in self.readings if each.level != QUIET and not each.triggers)
 
     @property
     def status(self) -> str:
@@ -85,7 +85,7 @@ def monitored(listed: TradeList) -> Monitored:
 
 @dataclass(frozen=True)
 class _Readings:
-    """What the readings are made of."""
+    """The readings of a list."""
 
     listed: TradeList
 
@@ -124,23 +124,25 @@ class _Readings:
             if by not in instruments.columns or not instruments[by].astype(str).str.len().all():
                 continue
             groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
-            yield self._drift(f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()})
+            yield self._drift(
+                f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
+            )
 
     def _drift(self, name: str, gaps: dict[str, float]) -> Reading:
         furthest = max(gaps, key=lambda each: abs(gaps[each]))
         gap, levels = float(gaps[furthest]), self.portfolio.cycle.drift
         rising = (("critical", levels.critical), ("high", levels.high), ("medium", levels.medium))
-        level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), NORMAL)
+        level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), QUIET)
         side = "over" if gap > 0.0 else "under"
         sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
-        return Reading(name, gap, level, level == "critical", f"{sentence}, {level}" if level != NORMAL else sentence)
+        return Reading(name, gap, level, level == "critical", f"{sentence}, {level}" if level != QUIET else sentence)
 
     def outside(self) -> Reading:
         """The assets outside their ranges."""
         found = self.before_after.outside("before")
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         sentence = f"{found[0].sentence}{more}" if found else "each asset is within its range"
-        return Reading("ranges", float(len(found)), "critical" if found else NORMAL, bool(found), sentence)
+        return Reading("ranges", float(len(found)), "critical" if found else QUIET, bool(found), sentence)
 
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
@@ -148,7 +150,7 @@ class _Readings:
         count = int((days > self.portfolio.last_trade).sum())
         when = f"{self.portfolio.last_trade:%Y-%m-%d}"
         said = f"{count} session{'' if count == 1 else 's'} since the last trade of {when}"
-        return Reading("sessions since the last trade", float(count), NORMAL, False, said)
+        return Reading("sessions since the last trade", float(count), QUIET, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
 
@@ -163,8 +165,8 @@ class _Readings:
         value, name = self.figures.var[horizon], f"VaR 95 of {horizon}"
         if value is None:
             return _unknown(name, self.unknown)
-        level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else NORMAL
-        said = f"{name} is {value:.2%} of NAV" + ("" if level == NORMAL else f", {level}")
+        level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else QUIET
+        said = f"{name} is {value:.2%} of NAV" + ("" if level == QUIET else f", {level}")
         return Reading(name, value, level, level == "critical", said)
 
     def drawdown(self) -> Reading:
@@ -175,7 +177,7 @@ class _Readings:
         value, limit = float(drawdown(path)[-1]), self.portfolio.limits.max_drawdown
         broken = limit is not None and -value >= limit
         said = f"NAV is {-value:.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
-        return Reading("drawdown", value, "critical" if broken else NORMAL, broken, said)
+        return Reading("drawdown", value, "critical" if broken else QUIET, broken, said)
 
     def sharpe(self) -> Reading:
         """The Sharpe ratio of the last year: of NAV where its history is long enough, else of the holdings."""
@@ -189,10 +191,10 @@ class _Readings:
             found = sharpe_with_error(earned - market.cash[-len(earned) :], year)
         except DataError as error:
             return _unknown("Sharpe ratio", str(error))
-        level = "critical" if found.value < levels.critical else "warning" if found.value < levels.warning else NORMAL
+        level = "critical" if found.value < levels.critical else "warning" if found.value < levels.warning else QUIET
         of = "NAV" if own else "today's weights"
         said = f"Sharpe ratio of {of} in the last year is {found.value:.2f} ({found.lower:.2f} to {found.upper:.2f})"
-        return Reading("Sharpe ratio", found.value, level, False, said + ("" if level == NORMAL else f", {level}"))
+        return Reading("Sharpe ratio", found.value, level, False, said + ("" if level == QUIET else f", {level}"))
 
     def beta(self) -> Reading:
         """Beta to the benchmark of the file."""
@@ -200,7 +202,7 @@ class _Readings:
             return _unknown("beta", self.before_after.undefined.get("beta", self.unknown))
         high = self.figures.beta > self.portfolio.cycle.beta
         said = f"beta to {self.before_after.benchmark} is {self.figures.beta:.2f}" + (", high" if high else "")
-        return Reading("beta", self.figures.beta, "high" if high else NORMAL, False, said)
+        return Reading("beta", self.figures.beta, "high" if high else QUIET, False, said)
 
     def correlation(self) -> Reading:
         """The mean correlation of the assets held, and its change against the year before."""
@@ -214,7 +216,7 @@ class _Readings:
         high = now > self.portfolio.cycle.correlation
         change = "" if before is None else f" ({now - before:+.2f} against the year before)"
         said = f"mean correlation of the assets held is {now:.2f}{change}" + (", high" if high else "")
-        return Reading("correlation", now, "high" if high else NORMAL, False, said)
+        return Reading("correlation", now, "high" if high else QUIET, False, said)
 
     def regime(self) -> Reading:
         """The regime of volatility of the holdings, by its percentile so far."""
@@ -225,9 +227,9 @@ class _Readings:
             rank = float(of.percentiles(self._of_weights())[-1])
         except DataError as error:
             return _unknown("regime", str(error))
-        name = NAMES[int(np.searchsorted(of.levels, rank))]
+        name = REGIMES[int(np.searchsorted(of.levels, rank))]
         said = f"volatility is {name}: above {rank:.0%} of the days so far"
-        level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL)
+        level = {"high": "high", CRISIS: "critical"}.get(name, QUIET)
         return Reading("regime", rank, level, name == CRISIS, said)
 
     # -- data ------------------------------------------------------------------------------------------------------
@@ -241,7 +243,7 @@ class _Readings:
             said = "prices or rates are older than the file allows for orders"
         else:
             said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
-        return Reading("data", float(len(poor)), "warning" if poor or stale else NORMAL, False, said)
+        return Reading("data", float(len(poor)), "warning" if poor or stale else QUIET, False, said)
 
     # -- series ----------------------------------------------------------------------------------------------------
 
@@ -269,4 +271,4 @@ def _mean_correlation(returns: Array) -> float | None:
 
 
 def _unknown(name: str, why: str) -> Reading:
-    return Reading(name, None, NORMAL, False, f"{name} is not known: {why.rstrip('.')}")
+    return Reading(name, None, QUIET, False, f"{name} is not known: {why.rstrip('.')}")
