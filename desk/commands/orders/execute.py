@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from desk.commands.orders import book
-from desk.commands.orders.house import journal_allocations, write_accounts_after
+from desk.commands.orders.house import write_accounts_after
+from desk.exchange.allocations import journal_allocations
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
@@ -114,13 +115,13 @@ class Ready:
         if "allocations" in self.moment.document:
             journal_allocations(self.execution.journal, self.moment.document)
 
-    def accounts_text(self) -> str:
-        """Write the accounts of a house as they are now, and say so; "" for other tickets."""
+    def accounts_text(self) -> tuple[str, bool]:
+        """Write the accounts of a house as they are now, and say so, and if all have cash; "" for others."""
         document, file = self.moment.document, self.file
         if not {"allocations", "crosses"} & set(document):
-            return ""
+            return "", True
         if file is None or self.moment.place.file_sha256 != document["file_sha256"]:
-            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
+            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone.", True
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
