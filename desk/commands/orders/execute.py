@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from desk.journal.records import Filled
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
@@ -166,9 +167,11 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
                 checks = checked(moment) if moment.left or is_new else []
                 if checks and chosen is not None:
                     checks.append(Check("taken by a venue", chosen.faults))
+                book_name = _book_of(document, file, journal)
+                if checks and book_name:
+                    checks.append(Check("day of the book", tuple(_day_faults(book_name, moment.today.astype(date)))))
                 (faulty.add if any(check.faults for check in checks) else faulty.discard)(venue.name)
                 sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
-                book_name = _book_of(document, file, journal)
                 return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)
 
             return prepared()
@@ -225,6 +228,14 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     places = [Path(document["path"])] if "path" in document else []
     places += [given] if given is not None and given.name == document["file"] else []
     return next((path for path in places if path.is_file()), None)
+
+
+def _day_faults(name: str, day: date) -> Iterator[str]:
+    """A sentence where orders would be sent on a day before the opening or the last trade of their book."""
+    try:
+        read_book(name).check_day(day, of_list=False)
+    except DataError as error:
+        yield f"{error}"
 
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:

@@ -119,7 +119,8 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
     for fill in fills:
         if fill.key in booked:
             continue
-        if not fill.order_id and _day(portfolio, fill) <= book.opened:
+        day = _day(portfolio, fill)
+        if day < book.opened or (day == book.opened and not fill.order_id):
             early += 1
         else:
             yield fill

@@ -113,6 +113,22 @@ def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: 
     assert "3 fills booked" in rebalance("book", "show", "desk").out
 
 
+def test_no_list_is_made_or_sent_on_a_day_before_its_book(ticket: Path, home: Path) -> None:
+    file, what = ticket.with_name("desk.yaml"), "it does not say what was held on"
+    done = rebalance("trades", file, "--as-of", "2022-12-28")
+    assert (done.status, done.out) == (2, "")
+    opened = "book 'desk' was opened at the close of 2022-12-29"
+    assert f"{opened}: {what} 2022-12-28. Give 2022-12-29 or a later day." in done.err
+    assert executed(ticket).status == 0  # on 2022-12-30
+    second = ticket.with_name("second.json")
+    assert rebalance(*TRADES, file, "--withdraw", 5_000, "--out", second).status == 0  # of the same close
+    before = kinds(home)
+    done = executed(second, "--as-of", "2022-12-29")
+    traded = f"{opened} and last traded on 2022-12-30: {what} 2022-12-29. Give 2022-12-30 or a later day."
+    assert (done.status, f"Failed, day of the book: {traded}" in " ".join(done.out.split())) == (1, True)
+    assert kinds(home) == before
+
+
 def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
         assert next(iter(prepared.send())).order.symbol == "SPY"
