@@ -55,7 +55,8 @@ class Moment:
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
-    left         : those of which, or slices of which, the journal has no answer of the venue.
+    left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
+    replaced     : hash of another list of the portfolio that was sent since this one, or "".
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
@@ -71,6 +72,7 @@ class Moment:
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
     left: tuple[TicketOrder, ...]
+    replaced: str
     place: Place
     state: TicketState
     day: Day
@@ -158,10 +160,12 @@ def moment_of(
     orders = tuple(_in_parts(document, journal, can)) if orders is None else orders
     symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
+    replaced = _replaced(journal, document)
     return Moment(
         document=document,
         orders=orders,
-        left=tuple(unanswered(journal, in_slices(document, orders, can))),
+        left=() if replaced else tuple(unanswered(journal, in_slices(document, orders, can))),
+        replaced=replaced,
         place=place,
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, now),
@@ -205,6 +209,12 @@ def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
     """The entries of an order; of a slice, its own."""
     entries = journal.entries(order=order.id)
     return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
+
+
+def _replaced(journal: Journal, document: Mapping[str, Any]) -> str:
+    """The hash of the list of the portfolio that was sent last, where this one was sent before it; else ""."""
+    sent = [entry.ticket for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)]
+    return sent[-1] if document["hash"] in sent and sent[-1] != document["hash"] else ""
 
 
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ class Ready:
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
-        if self.book and self.moment.left:
+        if self.book and self.moment.left and not self.execution.stop():
             book.send(self.book, document)
         yield from self.execution.run()
         if self.book:
@@ -152,8 +152,10 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
             check_whole(document, journal, venues[0].name)
         faulty = set[str]()  # venues with a check that failed
 
+        replaced = set[str]()  # the list that was sent since, in words
+
         def stop() -> str:
-            return "a check failed" if faulty else stop_file()
+            return "a check failed" if faulty else stop_file() or "".join(replaced)
 
         def at(venue: Venue) -> Ready:
             orders = None if chosen is None else chosen.orders[venue.name]
@@ -163,6 +165,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
 
             def prepared() -> Ready:
                 moment = look()
+                replaced.update([f"list {list_id(moment.replaced)} was sent since"] if moment.replaced else [])
                 is_new = (moment.orders or moment.crossed) and not moment.state.sent
                 checks = checked(moment) if moment.left or is_new else []
                 if checks and chosen is not None:
@@ -245,7 +248,9 @@ def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -
     name = str(content.value("positions", "book"))
     found = read_book(name)
     if (of := Path(found.file).name) != document["file"]:
-        raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
+        raise ConfigError(
+            f"book {name!r} belongs to {of}, and the ticket to {document['file']}: name its own book there."
+        )
     before, booked = found.blotter.ticket, found.blotter.fill_ids
     fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
     if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):

@@ -213,7 +213,7 @@ def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(
     before, order, fills = books.read_book("desk"), ticket.orders[0].client_order_id, tmp_path / "fills.csv"
     fills.write_text(f"{HEADER}1,2022-12-28T16:00:00Z,SPY,sell,21,383.40,USD,{order},\n")
     done = rebalance("book", "fill", "desk", fills)
-    assert "Left aside: 1 fill of 2022-12-29 or before: the book was opened with what they left." in done.out
+    assert "Left aside: 1 fill of 2022-12-29 or before, which the holdings of the book have in them." in done.out
     assert books.read_book("desk") == before
     early = replace(filled(ticket, 0.5)[0], moment=FRIDAY - timedelta(days=2))
     with pytest.raises(
@@ -227,4 +227,4 @@ def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_pa
     assert rebalance(*TRADES, FILE, "--out", other).status == 0
     fills.write_text(FILLS)
     done = rebalance("book", "fill", "desk", fills, "--ticket", other)
-    assert (done.status, "and book 'desk' is of desk.yaml: name its own" in done.said) == (2, True)
+    assert (done.status, "and book 'desk' belongs to desk.yaml: give a list of that" in done.said) == (2, True)
