@@ -58,6 +58,11 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
     return AccountsAfter(rows, tuple(moved), tuple(overdrawn))
 
 
+def accounts_after_path(ticket: Path) -> Path:
+    """The path of the file of accounts after a ticket: beside it."""
+    return ticket.with_suffix(".after.csv")
+
+
 def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Path, ticket: Path) -> tuple[str, bool]:
     """Write the file of accounts as it is after a ticket, beside the ticket. Sentences, and true if all have cash.
 
@@ -65,7 +70,7 @@ def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Pa
     ticket : path of the ticket.
     """
     after = accounts_after(AccountsFile.read(file), document, allocations(journal, document))
-    path = write_whole(ticket.with_suffix(".after.csv"), csv_bytes(after.rows))
+    path = write_whole(accounts_after_path(ticket), csv_bytes(after.rows))
     text = f"Allocated to {counted(len(after.traded), 'account')}, as they are now: {path}."
     if not after.overdrawn:
         return text, True

@@ -125,8 +125,8 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
         else:
             yield fill
     if early:
-        fills = f"{counted(early, 'fill')} of {book.opened} or before"
-        notes.append(f"Left aside: {fills}, which the holdings of the book have in them.")
+        left = f"{counted(early, 'fill')} of {book.opened} or before"
+        notes.append(f"Left aside: {left}, which the holdings of the book have in them.")
 
 
 def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
