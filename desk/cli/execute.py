@@ -78,9 +78,10 @@ def execute(
             prepared[0].allocate()
         for of_venue, each in zip(prepared, sent, strict=True):
             print_text(f"\n{after_text(of_venue, each)}")
-        if accounts := prepared[0].accounts_text():
+        accounts, have_cash = prepared[0].accounts_text()
+        if accounts:
             print_text(f"\n{wrapped(accounts)}")
-        if any(map(_has_failed, prepared, sent)):
+        if not have_cash or any(map(_has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 

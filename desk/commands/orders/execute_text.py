@@ -60,7 +60,11 @@ def sent_text(ready: Ready) -> str:
         )
     what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
     left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
-    return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
+    since = ready.moment.replaced
+    replaced = (
+        f" What is not filled of it was replaced by list {list_id(since)}, which was sent since." if since else ""
+    )
+    return wrapped(f"Sent by {sent[0].user} on {moment_text(sent[0])}.{replaced} {left or 'Nothing is sent again.'}")
 
 
 def choices_text(choices: Sequence[Routed]) -> str:
@@ -80,21 +84,29 @@ def progress_text(sent: Sent) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
-        return wrapped(f"{'not sent' if sent.is_known else 'not known':<9}  {order.text}: {sent.why}.")
+        return wrapped(f"{_outcome(sent):<9}  {order.text}: {sent.why}.")
     reason = f": {state.reason}" if state.reason else ""
     part = f", {state.filled.normalize():,f} filled" if state.status != "filled" and state.filled else ""
     return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")
+
+
+def _outcome(sent: Sent) -> str:
+    return sent.state.status if sent.state is not None else "not sent" if sent.is_known else "not known"
 
 
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     """The screen after sending: fills, cash of the accounts, and open orders."""
     venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
     balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
-    cash = [["cash", "now"], *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances)]
-    not_done = [each for each in sent if each.is_open]
-    is_open = text_table(
-        [["open", ""], *([each.order.id, each.order.text.partition(" to ")[2]] for each in not_done)], left=2
-    )
+    has_open = any(each.state is not None and each.is_open for each in sent)
+    cash = [
+        ["cash", "now, less what open orders may take" if has_open else "now"],
+        *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances),
+    ]
+    not_done = [] if ready.moment.replaced else [(_outcome(each), each.order) for each in sent if each.is_open]
+    is_open = "\n\n".join(
+        text_table([[name, ""], *([order.id, order.text.partition(" to ")[2]] for at, order in not_done if at == name)],
+                   left=2) for name in dict.fromkeys(at for at, _ in not_done))  # fmt: skip
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
     parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
     return "\n\n".join(filter(None, [*parts, booked]))
