@@ -38,7 +38,7 @@ TITLE = 16.0  # size of the title, px
 LETTERS = 0.9  # of the size of type: letters of matplotlib's font are that much wider than those of a page
 FONTS = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
 VARIABLE = re.compile(r"var\(--(\w+)\)")
-STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
+STEP = re.compile(r"([MLCz])([^MLCz]*)")
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
@@ -121,18 +121,12 @@ class Painter:
         self._path(Line.unit_rectangle(), whole, {"fill": LIGHT["paper"]}, "")
 
     def draw(self, element: ElementTree.Element) -> None:
-        """Draw one element, and those in it. Raises KeyError for a kind that pictures do not have."""
-        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing, "g": self._group}
+        """Draw one element. Raises KeyError for a kind that pictures do not have."""
+        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing}
         kinds[element.tag](element)
 
     def _nothing(self, element: ElementTree.Element) -> None:
         """Draw nothing: the element is only drawn where it is used."""
-
-    def _group(self, element: ElementTree.Element) -> None:
-        for child in element:
-            child.attrib.setdefault("clip-path", element.get("clip-path", ""))
-            child.attrib["style"] = f"{element.get('style', '')};{child.get('style', '')}"
-            self.draw(child)
 
     def _shape(self, element: ElementTree.Element) -> None:
         self._path(_line(element.attrib["d"]), self.place, _styles(element), element.get("clip-path", ""))
@@ -240,7 +234,7 @@ def _line(d: str) -> "Line":
     """A path of matplotlib from the attribute `d` of one of SVG."""
     from matplotlib.path import Path as Line
 
-    codes = {"M": Line.MOVETO, "L": Line.LINETO, "Q": Line.CURVE3, "C": Line.CURVE4, "z": Line.CLOSEPOLY}
+    codes = {"M": Line.MOVETO, "L": Line.LINETO, "C": Line.CURVE4, "z": Line.CLOSEPOLY}
     points: list[Any] = []
     kinds: list[Any] = []
     for kind, numbers in STEP.findall(d):
