@@ -6,7 +6,6 @@ from typing import Any
 
 from desk.tickets.order_ids import client_order_id_of
 from research.orders.cash_by_currency import CashByCurrency, Exchange
-from research.orders.settlement import settlement_date
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import newest_day
 
@@ -65,7 +64,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
             rate=each.rate,
             basis_amount=float(each.basis_amount),
             account=account,
-            settlement_date=str(settlement_date(portfolio, _days(portfolio, money, each, places.get(each.account, 0)))),
+            settlement_date=str(portfolio.settlement_date(_days(portfolio, money, each, places.get(each.account, 0)))),
             reason=each.reason,
             client_order_id=client_order_id_of(sent, portfolio.cash, portfolio.name, day, terms),
         )

@@ -9,7 +9,6 @@ from foundation.arrays import Array
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.orders.lots.position import counts
 from research.orders.lots.sizing import Orders
-from research.orders.settlement import settlement_date
 from research.orders.tax.tax_lots import wash_sale_locks
 from research.orders.tax.tax_tables import lock_substitute
 from research.portfolio import Portfolio
@@ -220,7 +219,7 @@ class Reasons:
     def _unsettled(self, i: int) -> str:
         """The day until which sells cannot pay for more of the buy of asset `i`, in words; "" where there is none."""
         days = self.sized.unsettled(i)
-        return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
+        return "" if days is None else f"cash not settled until {self.portfolio.settlement_date(int(days))}"
 
     def _further(self, i: int) -> str:
         """The end of the order of asset `i` past its point, and the reason, in words; "" where it is only its lots."""
