@@ -10,7 +10,9 @@ import pytest
 from recipes import PAGE, Recipe, copy_of_the_code, recipes
 
 RECIPES = recipes()
-RECOMPILED = "A cost"  # it changes the accounting, with which the backtests of other checks would be compiled anew
+RECOMPILED = (
+    "A cost of holding"  # it changes the accounting, with which the backtests of other checks would be compiled anew
+)
 TOGETHER = [[r for r in RECIPES if r.title != RECOMPILED], [r for r in RECIPES if r.title == RECOMPILED]]
 MOST = {
     "A rule": 3,
@@ -20,7 +22,7 @@ MOST = {
     "A metric": 2,
     "A figure": 2,
     "A learner": 3,
-    "A cost": 3,
+    "A cost of holding": 3,
     "A data source": 2,
 }
 
