@@ -1,6 +1,5 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,12 @@ from desk.exchange.stops import alone, stop_file
 from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
 from desk.journal.records import Filled
+from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
+from foundation.files import sha256_of
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
 
-ACCOUNTS = ".csv"  # ends the name of a file of accounts, of a house
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -119,7 +119,7 @@ class Ready:
         document, file = self.moment.document, self.file
         if not {"allocations", "crosses"} & set(document):
             return ""
-        if file is None or self.moment.place.file_sha256 != document["file_sha256"]:
+        if file is None or self.moment.place.sha256.get(document["file"]) != document["file_sha256"]:
             return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
@@ -142,9 +142,8 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
         venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
-        of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
-        remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
-        sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+        command = "--accounts {} --out orders.csv" if document["file"].endswith(ACCOUNTS) else "{}"
+        remake = f"rebalance trades {command.format(file or document['file'])} --out {asked.ticket}"
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
             check_whole(document, journal, venues[0].name)
@@ -157,7 +156,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
             orders = None if chosen is None else chosen.orders[venue.name]
 
             def look() -> Moment:
-                return moment_of(document, journal, venue, Place(sha256, remake, stop_file()), orders)
+                return moment_of(document, journal, venue, Place(_hashes(document, file), remake, stop_file()), orders)
 
             def prepared() -> Ready:
                 moment = look()
@@ -224,6 +223,14 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     places = [Path(document["path"])] if "path" in document else []
     places += [given] if given is not None and given.name == document["file"] else []
     return next((path for path in places if path.is_file()), None)
+
+
+def _hashes(document: Mapping[str, Any], file: Path | None) -> dict[str, str]:
+    """The sha256 of the file of a ticket, and of the models of a house; of those that are there."""
+    if file is None:
+        return {}
+    paths = {document["file"]: file} | {name: file.parent / name for name in document.get("models", {})}
+    return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
 
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
