@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
-from desk.cycle.cycle import Cycle, run_cycle
+from desk.cycle.analysis import WAITS
+from desk.cycle.cycle import DECIMALS, Cycle, run_cycle
+from desk.cycle.outcomes import outcomes, regret
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
 from desk.journal import Journal
-from desk.journal.chain import Event
+from desk.journal.chain import Entry, Event
 from desk.journal.journal import utc_now
-from desk.journal.records import CycleRun
+from desk.journal.records import CycleOutcome, CycleRun, Record
 from desk.journal.tickets import moment_text
 from foundation.arguments import day
 from foundation.files import replacing
 from foundation.home import home_folder
 from foundation.progress import bar
-from research.portfolio import load_portfolio
+from research.accounting import Policy
+from research.portfolio import Portfolio, load_portfolio
 
 CYCLES = "cycles"  # folder of the records, within that of the journal
 
@@ -53,6 +56,7 @@ def make_cycle(
         portfolio = load_portfolio(file, trust_code=trust_code, as_of=as_of or None)
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
+        past = _past(journal, portfolio, policy)
         today = today_of(as_of, portfolio.market.calendar)
         made = run_cycle(portfolio, policy, name, run, today, utc_now)
         document = made.document
@@ -72,7 +76,7 @@ def make_cycle(
             _write(kept, content)
     if export is not None:
         _write(export, content)
-    said = [timeline(made) if with_timeline else screen(made)]
+    said = [timeline(made) if with_timeline else screen(made), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
     if out:
@@ -93,6 +97,35 @@ def replay_text(file: Path, first: str, last: str, reports: Path | None = None, 
         policy, name, _ = policy_now(portfolio, "", reports)
         progress.stage("playing the cycle")
         return replayed(portfolio, policy, name, first, last).text
+
+
+def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
+    """Journal the outcomes of earlier cycles that are known by now, and say what became of them."""
+    known = [entry.record for entry in _entries(journal, CycleOutcome, portfolio)]
+    have = {(each.cycle, each.sessions) for each in known}
+    for entry in _entries(journal, CycleRun, portfolio):
+        cycle, path = entry.record, Path(entry.record.path)
+        if all((cycle.sha256, sessions) in have for sessions in WAITS) or not path.is_file():
+            continue
+        for sessions, losses in outcomes(json.loads(path.read_bytes()), portfolio, policy).items():
+            lost = {name: round(loss, DECIMALS) + 0.0 for name, loss in losses.items()}
+            paid = round(regret(lost, cycle.chosen), DECIMALS)
+            if (cycle.sha256, sessions) not in have:
+                known.append(CycleOutcome(cycle.sha256, cycle.session, sessions, cycle.chosen, lost, paid))
+    journal.append([Event(each, portfolio=portfolio.name) for each in known[len(have) :]])
+    said = []
+    for sessions in WAITS:
+        regrets = [each.regret for each in known if each.sessions == sessions]
+        if regrets:
+            best, mean = sum(each == 0.0 for each in regrets), sum(regrets) / len(regrets)
+            after = f"after {sessions} session{'' if sessions == 1 else 's'}"
+            was = "was" if best == 1 else "were"
+            said.append(f"{after} {best} of {len(regrets)} {was} the best, mean regret {mean:.2f} bp")
+    return [f"Earlier decisions: {'; '.join(said)}."] if said else []
+
+
+def _entries(journal: Journal, record: type[Record], portfolio: Portfolio) -> list[Entry]:
+    return list(journal.entries(kind=record.kind, portfolio=portfolio.name))
 
 
 def _written(made: Cycle, out: tuple[str, ...], reports: Path | None) -> str:

@@ -5,6 +5,7 @@ Each is a rule that the workbench has, on the allocation of the policy that deci
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,18 @@ class Listed:
     words: str
     trades: TradeList
     also: tuple[str, ...] = ()
+
+    @cached_property
+    def after(self) -> Portfolio:
+        """The portfolio after its orders."""
+        return self.trades.after()
+
+    @property
+    def paid(self) -> float:
+        """The cost of its orders, tax on the gains that they realise, and the desk's price of them, currency."""
+        of, count = self.trades.portfolio, len(self.trades.orders)
+        work = of.order_cost * count + (of.day_cost if count else 0.0)
+        return float(self.trades.sized.charges.sum()) + float(self.trades.facts.get("tax", 0.0)) + work
 
 
 def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str] = ()) -> tuple[Listed, ...]:

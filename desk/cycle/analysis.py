@@ -136,8 +136,8 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     portfolio = of_policy.portfolio
     sample(portfolio.market)
     law = BootstrappedFuture(StationaryBootstrap(portfolio.market, MEAN_BLOCK))
-    started = [_Start.of(each.trades, of_policy.decides) for each in listed]
-    put_off = {k: _Start.put_off(of_policy, k) for k in WAITS} if of_policy.sized.moved.any() else {}
+    started = [Start.of(each, of_policy.decides) for each in listed]
+    put_off = {k: Start.put_off(of_policy, k) for k in WAITS} if of_policy.sized.moved.any() else {}
     worlds, parts = portfolio.cycle.worlds, list[list[Array]]()
     for block in range(math.ceil(worlds / BLOCK_PATHS)):
         growths = law.growths(block, started[0].opening.days, portfolio.cycle.seed)[: worlds - block * BLOCK_PATHS]
@@ -156,7 +156,7 @@ def _mean(values: Array) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Start:
+class Start:
     """Holdings from which years are played, and what was paid to come to them.
 
     opening : the holdings at the last close.
@@ -171,36 +171,36 @@ class _Start:
     shared: SharedBands
 
     @classmethod
-    def of(cls, trades: TradeList, policy: Policy) -> "_Start":
-        """The holdings after a list, with which a policy goes on."""
-        before, count = trades.portfolio, len(trades.orders)
-        work = before.order_cost * count + (before.day_cost if count else 0.0)
-        paid = float(trades.sized.charges.sum()) + float(trades.facts.get("tax", 0.0)) + work
-        opening = Opening(trades.after())
-        return cls(opening, before.nav, paid, _going_on(opening, policy, 0))
+    def of(cls, listed: Listed, policy: Policy) -> "Start":
+        """The holdings after an alternative, with which a policy goes on."""
+        opening = Opening(listed.after)
+        return cls(opening, listed.trades.portfolio.nav, listed.paid, going_on(opening, policy, 0))
 
     @classmethod
-    def put_off(cls, of_policy: TradeList, sessions: int) -> "_Start":
+    def put_off(cls, of_policy: TradeList, sessions: int) -> "Start":
         """The holdings before the policy's list, which it is asked for again after some sessions."""
         opening = Opening(of_policy.portfolio)
-        return cls(opening, of_policy.portfolio.nav, 0.0, _going_on(opening, of_policy.decides, sessions))
+        return cls(opening, of_policy.portfolio.nav, 0.0, going_on(opening, of_policy.decides, sessions))
 
-    def losses(self, growths: Array, target: Array) -> Array:
+    def losses(self, growths: Array, target: Array, rows: int | None = None) -> Array:
         """(P,) loss of each year, bp of NAV before the orders.
 
         growths : (P, D, n) 1 + simple return of each asset on each row to come.
         target  : (n,) weights in force, fraction of NAV.
+        rows    : number of rows whose loss is taken, the first ones; None takes all.
         """
         portfolio = self.opening.portfolio
         played = play_futures(self.opening, {"": self.shared}, growths)[""]
-        apart = played.gross - self.opening.costless(growths, target)
+        stop = self.opening.days if rows is None else rows
+        apart = (played.gross - self.opening.costless(growths, target))[:, :stop]
+        orders = played.orders[:, : stop + 1]
         squared = portfolio.tracking_penalty / 2.0 * (apart * apart).sum(axis=1)
-        charged = (played.cost + played.holding).sum(axis=1)
-        work = portfolio.order_cost * played.orders.sum(axis=1) + portfolio.day_cost * (played.orders > 0.0).sum(axis=1)
+        charged = (played.cost + played.holding)[:, : stop + 1].sum(axis=1)
+        work = portfolio.order_cost * orders.sum(axis=1) + portfolio.day_cost * (orders > 0.0).sum(axis=1)
         return (squared + charged + (self.paid + work) / self.nav) / BASIS_POINT
 
 
-def _going_on(opening: Opening, policy: Policy, sessions: int) -> SharedBands:
+def going_on(opening: Opening, policy: Policy, sessions: int) -> SharedBands:
     """A policy on the rows to come: not asked at the last close and some sessions after it, and then at once.
 
     A policy that cannot be played on many futures at once trades no more.

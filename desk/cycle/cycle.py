@@ -17,6 +17,7 @@ from desk.cycle.alternatives import alternatives
 from desk.cycle.analysis import Analysis, analysed
 from desk.cycle.decision import Decision, decided
 from desk.cycle.monitor import Monitored, monitored
+from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import DataError
 from research.accounting import Policy
@@ -145,7 +146,8 @@ def _request(listed: TradeList) -> dict[str, Any]:
         **listed.provenance,
         "day": "" if listed.ages is None else f"{listed.ages.today:%Y-%m-%d}",
         "basis": portfolio.basis,
-        "nav": round(portfolio.nav, 2),
+        "nav": portfolio.nav,
+        "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "decides": portfolio.cycle.decides,
         "orders_of_last_list": open_orders,
     }
@@ -167,7 +169,7 @@ def _forecast(portfolio: Portfolio) -> tuple[dict[str, Any], str]:
         moments = model.predict(portfolio.market.past(len(portfolio.market.dates) - 1))
     except DataError as error:
         return {}, f"{name} gives no forecast: {error}"
-    mean = dict(zip(portfolio.market.assets, map(float, moments.mean), strict=True))
+    mean = _by_asset(portfolio, moments.mean)
     best = max(mean, key=lambda asset: mean[asset])
     return {"model": name, "mean": mean}, f"{name} expects most of {best}. No weight follows it unless the target asks."
 
@@ -182,11 +184,20 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
         return {"alternatives": []}, f"{why_not[0].upper()}{why_not[1:].rstrip('.')}."
     table, best = analysis.table().reset_index(), analysis.best
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    for row, each in zip(rows, analysis.alternatives, strict=True):
+        after = each.listed.after
+        row |= {"held": _by_asset(after, after.holdings), "cash": after.cash, "paid": each.listed.paid}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
-    return {"alternatives": rows, "waiting": waiting}, (
+    of_policy = analysis.alternatives[0].listed.trades
+    target = _by_asset(of_policy.portfolio, of_policy.target)
+    return {"alternatives": rows, "target": target, "waiting": waiting}, (
         f"{best.name} is expected to lose least, {best.loss:.2f} bp a year, and is {sure}."
     )
+
+
+def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
+    return dict(zip(portfolio.market.assets, map(float, values), strict=True))
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

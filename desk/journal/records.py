@@ -267,10 +267,34 @@ class CycleRun:
     path: str
 
 
+@dataclass(frozen=True)
+class CycleOutcome:
+    """The outcome of a cycle some sessions later.
+
+    cycle    : sha256 of its record.
+    session  : last close that it saw.
+    sessions : number of sessions since.
+    chosen   : alternative that it decided for.
+    losses   : by alternative, the loss on the days that came, bp of NAV.
+    regret   : loss of the one that was chosen less the least, bp of NAV.
+    """
+
+    kind: ClassVar[str] = "outcome"
+    identity: ClassVar[tuple[str, ...]] = ("portfolio", "cycle", "sessions")
+    says: ClassVar[str] = "cycle of {session} after {sessions} sessions: {chosen}, regret {regret} bp"
+    cycle: str
+    session: str
+    sessions: int
+    chosen: str
+    losses: Mapping[str, float]
+    regret: float
+
+
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
     for record in (
         ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected, CycleRun,
+        CycleOutcome,
     )
 }  # fmt: skip
 

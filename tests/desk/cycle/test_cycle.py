@@ -8,7 +8,7 @@ import jsonschema
 import pandas as pd
 import pytest
 from commanded import Done, rebalance
-from watched import SETTINGS, steady
+from watched import GROWTH, SETTINGS, steady
 
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.journal import Journal
@@ -128,6 +128,33 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     assert json.loads(kept.read_text()) == exported
     assert entry.record.sha256 == exported["sha256"]
     assert rebalance("history").out.startswith(f"2022-12-29  Watched  finalised, {entry.record.chosen}: ")
+
+
+def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path) -> None:
+    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
+    file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})
+    days = pd.read_csv(tmp_path / "prices.csv")["date"]
+    first = run(file, "--as-of", days.iloc[-7])
+    assert "Earlier decisions" not in first.out
+    later = run(file, "--as-of", days.iloc[-1])
+    with Journal(read_only=True) as journal:
+        found = [entry.record for entry in journal.entries(kind="outcome")]
+        cycles = [entry.record for entry in journal.entries(kind="cycle")]
+    assert [(each.cycle, each.sessions) for each in found] == [(cycles[0].sha256, 1), (cycles[0].sha256, 5)]
+    assert (
+        "Earlier decisions: after 1 session 1 of 1 was the best, mean regret 0.00 bp; after 5 sessions 1" in later.out
+    )
+    steps = json.loads(Path(cycles[0].path).read_text())["steps"]
+    for each in steps[4]["output"]["alternatives"]:
+        (a, b), lost = each["held"].values(), each["paid"] / steps[0]["output"]["nav"]
+        for _ in range(5):
+            lost += 5.0 / 2.0 * (a * GROWTH / (a + b + each["cash"]) - 0.5 * GROWTH) ** 2
+            a *= 1.0 + GROWTH
+        assert found[1].losses[each["alternative"]] == pytest.approx(1e4 * lost)
+    assert found[1].regret == pytest.approx(found[1].losses["policy"] - min(found[1].losses.values()))
+    run(file, "--as-of", days.iloc[-1])
+    with Journal(read_only=True) as journal:
+        assert len(list(journal.entries(kind="outcome"))) == 2
 
 
 def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
