@@ -74,12 +74,13 @@ def read_orders(
     end_price : function of symbol, currency and moment that gives the price at which units are valued that were not
                 filled, currency per unit, or None.
 
-    In the table, `state` is filled, ended (cancelled or refused) or open; `moment`, `day` and `hour`, in UTC, are those
-    of the first fill, else of the sending by the venue's clock, else of the first entry; `quotes` is the source of the
-    quotes at the fills. `notional`, the value of the units wanted at the decision price, and `traded`, the value of the
-    fills, are in the currency of the order, as all parts.
+    In the table, `state` is filled, ended (cancelled, refused, or replaced by a later list) or open; `moment`, `day`
+    and `hour`, in UTC, are those of the first fill, else of the sending by the venue's clock, else of the first entry;
+    `quotes` is the source of the quotes at the fills. `notional`, the value of the units wanted at the decision price,
+    and `traded`, the value of the fills, are in the currency of the order, as all parts.
     """
     rows, faults = [], []
+    last = {entry.portfolio: entry.ticket for entry in journal.entries(kind=OrderSent.kind)}
     for name, trace in traces(journal).items():
         if trace.ticket.startswith(ticket) and trace.counts:
             try:
@@ -87,6 +88,8 @@ def read_orders(
             except DataError as error:
                 faults.append(str(error))
                 continue
+            is_replaced = bool(trace.portfolio) and last.get(trace.portfolio, trace.ticket) != trace.ticket
+            row |= {"state": "ended"} if is_replaced and row["state"] == "open" else {}
             rows += [row] if row["day"] >= since else []
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[len(WORDS) :], float))
     return Orders(table.sort_values("moment", kind="stable", ignore_index=True), tuple(faults))

@@ -125,6 +125,7 @@ def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home:
     assert re.search(r"cash +now, less what open orders may take\nUSD +24,80", done.out)
     with PaperVenue.for_ticket(json.loads(ticket.read_text())) as venue:
         venue.cancel(next(iter(venue.open_orders())).client_id)
+    assert "2 orders may be open still" in " ".join(rebalance("tca").out.split())
     later = ticket.with_name("later.json")
     assert (
         rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--deploy", 9_000, "--out", later).status == 0
@@ -133,6 +134,7 @@ def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home:
     count, book = kinds(home).count("order"), rebalance("book", "show", "desk").out
     done = rebalance("execute", ticket, *PAPER)  # it asks nothing
     assert done.status == 0
+    assert "may be open still" not in " ".join(rebalance("tca").out.split())
     said = f"was replaced by list {hash_of(later)[:16]}, which was sent since. Nothing is sent again."
     assert said in " ".join(done.out.split())
     assert not re.search("^(open|not sent) ", done.out, re.MULTILINE)
