@@ -18,6 +18,7 @@ from desk.journal.tickets import moment_text
 from foundation.arguments import day
 from foundation.files import replacing
 from foundation.home import home_folder
+from foundation.paper.wording import counted
 from foundation.progress import bar
 from research.accounting import Policy
 from research.portfolio import Portfolio, load_portfolio
@@ -118,9 +119,8 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
         regrets = [each.regret for each in known if each.sessions == sessions]
         if regrets:
             best, mean = sum(each == 0.0 for each in regrets), sum(regrets) / len(regrets)
-            after = f"after {sessions} session{'' if sessions == 1 else 's'}"
-            was = "was" if best == 1 else "were"
-            said.append(f"{after} {best} of {len(regrets)} {was} the best, mean regret {mean:.2f} bp")
+            was = f"{best} of {len(regrets)} {'was' if best == 1 else 'were'} the best"
+            said.append(f"after {counted(sessions, 'session')} {was}, mean regret {mean:.2f} bp")
     return [f"Earlier decisions: {'; '.join(said)}."] if said else []
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from backtests.inference.sharpe_inference import sharpe_with_error
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import counted
 from foundation.tolerances import TRIGGER
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
 from research.market.quality import market_warnings
@@ -159,7 +160,7 @@ class _Readings:
         days = self.portfolio.market.dates
         count = int((days > self.portfolio.last_trade).sum())
         when = f"{self.portfolio.last_trade:%Y-%m-%d}"
-        said = f"{count} session{'' if count == 1 else 's'} since the last trade of {when}"
+        said = f"{counted(count, 'session')} since the last trade of {when}"
         return Reading("sessions since the last trade", float(count), QUIET, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
