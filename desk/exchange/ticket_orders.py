@@ -151,6 +151,15 @@ def crossed_orders(document: Mapping[str, Any]) -> Iterator[TicketOrder]:
         yield TicketOrder(Order(**values), "")
 
 
+def flows_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """The money that a ticket says comes, or goes where below zero: number of the account, currency and amount."""
+    numbers = {row["account"]: row["number"] for row in document["accounts"]}
+    for row in document.get("cash") or document["accounts"] or [document["totals"]]:
+        if flow := row.get("flow"):
+            account = numbers.get(row.get("account"), document["account"])
+            yield account, row.get("currency", document["currency"]), flow
+
+
 def calendar_of(document: Mapping[str, Any]) -> str:
     """The exchange calendar of a ticket; version 1 does not say it."""
     return str(document.get("sending", {}).get("calendar", "XNYS"))

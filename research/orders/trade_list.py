@@ -360,7 +360,10 @@ class TradeList:
     @cached_property
     def accounts(self) -> pd.DataFrame:
         """A row for each account: orders, NAV and cash before and after them; without rows where there are none."""
-        return pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
+        table = pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
+        if self.request.flow and len(table):
+            table.insert(list(table).index("cash_before") + 1, "flow", self.request.flows(table["account"].tolist()))
+        return table
 
     @property
     def order_columns(self) -> dict[str, Any]:

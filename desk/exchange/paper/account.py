@@ -24,12 +24,19 @@ Key = tuple[Kind, str, str]  # kind; symbol or currency; settlement day, of unit
 
 @dataclass(frozen=True)
 class Opening:
-    """A balance of an account before the orders of a ticket. kind : "units" or "cash". item : symbol or currency."""
+    """A balance of an account before the orders of a ticket, or money that comes with them.
+
+    kind   : "units" or "cash".
+    item   : symbol or currency.
+    amount : below zero for money that goes.
+    ticket : of money that comes or goes, hash of the ticket that says so; else "".
+    """
 
     account: str
     kind: Kind
     item: str
     amount: Decimal
+    ticket: str = ""
 
     @property
     def text(self) -> str:
@@ -46,7 +53,7 @@ class Account:
     reserved : by kind and symbol or currency, what open orders may still take.
     last     : last session on which it placed an order, or "".
     changed  : balances that were moved.
-    opened   : what it has that no row says yet.
+    opened   : what it has, or what came to it, that no row says yet.
     """
 
     name: str

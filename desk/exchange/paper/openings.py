@@ -1,4 +1,4 @@
-"""Units and cash of the accounts of a ticket before its orders, as the ticket says."""
+"""Units and cash of the accounts of a ticket before its orders, and what comes to them, as the ticket says."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -7,15 +7,20 @@ from typing import Any
 from desk.exchange.paper.account import Opening
 from desk.exchange.paper.orders import exact
 from desk.exchange.paper.prices import Bar
+from desk.exchange.ticket_orders import flows_of
+from foundation.canonical import content_hash
 
 
 def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[Opening, ...]:
-    """Units and cash of the accounts of a ticket before its orders, as it says.
+    """Units and cash of the accounts of a ticket before its orders, and the money that comes or goes with them.
 
-    Money that a list is told comes or goes is counted. An asset without a quote is held in units of its price, or of
+    An asset without a quote is held in units of its price, or of
     one unit of currency. Of several accounts, a ticket says only what those hold that trade an asset.
     """
-    return tuple({(each.account, each.kind, each.item): each for each in _openings(document, bars)}.values())
+    held = {(each.account, each.kind, each.item): each for each in _openings(document, bars)}
+    ticket = document.get("hash") or content_hash(document)
+    flows = (Opening(account, "cash", of, exact(amount), ticket) for account, of, amount in flows_of(document))
+    return (*held.values(), *flows)
 
 
 def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[Opening]:
@@ -38,12 +43,12 @@ def _cash(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[t
     only, currency, totals = document["account"], document["currency"], document["totals"]
     if rows := document.get("cash"):
         for row in rows:
-            amount = exact(row["before"]) + exact(row.get("flow", 0))
-            yield numbers.get(row["account"], only), row["currency"], amount
+            yield numbers.get(row["account"], only), row["currency"], exact(row["before"])
     elif numbers:
-        yield from ((row["number"], currency, exact(row["cash_before"])) for row in document["accounts"])
+        for row in document["accounts"]:
+            yield row["number"], currency, exact(row["cash_before"]) - exact(row.get("flow", 0))
     else:
-        yield only, currency, exact(totals["cash_before"]) + exact(totals.get("flow", 0))
+        yield only, currency, exact(totals["cash_before"])
 
 
 def _unit_price(bars: Mapping[str, Bar], row: Mapping[str, Any]) -> float:

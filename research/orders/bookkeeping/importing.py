@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -52,7 +53,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         items += [item] if item else []
     if early := sum(entry.day <= book.opened for entry, _ in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
-    made = replace(made, items=_merged(made, items))
+    made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
     _check_cash(portfolio, book, made)
     return Imported(made, tuple(notes))
 
@@ -297,6 +298,15 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
         made = _book_after(book, after_unsent(portfolio, fill))
     _check_cash(portfolio, book, made)
     return _marked(made, item, "booked")
+
+
+def with_waiting_flows(book: Book, portfolio: Portfolio) -> Book:
+    """The book after the deposits of lists, and after those of their withdrawals whose cash is there by now."""
+    for item in book.open_items:
+        if item.entry and item.entry.event:
+            with suppress(DataError):
+                book = with_item(book, portfolio, item.name)
+    return book
 
 
 def without_item(book: Book, name: str) -> Book:

@@ -269,3 +269,49 @@ def test_paper_fills_by_the_bars_of_a_market_and_by_quotes(ticket: Path, home: P
         (fill, _) = journal.entries(kind="fill")
     assert (first.record.quote.bid, first.record.quote.ask) == (380.0, 380.02)
     assert (fill.record.quote.bid, fill.record.quote.ask) == (380.0, 380.02)
+
+
+# -- money that a list counts on -------------------------------------------------------------------------------------
+
+
+def with_money(ticket: Path, *request: object, day: str = "2022-12-30") -> Done:
+    """A list of the same file with money that comes or goes, sent on the session after its close."""
+    made = ticket.with_name("money.json")
+    made.unlink(missing_ok=True)
+    assert rebalance("trades", "--as-of", day, ticket.with_name("desk.yaml"), *request, "--out", made).status == 0
+    return executed(made)
+
+
+def cash_of_book() -> str:
+    return f"{books.read_book('desk').holders[0].cash['USD']:,.2f}"
+
+
+@pytest.mark.parametrize("flow", [("--deploy", 60_000), ("--withdraw", 60_000)])
+def test_money_of_a_ticket_reaches_a_known_account_and_the_book_once(ticket: Path, flow: tuple[str, int]) -> None:
+    """The orders fill at the prices of the list, so that both are left with the cash that it states."""
+    assert executed(ticket).status == 0
+    done = with_money(ticket, *flow)
+    name = "deposit" if flow[0] == "--deploy" else "withdrawal"
+    assert f"Account 'Sixty-forty' has the {name} of 60,000 USD of this list with its first order." in done.out
+    stated = json.loads(ticket.with_name("money.json").read_text())["totals"]["cash_after"]
+    assert re.search(rf"cash +now\nUSD +{stated:,.2f}\n", done.out)
+    assert cash_of_book() == f"{stated:,.2f}"
+    again = executed(ticket.with_name("money.json"))
+    assert "has the" not in again.out
+    assert re.search(rf"cash +now\nUSD +{stated:,.2f}\n", again.out)
+    assert cash_of_book() == f"{stated:,.2f}"
+    assert [(each.kind, abs(each.amount)) for each in books.read_book("desk").entries] == [(name, 60_000)]
+
+
+def test_a_withdrawal_waits_in_the_book_for_the_cash_of_its_sells(ticket: Path, tmp_path: Path) -> None:
+    """The session gives 40 units: the rest stays open, and the withdrawal with it."""
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last,volume\nSPY,383.44,40\nAGG,97.45,40\n")
+    made = ticket.with_name("money.json")
+    file = ticket.with_name("desk.yaml")
+    assert rebalance(*TRADES, file, "--withdraw", 60_000, "--out", made).status == 0
+    assert executed(made, "--quotes", quotes).status == 0
+    (item,) = books.read_book("desk").open_items
+    assert item.name == f"list-{hash_of(made)[:16]}"
+    assert "withdrawal of -60,000.00 USD on 2022-12-29: the cash for it is not there yet" in item.why
+    assert float(cash_of_book().replace(",", "")) > 21_350.4
