@@ -4,6 +4,7 @@ All of them look at one `Moment`. A ticket that is resumed is not checked agains
 """
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from desk.journal.records import Quote
 from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
+from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -92,7 +94,8 @@ def _approval(moment: Moment) -> Faults:
         yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
-        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
+        call = shlex.join(["rebalance", "approve", moment.place.ticket])
+        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: {call}"
 
 
 def _duplicates(moment: Moment) -> Faults:
@@ -213,7 +216,8 @@ def _age(moment: Moment) -> Faults:
             continue
         age = sessions_since(np.datetime64(dated), moment.today, moment.calendar)
         if age > most:
-            yield _fault(each, "price", f"of {dated}, {age} sessions old", f"At most {most} are allowed. {moment.anew}")
+            found = f"of {dated}, {counted(age, 'session')} old"
+            yield _fault(each, "price", found, f"At most {most} are allowed. {moment.anew}")
 
 
 def _holdings(moment: Moment) -> Faults:

@@ -40,11 +40,13 @@ class Place(NamedTuple):
     file_sha256 : sha256 of the portfolio file as it is now, or "" where it is not there.
     remake      : command that makes the list anew.
     stop        : path of the file that stops all sending, or "" where there is none.
+    ticket      : path of the ticket.
     """
 
     file_sha256: str
     remake: str
     stop: str
+    ticket: str = "TICKET.json"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
+CROSS = "cross"  # side of the trades of accounts with each other
+
 
 @dataclass(frozen=True)
 class TicketOrder:
@@ -82,6 +84,8 @@ class TicketOrder:
     def text(self) -> str:
         """The order in words."""
         amount = f"{self.notional:,.2f}" if self.quantity is None else f"{self.quantity:,.10g}"
+        if self.order.side == CROSS:
+            return f"cross of {amount} {self.item} between accounts"
         part = "" if self.slice is None else f", slice {self.slice + 1},"
         return f"order {self.id}{part} to {self.order.side} {amount} {self.item}"
 
@@ -145,7 +149,7 @@ def crossed_orders(document: Mapping[str, Any]) -> Iterator[TicketOrder]:
         own = [cross for cross in crosses if cross["asset"] == asset]
         values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Order))
         values |= {name: own[0][name] for name in ("asset", "symbol", "price", "price_date")}
-        values |= {"side": "cross", "client_order_id": "between accounts", "account": document["account"],
+        values |= {"side": CROSS, "client_order_id": "", "account": document["account"],
                    "quantity": decimal_sum(cross["quantity"] for cross in own),
                    "notional": decimal_sum(cross["value"] for cross in own)}  # fmt: skip
         yield TicketOrder(Order(**values), "")

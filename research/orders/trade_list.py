@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.wording import listed
+from foundation.paper.wording import counted, listed
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
@@ -141,7 +141,7 @@ class TradeList:
             for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
-        count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
+        count = counted(len(self.orders), "order")
         traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "

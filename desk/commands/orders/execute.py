@@ -1,6 +1,7 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
 from desk.exchange.routing import Routed, check_whole, routing
 from desk.exchange.stops import alone, stop_file
+from desk.exchange.ticket_orders import calendar_of, flows_of
 from desk.exchange.venue import Venue
 from desk.journal import Journal, list_event
+from desk.journal.journal import utc_now
 from desk.journal.records import Filled
+from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
+from research.market.calendars import day_at, session_after
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
@@ -142,8 +147,6 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
         venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
-        of_house = "--accounts " if document["file"].endswith(ACCOUNTS) else ""
-        remake = f"rebalance trades {of_house}{file or document['file']} --out {asked.ticket}"
         sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
@@ -157,7 +160,9 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
             orders = None if chosen is None else chosen.orders[venue.name]
 
             def look() -> Moment:
-                return moment_of(document, journal, venue, Place(sha256, remake, stop_file()), orders)
+                remake = _remake(document, asked, file, venue, ticket_state(journal, document["hash"]))
+                place = Place(sha256, remake, stop_file(), str(asked.ticket))
+                return moment_of(document, journal, venue, place, orders)
 
             def prepared() -> Ready:
                 moment = look()
@@ -173,6 +178,25 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
             return prepared()
 
         yield list(map(at, venues)), () if chosen is None else chosen.choices
+
+
+def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue: Venue, state: TicketState) -> str:
+    """The command that makes the list of a ticket anew, with the money that comes or goes unless it was sent.
+
+    For a past session on paper, it is made at the close before.
+    """
+    calendar, words, named = calendar_of(document), ["rebalance", "trades"], [str(file or document["file"])]
+    if document["file"].endswith(ACCOUNTS):
+        words += ["--accounts", *named, "--out", str(asked.ticket.with_suffix(f".orders{ACCOUNTS}"))]
+    else:
+        words += named
+    if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
+        words += ["--as-of", str(session_after(session - 1, 0, calendar))]
+    for number, _, amount in () if state.sent else flows_of(document):
+        words += ["--deploy" if amount > 0.0 else "--withdraw", f"{abs(amount):.15g}"]
+        for row in document["accounts"]:
+            words += ["--account", row["account"]] if row["number"] == number else []
+    return shlex.join([*words, "--out", str(asked.ticket)])
 
 
 def _paper(_: str, asked: Asked, document: Mapping[str, Any]) -> PaperVenue:

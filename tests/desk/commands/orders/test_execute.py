@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -198,8 +199,25 @@ def refused(done: Done, home: Path, said: str) -> None:
 
 def test_a_ticket_that_expired_is_refused_with_the_command_that_makes_it_anew(ticket: Path, home: Path) -> None:
     said = "Failed, not expired: The ticket expired: its orders are good on 2022-12-30, and it is 2023-01-03. Make the "
-    remake = f"list anew: rebalance trades {ticket.with_name('desk.yaml')} --out {ticket}"
+    remake = f"list anew: rebalance trades {ticket.with_name('desk.yaml')} --as-of 2022-12-30 --out {ticket}"
     refused(executed(ticket, "--as-of", "2023-01-03"), home, f"{said}{remake}")
+
+
+def test_the_command_that_makes_a_list_anew_works_as_it_stands(ticket: Path, home: Path, tmp_path: Path) -> None:
+    """With the past day that the user plays, with the money that he stated, and with a path that has a blank."""
+    made = tmp_path / "to night.json"
+    assert (
+        rebalance(
+            "trades", "--as-of", "2022-12-28", ticket.with_name("desk.yaml"), "--deploy", 60_000, "--out", made
+        ).status
+        == 0
+    )
+    done = executed(made, "--as-of", "2022-12-30")
+    command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
+    words = command[1 : command.index("--out") + 2]
+    assert words[2:] == ["--as-of", "2022-12-29", "--deploy", "60000", "--out", str(made)]
+    assert rebalance(*words).status == 0
+    assert executed(made, "--as-of", "2022-12-30").status == 0
 
 
 def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Path) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -198,7 +200,12 @@ def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
     (house / "quotes.csv").write_text("symbol,last\nSPY,390\nAGG,97.45\n")
     done = executed(house, stated, "--quotes", house / "quotes.csv")
     assert done.status == 1
-    assert "Order between accounts to cross" in done.out
+    assert re.search(r"quotes in the collar: Cross of [0-9]+ SPY between accounts: quote\s+is ", done.out)
+    command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
+    words = command[1:10]
+    assert words[5:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
+    made = rebalance(*words)
+    assert (made.status, made.said) == (0, "")
     with Journal(house / "home") as journal:
         assert not list(journal.entries(kind="allocation"))
 
