@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from desk.commands.orders import book
 from desk.commands.orders.house import journal_allocations, write_accounts_after
@@ -14,10 +14,10 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
-from desk.exchange.routing import Routed, check_whole, routing
+from desk.exchange.routing import Routed, Routing, check_whole, routing
 from desk.exchange.stops import alone, stop_file
-from desk.exchange.ticket_orders import calendar_of, flows_of
-from desk.exchange.venue import Venue
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, flows_of
+from desk.exchange.venue import NotKnown, Venue
 from desk.journal import Journal, list_event
 from desk.journal.journal import utc_now
 from desk.journal.records import Filled
@@ -129,11 +129,20 @@ class Ready:
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
+class Silent(NamedTuple):
+    """A venue that gave no answer before anything was sent to it, and the orders that it may have."""
+
+    venue: str
+    orders: tuple[TicketOrder, ...]
+    why: str
+
+
 @contextmanager
-def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
+def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple[Silent, ...]]]:
     """A ticket, checked for each venue, with them and the journal open; no other process sends a list meanwhile.
 
-    Of several venues, each order goes to those where it is expected to cost least, which are given, too.
+    Of several venues, each order goes to those where it is expected to cost least, which are given, too; of a ticket
+    that was sent, those that give no answer are given apart, and the others go on.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
@@ -177,7 +186,25 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
 
             return prepared()
 
-        yield list(map(at, venues)), () if chosen is None else chosen.choices
+        if chosen is None:
+            yield [at(venues[0])], (), ()
+        else:
+            yield _prepared(venues, at, chosen, is_sent=bool(ticket_state(journal, document["hash"]).sent))
+
+
+def _prepared(
+    venues: Sequence[Venue], at: Callable[[Venue], Ready], chosen: Routing, *, is_sent: bool
+) -> tuple[list[Ready], tuple[Routed, ...], tuple[Silent, ...]]:
+    """What `ready` gives of several venues. Raises NotKnown where one gives no answer before anything is sent."""
+    prepared, silent = list[Ready](), list[Silent]()
+    for venue in venues:
+        try:
+            prepared.append(at(venue))
+        except NotKnown as error:
+            silent.append(Silent(venue.name, chosen.orders[venue.name], str(error)))
+            if not is_sent or len(silent) == len(venues):
+                raise
+    return prepared, chosen.choices, tuple(silent)
 
 
 def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue: Venue, state: TicketState) -> str:

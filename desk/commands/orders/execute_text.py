@@ -7,10 +7,12 @@ from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
 from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
+from desk.exchange.venue import NotKnown
 from desk.journal.tickets import moment_text
 from desk.tickets.house import cross_notes
 from desk.tickets.order_ids import list_id
 from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import listed
 from research.orders.content import price_text
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -87,17 +89,36 @@ def progress_text(sent: Sent) -> str:
 
 
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
-    """The screen after sending: fills, cash of the accounts, and open orders."""
-    venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
-    balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
-    cash = [["cash", "now"], *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances)]
+    """The screen after sending: fills, cash of the accounts, open orders, and what a silent venue leaves unknown."""
     not_done = [each for each in sent if each.is_open]
     is_open = text_table(
         [["open", ""], *([each.order.id, each.order.text.partition(" to ")[2]] for each in not_done)], left=2
     )
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
-    parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
-    return "\n\n".join(filter(None, [*parts, booked]))
+    parts = [_fills_text(ready.execution.fills), _cash_text(ready), is_open if not_done else "No order is open."]
+    unknown = [each.order for each in sent if not each.is_known]
+    silence = silence_text(ready.moment.venue, unknown, ready.execution.silence) if ready.execution.silence else ""
+    return "\n\n".join(filter(None, [*parts, silence, booked]))
+
+
+def silence_text(venue: str, orders: Sequence[TicketOrder], why: str) -> str:
+    """A paragraph on a venue that gave no answer, and on the orders that it may have."""
+    unknown = f" It is not known what became of {listed([each.text for each in orders])}." if orders else ""
+    fix = "The same command asks it for them and for its fills; nothing of it is sent elsewhere"
+    return wrapped(f"Without an answer of {venue}: {why.rstrip('.')}.{unknown} {fix}.")
+
+
+def _cash_text(ready: Ready) -> str:
+    """The cash of the accounts at the venue now."""
+    venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
+    if ready.execution.silence:
+        return ""
+    try:
+        balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
+    except NotKnown as error:
+        return wrapped(f"Cash is not known: {error}")
+    rows = [[f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances]
+    return text_table([["cash", "now"], *rows], left=1)
 
 
 def _order_row(each: TicketOrder) -> list[str]:

@@ -115,7 +115,7 @@ def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: 
 
 
 def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         assert next(iter(prepared.send())).order.symbol == "SPY"
     assert kinds(home) == ["list", "order", "order", "acknowledgement"]
     done = executed(ticket)
@@ -130,7 +130,7 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
 def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothing_more_is_sent(
     ticket: Path, home: Path, words: tuple[str, ...]
 ) -> None:
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         next(iter(prepared.send()))
     if not words:
         (home / "STOP").touch()
@@ -143,7 +143,7 @@ def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothin
 
 def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: Path, home: Path) -> None:
     (home / "STOP").touch()
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _), pytest.raises(ConfigError, match="stops all sending"):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_), pytest.raises(ConfigError, match="stops all sending"):
         next(iter(prepared.send()))
     assert kinds(home) == ["list"]
 
@@ -239,7 +239,7 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
 
 def test_a_list_is_not_sent_before_the_fills_of_the_last_one_are_booked(ticket: Path, home: Path) -> None:
     """The first was killed after its fills were journalled, and the next made from a book that lacks them."""
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         books.send("desk", prepared.moment.document)
         list(prepared.execution.run())
     other = ticket.with_name("other.json")

@@ -133,7 +133,7 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
     stated = {"schema": 2, "hash": content_hash(document), "path": written["path"]}
     (house / "house.json").write_text(json.dumps(stated | document, indent=2))
     assert executed(house, str(stated["hash"]), "--dry-run").status == 0
-    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
         (house / "home" / "STOP").touch()
         with pytest.raises(ConfigError, match=r"nothing is crossed between accounts: .*STOP\."):
             list(prepared.send())
@@ -160,7 +160,7 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
 
 def test_crosses_are_not_made_where_a_stop_comes_before_the_first_order(house: Path) -> None:
     stated = listed(house, ROWS)
-    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
         (house / "home" / "STOP").touch()
         assert [sent.state for sent in prepared.send()] == [None] * len(prepared.moment.orders)
         assert [entry.kind for entry in prepared.execution.journal.entries(ticket=stated)] == ["list"]
