@@ -124,7 +124,7 @@ class Execution:
 
     @property
     def silence(self) -> str:
-        """What the venue did not answer, and what to do, in a sentence; "" where it answered all."""
+        """The sentence on a venue that gave no answer, with what to do; "" where it answered all."""
         return self._halted if self._is_silent else ""
 
     @contextmanager

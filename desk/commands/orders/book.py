@@ -20,7 +20,7 @@ from foundation.paper.wording import counted
 from research.orders.after_fills import after_fills
 from research.orders.booking import CorporateAction, book_after, events_since, market_entry, open_book, with_event
 from research.orders.bookkeeping.cash_booking import with_flow
-from research.orders.bookkeeping.importing import fill_of_item, with_item, with_waiting_flows, without_item
+from research.orders.bookkeeping.importing import fill_of_item, with_doubts, with_item, with_waiting_flows, without_item
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
@@ -118,13 +118,21 @@ def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[Sen
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
-    """Book those of the fills that are not booked yet, and give the book. Raises DataError as `after_fills` does."""
+    """Book those of the fills that are not booked yet, and give the book; doubtful ones are its items.
+
+    Raises : DataError as `after_fills` does.
+    """
     with writing(name):
-        book = read_book(name)
-        new = [fill for fill in fills if fill.key not in book.blotter.fill_ids]
+        before, fills = read_book(name), list(fills)
+        if {fill.key for fill in fills} <= before.blotter.fill_ids:
+            return before
+        portfolio = portfolio_of(before)
+        book, new = with_doubts(before, portfolio, fills)
         if new:
-            after = after_fills(portfolio_of(book), new)
-            write_book(book := with_waiting_flows(book_after(book, after), after))
+            after = after_fills(portfolio, new)
+            book = with_waiting_flows(book_after(book, after), after)
+        if book != before:
+            write_book(book)
     return book
 
 

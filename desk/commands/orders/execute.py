@@ -27,6 +27,7 @@ from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
 from research.market.calendars import day_at, session_after
+from research.orders.bookkeeping.importing import item_name
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
@@ -195,7 +196,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
 def _prepared(
     venues: Sequence[Venue], at: Callable[[Venue], Ready], chosen: Routing, *, is_sent: bool
 ) -> tuple[list[Ready], tuple[Routed, ...], tuple[Silent, ...]]:
-    """What `ready` gives of several venues. Raises NotKnown where one gives no answer before anything is sent."""
+    """Several venues, as `ready` gives them. Raises NotKnown where nothing is sent and one is silent."""
     prepared, silent = list[Ready](), list[Silent]()
     for venue in venues:
         try:
@@ -285,8 +286,9 @@ def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -
     found = read_book(name)
     if (of := Path(found.file).name) != document["file"]:
         raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
-    before, booked = found.blotter.ticket, found.blotter.fill_ids
+    before, items = found.blotter.ticket, {item.name for item in found.items}
     fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
-    if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):
+    keys = {f"{entry.record.venue}:{entry.record.fill}" for entry in fills}
+    if any(item_name(key) not in items for key in keys - found.blotter.fill_ids):
         raise ConfigError(f"book {name!r} lacks fills of list {list_id(before)}: execute that list once more first.")
     return name

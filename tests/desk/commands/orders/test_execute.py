@@ -333,3 +333,17 @@ def test_a_withdrawal_waits_in_the_book_for_the_cash_of_its_sells(ticket: Path, 
     assert item.name == f"list-{hash_of(made)[:16]}"
     assert "withdrawal of -60,000.00 USD on 2022-12-29: the cash for it is not there yet" in item.why
     assert float(cash_of_book().replace(",", "")) > 21_350.4
+
+
+def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path, tmp_path: Path) -> None:
+    """The session gives 352 of 721 AGG, so that there is room for as many again."""
+    quotes, file = tmp_path / "quotes.csv", tmp_path / "broker.csv"
+    quotes.write_text("symbol,last,volume\nSPY,383.44,1000\nAGG,97.45,352\n")
+    assert executed(ticket, "--quotes", quotes).status == 0
+    file.write_text("fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"
+                    "1,2022-12-30T21:00:00Z,AGG,buy,352,97.45,USD,ib,0\n")  # fmt: skip
+    done = rebalance("book", "fill", "desk", file)
+    assert (done.status, "broker.csv: nothing new to book." in done.out) == (0, True)
+    assert re.search(r"ib:1: fill 1 of AGG: paper:\S+ of 2022-12-30 is booked with the same order", done.out)
+    assert books.read_book("desk").holders[0].units["AGG"] == 7_460 + 352
+    assert "ib:1" not in rebalance("book", "resolve", "desk", "ib:1", "--dismiss").out
